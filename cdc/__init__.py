@@ -1,0 +1,1 @@
+"""The replication service: everything that touches the world (Kafka, databases, files, terminal)."""
