@@ -12,7 +12,7 @@ CREATE TABLE cdc.position (
     backend_start     timestamptz,
     topic_id          text,                          -- a topic re-created under the same name has another one
     chain             bytea NOT NULL DEFAULT '\x',   -- SHA-256 chain over record digests in offset order
-    last_unit         text,                          -- id of the last unit, which rows after a heartbeat may continue
+    last_unit         text,                          -- id of a unit that only a heartbeat closed: rows may continue it
     source_ts         timestamptz,                   -- last source commit (or heartbeat) seen, by the source's clock
     source_position   text,
     generation_from   bigint,                        -- first offset of the snapshot generation that is open
@@ -62,7 +62,8 @@ CREATE TABLE cdc.unit (
     id              text NOT NULL,                   -- source transaction
     batch           bigint NOT NULL,
     source_position text,
-    events          integer NOT NULL,                -- what its END counted
+    events          integer NOT NULL,                -- distinct row events
+    last_place      bigint[] NOT NULL,               -- place of the last of them inside the transaction
     digest          bytea NOT NULL,                  -- of op, table, before, after, source position of its rows
     landed_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (stream, id, batch)

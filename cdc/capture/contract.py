@@ -1,0 +1,207 @@
+"""The contract of a table: what the source's catalogue says of it, kept as a reviewed file.
+
+`connector-configs/contracts/<source>/<table>.yaml` is written by `cdc source contract` and read by everything that has
+to know a source table without asking the source: the decoder of JSON, the mirror's DDL, the landing statements. Key
+order in the file is fixed, so that a changed column is a small diff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cdc.capture.types import is_decoder, is_mirror_type
+from cdc.errors import FatalError
+
+KEY_ORIGINS = ("primary", "unique", "declared")
+ACTIONS = ("CASCADE", "SET NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnContract:
+    """One column: as the source spells and types it, and as the mirror keeps it.
+
+    `default` is what rows hold that were written before the column existed, as text that PostgreSQL casts to
+    `mirror_type`; None is NULL. `computed_default` says that nobody can tell (`DEFAULT now()`): a mirror with rows
+    cannot grow such a column.
+    """
+
+    name: str
+    type: str
+    mirror_type: str
+    decoder: str
+    nullable: bool
+    default: str | None = None
+    computed_default: bool = False
+    charset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """A referential action of this table's rows on another table, which InnoDB performs without telling the binlog."""
+
+    child: str
+    child_columns: tuple[str, ...]
+    parent_columns: tuple[str, ...]
+    on_delete: str | None
+    on_update: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One table. `mirror` is `schema.table` in the target, `source_table` what Debezium calls it (`db.table` or
+    `schema.table`), `key` the columns that identify a row, `omitted` columns that are not replicated (generated
+    ones: the log does not have them) and that a decoder must therefore skip.
+    """
+
+    mirror: str
+    source_table: str
+    key: tuple[str, ...]
+    key_origin: str
+    columns: tuple[ColumnContract, ...]
+    cascades: tuple[Cascade, ...] = ()
+    omitted: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> str:
+        """Schema of the mirror: the source's name."""
+        return self.mirror.partition(".")[0]
+
+    @property
+    def table(self) -> str:
+        """Table of the mirror: spelled as in the source."""
+        return self.mirror.partition(".")[2]
+
+    def column(self, name: str) -> ColumnContract:
+        """Return the column of that name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+def to_document(contract: Contract) -> dict[str, Any]:
+    """Return the contract as plain data in file order; what is empty is left out."""
+    document: dict[str, Any] = {
+        "mirror": contract.mirror,
+        "source_table": contract.source_table,
+        "key": list(contract.key),
+        "key_origin": contract.key_origin,
+        "columns": [_column_document(column) for column in contract.columns],
+    }
+    if contract.cascades:
+        document["cascades"] = [_cascade_document(cascade) for cascade in contract.cascades]
+    if contract.omitted:
+        document["omitted"] = list(contract.omitted)
+    return document
+
+
+def _column_document(column: ColumnContract) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "name": column.name,
+        "type": column.type,
+        "mirror_type": column.mirror_type,
+        "decoder": column.decoder,
+        "nullable": column.nullable,
+    }
+    if column.default is not None:
+        document["default"] = column.default
+    if column.computed_default:
+        document["computed_default"] = True
+    if column.charset is not None:
+        document["charset"] = column.charset
+    return document
+
+
+def _cascade_document(cascade: Cascade) -> dict[str, Any]:
+    return {
+        "child": cascade.child,
+        "child_columns": list(cascade.child_columns),
+        "parent_columns": list(cascade.parent_columns),
+        "on_delete": cascade.on_delete,
+        "on_update": cascade.on_update,
+    }
+
+
+def from_document(document: Mapping[str, Any], place: str) -> Contract:
+    """Build a contract from plain data. Raises SRC-102 with `place` and every fault at once."""
+    try:
+        contract = Contract(
+            mirror=document["mirror"],
+            source_table=document["source_table"],
+            key=tuple(document["key"]),
+            key_origin=document["key_origin"],
+            columns=tuple(ColumnContract(**column) for column in document["columns"]),
+            cascades=tuple(_cascade(cascade) for cascade in document.get("cascades", ())),
+            omitted=tuple(document.get("omitted", ())),
+        )
+    except (KeyError, TypeError) as error:
+        raise FatalError("SRC-102", f"{place}: {type(error).__name__} {error}") from error
+    faults = [*_faults(contract), *(f"unknown entry {key}" for key in document if key not in _ENTRIES)]
+    if faults:
+        raise FatalError("SRC-102", f"{place}: " + "; ".join(faults))
+    return contract
+
+
+_ENTRIES = frozenset({"mirror", "source_table", "key", "key_origin", "columns", "cascades", "omitted"})
+
+
+def _cascade(document: Mapping[str, Any]) -> Cascade:
+    return Cascade(
+        child=document["child"],
+        child_columns=tuple(document["child_columns"]),
+        parent_columns=tuple(document["parent_columns"]),
+        on_delete=document["on_delete"],
+        on_update=document["on_update"],
+    )
+
+
+def _faults(contract: Contract) -> Iterable[str]:
+    names = [column.name for column in contract.columns]
+    if not all(contract.mirror.partition(".")):
+        yield f"mirror {contract.mirror} is not schema.table"
+    if not contract.key:
+        yield "the key has no column"
+    yield from (f"key column {name} is not a column" for name in contract.key if name not in names)
+    yield from (f"column {name} stands twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    yield from (f"column {name} is also omitted" for name in contract.omitted if name in names)
+    if contract.key_origin not in KEY_ORIGINS:
+        yield f"key_origin {contract.key_origin} is none of {', '.join(KEY_ORIGINS)}"
+    for column in contract.columns:
+        if not is_mirror_type(column.mirror_type):
+            yield f"{column.name}: mirror type {column.mirror_type} is not known"
+        if not is_decoder(column.decoder):
+            yield f"{column.name}: decoder {column.decoder} is not known"
+    for cascade in contract.cascades:
+        if {cascade.on_delete, cascade.on_update} - {*ACTIONS, None}:
+            yield f"cascade to {cascade.child}: an action is none of {', '.join(ACTIONS)}"
+
+
+def write_contract(folder: Path, contract: Contract) -> None:
+    """Write `folder/<table>.yaml`, folder being `contracts/<source>`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{contract.table}.yaml").write_text(to_yaml(contract), encoding="utf-8")
+
+
+def to_yaml(contract: Contract) -> str:
+    """Return the file's text."""
+    return yaml.safe_dump(to_document(contract), sort_keys=False, allow_unicode=True, width=120)
+
+
+def read_contracts(folder: Path) -> tuple[Contract, ...]:
+    """Read all contracts of a source, in file name order. Raises SRC-102; no folder is an empty tuple."""
+    return tuple(_read(path) for path in sorted(folder.glob("*.yaml")))
+
+
+def _read(path: Path) -> Contract:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FatalError("SRC-102", f"{path.name}: not readable as YAML") from error
+    if not isinstance(document, dict):
+        raise FatalError("SRC-102", f"{path.name}: not a mapping")
+    return from_document(document, path.name)

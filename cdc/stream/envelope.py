@@ -1,0 +1,164 @@
+"""Debezium's envelope (JSON without schemas) to an `Event`. Values stay raw: they are decoded by the contract later.
+
+What identifies a transaction and orders the events inside it differs by source:
+
+- PostgreSQL: the id is `xid:lsn` and the lsn part differs in every record, so only the part before the colon counts;
+  `total_order` is contiguous within the transaction, also across a restart of the task.
+- MariaDB: the id is the GTID; `total_order` starts at 1 again after a restart of the task, so the place is
+  (binlog number, position of the row event, row in it, half of a key change).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from cdc.change import Event, Kind, Place, Record
+from cdc.errors import FatalError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Source(msgspec.Struct):
+    """The `source` block; each connector fills its own half."""
+
+    db: str | None = None
+    schema: str | None = None
+    table: str | None = None
+    snapshot: str | bool | None = None
+    ts_us: int | None = None
+    ts_ms: int | None = None
+    lsn: int | None = None
+    gtid: str | None = None
+    file: str | None = None
+    pos: int | None = None
+    row: int | None = None
+
+
+class _Transaction(msgspec.Struct):
+    id: str
+    total_order: int
+
+
+class _Envelope(msgspec.Struct):
+    """Union of all shapes that reach the stream: row events, BEGIN and END, heartbeats, messages, schema changes."""
+
+    op: str | None = None
+    before: msgspec.Raw | None = None
+    after: msgspec.Raw | None = None
+    source: _Source | None = None
+    transaction: _Transaction | None = None
+    status: str | None = None
+    id: str | None = None
+    event_count: int | None = None
+    ts_ms: int | None = None
+    ddl: Any = None
+    tableChanges: Any = None  # noqa: N815 - the field's name on the wire
+
+
+_decoder = msgspec.json.Decoder(_Envelope)
+_ROW_OPS = frozenset("curd")
+_NULL = b"null"
+
+
+def read_event(record: Record, database: str) -> Event:
+    """Return the event that `record` holds. `database` is the connector's kind: `postgresql` or `mariadb`.
+
+    Raises FatalError STR-101 for a record that is not an envelope: nobody knows which row it changes.
+    """
+    if record.value is None:
+        return Event(record, Kind.TOMBSTONE)
+    try:
+        envelope = _decoder.decode(record.value)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise FatalError("STR-101", f"offset {record.offset}") from error
+    if envelope.op is not None and envelope.source is not None:
+        return _row_event(record, envelope, envelope.source, database)
+    return _other_event(record, envelope, database)
+
+
+def _row_event(record: Record, envelope: _Envelope, source: _Source, database: str) -> Event:
+    op = envelope.op or ""
+    kind = _row_kind(op, record)
+    transaction = envelope.transaction
+    return Event(
+        record,
+        kind,
+        op=op,
+        table=f"{source.schema if database == 'postgresql' else source.db}.{source.table}",
+        transaction=transaction_id(transaction.id, database) if transaction else None,
+        place=_place(op, source, transaction, database),
+        snapshot=_snapshot(source.snapshot),
+        before=_bytes(envelope.before),
+        after=_bytes(envelope.after),
+        position=source_position(source),
+        source_ts=_time(source),
+    )
+
+
+def _row_kind(op: str, record: Record) -> Kind:
+    if op in _ROW_OPS:
+        return Kind.ROW
+    if op == "t":
+        return Kind.TRUNCATE
+    if op == "m":
+        return Kind.MESSAGE
+    raise FatalError("STR-101", f"operation {op!r:.5} at offset {record.offset}")
+
+
+def _other_event(record: Record, envelope: _Envelope, database: str) -> Event:
+    if envelope.status == "BEGIN" and envelope.id:
+        return Event(record, Kind.BEGIN, transaction=transaction_id(envelope.id, database))
+    if envelope.status == "END" and envelope.id and envelope.event_count is not None:
+        transaction = transaction_id(envelope.id, database)
+        return Event(record, Kind.END, transaction=transaction, event_count=envelope.event_count)
+    if envelope.ddl is not None or envelope.tableChanges is not None:
+        return Event(record, Kind.SCHEMA, source_ts=_time(envelope.source))
+    if envelope.ts_ms is not None and envelope.source is None:
+        return Event(record, Kind.HEARTBEAT, source_ts=EPOCH + timedelta(milliseconds=envelope.ts_ms))
+    raise FatalError("STR-101", f"offset {record.offset}")
+
+
+def transaction_id(raw: str, database: str) -> str:
+    """Return the part of a transaction id that all its events share."""
+    return raw.partition(":")[0] if database == "postgresql" else raw
+
+
+def _place(op: str, source: _Source, transaction: _Transaction | None, database: str) -> Place:
+    if transaction is None:
+        return ()
+    if database == "postgresql":
+        return (transaction.total_order,)
+    binlog = int((source.file or "0").rpartition(".")[2])
+    # Both halves of a key change stand at the same row of the same log event: the delete comes first.
+    return (binlog, source.pos or 0, source.row or 0, 0 if op == "d" else 1)
+
+
+def source_position(source: _Source) -> str:
+    """Return the position in the source's log as an operator of that database would write it."""
+    if source.lsn is not None:
+        return f"{source.lsn >> 32:X}/{source.lsn & 0xFFFFFFFF:X}"
+    if source.file is not None:
+        return f"{source.file}:{source.pos}:{source.row or 0}"
+    return ""
+
+
+def _snapshot(value: str | bool | None) -> str | None:  # noqa: FBT001 - a value of the wire, not a flag
+    return value if isinstance(value, str) and value != "false" else None
+
+
+def _bytes(raw: msgspec.Raw | None) -> bytes | None:
+    if raw is None:
+        return None
+    value = bytes(raw)
+    return None if value == _NULL else value
+
+
+def _time(source: _Source | None) -> datetime | None:
+    if source is None:
+        return None
+    if source.ts_us:
+        return EPOCH + timedelta(microseconds=source.ts_us)
+    return EPOCH + timedelta(milliseconds=source.ts_ms) if source.ts_ms else None

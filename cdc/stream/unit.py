@@ -1,0 +1,269 @@
+"""Units: the changes that belong together, cut out of the ordered stream by the markers that Debezium puts into it.
+
+Each rule here was needed on the real connectors:
+
+- A unit is closed by its END; its count must equal the distinct row, TRUNCATE and message events since the last BEGIN.
+- MariaDB sends BEGIN but never END for DDL, GRANT and TRUNCATE: a unit without rows is closed by the next foreign BEGIN
+  or by a heartbeat. Any other open unit at a foreign BEGIN means that events are missing: the stream stops.
+- Heartbeats also fall inside transactions, so rows may go on under the id of the unit that a heartbeat closed.
+- A BEGIN with the same id continues the unit (task restart in mid-transaction); END then counts only the tail.
+- Repetitions inside a unit are recognised by their place, which grows from event to event.
+- A transaction that goes on without a BEGIN was landed before (its tail is sent again): every event of it must lie
+  within what was recorded, and counts as replayed.
+- Snapshot rows have no transaction. They form slices, cut by size or when the stream is drained; `first`, or `last`
+  without one, opens a generation, `last` or the first streamed BEGIN closes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cdc.change import Event, Kind, Place, Record
+from cdc.errors import FatalError
+
+
+@dataclass(slots=True)
+class Unit:
+    """One source transaction, one slice of a snapshot, or control records that stand alone.
+
+    `rows` are its distinct row and TRUNCATE events in order, `repeated` the row events that came again inside it.
+    `records` are all its records, whatever they hold: the unit covers the offsets from the first to the last of them.
+    `replay` marks the tail of a transaction that landed before; `resumable` a unit that only a heartbeat closed.
+    """
+
+    id: str | None = None
+    rows: list[Event] = field(default_factory=list)
+    repeated: list[Event] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    control: int = 0
+    schema_changed: bool = False
+    opens_generation: bool = False
+    closes_generation: bool = False
+    replay: bool = False
+    resumable: bool = False
+    last_place: Place = ()
+    source_ts: datetime | None = None
+    position: str = ""
+
+    @property
+    def first_offset(self) -> int:
+        """Offset of its first record."""
+        return self.records[0].offset
+
+    @property
+    def next_offset(self) -> int:
+        """Offset after its last record; gaps behind it (Kafka's control records) belong to the unit that follows."""
+        return self.records[-1].offset + 1
+
+    def digest(self) -> bytes:
+        """Return SHA-256 over operation, table, images and source position of its rows: equal if it is sent again."""
+        fold = hashlib.sha256()
+        for row in self.rows:
+            for part in (
+                row.op.encode(),
+                row.table.encode(),
+                row.before or b"",
+                row.after or b"",
+                row.position.encode(),
+            ):
+                fold.update(len(part).to_bytes(4, "big"))
+                fold.update(part)
+        return fold.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What is on record of a transaction that landed: how many events, and the last one's position."""
+
+    events: int
+    last_place: Place
+
+
+@dataclass(slots=True)
+class State:
+    """What the assembler has to know of the stream before its first record; all of it stands in `cdc.position`."""
+
+    last_unit: str | None
+    generation_open: bool
+    generations: int
+
+
+class Assembler:
+    """Turns events in offset order into closed units. Holds one open unit; forgets it when the stream is rewound."""
+
+    def __init__(
+        self, database: str, state: State, landed: Callable[[str], Landed | None], slice_rows: int = 5000
+    ) -> None:
+        self._rowless_may_lack_end = database != "postgresql"
+        self._contiguous = database == "postgresql"
+        self._state = state
+        self._landed = landed
+        self._slice_rows = slice_rows
+        self._open: Unit | None = None
+        self._section_events = 0  # distinct events since the last BEGIN, which END must count
+        self._section_place: Place = ()
+
+    @property
+    def open_rows(self) -> int:
+        """Number of rows that wait for the end of their unit."""
+        return len(self._open.rows) if self._open else 0
+
+    def feed(self, event: Event) -> Iterator[Unit]:
+        """Take the next event; yield the units that it closes. Raises FatalError STR-1xx when the rules are broken."""
+        if event.kind in (Kind.ROW, Kind.TRUNCATE) and event.transaction is None:
+            yield from self._snapshot_row(event)
+            return
+        if self._open is not None and self._open.id is None:
+            yield from self.flush()
+        match event.kind:
+            case Kind.BEGIN:
+                yield from self._begin(event)
+            case Kind.END:
+                yield self._end(event)
+            case Kind.ROW | Kind.TRUNCATE | Kind.MESSAGE:
+                self._member(event)
+            case Kind.HEARTBEAT:
+                yield from self._heartbeat(event)
+            case Kind.SCHEMA | Kind.TOMBSTONE:
+                yield from self._aside(event)
+
+    def flush(self) -> Iterator[Unit]:
+        """Close an open snapshot slice: the stream is drained, or something other than a snapshot row follows."""
+        if self._open is not None and self._open.id is None:
+            yield self._close()
+
+    def _snapshot_row(self, event: Event) -> Iterator[Unit]:
+        if event.snapshot is None:
+            raise FatalError("STR-104", f"offset {event.record.offset}")
+        if self._open is not None and self._open.id is not None:
+            yield self._close_rowless(event)
+        opens = event.snapshot == "first" or (event.snapshot == "last" and not self._state.generation_open)
+        if opens:
+            yield from self.flush()
+        unit = self._open or self._start(None)
+        if opens:
+            unit.opens_generation = True
+            self._state.generation_open = True
+        self._add_row(unit, event)
+        unit.closes_generation = event.snapshot == "last"
+        if unit.closes_generation or len(unit.rows) >= self._slice_rows:
+            yield self._close()
+
+    def _begin(self, event: Event) -> Iterator[Unit]:
+        unit = self._open
+        if unit is not None and unit.id != event.transaction:
+            yield self._close_rowless(event)
+            unit = None
+        if unit is None:
+            unit = self._start(event.transaction)
+            # The connector streams only when its snapshot is over, even if an empty database gave no row to say so.
+            unit.closes_generation = self._state.generation_open or self._state.generations == 0
+        self._section_events = 0
+        self._section_place = ()
+        self._add_control(unit, event)
+
+    def _end(self, event: Event) -> Unit:
+        unit = self._open or self._reopen(event)
+        if unit.id != event.transaction:
+            raise FatalError("STR-103", f"END of another transaction at offset {event.record.offset}")
+        if not unit.replay and event.event_count != self._section_events:
+            counts = f"END counts {event.event_count}, seen {self._section_events}"
+            raise FatalError("STR-102", f"{counts}, offset {event.record.offset}")
+        self._add_control(unit, event)
+        return self._close()
+
+    def _member(self, event: Event) -> None:
+        unit = self._open or self._reopen(event)
+        if unit.id != event.transaction:
+            raise FatalError("STR-103", f"row of another transaction at offset {event.record.offset}")
+        if event.place > self._section_place:
+            self._section_events += 1
+            self._section_place = event.place
+        new = event.place > unit.last_place
+        if new and self._contiguous and unit.last_place and event.place[0] != unit.last_place[0] + 1:
+            raise FatalError("STR-102", f"order jumps at offset {event.record.offset}")
+        if event.kind is Kind.MESSAGE:
+            unit.last_place = max(unit.last_place, event.place)
+            self._add_control(unit, event)
+        elif unit.replay or not new:
+            unit.repeated.append(event)
+            unit.records.append(event.record)
+        else:
+            unit.last_place = event.place
+            self._add_row(unit, event)
+
+    def _heartbeat(self, event: Event) -> Iterator[Unit]:
+        alone = self._open is None
+        unit = self._open or self._start(None)
+        self._add_control(unit, event)
+        if alone or (self._rowless_may_lack_end and not _has_rows(unit)):
+            unit.resumable = not alone
+            yield self._close()
+
+    def _aside(self, event: Event) -> Iterator[Unit]:
+        """Take a schema change or a tombstone: part of the open unit, else a unit of its own."""
+        alone = self._open is None
+        unit = self._open or self._start(None)
+        unit.schema_changed |= event.kind is Kind.SCHEMA
+        self._add_control(unit, event)
+        if alone:
+            yield self._close()
+
+    def _reopen(self, event: Event) -> Unit:
+        """Return a unit for an event that has no BEGIN before it, if there is a reason for that."""
+        transaction = event.transaction or ""
+        unit = self._start(transaction)
+        if transaction == self._state.last_unit and self._rowless_may_lack_end:
+            return unit
+        landed = self._landed(transaction)
+        if landed is None or (event.kind is not Kind.END and event.place > landed.last_place):
+            raise FatalError("STR-103", f"no BEGIN before offset {event.record.offset}")
+        unit.replay = True
+        return unit
+
+    def _close_rowless(self, event: Event) -> Unit:
+        unit = self._open
+        if unit is None or _has_rows(unit) or (unit.control and not self._rowless_may_lack_end):
+            raise FatalError("STR-103", f"BEGIN or snapshot row inside a transaction at offset {event.record.offset}")
+        return self._close()
+
+    def _start(self, transaction: str | None) -> Unit:
+        self._open = Unit(id=transaction)
+        self._section_events = 0
+        self._section_place = ()
+        return self._open
+
+    def _add_control(self, unit: Unit, event: Event) -> None:
+        unit.control += 1
+        unit.records.append(event.record)
+        unit.source_ts = event.source_ts or unit.source_ts
+
+    def _add_row(self, unit: Unit, event: Event) -> None:
+        unit.rows.append(event)
+        unit.records.append(event.record)
+        unit.source_ts = event.source_ts or unit.source_ts
+        unit.position = event.position or unit.position
+
+    def _close(self) -> Unit:
+        unit = self._open
+        assert unit is not None  # noqa: S101 - states for the type checker what the callers have established
+        self._open = None
+        if unit.closes_generation:
+            self._state.generation_open = False
+            self._state.generations += 1
+        self._state.last_unit = resumable_id(unit, self._state.last_unit)
+        return unit
+
+
+def resumable_id(unit: Unit, before: str | None) -> str | None:
+    """Return the transaction that rows may still continue after `unit`, given the one before it."""
+    if unit.id is None:
+        return before
+    return unit.id if unit.resumable else None
+
+
+def _has_rows(unit: Unit) -> bool:
+    return any(row.kind is Kind.ROW for row in unit.rows) or bool(unit.repeated)
