@@ -172,13 +172,17 @@ def _faults(contract: Contract) -> Iterable[str]:
     if contract.key_origin not in KEY_ORIGINS:
         yield f"key_origin {contract.key_origin} is none of {', '.join(KEY_ORIGINS)}"
     for column in contract.columns:
-        if not is_mirror_type(column.mirror_type):
-            yield f"{column.name}: mirror type {column.mirror_type} is not known"
-        if not is_decoder(column.decoder):
-            yield f"{column.name}: decoder {column.decoder} is not known"
+        yield from _column_faults(column)
     for cascade in contract.cascades:
         if {cascade.on_delete, cascade.on_update} - {*ACTIONS, None}:
             yield f"cascade to {cascade.child}: an action is none of {', '.join(ACTIONS)}"
+
+
+def _column_faults(column: ColumnContract) -> Iterable[str]:
+    if not is_mirror_type(column.mirror_type):
+        yield f"{column.name}: mirror type {column.mirror_type} is not known"
+    if not is_decoder(column.decoder):
+        yield f"{column.name}: decoder {column.decoder} is not known"
 
 
 def write_contract(folder: Path, contract: Contract) -> None:

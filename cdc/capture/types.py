@@ -3,33 +3,35 @@
 JSON forms are those of the pinned connector modes (schemas off, decimal=string, time=microseconds, binary=hex,
 interval=string, bigint.unsigned=precise with decimal.format=NUMERIC). NULL is JSON null for every decoder.
 
-| decoder         | JSON                                                       | mirror type                | unchanged TOAST (PostgreSQL) |
-|-----------------|------------------------------------------------------------|----------------------------|------------------------------|
-| int             | integer, any size (bigint unsigned: up to 20 digits)       | smallint..bigint, numeric  | -                            |
-| tinyint1        | integer; true/false for a BOOLEAN that DDL added later     | smallint                   | -                            |
-| boolean         | true / false                                               | boolean                    | -                            |
-| decimal         | string "12.340", scale kept; "NAN" is NaN                  | numeric                    | the text                     |
-| float           | number; "NaN", "Infinity", "-Infinity"                     | real, double precision     | -                            |
-| text            | string (PostgreSQL char(n) padded, MariaDB char(n) not)    | text, varchar, inet, ...   | the text                     |
-| enum, set       | string; set members joined by commas                       | text                       | the text                     |
-| json            | string: the database's own text                            | json, jsonb                | the text                     |
-| uuid            | string                                                     | uuid                       | -                            |
-| bytes_hex       | string of hex digits, no prefix                            | bytea                      | hex of the text              |
-| text_hex        | string: hex of the UTF-8 text form (types Debezium does    | as the source              | hex of the text              |
-|                 | not know, sent because of include.unknown.datatypes)       |                            |                              |
-| bit:N           | N = 1: true / false; else base64, LITTLE-endian, N bits    | bit(N)                     | -                            |
-| date            | integer, days since 1970-01-01                             | date                       | -                            |
-| time_us         | integer, microseconds since midnight, 86400000000 = 24:00  | time without time zone     | -                            |
-| duration_us     | integer, signed microseconds (MariaDB TIME to 838:59:59)   | interval                   | -                            |
-| timestamp_us    | integer, microseconds since 1970-01-01 00:00, no zone;     | timestamp without time zone| -                            |
-|                 | 9223372036825200000 / -9223372036832400000 = +-infinity    |                            |                              |
-| timestamptz_iso | string "2024-02-29T10:34:56.123456Z"; "infinity"           | timestamp with time zone   | -                            |
-| interval        | string "P1Y2M3DT4H5M6.789S"                                | interval                   | -                            |
-| year            | integer                                                    | smallint                   | -                            |
-| array:D         | list of D's form, one dimension                            | type[]                     | see PLACEHOLDER              |
+| decoder         | JSON                                                                 | mirror type             |
+|-----------------|----------------------------------------------------------------------|-------------------------|
+| int             | integer (bigint unsigned: up to 20 digits)                           | smallint..bigint,       |
+|                 |                                                                      | numeric(20,0)           |
+| tinyint1        | integer; true/false where DDL in the stream said BOOLEAN             | smallint                |
+| boolean         | true / false                                                         | boolean                 |
+| decimal         | string "12.340", scale kept; "NAN" is NaN                            | numeric                 |
+| float           | number; "NaN", "Infinity", "-Infinity"                               | real, double precision  |
+| text            | string (PostgreSQL char(n) padded, MariaDB char(n) not)              | text, varchar, inet, .. |
+| enum, set       | string; set members joined by commas                                 | text                    |
+| json            | string: the database's own text                                      | json, jsonb             |
+| uuid            | string                                                               | uuid                    |
+| bytes_hex       | string of hex digits, no prefix                                      | bytea                   |
+| text_hex        | string: hex of the UTF-8 text form (types that Debezium does not     | as the source           |
+|                 | know, sent because of include.unknown.datatypes)                     |                         |
+| bit:N           | N = 1: true / false; else base64, LITTLE-endian, N bits              | bit(N)                  |
+| date            | integer, days since 1970-01-01                                       | date                    |
+| time_us         | integer, microseconds since midnight, 86400000000 = 24:00            | time without time zone  |
+| duration_us     | integer, signed microseconds (MariaDB TIME to 838:59:59)             | interval                |
+| timestamp_us    | integer, microseconds since 1970-01-01 00:00 without zone;           | timestamp without       |
+|                 | 9223372036825200000 / -9223372036832400000 = +-infinity              | time zone               |
+| timestamptz_iso | string "2024-02-29T10:34:56.123456Z"; "infinity", "-infinity"        | timestamp with time zone|
+| interval        | string "P1Y2M3DT4H5M6.789S"                                          | interval                |
+| year            | integer                                                              | smallint                |
+| array:D         | list of D's form, one dimension                                      | type[]                  |
 
-PLACEHOLDER is the string; hex forms carry its hex; a text-like array is a list of the one string, an int array the list
-of the string's byte values, a uuid array the one name-based uuid (the forms of a whole column, never of one element).
+An unchanged TOAST value of PostgreSQL arrives as PLACEHOLDER (text, enum, json, decimal), as its hex (bytes_hex,
+text_hex), as a list of the one string (array:text), as the list of its byte values (array:int), or as a list of one
+name-based uuid (array:uuid).
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ from cdc.errors import FatalError
 
 PLACEHOLDER = "__debezium_unavailable_value"
 
-_FORM = re.compile(r"^(?P<name>[^(\[]+?)\s*(?:\((?P<args>[-\d, ]+)\))?(?P<rest>[^\[]*?)(?P<array>(?:\[\])*)$")
+_FORM = re.compile(r"(?P<name>[^(\[]+)(?:\((?P<args>[-\d,]+)\))?(?P<rest>[a-z ]*)(?P<array>(?:\[\])*)")
 
 # PostgreSQL types whose mirror type is the source's own text, by decoder.
 _POSTGRESQL_SAME = {
@@ -49,8 +51,10 @@ _POSTGRESQL_SAME = {
     "boolean": ("boolean",),
     "decimal": ("numeric",),
     "float": ("real", "double precision"),
-    "text": ("text", "character varying", "character", "xml", "inet", "cidr", "macaddr", "macaddr8", "tsvector")
-    + ("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"),
+    "text": (
+        *("text", "character varying", "character", "xml", "inet", "cidr", "macaddr", "macaddr8", "tsvector"),
+        *("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"),
+    ),
     "json": ("json", "jsonb"),
     "uuid": ("uuid",),
     "bytes_hex": ("bytea",),
@@ -112,8 +116,8 @@ _MARIADB = {
 }
 
 _MIRROR_TYPE = re.compile(
-    r"(smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|jsonb?|xml|inet|cidr|macaddr8?|tsvector"
-    r"|interval|(int[48]|num|ts|tstz|date)(multi)?range|point|line|lseg|box|path|polygon|circle|pg_lsn|tsquery"
+    r"(smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|jsonb?|xml|inet|cidr|macaddr8?"
+    r"|tsvector|interval|(int[48]|num|ts|tstz|date)(multi)?range|point|line|lseg|box|path|polygon|circle|pg_lsn|tsquery"
     r"|numeric(\(\d{1,4},-?\d{1,4}\))?|character( varying)?(\(\d{1,8}\))?|bit\(\d{1,8}\)"
     r"|time(\([0-6]\))? without time zone|timestamp(\([0-6]\))? with(out)? time zone)(\[\])?"
 )
@@ -147,7 +151,7 @@ def of_postgresql(type_text: str, kind: str, place: str) -> MirrorType:
     Raises SRC-201 for a type without an exact mirror yet, SRC-202 for one that the log reader alters; `place` is
     `source.table.column`.
     """
-    form = _FORM.match(type_text)
+    form = _FORM.fullmatch(type_text)
     if form is None:
         raise FatalError("SRC-201", f"{place} is {type_text}")
     if form["array"]:
