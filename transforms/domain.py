@@ -1,0 +1,37 @@
+"""Which mappings must be derived from one cut: those connected by a mirror or a canonical table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from transforms.mapping import Mapping
+from transforms.model import Domain
+
+
+def group_mappings(mappings: tuple[Mapping, ...]) -> tuple[Domain, ...]:
+    """Return the connected groups, sorted by name; a group is named after its alphabetically first canonical table."""
+    groups: list[tuple[set[str], list[Mapping]]] = []
+    for mapping in mappings:
+        tables, members = set(_tables(mapping)), [mapping]
+        apart = []
+        for group in groups:
+            if group[0].isdisjoint(tables):
+                apart.append(group)
+            else:
+                tables |= group[0]
+                members += group[1]
+        groups = [*apart, (tables, members)]
+    return tuple(sorted((_domain(members) for _, members in groups), key=lambda domain: domain.name))
+
+
+def _domain(members: list[Mapping]) -> Domain:
+    ordered = tuple(sorted(members, key=lambda mapping: mapping.name))
+    return Domain(min(mapping.target.table for mapping in ordered), ordered)
+
+
+def _tables(mapping: Mapping) -> Iterator[str]:
+    # A mirror and a canonical table may have the same name (a source called `trace`): keep them apart.
+    yield f"mirror {mapping.source}"
+    yield from (f"mirror {lookup.mirror}" for lookup in mapping.lookups)
+    yield f"canonical {mapping.target}"
+    yield from (f"canonical {reference.schema}.{reference.table}" for reference in mapping.target.references)

@@ -1,0 +1,113 @@
+"""The dictionary as loaded: fields, code sets, units, sources, codes and compiled mappings, all immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from transforms.errors import ErrorEntry
+from transforms.mapping import Mapping
+
+Sensitivity = Literal["public", "internal", "confidential", "personal", "phi"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A name for people, in Chinese and in English."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """What a field holds. `size` is a length in characters or a precision; `scale` the digits after the point."""
+
+    kind: str
+    size: int | None = None
+    scale: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A canonical field: meaning, type, checks and the codes by which a value that does not fit is refused."""
+
+    name: str
+    label: Label
+    definition: str
+    type: FieldType
+    owner: str
+    sensitivity: str
+    example: str
+    code_set: str | None
+    unit: str | None
+    rounding: str | None
+    checks: tuple[str, ...]
+    on_error: Map[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSet:
+    """Canonical codes, and per source system the codes that mean them."""
+
+    name: str
+    version: str
+    codes: Map[str, Label]
+    normalise: tuple[str, ...]
+    synonyms: Map[str, Map[str, str]]
+    unmapped: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit by UN/ECE code. `factor`: how many of the dimension's base unit it is; None: no fixed factor (packaging)."""
+
+    code: str
+    ucum: str
+    dimension: str
+    label: Label
+    factor: Fraction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is true of a whole source system: clock, words for "nothing", names of units."""
+
+    name: str
+    label: Label
+    time_zone: str
+    null_tokens: frozenset[str]
+    unit_aliases: Map[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Mappings that must be cut together, because they share or refer to tables."""
+
+    name: str
+    mappings: tuple[Mapping, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """One version of the dictionary. `content` is canonical JSON of all files, `digest` its SHA-256 in hex."""
+
+    name: str
+    version: str
+    status: str
+    digest: str
+    content: str
+    fields: Map[str, Field]
+    codesets: Map[str, CodeSet]
+    units: Map[str, Unit]
+    sources: Map[str, Source]
+    errors: Map[str, ErrorEntry]
+    mappings: tuple[Mapping, ...]
+
+    def domains(self) -> tuple[Domain, ...]:
+        """Return the connected groups of mappings, each named after its alphabetically first canonical table."""
+        from transforms.domain import group_mappings  # noqa: PLC0415 - domain needs the classes above
+
+        return group_mappings(self.mappings)
