@@ -1,0 +1,191 @@
+"""The settings of the service: one YAML file, references resolved against the environment, all faults at once.
+
+This is the only module that reads the environment. The file is named by `--config` or CDC_CONFIG; folders in it are
+relative to the file. A secret must be a reference: a password written into the file is a fault.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast, get_type_hints
+
+from cdc.document import Document, read_document
+from cdc.errors import FatalError
+from cdc.reference import Secret, UnresolvedError, is_reference, resolve
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The PostgreSQL database that receives everything."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """The brokers, `host:port[,host:port]`."""
+
+    bootstrap: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Kafka Connect's REST interface."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where the reviewed files are. `dictionary` None is the one that comes with the package."""
+
+    connector_configs: Path
+    dictionary: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """How landing cuts batches: at the first of the limits, or as soon as the stream is drained."""
+
+    group: str = "cdc-land"
+    batch_rows: int = 5000
+    batch_bytes: int = 16 * 1024 * 1024
+    # How long a poll waits for the next record once the stream is drained; bounds the reaction to SIGTERM, too.
+    drain_wait_ms: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Derive:
+    """How the derive worker turns."""
+
+    # How long a turn that found nothing new waits for landing's notice before it looks again.
+    idle_wait_ms: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is logged."""
+
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a deployment decides."""
+
+    target: Target
+    kafka: Kafka
+    connect: Connect
+    folders: Folders
+    land: Land = field(default_factory=Land)
+    derive: Derive = field(default_factory=Derive)
+    log: Log = field(default_factory=Log)
+
+
+def environment() -> Mapping[str, str]:
+    """Return the process environment, read-only: what `${env:NAME}` means."""
+    return MappingProxyType(os.environ)
+
+
+def load(path: Path | None = None, variables: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of `path`, or of the file that CDC_CONFIG names. Raises CFG-101 with every fault."""
+    variables = environment() if variables is None else variables
+    named = path or (Path(variables["CDC_CONFIG"]) if variables.get("CDC_CONFIG") else None)
+    if named is None:
+        raise FatalError("CFG-101", "no settings file: give --config FILE or set CDC_CONFIG")
+    reader = _Reader(read_document(named), named.resolve().parent, variables)
+    settings = reader.settings()
+    if reader.faults:
+        raise FatalError("CFG-101", "".join(f"\n  {fault}" for fault in reader.faults))
+    return cast(Settings, settings)
+
+
+class _Reader:
+    """Turns the document into sections, collecting faults; a section with a fault is None."""
+
+    def __init__(self, document: Document, folder: Path, variables: Mapping[str, str]) -> None:
+        self.document = document
+        self.folder = folder
+        self.variables = variables
+        self.faults = list(document.faults)
+
+    def settings(self) -> Settings | None:
+        data = self.document.data
+        if not isinstance(data, dict):
+            if not self.document.faults:
+                self.faults.append(f"{self.document.name}: has no settings")
+            return None
+        sections = dict(self._entries(Settings, data, ()))
+        if self.faults:
+            return None
+        self._check_ranges(Settings(**sections))
+        return Settings(**sections)
+
+    def _entries(self, model: type[Any], data: dict[str, Any], entry: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        """Yield what the fields of `model` take from `data`; faults of unknown and missing keys on the way."""
+        hints = get_type_hints(model)
+        for key in data:
+            if key not in hints:
+                self._fault((*entry, key), "is not a setting")
+        for item in dataclasses.fields(model):
+            here = (*entry, item.name)
+            if item.name in data:
+                yield item.name, self._value(hints[item.name], data[item.name], here)
+            elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+                self._fault(here, "is missing")
+
+    def _value(self, kind: Any, value: Any, entry: tuple[str, ...]) -> Any:
+        if dataclasses.is_dataclass(kind):
+            if not isinstance(value, dict):
+                return self._fault(entry, "is not a group of settings")
+            known = len(self.faults)
+            fields = dict(self._entries(cast(type[Any], kind), value, entry))
+            return cast(type[Any], kind)(**fields) if len(self.faults) == known else None
+        if kind == Path | None and value is None:
+            return None
+        return self._scalar(kind, value, entry)
+
+    def _scalar(self, kind: Any, value: Any, entry: tuple[str, ...]) -> Any:
+        if isinstance(value, (dict, list)) or value is None:
+            return self._fault(entry, "is not a single value")
+        if kind is Secret and not (isinstance(value, str) and is_reference(value)):
+            return self._fault(entry, "is a secret: write a reference such as ${env:NAME}")
+        try:
+            text = resolve(str(value), self.variables)
+        except UnresolvedError as error:
+            return self._fault(entry, str(error))
+        return self._converted(kind, text, entry)
+
+    def _converted(self, kind: Any, text: str, entry: tuple[str, ...]) -> Any:
+        if kind is int:
+            return int(text) if text.isascii() and text.isdecimal() else self._fault(entry, "is not a whole number")
+        if kind is Secret:
+            return Secret(text)
+        if not text:
+            return self._fault(entry, "is empty")
+        return text if kind is str else self.folder / text
+
+    def _check_ranges(self, settings: Settings) -> None:
+        if not 1 <= settings.target.port <= 65535:
+            self._fault(("target", "port"), "is not a port")
+        if settings.log.level not in LOG_LEVELS:
+            self._fault(("log", "level"), f"is none of {', '.join(LOG_LEVELS)}")
+        for name in ("batch_rows", "batch_bytes", "drain_wait_ms"):
+            if getattr(settings.land, name) < 1:
+                self._fault(("land", name), "must be at least 1")
+        if not settings.folders.connector_configs.is_dir():
+            self._fault(("folders", "connector_configs"), f"is not a folder: {settings.folders.connector_configs}")
+
+    def _fault(self, entry: tuple[str, ...], what: str) -> None:
+        self.faults.append(f"{self.document.place(*entry)}: {'.'.join(entry)} {what}")

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdc.config import load
+from cdc.errors import FatalError
+
+GOOD = """\
+target: {host: db, port: "${env:PORT}", database: cdc, user: cdc, password: "${file:PROPERTIES:target.password}"}
+kafka: {bootstrap: "127.0.0.1:${env:KAFKA}"}
+connect: {url: "http://127.0.0.1:8083"}
+folders: {connector_configs: configs}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "secret.properties").write_text("# comment=1\ntarget.password = s3cret\n")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "target").write_text("from-a-file\n")
+    return tmp_path
+
+
+def settings_file(folder: Path, text: str) -> Path:
+    path = folder / "cdc.yaml"
+    path.write_text(text.replace("PROPERTIES", str(folder / "secret.properties")))
+    return path
+
+
+def faults(folder: Path, text: str, **variables: str) -> list[str]:
+    with pytest.raises(FatalError) as caught:
+        load(settings_file(folder, text), variables)
+    assert caught.value.code == "CFG-101"
+    return [line.strip() for line in caught.value.detail.strip().splitlines()]
+
+
+def test_references_are_resolved_and_defaults_stand(folder: Path) -> None:
+    settings = load(settings_file(folder, GOOD), {"PORT": "5432", "KAFKA": "19092"})
+    assert settings.target.port == 5432
+    assert settings.target.password.reveal() == "s3cret"
+    assert settings.kafka.bootstrap == "127.0.0.1:19092"
+    assert settings.folders.connector_configs == folder.resolve() / "configs"
+    assert settings.folders.dictionary is None
+    assert settings.land.batch_rows == 5000
+
+
+def test_a_secret_from_a_folder_loses_only_its_last_line_end(folder: Path) -> None:
+    text = GOOD.replace("${file:PROPERTIES:target.password}", f"${{dir:{folder}/keys:target}}")
+    settings = load(settings_file(folder, text), {"PORT": "1", "KAFKA": "2"})
+    assert settings.target.password.reveal() == "from-a-file"
+
+
+def test_secrets_show_in_no_text_of_the_settings(folder: Path) -> None:
+    settings = load(settings_file(folder, GOOD), {"PORT": "5432", "KAFKA": "19092"})
+    assert "s3cret" not in f"{settings} {settings!r} {settings.target.password} {settings.target.password!r}"
+
+
+def test_the_file_is_named_by_the_environment(folder: Path) -> None:
+    path = settings_file(folder, GOOD)
+    assert load(variables={"CDC_CONFIG": str(path), "PORT": "5432", "KAFKA": "1"}).target.host == "db"
+    with pytest.raises(FatalError, match="CDC_CONFIG"):
+        load(variables={})
+
+
+def test_all_faults_are_reported_together_with_their_lines(folder: Path) -> None:
+    text = """\
+target:
+  host: db
+  port: lots
+  database: cdc
+  user: ${env:NOBODY}
+  password: literal-password
+kafka: {}
+connect: {url: "", color: red}
+folders: {connector_configs: configs}
+land: {batch_rows: 5, batch_rows: 6}
+extra: 1
+"""
+    found = faults(folder, text)
+    assert found == [
+        "cdc.yaml:10: batch_rows stands twice",
+        "cdc.yaml:11: extra is not a setting",
+        "cdc.yaml:3: target.port is not a whole number",
+        "cdc.yaml:5: target.user environment variable NOBODY is not set",
+        "cdc.yaml:6: target.password is a secret: write a reference such as ${env:NAME}",
+        "cdc.yaml:7: kafka.bootstrap is missing",
+        "cdc.yaml:8: connect.color is not a setting",
+        "cdc.yaml:8: connect.url is empty",
+    ]
+    assert "literal-password" not in "".join(found)
+
+
+def test_ranges_are_checked_once_the_rest_is_right(folder: Path) -> None:
+    text = GOOD.replace("configs}", "nowhere}") + "land: {batch_rows: 0}\nlog: {level: loud}\n"
+    found = faults(folder, text, PORT="70000", KAFKA="1")
+    assert [fault.split(": ", 1)[1].split(" ")[0] for fault in found] == [
+        "target.port",
+        "log.level",
+        "land.batch_rows",
+        "folders.connector_configs",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "target: [\n", "\tx: 1\n"])
+def test_a_file_that_is_no_mapping_is_one_clear_fault(folder: Path, text: str) -> None:
+    assert len(faults(folder, text)) == 1
+
+
+def test_a_reference_of_another_provider_is_a_fault(folder: Path) -> None:
+    found = faults(folder, GOOD.replace("${env:PORT}", "${vault:PORT}"), KAFKA="1")
+    assert found == ["cdc.yaml:1: target.port ${vault:PORT} is none of ${env:NAME}, ${file:PATH:KEY}, ${dir:PATH:KEY}"]
