@@ -46,6 +46,19 @@ class Fault:
         return f"{self.place} {self.code} {self.message}"
 
 
+class Faults:
+    """Collects faults, so that a steward sees all of them at once."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def add(self, place: Place, code: str, message: str) -> None:
+        """Record one fault; the same fault of the same place counts once."""
+        fault = Fault(place, code, message)
+        if fault not in self.found:
+            self.found.append(fault)
+
+
 class DictionaryError(Exception):
     """The dictionary is not usable; `faults` are all of its faults, in order of file, line and column."""
 
@@ -54,12 +67,12 @@ class DictionaryError(Exception):
         super().__init__("\n".join(map(str, self.faults)))
 
 
-class Refused(Exception):  # noqa: N818 - an outcome of a row, in the words of the design, not a failure of the program
+class Refused(Exception):
     """A source row that cannot become a canonical row now.
 
-    `field` is the canonical column, the look-up or `where` at which it failed. A row that waits for another one says for
-    which: `waits_for` names the mirror or canonical table, `waits_key` holds the values it is looked up by, in the order
-    of `Lookup.match`.
+    `field` is the canonical column, the look-up or `where` at which it failed. A row that waits for another one says
+    for which: `waits_for` names the mirror or canonical table, `waits_key` holds the values it is looked up by, in the
+    order of `Lookup.match`.
     """
 
     def __init__(

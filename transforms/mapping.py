@@ -37,7 +37,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Another mirror's row, found by plain column equality. `missing`: the code when it is not there; None: all NULL."""
+    """Another mirror's row, found by plain column equality. `missing`: the code if it is not there; None: all NULL."""
 
     alias: str
     mirror: MirrorRef
@@ -47,7 +47,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One value of a row: `column` of the source row (`alias` "") or of a look-up; column None: was the look-up found."""
+    """One value of a row: `column` of the source row (`alias` "") or a look-up; column None: was the look-up found."""
 
     alias: str
     column: str | None

@@ -62,7 +62,7 @@ class CodeSet:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit by UN/ECE code. `factor`: how many of the dimension's base unit it is; None: no fixed factor (packaging)."""
+    """A unit by UN/ECE code. `factor`: how many of its dimension's base unit it is; None: not fixed (packaging)."""
 
     code: str
     ucum: str

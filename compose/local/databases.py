@@ -22,7 +22,7 @@ def mes_server(env: Mapping[str, str]) -> PostgresServer:
 
 def target_server(env: Mapping[str, str]) -> PostgresServer:
     """Return the target: mirrors, canonical tables and the service's own tables."""
-    return _server(env, "target", "CDC_TARGET", {"wal_level": "minimal", "max_wal_senders": "0", "timezone": "UTC"})
+    return _server(env, "target", "CDC_TARGET", {"timezone": "UTC"})
 
 
 def _server(env: Mapping[str, str], name: str, prefix: str, settings: Mapping[str, str]) -> PostgresServer:

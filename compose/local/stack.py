@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from compose.local.connect import ConnectWorker
 from compose.local.databases import mes_server, target_server
+from compose.local.kafka import Broker
+from compose.local.mariadb import MariaDbServer
 from compose.local.service import AbandonedError, Service, bring_up
 
 START_TIMEOUT_S = 120.0
@@ -26,7 +29,16 @@ class Stack:
 
     def services(self) -> dict[str, Service]:
         """Return the services by name, those first that others need."""
-        services: tuple[Service, ...] = (mes_server(self.env), target_server(self.env))
+        local, jars = Path(self.env["CDC_LOCAL"]), Path(self.env["CDC_JARS"])
+        kafka, controller = int(self.env["CDC_PORT_KAFKA"]), int(self.env["CDC_PORT_CONTROLLER"])
+        connect, erp = int(self.env["CDC_PORT_CONNECT"]), int(self.env["CDC_PORT_ERP"])
+        services: tuple[Service, ...] = (
+            Broker(local, jars, kafka, controller, self.env),
+            ConnectWorker(local, jars, connect, self.env["CDC_KAFKA"], self.env),
+            MariaDbServer(local, erp, self.env),
+            mes_server(self.env),
+            target_server(self.env),
+        )
         return {service.name: service for service in services}
 
     def start(self, names: Sequence[str] = ()) -> None:

@@ -1,0 +1,99 @@
+"""A row event to a `Change`: the table's contract applied to the images that the event carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cdc.capture.contract import ColumnContract, Contract
+from cdc.change import UNCHANGED, Change, Event, Key
+from cdc.errors import FatalError, RowError, TransientError
+from cdc.stream.value import Decoder, Misfit, decoder
+
+# MariaDB has dates that no other database has; where NULL is not allowed the connector sends them as this number.
+_ZERO_DATE_DECODERS = frozenset({"date", "timestamp_us"})
+
+
+class NewColumn(TransientError):
+    """The event carries a column that the contract does not know yet; the mirror has to grow first."""
+
+    def __init__(self, mirror: str, column: str) -> None:
+        super().__init__("LND-101", f"{mirror}.{column}")
+        self.mirror = mirror
+        self.column = column
+
+
+class RowDecoder:
+    """Decodes the row events of one table. Built once per contract."""
+
+    def __init__(self, contract: Contract, database: str) -> None:
+        self.contract = contract
+        self._decoders = {column.name: _column_decoder(column, database) for column in contract.columns}
+        self._omitted = frozenset(contract.omitted)
+
+    def change(self, event: Event) -> Change:
+        """Return the change that a c, u, d or r event makes.
+
+        Raises RowError VAL-1xx (the row is refused), NewColumn (the stream waits), FatalError LND-103 (no key).
+        """
+        if event.op == "d":
+            return Change(event.record.offset, "d", self.key(event), {}, event.source_ts)
+        values = self._values(event, event.after)
+        old_key = self._key_of(event.record.old_key, event) if event.record.old_key else None
+        return Change(event.record.offset, event.op, self.key(event), values, event.source_ts, old_key)
+
+    def key(self, event: Event) -> Key:
+        """Return the key of the row that an event changes. Raises FatalError LND-103."""
+        try:
+            return self._key_of(event.before if event.op == "d" else event.after, event)
+        except FatalError:
+            return self._key_of(event.record.key, event)
+
+    def _values(self, event: Event, image: bytes | None) -> dict[str, Any]:
+        decoders = self._decoders
+        values = {}
+        for name, value in _document(image, event).items():
+            if name not in decoders:
+                if name in self._omitted:
+                    continue
+                raise NewColumn(self.contract.mirror, name)
+            try:
+                values[name] = None if value is None else decoders[name](value)
+            except Misfit as misfit:
+                raise RowError(misfit.code, f"{self.contract.mirror}.{name}") from misfit
+        return values
+
+    def _key_of(self, image: bytes | None, event: Event) -> Key:
+        place = f"{self.contract.mirror}, offset {event.record.offset}"
+        try:
+            document = _document(image, event)
+            key = tuple(self._decoders[name](document[name]) for name in self.contract.key)
+        except (KeyError, Misfit, RowError) as error:
+            raise FatalError("LND-103", place) from error
+        if UNCHANGED in key:
+            raise FatalError("LND-103", place)
+        return key
+
+
+def _document(image: bytes | None, event: Event) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(image or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RowError("VAL-101", f"image of {event.table}") from error
+    if not isinstance(document, dict):
+        raise RowError("VAL-101", f"image of {event.table}")
+    return document
+
+
+def _column_decoder(column: ColumnContract, database: str) -> Decoder:
+    decode = decoder(column.decoder)
+    if database != "mariadb" or column.nullable or column.decoder not in _ZERO_DATE_DECODERS:
+        return decode
+
+    def decode_or_refuse_zero(value: Any) -> Any:
+        if value == 0:
+            raise Misfit("VAL-102")
+        return decode(value)
+
+    return decode_or_refuse_zero

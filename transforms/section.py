@@ -1,0 +1,117 @@
+"""A table of a YAML file, read by the schema of its keys; what does not fit is a fault with place and suggestion."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+
+from transforms.document import Items, Node, Scalar, Table
+from transforms.errors import Faults, Place
+
+
+def suggest(name: str, known: Collection[str]) -> str:
+    """Return `; did you mean ...` for a misspelt name, or nothing."""
+    lowered = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return f"; did you mean `{lowered[close[0]]}`?" if close else ""
+
+
+class Section:
+    """Typed access to the values of one table. Reading a key with a fault gives an empty value and goes on."""
+
+    def __init__(self, table: Table, faults: Faults, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+        self.place = table.place
+        self._entries = table.entries
+        self._faults = faults
+        known = required + optional
+        for name, (key, _) in table.entries.items():
+            if name not in known:
+                faults.add(key.place, "DIC-103", f"unknown key `{name}`{suggest(name, known)}")
+        for name in required:
+            if name not in table.entries:
+                faults.add(table.place, "DIC-104", f"key `{name}` is missing")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def node(self, key: str) -> Node | None:
+        """Return the value as it stands, None when the key is not there."""
+        return self._entries[key][1] if key in self._entries else None
+
+    def place_of(self, key: str) -> Place:
+        """Return where the value of `key` stands; without the key, where the table does."""
+        node = self.node(key)
+        return node.place if node else self.place
+
+    def scalar(self, key: str) -> Scalar | None:
+        """Return the scalar under `key`, None when it is not there or not a text."""
+        node = self.node(key)
+        return None if node is None else read_scalar(node, key, self._faults)
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return the text under `key`."""
+        scalar = self.scalar(key)
+        return scalar.text if scalar else default
+
+    def choice(self, key: str, choices: Collection[str], default: str = "") -> str:
+        """Return the text under `key`, which must be one of `choices`."""
+        scalar = self.scalar(key)
+        if scalar is None:
+            return default
+        if scalar.text not in choices:
+            allowed = ", ".join(f"`{choice}`" for choice in choices)
+            self._faults.add(scalar.place, "DIC-105", f"`{key}` must be one of {allowed}")
+            return default
+        return scalar.text
+
+    def flag(self, key: str) -> bool:
+        """Return the truth under `key`; false when it is not there."""
+        return self.choice(key, ("true", "false"), "false") == "true"
+
+    def entries(self, key: str) -> Iterator[tuple[Scalar, Node]]:
+        """Yield (key, value) of the table under `key` in file order."""
+        node = self.node(key)
+        if isinstance(node, Table):
+            yield from node.entries.values()
+        elif node is not None:
+            self._faults.add(node.place, "DIC-105", f"`{key}` must be a map of names to values")
+
+    def items(self, key: str) -> tuple[Node, ...]:
+        """Return the nodes of the list under `key`."""
+        node = self.node(key)
+        if isinstance(node, Items):
+            return node.nodes
+        if node is not None:
+            self._faults.add(node.place, "DIC-105", f"`{key}` must be a list")
+        return ()
+
+    def texts(self, key: str) -> tuple[Scalar, ...]:
+        """Return the texts of the list under `key`."""
+        read = (read_scalar(node, key, self._faults) for node in self.items(key))
+        return tuple(scalar for scalar in read if scalar)
+
+    def section(self, key: str, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> Section | None:
+        """Return the table under `key` as a section of its own, None when it is not there or not a table."""
+        node = self.node(key)
+        return None if node is None else read_section(node, self._faults, required, optional)
+
+
+def read_scalar(node: Node, name: str, faults: Faults) -> Scalar | None:
+    """Return `node` as a text; a fault when it is a table, a list or empty."""
+    if not isinstance(node, Scalar):
+        faults.add(node.place, "DIC-105", f"`{name}` must be a text")
+        return None
+    if node.is_null:
+        faults.add(node.place, "DIC-105", f'`{name}` has no value (an empty text is written "")')
+        return None
+    return node
+
+
+def read_section(
+    node: Node, faults: Faults, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> Section | None:
+    """Return `node` as a section with these keys; a fault when it is not a table."""
+    if isinstance(node, Table):
+        return Section(node, faults, required, optional)
+    faults.add(node.place, "DIC-105", "a map of keys to values is wanted here")
+    return None
