@@ -1,0 +1,211 @@
+"""A source as its reviewed file describes it: `connector-configs/<source>.yaml`, read strictly, all faults at once.
+
+The file says what differs from one source to another and nothing else; how a connector must be set so that nothing is
+lost stands in `cdc.capture.connector` and cannot be changed here. Addresses and accounts may be references, a secret
+must be one: references go to Kafka Connect as they are, the service resolves them only for its own reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cdc.capture import tunable
+from cdc.document import Document, Entry, read_document
+from cdc.errors import FatalError
+from cdc.reference import is_reference
+
+KINDS = ("mariadb", "postgresql")
+STATES = ("running", "paused", "stopped")
+STREAM_PREFIX = "cdc."
+
+# A source names a topic, two schemas of the target (with `_deleted`), a connector and a replication slot.
+_SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_RESERVED_NAME = re.compile(r"cdc|trace|public|information_schema|pg_.*|.*_deleted|.*_held")
+# Names go into the connector's lists of regular expressions, where commas, colons and semicolons are separators.
+_OBJECT_NAME = re.compile(r"[\w$#@ -]+")
+_CONNECTION = ("host", "port", "database", "user", "password")
+_ENTRIES = ("kind", *_CONNECTION, "state", "tables", "settings")
+_OPTIONAL = ("state", "settings")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A captured table. `schema` is empty where the database is the schema (MariaDB); `key` only if it is declared."""
+
+    schema: str
+    name: str
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One legacy database. The five connection values may hold references, `password` is one; `database` is the
+    database's name, `kind` the product. `tables` stand parents first: it is the order of the snapshot.
+    """
+
+    name: str
+    kind: str
+    host: str
+    port: str
+    database: str
+    user: str
+    password: str
+    state: str
+    tables: tuple[SourceTable, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stream(self) -> str:
+        """The Kafka topic with everything that the source's connector says."""
+        return STREAM_PREFIX + self.name
+
+
+def load_sources(folder: Path) -> dict[str, Source]:
+    """Read every source of `folder`, by name. Raises SRC-101 with all faults of all files."""
+    sources: dict[str, Source] = {}
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.yaml")):
+        reader = _Reader(path.stem, read_document(path))
+        source = reader.source()
+        faults += reader.faults
+        if source is not None:
+            sources[source.name] = source
+    if faults:
+        raise FatalError("SRC-101", "".join(f"\n  {fault}" for fault in faults))
+    return sources
+
+
+def find_source(sources: Mapping[str, Source], name: str) -> Source:
+    """Return the source of that name. Raises SRC-103."""
+    if name not in sources:
+        raise FatalError("SRC-103", f"{name} (known: {', '.join(sources) or 'none'})")
+    return sources[name]
+
+
+class _Reader:
+    """Turns one document into a source, collecting faults."""
+
+    def __init__(self, name: str, document: Document) -> None:
+        self.name = name
+        self.document = document
+        self.faults = list(document.faults)
+
+    def source(self) -> Source | None:
+        data = self.document.data
+        if not isinstance(data, dict):
+            if not self.faults:
+                self.faults.append(f"{self.document.name}: is empty")
+            return None
+        self._check_name()
+        self._check_entries(data)
+        kind = self._choice(data, "kind", KINDS, "")
+        values = {name: self._connection_value(name, data[name]) for name in _CONNECTION if name in data}
+        state = self._choice(data, "state", STATES, "running")
+        tables = tuple(self._tables(data.get("tables", []), kind))
+        settings = dict(self._settings(data.get("settings") or {}, kind))
+        return None if self.faults else Source(self.name, kind, **values, state=state, tables=tables, settings=settings)
+
+    def _check_name(self) -> None:
+        if not _SOURCE_NAME.fullmatch(self.name):
+            self._fault((), "the file's name is not a source name: small letters, digits and _, at most 40")
+        elif _RESERVED_NAME.fullmatch(self.name):
+            self._fault((), f"{self.name} is a name that the target keeps for itself")
+
+    def _check_entries(self, data: dict[str, Any]) -> None:
+        for key in data:
+            if key not in _ENTRIES:
+                self._fault((key,), f"{key} is not an entry of a connector file")
+        for key in _ENTRIES:
+            if key not in data and key not in _OPTIONAL:
+                self._fault((), f"{key} is missing")
+
+    def _choice(self, data: dict[str, Any], key: str, choices: tuple[str, ...], default: str) -> str:
+        value = data.get(key, default)
+        if key in data and value not in choices:
+            self._fault((key,), f"{key} is none of {', '.join(choices)}")
+        return str(value)
+
+    def _connection_value(self, key: str, value: Any) -> str:
+        if not isinstance(value, (str, int)) or isinstance(value, bool) or not str(value).strip():
+            self._fault((key,), f"{key} is not a single value")
+        elif key == "password" and not is_reference(str(value)):
+            self._fault((key,), "password is written out: write a reference such as ${env:NAME}")
+        elif key == "port" and not (is_reference(str(value)) or _is_port(str(value))):
+            self._fault((key,), "port is not a port")
+        return str(value)
+
+    def _tables(self, entries: Any, kind: str) -> Iterator[SourceTable]:
+        if not isinstance(entries, list) or ("tables" in self.document.data and not entries):
+            self._fault(("tables",), "tables is not a list of tables")
+            return
+        seen: set[str] = set()
+        for index, entry in enumerate(entries):
+            table = self._table(entry, kind, ("tables", index))
+            if table is None:
+                continue
+            # Names that differ only in case match the same expression of the connector.
+            if table.name.lower() in seen:
+                self._fault(("tables", index), f"table {table.name} stands twice: both would have one mirror")
+            seen.add(table.name.lower())
+            yield table
+
+    def _table(self, entry: Any, kind: str, place: Entry) -> SourceTable | None:
+        known = len(self.faults)
+        if isinstance(entry, dict):
+            for key in entry:
+                if key not in ("table", "key"):
+                    self._fault((*place, key), f"{key} is not an entry of a table")
+            name, key_columns = entry.get("table"), entry.get("key")
+        else:
+            name, key_columns = entry, None
+        schema, table = self._table_name(name, kind, place)
+        key = self._key(key_columns, (*place, "key"))
+        return SourceTable(schema, table, key) if len(self.faults) == known else None
+
+    def _table_name(self, name: Any, kind: str, place: Entry) -> tuple[str, str]:
+        parts = name.split(".") if isinstance(name, str) else []
+        wanted = 2 if kind == "postgresql" else 1
+        if len(parts) != wanted:
+            self._fault(place, f"table is not {'schema.table' if wanted == 2 else 'a table name'}")
+            return "", ""
+        if not all(_OBJECT_NAME.fullmatch(part) for part in parts):
+            self._fault(place, f"table {name} holds a character that connectors cannot be given")
+        return (parts[0], parts[1]) if wanted == 2 else ("", parts[0])
+
+    def _key(self, columns: Any, place: Entry) -> tuple[str, ...]:
+        if columns is None:
+            return ()
+        if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
+            self._fault(place, "key is not a list of columns")
+            return ()
+        if not all(_OBJECT_NAME.fullmatch(column) for column in columns):
+            self._fault(place, "a column under key holds a character that connectors cannot be given")
+        if len(set(columns)) < len(columns):
+            self._fault(place, "a column stands twice under key")
+        return tuple(columns)
+
+    def _settings(self, settings: Any, kind: str) -> Iterator[tuple[str, str]]:
+        if not isinstance(settings, dict):
+            self._fault(("settings",), "settings is not a group of entries")
+            return
+        for key, value in settings.items():
+            place = ("settings", key)
+            if isinstance(value, (dict, list)) or value is None:
+                self._fault(place, f"{key} is not a single value")
+            elif not tunable.may_differ(key, kind):
+                self._fault(place, f"{key} is not a setting that a source may change")
+            elif tunable.is_secret(key) and not is_reference(str(value)):
+                self._fault(place, f"{key} is written out: write a reference such as ${{env:NAME}}")
+            else:
+                yield key, str(value).lower() if isinstance(value, bool) else str(value)
+
+    def _fault(self, place: Entry, what: str) -> None:
+        self.faults.append(f"{self.document.place(*place)}: {what}")
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535
