@@ -1,0 +1,133 @@
+"""Connections to the target, and what the target's errors mean for the work at hand.
+
+Every session has the same limits and the same text formats. The limits end what a frozen or cut-off worker would block:
+an open transaction that waits for its client, a wait for a lock, a statement without end. The formats are fixed because
+keys are compared as the text that PostgreSQL prints.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psycopg
+
+from cdc.config import Target
+from cdc.errors import CdcError, FatalError, TransientError
+
+_SESSION: Final = {
+    # A worker that was frozen or lost its network must not hold its locks for longer.
+    "idle_in_transaction_session_timeout": "3s",
+    # Longer than any wait among healthy workers; a DDL that waits blocks everybody behind it.
+    "lock_timeout": "10s",
+    # The largest single statements are index builds and first derivations.
+    "statement_timeout": "5min",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO,YMD",
+    "IntervalStyle": "postgres",
+    "client_encoding": "UTF8",
+}
+
+_CODES: Final = {
+    "08": "TGT-101",
+    "57P01": "TGT-101",  # the server stops, or somebody ended the session
+    "57P02": "TGT-101",
+    "57P03": "TGT-101",  # the server starts
+    "57P05": "TGT-101",
+    "28": "TGT-102",
+    "3D000": "TGT-102",
+    "42501": "TGT-106",
+    "42P01": "TGT-107",
+    "42703": "TGT-107",
+    "42883": "TGT-107",
+    "3F000": "TGT-107",
+    "40001": "TGT-120",
+    "40P01": "TGT-120",
+    "55P03": "TGT-120",
+    "53": "TGT-121",
+    "58": "TGT-121",
+    "57014": "TGT-122",
+    "25P03": "TGT-122",
+    "25P04": "TGT-122",
+    "25006": "TGT-123",
+}
+"""SQLSTATE, or its class, to code; the longest match counts, and whatever is not here is TGT-108."""
+
+_TRANSIENT: Final = frozenset({"TGT-101", "TGT-120", "TGT-121", "TGT-122", "TGT-123"})
+# Of a failed connection libpq keeps the text only. These are what PostgreSQL says for what does not pass by itself.
+_REFUSALS: Final = (
+    "authentication failed",
+    "no pg_hba.conf entry",
+    "pg_hba.conf rejects",
+    "does not exist",
+    "is not permitted to log in",
+    "permission denied for database",
+    "no password supplied",
+)
+_PASSING: Final = ("remaining connection slots", "too many", "starting up", "shutting down", "in recovery mode")
+
+
+def connect(target: Target, application: str) -> psycopg.Connection:
+    """Open a session with autocommit off. Raises TGT-101 if nobody answers, TGT-102 if the login is refused."""
+    try:
+        return psycopg.connect(
+            host=target.host,
+            port=target.port,
+            dbname=target.database,
+            user=target.user,
+            password=target.password.reveal(),
+            application_name=application,
+            options=" ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+            connect_timeout=5,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+        )
+    except psycopg.Error as error:
+        place = f"{target.user}@{target.host}:{target.port}/{target.database}"
+        reason = _reason(error)
+        if _is_refused(error, reason):
+            raise FatalError("TGT-102", f"{place}: {reason}") from error
+        raise TransientError("TGT-101", f"{place}: {reason}") from error
+
+
+def classify(error: psycopg.Error) -> CdcError:
+    """Return the error of the service that `error` of an open session amounts to; raise it `from` the original."""
+    if error.sqlstate is None:
+        # No answer of the server: the connection broke, or was closed by an earlier fault.
+        broken = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+        return TransientError("TGT-101", _reason(error)) if broken else FatalError("TGT-108", type(error).__name__)
+    code = _code(error)
+    return (TransientError if code in _TRANSIENT else FatalError)(code, _detail(error))
+
+
+def _code(error: psycopg.Error) -> str:
+    if error.diag.source_function == "RevalidateCachedQuery":
+        return "TGT-120"  # a table changed under a prepared statement; the next session plans it afresh
+    state = error.sqlstate or ""
+    return _CODES.get(state) or _CODES.get(state[:2]) or "TGT-108"
+
+
+def _detail(error: psycopg.Error) -> str:
+    """Name the place. PostgreSQL's message may quote a cell, except where it can only speak of names (class 42, 3F)."""
+    diag = error.diag
+    names = (diag.schema_name, diag.table_name, diag.column_name, diag.constraint_name)
+    place = ".".join(name for name in names if name)
+    state = error.sqlstate or ""
+    speaks_of_names = state[:2] in {"42", "3F"} and state != "42601"
+    said = diag.message_primary if speaks_of_names else None
+    return ", ".join(part for part in (f"SQLSTATE {state} ({type(error).__name__})", place, said) if part)
+
+
+def _reason(error: psycopg.Error) -> str:
+    """Return libpq's first line without the address before it, which the caller names in its own way."""
+    first = str(error).strip().partition("\n")[0]
+    return first.rpartition(" failed: ")[2] or type(error).__name__
+
+
+def _is_refused(error: psycopg.Error, reason: str) -> bool:
+    if any(words in reason for words in _REFUSALS):
+        return True
+    if any(words in reason for words in _PASSING):
+        return False
+    # A server that speaks another language: it asked for the password, took it, and ended the session all the same.
+    return error.pgconn is not None and bool(error.pgconn.used_password)

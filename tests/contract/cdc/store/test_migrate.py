@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from cdc.config import Target
+from cdc.errors import FatalError
+from cdc.store.connection import connect
+from cdc.store.migrate import Migration, migrate, migrations, pending
+
+
+@pytest.fixture
+def connection(target: Target) -> Iterator[psycopg.Connection]:
+    with connect(target, "test") as connection:
+        yield connection
+
+
+def tables(connection: psycopg.Connection) -> set[str]:
+    rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'cdc'").fetchall()
+    return {name for (name,) in rows}
+
+
+def test_an_empty_target_gets_every_migration_once(connection: psycopg.Connection) -> None:
+    names = [migration.name for migration in migrations()]
+    assert names
+    assert names[0] == "0001_base"
+    assert migrate(connection) == names
+    assert migrate(connection) == []
+    assert pending(connection) == []
+    assert {"position", "batch", "held", "migration"} <= tables(connection)
+
+
+def test_what_was_applied_is_committed(connection: psycopg.Connection, target: Target) -> None:
+    migrate(connection)
+    with connect(target, "other") as other:
+        assert pending(other) == []
+
+
+def test_a_later_migration_is_applied_alone(connection: psycopg.Connection) -> None:
+    first = Migration("0001_one", b"CREATE TABLE cdc.one (id int)")
+    second = Migration("0002_two", b"CREATE TABLE cdc.two (id int)")
+    migrate(connection, [first])
+    assert [migration.name for migration in pending(connection, [first, second])] == ["0002_two"]
+    assert migrate(connection, [first, second]) == ["0002_two"]
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(connection: psycopg.Connection) -> None:
+    known = [Migration("0001_one", b"CREATE TABLE cdc.one (id int)"), Migration("0002_bad", b"DROP TABLE cdc.nothing")]
+    with pytest.raises(FatalError, match=r"TGT-105 .*0002_bad: SQLSTATE 42P01"):
+        migrate(connection, known)
+    assert tables(connection) == set()
+
+
+def test_an_edited_migration_is_noticed_before_anything_is_written(connection: psycopg.Connection) -> None:
+    first = Migration("0001_one", b"CREATE TABLE cdc.one (id int)")
+    migrate(connection, [first])
+    edited = dataclasses.replace(first, sql=first.sql + b" ")
+    with pytest.raises(FatalError, match=r"TGT-103 .*0001_one"):
+        migrate(connection, [edited, Migration("0002_two", b"CREATE TABLE cdc.two (id int)")])
+    assert "two" not in tables(connection)
+
+
+def test_a_target_that_is_newer_than_the_program_is_noticed(connection: psycopg.Connection) -> None:
+    first = Migration("0001_one", b"CREATE TABLE cdc.one (id int)")
+    migrate(connection, [first, Migration("0002_two", b"CREATE TABLE cdc.two (id int)")])
+    with pytest.raises(FatalError, match=r"TGT-104 .*0002_two"):
+        migrate(connection, [first])
