@@ -1,0 +1,146 @@
+"""The four canonical tables that the ERP feeds, written down by hand."""
+
+from __future__ import annotations
+
+from compose.compare.log import Row
+from compose.compare.table import Lookups, Reference, Table, Values
+from compose.compare.value import (
+    Text,
+    check_dates,
+    clean,
+    code,
+    converted,
+    day,
+    flag,
+    gtin,
+    instant,
+    limited,
+    lot,
+    number,
+    required,
+    unit,
+)
+
+_ZONE = "Asia/Shanghai"
+_STATUS = {"0": "ACTIVE", "1": "INACTIVE"}
+_COUNTRIES = {
+    **dict.fromkeys(("中国", "CN", "CHN"), "CN"),
+    **dict.fromkeys(("德国", "DE"), "DE"),
+    **dict.fromkeys(("美国", "US", "USA"), "US"),
+    **dict.fromkeys(("日本", "JP"), "JP"),
+}
+_MOVEMENTS = {
+    "1": "PURCHASE_RECEIPT",
+    "2": "PRODUCTION_RECEIPT",
+    "10": "OTHER_RECEIPT",
+    "21": "SALES_ISSUE",
+    "24": "MATERIAL_ISSUE",
+    "29": "OTHER_ISSUE",
+    "41": "TRANSFER",
+}
+
+
+def _material(row: Row, look: Lookups) -> Values:
+    uom = look.need("erp.t_MeasureUnit", "UOM-202", FItemID=row["FUnitID"])
+    shelf_life = row["FKFPeriod"] if row["FISKFPeriod"] == "1" and int(row["FKFPeriod"] or 0) > 0 else None
+    return {
+        "material_id": required(limited(clean(row["FNumber"]), 40)),
+        "name": required(limited(clean(row["FName"]), 255)),
+        "specification": limited(clean(row["FModel"]), 255),
+        "base_uom": required(unit(uom["FName"])),
+        "lot_controlled": flag(row["FBatchManager"]),
+        "serial_controlled": flag(row["FIsSnManage"]),
+        "shelf_life_days": shelf_life,
+        "udi_di": gtin(row["F_UDIDI"]),
+        "registration_no": limited(clean(row["F_REGNO"]), 60),
+        "status": code(row["FDeleted"], _STATUS),
+    }
+
+
+def _party(row: Row, _look: Lookups) -> Values:
+    return {
+        "party_id": required(limited(clean(row["FNumber"]), 40)),
+        "name": required(limited(clean(row["FName"]), 255)),
+        "short_name": limited(clean(row["FShortName"]), 80),
+        "country": code(row["FCountry"], _COUNTRIES),
+        "address": limited(clean(row["FAddress"]), 255),
+        "contact": limited(clean(row["FContact"]), 50),
+        "phone": limited(clean(row["FPhone"]), 40),
+        "status": code(row["FDeleted"], _STATUS),
+    }
+
+
+def _units(row: Row, look: Lookups) -> tuple[Row, Row, Row]:
+    item = look.need("erp.t_ICItem", "REF-301", FItemID=row["FItemID"])
+    uom = look.need("erp.t_MeasureUnit", "UOM-202", FItemID=row["FUnitID"])
+    base = look.need("erp.t_MeasureUnit", "UOM-202", FItemID=item["FUnitID"])
+    return item, uom, base
+
+
+def _number_of(row: Row | None) -> Text:
+    return None if row is None else limited(clean(row["FNumber"]), 30)
+
+
+def _stock_movement(row: Row, look: Lookups) -> Values | None:
+    head = look.need("erp.ICStockBill", "REF-301", FInterID=row["FInterID"])
+    if head["FCancellation"] != "0" or int(head["FCheckerID"] or 0) <= 0:
+        return None
+    item, uom, base = _units(row, look)
+    to_stock = look.one("erp.t_Stock", None, FItemID=row["FDCStockID"])
+    from_stock = look.one("erp.t_Stock", None, FItemID=row["FSCStockID"])
+    sign = -1 if head["FROB"] == "-1" else 1
+    quantity = converted(row["FAuxQty"], uom["FName"], base["FName"])
+    values: Values = {
+        "movement_id": f"K3-{row['FInterID']}-{row['FEntryID']}",
+        "movement_type": required(code(head["FTranType"], _MOVEMENTS)),
+        "bill_no": required(limited(clean(head["FBillNo"]), 60)),
+        "moved_at": required(instant(head["FDate"], _ZONE)),
+        "material_id": required(limited(clean(item["FNumber"]), 40)),
+        "lot_number": lot(row["FBatchNo"]),
+        "quantity": required(number(None if quantity is None else quantity * sign)),
+        "quantity_uom": required(unit(base["FName"])),
+        "from_location": _number_of(from_stock),
+        "to_location": _number_of(to_stock),
+        "manufacture_date": day(row["FKFDate"]),
+        "expiry_date": day(row["FPeriodDate"]),
+        "source_bill": limited(clean(row["FSourceBillNo"]), 60),
+    }
+    check_dates(values["manufacture_date"], values["expiry_date"])
+    return values
+
+
+def _shipment(row: Row, look: Lookups) -> Values | None:
+    head = look.need("erp.SEOrder", "REF-301", FInterID=row["FInterID"])
+    if head["FCancellation"] != "0" or row["FShipDate"] is None:
+        return None
+    customer = look.need("erp.t_Organization", "REF-301", FItemID=head["FCustID"])
+    item, uom, base = _units(row, look)
+    return {
+        "shipment_id": f"K3-{row['FInterID']}-{row['FEntryID']}",
+        "order_no": required(limited(clean(head["FBillNo"]), 60)),
+        "party_id": required(limited(clean(customer["FNumber"]), 40)),
+        "material_id": required(limited(clean(item["FNumber"]), 40)),
+        "lot_number": lot(row["FBatchNo"]),
+        "serial_number": lot(row["FSerialNo"]),
+        "quantity": required(number(converted(row["FQty"], uom["FName"], base["FName"]))),
+        "quantity_uom": required(unit(base["FName"])),
+        "shipped_at": required(instant(row["FShipDate"], _ZONE)),
+    }
+
+
+_BILL_LINE = ("FInterID", "FEntryID")
+_TO_MATERIAL = Reference(("material_id",), "material")
+
+TABLES = (
+    Table("material", ("material_id",), "erp.t_ICItem", ("FItemID",), _material),
+    Table("party", ("party_id",), "erp.t_Organization", ("FItemID",), _party, tombstones=False),
+    Table("stock_movement", ("movement_id",), "erp.ICStockBillEntry", _BILL_LINE, _stock_movement, (_TO_MATERIAL,)),
+    Table(
+        "shipment",
+        ("shipment_id",),
+        "erp.SEOrderEntry",
+        _BILL_LINE,
+        _shipment,
+        (Reference(("party_id",), "party"), _TO_MATERIAL, Reference(("serial_number",), "serial_unit")),
+    ),
+)

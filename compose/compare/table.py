@@ -1,0 +1,84 @@
+"""What a canonical table is to the comparison, and how its rows look other source rows up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from compose.compare.log import Row
+from compose.compare.value import Held, Text
+
+Values = dict[str, Text]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key to another canonical table's key; it binds where all its columns hold a value."""
+
+    columns: tuple[str, ...]
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One canonical table: `derive` makes its values of a source row, None where the mapping leaves the row out.
+
+    Columns are those of `derive`'s result. `tombstones`: rows that are gone from the source stay, marked.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    source: str
+    source_key: tuple[str, ...]
+    derive: Callable[[Row, Lookups], Values | None]
+    references: tuple[Reference, ...] = ()
+    tombstones: bool = True
+
+
+@dataclass(slots=True)
+class Source:
+    """The final rows of the source tables, and the last images of the rows that are gone, by mirror."""
+
+    live: Mapping[str, Iterable[Row]]
+    gone: Mapping[str, Iterable[Row]]
+    _indexes: dict[tuple[str, tuple[str, ...], bool], dict[tuple[Text, ...], list[Row]]] = field(default_factory=dict)
+
+    def find(self, mirror: str, match: Mapping[str, Text], *, gone: bool) -> list[Row]:
+        """Return the rows whose columns equal the given values; NULL equals nothing."""
+        if None in match.values():
+            return []
+        columns = tuple(match)
+        index = self._indexes.get((mirror, columns, gone))
+        if index is None:
+            index = self._indexes[mirror, columns, gone] = {}
+            for row in (self.gone if gone else self.live).get(mirror, ()):
+                index.setdefault(tuple(row[column] for column in columns), []).append(row)
+        return index.get(tuple(match.values()), [])
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """Finds other source rows for one row. A row that is gone may find rows that are gone too."""
+
+    source: Source
+    gone: bool
+
+    def one(self, mirror: str, missing: str | None, **match: Text) -> Row | None:
+        """Return the one row, or hold with `missing` (None: nothing found is NULL) or REF-302."""
+        found = self.source.find(mirror, match, gone=False)
+        if not found and self.gone:
+            found = self.source.find(mirror, match, gone=True)
+        if len(found) > 1:
+            raise Held("REF-302")
+        if not found:
+            if missing is not None:
+                raise Held(missing)
+            return None
+        return found[0]
+
+    def need(self, mirror: str, missing: str, **match: Text) -> Row:
+        """Return the one row, or hold with `missing` or REF-302."""
+        row = self.one(mirror, missing, **match)
+        if row is None:
+            raise Held(missing)
+        return row
