@@ -1,0 +1,89 @@
+"""`cdc code CODE`: what a code means and what to do, from both catalogues."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cdc.cli.context import invocation
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line
+from cdc.config import load
+from cdc.errors import FatalError, catalogue
+from transforms.errors import DictionaryError
+from transforms.load import load as load_dictionary
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A code with its meaning; `catalogue` is `service` or `dictionary`."""
+
+    code: str
+    catalogue: str
+    kind: str
+    title: str
+    cause: str
+    action: str
+
+
+def code(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="CODE", help="A code such as TGT-102 or UDI-101; case does not matter.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one object: code, catalogue, kind, title, cause, action.")
+    ] = False,
+) -> None:
+    """Explain a code: what happened, why, and what to do next.
+
+    The service's codes come with the program, the stewards' codes from the dictionary that the settings name.
+    """
+    known = explanations(invocation(context).config)
+    found = known.get(name.upper())
+    if found is None:
+        near = difflib.get_close_matches(name.upper(), known, n=3)
+        say(f"No code {name.upper()}." + (f" Near: {', '.join(near)}." if near else ""))
+        raise typer.Exit(Exit.USAGE)
+    if as_json:
+        write_json(asdict(found))
+        return
+    write_line(f"{found.code} {found.title}")
+    write_line(f"  what it does: {_EFFECT[found.kind]}")
+    write_line(f"  cause: {found.cause}")
+    write_line(f"  next:  {found.action}")
+
+
+_EFFECT = {
+    "transient": "the worker tries the same work again; nothing was written",
+    "row": "this row is refused or held, everything else goes on",
+    "fatal": "the work stops until a person has looked",
+}
+
+
+def explanations(config: Path | None) -> dict[str, Explanation]:
+    """Return every code; those of the dictionary only if settings and dictionary can be read."""
+    known = {
+        entry.code: Explanation(entry.code, "service", entry.kind, entry.title, entry.cause, entry.action)
+        for entry in catalogue().values()
+    }
+    for entry in _dictionary_entries(config):
+        known[entry.code] = entry
+    return known
+
+
+def _dictionary_entries(config: Path | None) -> list[Explanation]:
+    try:
+        folder = load(config).folders.dictionary
+    except FatalError:
+        folder = None  # no usable settings: the packaged dictionary's codes are better than none
+    try:
+        entries = load_dictionary(folder).errors.values()
+    except DictionaryError:
+        say("The dictionary is not usable, its codes are missing here: run `cdc check`.")
+        return []
+    return [Explanation(e.code, "dictionary", e.kind, e.title, e.cause, e.action) for e in entries]

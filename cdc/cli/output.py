@@ -1,0 +1,58 @@
+"""What commands print: tables for people, tab-separated lines for pipes, one JSON object for programs.
+
+Data goes to stdout, words about it to stderr, so that a pipe gets nothing but data.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Cell = str | int | float | datetime | None
+
+
+def write_json(document: object) -> None:
+    """Print one JSON object (or list); times are ISO 8601 with offset."""
+    print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def write_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print a table; when stdout is no terminal: a line of column names and a line per row, separated by tabs."""
+    if not sys.stdout.isatty():
+        print("\t".join(columns))
+        for row in rows:
+            print("\t".join(_plain(cell) for cell in row))
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    listed = [list(row) for row in rows]
+    for index, name in enumerate(columns):
+        numeric = any(isinstance(row[index], (int, float)) for row in listed)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*(escape(_plain(cell)) for cell in row))
+    Console().print(table)
+
+
+def write_line(text: str = "") -> None:
+    """Print one line of data."""
+    print(text)
+
+
+def say(text: str) -> None:
+    """Print a line for the person at the terminal, on stderr."""
+    print(text, file=sys.stderr)
+
+
+def _plain(cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    if isinstance(cell, datetime):
+        return cell.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    text = f"{cell:.1f}" if isinstance(cell, float) else str(cell)
+    return "".join(character if character.isprintable() else " " for character in text)
