@@ -33,8 +33,6 @@ _OF_KIND = {
             "database.server.id",
             "snapshot.locking.mode",
             "connect.timeout.ms",
-            "connect.keep.alive",
-            "connect.keep.alive.interval.ms",
             "binlog.buffer.size",
             "binlog.net.read.timeout",
             "binlog.net.write.timeout",
