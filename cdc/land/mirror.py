@@ -1,0 +1,127 @@
+"""Mirrors and their deleted twins as DDL: planned from the contracts and the target's catalogue, then applied.
+
+A mirror only ever grows: it is created, or it gets columns. A column that changed its type or a table that changed its
+key is refused, because the rows that are there cannot be altered into what the source holds. A column that the
+contract does not have (any more) stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from cdc.capture.contract import ColumnContract, Contract
+from cdc.errors import FatalError
+
+SERVICE_COLUMNS = {"_offset": "bigint NOT NULL", "_source_ts": "timestamptz"}
+DELETED_COLUMNS = {**SERVICE_COLUMNS, "_deleted_offset": "bigint NOT NULL", "_deleted_ts": "timestamptz"}
+
+_TEXT_TYPES = ("text", "character")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a plan and what it does, in words (`create mirror erp.t_ICItem`)."""
+
+    title: str
+    statement: Composed
+
+
+@dataclass(frozen=True, slots=True)
+class _Existing:
+    """What the target's catalogue has of one table."""
+
+    types: dict[str, str]
+    key: tuple[str, ...]
+
+
+def plan_mirrors(connection: psycopg.Connection, contracts: Iterable[Contract]) -> tuple[Step, ...]:
+    """Return what has to be done so that every contract has its mirror and its deleted twin; nothing is written.
+
+    Raises FatalError TGT-110 (type), TGT-111 (key) or TGT-112 (default that nobody can tell).
+    """
+    contracts = tuple(contracts)
+    steps: list[Step] = []
+    for schema in sorted({contract.schema for contract in contracts}):
+        for name in (schema, f"{schema}_deleted"):
+            if connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (name,)).fetchone() is None:
+                steps.append(Step(f"create schema {name}", SQL("CREATE SCHEMA {}").format(Identifier(name))))
+    for contract in contracts:
+        for schema, service in ((contract.schema, SERVICE_COLUMNS), (f"{contract.schema}_deleted", DELETED_COLUMNS)):
+            steps += _table_steps(connection, contract, schema, service)
+    return tuple(steps)
+
+
+def apply_mirrors(connection: psycopg.Connection, contracts: Iterable[Contract]) -> tuple[Step, ...]:
+    """Plan and do it, inside the caller's transaction. Returns the steps that were done; none if all was there."""
+    steps = plan_mirrors(connection, contracts)
+    for step in steps:
+        connection.execute(step.statement)
+    return steps
+
+
+def _table_steps(
+    connection: psycopg.Connection, contract: Contract, schema: str, service: dict[str, str]
+) -> Iterator[Step]:
+    existing = _existing(connection, schema, contract.table)
+    table = Identifier(schema, contract.table)
+    name = f"{schema}.{contract.table}"
+    if existing is None:
+        yield Step(f"create table {name}", _create(table, contract, service))
+        return
+    if existing.key != contract.key:
+        raise FatalError("TGT-111", f"{name}: key ({', '.join(existing.key)}), contract ({', '.join(contract.key)})")
+    for column in contract.columns:
+        held = existing.types.get(column.name)
+        if held is not None and held != column.mirror_type:
+            raise FatalError("TGT-110", f"{name}.{column.name}: is {held}, contract says {column.mirror_type}")
+        if held is None:
+            _require_known_default(connection, table, column, name)
+            addition = SQL("ALTER TABLE {} ADD COLUMN {}").format(table, _column(column, contract))
+            yield Step(f"add column {name}.{column.name}", addition)
+
+
+def _require_known_default(
+    connection: psycopg.Connection, table: Composable, column: ColumnContract, name: str
+) -> None:
+    if not column.computed_default:
+        return
+    row = connection.execute(SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
+    if row is not None and row[0]:
+        raise FatalError("TGT-112", f"{name}.{column.name}")
+
+
+def _create(table: Composable, contract: Contract, service: dict[str, str]) -> Composed:
+    columns: list[Composable] = [_column(column, contract) for column in contract.columns]
+    columns += [SQL("{} {}").format(Identifier(name), SQL(type_text)) for name, type_text in service.items()]
+    key = SQL(", ").join(Identifier(name) for name in contract.key)
+    return SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(table, SQL(", ").join(columns), key)
+
+
+def _column(column: ColumnContract, contract: Contract) -> Composed:
+    """Return a column's DDL. Its default is what rows hold that were written before the source had the column."""
+    mirror_type = SQL(column.mirror_type)  # the contract admits known types only
+    parts: list[Composable] = [Identifier(column.name), mirror_type]
+    if column.name in contract.key and column.mirror_type.startswith(_TEXT_TYPES):
+        parts.append(SQL('COLLATE "C"'))
+    if column.default is not None:
+        parts.append(SQL("DEFAULT {}::{}").format(Literal(column.default), mirror_type))
+    return SQL(" ").join(parts)
+
+
+def _existing(connection: psycopg.Connection, schema: str, table: str) -> _Existing | None:
+    rows = connection.execute(
+        "SELECT a.attname, format_type(a.atttypid, a.atttypmod), array_position(i.indkey::int2[], a.attnum)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+        " WHERE n.nspname = %s AND c.relname = %s",
+        (schema, table),
+    ).fetchall()
+    if not rows:
+        return None
+    places = {place: name for name, _, place in rows if place is not None}
+    return _Existing({name: type_text for name, type_text, _ in rows}, tuple(places[place] for place in sorted(places)))
