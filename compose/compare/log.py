@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 Row = dict[str, str | None]
-RowKey = tuple[str, tuple[str, ...]]  # (mirror, key)
+RowKey = tuple[str, tuple[str | None, ...]]  # (mirror, key)
 
 
 @dataclass(slots=True)

@@ -34,6 +34,11 @@ class Table:
     references: tuple[Reference, ...] = ()
     tombstones: bool = True
 
+    @property
+    def mapping(self) -> str:
+        """The mapping that fills the table."""
+        return self.name
+
 
 @dataclass(slots=True)
 class Source:

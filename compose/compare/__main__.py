@@ -1,0 +1,57 @@
+"""`python -m compose.compare [--log FILE]`: compare the stack's sources with its target. Exit 0 equal, 3 different."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import psycopg
+import pymysql
+
+from compose.compare.compare import compare
+from compose.compare.database import ComparisonError
+from compose.compare.result import Result
+from compose.local.env import environment
+
+
+def main() -> int:
+    """Compare, print, return the exit code."""
+    env = environment()
+    parser = argparse.ArgumentParser(
+        prog="python -m compose.compare",
+        description="Compare sources and target. Nothing must be at work on the sources, and all of it be derived.",
+    )
+    parser.add_argument("--log", type=Path, default=Path(env["CDC_LOCAL"]) / "demo" / "simulator.jsonl")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    arguments = parser.parse_args()
+    try:
+        result = compare(env, arguments.log)
+    except (ComparisonError, OSError, psycopg.Error, pymysql.MySQLError) as error:
+        print(f"The comparison cannot be made: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(dataclasses.asdict(result), ensure_ascii=False) if arguments.json else summary(result))
+    return 0 if result.clean else 3
+
+
+def summary(result: Result) -> str:
+    """Return the result as lines to read."""
+    ledger = " + ".join(f"{count} {name}" for name, count in result.ledger.items() if name != "captured")
+    codes = ", ".join(f"{code} {count}" for code, count in sorted(result.held_codes.items()))
+    lines = [
+        f"mirrors     {result.mirror_rows} rows",
+        f"canonical   {result.canonical_rows} rows, {result.tombstones} of them tombstones",
+        f"held        {result.held} rows ({codes or 'none'})",
+        f"streams     {result.ledger.get('captured', 0)} records = {ledger}",
+        f"compared    {result.compared_rows} rows, {result.mismatches} mismatches",
+    ]
+    lines += [f"  {mismatch.kind}: {mismatch.place}" for mismatch in result.first]
+    if result.mismatches > len(result.first):
+        lines.append(f"  and {result.mismatches - len(result.first)} more")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
