@@ -59,9 +59,9 @@ def _name_errors(_logger: Any, _method: str, event: EventDict) -> EventDict:
         event["error"] = info if isinstance(info, BaseException) else sys.exc_info()[1]
     error = event.get("error")
     if isinstance(error, CdcError):
-        event |= {"error": str(error), "code": error.code}
+        event.update(error=str(error), code=error.code)
     elif isinstance(error, BaseException):
-        event |= {"error": f"{type(error).__module__}.{type(error).__qualname__}", "places": places(error)}
+        event.update(error=f"{type(error).__module__}.{type(error).__qualname__}", places=places(error))
     return event
 
 
