@@ -1,0 +1,228 @@
+"""Kafka Connect's REST interface: what a connector is, and how it is brought to what its file says.
+
+Connect answers 409 while it rebalances and has no answer while it starts; both pass, so every request is repeated for
+a while. A change of configuration returns at once and takes effect later: `apply` waits until it has.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from cdc.errors import FatalError, TransientError
+
+ABSENT: Final = "ABSENT"
+_POLL_S = 0.25
+# After a change the old task's status is shown until the new one starts; a state counts once it has held this long.
+_SETTLE_S = 2.0
+_REQUEST_TIMEOUT_S = 30.0
+# Validation opens a connection to the source.
+_VALIDATION_TIMEOUT_S = 90.0
+_VERBS = {"running": "resume", "paused": "pause", "stopped": "stop"}
+_SECRET = re.compile(r"(?i)((?:password|secret|token)\w*\"?\s*[=:]\s*)[^\s,;&]+")
+_TRACE_LINE_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task of a connector; `trace` is its exception, shortened, if it has failed."""
+
+    id: int
+    state: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What Connect says of a connector: RUNNING, PAUSED, STOPPED, FAILED, UNASSIGNED, RESTARTING, or ABSENT."""
+
+    state: str
+    tasks: tuple[Task, ...] = ()
+    trace: str = ""
+
+    @property
+    def failure(self) -> str:
+        """The shortened exception of the connector or of its first failed task; empty if nothing has failed."""
+        if self.state == "FAILED":
+            return self.trace or "no trace"
+        return next((task.trace or "no trace" for task in self.tasks if task.state == "FAILED"), "")
+
+    def is_in(self, wanted: str) -> bool:
+        """Tell whether connector and tasks are in the state that a connector file names."""
+        states = {task.state for task in self.tasks}
+        if wanted == "stopped":
+            return self.state == "STOPPED" and not states
+        return self.state == wanted.upper() and states == {wanted.upper()}
+
+
+class Connect:
+    """A client of one Connect cluster. `patience_s` bounds repeated requests, `settle_s` the wait for a state."""
+
+    def __init__(self, url: str, *, patience_s: float = 10.0, settle_s: float = 60.0) -> None:
+        # Requests go to the address in the settings, not through whatever proxy the shell names.
+        self._client = httpx.Client(base_url=url, timeout=_REQUEST_TIMEOUT_S, trust_env=False)
+        self._patience_s = patience_s
+        self._wait_s = settle_s
+
+    def __enter__(self) -> Self:
+        """Return the client itself; leaving the block closes its connections."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def config(self, name: str) -> dict[str, str] | None:
+        """Return the configuration that Connect has, references unresolved; None for an absent connector."""
+        answer = self._send("GET", f"/connectors/{name}/config", missing_ok=True)
+        return None if answer is None else {key: str(value) for key, value in answer.items()}
+
+    def status(self, name: str) -> Status:
+        """Return connector and task states."""
+        answer = self._send("GET", f"/connectors/{name}/status", missing_ok=True)
+        if answer is None:
+            return Status(ABSENT)
+        connector = answer["connector"]
+        tasks = (Task(task["id"], task["state"], shortened(task.get("trace", ""))) for task in answer["tasks"])
+        return Status(connector["state"], tuple(tasks), shortened(connector.get("trace", "")))
+
+    def validate(self, config: Mapping[str, str]) -> None:
+        """Have Connect check a configuration, source login included. Raises CON-102 with every error."""
+        plugin = config["connector.class"].rpartition(".")[2]
+        path = f"/connector-plugins/{plugin}/config/validate"
+        answer = self._send("PUT", path, body=config, missing_ok=True, timeout_s=_VALIDATION_TIMEOUT_S)
+        if answer is None:
+            raise FatalError("CON-102", f"the plugin of {plugin} is not installed")
+        errors = [error for entry in answer["configs"] for error in entry["value"]["errors"]]
+        if errors:
+            raise FatalError("CON-102", "".join(f"\n  {masked(error)}" for error in errors))
+
+    def apply(self, name: str, config: Mapping[str, str], state: str) -> list[str]:
+        """Bring the connector to the configuration and to `state` (running, paused, stopped), and wait until it is.
+
+        Returns what was done in words; a second call returns nothing. Raises CON-103 if it fails on the way there,
+        CON-104 if it takes too long.
+        """
+        done = [*self._configure(name, config, state), *self._move(name, state)]
+        self._await(name, state, _SETTLE_S if done else 0.0)
+        return done
+
+    def _configure(self, name: str, config: Mapping[str, str], state: str) -> Iterator[str]:
+        current = self.config(name)
+        if current == config:
+            return
+        self.validate(config)
+        if current is None:
+            body = {"name": name, "config": dict(config), "initial_state": state.upper()}
+            self._send("POST", "/connectors", body=body)
+            yield "connector created"
+        else:
+            self._send("PUT", f"/connectors/{name}/config", body=config)
+            yield f"settings changed: {', '.join(_differing(current, config))}"
+
+    def _move(self, name: str, state: str) -> Iterator[str]:
+        """Ask for the state, and for a restart of what has failed."""
+        status = self._until(name, lambda now: now.state not in (ABSENT, "UNASSIGNED", "RESTARTING"), 0.0)
+        if status.state != state.upper() and status.state != "FAILED":
+            self._send("PUT", f"/connectors/{name}/{_VERBS[state]}")
+            yield state
+        elif status.failure and state == "running":
+            self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true")
+            yield "failed task restarted"
+
+    def _await(self, name: str, state: str, settle_s: float) -> None:
+        status = self._until(name, lambda now: now.is_in(state), settle_s)
+        if status.is_in(state):
+            return
+        if status.failure:
+            raise FatalError("CON-103", f"{name}: {status.failure}")
+        seen = "/".join([status.state, *(task.state for task in status.tasks)])
+        raise TransientError("CON-104", f"{name} is {seen}, wanted {state}")
+
+    def _until(self, name: str, holds: Callable[[Status], bool], settle_s: float) -> Status:
+        """Poll until the condition has held for `settle_s`, or time is up; return the last status.
+
+        A failure does not pass by waiting: it ends the wait once it has lasted, too.
+        """
+        deadline = time.monotonic() + self._wait_s
+        since: tuple[bool, float] | None = None
+        while True:
+            status, now = self.status(name), time.monotonic()
+            final = holds(status) or bool(status.failure)
+            if since is None or since[0] != final:
+                since = (final, now)
+            if (final and now - since[1] >= settle_s) or now >= deadline:
+                return status
+            time.sleep(_POLL_S)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        missing_ok: bool = False,
+        timeout_s: float = _REQUEST_TIMEOUT_S,
+    ) -> Any:
+        """Send one request, again while Connect is away or rebalancing; return its JSON, None if not found."""
+        again = Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_delay(self._patience_s),
+            wait=wait_exponential_jitter(initial=0.2, max=2.0),
+            reraise=True,
+        )
+        response: httpx.Response = again(self._send_once, method, path, body, timeout_s)
+        if response.status_code == httpx.codes.NOT_FOUND and missing_ok:
+            return None
+        if response.is_error:
+            raise _refusal(response)
+        try:
+            return response.json() if response.content else {}
+        except ValueError as error:
+            raise FatalError("CON-105", f"{method} {path} is not answered with JSON") from error
+
+    def _send_once(self, method: str, path: str, body: Mapping[str, Any] | None, timeout_s: float) -> httpx.Response:
+        try:
+            response = self._client.request(method, path, json=body, timeout=timeout_s)
+        except httpx.TransportError as error:
+            raise TransientError("CON-101", type(error).__name__) from error
+        if response.is_error and isinstance(refusal := _refusal(response), TransientError):
+            raise refusal
+        return response
+
+
+def _refusal(response: httpx.Response) -> TransientError | FatalError:
+    if response.status_code in (httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE):
+        return TransientError("CON-101", f"status {response.status_code}")
+    try:
+        message = masked(str(response.json()["message"])).strip()
+    except (ValueError, KeyError, TypeError):
+        message = ""
+    if response.status_code == httpx.codes.BAD_REQUEST:
+        return FatalError("CON-102", message)
+    # Connect answers 500 for a request that its leader did not take in time.
+    if "timed out" in message:
+        return TransientError("CON-101", f"status {response.status_code}: timed out")
+    return FatalError("CON-105", f"status {response.status_code}: {message[:_TRACE_LINE_CHARACTERS]}")
+
+
+def _differing(current: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    return sorted(key for key in current.keys() | wanted.keys() if current.get(key) != wanted.get(key))
+
+
+def shortened(trace: str) -> str:
+    """Return what a Java stack trace says in one line: its first line and the innermost cause, secrets masked."""
+    lines = trace.strip().splitlines()
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    told = [*lines[:1], *(cause.removeprefix("Caused by: ") for cause in causes[-1:])]
+    return " <- ".join(masked(line.strip())[:_TRACE_LINE_CHARACTERS] for line in told)
+
+
+def masked(text: str) -> str:
+    """Return the text with whatever stands after the word password, secret or token replaced."""
+    return _SECRET.sub(r"\1***", text)

@@ -1,0 +1,121 @@
+"""The topics of a source: made once with what their reader depends on, brought back to it when somebody changed it.
+
+A stream has one partition, because the order of a source's commits exists only within one, and keeps every record,
+because what has left the topic before it landed is lost for the service. Neither can be repaired afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import BrokerResponseError, KafkaError, TopicAlreadyExistsError
+
+from cdc.errors import FatalError, TransientError
+
+_BOOTSTRAP_TIMEOUT_MS = 5000
+_KEEP_ALL = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it is: `id` tells it from another one that had the same name."""
+
+    name: str
+    id: str
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic as it has to be; it has one partition."""
+
+    name: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def stream_plan(name: str, max_record_bytes: int) -> TopicPlan:
+    """Return the plan of a stream whose records are at most that large."""
+    return TopicPlan(name, {**_KEEP_ALL, "max.message.bytes": str(max_record_bytes)})
+
+
+def history_plan(name: str) -> TopicPlan:
+    """Return the plan of a connector's history of table definitions: losing any of it stops the connector."""
+    return TopicPlan(name, _KEEP_ALL)
+
+
+def signal_plan(name: str) -> TopicPlan:
+    """Return the plan of the topic by which a connector is asked for something: old requests may go."""
+    return TopicPlan(name, {"cleanup.policy": "delete"})
+
+
+def describe_topic(bootstrap: str, name: str) -> Topic | None:
+    """Return the topic, None if there is none. Raises TransientError STR-109, FatalError STR-110."""
+    with _admin(bootstrap) as admin:
+        return _describe(admin, name)
+
+
+def apply_topics(bootstrap: str, plans: Iterable[TopicPlan]) -> list[str]:
+    """Create what is missing, set what differs; return what was done, in words. A second call does nothing.
+
+    Raises STR-108 for a topic that has several partitions or is compacted: records have lost their order or are gone.
+    """
+    with _admin(bootstrap) as admin:
+        return [done for plan in plans for done in _apply(admin, plan)]
+
+
+def _apply(admin: KafkaAdminClient, plan: TopicPlan) -> Iterator[str]:
+    topic = _describe(admin, plan.name)
+    if topic is None:
+        options = {"num_partitions": 1, "configs": dict(plan.settings)}
+        try:
+            admin.create_topics({plan.name: options}, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            topic = _describe(admin, plan.name)  # somebody else was faster
+        else:
+            yield f"topic {plan.name} created"
+    if topic is not None:
+        yield from _correct(admin, plan, topic)
+
+
+def _correct(admin: KafkaAdminClient, plan: TopicPlan, topic: Topic) -> Iterator[str]:
+    if topic.partitions != 1:
+        raise FatalError("STR-108", f"{plan.name} has {topic.partitions}")
+    current = _settings(admin, plan.name)
+    if "compact" in current.get("cleanup.policy", ""):
+        raise FatalError("STR-108", f"{plan.name} is compacted")
+    differing = {key: value for key, value in plan.settings.items() if current.get(key) != value}
+    if differing:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, plan.name, configs=differing)])
+        yield from (f"topic {plan.name}: {key} set to {value}" for key, value in differing.items())
+
+
+def _describe(admin: KafkaAdminClient, name: str) -> Topic | None:
+    found: dict[str, Any] = admin.describe_topics([name])[0]
+    if not found["partitions"]:
+        return None
+    return Topic(name, str(found["topic_id"]), len(found["partitions"]))
+
+
+def _settings(admin: KafkaAdminClient, name: str) -> dict[str, str]:
+    resource = ConfigResource(ConfigResourceType.TOPIC, name)
+    found = admin.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]
+    return {key: str(entry["value"]) for key, entry in found.items()}
+
+
+@contextmanager
+def _admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
+    """Yield a client for a few requests. What the broker itself refuses does not pass by waiting."""
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS)
+        try:
+            yield admin
+        finally:
+            admin.close()
+    except KafkaError as error:
+        if isinstance(error, BrokerResponseError) and not getattr(error, "retriable", False):
+            raise FatalError("STR-110", type(error).__name__) from error
+        raise TransientError("STR-109", type(error).__name__) from error
