@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from compose.compare.database import PostgreSql, SourceDatabase
 from compose.compare.imply import TABLES, Candidate, Implied, Key, imply
@@ -17,11 +17,11 @@ _PROVENANCE = ("_source_key", "_deleted")
 _UNREAD = frozenset({"note", "FNote", "FExplanation"})
 
 
-def read_sources(databases: Mapping[str, SourceDatabase], log: Log) -> Source:
+def read_sources(databases: Iterable[SourceDatabase], log: Log) -> Source:
     """Read the final rows of both sources, and from the log the last images of rows that are gone for good."""
     live: dict[str, list[Row]] = {}
     gone: dict[str, list[Row]] = {}
-    for database in databases.values():
+    for database in databases:
         for table in database.tables():
             columns = [(column, place) for place, column in enumerate(table.columns) if column not in _UNREAD]
             rows: dict[Key, Row] = {}

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import psycopg
 import pymysql
+import pymysql.converters
 import pymysql.cursors
 from psycopg import sql
 
@@ -19,6 +20,9 @@ from compose.compare.value import Text
 
 # Tables without any unique index: what identifies a row is declared, here as in the connector's file.
 _DECLARED_KEYS = {"erp.ICInventory": ("FItemID", "FStockID", "FBatchNo")}
+
+# Encoders only: a driver that decodes nothing hands over every value as the server prints it.
+_ENCODERS: dict[Any, Any] = dict(pymysql.converters.encoders)
 
 _PLAIN = frozenset(
     {
@@ -66,6 +70,10 @@ class SourceDatabase(Protocol):
         """Yield the rows of a table, sorted by key."""
         ...
 
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
 
 class MariaDb:
     """The ERP's database."""
@@ -80,7 +88,7 @@ class MariaDb:
             database=env["CDC_ERP_DATABASE"],
             charset="utf8mb4",
             init_command="SET time_zone = '+00:00'",
-            conv={},  # every value as the server prints it
+            conv=_ENCODERS,
             cursorclass=pymysql.cursors.SSCursor,
         )
 
@@ -114,6 +122,10 @@ class MariaDb:
         select = f"SELECT {', '.join([*keys, *values])} FROM {_quoted(table.name)} ORDER BY {', '.join(keys)}"
         for row in self._query(select):
             yield KeyedRow(row[: len(keys)], row[len(keys) :])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def _query(self, statement: str) -> Iterator[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
@@ -160,6 +172,10 @@ class PostgreSql:
     def rows(self, table: SourceTable) -> Iterator[KeyedRow]:
         """Yield the rows of a table, sorted by key."""
         return self.read("public", table.name, table.key, table.columns)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
 
     def columns(self, schema: str, table: str) -> set[str]:
         """Return the columns of a table; none if it is not there."""
