@@ -1,0 +1,97 @@
+"""The command `cdc`: one file per noun, loaded when it is asked for (a worker needs neither tables nor HTTP)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+from cdc.cli.context import Invocation
+from cdc.cli.failure import Exit, report
+
+_HELP = """Replicate legacy ERP and MES databases into one PostgreSQL target, exactly once.
+
+Settings are one YAML file, named by --config or the environment variable CDC_CONFIG.
+
+Exit codes: 0 done, 1 failed, 2 usage or settings, 3 differences found, 4 needs attention, 130 interrupted.
+Every failure prints a code, its cause and what to do next; `cdc code CODE` prints the same.
+"""
+
+# Name to `module:what`, in the order of the help: a function is a command, `app` a noun with verbs.
+_COMMANDS: Final = {
+    "run": "cdc.cli.run:run",
+    "land": "cdc.cli.run:land",
+    "derive": "cdc.cli.run:derive",
+    "check": "cdc.cli.check:check",
+    "status": "cdc.cli.status:status",
+    "connectors": "cdc.cli.connectors:app",
+    "source": "cdc.cli.source:app",
+    "target": "cdc.cli.target:app",
+    "held": "cdc.cli.held:app",
+    "code": "cdc.cli.code:code",
+}
+
+
+class _Nouns(TyperGroup):
+    """A group whose commands are imported one by one."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        # The names, for help and suggestions; what stands behind them is got one by one.
+        self.commands: Any = dict.fromkeys(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is typer's
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(module), name)
+        if isinstance(found, typer.Typer):
+            return get_group(found)
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(found)
+        return get_command(alone)
+
+
+app = typer.Typer(name="cdc", cls=_Nouns, help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"cdc {version('cdc')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings file. Default: the one CDC_CONFIG names.")
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    context.obj = Invocation(config)
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command line; return its exit code."""
+    try:
+        app(list(arguments), prog_name="cdc")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Exception as error:  # noqa: BLE001 - the last resort: everything else is reported with a code
+        return report(error)
+    return Exit.OK
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(execute(sys.argv[1:]))

@@ -1,0 +1,139 @@
+"""`cdc status`: how far every stream has landed and every domain is derived, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import psycopg
+import typer
+
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.config import Settings
+from cdc.errors import FatalError, TransientError
+from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
+from cdc.store.connection import connect
+from cdc.store.migrate import pending
+from cdc.stream.end import end_offsets
+from transforms.load import load as load_dictionary
+
+# The connector says something every second even when nobody works: this long without a word is no pause any more.
+SILENT_S = 60.0
+# A turn takes far less than a second; a domain that is this far behind is not deriving.
+BEHIND_S = 60.0
+
+_STREAM_COLUMNS = ("stream", "position", "captured", "landed", "refused", "stale", "lag", "freshness s", "worker")
+_DOMAIN_COLUMNS = ("domain", "table", "rows", "held", "behind batches", "behind s")
+_JSON_HELP = (
+    "Print one object: `streams`, a list of stream, position, batch, generations, captured, landed, superseded, "
+    "filtered, replayed, refused, control, stale, lag (records; null if Kafka does not answer), freshness_s (null "
+    "before the first change), has_worker; `domains`, a list of domain, tables (rows by table), held (rows by code), "
+    "behind_batches, behind_s, derivation; `attention`, a list of object, text and code (or null)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that a person has to look at."""
+
+    object: str
+    text: str
+    code: str | None = None
+
+
+def status(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
+) -> None:
+    """Show how far every stream has landed and every domain is derived.
+
+    Exit code 4 when something needs attention: no worker, a silent source, refused changes, a domain that falls
+    behind. Held rows are the stewards' everyday work and no reason for it: see `cdc held list`.
+    """
+    streams, domains, attention = read_status(settings(context))
+    if as_json:
+        document = {
+            "streams": [asdict(stream) for stream in streams],
+            "domains": [asdict(domain) for domain in domains],
+            "attention": [asdict(item) for item in attention],
+        }
+        write_json(document)
+    else:
+        _write(streams, domains, attention)
+    raise typer.Exit(Exit.ATTENTION if attention else Exit.OK)
+
+
+def read_status(read: Settings) -> tuple[list[StreamStatus], list[DomainStatus], list[Attention]]:
+    """Read the target in one snapshot. Raises TGT-109 if it is not prepared."""
+    domains = load_dictionary(read.folders.dictionary).domains()
+    with connect(read.target, "cdc status") as connection:
+        # Kafka may take seconds to be silent: asked between transactions, which may not be idle for so long.
+        ends, silent = _ends(read, _stream_names(connection))
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        streams, derived = read_streams(connection, ends), read_domains(connection, domains)
+    return streams, derived, [*silent, *_stream_attention(streams), *_domain_attention(derived)]
+
+
+def _stream_names(connection: psycopg.Connection) -> list[str]:
+    with connection.transaction():
+        missing = pending(connection)
+        if missing:
+            raise FatalError("TGT-109", ", ".join(migration.name for migration in missing))
+        return [name for (name,) in connection.execute("SELECT stream FROM cdc.position ORDER BY stream").fetchall()]
+
+
+def _ends(read: Settings, names: list[str]) -> tuple[dict[str, int], list[Attention]]:
+    try:
+        return end_offsets(read.kafka.bootstrap, names), []
+    except TransientError as error:
+        return {}, [Attention("kafka", f"{error}; lag is not known", error.code)]
+
+
+def _stream_attention(streams: Sequence[StreamStatus]) -> Iterator[Attention]:
+    for stream in streams:
+        if not stream.has_worker:
+            yield Attention(stream.stream, "no worker lands this stream: start `cdc run`, or read why it stopped")
+        if stream.freshness_s is not None and stream.freshness_s > SILENT_S:
+            said = f"the source has said nothing for {stream.freshness_s:.0f} s: see `cdc connectors status`"
+            yield Attention(stream.stream, said)
+        if stream.stale:
+            said = f"{stream.stale} mirror rows are behind the source, because a change of theirs was refused"
+            yield Attention(stream.stream, said)
+
+
+def _domain_attention(domains: Sequence[DomainStatus]) -> Iterator[Attention]:
+    for domain in domains:
+        if domain.behind_s is not None and domain.behind_s > BEHIND_S:
+            yield Attention(domain.domain, f"derivation is {domain.behind_s:.0f} s behind landing")
+
+
+def _write(streams: Sequence[StreamStatus], domains: Sequence[DomainStatus], attention: Sequence[Attention]) -> None:
+    rows = [
+        (s.stream, s.position, s.captured, s.landed, s.refused, s.stale, s.lag, s.freshness_s, _yes(s.has_worker))
+        for s in streams
+    ]
+    write_table("Streams", _STREAM_COLUMNS, rows)
+    write_line()
+    write_table("Domains", _DOMAIN_COLUMNS, [row for domain in domains for row in _domain_rows(domain)])
+    if not attention:
+        say("Nothing needs attention.")
+        return
+    write_line()
+    write_table("Needs attention", ("object", "what"), [(item.object, item.text) for item in attention])
+
+
+def _domain_rows(domain: DomainStatus) -> Iterator[tuple[str | int | float | None, ...]]:
+    held = ", ".join(f"{count} {code}" for code, count in domain.held.items()) or "0"
+    for index, (table, rows) in enumerate(domain.tables.items()):
+        if index == 0:
+            yield domain.domain, table, rows, held, domain.behind_batches, domain.behind_s
+        else:
+            yield "", table, rows, "", "", ""
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"

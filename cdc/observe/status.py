@@ -1,0 +1,120 @@
+"""The state of streams and domains as the target knows it: ledger, positions and watermarks are the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+
+from transforms.mapping import Target
+from transforms.model import Domain
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """How far one stream has landed. The counts are sums of the ledger; `stale` are rows behind a refused change."""
+
+    stream: str
+    position: int
+    batch: int
+    generations: int
+    captured: int
+    landed: int
+    superseded: int
+    filtered: int
+    replayed: int
+    refused: int
+    control: int
+    stale: int
+    lag: int | None
+    freshness_s: float | None
+    has_worker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DomainStatus:
+    """How far one domain is derived. `behind_*` is None until its first derivation."""
+
+    domain: str
+    tables: dict[str, int | None]
+    held: dict[str, int]
+    behind_batches: int | None
+    behind_s: float | None
+    derivation: int
+
+
+_STREAMS = """
+SELECT p.stream, p.next_offset AS position, p.batch, p.generations,
+       coalesce(l.captured, 0) AS captured, coalesce(l.landed, 0) AS landed, coalesce(l.superseded, 0) AS superseded,
+       coalesce(l.filtered, 0) AS filtered, coalesce(l.replayed, 0) AS replayed, coalesce(l.refused, 0) AS refused,
+       coalesce(l.control, 0) AS control,
+       (SELECT count(*) FROM cdc.stale s WHERE s.stream = p.stream) AS stale,
+       extract(epoch FROM clock_timestamp() - p.source_ts)::float8 AS freshness_s,
+       EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = p.backend_pid AND a.backend_start = p.backend_start)
+           AS has_worker
+FROM cdc.position p
+LEFT JOIN (SELECT stream, sum(captured)::bigint AS captured, sum(landed)::bigint AS landed,
+                  sum(superseded)::bigint AS superseded, sum(filtered)::bigint AS filtered,
+                  sum(replayed)::bigint AS replayed, sum(refused)::bigint AS refused, sum(control)::bigint AS control
+           FROM cdc.batch GROUP BY stream) l USING (stream)
+ORDER BY p.stream
+"""
+
+_BEHIND = """
+SELECT sum(p.batch - w.batch)::bigint AS behind_batches,
+       coalesce(extract(epoch FROM clock_timestamp() - min(b.landed_at)), 0)::float8 AS behind_s
+FROM cdc.watermark w
+JOIN cdc.position p USING (stream)
+LEFT JOIN cdc.batch b ON b.stream = w.stream AND b.batch = w.batch + 1
+WHERE w.domain = %s
+HAVING count(*) > 0
+"""
+
+
+def read_streams(connection: psycopg.Connection, ends: Mapping[str, int]) -> list[StreamStatus]:
+    """Return every stream that a worker has ever owned; `ends` are the streams' end offsets, where they are known."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_STREAMS).fetchall()
+    return [StreamStatus(**row, lag=_lag(ends.get(row["stream"]), row["position"])) for row in rows]
+
+
+def read_domains(connection: psycopg.Connection, domains: Iterable[Domain]) -> list[DomainStatus]:
+    """Return every domain of the dictionary; a table that is not there yet has None rows."""
+    return [_domain(connection, domain) for domain in domains]
+
+
+def _lag(end: int | None, position: int) -> int | None:
+    return None if end is None else max(0, end - position)
+
+
+def _domain(connection: psycopg.Connection, domain: Domain) -> DomainStatus:
+    mappings = [mapping.name for mapping in domain.mappings]
+    targets = {str(mapping.target): mapping.target for mapping in domain.mappings}
+    held = connection.execute(
+        "SELECT code, count(*) FROM cdc.held WHERE mapping = ANY(%s) GROUP BY code ORDER BY code", (mappings,)
+    ).fetchall()
+    behind = connection.execute(_BEHIND, (domain.name,)).fetchone()
+    derivation = connection.execute("SELECT derivation FROM cdc.domain WHERE name = %s", (domain.name,)).fetchone()
+    return DomainStatus(
+        domain=domain.name,
+        tables={name: _count(connection, target) for name, target in sorted(targets.items())},
+        held=dict(held),
+        behind_batches=behind[0] if behind else None,
+        behind_s=behind[1] if behind else None,
+        derivation=derivation[0] if derivation else 0,
+    )
+
+
+def _count(connection: psycopg.Connection, target: Target) -> int | None:
+    found = connection.execute(
+        "SELECT to_regclass(format('%%I.%%I', %s::text, %s::text))", (target.schema, target.table)
+    )
+    row = found.fetchone()
+    if row is None or row[0] is None:
+        return None
+    table = Identifier(target.schema, target.table)
+    counted = connection.execute(SQL("SELECT count(*) FROM {}").format(table)).fetchone()
+    return int(counted[0]) if counted else None
