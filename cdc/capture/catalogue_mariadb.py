@@ -1,0 +1,153 @@
+"""The catalogue of a MariaDB source: information_schema, read in one read-only transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pymysql
+from pymysql.constants import CR, ER
+from pymysql.cursors import DictCursor
+
+from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.default_mariadb import mirror_default
+from cdc.capture.finding import check_declared_key, check_names, for_each, raise_all
+from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
+from cdc.capture.source import Source, SourceTable
+from cdc.capture.types import of_mariadb
+from cdc.errors import CdcError, FatalError, TransientError
+
+_QUERY_TIMEOUT_S = 60
+
+# Those whose text arrived unchanged through the connector, from the snapshot and from the log.
+CHARSETS = frozenset({"utf8mb4", "utf8mb3", "gbk", "gb2312", "big5", "latin1", "ascii"})
+
+_DENIED = frozenset(
+    {
+        *(ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR, ER.TABLEACCESS_DENIED_ERROR),
+        *(ER.COLUMNACCESS_DENIED_ERROR, ER.SPECIFIC_ACCESS_DENIED_ERROR, ER.HOST_NOT_PRIVILEGED),
+        *(1698, 3159),  # the account has no password login; the server demands encryption
+    }
+)
+_AWAY = frozenset(
+    {
+        *(CR.CR_CONNECTION_ERROR, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST),
+        *(CR.CR_UNKNOWN_HOST, ER.CON_COUNT_ERROR, ER.SERVER_SHUTDOWN, ER.TOO_MANY_USER_CONNECTIONS),
+    }
+)
+
+_TABLES = """
+SELECT TABLE_NAME AS name, TABLE_TYPE AS type FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"""
+_COLUMNS = """
+SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name, COLUMN_TYPE AS type, IS_NULLABLE = 'YES' AS nullable,
+       COLUMN_DEFAULT AS `default`, CHARACTER_SET_NAME AS charset, EXTRA AS extra, IS_GENERATED = 'ALWAYS' AS computed
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+_KEYS = """
+SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name
+FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s AND INDEX_NAME = 'PRIMARY'
+ORDER BY TABLE_NAME, SEQ_IN_INDEX"""
+_CASCADES = """
+SELECT TABLE_NAME AS child, CONSTRAINT_NAME AS name, DELETE_RULE AS on_delete, UPDATE_RULE AS on_update
+FROM information_schema.REFERENTIAL_CONSTRAINTS
+WHERE CONSTRAINT_SCHEMA = %s AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))
+ORDER BY TABLE_NAME, CONSTRAINT_NAME"""
+
+_Rows = Sequence[Mapping[str, Any]]
+
+
+def read(source: Source, login: Login) -> tuple[Contract, ...]:
+    """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
+    with _connection(login) as connection:
+        tables, columns, keys, cascades = (
+            _rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS, _CASCADES)
+        )
+    _check_tables(source, login, tables)
+    _check_cascades(source, cascades)
+    return tuple(for_each(source.tables, partial(_contract, source, login.database, columns, keys)))
+
+
+def _contract(source: Source, database: str, columns: _Rows, keys: _Rows, table: SourceTable) -> Contract:
+    mirror = f"{source.name}.{table.name}"
+    own = [row for row in columns if row["table"] == table.name]
+    check_names(mirror, table.name, (row["name"] for row in own))
+    kept = tuple(for_each((row for row in own if not row["computed"]), partial(_column, mirror)))
+    primary = tuple(row["name"] for row in keys if row["table"] == table.name)
+    key, origin = (table.key, "declared") if table.key else (primary, "primary")
+    if not key:
+        raise FatalError("SRC-121", mirror)
+    check_declared_key(mirror, key, kept)
+    omitted = tuple(row["name"] for row in own if row["computed"])
+    return Contract(mirror, f"{database}.{table.name}", key, origin, kept, omitted=omitted)
+
+
+def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+    place = f"{mirror}.{row['name']}"
+    charset = row["charset"]
+    if charset is not None and charset not in CHARSETS:
+        raise FatalError("SRC-203", f"{place} is {charset}")
+    kind = of_mariadb(row["type"], place)
+    nullable = bool(row["nullable"])
+    default, computed = mirror_default(row["default"], row["extra"], kind, nullable=nullable)
+    return ColumnContract(
+        row["name"], row["type"], kind.mirror_type, kind.decoder, nullable, default, computed, charset
+    )
+
+
+def _check_tables(source: Source, login: Login, tables: _Rows) -> None:
+    types = {row["name"]: row["type"] for row in tables}
+    errors = [FatalError("SRC-120", f"{login.database}.{t.name}") for t in source.tables if t.name not in types]
+    for table in source.tables:
+        if types.get(table.name, "BASE TABLE") != "BASE TABLE":
+            errors.append(FatalError("SRC-120", f"{login.database}.{table.name} is a {types[table.name].lower()}"))
+    raise_all(errors)
+
+
+def _check_cascades(source: Source, cascades: _Rows) -> None:
+    captured = {table.name for table in source.tables}
+    found = [f"{source.name}.{row['child']} ({row['name']})" for row in cascades if row["child"] in captured]
+    raise_all([FatalError("LND-107", place) for place in found])
+
+
+def _rows(connection: pymysql.Connection[DictCursor], query: str, database: str) -> _Rows:
+    with connection.cursor() as cursor:
+        cursor.execute(query, (database,))
+        return list(cursor.fetchall())
+
+
+@contextmanager
+def _connection(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
+    try:
+        connection = pymysql.connect(
+            host=login.host,
+            port=login.port,
+            user=login.user,
+            password=login.password.reveal(),
+            database=login.database,
+            charset="utf8mb4",
+            program_name=APPLICATION,
+            cursorclass=DictCursor,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=_QUERY_TIMEOUT_S,
+            **_encryption(login),
+        )
+        with connection:
+            connection.query("START TRANSACTION READ ONLY")
+            yield connection
+    except pymysql.Error as error:
+        raise _classified(error, login) from error
+
+
+def _encryption(login: Login) -> dict[str, Any]:
+    """Return what the connector's `database.ssl.mode` means for this client; certificates are the system's."""
+    mode = login.settings.get("database.ssl.mode", "disable")
+    if mode == "disable":
+        return {"ssl_disabled": True}
+    return {"ssl": {"check_hostname": mode == "verify-full", "verify_mode": None if mode == "trust" else True}}
+
+
+def _classified(error: pymysql.Error, login: Login) -> CdcError:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    place = f"{login.user} at {login.host}:{login.port}, error {number}"
+    return TransientError("SRC-110", place) if number in _AWAY else FatalError("SRC-111", place)

@@ -1,0 +1,217 @@
+"""The catalogue of a PostgreSQL source: pg_catalog, read in one read-only transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from cdc.capture.connector import publication
+from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.default_postgresql import mirror_default
+from cdc.capture.finding import check_declared_key, check_names, for_each, raise_all
+from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
+from cdc.capture.source import Source, SourceTable
+from cdc.capture.types import of_postgresql
+from cdc.errors import CdcError, FatalError, TransientError
+
+# The empty search_path makes the catalogue print names of other schemas in full; the rest, values as mirrors take them.
+_SESSION = (
+    "-c default_transaction_read_only=on -c search_path= -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
+    " -c statement_timeout=60000"
+)
+_ENCRYPTION = ("sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert")
+
+_TABLES = """
+SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relreplident AS identity,
+       has_table_privilege(c.oid, 'SELECT') AS readable
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"""
+# Domains down to what they are made of; a domain may narrow another one, the length stands in one of them.
+_COLUMNS = """
+WITH RECURSIVE wanted AS (
+    SELECT a.*, coalesce(nullif(t.typelem, 0), t.oid) AS element, t.typcategory = 'A' AS is_array
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+), base AS (
+    SELECT attrelid, attnum, atttypid AS oid, atttypmod AS typmod, false AS required FROM wanted
+  UNION ALL
+    SELECT b.attrelid, b.attnum, t.typbasetype, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE b.typmod END,
+           b.required OR t.typnotnull
+    FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype = 'd'
+)
+SELECT w.attrelid AS table, w.attnum AS number, w.attname AS name, w.attndims AS dimensions, w.attidentity AS identity,
+       pg_catalog.format_type(w.atttypid, w.atttypmod) AS type, pg_catalog.format_type(b.oid, b.typmod) AS base,
+       coalesce(e.typtype, t.typtype) AS kind, NOT (w.attnotnull OR b.required) AS nullable,
+       w.attgenerated <> '' AS computed, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
+       w.atthasmissing AS has_missing, (w.attmissingval::text::text[])[1] AS missing
+FROM wanted w
+JOIN base b ON (b.attrelid, b.attnum) = (w.attrelid, w.attnum)
+JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN pg_catalog.pg_attrdef d ON (d.adrelid, d.adnum) = (w.attrelid, w.attnum)
+ORDER BY w.attrelid, w.attnum"""
+_INDEXES = """
+SELECT i.indrelid AS table, i.indisprimary AS is_primary, i.indisreplident AS is_identity, a.attname AS name
+FROM pg_catalog.pg_index i
+CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+JOIN pg_catalog.pg_attribute a ON (a.attrelid, a.attnum) = (i.indrelid, k.number)
+WHERE i.indrelid = ANY (%s::oid[]) AND (i.indisprimary OR i.indisreplident) AND k.place <= i.indnkeyatts
+ORDER BY i.indexrelid, k.place"""
+# Column lists and row filters came with version 15: as JSON they are simply not there before.
+_PUBLICATION = """
+SELECT p.puballtables, p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AS whole,
+       ARRAY(SELECT format('%%s.%%s', t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t
+             WHERE t.pubname = p.pubname) AS tables,
+       ARRAY(SELECT r.prrelid FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid
+             AND coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') IS NOT NULL) AS partial
+FROM pg_catalog.pg_publication p WHERE p.pubname = %s"""
+
+_Rows = Sequence[Mapping[str, Any]]
+
+
+def read(source: Source, login: Login) -> tuple[Contract, ...]:
+    """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
+    with _connection(login) as connection:
+        _check_encoding(source, connection)
+        schemas, names = [table.schema for table in source.tables], [table.name for table in source.tables]
+        tables = {(row["schema"], row["name"]): row for row in connection.execute(_TABLES, (schemas, names))}
+        oids = [row["oid"] for row in tables.values()]
+        columns = _by_table(connection.execute(_COLUMNS, (oids,)).fetchall())
+        indexes = _by_table(connection.execute(_INDEXES, (oids,)).fetchall())
+        published = connection.execute(_PUBLICATION, (publication(source),)).fetchone()
+    _check_tables(source, tables)
+    _check_publication(source, published, tables)
+    wanted = ((table, tables[table.schema, table.name]) for table in source.tables)
+    return tuple(
+        for_each(wanted, lambda item: _contract(source, item, columns[item[1]["oid"]], indexes[item[1]["oid"]]))
+    )
+
+
+def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], columns: _Rows, indexes: _Rows) -> Contract:
+    table, row = item
+    mirror = f"{source.name}.{table.name}"
+    check_names(mirror, table.name, (column["name"] for column in columns))
+    kept = tuple(for_each((column for column in columns if not column["computed"]), partial(_column, mirror)))
+    key, origin = _key(mirror, table, row["identity"], indexes)
+    check_declared_key(mirror, key, kept)
+    omitted = tuple(column["name"] for column in columns if column["computed"])
+    return Contract(mirror, f"{table.schema}.{table.name}", key, origin, kept, omitted=omitted)
+
+
+def _key(mirror: str, table: SourceTable, identity: str, indexes: _Rows) -> tuple[tuple[str, ...], str]:
+    """Return key and origin. The log of a change must name the row by exactly these columns."""
+    primary = tuple(row["name"] for row in indexes if row["is_primary"])
+    named = {
+        "d": primary,
+        "i": tuple(row["name"] for row in indexes if row["is_identity"]),
+        "f": primary or table.key,
+        "n": (),
+    }[identity]
+    if not named:
+        raise FatalError("SRC-121", f"{mirror} (replica identity {_IDENTITIES[identity]})")
+    if table.key and identity != "f" and set(table.key) != set(named):
+        raise FatalError("SRC-122", f"{mirror}: the log names rows by {', '.join(named)}")
+    if table.key:
+        return table.key, "declared"
+    if primary and set(primary) != set(named):
+        # The connector would take the primary key, of which the log of a delete says nothing.
+        raise FatalError("SRC-121", f"{mirror}: replica identity is {', '.join(named)}, not the primary key")
+    return named, "primary" if primary else "unique"
+
+
+_IDENTITIES = {"d": "default", "i": "index", "f": "full", "n": "nothing"}
+
+
+def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+    place = f"{mirror}.{row['name']}"
+    if row["dimensions"] > 1:
+        raise FatalError("SRC-202", f"{place} is {row['type']}: arrays of several dimensions arrive empty")
+    if row["base"].endswith("[]") and row["kind"] == "d":
+        raise FatalError("SRC-202", f"{place} is {row['type']}: an array of a domain")
+    kind = of_postgresql(row["base"], row["kind"], place)
+    default, computed = mirror_default(row)
+    return ColumnContract(row["name"], row["type"], kind.mirror_type, kind.decoder, row["nullable"], default, computed)
+
+
+def _check_encoding(source: Source, connection: psycopg.Connection[DictRow]) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding == "SQL_ASCII":
+        raise FatalError("SRC-203", f"{source.name}: the database's encoding is {encoding}")
+
+
+def _check_tables(source: Source, tables: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+    errors = []
+    for table in source.tables:
+        place, row = f"{table.schema}.{table.name}", tables.get((table.schema, table.name))
+        if row is None:
+            errors.append(FatalError("SRC-120", place))
+        elif row["kind"] not in ("r", "p"):
+            errors.append(FatalError("SRC-120", f"{place} is not a table"))
+        elif not row["readable"]:
+            errors.append(FatalError("SRC-111", f"SELECT on {place}"))
+    raise_all(errors)
+
+
+def _check_publication(
+    source: Source, published: Mapping[str, Any] | None, tables: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> None:
+    name = publication(source)
+    if published is None:
+        raise FatalError("SRC-123", f"{name} is not there")
+    faults = [] if published["whole"] else [f"{name} does not publish insert, update, delete and truncate"]
+    for (schema, table), row in tables.items():
+        place = f"{schema}.{table}"
+        if row["kind"] == "p" and not published["pubviaroot"]:
+            faults.append(f"{name} publishes the partitions of {place}, not the table")
+        elif place not in published["tables"]:
+            faults.append(f"{name} lacks {place}")
+        elif row["oid"] in published["partial"]:
+            faults.append(f"{name} publishes {place} without some of its rows or columns")
+    raise_all([FatalError("SRC-123", fault) for fault in faults])
+
+
+def _by_table(rows: _Rows) -> Mapping[int, list[Mapping[str, Any]]]:
+    grouped: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        grouped[row["table"]].append(row)
+    return grouped
+
+
+@contextmanager
+def _connection(login: Login) -> Iterator[psycopg.Connection[DictRow]]:
+    named = {name: login.settings.get(f"database.{name}") for name in _ENCRYPTION}
+    encryption: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    try:
+        with psycopg.connect(
+            host=login.host,
+            port=login.port,
+            dbname=login.database,
+            user=login.user,
+            password=login.password.reveal(),
+            application_name=APPLICATION,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            options=_SESSION,
+            row_factory=dict_row,
+            **encryption,
+        ) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise _classified(error, login) from error
+
+
+def _classified(error: psycopg.Error, login: Login) -> CdcError:
+    """Tell a refusal from an absence. libpq has no SQLSTATE for what happens before a session; its text says it."""
+    place = f"{login.user} at {login.host}:{login.port}"
+    refused = error.sqlstate is not None and error.sqlstate[:2] in ("28", "42", "3D")
+    if refused or any(word in str(error) for word in _REFUSALS):
+        return FatalError("SRC-111", place)
+    return TransientError("SRC-110", place)
+
+
+_REFUSALS = ("authentication failed", "no pg_hba.conf entry", "does not exist", "permission denied", "no password")

@@ -1,0 +1,75 @@
+"""What rows hold in a MariaDB column that was added after they were written, told from information_schema.
+
+The column's default as the mirror's type prints it, or the implicit one where NULL is not allowed. What cannot be told
+exactly counts as computed: a mirror with rows then refuses to grow the column instead of guessing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cdc.capture.types import MirrorType
+
+Default = tuple[str | None, bool]
+"""The text that PostgreSQL casts to the mirror's type (None is NULL), and whether nobody can tell."""
+
+_COMPUTED: Default = (None, True)
+_NULL: Default = (None, False)
+_LITERAL = re.compile(r"'(?P<text>(?:[^'\\]|''|\\.)*)'", re.DOTALL)
+_BITS = re.compile(r"b'(?P<bits>[01]*)'")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?)?")
+_ZERO_DAY = re.compile(r"(0000-\d\d-\d\d|\d{4}-00-\d\d|\d{4}-\d\d-00)\b.*")
+_CLOCK = re.compile(r"-?\d{2,3}:\d\d:\d\d(\.\d{1,6})?")
+_ESCAPES = {"0": "\0", "n": "\n", "r": "\r", "t": "\t", "b": "\b", "Z": "\x1a"}
+
+_NUMERIC = frozenset({"int", "tinyint1", "decimal", "float", "year"})
+# What MariaDB writes into existing rows for a NOT NULL column without a default.
+_IMPLICIT = {**dict.fromkeys(_NUMERIC, "0"), "text": "", "set": "", "duration_us": "00:00:00"}
+
+
+def mirror_default(expression: str | None, extra: str, kind: MirrorType, *, nullable: bool) -> Default:
+    """Return the default of a column; `expression` is COLUMN_DEFAULT, `extra` EXTRA as the catalogue prints them."""
+    if "auto_increment" in extra:
+        return _COMPUTED
+    if expression is None or expression.upper() == "NULL":
+        return _NULL if nullable else _implicit(kind)
+    if bits := _BITS.fullmatch(expression):
+        return _of_bits(bits["bits"], kind)
+    if literal := _LITERAL.fullmatch(expression):
+        return _of_text(_unquoted(literal["text"]), kind, nullable=nullable)
+    if _NUMBER.fullmatch(expression):
+        return _of_text(expression, kind, nullable=nullable)
+    return _COMPUTED
+
+
+def _implicit(kind: MirrorType) -> Default:
+    if kind.decoder.startswith("bit:"):
+        return "0" * int(kind.decoder.removeprefix("bit:")), False
+    # Zero dates have no mirror value, the first member of an enum and the padding of binary stand elsewhere.
+    return (_IMPLICIT[kind.decoder], False) if kind.decoder in _IMPLICIT else _COMPUTED
+
+
+def _of_bits(bits: str, kind: MirrorType) -> Default:
+    if kind.decoder.startswith("bit:"):
+        return bits.zfill(int(kind.decoder.removeprefix("bit:"))), False
+    return (str(int(bits or "0", 2)), False) if kind.decoder in _NUMERIC else _COMPUTED
+
+
+def _of_text(text: str, kind: MirrorType, *, nullable: bool) -> Default:
+    match kind.decoder:
+        case "text" | "enum" | "set":
+            return text, False
+        case "date" | "timestamp_us":
+            if _ZERO_DAY.fullmatch(text):
+                return _NULL if nullable else _COMPUTED
+            return (text, False) if _DAY.fullmatch(text) else _COMPUTED
+        case "duration_us":
+            return (text, False) if _CLOCK.fullmatch(text) else _COMPUTED
+        case decoder if decoder in _NUMERIC and _NUMBER.fullmatch(text):
+            return text, False
+    return _COMPUTED
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"''|\\(.)", lambda m: _ESCAPES.get(m[1], m[1]) if m[1] else "'", text, flags=re.DOTALL)

@@ -1,0 +1,61 @@
+"""What both catalogue readers check alike, and how they say everything that is wrong in one error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from cdc.capture.contract import ColumnContract
+from cdc.errors import FatalError
+
+# Columns that mirrors and their twins of deleted rows have of their own.
+RESERVED_COLUMNS = frozenset({"_offset", "_source_ts", "_deleted_offset", "_deleted_ts"})
+_NAME_BYTES = 63
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def for_each(items: Iterable[Item], work: Callable[[Item], Result]) -> list[Result]:
+    """Return `work` of every item. If any raised, raise once: the first one's code, the details of all."""
+    results: list[Result] = []
+    errors: list[FatalError] = []
+    for item in items:
+        try:
+            results.append(work(item))
+        except FatalError as error:
+            errors.append(error)
+    raise_all(errors)
+    return results
+
+
+def raise_all(errors: Sequence[FatalError]) -> None:
+    """Raise one error that tells all of them; nothing if there is none."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise FatalError(errors[0].code, "".join(f"\n  {error.code} {error.detail}" for error in errors))
+
+
+def check_names(place: str, table: str, columns: Iterable[str]) -> None:
+    """Raise SRC-204 if PostgreSQL or the mirror cannot have the table or one of its columns by its name."""
+    faults = [f"column {name!r}" for name in columns if not _is_name(name) or name in RESERVED_COLUMNS]
+    if not _is_name(table) or "." in table:
+        faults.insert(0, f"table {table!r}")
+    if faults:
+        raise FatalError("SRC-204", f"{place}: {', '.join(faults)}")
+
+
+def check_declared_key(place: str, key: Sequence[str], columns: Sequence[ColumnContract]) -> None:
+    """Raise SRC-122 if a declared key names what is not a replicated column, or one that may be NULL."""
+    nullable = {column.name: column.nullable for column in columns}
+    unknown = [name for name in key if name not in nullable]
+    if unknown:
+        raise FatalError("SRC-122", f"{place} has no column {', '.join(unknown)}")
+    loose = [name for name in key if nullable[name]]
+    if loose:
+        raise FatalError("SRC-122", f"{place}: {', '.join(loose)} may be NULL")
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name.encode()) <= _NAME_BYTES and name.isprintable()
