@@ -73,8 +73,9 @@ class Event:
 class Change:
     """One decoded row event: what it does to which row of which mirror.
 
-    `op` is one of c, u, d, r. `values` holds the columns that the event carries (of a delete: none); a column that is
-    not in it did not exist when the event was written. `old_key` is set on the insert half of a key change.
+    `op` is one of c, u, d, r. `values` holds the columns that the event carries (of a delete: none); an update may
+    lack columns that did not exist, or no longer, when it was written. `old_key` is set where the event is a key
+    change: on the insert half of one (its delete came before), or on an update that moves the row by itself.
     """
 
     offset: int
@@ -83,3 +84,13 @@ class Change:
     values: dict[str, Any]
     source_ts: datetime | None
     old_key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row event whose values cannot be taken: the key is known, `code` says why, `detail` where (never a value)."""
+
+    offset: int
+    key: Key
+    code: str
+    detail: str

@@ -1,7 +1,8 @@
 """Folding: all changes of one table in one stretch of a batch become one final image, or a delete, per key.
 
-What the log left out of an update (unchanged TOAST values) is taken from earlier in the stretch. What is not there
-either stands in the mirror, under the key that the row had before the stretch began (a to b to c: under a).
+Landing the images gives the same mirror as landing the changes one by one; how batches were cut cannot be seen. What
+the log left out of an update (unchanged TOAST values) is taken from earlier in the stretch. What is not there either
+stands in the mirror, under the key that the row had before the stretch began (a to b to c: under a).
 """
 
 from __future__ import annotations
@@ -11,74 +12,147 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cdc.change import UNCHANGED, Change, Key
+from cdc.change import UNCHANGED, Change, Key, Refusal
+from cdc.errors import FatalError
 
 
 @dataclass(slots=True)
 class Image:
-    """The final state of one key: values of the columns known, or deleted with the last image as far as it is known.
+    """The final state of one key: the values that its changes made known, and whether the row is there.
 
-    `mirror_key` is the key under which the mirror holds what `values` lacks; None if the mirror has nothing to add.
-    `created` says that the row did not exist at some moment of the stretch, so that a tombstone has to go.
+    `values` None says that no change told anything of the row's values. `mirror_key` is the key under which the
+    mirror holds what is UNCHANGED in them. `offset` and `source_ts` are those of the change that made the values,
+    `deleted_at` and `deleted_ts` those of the delete. `lacks` is the refused change that the values are behind,
+    `missing` the refused insert that the row itself is behind, `lost` one whose row was deleted again. `whole` says
+    that some change carried or removed the whole row, which heals what was refused before the stretch.
     """
 
     key: Key
-    values: dict[str, Any]
     offset: int
     source_ts: datetime | None
-    deleted: bool = False
-    created: bool = False
+    values: dict[str, Any] | None = None
+    deleted_at: int | None = None
+    deleted_ts: datetime | None = None
     mirror_key: Key | None = None
+    reread: bool = False
+    whole: bool = False
+    lacks: Refusal | None = None
+    missing: Refusal | None = None
+    lost: Refusal | None = None
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the row is gone at the end of the stretch."""
+        return self.deleted_at is not None
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the last change that had a say; the others are superseded by it."""
+        return self.offset if self.deleted_at is None else self.deleted_at
+
+    @property
+    def behind(self) -> Refusal | None:
+        """The refused change that leaves the mirror's row behind the source's."""
+        return self.missing if self.is_deleted else self.lacks
 
     @property
     def unchanged(self) -> tuple[str, ...]:
         """Columns whose value only the mirror knows."""
-        return tuple(name for name, value in self.values.items() if value is UNCHANGED)
+        return tuple(name for name, value in (self.values or {}).items() if value is UNCHANGED)
 
 
-def fold(changes: Iterable[Change]) -> dict[Key, Image]:
-    """Return the final image of every key that `changes` (one table, in stream order) touch."""
-    images: dict[Key, Image] = {}
+@dataclass(slots=True)
+class Folded:
+    """What a stretch comes to: the images by key, and the changes that had to be refused because of earlier ones."""
+
+    images: dict[Key, Image]
+    refusals: list[Refusal]
+
+
+def fold(changes: Iterable[Change | Refusal]) -> Folded:
+    """Fold the changes of one table, in stream order. Raises FatalError LND-104 for an update of a deleted row."""
+    folded = Folded({}, [])
+    images = folded.images
     for change in changes:
-        images[change.key] = _deleted(change, images) if change.op == "d" else _present(change, images)
-    return images
+        if isinstance(change, Refusal):
+            _refuse(change, images)
+        elif change.op == "d":
+            images[change.key] = _deleted(change.key, change, images)
+        else:
+            if change.op == "u" and change.old_key is not None:
+                images[change.old_key] = _deleted(change.old_key, change, images)
+            _apply(change, folded)
+    return folded
 
 
-def _deleted(change: Change, images: dict[Key, Image]) -> Image:
-    before = images.get(change.key)
-    if before is None or before.deleted:
-        return Image(change.key, {}, change.offset, change.source_ts, deleted=True, mirror_key=change.key)
-    return Image(
-        change.key, before.values, change.offset, change.source_ts, deleted=True, mirror_key=before.mirror_key
-    )
+def _apply(change: Change, folded: Folded) -> None:
+    partial = UNCHANGED in change.values.values()
+    before = folded.images.get(change.key if change.old_key is None else change.old_key)
+    if partial and before is not None and before.is_deleted:
+        unknown = before.lost if change.old_key is not None else before.missing
+        if unknown is not None:
+            refusal = Refusal(change.offset, change.key, "VAL-104", unknown.detail)
+            folded.refusals.append(refusal)
+            _refuse(refusal, folded.images)
+            return
+        if change.old_key is None:
+            raise FatalError("LND-104", f"offset {change.offset}")
+    folded.images[change.key] = _present(change, before, partial=partial)
 
 
-def _present(change: Change, images: dict[Key, Image]) -> Image:
-    origin_key = change.old_key if change.old_key is not None else change.key
-    before = images.get(origin_key)
-    here = images.get(change.key)
-    image = Image(
-        change.key,
-        change.values,
-        change.offset,
-        change.source_ts,
-        created=change.op != "u" or (here is not None and here.created),
-    )
-    if UNCHANGED in change.values.values():
-        image.mirror_key = origin_key
-        if before is not None:
-            _fill(image, before)
-    elif change.op == "u" and before is not None and len(before.values) > len(change.values):
-        # The update does not know a column that an earlier change carried: it stays as it was.
-        image.values = {**before.values, **change.values}
-        image.mirror_key = before.mirror_key
+def _refuse(refusal: Refusal, images: dict[Key, Image]) -> None:
+    image = images.get(refusal.key)
+    if image is None:
+        images[refusal.key] = Image(refusal.key, refusal.offset, None, mirror_key=refusal.key, lacks=refusal)
+    elif image.is_deleted:
+        image.missing = refusal
+    else:
+        image.lacks = refusal
+
+
+def _deleted(key: Key, change: Change, images: dict[Key, Image]) -> Image:
+    image = images.get(key)
+    if image is None:
+        image = Image(key, change.offset, None, mirror_key=key)
+    if not image.is_deleted:
+        image.deleted_at, image.deleted_ts = change.offset, change.source_ts
+    if image.missing is not None:
+        image.lost, image.missing = image.missing, None
+    image.whole = True
     return image
 
 
-def _fill(image: Image, before: Image) -> None:
-    """Take what the log left out from the row's earlier image in the same stretch."""
+def _present(change: Change, before: Image | None, *, partial: bool) -> Image:
+    if change.op == "r" and before is not None and not before.is_deleted and before.values == change.values:
+        before.offset, before.lacks, before.whole = change.offset, None, True
+        return before
+    values = _completed(change, before)
+    in_place = partial and change.old_key is None
+    return Image(
+        change.key,
+        change.offset,
+        change.source_ts,
+        values,
+        mirror_key=_mirror_key(change, before) if UNCHANGED in values.values() else None,
+        reread=change.op == "r",
+        whole=not in_place or (before is not None and before.whole),
+        lacks=before.lacks if partial and before is not None else None,
+    )
+
+
+def _completed(change: Change, before: Image | None) -> dict[str, Any]:
+    """Take what the change leaves out from the row's earlier image in the same stretch."""
+    if before is None or before.values is None:
+        return change.values
     known = before.values
-    image.values = {
-        name: known.get(name, UNCHANGED) if value is UNCHANGED else value for name, value in image.values.items()
+    values = {
+        name: known.get(name, UNCHANGED) if value is UNCHANGED else value for name, value in change.values.items()
     }
-    image.mirror_key = before.mirror_key if image.unchanged else None
+    if change.op == "u":
+        values.update({name: value for name, value in known.items() if name not in values})
+    return values
+
+
+def _mirror_key(change: Change, before: Image | None) -> Key:
+    origin = change.key if change.old_key is None else change.old_key
+    return before.mirror_key if before is not None and before.mirror_key is not None else origin

@@ -9,6 +9,7 @@ import msgspec
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.change import UNCHANGED, Change, Event, Key
 from cdc.errors import FatalError, RowError, TransientError
+from cdc.stream.fit import Fit, fit
 from cdc.stream.value import Decoder, Misfit, decoder
 
 # MariaDB has dates that no other database has; where NULL is not allowed the connector sends them as this number.
@@ -30,25 +31,37 @@ class RowDecoder:
     def __init__(self, contract: Contract, database: str) -> None:
         self.contract = contract
         self._decoders = {column.name: _column_decoder(column, database) for column in contract.columns}
+        self._defaults: dict[str, Any] = {column.name: column.default for column in contract.columns}
         self._omitted = frozenset(contract.omitted)
+        # The connector itself splits the update of a primary key into a delete and an insert; of no other key.
+        self._splits_key_changes = contract.key_origin == "primary"
 
     def change(self, event: Event) -> Change:
         """Return the change that a c, u, d or r event makes.
 
         Raises RowError VAL-1xx (the row is refused), NewColumn (the stream waits), FatalError LND-103 (no key).
         """
+        key = self.key(event)
         if event.op == "d":
-            return Change(event.record.offset, "d", self.key(event), {}, event.source_ts)
+            return Change(event.record.offset, "d", key, {}, event.source_ts)
         values = self._values(event, event.after)
-        old_key = self._key_of(event.record.old_key, event) if event.record.old_key else None
-        return Change(event.record.offset, event.op, self.key(event), values, event.source_ts, old_key)
+        if event.op != "u" and len(values) < len(self._defaults):
+            # The event is older than the column: its row came to hold the default when the column was added.
+            values = {**self._defaults, **values}
+        return Change(event.record.offset, event.op, key, values, event.source_ts, self._old_key(event, key))
 
     def key(self, event: Event) -> Key:
         """Return the key of the row that an event changes. Raises FatalError LND-103."""
-        try:
-            return self._key_of(event.before if event.op == "d" else event.after, event)
-        except FatalError:
-            return self._key_of(event.record.key, event)
+        image = event.before if event.op == "d" else event.after
+        return self._key_of(image if image is not None else event.record.key, event)
+
+    def _old_key(self, event: Event, key: Key) -> Key | None:
+        if event.record.old_key is not None:
+            return self._key_of(event.record.old_key, event)
+        if event.op != "u" or self._splits_key_changes or event.before is None:
+            return None
+        old_key = self._key_of(event.before, event)
+        return old_key if old_key != key else None
 
     def _values(self, event: Event, image: bytes | None) -> dict[str, Any]:
         decoders = self._decoders
@@ -88,12 +101,26 @@ def _document(image: bytes | None, event: Event) -> dict[str, Any]:
 
 def _column_decoder(column: ColumnContract, database: str) -> Decoder:
     decode = decoder(column.decoder)
-    if database != "mariadb" or column.nullable or column.decoder not in _ZERO_DATE_DECODERS:
-        return decode
+    if database == "mariadb" and not column.nullable and column.decoder in _ZERO_DATE_DECODERS:
+        return _refusing_zero(decode)
+    check = fit(column.mirror_type)
+    return decode if check is None else _checked(decode, check)
 
+
+def _refusing_zero(decode: Decoder) -> Decoder:
     def decode_or_refuse_zero(value: Any) -> Any:
         if value == 0:
             raise Misfit("VAL-102")
         return decode(value)
 
     return decode_or_refuse_zero
+
+
+def _checked(decode: Decoder, check: Fit) -> Decoder:
+    def decode_and_check(value: Any) -> Any:
+        decoded = decode(value)
+        if decoded is not UNCHANGED and not check(decoded):
+            raise Misfit
+        return decoded
+
+    return decode_and_check

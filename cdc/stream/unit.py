@@ -10,8 +10,10 @@ Each rule here was needed on the real connectors:
 - Repetitions inside a unit are recognised by their place, which grows from event to event.
 - A transaction that goes on without a BEGIN was landed before (its tail is sent again): every event of it must lie
   within what was recorded, and counts as replayed.
-- Snapshot rows have no transaction. They form slices, cut by size or when the stream is drained; `first`, or `last`
-  without one, opens a generation, `last` or the first streamed BEGIN closes it.
+- Snapshot rows have no transaction. They form slices, cut by size or when the stream is drained. The first of them
+  opens a generation: an empty first table sends nothing, so there need not be a `first`. A `first`, or the first or
+  last row of a table that the open generation has had already, says that an interrupted snapshot started again and
+  opens another one. `last` or the first streamed BEGIN closes it.
 """
 
 from __future__ import annotations
@@ -24,6 +26,14 @@ from datetime import datetime
 from cdc.change import Event, Kind, Place, Record
 from cdc.errors import FatalError
 
+# The markers of snapshot rows that stand at one end of their table's rows; a table of one row has only the latter.
+_EDGES = {
+    "first": "first",
+    "first_in_data_collection": "first",
+    "last_in_data_collection": "last",
+    "last": "last",
+}
+
 
 @dataclass(slots=True)
 class Unit:
@@ -32,6 +42,7 @@ class Unit:
     `rows` are its distinct row and TRUNCATE events in order, `repeated` the row events that came again inside it.
     `records` are all its records, whatever they hold: the unit covers the offsets from the first to the last of them.
     `replay` marks the tail of a transaction that landed before; `resumable` a unit that only a heartbeat closed.
+    `marks` is the state of the snapshot generation after it, None if none is open then.
     """
 
     id: str | None = None
@@ -44,6 +55,7 @@ class Unit:
     closes_generation: bool = False
     replay: bool = False
     resumable: bool = False
+    marks: frozenset[str] | None = None
     last_place: Place = ()
     source_ts: datetime | None = None
     position: str = ""
@@ -59,19 +71,17 @@ class Unit:
         return self.records[-1].offset + 1
 
     def digest(self) -> bytes:
-        """Return SHA-256 over operation, table, images and source position of its rows: equal if it is sent again."""
-        fold = hashlib.sha256()
-        for row in self.rows:
-            for part in (
-                row.op.encode(),
-                row.table.encode(),
-                row.before or b"",
-                row.after or b"",
-                row.position.encode(),
-            ):
-                fold.update(len(part).to_bytes(4, "big"))
-                fold.update(part)
-        return fold.digest()
+        """Return SHA-256 over the digests of its rows: equal if it is sent again."""
+        return hashlib.sha256(b"".join(map(event_digest, self.rows))).digest()
+
+
+def event_digest(event: Event) -> bytes:
+    """Return SHA-256 over operation, table, images and source position of a row event."""
+    fold = hashlib.sha256()
+    for part in (event.op.encode(), event.table.encode(), event.before, event.after, event.position.encode()):
+        fold.update(b"\xff" * 4 if part is None else len(part).to_bytes(4, "big"))
+        fold.update(part or b"")
+    return fold.digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +97,9 @@ class State:
     """What the assembler has to know of the stream before its first record; all of it stands in `cdc.position`."""
 
     last_unit: str | None
-    generation_open: bool
     generations: int
+    marks: frozenset[str] | None = None
+    """Which tables' first and last rows the open generation has had; None if no generation is open."""
 
 
 class Assembler:
@@ -140,17 +151,22 @@ class Assembler:
             raise FatalError("STR-104", f"offset {event.record.offset}")
         if self._open is not None and self._open.id is not None:
             yield self._close_rowless(event)
-        opens = event.snapshot == "first" or (event.snapshot == "last" and not self._state.generation_open)
+        opens = event.snapshot != "incremental" and self._opens_generation(event)
         if opens:
             yield from self.flush()
+            self._state.marks = frozenset()
+        if self._state.marks is not None:
+            self._state.marks |= _marks(event)
         unit = self._open or self._start(None)
-        if opens:
-            unit.opens_generation = True
-            self._state.generation_open = True
+        unit.opens_generation |= opens
         self._add_row(unit, event)
         unit.closes_generation = event.snapshot == "last"
         if unit.closes_generation or len(unit.rows) >= self._slice_rows:
             yield self._close()
+
+    def _opens_generation(self, event: Event) -> bool:
+        marks = self._state.marks
+        return marks is None or event.snapshot == "first" or not marks.isdisjoint(_marks(event))
 
     def _begin(self, event: Event) -> Iterator[Unit]:
         unit = self._open
@@ -160,7 +176,7 @@ class Assembler:
         if unit is None:
             unit = self._start(event.transaction)
             # The connector streams only when its snapshot is over, even if an empty database gave no row to say so.
-            unit.closes_generation = self._state.generation_open or self._state.generations == 0
+            unit.closes_generation = self._state.marks is not None or self._state.generations == 0
         self._section_events = 0
         self._section_place = ()
         self._add_control(unit, event)
@@ -252,10 +268,16 @@ class Assembler:
         assert unit is not None  # noqa: S101 - states for the type checker what the callers have established
         self._open = None
         if unit.closes_generation:
-            self._state.generation_open = False
+            self._state.marks = None
             self._state.generations += 1
+        unit.marks = self._state.marks
         self._state.last_unit = resumable_id(unit, self._state.last_unit)
         return unit
+
+
+def _marks(event: Event) -> frozenset[str]:
+    edge = _EDGES.get(event.snapshot or "")
+    return frozenset({f"{edge} {event.table}"} if edge else ())
 
 
 def resumable_id(unit: Unit, before: str | None) -> str | None:

@@ -1,0 +1,83 @@
+"""The journal: every record of a stream as it was read, compressed, and chained by hash.
+
+The chain folds the digests of single records in offset order, so that its head at an offset does not depend on how the
+stream was cut into batches and chunks: head' = SHA-256(head + digest(record)).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+import psycopg
+import zstandard
+
+from cdc.change import Record
+
+# Compresses nearly as well as a larger one, and an explanation of one row has to read a whole chunk.
+CHUNK_BYTES = 4 * 1024 * 1024
+_LEVEL = 3
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(list[Record])
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive records of one batch; `chain` is the head after the last of them."""
+
+    first_offset: int
+    next_offset: int
+    records: int
+    data: bytes
+    chain: bytes
+
+
+def chunks(records: Iterable[Record], chain: bytes) -> Iterator[Chunk]:
+    """Cut records into chunks; `chain` is the head before the first."""
+    held: list[Record] = []
+    size = 0
+    for record in records:
+        held.append(record)
+        size += record_bytes(record)
+        chain = hashlib.sha256(chain + record_digest(record)).digest()
+        if size >= CHUNK_BYTES:
+            yield _chunk(held, chain)
+            held, size = [], 0
+    if held:
+        yield _chunk(held, chain)
+
+
+def unpack(data: bytes) -> list[Record]:
+    """Return the records of a chunk."""
+    return _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
+
+
+def record_bytes(record: Record) -> int:
+    """Return how much of the stream a record is."""
+    return len(record.key or b"") + len(record.value or b"") + len(record.old_key or b"")
+
+
+def record_digest(record: Record) -> bytes:
+    """Return SHA-256 over offset, key, value and old key; a missing part differs from an empty one."""
+    fold = hashlib.sha256(record.offset.to_bytes(8, "big"))
+    for part in (record.key, record.value, record.old_key):
+        fold.update(b"\xff" * 8 if part is None else len(part).to_bytes(8, "big"))
+        fold.update(part or b"")
+    return fold.digest()
+
+
+def write_chunk(cursor: psycopg.Cursor, stream: str, batch: int, chunk: Chunk) -> None:
+    """Write one chunk inside the landing transaction."""
+    cursor.execute(
+        "INSERT INTO cdc.journal (stream, batch, first_offset, next_offset, records, chunk, chain)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (stream, batch, chunk.first_offset, chunk.next_offset, chunk.records, chunk.data, chunk.chain),
+    )
+
+
+def _chunk(records: list[Record], chain: bytes) -> Chunk:
+    data = zstandard.ZstdCompressor(level=_LEVEL).compress(_encode(records))
+    return Chunk(records[0].offset, records[-1].offset + 1, len(records), data, chain)

@@ -1,0 +1,113 @@
+"""Transactions that come again: proven to be the same, or the stream stops.
+
+A connector that lost its place sends whole transactions again, or the tail of one. Both are recognised by the source
+transaction's id in `cdc.unit`, and are repetitions only if every event equals what landed; else the source was
+restored from a backup or replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import psycopg
+
+from cdc.change import Event, Kind, Place
+from cdc.errors import FatalError
+from cdc.land.journal import unpack
+from cdc.stream.envelope import read_event
+from cdc.stream.unit import Landed, Unit, event_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A transaction that landed: the digest of its rows, and how to get the rows themselves."""
+
+    digest: bytes
+    rows: Callable[[], Iterable[Event]]
+
+
+def read_recorded(
+    connection: psycopg.Connection, stream: str, units: Iterable[Unit], database: str
+) -> Callable[[], dict[str, Recorded]]:
+    """Ask for what is recorded of the units' transactions; call what is returned for the answer."""
+    ids = [unit.id for unit in units if unit.id is not None]
+    cursor = connection.execute(
+        "SELECT DISTINCT ON (id) id, batch, digest FROM cdc.unit WHERE stream = %s AND id = ANY(%s)"
+        " ORDER BY id, batch DESC",
+        (stream, ids),
+    )
+
+    def answer() -> dict[str, Recorded]:
+        return {
+            unit_id: Recorded(
+                digest,
+                lambda unit_id=unit_id, batch=batch: _journalled(  # type: ignore[misc]
+                    connection, stream, batch, unit_id, database
+                ),
+            )
+            for unit_id, batch, digest in cursor.fetchall()
+        }
+
+    return answer
+
+
+def find_replayed(units: Iterable[Unit], recorded: dict[str, Recorded]) -> set[int]:
+    """Return the first offsets of the units whose rows have all landed before. Raises FatalError STR-105.
+
+    Grows `recorded` by the units themselves: a transaction may stand twice in one batch.
+    """
+    replayed = set()
+    for unit in units:
+        events = unit.repeated if unit.replay else unit.rows
+        if unit.id is None or not events:
+            continue
+        known = recorded.get(unit.id)
+        if known is None:
+            recorded[unit.id] = Recorded(unit.digest(), lambda rows=unit.rows: rows)  # type: ignore[misc]
+            continue
+        if unit.replay or unit.digest() != known.digest:
+            _require_part(unit, events, known)
+        replayed.add(unit.first_offset)
+    return replayed
+
+
+def _require_part(unit: Unit, events: Iterable[Event], known: Recorded) -> None:
+    """Compare event by event: a connector that restarts in mid-transaction sends the tail alone."""
+    landed = {event.place: event_digest(event) for event in known.rows()}
+    if any(landed.get(event.place) != event_digest(event) for event in events):
+        raise FatalError("STR-105", f"transaction {unit.id}, offset {unit.first_offset}")
+
+
+def _journalled(connection: psycopg.Connection, stream: str, batch: int, unit_id: str, database: str) -> list[Event]:
+    """Return the row events of a landed transaction, read again from the journal."""
+    chunks = connection.execute(
+        "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s ORDER BY first_offset", (stream, batch)
+    ).fetchall()
+    events = (read_event(record, database) for (chunk,) in chunks for record in unpack(chunk))
+    return [event for event in events if event.transaction == unit_id and event.kind in (Kind.ROW, Kind.TRUNCATE)]
+
+
+def find_landed(connection: psycopg.Connection, stream: str, unit_id: str) -> Landed | None:
+    """Return what is on record of one transaction: the assembler asks when rows come without a BEGIN."""
+    with connection.transaction():
+        row = connection.execute(
+            "SELECT events, last_place FROM cdc.unit WHERE stream = %s AND id = %s ORDER BY batch DESC LIMIT 1",
+            (stream, unit_id),
+        ).fetchone()
+    return None if row is None else Landed(row[0], Place(row[1]))
+
+
+def write_units(cursor: psycopg.Cursor, stream: str, batch: int, units: Iterable[Unit]) -> None:
+    """Record the transactions of a batch that brought rows, inside the landing transaction."""
+    rows = [
+        (stream, unit.id, batch, unit.position, len(unit.rows), list(unit.last_place), unit.digest())
+        for unit in units
+        if unit.id is not None and unit.rows
+    ]
+    if rows:
+        cursor.executemany(
+            "INSERT INTO cdc.unit (stream, id, batch, source_position, events, last_place, digest)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (stream, id, batch) DO NOTHING",
+            rows,
+        )

@@ -1,0 +1,231 @@
+"""Writes the images of one mirror: reads what only the mirror knows, stages, then set-wise statements.
+
+The statements run in this order because each relies on the ones before: keys are noted while the mirror still holds
+the old values, rows are written before those that come and go within the batch are deleted, tombstones fall last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.sql import Composed
+
+from cdc.change import UNCHANGED, Refusal
+from cdc.errors import FatalError
+from cdc.land import statement
+from cdc.land.fold import Folded, Image
+from cdc.land.statement import MirrorTable
+
+# COPY costs two round trips and leaves the pipeline; below this many rows single inserts are faster.
+COPY_FROM_ROWS = 100
+
+
+@dataclass(slots=True)
+class Expectation:
+    """Partial updates of rows that have to be there: `cursor` knows how many were, once the pipeline is synced."""
+
+    cursor: psycopg.Cursor
+    rows: int
+    mirror: str
+
+    def check(self) -> None:
+        """Raise FatalError LND-104 if a row was missing."""
+        if self.cursor.rowcount != self.rows:
+            raise FatalError("LND-104", self.mirror)
+
+
+@dataclass(slots=True)
+class _Staged:
+    """The rows of one stretch, and the shapes that their columns come in."""
+
+    rows: list[list[str | None]] = field(default_factory=list)
+    shapes: dict[tuple[str, tuple[str, ...]], list[int]] = field(default_factory=dict)
+    operations: set[str] = field(default_factory=set)
+    marks_stale: bool = False
+
+
+class MirrorWriter:
+    """Writes one mirror on one connection; keeps its statements, which are costly to compose."""
+
+    def __init__(self, connection: psycopg.Connection, table: MirrorTable) -> None:
+        self.table = table
+        self._connection = connection
+        self._statements: dict[tuple[Any, ...], bytes] = {}
+
+    def create_stage(self) -> None:
+        """Make the staging table, in a transaction of its own: it outlives the batch."""
+        with self._connection.transaction():
+            self._execute(self._sql(statement.drop_stage), ())
+            self._execute(self._sql(statement.create_stage), ())
+
+    def resolve(self, folded: Folded, *, has_stale: bool) -> None:
+        """Read from the mirror what the log left out, where an update in place cannot leave it as it is.
+
+        Refuses (VAL-104) a change of a row that is not there because its insert was refused. Raises FatalError LND-104
+        if it is not there for no reason. With stale rows around, every partial update is looked at.
+        """
+        careful = has_stale or any(image.behind or image.lost for image in folded.images.values())
+        images = [
+            image for image in folded.images.values() if image.unchanged and (careful or image.mirror_key != image.key)
+        ]
+        if not images:
+            return
+        columns = tuple(sorted({name for image in images for name in image.unchanged}))
+        keys = [image.mirror_key or image.key for image in images]
+        arrays = [[str(part) for part in parts] for parts in zip(*keys, strict=True)]
+        found = self._execute(self._sql(statement.select_values, columns), arrays).fetchall()
+        for place, exists, code, offset, *values in found:
+            origin = Refusal(offset, images[place - 1].key, code, self.table.contract.mirror) if code else None
+            self._fill(images[place - 1], dict(zip(columns, values, strict=True)) if exists else None, origin, folded)
+
+    def _fill(self, image: Image, values: dict[str, Any] | None, stale: Refusal | None, folded: Folded) -> None:
+        if values is None:
+            if stale is None and image.lacks is None:
+                raise FatalError("LND-104", f"{self.table.contract.mirror}, offset {image.offset}")
+            refusal = Refusal(image.offset, image.key, "VAL-104", self.table.contract.mirror)
+            folded.refusals.append(refusal)
+            image.values, image.mirror_key, image.lacks = None, None, refusal
+        elif image.mirror_key != image.key:
+            assert image.values is not None  # noqa: S101 - it has unchanged columns
+            image.values.update({name: values[name] for name in image.unchanged})
+            image.mirror_key = None
+            image.lacks = image.lacks or stale
+
+    def write(self, folded: Folded, stream: str, batch: int, *, has_stale: bool) -> list[Expectation]:
+        """Write the images; returns what to check once the results are there."""
+        staged = self._stage(folded.images.values())
+        self._load(staged.rows)
+        self._execute(self._sql(statement.note_keys), (stream, batch))
+        expectations = [self._write_shape(kind, columns, known) for (kind, columns), known in staged.shapes.items()]
+        if staged.operations & {"d", "x"}:
+            self._execute(self._sql(statement.delete), ())
+        if "u" in staged.operations:
+            self._execute(self._sql(statement.revive), ())
+        if has_stale:
+            self._execute(self._sql(statement.heal), ())
+        if staged.marks_stale:
+            self._execute(self._sql(statement.mark_stale), (stream,))
+        return [expectation for expectation in expectations if expectation is not None]
+
+    def empty_stage(self) -> None:
+        """Make room for another stretch in the same transaction."""
+        self._execute(self._sql(statement.empty_stage), ())
+
+    def truncate(self, offset: int, source_ts: Any, stream: str, batch: int) -> None:
+        """Empty the mirror as the source's TRUNCATE did; one marker stands for all keys of the batch so far."""
+        self._execute(self._sql(statement.truncate), {"deleted_offset": offset, "deleted_ts": source_ts})
+        mirror = self.table.contract.mirror
+        self._execute(
+            "DELETE FROM cdc.journal_key WHERE stream = %s AND batch = %s AND mirror = %s", (stream, batch, mirror)
+        )
+        self._execute("DELETE FROM cdc.stale WHERE mirror = %s", (mirror,))
+        self._execute(
+            "INSERT INTO cdc.journal_key (stream, batch, mirror, op) VALUES (%s, %s, %s, 't')", (stream, batch, mirror)
+        )
+
+    def delete_ghosts(self, parameters: dict[str, Any]) -> None:
+        """Delete what the generation did not bring; `parameters` as `statement.delete_ghosts` names them."""
+        self._execute(self._sql(statement.delete_ghosts), parameters)
+
+    def refuse(self, parameters: Sequence[Any]) -> None:
+        """Keep a refused record; `parameters` in the order of `statement.refuse`."""
+        self._execute(self._sql(statement.refuse), parameters)
+
+    def find_misfits(self, folded: Folded) -> list[int]:
+        """Return the offsets of the images that the staging table refuses, trying one after the other."""
+        misfits = []
+        for image in folded.images.values():
+            staged = self._stage([image])
+            try:
+                with self._connection.transaction():
+                    self._execute(self._sql(statement.insert_stage), staged.rows[0])
+            except psycopg.DataError:
+                misfits.append(image.offset)
+        return misfits
+
+    def _write_shape(self, kind: str, columns: tuple[str, ...], rows: list[int]) -> Expectation | None:
+        shape = rows[0]
+        if kind == "partial":
+            cursor = self._execute(self._sql(statement.update, columns), (shape,))
+            return Expectation(cursor, len(rows), self.table.contract.mirror)
+        build = statement.upsert_reread if kind == "reread" else statement.upsert
+        self._execute(self._sql(build, columns), (shape,))
+        return None
+
+    def _stage(self, images: Iterable[Image]) -> _Staged:
+        staged = _Staged()
+        columns = self.table.columns
+        for image in images:
+            operation = _operation(image)
+            shape = _shape(image, staged) if operation in "ux" else None
+            values = image.values or {}
+            row = [_text(values.get(name)) for name in columns]
+            if image.values is None:
+                _put_key(row, columns, self.table.contract.key, image)
+            behind = image.behind
+            row += map(_text, (None if image.values is None else image.offset, image.source_ts))
+            row += map(_text, (image.deleted_at, image.deleted_ts, operation, shape, image.whole))
+            row += map(_text, (behind and behind.code, behind and behind.offset))
+            staged.rows.append(row)
+            staged.operations.add(operation)
+            staged.marks_stale |= behind is not None
+        return staged
+
+    def _load(self, rows: list[list[str | None]]) -> None:
+        if self._connection.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(self._sql(statement.insert_stage), rows)
+            return
+        with self._connection.cursor() as cursor, cursor.copy(self._sql(statement.copy_stage), ()) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def _execute(self, query: bytes | str, parameters: Any) -> psycopg.Cursor:
+        return self._connection.execute(query, parameters)
+
+    def _sql(self, build: Callable[..., Composed], *arguments: Any) -> bytes:
+        key = (build.__name__, *arguments)
+        known = self._statements.get(key)
+        if known is None:
+            known = self._statements[key] = build(self.table, *arguments).as_bytes(self._connection)
+        return known
+
+
+def heal_missing(connection: psycopg.Connection, parameters: dict[str, Any]) -> None:
+    """Remove the stale marks that are older than a closed generation: it brought the row, or the row is gone."""
+    connection.execute(
+        'WITH gone AS (DELETE FROM cdc.stale WHERE stream = %(stream)s AND "offset" < %(generation_from)s'
+        " RETURNING mirror, key)"
+        " INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
+        " SELECT %(stream)s, %(batch)s, mirror, key, 'd' FROM gone g WHERE NOT EXISTS (SELECT FROM cdc.journal_key k"
+        " WHERE k.stream = %(stream)s AND k.batch = %(batch)s AND k.mirror = g.mirror AND k.key = g.key)",
+        parameters,
+    )
+
+
+def _operation(image: Image) -> str:
+    if image.values is None:
+        return "d" if image.is_deleted else "s"
+    return "x" if image.is_deleted else "u"
+
+
+def _shape(image: Image, staged: _Staged) -> int:
+    values = image.values or {}
+    columns = tuple(name for name, value in values.items() if value is not UNCHANGED)
+    kind = "partial" if len(columns) < len(values) else "reread" if image.reread else "whole"
+    known = staged.shapes.setdefault((kind, columns), [])
+    known.append(known[0] if known else len(staged.shapes))
+    return known[0]
+
+
+def _put_key(row: list[str | None], columns: Sequence[str], key: Sequence[str], image: Image) -> None:
+    for name, value in zip(key, image.key, strict=True):
+        row[columns.index(name)] = _text(value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value is UNCHANGED else value if type(value) is str else str(value)

@@ -1,0 +1,58 @@
+"""Whether a decoded value fits its mirror type to the last digit.
+
+PostgreSQL rounds a decimal or a time of too many digits without a word, and ends the whole transaction at a number or
+text that is too long. Both happen when a source column was widened and the contract does not know yet. Types that are
+not here either take everything that their decoder lets through, or are checked by the decoder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+Fit = Callable[[Any], bool]
+
+_INTEGERS = {"smallint": 15, "integer": 31, "bigint": 63}
+_NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+_CHARACTER = re.compile(r"character(?: varying)?\((\d+)\)")
+_TIME = re.compile(r"time(?:stamp)?\((\d)\) with(?:out)? time zone")
+_FRACTION = re.compile(r"\.(\d+)")
+
+
+def fit(mirror_type: str) -> Fit | None:
+    """Return the test for a type, None if it needs none."""
+    if mirror_type in _INTEGERS:
+        return partial(_integer, 1 << _INTEGERS[mirror_type])
+    if match := _NUMERIC.fullmatch(mirror_type):
+        return partial(_numeric, int(match[1]) - int(match[2]), int(match[2]))
+    if match := _CHARACTER.fullmatch(mirror_type):
+        return partial(_character, int(match[1]))
+    if match := _TIME.fullmatch(mirror_type):
+        return partial(_time, int(match[1]))
+    return None
+
+
+def _integer(limit: int, value: Any) -> bool:
+    return isinstance(value, int) and -limit <= value < limit
+
+
+def _numeric(whole_digits: int, scale: int, value: Any) -> bool:
+    text = str(value).lstrip("+-")
+    if text == "NaN":
+        return True
+    if "E" in text or "e" in text:
+        text = format(Decimal(text), "f")
+    whole, _, fraction = text.partition(".")
+    return len(whole.lstrip("0")) <= whole_digits and len(fraction.rstrip("0")) <= scale
+
+
+def _character(length: int, value: Any) -> bool:
+    return len(value) <= length
+
+
+def _time(digits: int, value: Any) -> bool:
+    fraction = _FRACTION.search(str(value))
+    return fraction is None or len(fraction[1].rstrip("0")) <= digits
