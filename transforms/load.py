@@ -1,14 +1,112 @@
-"""Read a dictionary folder into a `Dictionary`, or say everything that is wrong with it."""
+"""Read a dictionary folder into a `Dictionary`, or say everything that is wrong with it.
+
+    dictionary.yaml     name, version, status
+    errors.yaml         codes                         units.yaml       units and their aliases
+    fields*.yaml        canonical fields              codesets/*.yaml  one code set a file
+    sources/*.yaml      one source system a file      mappings/*.yaml  one mapping a file
+
+The digest is over the content as canonical JSON: comments, quotes and line breaks do not count, the order of keys does
+(the first refusal in declared order wins).
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from transforms.model import Dictionary
+from transforms.catalogue import read_catalogue
+from transforms.codes import read_code_set
+from transforms.column import Vocabulary
+from transforms.document import Node, plain_tree
+from transforms.errors import DictionaryError, Faults, Place
+from transforms.field import Terms, read_fields
+from transforms.folder import Folder
+from transforms.mapping_file import read_mapping
+from transforms.model import Dictionary, Field
+from transforms.reference import resolve_references
+from transforms.section import Section, read_section
+from transforms.source import read_source
+from transforms.unit import read_units
 
 PACKAGED = Path(__file__).parent / "dictionary"
+STATUSES = ("draft", "in_review", "approved", "retired")
+
+T = TypeVar("T")
 
 
 def load(folder: Path | None = None) -> Dictionary:
     """Load the dictionary in `folder` (None: the packaged one); raise `DictionaryError` with all faults at once."""
-    raise NotImplementedError(folder or PACKAGED)
+    faults = Faults()
+    files = Folder(folder or PACKAGED, faults)
+    header = _read_header(files, faults)
+    vocabulary = _read_vocabulary(files, faults)
+    drafts = _read_all(files, "mappings", lambda node: read_mapping(node, vocabulary, faults), "mapping", faults)
+    mappings = resolve_references(list(drafts.values()), faults)
+    if faults.found or header is None:
+        raise DictionaryError(faults.found)
+    content = _canonical({file: plain_tree(node) for file, node in files.documents()})
+    return Dictionary(
+        name=header.text("dictionary"),
+        version=header.text("version"),
+        status=header.text("status"),
+        digest=hashlib.sha256(content.encode()).hexdigest(),
+        content=content,
+        fields=vocabulary.fields,
+        codesets=vocabulary.codesets,
+        units=vocabulary.units,
+        sources=vocabulary.sources,
+        errors=vocabulary.errors,
+        mappings=mappings,
+    )
+
+
+def _read_header(files: Folder, faults: Faults) -> Section | None:
+    node = files.one("dictionary.yaml")
+    section = read_section(node, faults, ("dictionary", "version", "status")) if node else None
+    if section:
+        section.choice("status", STATUSES)
+        section.text("dictionary"), section.text("version")
+    return section
+
+
+def _read_vocabulary(files: Folder, faults: Faults) -> Vocabulary:
+    catalogue, table = files.one("errors.yaml"), files.one("units.yaml")
+    errors = read_catalogue(catalogue, faults) if catalogue else {}
+    units, aliases = read_units(table, faults) if table else ({}, {})
+    sources = _read_all(files, "sources", lambda node: read_source(node, aliases, faults), "source", faults)
+    codesets = _read_all(
+        files, "codesets", lambda node: read_code_set(node, errors, sources, faults), "code_set", faults
+    )
+    fields = _read_fields(files, Terms(codesets, units, errors), faults)
+    return Vocabulary(fields, codesets, units, sources, errors)
+
+
+def _read_fields(files: Folder, terms: Terms, faults: Faults) -> dict[str, Field]:
+    fields: dict[str, Field] = {}
+    for _, node in files.matching("fields*.yaml"):
+        for name, field in read_fields(node, terms, faults):
+            if name.text in fields:
+                faults.add(name.place, "DIC-112", f"field `{name.text}` is defined twice")
+            fields[name.text] = field
+    return fields
+
+
+def _read_all(files: Folder, under: str, read: Callable[[Node], T | None], key: str, faults: Faults) -> dict[str, T]:
+    """Return what the files of one folder define, by name; the name that a file gives is the file's own name."""
+    found: dict[str, T] = {}
+    for file, node in files.matching(f"{under}/*.yaml"):
+        name = Path(file).stem
+        given = plain_tree(node)
+        if isinstance(given, dict) and given.get(key, name) != name:
+            faults.add(Place(file), "DIC-113", f"the file of {key} `{given[key]}` is named {given[key]}.yaml")
+        thing = read(node)
+        if thing is not None:
+            found[name] = thing
+    return found
+
+
+def _canonical(content: dict[str, object]) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -2,6 +2,11 @@
 
 `inputs` says which values a row consists of, in which order; `normalise` takes them and returns the values of
 `target.columns`, None when the row is filtered, or raises `Refused`. Nothing is parsed and no name is resolved per row.
+
+Values come as psycopg reads them: int, Decimal, str (character(n) padded or not), bool, date, datetime (naive, or
+aware in UTC), None. A date or time that Python cannot hold ('infinity', before year 1, after 9999) comes as the text
+that PostgreSQL prints and is refused with DAT-101. Any other type than the declared one is a `DictionaryError`
+(DIC-151): the mirror is not what the mapping was written for.
 """
 
 from __future__ import annotations
@@ -47,10 +52,15 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One value of a row: `column` of the source row (`alias` "") or a look-up; column None: was the look-up found."""
+    """One value of a row: `column` of the source row (`alias` "") or of a look-up.
+
+    Column None: how many rows the look-up found, 0, 1 or 2 (two or more). `declared`: the type by which the mapping
+    reads it (`transforms.kind.accepts` tells which types of mirror columns fit).
+    """
 
     alias: str
     column: str | None
+    declared: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +99,21 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A row and its outcome: `expected` values, or refused with `code`, or (both None) filtered."""
+
+    name: str
+    row: tuple[object, ...]
+    expected: Candidate | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
-    """Rows of one mirror, with look-ups (parents first), to rows of one canonical table."""
+    """Rows of one mirror, with look-ups (parents first), to rows of one canonical table.
+
+    `codes` are those by which `normalise` can refuse a row; derivation adds its own (REF-301, KEY-201, STL-101).
+    """
 
     name: str
     source: MirrorRef
@@ -98,3 +121,5 @@ class Mapping:
     inputs: tuple[Input, ...]
     target: Target
     normalise: Normalise
+    codes: frozenset[str] = frozenset()
+    examples: tuple[Example, ...] = ()

@@ -46,6 +46,7 @@ class Field:
     rounding: str | None
     checks: tuple[str, ...]
     on_error: Map[str, str]
+    standard_refs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,16 @@ class Section:
             return default
         return scalar.text
 
-    def flag(self, key: str) -> bool:
-        """Return the truth under `key`; false when it is not there."""
-        return self.choice(key, ("true", "false"), "false") == "true"
+    def flag(self, key: str, default: str = "false") -> bool:
+        """Return the truth under `key`; `default` when it is not there."""
+        return self.choice(key, ("true", "false"), default) == "true"
+
+    def scalars(self) -> Iterator[tuple[Scalar, Scalar]]:
+        """Yield (key, text) of this table itself, where its keys are names and not a schema."""
+        for key, node in self._entries.values():
+            scalar = read_scalar(node, key.text, self._faults)
+            if scalar:
+                yield key, scalar
 
     def entries(self, key: str) -> Iterator[tuple[Scalar, Node]]:
         """Yield (key, value) of the table under `key` in file order."""
@@ -105,6 +112,14 @@ def read_scalar(node: Node, name: str, faults: Faults) -> Scalar | None:
         faults.add(node.place, "DIC-105", f'`{name}` has no value (an empty text is written "")')
         return None
     return node
+
+
+def read_names(node: Node, faults: Faults) -> tuple[tuple[Scalar, Scalar], ...]:
+    """Return (name, text) of a table whose keys are names; a fault when it is not a table."""
+    if isinstance(node, Table):
+        return tuple(Section(node, faults, (), tuple(node.entries)).scalars())
+    faults.add(node.place, "DIC-105", "a map of names to texts is wanted here")
+    return ()
 
 
 def read_section(

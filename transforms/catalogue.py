@@ -1,0 +1,42 @@
+"""The codes of the dictionary (`errors.yaml`), and the checked use of a code elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+
+from transforms.document import Node, Scalar, Table
+from transforms.errors import ErrorEntry, Faults
+from transforms.section import read_section, suggest
+
+KINDS = ("row", "fatal")
+_KEYS = ("kind", "title", "cause", "action")
+
+
+def read_catalogue(node: Node, faults: Faults) -> dict[str, ErrorEntry]:
+    """Return the entries of `errors.yaml` by code."""
+    if not isinstance(node, Table):
+        faults.add(node.place, "DIC-105", "a map of codes to their entries is wanted here")
+        return {}
+    return {entry.code: entry for entry in _entries(node, faults)}
+
+
+def _entries(table: Table, faults: Faults) -> Iterator[ErrorEntry]:
+    for key, value in table.entries.values():
+        section = read_section(value, faults, _KEYS)
+        if section:
+            kind = section.choice("kind", KINDS, "row")
+            yield ErrorEntry(key.text, kind, section.text("title"), section.text("cause"), section.text("action"))
+
+
+def row_code(scalar: Scalar | None, errors: Map[str, ErrorEntry], faults: Faults) -> str:
+    """Return the code that `scalar` names; a fault unless the catalogue has it as a code of rows."""
+    if scalar is None:
+        return ""
+    entry = errors.get(scalar.text)
+    if entry is None:
+        message = f"code `{scalar.text}` is not in errors.yaml{suggest(scalar.text, errors)}"
+        faults.add(scalar.place, "DIC-111", message)
+    elif entry.kind != "row":
+        faults.add(scalar.place, "DIC-111", f"code `{scalar.text}` is {entry.kind}: a row cannot be refused with it")
+    return scalar.text

@@ -1,0 +1,102 @@
+"""One canonical column of a mapping: its expression, and the steps by which the result becomes a value of its field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+
+from transforms import refusal
+from transforms.codes import translation_step
+from transforms.document import Node, Scalar
+from transforms.errors import ErrorEntry, Faults
+from transforms.expression import Scope, compile_expression
+from transforms.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
+from transforms.gs1 import to_gtin14
+from transforms.kind import Kind
+from transforms.mapping import Column
+from transforms.model import CodeSet, Field, Source, Unit
+from transforms.normalise import ColumnPlan, Step
+from transforms.section import Section, read_scalar, read_section, suggest
+from transforms.term import Term
+from transforms.text import BLANKS
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What mappings are written in terms of."""
+
+    fields: Map[str, Field]
+    codesets: Map[str, CodeSet]
+    units: Map[str, Unit]
+    sources: Map[str, Source]
+    errors: Map[str, ErrorEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReader:
+    """Reads the columns of one mapping."""
+
+    source: Source
+    scope: Scope
+    vocabulary: Vocabulary
+    faults: Faults
+
+    def read(self, name: Scalar, node: Node, *, key: bool) -> tuple[Column, Field, ColumnPlan] | None:
+        """Return a column with its field and plan; `node` is an expression, or a table with `expr`."""
+        short = isinstance(node, Scalar)
+        section = None if short else read_section(node, self.faults, ("expr",), ("field", "required"))
+        scalar = section.scalar("expr") if section else read_scalar(node, name.text, self.faults) if short else None
+        required = key or bool(section and section.flag("required"))
+        field = self._field(name, section)
+        term = compile_expression(scalar, self.scope, self.faults) if scalar else None
+        if not (scalar and field and term):
+            return None
+        steps = self._steps(term, field, scalar)
+        if required:
+            self.scope.codes.add(refusal.REQUIRED)
+        column = Column(name.text, postgresql_type(field.type), required)
+        return column, field, ColumnPlan(name.text, term.run, steps, required)
+
+    def _field(self, name: Scalar, section: Section | None) -> Field | None:
+        scalar = (section.scalar("field") if section else None) or name
+        field = self.vocabulary.fields.get(scalar.text)
+        if field is None:
+            message = f"unknown field `{scalar.text}`{suggest(scalar.text, self.vocabulary.fields)}"
+            self.faults.add(scalar.place, "DIC-111", message)
+        return field
+
+    def _steps(self, term: Term, field: Field, scalar: Scalar) -> tuple[Step, ...]:
+        accepted = CODED if field.code_set else ACCEPTED[field.type.kind]
+        if term.kind not in (*accepted, Kind.NOTHING):
+            wanted = " or ".join(map(str, accepted))
+            message = f"field `{field.name}` is {field.type.kind} and takes {wanted}, this is {term.kind}"
+            self.faults.add(scalar.place, "DIC-123", message)
+        nothing = [nothing_step(self.source.null_tokens)] if term.kind is Kind.TEXT else []
+        fit, codes = fitting_step(field)
+        checks = [check_step(field, name) for name in field.checks]
+        self.scope.codes.update(codes, (code for _, code in checks))
+        meaning = self._meaning_steps(field)
+        return (*nothing, *meaning, *([fit] if fit else []), *(step for step, _ in checks))
+
+    def _meaning_steps(self, field: Field) -> tuple[Step, ...]:
+        if field.code_set:
+            code_set = self.vocabulary.codesets[field.code_set]
+            self.scope.codes.add(code_set.unmapped)
+            translate = translation_step(code_set, self.source.name)
+            return (translate, "TRUE".__eq__) if field.type.kind == "boolean" else (translate,)
+        if field.type.kind == "unit":
+            self.scope.codes.add(refusal.UNIT_UNKNOWN)
+            return (self.scope.units.code,)
+        if field.type.kind == "gtin":
+            self.scope.codes.update((refusal.GTIN_SHAPE, refusal.GTIN_CHECK_DIGIT))
+            return (lambda text: to_gtin14(text.strip(BLANKS)),)
+        return ()
+
+
+def nothing_step(tokens: frozenset[str]) -> Step:
+    """Return the step that takes what a source writes for "nothing", blanks around it aside, as NULL."""
+
+    def nothing(text: str) -> str | None:
+        return None if text in tokens or text.strip(BLANKS) in tokens else text
+
+    return nothing

@@ -1,0 +1,19 @@
+"""Labels as the files write them: `{zh: ..., en: ...}`."""
+
+from __future__ import annotations
+
+from transforms.document import Node
+from transforms.errors import Faults
+from transforms.model import Label
+from transforms.section import Section, read_section
+
+
+def read_label(node: Node | None, faults: Faults) -> Label:
+    """Return the label, empty where it is missing."""
+    section = read_section(node, faults, ("zh", "en"), ("standard",)) if node else None
+    return Label(section.text("zh"), section.text("en")) if section else Label("", "")
+
+
+def label_of(section: Section, faults: Faults) -> Label:
+    """Return the label under `label`."""
+    return read_label(section.node("label"), faults)

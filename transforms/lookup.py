@@ -1,0 +1,112 @@
+"""Look-ups of a mapping: reading them, and the gate that decides what a missing or ambiguous row means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from collections.abc import Sequence
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+
+from transforms import refusal
+from transforms.catalogue import row_code
+from transforms.document import Node, Scalar
+from transforms.errors import ErrorEntry, Faults, Refused
+from transforms.expression import fault_at
+from transforms.inputs import Inputs, read_columns
+from transforms.mapping import Lookup, Match, MirrorRef
+from transforms.normalise import Gate
+from transforms.section import read_section, suggest
+
+
+def read_mirror(scalar: Scalar | None, sources: Map[str, object], faults: Faults) -> MirrorRef | None:
+    """Return the mirror that `source.table` names."""
+    if scalar is None:
+        return None
+    schema, _, table = scalar.text.partition(".")
+    if not table:
+        faults.add(scalar.place, "DIC-105", "a mirror is named `source.table`")
+        return None
+    if schema not in sources:
+        faults.add(scalar.place, "DIC-111", f"unknown source `{schema}`{suggest(schema, sources)}")
+    return MirrorRef(schema, table)
+
+
+def read_lookup(
+    alias: Scalar, node: Node, inputs: Inputs, known: tuple[Map[str, object], Map[str, ErrorEntry]], faults: Faults
+) -> Lookup | None:
+    """Return one look-up and declare its columns; it can hang on look-ups that were read before."""
+    sources, errors = known
+    section = read_section(node, faults, ("table", "match", "columns"), ("missing",))
+    if section is None:
+        return None
+    mirror = read_mirror(section.scalar("table"), sources, faults)
+    scalar = section.scalar("match")
+    inputs.declare(alias.text, str(mirror), read_columns(section.node("columns"), faults))
+    match = _read_match(alias.text, scalar, inputs, faults) if scalar else ()
+    missing = row_code(section.scalar("missing"), errors, faults) or None
+    return Lookup(alias.text, mirror, match, missing) if mirror and match else None
+
+
+def gate_of(lookup: Lookup, inputs: Inputs) -> Gate:
+    """Return the check that refuses a row whose look-up found nothing (where that is a fault) or several rows."""
+    found = inputs.position(lookup.alias, None)
+    positions = tuple(inputs.position(match.alias, match.source_column) for match in lookup.match)
+    mirror, missing = str(lookup.mirror), lookup.missing
+
+    def gate(row: Sequence[Any]) -> None:
+        count = row[found]
+        if count == 1 or (count == 0 and missing is None):
+            return
+        key: tuple[object, ...] | None = tuple(row[position] for position in positions)
+        if key is not None and None in key:
+            key = None  # NULL finds nothing: the row waits for its own next version, not for another row
+        code = refusal.SEVERAL_FOUND if count else missing
+        detail = "several rows found" if count else "no row found" if key else "nothing to look up by"
+        raise Refused(code or "", lookup.alias, f"{mirror}: {detail}", mirror if key else None, key)
+
+    return gate
+
+
+def hangs_on(lookups: Sequence[Lookup], aliases: set[str]) -> set[str]:
+    """Return `aliases` with all that they hang on; `lookups` are parents first."""
+    needed = set(aliases)
+    for lookup in reversed(lookups):
+        if lookup.alias in needed:
+            needed |= {match.alias for match in lookup.match}
+    return needed
+
+
+def _read_match(alias: str, scalar: Scalar, inputs: Inputs, faults: Faults) -> tuple[Match, ...]:
+    try:
+        tree = sqlglot.parse_one(scalar.text, into=exp.Condition)
+    except (ParseError, TokenError, RecursionError):
+        tree = None
+    equalities = list(tree.flatten()) if isinstance(tree, exp.And) else [tree]
+    matches = [_read_equality(alias, equality, scalar, inputs, faults) for equality in equalities]
+    return tuple(match for match in matches if match) if all(matches) else ()
+
+
+def _read_equality(alias: str, node: exp.Expr | None, scalar: Scalar, inputs: Inputs, faults: Faults) -> Match | None:
+    sides = [node.left, node.right] if isinstance(node, exp.EQ) else []
+    columns = [(side.text("table"), side.text("this")) for side in sides if type(side) is exp.Column]
+    own = [column for column in columns if column[0] == alias]
+    others = [column for column in columns if column[0] != alias]
+    if len(own) != 1 or len(others) != 1:
+        message = f"`match` is `{alias}.COLUMN = COLUMN` (or = LOOKUP.COLUMN), joined by AND"
+        fault_at(scalar, 0, "DIC-121", message, faults)
+        return None
+    for side in (own[0], others[0]):
+        if not inputs.has(*side):
+            shown = ".".join(part for part in side if part)
+            fault_at(
+                scalar,
+                max(scalar.text.find(shown), 0),
+                "DIC-122",
+                f"unknown column `{shown}`{suggest(shown, inputs.known())}",
+                faults,
+            )
+            return None
+    return Match(own[0][1], others[0][0], others[0][1])

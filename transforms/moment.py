@@ -1,0 +1,67 @@
+"""Dates and times: parsing, zones, and refusing what no calendar or clock has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from transforms import refusal
+from transforms.errors import Refused
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?")
+
+
+def find_zone(name: str) -> ZoneInfo | None:
+    """Return the time zone, None if there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def localizer(zone: ZoneInfo) -> Callable[[datetime], datetime]:
+    """Return the function from local time in `zone` to the instant; it refuses times that a clock change leaves out
+    or shows twice, because nothing in the row says which one it was."""
+
+    def localize(local: datetime) -> datetime:
+        try:
+            early = local.replace(tzinfo=zone, fold=0)
+            if early.utcoffset() != early.replace(fold=1).utcoffset():
+                raise Refused(refusal.TIME, detail=f"a local time that {zone.key} does not have exactly once")
+            return early.astimezone(UTC)
+        except OverflowError:
+            raise Refused(refusal.TIME, detail="outside the years 1 to 9999") from None
+
+    return localize
+
+
+def parse_date(text: str) -> date:
+    """Return the date that `YYYY-MM-DD` names."""
+    if not _DATE.fullmatch(text):
+        raise Refused(refusal.TIME, detail="not a date like 2026-01-31")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refused(refusal.TIME, detail="not a day of the calendar") from None
+
+
+def parse_timestamp(text: str) -> datetime:
+    """Return the local time that `YYYY-MM-DD HH:MM:SS[.ffffff]` names."""
+    if not _TIMESTAMP.fullmatch(text):
+        raise Refused(refusal.TIME, detail="not a time like 2026-01-31 23:59:59")
+    try:
+        head, _, fraction = text.partition(".")
+        return datetime.fromisoformat(head) + timedelta(microseconds=int(fraction.ljust(6, "0")) if fraction else 0)
+    except ValueError:
+        raise Refused(refusal.TIME, detail="not a time of the calendar") from None
+
+
+def shift_days(day: date, days: int) -> date:
+    """Return the date `days` later."""
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        raise Refused(refusal.TIME, detail="outside the years 1 to 9999") from None

@@ -1,0 +1,110 @@
+"""A source row through its mapping: the order of decisions, in one place.
+
+    1  the look-ups that `where` names, with those they hang on     missing -> their code, several -> REF-302
+    2  `where`                                                      false or NULL -> filtered
+    3  the other look-ups
+    4  the columns as declared: expression, null tokens, code set, unit, type, checks, required
+    5  the row checks                                               false -> their code (NULL passes)
+
+The first refusal wins, so that a row has one code and it does not depend on anything but the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transforms import refusal
+from transforms.errors import Refused
+from transforms.mapping import Candidate, Normalise
+from transforms.term import Run
+
+Gate = Callable[[Sequence[Any]], None]
+Step = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """How one canonical column gets its value."""
+
+    name: str
+    run: Run
+    steps: tuple[Step, ...]
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """A condition on the canonical row; `field` and `rule` say what was broken."""
+
+    field: str
+    rule: str
+    code: str
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """All decisions about a row, in their order."""
+
+    gates_before: tuple[Gate, ...]
+    where: Run | None
+    gates_after: tuple[Gate, ...]
+    columns: tuple[ColumnPlan, ...]
+    checks: tuple[CheckPlan, ...]
+
+
+def compile_plan(plan: RowPlan) -> Normalise:
+    """Return the function from a row of inputs to its candidate."""
+    where = plan.where and _attributed(plan.where, "where")
+    columns = tuple((column.name, column.run, column.steps, column.required) for column in plan.columns)
+
+    def normalise(row: Sequence[object]) -> Candidate | None:
+        for gate in plan.gates_before:
+            gate(row)
+        if where is not None and where(row) is not True:
+            return None
+        for gate in plan.gates_after:
+            gate(row)
+        candidate = _derive_columns(columns, row)
+        for check in plan.checks:
+            if check.run(candidate) is False:
+                raise Refused(check.code, check.field, check.rule)
+        return candidate
+
+    return normalise
+
+
+def _derive_columns(columns: tuple[tuple[str, Run, tuple[Step, ...], bool], ...], row: Sequence[object]) -> Candidate:
+    values: list[object] = []
+    name = ""
+    try:
+        for name, run, steps, required in columns:  # noqa: B007 - the handlers below say where it was
+            value = run(row)
+            for step in steps:
+                if value is None:
+                    break
+                value = step(value)
+            if value is None and required:
+                raise Refused(refusal.REQUIRED, detail="no value")
+            values.append(value)
+    except Refused as refused:
+        refused.field = refused.field or name
+        raise
+    except ArithmeticError:
+        raise Refused(refusal.NUMBER, name, "the calculation has no exact result") from None
+    return tuple(values)
+
+
+def _attributed(run: Run, field: str) -> Run:
+    def attributed(row: Sequence[Any]) -> Any:
+        try:
+            return run(row)
+        except Refused as refused:
+            refused.field = refused.field or field
+            raise
+        except ArithmeticError:
+            raise Refused(refusal.NUMBER, field, "the calculation has no exact result") from None
+
+    return attributed

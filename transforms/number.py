@@ -1,0 +1,115 @@
+"""Exact arithmetic: a result that would have to be rounded, or is out of all proportion, is an error and no value.
+
+Numbers are int, Decimal or (converted quantities) Fraction. Operations raise ArithmeticError, which `normalise` turns
+into NUM-101.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import (
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    Clamped,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Subnormal,
+)
+from fractions import Fraction
+
+Number = int | Decimal | Fraction
+
+# Longer than the product of any two columns of numeric(38); what does not fit in it is a runaway.
+DIGITS = 100
+EXACT = Context(
+    prec=DIGITS,
+    Emin=-DIGITS,
+    Emax=DIGITS,
+    rounding=ROUND_HALF_EVEN,
+    traps=[Clamped, DivisionByZero, Inexact, InvalidOperation, Overflow, Subnormal],
+)
+ROUNDINGS = ("half_even", "half_up")
+
+_DECIMAL_TEXT = re.compile(rf"[+-]?[0-9]{{1,{DIGITS}}}(\.[0-9]{{1,{DIGITS}}})?")
+
+
+def add(left: Number, right: Number) -> Number:
+    """Return left + right."""
+    if isinstance(left, Fraction) or isinstance(right, Fraction):
+        return Fraction(left) + Fraction(right)
+    return EXACT.add(left, right)
+
+
+def subtract(left: Number, right: Number) -> Number:
+    """Return left - right."""
+    if isinstance(left, Fraction) or isinstance(right, Fraction):
+        return Fraction(left) - Fraction(right)
+    return EXACT.subtract(left, right)
+
+
+def multiply(left: Number, right: Number) -> Number:
+    """Return left * right."""
+    if isinstance(left, Fraction) or isinstance(right, Fraction):
+        return Fraction(left) * Fraction(right)
+    return EXACT.multiply(left, right)
+
+
+def divide(left: Number, right: Number) -> Number:
+    """Return left / right; of decimals only where the quotient has an end."""
+    if isinstance(left, Fraction) or isinstance(right, Fraction):
+        return Fraction(left) / Fraction(right)
+    return EXACT.divide(left, right)
+
+
+def round_half_up(value: Number, digits: int) -> Decimal:
+    """Return `value` with `digits` digits after the point, halves away from zero, as SQL's ROUND does."""
+    return _scaled(Fraction(value), digits, "half_up")
+
+
+def to_scale(value: Number, precision: int, scale: int, rounding: str | None) -> Decimal:
+    """Return `value` as numeric(precision, scale); ArithmeticError if it does not fit or would need rounding."""
+    scaled = _scaled(value, scale, rounding) if isinstance(value, Fraction) else _quantized(value, scale, rounding)
+    if scaled.adjusted() >= precision - scale and scaled:
+        raise Overflow
+    return scaled
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the number that `text` is, digits and one point; ArithmeticError for anything else."""
+    if not _DECIMAL_TEXT.fullmatch(text):
+        raise InvalidOperation
+    return EXACT.create_decimal(text)
+
+
+def number_text(value: int | Decimal) -> str:
+    """Return the digits as PostgreSQL prints them."""
+    return str(value) if isinstance(value, int) else format(value if value else abs(value), "f")
+
+
+def _quantized(value: int | Decimal, scale: int, rounding: str | None) -> Decimal:
+    unit = Decimal(1).scaleb(-scale)
+    if rounding is None:
+        scaled = EXACT.quantize(Decimal(value), unit)
+    else:
+        # The same precision, but rounding is what is asked for: no trap on Inexact.
+        scaled = Decimal(value).quantize(unit, _MODES[rounding], _ROUNDING_CONTEXT)
+    return scaled if scaled else abs(scaled)
+
+
+_MODES = {"half_even": ROUND_HALF_EVEN, "half_up": ROUND_HALF_UP}
+_ROUNDING_CONTEXT = Context(prec=DIGITS, traps=[DivisionByZero, InvalidOperation, Overflow])
+
+
+def _scaled(value: Fraction, scale: int, rounding: str | None) -> Decimal:
+    numerator, denominator = abs(value.numerator) * 10**scale, value.denominator
+    whole, rest = divmod(numerator, denominator)
+    if rest and rounding is None:
+        raise Inexact
+    if 2 * rest > denominator or (2 * rest == denominator and (rounding == "half_up" or whole % 2)):
+        whole += 1
+    signed = whole if value > 0 else -whole
+    return Decimal(signed).scaleb(-scale, EXACT)

@@ -1,0 +1,64 @@
+"""References between canonical tables: each names another mapping's table and stands for its whole key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import replace
+
+from transforms.document import Node
+from transforms.errors import Faults
+from transforms.mapping import Mapping, Reference, Target
+from transforms.mapping_file import Draft
+from transforms.section import Section, read_section, suggest
+
+
+def resolve_references(drafts: list[Draft], faults: Faults) -> tuple[Mapping, ...]:
+    """Return the mappings with their references, sorted by name; a table that two mappings fill is a fault."""
+    targets: dict[str, Target] = {}
+    for draft in drafts:
+        table = str(draft.mapping.target)
+        if table in targets:
+            faults.add(draft.target.place_of("table"), "DIC-112", f"`{table}` is filled by another mapping already")
+        targets.setdefault(table, draft.mapping.target)
+    resolved = [_with_references(draft, targets, faults) for draft in drafts]
+    return tuple(sorted(resolved, key=lambda mapping: mapping.name))
+
+
+def _with_references(draft: Draft, targets: Map[str, Target], faults: Faults) -> Mapping:
+    mapping = draft.mapping
+    read = [_read_reference(node, mapping.target, targets, faults) for node in draft.target.items("references")]
+    references = tuple(reference for reference in read if reference)
+    return replace(mapping, target=replace(mapping.target, references=references))
+
+
+def _read_reference(node: Node, target: Target, targets: Map[str, Target], faults: Faults) -> Reference | None:
+    section = read_section(node, faults, ("columns", "to"), ("required",))
+    to = section and section.scalar("to")
+    if not (section and to):
+        return None
+    columns = _read_columns(section, target, faults)
+    referred = targets.get(to.text)
+    if referred is None:
+        faults.add(to.place, "DIC-111", f"no mapping fills table `{to.text}`{suggest(to.text, targets)}")
+        return None
+    types, key_types = _types(target, columns), _types(referred, referred.key)
+    if types != key_types:
+        wanted = ", ".join(f"{name} {kind}" for name, kind in zip(referred.key, key_types, strict=True))
+        faults.add(section.place_of("columns"), "DIC-131", f"the columns are not of the key of `{to.text}`: {wanted}")
+    required = section.flag("required", "true")
+    return Reference(columns, referred.schema, referred.table, referred.key, required)
+
+
+def _read_columns(section: Section, target: Target, faults: Faults) -> tuple[str, ...]:
+    names = [column.name for column in target.columns]
+    for scalar in section.texts("columns"):
+        if scalar.text not in names:
+            faults.add(
+                scalar.place, "DIC-122", f"unknown canonical column `{scalar.text}`{suggest(scalar.text, names)}"
+            )
+    return tuple(scalar.text for scalar in section.texts("columns"))
+
+
+def _types(target: Target, names: tuple[str, ...]) -> list[str | None]:
+    types = {column.name: column.type for column in target.columns}
+    return [types.get(name) for name in names]

@@ -1,0 +1,30 @@
+"""Source systems (`sources/*.yaml`): what is true of all their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+
+from transforms.document import Node
+from transforms.errors import Faults
+from transforms.label import label_of
+from transforms.model import Source
+from transforms.moment import find_zone
+from transforms.section import read_section
+
+
+def read_source(node: Node, aliases: Map[str, Map[str, str]], faults: Faults) -> Source | None:
+    """Return the source system of one file."""
+    section = read_section(node, faults, ("source", "label", "time_zone", "null_tokens"))
+    if section is None:
+        return None
+    zone = section.scalar("time_zone")
+    if zone and find_zone(zone.text) is None:
+        faults.add(zone.place, "DIC-105", f"unknown time zone `{zone.text}`")
+    name = section.text("source")
+    return Source(
+        name,
+        label_of(section, faults),
+        section.text("time_zone"),
+        frozenset(token.text for token in section.texts("null_tokens")),
+        aliases.get(name, {}),
+    )

@@ -1,0 +1,50 @@
+"""Reading the unit table (`units.yaml`): units with exact factors, and what each source system calls them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as Map
+from fractions import Fraction
+
+from transforms.document import Node
+from transforms.errors import Faults
+from transforms.label import label_of
+from transforms.model import Unit
+from transforms.section import read_names, read_section, suggest
+from transforms.units import fold_name
+
+_FACTOR = re.compile(r"[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")
+
+
+def read_units(node: Node, faults: Faults) -> tuple[dict[str, Unit], dict[str, dict[str, str]]]:
+    """Return the units by code, and per source system its aliases."""
+    section = read_section(node, faults, ("units", "aliases"))
+    if section is None:
+        return {}, {}
+    units = {key.text: _read_unit(key.text, value, faults) for key, value in section.entries("units")}
+    aliases = {key.text: _read_aliases(value, units, faults) for key, value in section.entries("aliases")}
+    return {code: unit for code, unit in units.items() if unit}, aliases
+
+
+def _read_unit(code: str, node: Node, faults: Faults) -> Unit | None:
+    section = read_section(node, faults, ("label", "ucum", "dimension"), ("factor",))
+    if section is None:
+        return None
+    factor = section.scalar("factor")
+    if factor and not _FACTOR.fullmatch(factor.text):
+        faults.add(factor.place, "DIC-105", '`factor` is a whole number or a fraction like "254/10000"')
+        factor = None
+    exact = Fraction(factor.text) if factor else None
+    return Unit(code, section.text("ucum"), section.text("dimension"), label_of(section, faults), exact)
+
+
+def _read_aliases(node: Node, units: Map[str, Unit | None], faults: Faults) -> dict[str, str]:
+    aliases: dict[str, str] = {}
+    folded = {fold_name(code): code for code in units}
+    for alias, scalar in read_names(node, faults):
+        if scalar.text not in units:
+            faults.add(scalar.place, "DIC-111", f"unknown unit `{scalar.text}`{suggest(scalar.text, units)}")
+        if folded.setdefault(fold_name(alias.text), scalar.text) != scalar.text:
+            faults.add(alias.place, "DIC-112", f"`{alias.text}` already means another unit")
+        aliases[alias.text] = scalar.text
+    return aliases
