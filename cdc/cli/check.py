@@ -15,12 +15,15 @@ from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import say, write_json, write_table
-from cdc.cli.target import apply_target
+from cdc.cli.target import apply_target, contracts_of
 from cdc.config import Settings, environment
+from cdc.derive.ddl import mirrors_of
+from cdc.derive.plan import bind
 from cdc.errors import CdcError, FatalError, catalogue
 from cdc.store.connection import connect
 from cdc.stream.end import end_offsets
 from transforms.load import load as load_dictionary
+from transforms.model import Dictionary
 
 _Result = TypeVar("_Result")
 
@@ -102,7 +105,10 @@ def _check_files(read: Settings) -> Iterator[Finding]:
     yield finding
     for source in (sources or {}).values():
         yield _attempt("contracts", source.name, partial(_check_contracts, read, source))[0]
-    yield _attempt("dictionary", "", lambda: load_dictionary(read.folders.dictionary))[0]
+    finding, dictionary = _attempt("dictionary", "", lambda: load_dictionary(read.folders.dictionary))
+    yield finding
+    if dictionary is not None:
+        yield _attempt("dictionary", "mappings", lambda: _check_mappings(read, dictionary))[0]
 
 
 def _check_contracts(read: Settings, source: Source) -> None:
@@ -112,6 +118,12 @@ def _check_contracts(read: Settings, source: Source) -> None:
     missing = [name for name in captured if name not in described]
     if missing:
         raise FatalError("LND-102", ", ".join(missing))
+
+
+def _check_mappings(read: Settings, dictionary: Dictionary) -> None:
+    mirrors = mirrors_of(contract for contracts in contracts_of(read).values() for contract in contracts)
+    for domain in dictionary.domains():
+        bind(domain, dictionary.digest, mirrors)
 
 
 def _check_services(read: Settings) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ class Exit(IntEnum):
 
 
 # What a person has to correct in files before the command can do anything.
-_USAGE = frozenset({"CFG-101", "CFG-102", "SRC-101", "SRC-102", "SRC-103", "SRC-122"})
+_USAGE = frozenset({"CFG-101", "DRV-101", "DRV-102", "DRV-106", "SRC-101", "SRC-102", "SRC-103", "SRC-122"})
 
 
 def report(error: Exception) -> Exit:
@@ -50,6 +50,6 @@ def as_cdc_error(error: Exception) -> CdcError:
     if isinstance(error, psycopg.Error):
         return classify(error)
     if isinstance(error, DictionaryError):
-        return FatalError("CFG-102", "".join(f"\n  {fault}" for fault in error.faults))
+        return FatalError("DRV-106", "".join(f"\n  {fault}" for fault in error.faults))
     # The message of a foreign exception may quote a cell; type and place are what a report needs.
     return FatalError("APP-101", "".join([type(error).__qualname__, *(f"\n  at {place}" for place in places(error))]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import psycopg
@@ -16,6 +16,7 @@ from cdc.capture.source import load_sources
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import Settings
+from cdc.derive.ddl import mirrors_of, plan_target
 from cdc.land.contracts import put_in_force, read_contracts_in_force
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate
@@ -63,7 +64,7 @@ def apply_target(read: Settings, *, keep: bool = True) -> list[str]:
     dictionary = load_dictionary(read.folders.dictionary)
     with connect(read.target, "cdc target apply") as connection, connection.transaction(force_rollback=not keep):
         connection.execute("SET LOCAL statement_timeout = 0")  # an index on a large mirror takes as long as it takes
-        steps = list(_steps(connection, contracts, dictionary))
+        steps = [*_land_steps(connection, contracts), *_derive_steps(connection, contracts, dictionary, keep=keep)]
         if steps:
             _record(connection, steps)
     return steps
@@ -75,13 +76,10 @@ def contracts_of(read: Settings) -> dict[str, tuple[Contract, ...]]:
     return {name: read_contracts(folder / "contracts" / name) for name in load_sources(folder)}
 
 
-def _steps(
-    connection: psycopg.Connection, contracts: Mapping[str, tuple[Contract, ...]], dictionary: Dictionary
-) -> Iterator[str]:
+def _land_steps(connection: psycopg.Connection, contracts: Mapping[str, tuple[Contract, ...]]) -> Iterator[str]:
     yield from (f"apply migration {name}" for name in migrate(connection))
     for source, wanted in contracts.items():
         yield from _contract_steps(connection, source, wanted)
-    yield from _dictionary_steps(connection, dictionary)
 
 
 def _contract_steps(connection: psycopg.Connection, source: str, wanted: tuple[Contract, ...]) -> Iterator[str]:
@@ -91,6 +89,18 @@ def _contract_steps(connection: psycopg.Connection, source: str, wanted: tuple[C
         if contract != before.get(contract.mirror):
             yield f"put contract {contract.mirror} in force"
     yield from (step.title for step in steps)
+
+
+def _derive_steps(
+    connection: psycopg.Connection, sources: Iterable[str], dictionary: Dictionary, *, keep: bool
+) -> Iterator[str]:
+    """Yield what the dictionary needs; it is done only with `keep`: an index on a large mirror is no dry run."""
+    yield from _dictionary_steps(connection, dictionary)
+    in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
+    for statement in plan_target(connection, dictionary.domains(), mirrors_of(in_force)):
+        if keep:
+            connection.execute(statement.encode())
+        yield statement.partition(" (")[0] if statement.startswith("CREATE TABLE") else statement
 
 
 def _dictionary_steps(connection: psycopg.Connection, dictionary: Dictionary) -> Iterator[str]:
