@@ -13,7 +13,6 @@ import pymysql
 
 from compose.compare.compare import compare
 from compose.compare.database import ComparisonError
-from compose.compare.result import Result
 from compose.local.env import environment
 
 
@@ -32,25 +31,8 @@ def main() -> int:
     except (ComparisonError, OSError, psycopg.Error, pymysql.MySQLError) as error:
         print(f"The comparison cannot be made: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(dataclasses.asdict(result), ensure_ascii=False) if arguments.json else summary(result))
+    print(json.dumps(dataclasses.asdict(result), ensure_ascii=False) if arguments.json else result.summary())
     return 0 if result.clean else 3
-
-
-def summary(result: Result) -> str:
-    """Return the result as lines to read."""
-    ledger = " + ".join(f"{count} {name}" for name, count in result.ledger.items() if name != "captured")
-    codes = ", ".join(f"{code} {count}" for code, count in sorted(result.held_codes.items()))
-    lines = [
-        f"mirrors     {result.mirror_rows} rows",
-        f"canonical   {result.canonical_rows} rows, {result.tombstones} of them tombstones",
-        f"held        {result.held} rows ({codes or 'none'})",
-        f"streams     {result.ledger.get('captured', 0)} records = {ledger}",
-        f"compared    {result.compared_rows} rows, {result.mismatches} mismatches",
-    ]
-    lines += [f"  {mismatch.kind}: {mismatch.place}" for mismatch in result.first]
-    if result.mismatches > len(result.first):
-        lines.append(f"  and {result.mismatches - len(result.first)} more")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -41,3 +41,19 @@ class Result:
         self.by_kind[kind] = self.by_kind.get(kind, 0) + 1
         if len(self.first) < SHOWN:
             self.first.append(Mismatch(kind, place))
+
+    def summary(self) -> str:
+        """Return the result as lines to read."""
+        ledger = " + ".join(f"{count} {name}" for name, count in self.ledger.items() if name != "captured")
+        codes = ", ".join(f"{code} {count}" for code, count in sorted(self.held_codes.items()))
+        lines = [
+            f"mirrors     {self.mirror_rows} rows",
+            f"canonical   {self.canonical_rows} rows, {self.tombstones} of them tombstones",
+            f"held        {self.held} rows ({codes or 'none'})",
+            f"streams     {self.ledger.get('captured', 0)} records = {ledger}",
+            f"compared    {self.compared_rows} rows, {self.mismatches} mismatches",
+        ]
+        lines += [f"  {mismatch.kind}: {mismatch.place}" for mismatch in self.first]
+        if self.mismatches > len(self.first):
+            lines.append(f"  and {self.mismatches - len(self.first)} more")
+        return "\n".join(lines)

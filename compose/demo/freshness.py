@@ -1,0 +1,59 @@
+"""The probe's results as figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from compose.demo.schedule import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Ages of rows when they became visible, in milliseconds: in quiet windows, and over the whole run."""
+
+    probes: int
+    p50_ms: float | None
+    p99_ms: float | None
+    all_probes: int
+    all_p50_ms: float | None
+    all_p99_ms: float | None
+    never_seen: int
+    polls: int
+    late_polls: int
+
+
+def read_freshness(path: Path, began: float, quiet: Iterable[Window]) -> Freshness:
+    """Read the results; `began` is the clock at which the run started."""
+    windows = tuple(quiet)
+    calm: list[float] = []
+    ages: list[float] = []
+    never_seen = polls = late = 0
+    for line in path.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        if "ms" in record:
+            ages.append(record["ms"])
+            if any(record["committed_at"] - began in window for window in windows):
+                calm.append(record["ms"])
+        elif "polls" in record:
+            polls, late = record["polls"], record["gaps"]
+        elif "key" in record:
+            never_seen += 1
+    calm.sort()
+    ages.sort()
+    return Freshness(
+        *(len(calm), percentile(calm, 50), percentile(calm, 99)),
+        *(len(ages), percentile(ages, 50), percentile(ages, 99)),
+        never_seen,
+        polls,
+        late,
+    )
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float | None:
+    """Return the smallest value that at least `percent` % of the values do not exceed."""
+    if not ordered:
+        return None
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

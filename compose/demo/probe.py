@@ -1,0 +1,145 @@
+"""How fresh the target is: a process that waits for the rows which the simulator says it has committed.
+
+It follows the simulator's log, where each line was written after COMMIT had returned, and asks the target for the keys
+named there until they are visible. The age of a row is the moment of the answer minus `committed_at`: the time it takes
+to read the log and up to one polling interval count against us.
+
+    python -m compose.demo.probe LOG RESULTS      until SIGTERM
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from psycopg import sql
+
+from compose.compare.database import PostgreSql
+from compose.local.env import environment
+
+_INTERVAL_S = 0.004
+_GAP_LIMIT_S = 0.005
+
+Key = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Waiting:
+    """The rows of one canonical table that are not visible yet, with the moment of their commit."""
+
+    statement: sql.Composed
+    width: int
+    rows: dict[Key, float] = field(default_factory=dict)
+
+    def seen(self, connection: psycopg.Connection[Any]) -> list[Key]:
+        """Ask for all of them at once; return those that are there."""
+        keys = list(self.rows)
+        columns = [[key[place] for key in keys] for place in range(self.width)]
+        return [keys[number - 1] for (number,) in connection.execute(self.statement, columns)]
+
+
+class Probe:
+    """Follows the log and asks the target."""
+
+    def __init__(self, connection: psycopg.Connection[Any], log: IO[str], results: IO[str]) -> None:
+        self._connection = connection
+        self._log = log
+        self._results = results
+        self._waiting: dict[str, Waiting] = {}
+        self._line = ""
+        self._asked = 0.0
+        self.gaps = 0
+        self.polls = 0
+
+    def poll(self) -> None:
+        """Read what is new in the log, ask for what is not visible yet, write down what has become so."""
+        self._follow()
+        waiting = {table: waiting for table, waiting in self._waiting.items() if waiting.rows}
+        if not waiting:
+            self._asked = 0.0
+            return
+        began = time.monotonic()
+        self.polls += 1
+        self.gaps += bool(self._asked) and began - self._asked > _GAP_LIMIT_S
+        self._asked = began
+        for table, rows in waiting.items():
+            for key in rows.seen(self._connection):
+                self._write(table, key, rows.rows.pop(key))
+
+    def close(self) -> None:
+        """Write down what never became visible, and how often polls were further apart than promised."""
+        for table, waiting in self._waiting.items():
+            for key, committed_at in waiting.rows.items():
+                self._results.write(json.dumps({"table": table, "key": key, "committed_at": committed_at}) + "\n")
+        self._results.write(json.dumps({"polls": self.polls, "gaps": self.gaps}) + "\n")
+        self._results.flush()
+
+    def _write(self, table: str, key: Key, committed_at: float) -> None:
+        age_ms = round((time.time() - committed_at) * 1000, 3)
+        record = {"table": table, "key": key, "committed_at": committed_at, "ms": age_ms}
+        self._results.write(json.dumps(record) + "\n")
+
+    def _follow(self) -> None:
+        for entry in self._new_entries():
+            for table, key in entry.get("probe", ()):
+                waiting = self._waiting.get(table) or self._prepare(table)
+                waiting.rows[tuple(key)] = entry["committed_at"]
+
+    def _new_entries(self) -> Iterator[dict[str, Any]]:
+        while part := self._log.readline():
+            self._line += part
+            if self._line.endswith("\n"):  # else the simulator is at it
+                line, self._line = self._line, ""
+                yield json.loads(line)
+
+    def _prepare(self, table: str) -> Waiting:
+        schema, _, name = table.partition(".")
+        columns = [column for (column,) in self._connection.execute(_KEY, (table,))]
+        arrays = sql.SQL(", ").join([sql.SQL("%s::text[]")] * len(columns))
+        names = sql.SQL(", ").join([*map(sql.Identifier, columns), sql.Identifier("number")])
+        statement = sql.SQL("SELECT k.number FROM unnest({}) WITH ORDINALITY k({}) JOIN {} USING ({})").format(
+            arrays, names, sql.Identifier(schema, name), sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+        waiting = self._waiting[table] = Waiting(statement, len(columns))
+        return waiting
+
+
+_KEY = """
+    SELECT a.attname::text
+      FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+     WHERE i.indrelid = %s::regclass AND i.indisprimary
+     ORDER BY array_position(i.indkey::int2[], a.attnum)
+"""
+
+
+def main() -> int:
+    """Probe until SIGTERM. Reads the log from its present end."""
+    log_path, results_path = map(Path, sys.argv[1:])
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    target = PostgreSql(environment(), "CDC_TARGET", "CDC_TARGET", "target")
+    with log_path.open(encoding="utf-8") as log, results_path.open("w", encoding="utf-8") as results:
+        log.seek(0, 2)
+        results.write(json.dumps({"ready": True}) + "\n")
+        results.flush()
+        probe = Probe(target.connection, log, results)
+        while not stop.is_set():
+            began = time.monotonic()
+            probe.poll()
+            stop.wait(max(0.0, _INTERVAL_S - (time.monotonic() - began)))
+        probe.close()
+    target.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

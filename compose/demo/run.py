@@ -1,0 +1,191 @@
+"""One run of the demo, from an empty or stopped stack to the verdict."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+from compose.compare.compare import compare
+from compose.compare.database import PostgreSql
+from compose.compare.log import entries
+from compose.demo import applications, process
+from compose.demo.drain import drain
+from compose.demo.freshness import read_freshness
+from compose.demo.kill import Kill, kill_worker
+from compose.demo.schedule import Schedule, plan
+from compose.demo.screen import Screen
+from compose.demo.state import State
+from compose.demo.verdict import Outcome
+from compose.demo.watch import Watch
+from compose.local.daemon import Daemon, StackError
+from compose.local.proc_table import Process
+from compose.local.stack import Stack
+
+_SNAPSHOT_TIMEOUT_S = 180.0
+_SAMPLE_EVERY_S = 1.0
+_STREAMS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for."""
+
+    seconds: float
+    rate: float
+    seed: int
+    kills: int
+    fresh: bool
+
+
+class Demo:
+    """Runs the demo on one stack."""
+
+    def __init__(self, env: Mapping[str, str], options: Options, screen: Screen) -> None:
+        self._env = env
+        self._options = options
+        self._screen = screen
+        self._state = State.of(env)
+        self._schedule = plan(options.seconds, options.kills)
+        self._service = process.service(env)
+        self._kills: list[Kill] = []
+
+    def run(self) -> Outcome:
+        """Run all of it. Raises StackError when something does not work at all."""
+        began = time.monotonic()
+        runs = self._bring_up()
+        start_seconds = time.monotonic() - began
+        with closing(Watch(self._env, self._parent(), _STREAMS)) as watch:
+            self._await_snapshot(watch)
+            self._screen.say(
+                f"Up in {start_seconds:.1f} s, first snapshot derived in {time.monotonic() - began:.1f} s."
+            )
+            self._state.write("running", runs)
+            outcome = self._work_and_compare(watch, round(start_seconds, 1))
+        self._state.write("failed" if outcome.failures() else "passed", runs + 1)
+        return outcome
+
+    def _bring_up(self) -> int:
+        """Bring up stack, applications and service; return how many runs have passed on the present data."""
+        stack = Stack(self._env)
+        process.stop_all(self._env)
+        runs = 0 if self._options.fresh else self._state.runs()
+        if not runs and self._state.has_data:
+            why = "as asked" if self._options.fresh else "the last run did not pass"
+            self._screen.say(f"Beginning with new data ({why}).")
+            stack.stop()
+            self._state.forget()
+        if runs:
+            self._screen.say(f"Going on with the data of {runs} run{'s' if runs > 1 else ''} before.")
+        stack.start()
+        if not runs:
+            self._screen.say("Installing both applications' databases and running the DBA's scripts.")
+            applications.install(self._env, self._options.seed)
+        for command in (("connectors", "apply"), ("target", "apply")):
+            self._screen.say(f"cdc {' '.join(command)}")
+            process.run_cdc(self._env, *command)
+        self._screen.say("cdc run")
+        self._service.start()
+        return runs
+
+    def _parent(self) -> Process:
+        running = self._service.running()
+        if running is None:
+            raise StackError(f"cdc run has ended: {self._service.last_log_line()} (log: {self._service.log})")
+        return running
+
+    def _await_snapshot(self, watch: Watch) -> None:
+        deadline = time.monotonic() + _SNAPSHOT_TIMEOUT_S
+        sample = watch.take()
+        while not sample.started:
+            self._parent()
+            if time.monotonic() > deadline:
+                raise StackError(f"The first snapshot is not derived after {_SNAPSHOT_TIMEOUT_S:.0f} s.")
+            time.sleep(0.2)
+            sample = watch.take()
+
+    def _work_and_compare(self, watch: Watch, start_seconds: float) -> Outcome:
+        before = self._transactions()
+        clock = self._work(watch)
+        after = self._transactions()
+        self._screen.say("The simulator has stopped. Draining.")
+        began = time.monotonic()
+        drain(self._env, watch.target, lambda: self._service.running() is not None)
+        drained = round(time.monotonic() - began, 1)
+        watch.take()
+        process.background(self._env, process.PROBE).stop()
+        self._screen.say(f"Drained in {drained} s. Comparing.")
+        comparison = compare(self._env, self._state.log)
+        self._screen.say(comparison.summary())
+        actions = {kind: count - before.get(kind, 0) for kind, count in after.items() if count > before.get(kind, 0)}
+        transactions = sum(actions.values())
+        return Outcome(
+            comparison=comparison,
+            freshness=read_freshness(self._state.freshness, clock, self._schedule.quiet),
+            actions=actions,
+            missing_actions=sorted(applications.ACTIONS - actions.keys()),
+            kills=self._kills,
+            planned_kills=len(self._schedule.kills),
+            holds=len(watch.holds),
+            releases=len(watch.releases),
+            worker_pss_mib=watch.peak_pss_mib,
+            seconds=self._options.seconds,
+            start_seconds=start_seconds,
+            drain_seconds=drained,
+            transactions=transactions,
+            rate=round(transactions / self._options.seconds, 1),
+        )
+
+    def _transactions(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        if self._state.log.exists():
+            for entry in entries(self._state.log):
+                counts[str(entry["action"])] = counts.get(str(entry["action"]), 0) + 1
+        return counts
+
+    def _work(self, watch: Watch) -> float:
+        """Let the simulator work while workers are killed; return the clock at which the run began."""
+        self._state.log.touch()
+        self._state.freshness.unlink(missing_ok=True)
+        probe = applications.probe(self._env, self._state)
+        probe.start()
+        applications.await_probe(probe, self._state)
+        simulator = applications.simulator(
+            self._env, self._state, self._options.rate, self._options.seed, self._schedule
+        )
+        clock, began = time.time(), time.monotonic()
+        simulator.start()
+        killer = threading.Thread(target=self._kill_workers, args=(began,), daemon=True)
+        killer.start()
+        with self._screen:
+            self._show(watch, simulator, probe, began)
+        killer.join()
+        for kill in self._kills:
+            self._screen.say(str(kill))
+        applications.require_success(simulator)
+        return clock
+
+    def _show(self, watch: Watch, simulator: Daemon, probe: Daemon, began: float) -> None:
+        while simulator.running() is not None:
+            self._parent()
+            if probe.running() is None:
+                raise StackError(f"The probe has ended: {probe.last_log_line()} (log: {probe.log})")
+            looked = time.monotonic()
+            self._screen.show(watch.take(), _phase(self._schedule, looked - began))
+            time.sleep(max(0.0, _SAMPLE_EVERY_S - (time.monotonic() - looked)))
+
+    def _kill_workers(self, began: float) -> None:
+        with closing(PostgreSql(self._env, "CDC_TARGET", "CDC_TARGET_ADMIN", "target")) as target:
+            for planned in self._schedule.kills:
+                time.sleep(max(0.0, planned.at - (time.monotonic() - began)))
+                kill = kill_worker(planned, self._parent(), target.connection, began)
+                if kill is not None:
+                    self._kills.append(kill)
+
+
+def _phase(schedule: Schedule, elapsed: float) -> str:
+    if any(elapsed in window for window in schedule.quiet):
+        return "quiet"
+    return "busy" if any(elapsed in window for window in schedule.busy) else ""

@@ -1,0 +1,94 @@
+"""Did all hold that has to hold? The reasons why not, and the one JSON object at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from compose.compare.ledger import FATES
+from compose.compare.result import Result
+from compose.demo.freshness import Freshness
+from compose.demo.kill import Kill
+
+MIN_PROBES = 500
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Everything that a run has found out."""
+
+    comparison: Result
+    freshness: Freshness
+    actions: Mapping[str, int]
+    missing_actions: list[str]
+    kills: list[Kill]
+    planned_kills: int
+    holds: int
+    releases: int
+    worker_pss_mib: float
+    seconds: float
+    start_seconds: float
+    drain_seconds: float
+    transactions: int
+    rate: float
+    faults: list[str] = field(default_factory=list)
+
+    def failures(self) -> list[str]:
+        """Return what does not hold, in words; empty: the run passed."""
+        ledger = self.comparison.ledger
+        checks = (
+            (not self.comparison.clean, f"the comparison found {self.comparison.mismatches} mismatches"),
+            (
+                ledger.get("captured", 0) != sum(ledger.get(fate, 0) for fate in FATES),
+                "the fates in the ledger do not add up to the records captured",
+            ),
+            (bool(self.missing_actions), f"the simulator never did: {', '.join(self.missing_actions)}"),
+            (self.holds == 0, "no row was seen to become held"),
+            (self.releases == 0, "no held row was seen to be released"),
+            (
+                self.freshness.probes < MIN_PROBES,
+                f"{self.freshness.probes} probes in quiet windows are fewer than {MIN_PROBES}:"
+                " a longer run or a higher rate has more",
+            ),
+            (self.freshness.never_seen > 0, f"{self.freshness.never_seen} probed rows never became visible"),
+            (len(self.kills) < self.planned_kills, f"only {len(self.kills)} of {self.planned_kills} kills were done"),
+        )
+        return [*self.faults, *(reason for failed, reason in checks if failed)]
+
+    def to_json(self) -> str:
+        """Return the last line of the demo's output."""
+        ledger, freshness = self.comparison.ledger, self.freshness
+        failures = self.failures()
+        document = {
+            "result": "failed" if failures else "passed",
+            **{name: ledger.get(name, 0) for name in ("captured", *FATES)},
+            "mirror_rows": self.comparison.mirror_rows,
+            "canonical_rows": self.comparison.canonical_rows,
+            "held": self.comparison.held,
+            "compared_rows": self.comparison.compared_rows,
+            "mismatches": self.comparison.mismatches,
+            "p50_ms": freshness.p50_ms,
+            "p99_ms": freshness.p99_ms,
+            "probes": freshness.probes,
+            "worker_pss_mib": round(self.worker_pss_mib, 1),
+            "seconds": self.seconds,
+            "run_p50_ms": freshness.all_p50_ms,
+            "run_p99_ms": freshness.all_p99_ms,
+            "run_probes": freshness.all_probes,
+            "polls": freshness.polls,
+            "polls_late": freshness.late_polls,
+            "transactions": self.transactions,
+            "transactions_per_s": self.rate,
+            "holds_seen": self.holds,
+            "releases_seen": self.releases,
+            "tombstones": self.comparison.tombstones,
+            "held_codes": self.comparison.held_codes,
+            "kills": len(self.kills),
+            "kills_in_transaction": sum(kill.hit for kill in self.kills),
+            "start_seconds": self.start_seconds,
+            "drain_seconds": self.drain_seconds,
+            "actions": dict(sorted(self.actions.items())),
+            "failures": failures,
+        }
+        return json.dumps(document, ensure_ascii=False)

@@ -1,0 +1,115 @@
+"""What can be seen while it runs: streams and domains as `cdc status` has them, memory, rows held and released."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from kafka import KafkaConsumer, TopicPartition
+from psycopg import sql
+
+from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
+from compose.compare.database import PostgreSql
+from compose.demo.kill import workers
+from compose.local.proc_table import Process
+from transforms.load import load
+from transforms.model import Domain
+
+HeldRow = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look."""
+
+    streams: list[StreamStatus]
+    domains: list[DomainStatus]
+    pss_mib: float
+    holds: int
+    releases: int
+
+    @property
+    def started(self) -> bool:
+        """Tell whether the first snapshot of every stream has landed and is derived."""
+        return (
+            bool(self.streams)
+            and all(stream.generations > 0 for stream in self.streams)
+            and all(domain.derivation > 0 and domain.behind_batches == 0 for domain in self.domains)
+        )
+
+
+@dataclass(slots=True)
+class Watch:
+    """Takes samples; remembers which rows it has seen held, and which of them were derived later."""
+
+    env: Mapping[str, str]
+    parent: Process
+    streams: int
+    target: PostgreSql = field(init=False)
+    peak_pss_mib: float = 0.0
+    holds: set[HeldRow] = field(default_factory=set)
+    releases: set[HeldRow] = field(default_factory=set)
+    _domains: tuple[Domain, ...] = field(init=False)
+    _consumer: KafkaConsumer = field(init=False)
+    _held: set[HeldRow] | None = None
+
+    def __post_init__(self) -> None:
+        self.target = PostgreSql(self.env, "CDC_TARGET", "CDC_TARGET", "target")
+        self._domains = load(None).domains()
+        self._consumer = KafkaConsumer(bootstrap_servers=self.env["CDC_KAFKA"], group_id=None)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._consumer.close(autocommit=False)
+        self.target.close()
+
+    def take(self) -> Sample:
+        """Look once. Before the target is prepared there is nothing to see."""
+        connection = self.target.connection
+        try:
+            streams = read_streams(connection, {})
+            streams = read_streams(connection, self.end_offsets([stream.stream for stream in streams]))
+            domains = read_domains(connection, self._domains)
+            self._note_held(connection)
+        except psycopg.errors.UndefinedTable:
+            streams, domains = [], []
+        pss_mib = self._pss_mib()
+        self.peak_pss_mib = max(self.peak_pss_mib, pss_mib)
+        enough = streams if len(streams) >= self.streams else []
+        return Sample(enough, domains, pss_mib, len(self.holds), len(self.releases))
+
+    def end_offsets(self, streams: list[str]) -> dict[str, int]:
+        """Return where the streams end."""
+        ends = self._consumer.end_offsets([TopicPartition(stream, 0) for stream in streams]) if streams else {}
+        return {partition.topic: offset for partition, offset in ends.items()}
+
+    def _note_held(self, connection: psycopg.Connection[Any]) -> None:
+        rows = connection.execute("SELECT mapping, source_key FROM cdc.held")
+        now: set[HeldRow] = {(mapping, tuple(source_key)) for mapping, source_key in rows}
+        if self._held is not None:  # what was held before the first look is not of this run
+            self.holds |= now - self._held
+            self.releases |= {row for row in self._held - now if self._is_derived(connection, row)}
+        self._held = now
+
+    def _is_derived(self, connection: psycopg.Connection[Any], row: HeldRow) -> bool:
+        name, source_key = row
+        target = next(m.target for domain in self._domains for m in domain.mappings if m.name == name)
+        statement = sql.SQL("SELECT FROM {} WHERE _mapping = %s AND _source_key = %s AND NOT _deleted")
+        table = sql.Identifier(target.schema, target.table)
+        return connection.execute(statement.format(table), (name, list(source_key))).fetchone() is not None
+
+    def _pss_mib(self) -> float:
+        return sum(map(_pss_kib, [self.parent, *workers(self.parent).values()])) / 1024
+
+
+def _pss_kib(process: Process) -> int:
+    try:
+        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    except OSError:
+        pass  # it has ended
+    return 0
