@@ -46,8 +46,8 @@ class _Envelope(msgspec.Struct):
     """Union of all shapes that reach the stream: row events, BEGIN and END, heartbeats, messages, schema changes."""
 
     op: str | None = None
-    before: msgspec.Raw | None = None
-    after: msgspec.Raw | None = None
+    before: msgspec.Raw = msgspec.Raw(b"null")
+    after: msgspec.Raw = msgspec.Raw(b"null")
     source: _Source | None = None
     transaction: _Transaction | None = None
     status: str | None = None
@@ -149,9 +149,7 @@ def _snapshot(value: str | bool | None) -> str | None:  # noqa: FBT001 - a value
     return value if isinstance(value, str) and value != "false" else None
 
 
-def _bytes(raw: msgspec.Raw | None) -> bytes | None:
-    if raw is None:
-        return None
+def _bytes(raw: msgspec.Raw) -> bytes | None:
     value = bytes(raw)
     return None if value == _NULL else value
 

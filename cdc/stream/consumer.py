@@ -1,0 +1,151 @@
+"""The one place that reads Kafka: streams as records, spread over workers by a consumer group.
+
+Where to read from is never Kafka's decision: a stream that is assigned stays paused until `start` says the offset of
+the position. Offsets are committed only so that lag tools see something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from kafka.errors import AuthorizationError, KafkaError, OffsetOutOfRangeError, PositionOutOfRangeError
+from kafka.structs import OffsetAndMetadata
+
+from cdc.change import Record
+from cdc.errors import FatalError, TransientError
+from cdc.stream.topic import describe_topic
+
+_OLD_KEY = "__debezium.oldkey"
+_SETTINGS: Mapping[str, Any] = {
+    "isolation_level": "read_committed",
+    # What is no longer in the topic must stop the worker, not make it skip.
+    "auto_offset_reset": "none",
+    "enable_auto_commit": False,
+    "allow_auto_create_topics": False,
+    # The default, range, gives every topic of one partition to the same member.
+    "partition_assignment_strategy": [StickyPartitionAssignor],
+    # The smallest that brokers allow: a killed worker's streams are taken over after it.
+    "session_timeout_ms": 6000,
+    "heartbeat_interval_ms": 2000,
+    # A stream that is made later is found within this time.
+    "metadata_max_age_ms": 10_000,
+    # At least the largest record (`cdc.capture.connector`), and few round trips when there is a backlog.
+    "max_partition_fetch_bytes": 16 * 1024 * 1024,
+    "fetch_max_bytes": 32 * 1024 * 1024,
+    "bootstrap_timeout_ms": 5000,
+}
+
+
+class StreamConsumer:
+    """This worker's membership in the group, and the streams that it was given."""
+
+    def __init__(self, bootstrap: str, group: str, streams: Iterable[str], max_records: int) -> None:
+        """Join. Raises TransientError STR-109 if no broker answers."""
+        self._bootstrap = bootstrap
+        self._listener = _Listener()
+        with _translated():
+            self._kafka = KafkaConsumer(
+                bootstrap_servers=bootstrap.split(","), group_id=group, max_poll_records=max_records, **_SETTINGS
+            )
+            self._listener.consumer = self._kafka
+            self._kafka.subscribe(sorted(streams), listener=self._listener)
+
+    @property
+    def streams(self) -> frozenset[str]:
+        """The streams that this worker has at the moment."""
+        return frozenset(self._listener.streams)
+
+    def take_new(self) -> set[str]:
+        """Return the streams that were assigned since the last call; each is paused until `start`."""
+        new = self._listener.new & self._listener.streams
+        self._listener.new.clear()
+        return new
+
+    def topic_id(self, stream: str) -> str:
+        """Return the id of the stream's topic. Raises STR-109 if there is none, STR-108 for several partitions."""
+        topic = describe_topic(self._bootstrap, stream)
+        if topic is None:
+            raise TransientError("STR-109", f"no topic {stream}")
+        if topic.partitions != 1:
+            raise FatalError("STR-108", f"{stream} has {topic.partitions}")
+        return topic.id
+
+    def poll(self, wait_ms: int) -> dict[str, list[Record]]:
+        """Return what has arrived, in offset order per stream, waiting for the first record at most that long.
+
+        Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106, STR-109.
+        """
+        with _translated():
+            polled = self._kafka.poll(timeout_ms=wait_ms)
+        return {partition.topic: [_record(found) for found in records] for partition, records in polled.items()}
+
+    def start(self, stream: str, offset: int) -> None:
+        """Read a stream from `offset` on."""
+        with _translated():
+            self._kafka.seek(TopicPartition(stream, 0), offset)
+            self._kafka.resume(TopicPartition(stream, 0))
+
+    def pause(self, stream: str) -> None:
+        """Deliver nothing of a stream until it is started again."""
+        if stream in self._listener.streams:
+            self._kafka.pause(TopicPartition(stream, 0))
+
+    def commit(self, offsets: Mapping[str, int]) -> None:
+        """Tell lag tools how far the streams have landed, without waiting; what fails is told again later."""
+        mine = {stream: offset for stream, offset in offsets.items() if stream in self._listener.streams}
+        if mine:
+            self._kafka.commit_async(
+                {TopicPartition(stream, 0): OffsetAndMetadata(offset, "", -1) for stream, offset in mine.items()},
+                callback=lambda _offsets, _response: None,
+            )
+
+    def close(self) -> None:
+        """Leave the group, so that the streams go to others at once."""
+        self._kafka.close(autocommit=False, timeout_ms=5000)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client is untyped
+    """Keeps what is assigned. A new stream must not be read before its position is known."""
+
+    def __init__(self) -> None:
+        self.consumer: Any = None
+        self.streams: set[str] = set()
+        self.new: set[str] = set()
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        for partition in revoked:
+            self.streams.discard(partition.topic)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        for partition in assigned:
+            if partition.partition != 0:
+                raise FatalError("STR-108", partition.topic)
+            # Any offset: without one the client asks for the committed offset and stops if there is none.
+            self.consumer.seek(partition, 0)
+            self.consumer.pause(partition)
+            self.streams.add(partition.topic)
+            self.new.add(partition.topic)
+
+
+def _record(found: Any) -> Record:
+    old_key = None
+    for name, value in found.headers:
+        if name == _OLD_KEY:
+            old_key = value
+    return Record(found.offset, found.key, found.value, old_key)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OffsetOutOfRangeError, PositionOutOfRangeError) as error:
+        raise FatalError("STR-106", type(error).__name__) from error
+    except AuthorizationError as error:
+        raise FatalError("STR-111", type(error).__name__) from error
+    except KafkaError as error:
+        raise TransientError("STR-109", type(error).__name__) from error
