@@ -9,7 +9,8 @@ from transforms import refusal
 from transforms.codes import translation_step
 from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults
-from transforms.expression import Scope, compile_expression
+from transforms.expression.compiler import Scope, compile_expression
+from transforms.expression.term import Term
 from transforms.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.gs1 import to_gtin14
 from transforms.kind import Kind
@@ -17,7 +18,6 @@ from transforms.mapping import Column
 from transforms.model import CodeSet, Field, Source, Unit
 from transforms.normalise import ColumnPlan, Step
 from transforms.section import Section, read_scalar, read_section, suggest
-from transforms.term import Term
 from transforms.text import BLANKS
 
 

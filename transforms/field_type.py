@@ -22,8 +22,8 @@ from fractions import Fraction
 from typing import Any
 
 from transforms import number, refusal
-from transforms.cast import to_integer
 from transforms.errors import Refused
+from transforms.expression.cast import to_integer
 from transforms.gs1 import is_character_set_82
 from transforms.kind import NUMBERS, Kind
 from transforms.model import Field, FieldType

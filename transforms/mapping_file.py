@@ -11,7 +11,8 @@ from transforms.column import ColumnReader, Vocabulary
 from transforms.document import Node, Scalar
 from transforms.errors import Faults
 from transforms.example import read_examples
-from transforms.expression import Scope, compile_expression
+from transforms.expression.compiler import Scope, compile_expression
+from transforms.expression.term import Run, Term
 from transforms.field_type import result_kind
 from transforms.inputs import READING_CODES, Inputs, read_columns
 from transforms.kind import Kind
@@ -20,7 +21,6 @@ from transforms.mapping import Column, Lookup, Mapping, MirrorRef, Target
 from transforms.model import Field
 from transforms.normalise import CheckPlan, RowPlan, compile_plan
 from transforms.section import Section, read_section
-from transforms.term import Run, Term
 from transforms.units import UnitNames
 
 _REQUIRED = ("mapping", "version", "source", "target", "examples")

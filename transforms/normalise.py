@@ -17,8 +17,8 @@ from typing import Any
 
 from transforms import refusal
 from transforms.errors import Refused
+from transforms.expression.term import Run
 from transforms.mapping import Candidate, Normalise
-from transforms.term import Run
 
 Gate = Callable[[Sequence[Any]], None]
 Step = Callable[[Any], Any]

@@ -65,6 +65,20 @@ def divide(left: Number, right: Number) -> Number:
     return EXACT.divide(left, right)
 
 
+def negate(value: Number) -> Number:
+    """Return -value; zero has no sign. (`-` would round to the precision of whatever context is current.)"""
+    if isinstance(value, Decimal):
+        return value.copy_negate() if value else value.copy_abs()
+    return -value
+
+
+def absolute(value: Number) -> Number:
+    """Return the absolute value."""
+    if isinstance(value, Decimal):
+        return value.copy_abs()
+    return -value if value < 0 else value
+
+
 def round_half_up(value: Number, digits: int) -> Decimal:
     """Return `value` with `digits` digits after the point, halves away from zero, as SQL's ROUND does."""
     return _scaled(Fraction(value), digits, "half_up")
@@ -78,6 +92,11 @@ def to_scale(value: Number, precision: int, scale: int, rounding: str | None) ->
     return scaled
 
 
+def to_decimal(value: Number) -> int | Decimal:
+    """Return a number that may be a fraction as a decimal; ArithmeticError if it has no end."""
+    return EXACT.divide(value.numerator, value.denominator) if isinstance(value, Fraction) else value
+
+
 def parse_decimal(text: str) -> Decimal:
     """Return the number that `text` is, digits and one point; ArithmeticError for anything else."""
     if not _DECIMAL_TEXT.fullmatch(text):
@@ -87,7 +106,7 @@ def parse_decimal(text: str) -> Decimal:
 
 def number_text(value: int | Decimal) -> str:
     """Return the digits as PostgreSQL prints them."""
-    return str(value) if isinstance(value, int) else format(value if value else abs(value), "f")
+    return str(value) if isinstance(value, int) else format(value if value else value.copy_abs(), "f")
 
 
 def _quantized(value: int | Decimal, scale: int, rounding: str | None) -> Decimal:
@@ -97,7 +116,7 @@ def _quantized(value: int | Decimal, scale: int, rounding: str | None) -> Decima
     else:
         # The same precision, but rounding is what is asked for: no trap on Inexact.
         scaled = Decimal(value).quantize(unit, _MODES[rounding], _ROUNDING_CONTEXT)
-    return scaled if scaled else abs(scaled)
+    return scaled if scaled else scaled.copy_abs()
 
 
 _MODES = {"half_even": ROUND_HALF_EVEN, "half_up": ROUND_HALF_UP}

@@ -16,9 +16,9 @@ from sqlglot.errors import ParseError, TokenError
 
 from transforms.document import Scalar
 from transforms.errors import Faults
+from transforms.expression.term import Term, constant
 from transforms.kind import Kind
 from transforms.section import suggest
-from transforms.term import Term, constant
 from transforms.units import UnitNames
 
 MAX_CHARACTERS = 2000
@@ -68,7 +68,7 @@ class Builder:
 
     def term(self, node: exp.Expr) -> Term:
         """Return `node` compiled; Rejected if it is not allowed."""
-        from transforms.rules import RULES  # noqa: PLC0415 - the rules compile their parts with this builder
+        from transforms.expression.rules import RULES  # noqa: PLC0415 - the rules compile their parts with this builder
 
         rule = RULES.get(type(node))
         if rule is None:

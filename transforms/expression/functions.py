@@ -7,9 +7,9 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from transforms import moment, refusal
-from transforms.expression import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.compiler import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.term import Term, strict
 from transforms.kind import NUMBERS, Kind
-from transforms.term import Term, strict
 from transforms.text import BLANKS
 
 Function = Callable[[Builder, exp.Anonymous], Term]

@@ -12,9 +12,9 @@ from sqlglot import exp
 
 from transforms import moment, number, refusal
 from transforms.errors import Refused
-from transforms.expression import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.compiler import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.term import Term, constant, strict
 from transforms.kind import NUMBERS, Kind
-from transforms.term import Term, constant, strict
 
 _INTEGER_BITS = {exp.DType.SMALLINT: 16, exp.DType.INT: 32, exp.DType.BIGINT: 64}
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,40}")
@@ -26,18 +26,21 @@ _KINDS = {
     exp.DType.TIMESTAMP: Kind.TIMESTAMP,
     **dict.fromkeys(_INTEGER_BITS, Kind.INTEGER),
 }
+_SIZE_COUNTS = {exp.DType.VARCHAR: 1, exp.DType.TEXT: 1, exp.DType.DECIMAL: 2}
 _CODES = {Kind.TEXT: refusal.TEXT, Kind.DATE: refusal.TIME, Kind.TIMESTAMP: refusal.TIME}
 
 
 def compile_cast(builder: Builder, node: exp.Cast) -> Term:
     """Return `CAST(value AS type)` compiled."""
-    kind = _KINDS.get(node.to.this)
-    if kind is None:
+    to = node.to
+    kind = _KINDS.get(to.this) if isinstance(to, exp.DataType) else None
+    sizes = _sizes(to)
+    if kind is None or sizes is None or len(sizes) > _SIZE_COUNTS.get(to.this, 0):
         raise Rejected(
             SYNTAX, node, "CAST knows VARCHAR(n), TEXT, SMALLINT, INT, BIGINT, DECIMAL(p,s), DATE and TIMESTAMP"
         )
     value = builder.term(node.this)
-    function = _conversion(value.kind, kind, node.to)
+    function = _conversion(value.kind, kind, to.this, sizes)
     if function is None:
         raise Rejected(TYPE, node, f"{value.kind} cannot be cast to {kind}{_advice(value.kind, kind)}")
     if value.constant and value.value is not None:
@@ -75,14 +78,22 @@ def _fold(function: Callable[[Any], Any], value: Term, kind: Kind, node: exp.Cas
         raise Rejected(TYPE, node, f"this value is not {kind}") from None
 
 
-def _conversion(source: Kind, target: Kind, to: exp.DataType) -> Callable[[Any], Any] | None:
+def _sizes(to: exp.DataType) -> list[int] | None:
+    """Return the lengths in parentheses, None where something else stands there."""
+    texts = [size.name for size in to.expressions]
+    if not all(re.fullmatch("[0-9]{1,5}", text) for text in texts):
+        return None
+    sizes = [int(text) for text in texts]
+    return sizes if sizes[1:] <= sizes[:1] and 0 not in sizes[:1] else None
+
+
+def _conversion(source: Kind, target: Kind, to: exp.DType, sizes: list[int]) -> Callable[[Any], Any] | None:
     if source is Kind.NOTHING:
         return lambda value: value
-    sizes = [int(size.name) for size in to.expressions]
     if target is Kind.TEXT:
         return _to_text(source, sizes)
     if target is Kind.INTEGER and source in (Kind.TEXT, *NUMBERS):
-        bits = _INTEGER_BITS[to.this]
+        bits = _INTEGER_BITS[to]
         return lambda value: to_integer(value, bits)
     if target is Kind.DECIMAL and source in (Kind.TEXT, *NUMBERS):
         return _to_decimal(sizes)
@@ -105,7 +116,7 @@ def _to_text(source: Kind, sizes: list[int]) -> Callable[[Any], Any] | None:
 
 def _to_decimal(sizes: list[int]) -> Callable[[Any], Any]:
     def convert(value: Any) -> number.Number:
-        exact = number.parse_decimal(value) if isinstance(value, str) else value
+        exact = number.parse_decimal(value) if isinstance(value, str) else number.to_decimal(value)
         return number.to_scale(exact, sizes[0], sizes[1] if len(sizes) > 1 else 0, None) if sizes else exact
 
     return convert

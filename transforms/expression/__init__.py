@@ -1,0 +1,16 @@
+"""The expression language: SQL scalar expressions, compiled once to Python functions by allow-list.
+
+compiler.py     text to tree to term, with places; what is not listed is refused
+rules.py        the list: node classes, the arguments they may carry, how each is compiled
+logic.py        comparison, AND/OR/NOT, CASE, COALESCE: three-valued
+arithmetic.py   exact numbers, dates and days
+characters.py   texts and LIKE
+cast.py         CAST between the types that fields have
+functions.py    CLEAN, DATE_OF, AT_ZONE, TO_UNIT
+term.py         what a node is compiled to
+"""
+
+from transforms.expression.compiler import Scope, compile_expression, fault_at
+from transforms.expression.term import Run, Term
+
+__all__ = ["Run", "Scope", "Term", "compile_expression", "fault_at"]

@@ -1,0 +1,95 @@
+"""Texts: joining, cutting, replacing, LIKE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from transforms import number, refusal
+from transforms.errors import Refused
+from transforms.expression.arithmetic import whole_literal
+from transforms.expression.compiler import SYNTAX, Builder, Rejected
+from transforms.expression.term import Term, strict
+from transforms.kind import Kind
+from transforms.text import compile_like
+
+# Nested REPLACE multiplies; no legacy column is near this.
+MAX_CHARACTERS = 4_000_000
+
+
+def concat(builder: Builder, node: exp.Concat | exp.DPipe) -> Term:
+    """Return the parts joined; NULL if any of them is."""
+    parts = node.expressions if isinstance(node, exp.Concat) else [node.left, node.right]
+    builder.scope.codes.add(refusal.TEXT)
+    terms = [_as_text(builder.typed(part, Kind.TEXT, Kind.INTEGER)) for part in parts]
+    return strict(Kind.TEXT, _joined, *terms)
+
+
+def _joined(*texts: str) -> str:
+    _check_length(sum(map(len, texts)))
+    return "".join(texts)
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_CHARACTERS:
+        raise Refused(refusal.TEXT, detail=f"an expression makes a text of more than {MAX_CHARACTERS} characters")
+
+
+def _as_text(term: Term) -> Term:
+    return strict(Kind.TEXT, number.number_text, term) if term.kind is Kind.INTEGER else term
+
+
+def substring(builder: Builder, node: exp.Substring) -> Term:
+    """Return a part of a text, counted from 1."""
+    value = builder.typed(node.this, Kind.TEXT)
+    start = whole_literal(builder, node.args.get("start"), node, "SUBSTRING needs a start, counted from 1", least=1) - 1
+    if node.args.get("length") is None:
+        return strict(Kind.TEXT, lambda text: text[start:], value)
+    end = start + whole_literal(builder, node.args["length"], node, "SUBSTRING needs a length in digits")
+    return strict(Kind.TEXT, lambda text: text[start:end], value)
+
+
+def text_function(function: Callable[[str], str], builder: Builder, node: exp.Func) -> Term:
+    """Return a function of one text."""
+    return strict(Kind.TEXT, function, builder.typed(node.this, Kind.TEXT))
+
+
+def replace(builder: Builder, node: exp.Replace) -> Term:
+    """Return a text with all occurrences of another replaced."""
+    parts = [node.args.get(name) for name in ("this", "expression", "replacement")]
+    if None in parts:
+        raise Rejected(SYNTAX, node, "REPLACE takes a text, what to replace and the replacement")
+    builder.scope.codes.add(refusal.TEXT)
+    return strict(Kind.TEXT, _replaced, *(builder.typed(part, Kind.TEXT) for part in parts if part is not None))
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    # SQL replaces no empty text; Python would put `new` between all characters.
+    if not old:
+        return text
+    _check_length(len(text) + text.count(old) * (len(new) - len(old)))
+    return text.replace(old, new)
+
+
+def like(builder: Builder, node: exp.Like, escape: str = "\\") -> Term:
+    """Return LIKE with a constant pattern."""
+    value, pattern = builder.typed(node.this, Kind.TEXT), builder.typed(node.expression, Kind.TEXT)
+    if not pattern.constant or pattern.value is None:
+        raise Rejected(SYNTAX, node, "LIKE needs a pattern in quotes")
+    try:
+        match = compile_like(pattern.value, escape).match
+    except ValueError as error:
+        raise Rejected(SYNTAX, node, str(error)) from None
+    if node.args.get("negate"):
+        return strict(Kind.BOOLEAN, lambda text: match(text) is None, value)
+    return strict(Kind.BOOLEAN, lambda text: match(text) is not None, value)
+
+
+def like_escape(builder: Builder, node: exp.Escape) -> Term:
+    """Return LIKE with another escape character."""
+    escape = node.expression
+    character = escape.name if isinstance(escape, exp.Literal) and escape.is_string else None
+    if type(node.this) is not exp.Like or character is None or len(character) > 1:
+        raise Rejected(SYNTAX, node, "ESCAPE takes one character in quotes, after LIKE")
+    return like(builder, node.this, character)
