@@ -6,6 +6,7 @@ from compose.compare.log import Row
 from compose.compare.table import Lookups, Reference, Table, Values
 from compose.compare.value import (
     Text,
+    as_is,
     check_dates,
     clean,
     code,
@@ -61,11 +62,11 @@ def _party(row: Row, _look: Lookups) -> Values:
     return {
         "party_id": required(limited(clean(row["FNumber"]), 40)),
         "name": required(limited(clean(row["FName"]), 255)),
-        "short_name": limited(clean(row["FShortName"]), 80),
+        "short_name": limited(as_is(row["FShortName"]), 80),
         "country": code(row["FCountry"], _COUNTRIES),
-        "address": limited(clean(row["FAddress"]), 255),
-        "contact": limited(clean(row["FContact"]), 50),
-        "phone": limited(clean(row["FPhone"]), 40),
+        "address": limited(as_is(row["FAddress"]), 255),
+        "contact": limited(as_is(row["FContact"]), 50),
+        "phone": limited(as_is(row["FPhone"]), 40),
         "status": code(row["FDeleted"], _STATUS),
     }
 

@@ -6,6 +6,7 @@ from compose.compare.log import Row
 from compose.compare.table import Lookups, Reference, Table, Values
 from compose.compare.value import (
     Held,
+    as_is,
     check_dates,
     clean,
     code,
@@ -46,12 +47,12 @@ def _job_order(row: Row, _look: Lookups) -> Values:
         "planned_quantity": decimal(row["plan_qty"]),
         "done_quantity": required(decimal(row["done_qty"])),
         "state": required(code(row["state"], _ORDER_STATES)),
-        "line": limited(clean(row["line_code"]), 12),
+        "line": limited(as_is(row["line_code"]), 12),
         "priority": row["priority"],
         "planned_date": row["planned_date"],
         "started_at": row["started_at"],
         "completed_at": row["completed_at"],
-        "remark": limited(clean(row["remark"]), 2000),
+        "remark": limited(as_is(row["remark"]), 2000),
     }
 
 
@@ -64,7 +65,7 @@ def _material_lot(row: Row, _look: Lookups) -> Values:
         "expiry_date": row["exp_date"],
         "quantity": decimal(row["qty"]),
         "status": required(code(row["status"], _LOT_STATES)),
-        "released_by": limited(clean(row["released_by"]), 40),
+        "released_by": limited(as_is(row["released_by"]), 40),
         "released_at": row["released_at"],
     }
     check_dates(values["manufacture_date"], values["expiry_date"])
@@ -78,7 +79,7 @@ def _serial_unit(row: Row, _look: Lookups) -> Values:
         "lot_number": required(lot(row["lot_no"])),
         "job_order_id": limited(clean(row["wo_no"]), 40),
         "status": required(code(row["status"], _UNIT_STATES)),
-        "station": limited(clean(row["station"]), 20),
+        "station": limited(as_is(row["station"]), 20),
         "rework_count": required(row["rework_count"]),
         "produced_at": row["produced_at"],
     }
@@ -87,18 +88,18 @@ def _serial_unit(row: Row, _look: Lookups) -> Values:
 def _test_result(row: Row, _look: Lookups) -> Values:
     values: Values = {
         "test_result_id": f"MES-{row['insp_id']}",
-        "inspection_no": required(limited(clean(row["insp_no"]), 40)),
+        "inspection_no": required(limited(as_is(row["insp_no"]), 40)),
         "inspection_type": required(code(row["insp_type"], _INSPECTIONS)),
         "serial_number": lot(row["sn"]),
         "material_id": limited(clean(row["item_no"]), 40),
         "lot_number": lot(row["lot_no"]),
         "result": required(code(row["result"], _RESULTS)),
         "disposition": code(row["disposition"], _DISPOSITIONS),
-        "authorised_by": limited(clean(row["authorised_by"]), 40),
+        "authorised_by": limited(as_is(row["authorised_by"]), 40),
         "measured_length": number(converted(row["measured"], row["measured_uom"], "mm")),
         "sample_size": row["sample_size"],
         "nonconforming_count": row["defect_count"],
-        "inspector": limited(clean(row["inspector"]), 40),
+        "inspector": limited(as_is(row["inspector"]), 40),
         "evaluated_at": row["evaluated_at"],
     }
     if values["disposition"] == "CONCESSION" and values["authorised_by"] is None:

@@ -36,8 +36,8 @@ class Table:
 
     @property
     def mapping(self) -> str:
-        """The mapping that fills the table."""
-        return self.name
+        """The mapping that fills the table; the dictionary names it after its source table."""
+        return self.source
 
 
 @dataclass(slots=True)

@@ -70,6 +70,11 @@ def clean(value: Text) -> Text:
     return None if text in _NULL_TOKENS else text
 
 
+def as_is(value: Text) -> Text:
+    """Keep blanks; what a source writes for "none" is NULL."""
+    return None if clean(value) is None else value
+
+
 def required(value: Text) -> str:
     """Refuse NULL."""
     if value is None:

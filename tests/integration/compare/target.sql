@@ -39,7 +39,7 @@ CREATE TABLE trace.job_order (
     done_quantity numeric(18,6), state text, line text, priority integer, planned_date date, started_at timestamptz,
     completed_at timestamptz, remark text, _source_key text[], _deleted boolean DEFAULT false);
 INSERT INTO trace.job_order VALUES
-    ('WO1', '02.01.001', 100, 1.5, 'RUNNING', NULL, 5, '2026-03-01', '2026-03-01 00:00:00.000001+00', NULL, '急', '{1}');
+    ('WO1', '02.01.001', 100, 1.5, 'RUNNING', NULL, 5, '2026-03-01', '2026-03-01 00:00:00.000001+00', NULL, '急 ', '{1}');
 
 CREATE TABLE trace.material_lot (
     material_id text COLLATE "C", lot_number text COLLATE "C", job_order_id text, manufacture_date date,
@@ -66,13 +66,13 @@ INSERT INTO trace.test_result VALUES
 
 CREATE TABLE cdc.held (mapping text, source_key text[], code text, PRIMARY KEY (mapping, source_key));
 INSERT INTO cdc.held VALUES
-    ('material', '{103}', 'UDI-101'),
-    ('party', '{302}', 'COD-201'),
-    ('stock_movement', '{701,2}', 'UOM-201'),
-    ('stock_movement', '{701,3}', 'REF-301'),
-    ('serial_unit', '{SN2}', 'LOT-101'),
-    ('test_result', '{2}', 'QC-101'),
-    ('test_result', '{3}', 'REF-301');
+    ('erp.t_ICItem', '{103}', 'UDI-101'),
+    ('erp.t_Organization', '{302}', 'COD-201'),
+    ('erp.ICStockBillEntry', '{701,2}', 'UOM-201'),
+    ('erp.ICStockBillEntry', '{701,3}', 'REF-301'),
+    ('mes.mes_sn', '{SN2}', 'LOT-101'),
+    ('mes.mes_insp_h', '{2}', 'QC-101'),
+    ('mes.mes_insp_h', '{3}', 'REF-301');
 
 CREATE TABLE cdc.position (stream text PRIMARY KEY, next_offset bigint);
 CREATE TABLE cdc.batch (

@@ -39,7 +39,7 @@ DAMAGES = {
     "unit": ("UPDATE trace.stock_movement SET quantity_uom = 'GRM' WHERE quantity > 0", "canonical value"),
     "code": ("UPDATE trace.test_result SET disposition = 'REWORK'", "canonical value"),
     "tombstone": ("UPDATE trace.serial_unit SET _deleted = false WHERE _deleted", "tombstone"),
-    "held too much": ("INSERT INTO cdc.held VALUES ('material', '{102}', 'UDI-102')", "held too much"),
+    "held too much": ("INSERT INTO cdc.held VALUES ('erp.t_ICItem', '{102}', 'UDI-102')", "held too much"),
     "held too little": ("DELETE FROM cdc.held WHERE code = 'QC-101'", "held too little"),
 }
 MORE_DAMAGES = {
