@@ -63,6 +63,9 @@ CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, pl
 JOIN pg_catalog.pg_attribute a ON (a.attrelid, a.attnum) = (i.indrelid, k.number)
 WHERE i.indrelid = ANY (%s::oid[]) AND (i.indisprimary OR i.indisreplident) AND k.place <= i.indnkeyatts
 ORDER BY i.indexrelid, k.place"""
+_ENUM_DOMAINS = """
+SELECT n.nspname || '.' || t.typname AS name FROM pg_catalog.pg_type t
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'd' AND t.typcategory = 'E' ORDER BY 1"""
 # Column lists and row filters came with version 15: as JSON they are simply not there before.
 _PUBLICATION = """
 SELECT p.puballtables, p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AS whole,
@@ -78,7 +81,7 @@ _Rows = Sequence[Mapping[str, Any]]
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
     with _connection(login) as connection:
-        _check_encoding(source, connection)
+        _check_database(source, connection)
         schemas, names = [table.schema for table in source.tables], [table.name for table in source.tables]
         tables = {(row["schema"], row["name"]): row for row in connection.execute(_TABLES, (schemas, names))}
         oids = [row["oid"] for row in tables.values()]
@@ -139,10 +142,12 @@ def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
     return ColumnContract(row["name"], row["type"], kind.mirror_type, kind.decoder, row["nullable"], default, computed)
 
 
-def _check_encoding(source: Source, connection: psycopg.Connection[DictRow]) -> None:
+def _check_database(source: Source, connection: psycopg.Connection[DictRow]) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding == "SQL_ASCII":
         raise FatalError("SRC-203", f"{source.name}: the database's encoding is {encoding}")
+    domains = [row["name"] for row in connection.execute(_ENUM_DOMAINS)]
+    raise_all([FatalError("SRC-124", f"{source.name}: domain {name}") for name in domains])
 
 
 def _check_tables(source: Source, tables: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:

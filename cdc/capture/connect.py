@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -217,10 +217,16 @@ def _differing(current: Mapping[str, str], wanted: Mapping[str, str]) -> list[st
 
 def shortened(trace: str) -> str:
     """Return what a Java stack trace says in one line: its first line and the innermost cause, secrets masked."""
-    lines = trace.strip().splitlines()
-    causes = [line for line in lines if line.startswith("Caused by: ")]
-    told = [*lines[:1], *(cause.removeprefix("Caused by: ") for cause in causes[-1:])]
-    return " <- ".join(masked(line.strip())[:_TRACE_LINE_CHARACTERS] for line in told)
+    lines = [line.strip() for line in trace.strip().splitlines()]
+    causes = [index for index, line in enumerate(lines) if line.startswith("Caused by: ")]
+    told = [*lines[:1], *(_cause(lines[index:]) for index in causes[-1:])]
+    return " <- ".join(masked(line)[:_TRACE_LINE_CHARACTERS] for line in told)
+
+
+def _cause(lines: Sequence[str]) -> str:
+    """Return the first line; an exception without a message says nothing without its place."""
+    cause = lines[0].removeprefix("Caused by: ")
+    return cause if ":" in cause or len(lines) < 2 else f"{cause} {lines[1]}"
 
 
 def masked(text: str) -> str:

@@ -34,7 +34,12 @@ def raise_all(errors: Sequence[FatalError]) -> None:
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise FatalError(errors[0].code, "".join(f"\n  {error.code} {error.detail}" for error in errors))
+        raise FatalError(errors[0].code, "".join(_line(error) for error in errors))
+
+
+def _line(error: FatalError) -> str:
+    """Return the error as a line of the error that tells several; one that tells several already is its lines."""
+    return error.detail if error.detail.startswith("\n") else f"\n  {error.code} {error.detail}"
 
 
 def check_names(place: str, table: str, columns: Iterable[str]) -> None:

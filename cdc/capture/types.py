@@ -112,8 +112,8 @@ _MARIADB = {
     "year": ("smallint", "year"),
     "enum": ("text", "enum"),
     "set": ("text", "set"),
-    "uuid": ("uuid", "uuid"),
 }
+_MARIADB_INEXACT = {"uuid": "in the log it is cut by two bytes"}
 
 _MIRROR_TYPE = re.compile(
     r"(smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|jsonb?|xml|inet|cidr|macaddr8?"
@@ -179,14 +179,18 @@ def _of_array(type_text: str, kind: str, place: str) -> MirrorType:
 
 
 def of_mariadb(column_type: str, place: str) -> MirrorType:
-    """Map `COLUMN_TYPE` of information_schema (`int(10) unsigned`, `enum('a','b')`). Raises SRC-201 as above."""
+    """Map `COLUMN_TYPE` of information_schema (`int(10) unsigned`, `enum('a','b')`). Raises as above."""
     name = column_type.split("(", 1)[0].split(" ", 1)[0]
     args = re.match(r"\w+\(([\d,]+)\)", column_type)
     if column_type.startswith("tinyint(1)") and "unsigned" not in column_type:
         return MirrorType("smallint", "tinyint1")
     if name == "bit" and args:
         return MirrorType(f"bit({args[1]})", f"bit:{args[1]}")
-    rule = _MARIADB.get(f"{name} unsigned" if " unsigned" in column_type else name)
+    if name in _MARIADB_INEXACT:
+        raise FatalError("SRC-202", f"{place} is {column_type}: {_MARIADB_INEXACT[name]}")
+    # The members of an enum may hold any word.
+    unsigned = " unsigned" in column_type and "'" not in column_type
+    rule = _MARIADB.get(f"{name} unsigned" if unsigned else name)
     if rule is None or name not in _MARIADB:
         raise FatalError("SRC-201", f"{place} is {column_type}")
     return MirrorType(rule[0].format(args=f"({args[1]})" if args else ""), rule[1])

@@ -100,11 +100,31 @@ def _document(image: bytes | None, event: Event) -> dict[str, Any]:
 
 
 def _column_decoder(column: ColumnContract, database: str) -> Decoder:
-    decode = decoder(column.decoder)
+    decode = _true_to_charset(decoder(column.decoder), column.charset)
     if database == "mariadb" and not column.nullable and column.decoder in _ZERO_DATE_DECODERS:
         return _refusing_zero(decode)
     check = fit(column.mirror_type)
     return decode if check is None else _checked(decode, check)
+
+
+def _true_to_charset(decode: Decoder, charset: str | None) -> Decoder:
+    """Make up for what the log reader decodes by a wrong table, in the character sets that contracts admit.
+
+    GBK has no Earth sign: one in the log is the circled plus. The five control characters that latin1 has between its
+    printable ones arrive as the replacement character, and nobody can tell which of them it was.
+    """
+    if charset == "gbk":
+        return lambda value: decode(value.replace("\u2641", "\u2295") if isinstance(value, str) else value)
+    return _refusing_replacement(decode) if charset == "latin1" else decode
+
+
+def _refusing_replacement(decode: Decoder) -> Decoder:
+    def decode_or_refuse_replacement(value: Any) -> Any:
+        if isinstance(value, str) and "\ufffd" in value:
+            raise Misfit
+        return decode(value)
+
+    return decode_or_refuse_replacement
 
 
 def _refusing_zero(decode: Decoder) -> Decoder:

@@ -178,6 +178,13 @@ def _clock(microseconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{fraction:06}"
 
 
+def _year(value: Any) -> Any:
+    # MariaDB's year 0000 arrives as 1900, which is no year of its own.
+    if not 1901 <= _int(value) <= 2155:
+        raise Misfit("VAL-102")
+    return value
+
+
 def _interval(value: Any) -> Any:
     if isinstance(value, str) and _INTERVAL.fullmatch(value):
         return value
@@ -234,5 +241,5 @@ _DECODERS: dict[str, Decoder] = {
     "timestamp_us": _timestamp_us,
     "timestamptz_iso": _timestamptz_iso,
     "interval": _interval,
-    "year": _int,
+    "year": _year,
 }
