@@ -1,1 +1,1 @@
-"""The derivation: canonical tables moved from one consistent cut of the mirrors to a later one."""
+"""Deriving: canonical rows and held rows as a function of the mirrors, moved from one consistent cut to a later one."""

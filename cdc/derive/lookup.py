@@ -1,0 +1,113 @@
+"""The query that reads taken rows with everything their mapping's `normalise` wants, look-ups included.
+
+A look-up by the whole key of a mirror is a plain join. Any other may find several rows: two are read at most, and its
+values are NULL unless exactly one was found. Rows that the source has deleted read the last images of other deleted
+rows where nothing live is found.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from cdc.derive.mirror import Mirror, same
+from cdc.derive.names import literal, quoted
+from cdc.derive.plan import Step
+from cdc.derive.take import columns_read
+from transforms.mapping import Lookup
+
+FIXED_COLUMNS = 5
+"""Columns before the inputs: source key, offset, time, deleted, what is stale (mirror, then its key)."""
+
+_FOUND = "_look_up_found"
+
+
+@cache
+def select_rows(step: Step, stale: bool) -> bytes:  # noqa: FBT001 - part of the cache's key
+    """Return the query for what is taken. `stale`: whether any mirror of the domain has stale rows."""
+    queries = [_Query(step, False, stale).text()]
+    if step.tombstones:
+        queries.append(_Query(step, True, stale).text())
+    return " UNION ALL ".join(queries).encode()
+
+
+class _Query:
+    """One half of the query: live rows, or rows that are deleted."""
+
+    def __init__(self, step: Step, deleted: bool, stale: bool) -> None:  # noqa: FBT001
+        self.step, self.deleted, self.stale = step, deleted, stale
+        self.alias = {alias: f"t{place}" for place, alias in enumerate(step.mirrors)}
+
+    def text(self) -> str:
+        step, row = self.step, self.alias[""]
+        prefix = "_deleted" if self.deleted else ""
+        name = step.source.deleted if self.deleted else step.source.name
+        inputs = ", ".join(self._value(value.alias, value.column) for value in step.mapping.inputs)
+        lookups = " ".join(self._join(lookup) for lookup in step.mapping.lookups)
+        return (
+            f"SELECT t.key, {row}.{prefix}_offset, {row}.{prefix or '_source'}_ts, {str(self.deleted).lower()},"
+            f" {self._stale()}{', ' if inputs else ''}{inputs}"
+            f" FROM {step.take} t JOIN {name} {row} ON {step.source.has_key(row, 't.key')} {lookups}"
+        )
+
+    def _value(self, alias: str, column: str | None) -> str:
+        row = self.alias[alias]
+        if alias == "":
+            return f"{row}.{quoted(str(column))}"
+        if self._is_plain(self.step.lookup(alias)):
+            first = quoted(self.step.mirrors[alias].key[0])
+            return f"{row}.{quoted(column)}" if column else f"CASE WHEN {row}.{first} IS NULL THEN 0 ELSE 1 END"
+        if column is None:
+            return f"coalesce({row}.{_FOUND}, 0)::int"
+        return f"CASE WHEN {row}.{_FOUND} = 1 THEN {row}.{quoted(column)} END"
+
+    def _is_plain(self, lookup: Lookup) -> bool:
+        types = {match.column: self.step.type_of(match.alias, match.source_column) for match in lookup.match}
+        return not self.deleted and self.step.mirrors[lookup.alias].is_identified_by(types)
+
+    def _join(self, lookup: Lookup) -> str:
+        row, mirror = self.alias[lookup.alias], self.step.mirrors[lookup.alias]
+        if self._is_plain(lookup):
+            return f"LEFT JOIN {mirror.name} {row} ON {self._match(lookup, row)}"
+        names = columns_read(self.step, lookup.alias) or [mirror.key[0]]
+        found = self._matching(lookup, ", ".join(f"y.{quoted(name)}" for name in names), " LIMIT 2")
+        return f"LEFT JOIN LATERAL (SELECT x.*, count(*) OVER () AS {_FOUND} FROM ({found}) x LIMIT 1) {row} ON true"
+
+    def _matching(self, lookup: Lookup, selected: str, limit: str) -> str:
+        """Select the rows that a look-up finds: live ones, else (for a deleted row) deleted ones."""
+        mirror = self.step.mirrors[lookup.alias]
+        live = f"SELECT {selected} FROM {mirror.name} y WHERE {self._match(lookup, 'y')}{limit}"
+        if not self.deleted:
+            return live
+        none = f"NOT EXISTS (SELECT FROM {mirror.name} z WHERE {self._match(lookup, 'z')})"
+        return (
+            f"({live}) UNION ALL (SELECT {selected} FROM {mirror.deleted} y"
+            f" WHERE {self._match(lookup, 'y')} AND {none}{limit})"
+        )
+
+    def _match(self, lookup: Lookup, row: str) -> str:
+        step = self.step
+        pairs = (
+            same(
+                (f"{row}.{quoted(match.column)}", step.type_of(lookup.alias, match.column)),
+                (self._value(match.alias, match.source_column), step.type_of(match.alias, match.source_column)),
+            )
+            for match in lookup.match
+        )
+        return " AND ".join(pairs)
+
+    def _stale(self) -> str:
+        """Return the first stale row among the row itself and those it looks up, as mirror and key."""
+        if not self.stale:
+            return "NULL::text[]"
+        own = literal(str(self.step.source.ref)) + "::text"
+        parts = [f"(SELECT array_prepend({own}, s.key) FROM cdc.stale s WHERE s.mirror = {own} AND s.key = t.key)"]
+        parts += [self._stale_lookup(lookup, self.step.mirrors[lookup.alias]) for lookup in self.step.mapping.lookups]
+        return f"coalesce({', '.join(parts)})"
+
+    def _stale_lookup(self, lookup: Lookup, mirror: Mirror) -> str:
+        ref = literal(str(mirror.ref)) + "::text"
+        found = self._matching(lookup, f"{mirror.key_text('y')} AS key", "")
+        return (
+            f'(SELECT array_prepend({ref}, min(s.key COLLATE "C")) FROM ({found}) x'
+            f" JOIN cdc.stale s ON s.mirror = {ref} AND s.key = x.key HAVING count(*) > 0)"
+        )

@@ -1,0 +1,116 @@
+"""A mirror as deriving sees it: columns with their types, the key as text, and how look-up values are compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from cdc.derive.names import literal, quoted
+from transforms.mapping import MirrorRef
+
+_INTEGERS = frozenset({"smallint", "integer", "bigint"})
+_TEXTS = frozenset({"text", "character varying", "character"})
+# What PostgreSQL prints for these depends on the session or on the time zone database: no index can be made of it.
+_UNSTABLE = re.compile(r"date|time|interval|range|json")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mirror:
+    """A mirror and its deleted twin. `types` are PostgreSQL's spelling by column, `key` in the contract's order."""
+
+    ref: MirrorRef
+    types: Mapping[str, str]
+    key: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The quoted name of the mirror."""
+        return quoted(self.ref.schema, self.ref.table)
+
+    @property
+    def deleted(self) -> str:
+        """The quoted name of the table of last images of rows that are deleted."""
+        return quoted(f"{self.ref.schema}_deleted", self.ref.table)
+
+    def key_text(self, alias: str) -> str:
+        """Return a row's key as `cdc.journal_key` writes it."""
+        return f"ARRAY[{', '.join(f'{alias}.{quoted(name)}::text' for name in self.key)}]"
+
+    def has_key(self, alias: str, key: str) -> str:
+        """Return the condition that the row has the key in the text array `key`; uses the primary key's index."""
+        pairs = (
+            f"{alias}.{quoted(name)} = ({key}[{place}])::{self.types[name]}{collated(self.types[name])}"
+            for place, name in enumerate(self.key, start=1)
+        )
+        return " AND ".join(pairs)
+
+    def is_identified_by(self, pairs: Mapping[str, str]) -> bool:
+        """Tell whether equality of these columns (with the other side's type) finds one row at most."""
+        return all(name in pairs and is_comparable(self.types[name], pairs[name]) for name in self.key)
+
+
+def base_type(type_text: str) -> str:
+    """Return a type without length, precision and scale."""
+    return re.sub(r"\(.*?\)", "", type_text)
+
+
+def is_comparable(left: str, right: str) -> bool:
+    """Tell whether values of two types are compared as they are, not as text."""
+    bases = {base_type(left), base_type(right)}
+    return len(bases) == 1 or bases <= _INTEGERS
+
+
+def collated(type_text: str) -> str:
+    """Return the collation clause that makes an equality of texts one of bytes, whatever the columns declare."""
+    return ' COLLATE "C"' if base_type(type_text) in _TEXTS else ""
+
+
+def same(left: tuple[str, str], right: tuple[str, str]) -> str:
+    """Return the look-up equality of two (expression, type): as is, or as text without trailing blanks."""
+    (one, one_type), (other, other_type) = left, right
+    if is_comparable(one_type, other_type):
+        return f"{one}{collated(one_type)} = {other}{collated(other_type)}"
+    return f'rtrim({one}::text) COLLATE "C" = rtrim({other}::text) COLLATE "C"'
+
+
+def index_expression(column: str, type_text: str, other_type: str) -> str | None:
+    """Return what to index so that `same` with a value of `other_type` is a search; None where that cannot be."""
+    if is_comparable(type_text, other_type):
+        return f"{quoted(column)}{collated(type_text)}"
+    if _UNSTABLE.search(base_type(type_text)):
+        return None
+    return f'(rtrim({quoted(column)}::text) COLLATE "C")'
+
+
+def read_mirrors(connection: psycopg.Connection[Any], refs: tuple[MirrorRef, ...]) -> dict[MirrorRef, Mirror]:
+    """Read columns and keys of those mirrors that exist with a deleted twin."""
+    if not refs:
+        return {}
+    wanted = ", ".join(f"({literal(ref.schema)}, {literal(ref.table)})" for ref in refs)
+    rows = connection.execute(_CATALOGUE.replace("WANTED", wanted).encode()).fetchall()
+    types: dict[MirrorRef, dict[str, str]] = {}
+    keys: dict[MirrorRef, dict[int, str]] = {}
+    for schema, table, column, type_text, place in rows:
+        ref = MirrorRef(schema, table)
+        types.setdefault(ref, {})[column] = type_text
+        if place is not None:
+            keys.setdefault(ref, {})[place] = column
+    return {ref: Mirror(ref, types[ref], tuple(key[place] for place in sorted(key))) for ref, key in keys.items()}
+
+
+_CATALOGUE = """
+SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+       array_position(i.indkey::int2[], a.attnum)
+FROM (VALUES WANTED) AS wanted (schema, name)
+JOIN pg_namespace n ON n.nspname = wanted.schema
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind = 'r'
+JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE EXISTS (SELECT FROM pg_class d JOIN pg_namespace dn ON dn.oid = d.relnamespace
+              WHERE dn.nspname = n.nspname || '_deleted' AND d.relname = c.relname)
+ORDER BY n.nspname, c.relname, a.attnum
+"""

@@ -1,0 +1,157 @@
+"""One turn's session: how statements run, what the turn may see, and what it has taken so far.
+
+A turn of a few rows and a turn of a million run the same statements, planned in two ways. Small: prepared once, with
+nested loops over indexes enforced, so that the plan is right at any size of the mirrors. Large (from LARGE taken rows
+on): planned at each use, after ANALYZE of the temporary tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from cdc.derive.mirror import Mirror
+from cdc.derive.names import columns, quoted
+from cdc.derive.plan import Plan, Step
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+LARGE = 2000
+"""Where planning for the actual sizes starts to pay."""
+
+SMALL_SETTINGS = (
+    "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+    "SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning"
+)
+# A cursor is read to its end here: a plan that is quick with the first tenth is the wrong one.
+_LARGE_SETTINGS = (
+    "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;"
+    "SET LOCAL cursor_tuple_fraction = 1; SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = '60min'"
+)
+
+STAGE_META = ("_source_key", "_source_offset", "_source_ts", "_deleted")
+"""What a candidate says of its source row, in a stage as in the tables that it goes to."""
+
+ALIVE = "_candidate AND _code IS NULL AND NOT _shadowed"
+"""Staged rows that are in the canonical table after this turn, as far as is decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Batches of one stream: behind the watermark, up to the last one that is visible."""
+
+    stream: str
+    after: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a turn has to bring in: everything (first build, other dictionary), or batches and queued rows."""
+
+    everything: bool
+    spans: tuple[Span, ...]
+    queued: frozenset[str] = frozenset()
+    queued_whole: frozenset[str] = frozenset()
+    stale: bool = False
+    held_as_stale: bool = False
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is a batch behind a watermark."""
+        return any(span.last > span.after for span in self.spans)
+
+
+@dataclass(slots=True)
+class Work:
+    """A turn at work. `careful`: each COPY is split until the row that the database refuses is found."""
+
+    connection: Connection
+    plan: Plan
+    window: Window
+    careful: bool = False
+    large: bool = False
+    round_trips: int = 0
+    taken: dict[Step, int] = field(default_factory=dict)
+    staged: dict[Step, int] = field(default_factory=dict)
+    changed: dict[str, set[str]] = field(default_factory=dict)
+
+    def run(self, statement: bytes, parameters: Iterable[object] | None = None) -> Cursor:
+        """Execute one statement, the way the size of the turn wants it."""
+        self.round_trips += 1
+        return self.connection.execute(statement, parameters, prepare=not self.large)  # type: ignore[arg-type]
+
+    def has_changed(self, mirror: Mirror) -> bool:
+        """Tell whether the window changed rows of the mirror."""
+        return str(mirror.ref) in self.changed
+
+    def is_truncated(self, mirror: Mirror) -> bool:
+        """Tell whether the source truncated the mirror's table in the window."""
+        return "t" in self.changed.get(str(mirror.ref), ())
+
+    def take(self, step: Step, statement: bytes) -> int:
+        """Run a statement that adds source keys to what the step takes; return how many were new."""
+        count = self.run(statement).rowcount
+        if count:
+            self.taken[step] = self.taken.get(step, 0) + count
+            self.grow(count)
+        return count
+
+    def grow(self, count: int) -> None:
+        """Plan for actual sizes from now on if `count` more rows make the turn a large one."""
+        if not self.large and (count > LARGE or sum(self.taken.values()) > LARGE):
+            self.large = True
+            self.connection.execute(_LARGE_SETTINGS, prepare=False)
+        if self.large and count > LARGE:
+            self.analyze()
+
+    def analyze(self) -> None:
+        """Let the planner know how large the temporary tables are."""
+        tables = ["pg_temp.changed", *(table for step in self.taken for table in (step.take, step.stage))]
+        self.run(f"ANALYZE {', '.join(tables)}".encode())
+
+
+def create_tables(plan: Plan) -> str:
+    """Return the statements that make a session's temporary tables; they outlive transactions and are emptied."""
+    statements = [
+        'CREATE TEMP TABLE changed (mirror text, key text[] COLLATE "C", op "char", old jsonb)',
+        *(f'CREATE TEMP TABLE take_{step.number} (key text[] COLLATE "C" PRIMARY KEY)' for step in plan.steps),
+        *(_create_stage(step) for step in plan.steps),
+    ]
+    return "; ".join(statements)
+
+
+def _create_stage(step: Step) -> str:
+    """A candidate lacks no required value: the check finds it while the row can still be held for it."""
+    target = step.mapping.target
+    values = ", ".join(f"{quoted(column.name)} {column.type}" for column in target.columns)
+    required = [column.name for column in target.columns if column.required or column.name in target.key]
+    present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in required)
+    return (
+        f'CREATE TEMP TABLE stage_{step.number} (_source_key text[] COLLATE "C", _source_offset bigint,'
+        " _source_ts timestamptz, _deleted boolean, _candidate boolean, _code text, _field text, _detail text,"
+        f" _waits_for text, _waits_key text[], {values}, _shadowed boolean NOT NULL DEFAULT false,"
+        f" CONSTRAINT required CHECK (NOT _candidate OR ({present})))"
+    )
+
+
+def empty_tables(plan: Plan) -> str:
+    """Return the statement that gives the space of the temporary tables back."""
+    tables = ["pg_temp.changed", *(table for step in plan.steps for table in (step.take, step.stage))]
+    return f"TRUNCATE {', '.join(tables)}"
+
+
+def clear_tables(work: Work) -> str:
+    """Return the statements that remove this turn's rows: cheaper than TRUNCATE for few, and plans stay valid."""
+    used = [step for step in work.plan.steps if step in work.taken]
+    tables = ["pg_temp.changed", *(table for step in used for table in (step.take, step.stage))]
+    return "; ".join(f"DELETE FROM {table}" for table in tables)
+
+
+def stored_columns(step: Step, alias: str = "") -> str:
+    """Return what a stage and the tables of a target have in common: source of the row, then its values."""
+    return columns((*STAGE_META, *step.columns), alias)

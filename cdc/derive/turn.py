@@ -1,0 +1,219 @@
+"""One derivation: everything visible behind the watermarks, in one REPEATABLE READ transaction, or nothing.
+
+The mirrors are locked before the snapshot is taken: a snapshot does not protect from DDL that landing commits after it.
+All visible batches are taken, never fewer: the mirrors show all of them, and a cut inside would tear transactions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+
+from cdc.derive.decide import decide, pull_in
+from cdc.derive.names import literals
+from cdc.derive.plan import Plan
+from cdc.derive.session import Connection, Span, Window, Work, clear_tables, empty_tables
+from cdc.derive.stage import RowRefusedError, stage_rows
+from cdc.derive.take import STALE, take_rows
+from cdc.derive.write import write_rows
+from cdc.errors import CdcError, FatalError, TransientError
+from cdc.store.connection import classify
+from transforms.errors import DictionaryError
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The dictionary that a domain is derived by; `mappings` are the names of all of them, of every domain."""
+
+    digest: str
+    version: str
+    content: str
+    mappings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What a turn did, by table: source rows taken, outcomes staged."""
+
+    everything: bool
+    batches: int
+    taken: dict[str, int]
+    staged: dict[str, int]
+    large: bool
+    round_trips: int
+    seconds: float
+
+
+def run_turn(connection: Connection, plan: Plan, version: Version, epoch: int) -> Derived | None:
+    """Derive what is new; None if nothing is, or if a stream's first snapshot is still open.
+
+    Raises TransientError when the same work may go well later, FatalError when it will not.
+    """
+    try:
+        try:
+            return _turn(connection, plan, version, epoch, careful=False)
+        except RowRefusedError:
+            connection.execute("ROLLBACK")
+            return _turn(connection, plan, version, epoch, careful=True)
+    except psycopg.Error as error:
+        raise _classified(error) from error
+    except DictionaryError as error:
+        raise FatalError("DRV-106", str(error)) from error
+
+
+def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, careful: bool) -> Derived | None:
+    started = time.monotonic()
+    window = _begin(connection, plan, epoch)
+    if window is None or not (window.everything or window.queued or window.moves):
+        connection.execute("ROLLBACK")
+        return None
+    work = Work(connection, plan, window, careful)
+    _read_changes(work)
+    take_rows(work)
+    stage_rows(work)
+    pull_in(work)
+    decide(work)
+    write_rows(work)
+    _finish(work, version, epoch)
+    return Derived(
+        window.everything,
+        sum(span.last - span.after for span in window.spans),
+        {step.mapping.name: count for step, count in work.taken.items()},
+        {step.mapping.name: count for step, count in work.staged.items()},
+        work.large,
+        work.round_trips + 4,
+        time.monotonic() - started,
+    )
+
+
+def _begin(connection: Connection, plan: Plan, epoch: int) -> Window | None:
+    """Open the transaction and see what is new; None while a stream that the domain reads has no snapshot yet."""
+    tables = ", ".join(name for mirror in plan.mirrors for name in (mirror.name, mirror.deleted))
+    connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE {tables} IN ACCESS SHARE MODE".encode())
+    rows = connection.execute(_window(plan), {"domain": plan.name}, prepare=True).fetchall()
+    if not rows or any(row[5] is None or row[5] < 1 for row in rows):
+        return None
+    if rows[0][0] != epoch:
+        connection.execute("ROLLBACK")
+        raise TransientError("DRV-105", f"domain {plan.name}")
+    _, dictionary, queued, queued_whole, (stale, held_as_stale), *_ = rows[0]
+    spans = tuple(Span(stream, after, last) for *_, stream, last, after in rows)
+    return Window(
+        dictionary != plan.digest,
+        CUT[0](spans),
+        frozenset(queued),
+        frozenset(queued_whole),
+        stale,
+        held_as_stale,
+    )
+
+
+def every_visible_batch(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Take all that the snapshot shows."""
+    return spans
+
+
+CUT: list[Callable[[tuple[Span, ...]], tuple[Span, ...]]] = [every_visible_batch]
+
+
+def _window(plan: Plan) -> bytes:
+    names = literals(step.mapping.name for step in plan.steps).replace("%", "%%")
+    mirrors = literals(str(mirror.ref) for mirror in plan.mirrors).replace("%", "%%")
+    queue = f"SELECT DISTINCT mapping FROM cdc.derive_queue WHERE mapping = ANY ({names})"
+    return (
+        f"SELECT d.epoch, d.dictionary, ARRAY({queue}), ARRAY({queue} AND source_key IS NULL),"
+        f" ARRAY[EXISTS (SELECT FROM cdc.stale WHERE mirror = ANY ({mirrors})),"
+        f" EXISTS (SELECT FROM cdc.held WHERE code = '{STALE}' AND mapping = ANY ({names}))],"
+        " p.generations, p.stream, p.batch, coalesce(w.batch, 0)"
+        f" FROM cdc.domain d CROSS JOIN unnest({literals(plan.sources)}) s (source)"
+        " LEFT JOIN cdc.position p ON p.source = s.source"
+        " LEFT JOIN cdc.watermark w ON w.domain = d.name AND w.stream = p.stream WHERE d.name = %(domain)s"
+    ).encode()
+
+
+def _read_changes(work: Work) -> None:
+    """Bring the changed keys of the window's batches into `changed`, and note which mirrors they are of."""
+    if work.window.everything:
+        return
+    spans = [span for span in work.window.spans if span.last > span.after]
+    parameters = (
+        [span.stream for span in spans],
+        [span.after for span in spans],
+        [span.last for span in spans],
+        [str(mirror.ref) for mirror in work.plan.mirrors],
+    )
+    total = 0
+    for mirror, op, count in work.run(_CHANGES, parameters).fetchall():
+        work.changed.setdefault(mirror, set()).add(op)
+        total += count
+    work.grow(total)
+
+
+_CHANGES = b"""
+WITH found AS (
+    INSERT INTO pg_temp.changed (mirror, key, op, old)
+    SELECT j.mirror, j.key, j.op, j.old
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS s (stream, after, last)
+    JOIN cdc.journal_key j ON j.stream = s.stream AND j.batch > s.after AND j.batch <= s.last
+    WHERE j.mirror = ANY (%s)
+    RETURNING mirror, op)
+SELECT mirror, op::text, count(*) FROM found GROUP BY mirror, op
+"""
+
+
+def _finish(work: Work, version: Version, epoch: int) -> None:
+    """Check what was deferred, move the watermarks, commit."""
+    if work.window.everything:
+        _activate(work, version)
+    work.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    spans = work.window.spans
+    parameters = {
+        "domain": work.plan.name,
+        "epoch": epoch,
+        "digest": version.digest,
+        "streams": [span.stream for span in spans],
+        "batches": [span.last for span in spans],
+        "mappings": [step.mapping.name for step in work.plan.steps] if work.window.queued else [],
+    }
+    if work.connection.execute(_MOVE, parameters, prepare=True).rowcount != 1:
+        raise TransientError("DRV-105", f"domain {work.plan.name}")
+    work.connection.execute(f"{clear_tables(work)}; COMMIT".encode())
+    if work.large:
+        work.connection.execute(empty_tables(work.plan).encode())
+
+
+_MOVE = b"""
+WITH moved AS (
+    INSERT INTO cdc.watermark (domain, stream, batch)
+    SELECT %(domain)s, s.stream, s.batch FROM unnest(%(streams)s::text[], %(batches)s::bigint[]) AS s (stream, batch)
+    ON CONFLICT (domain, stream) DO UPDATE SET batch = excluded.batch WHERE watermark.batch <> excluded.batch),
+done AS (DELETE FROM cdc.derive_queue WHERE mapping = ANY (%(mappings)s))
+UPDATE cdc.domain SET derivation = derivation + 1, derived_at = clock_timestamp(), dictionary = %(digest)s
+WHERE name = %(domain)s AND epoch = %(epoch)s
+"""
+
+
+def _activate(work: Work, version: Version) -> None:
+    """Record the dictionary; remove what mappings left behind that it does not have any more."""
+    names = [step.mapping.name for step in work.plan.steps]
+    for step in work.plan.steps:
+        for table in (step.canonical, step.held):
+            statement = f"DELETE FROM {table.replace('%', '%%')} WHERE _mapping <> ALL (%s)"
+            work.connection.execute(statement.encode(), (names,))
+    work.connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
+    work.connection.execute(
+        "INSERT INTO cdc.dictionary (digest, version, content) VALUES (%s, %s, %s)"
+        " ON CONFLICT (digest) DO UPDATE SET activated_at = now()",
+        (version.digest, version.version, version.content),
+    )
+    analyzed = ", ".join(table for step in work.plan.steps for table in (step.canonical, step.held))
+    work.connection.execute(f"ANALYZE {analyzed}".encode())
+
+
+def _classified(error: psycopg.Error) -> CdcError:
+    if error.sqlstate in {"23503", "23505"}:
+        return FatalError("DRV-104", f"{error.diag.schema_name}.{error.diag.table_name} {error.diag.constraint_name}")
+    return classify(error)

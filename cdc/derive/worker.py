@@ -1,0 +1,141 @@
+"""The derive worker: one thread per domain, each with a session, a lease and the same loop."""
+
+from __future__ import annotations
+
+import random
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+import psycopg
+import structlog
+
+from cdc.config import Settings
+from cdc.derive.ddl import plan_target
+from cdc.derive.lease import open_session, take_lease
+from cdc.derive.mirror import read_mirrors
+from cdc.derive.plan import Plan, bind, mirror_refs
+from cdc.derive.session import Connection
+from cdc.derive.turn import Derived, Version, run_turn
+from cdc.errors import FatalError, TransientError
+from cdc.store.connection import classify, connect
+from transforms.errors import DictionaryError
+from transforms.load import load
+from transforms.model import Dictionary, Domain
+
+_log = structlog.get_logger("derive")
+
+LONGEST_BACK_OFF_S = 10.0
+# A stand-by looks for a free lease; what a take-over costs in freshness after a crash.
+STAND_BY_S = 0.5
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Derive all domains until `stop` is set. Raises FatalError when one of them cannot go on."""
+    dictionary = read_dictionary(settings)
+    domains = dictionary.domains()
+    if not domains:
+        stop.wait()
+        return
+    ended = threading.Event()
+    with ThreadPoolExecutor(len(domains), thread_name_prefix="derive") as pool:
+        work = [pool.submit(_DomainWorker(settings, dictionary, domain, stop, ended).run) for domain in domains]
+        done, _ = wait(work, return_when=FIRST_EXCEPTION)
+        ended.set()
+        for future in done:
+            future.result()
+
+
+def read_dictionary(settings: Settings) -> Dictionary:
+    """Load the dictionary that the settings name. Raises DRV-106 with all of its faults."""
+    try:
+        return load(settings.folders.dictionary)
+    except DictionaryError as error:
+        raise FatalError("DRV-106", "".join(f"\n  {fault}" for fault in error.faults)) from error
+
+
+class _DomainWorker:
+    """The loop of one domain. `ended` is set when another domain's loop has failed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        dictionary: Dictionary,
+        domain: Domain,
+        stop: threading.Event,
+        ended: threading.Event,
+    ) -> None:
+        self.settings, self.dictionary, self.domain, self.stop, self.ended = settings, dictionary, domain, stop, ended
+        self.log = _log.bind(domain=domain.name)
+        names = tuple(mapping.name for mapping in dictionary.mappings)
+        self.version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
+        self.failures = 0
+
+    def run(self) -> None:
+        """Derive until told to stop; after a fault that passes, begin again with a new session."""
+        while not self._stopped():
+            try:
+                with connect(self.settings.target, f"cdc derive {self.domain.name}") as connection:
+                    self._work(connection)
+            except TransientError as error:
+                self._back_off(error)
+            except psycopg.Error as error:
+                fault = classify(error)
+                if not isinstance(fault, TransientError):
+                    raise fault from error
+                self._back_off(fault)
+
+    def _work(self, connection: Connection) -> None:
+        connection.autocommit = True
+        plan = self._bind(connection)
+        open_session(connection, plan)
+        epoch = self._stand_by(connection, plan)
+        while epoch is not None and not self._stopped():
+            derived = run_turn(connection, plan, self.version, epoch)
+            self.failures = 0
+            if derived is None:
+                self._wait_for_landing(connection)
+            else:
+                self._report(derived)
+
+    def _bind(self, connection: Connection) -> Plan:
+        """Bind the domain to the target's tables. Raises FatalError if `cdc target apply` has something to do."""
+        mirrors = read_mirrors(connection, mirror_refs(self.domain))
+        plan = bind(self.domain, self.dictionary.digest, mirrors)
+        missing = plan_target(connection, (self.domain,), mirrors)
+        if missing:
+            raise FatalError("DRV-107", f"domain {self.domain.name}: {len(missing)} statements are not applied")
+        return plan
+
+    def _stand_by(self, connection: Connection, plan: Plan) -> int | None:
+        """Wait for the lease; None if told to stop before."""
+        epoch = take_lease(connection, plan)
+        if epoch is None:
+            self.log.info("derive.standing_by")
+        while epoch is None and not self._stopped():
+            self.stop.wait(STAND_BY_S)
+            epoch = take_lease(connection, plan)
+        self.log.info("derive.started", epoch=epoch, dictionary=plan.digest)
+        return epoch
+
+    def _wait_for_landing(self, connection: Connection) -> None:
+        for _ in connection.notifies(timeout=self.settings.derive.idle_wait_ms / 1000, stop_after=1):
+            pass
+
+    def _report(self, derived: Derived) -> None:
+        self.log.debug(
+            "derive.turn",
+            everything=derived.everything,
+            batches=derived.batches,
+            taken=derived.taken,
+            round_trips=derived.round_trips,
+            seconds=round(derived.seconds, 4),
+        )
+
+    def _back_off(self, error: TransientError) -> None:
+        self.failures += 1
+        delay = min(LONGEST_BACK_OFF_S, 0.1 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)  # noqa: S311
+        self.log.warning("derive.backing_off", code=error.code, detail=error.detail, seconds=round(delay, 2))
+        self.stop.wait(delay)
+
+    def _stopped(self) -> bool:
+        return self.stop.is_set() or self.ended.is_set()

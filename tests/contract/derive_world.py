@@ -1,0 +1,418 @@
+"""Random small domains and what happens to them: sources change, landing writes it down, as the target sees it.
+
+`RandomDomain` is a schema with mappings, `Landing` plays two sources and the landing worker on it: it keeps the truth
+in a `World` and writes mirrors, deleted twins, stale marks, journal keys and positions the way landing does.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+
+from tests.contract.derive_model import Image, World
+from transforms.errors import Refused
+from transforms.mapping import Column, Input, Lookup, Mapping, Match, MirrorRef, Reference, Target
+from transforms.model import Domain
+
+INTEGER, BIG, TEXT = "integer", "bigint", "character varying(8)"
+LONG = "character varying(3)"
+
+
+class RandomDomain:
+    """A domain made by a seed: mirrors of two sources, mappings with look-ups, filters, refusals and references."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.seed = seed
+        self.types: dict[MirrorRef, dict[str, str]] = {}
+        self.keys: dict[MirrorRef, tuple[str, ...]] = {}
+        for source in ("a", "b"):
+            for number in range(self.random.choice((1, 2, 2, 3))):
+                self._mirror(MirrorRef(f"{source}{seed}", f"m{number}"))
+        count = self.random.choice((2, 3, 3, 4))
+        parts = [self._part(number) for number in range(count)]
+        self.mappings = tuple(self._mapping(part, parts) for part in parts)
+
+    @property
+    def domain(self) -> Domain:
+        return Domain(f"d{self.seed}", self.mappings)
+
+    def empty_world(self) -> World:
+        return World(self.types, {ref: {} for ref in self.types}, {ref: {} for ref in self.types})
+
+    def ddl(self) -> str:
+        statements = []
+        for ref, types in self.types.items():
+            columns = ", ".join(f'"{name}" {kind}{collation(kind)}' for name, kind in types.items())
+            key = ", ".join(f'"{name}"' for name in self.keys[ref])
+            meta = "_offset bigint NOT NULL, _source_ts timestamptz"
+            for schema, more in ((ref.schema, ""), (f"{ref.schema}_deleted", DELETED)):
+                statements.append(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+                statements.append(
+                    f'CREATE TABLE "{schema}"."{ref.table}" ({columns}, {meta}{more}, PRIMARY KEY ({key}))'
+                )
+        return "; ".join(statements)
+
+    def _mirror(self, ref: MirrorRef) -> None:
+        pick = self.random
+        types = {"k": pick.choice((INTEGER, INTEGER, INTEGER, TEXT))}
+        if pick.random() < 0.3:
+            types["l"] = pick.choice((INTEGER, TEXT))
+        self.keys[ref] = tuple(types)
+        types |= {f"v{number}": pick.choice((INTEGER, INTEGER, INTEGER, TEXT, TEXT, BIG)) for number in range(3)}
+        self.types[ref] = types
+
+    def _part(self, number: int) -> Part:
+        pick = self.random
+        source = pick.choice(sorted(self.types))
+        refs = {"": source}
+        lookups: list[Lookup] = []
+        for place in range(pick.choice((0, 1, 1, 2, 2, 3))):
+            lookup = self._lookup(f"l{place}", refs)
+            lookups.append(lookup)
+            refs[lookup.alias] = lookup.mirror
+        key = [(f"k{place}", "", name) for place, name in enumerate(self.keys[source])]
+        if pick.random() < 0.5:
+            names = [name for name in self.types[source] if name.startswith("v")]
+            key = [(f"k{place}", "", pick.choice(names)) for place in range(pick.choice((1, 1, 2)))]
+        return Part(number, refs, tuple(lookups), key)
+
+    def _lookup(self, alias: str, refs: dict[str, MirrorRef]) -> Lookup:
+        pick = self.random
+        mirror = pick.choice(sorted(self.types))
+        matches = []
+        for _ in range(pick.choice((1, 1, 1, 2))):
+            column = pick.choice([*self.types[mirror], *self.keys[mirror] * 2])
+            other = pick.choice([*refs, list(refs)[-1]])
+            names = [
+                n for n in self.types[refs[other]] if same_kind(self.types[refs[other]][n], self.types[mirror][column])
+            ]
+            if not names or pick.random() < 0.15:
+                names = list(self.types[refs[other]])
+            matches.append(Match(column, other, pick.choice(names)))
+        return Lookup(alias, mirror, tuple(matches), pick.choice(("REF-301", None)))
+
+    def _mapping(self, part: Part, parts: list[Part]) -> Mapping:
+        pick = self.random
+        columns = {name: (alias, column) for name, alias, column in part.key}
+        references = tuple(self._references(part, parts, columns))
+        columns["x"] = self._any_column(part, lambda _: True)
+        inputs = tuple(part.inputs(columns.values(), self.types))
+        places = [inputs.index(Input(*value)) for value in columns.values()]
+        kinds = {name: self._kind(part, value) for name, value in columns.items()}
+        target = Target(
+            f"c{self.seed}",
+            f"t{part.number}",
+            (*(Column(name, kinds[name], False) for name in columns), Column("s", LONG, False)),
+            tuple(name for name, _, _ in part.key),
+            references,
+            pick.choice(("delete", "tombstone")),
+        )
+        rules = [pick.choice(range(len(inputs))) if pick.random() < chance else None for chance in (0.6, 0.5, 0.4)]
+        normalise = Rules(part.lookups, inputs, places, *rules)
+        return Mapping(f"p{part.number}", part.refs[""], part.lookups, inputs, target, normalise)
+
+    def _kind(self, part: Part, value: tuple[str, str]) -> str:
+        return TEXT if self.types[part.refs[value[0]]][value[1]] == TEXT else BIG
+
+    def _references(self, part: Part, parts: list[Part], columns: dict[str, tuple[str, str]]) -> Iterable[Reference]:
+        for place in range(self.random.choice((0, 1, 1, 2))):
+            parent = self.random.choice(parts)
+            chosen = []
+            for _, alias, column in parent.key:
+                kind = self._kind(parent, (alias, column))
+                chosen.append(self._any_column(part, lambda value, kind=kind: self._kind(part, value) == kind))
+            if None in chosen:
+                continue
+            names = [f"r{place}_{number}" for number in range(len(chosen))]
+            columns.update(zip(names, chosen, strict=True))
+            targets = [name for name, _, _ in parent.key]
+            order = self.random.sample(range(len(names)), len(names))
+            yield Reference(
+                tuple(names[number] for number in order),
+                f"c{self.seed}",
+                f"t{parent.number}",
+                tuple(targets[number] for number in order),
+                self.random.random() < 0.85,
+            )
+
+    def _any_column(self, part: Part, fits) -> tuple[str, str] | None:
+        values = [(alias, name) for alias, ref in part.refs.items() for name in self.types[ref]]
+        usable = [value for value in values if fits(value)]
+        return self.random.choice(usable) if usable else None
+
+
+class Part:
+    """What of a mapping is decided before its references are: source, look-ups, key."""
+
+    def __init__(self, number: int, refs: dict, lookups: tuple[Lookup, ...], key: list) -> None:
+        self.number, self.refs, self.lookups, self.key = number, refs, lookups, key
+
+    def inputs(self, values: Iterable[tuple[str, str]], types: dict) -> Iterable[Input]:
+        wanted = [("", name) for name in types[self.refs[""]]]
+        for lookup in self.lookups:
+            wanted += [(lookup.alias, None), *((match.alias, match.source_column) for match in lookup.match)]
+        return (Input(*value) for value in dict.fromkeys([*wanted, *values]))
+
+
+class Rules:
+    """A mapping's `normalise`: look-ups, a filter, a refusal, and a text that is sometimes too long."""
+
+    def __init__(self, lookups, inputs, places, filtered, refused, long) -> None:
+        self.lookups = [
+            (
+                lookup,
+                inputs.index(Input(lookup.alias, None)),
+                [inputs.index(Input(match.alias, match.source_column)) for match in lookup.match],
+            )
+            for lookup in lookups
+        ]
+        self.places, self.filtered, self.refused, self.long = places, filtered, refused, long
+
+    def __call__(self, row):
+        if self.filtered is not None and row[self.filtered] in (3, "3"):
+            return None
+        for lookup, count, values in self.lookups:
+            if row[count] == 0 and lookup.missing:
+                raise Refused(lookup.missing, lookup.alias, "", str(lookup.mirror), tuple(row[v] for v in values))
+            if row[count] == 2:
+                raise Refused("REF-302", lookup.alias)
+        if self.refused is not None and row[self.refused] in (2, "2"):
+            raise Refused("COD-201", "x")
+        long = self.long is not None and row[self.long] in (3, "3")
+        return (*(row[place] for place in self.places), "long!" if long else "ok")
+
+
+DELETED = ", _deleted_offset bigint NOT NULL, _deleted_ts timestamptz"
+
+
+def collation(kind: str) -> str:
+    return ' COLLATE "C"' if kind == TEXT else ""
+
+
+def same_kind(left: str, right: str) -> bool:
+    return (left == TEXT) == (right == TEXT)
+
+
+class Landing:
+    """Two sources that change at random, and the landing of their changes into the target."""
+
+    def __init__(self, schema: RandomDomain, seed: int, watched: dict[str, list[str]]) -> None:
+        self.random = random.Random(seed)
+        self.schema, self.watched = schema, watched
+        self.world = schema.empty_world()
+        self.offset = 0
+        self.batches = {source: 0 for source in self.sources}
+
+    @property
+    def sources(self) -> list[str]:
+        return sorted({ref.schema for ref in self.schema.types})
+
+    def fill(self) -> str:
+        """Land a first batch of rows in every mirror."""
+        texts = []
+        for source in self.sources:
+            batch = self._open(source)
+            for ref in batch.refs:
+                for _ in range(self.random.choice((0, 2, 4, 5))):
+                    self._insert(batch, ref)
+            texts.append(batch.text())
+        return "; ".join(texts)
+
+    def land(self) -> str:
+        """Land one batch of one source; returns its SQL."""
+        batch = self._open(self.random.choice(self.sources))
+        for _ in range(self.random.choice((1, 1, 2, 3, 5))):
+            ref = self.random.choice(batch.refs)
+            operation = self.random.choices(OPERATIONS, WEIGHTS)[0]
+            operation(self, batch, ref)
+        return batch.text()
+
+    def _open(self, source: str) -> Batch:
+        self.batches[source] += 1
+        return Batch(self, source, self.batches[source])
+
+    def _row(self, ref: MirrorRef) -> dict:
+        return {name: self.value(kind, name in self.schema.keys[ref]) for name, kind in self.schema.types[ref].items()}
+
+    def value(self, kind: str, key: bool):
+        number = self.random.choice((0, 1, 2, 3, 4) if key else (0, 1, 1, 2, 3, None))
+        if number is None or kind != TEXT:
+            return number
+        return f"{number} " if not key and self.random.random() < 0.1 else str(number)
+
+    def existing(self, ref: MirrorRef):
+        rows = sorted(self.world.live[ref])
+        return self.random.choice(rows) if rows else None
+
+    def _insert(self, batch: Batch, ref: MirrorRef) -> None:
+        batch.write(ref, self._row(ref))
+
+    def _update(self, batch: Batch, ref: MirrorRef) -> None:
+        key = self.existing(ref)
+        if key is not None:
+            values = dict(self.world.live[ref][key].values)
+            for name in self.random.sample(
+                [name for name in values if name.startswith("v")], self.random.choice((0, 1, 2))
+            ):
+                values[name] = self.value(self.schema.types[ref][name], False)
+            batch.write(ref, values)
+
+    def _change_key(self, batch: Batch, ref: MirrorRef) -> None:
+        key = self.existing(ref)
+        if key is not None:
+            values = {**self.world.live[ref][key].values}
+            values |= {name: self.value(self.schema.types[ref][name], True) for name in self.schema.keys[ref]}
+            batch.delete(ref, key)
+            batch.write(ref, values)
+
+    def _delete(self, batch: Batch, ref: MirrorRef) -> None:
+        key = self.existing(ref)
+        if key is not None:
+            batch.delete(ref, key)
+
+    def _delete_and_insert(self, batch: Batch, ref: MirrorRef) -> None:
+        key = self.existing(ref)
+        if key is not None:
+            values = dict(self.world.live[ref][key].values)
+            batch.delete(ref, key)
+            if self.random.random() < 0.5:
+                values["v0"] = self.value(self.schema.types[ref]["v0"], False)
+            batch.write(ref, values)
+
+    def _insert_again(self, batch: Batch, ref: MirrorRef) -> None:
+        gone = sorted(self.world.deleted[ref])
+        if gone:
+            values = dict(self.world.deleted[ref][self.random.choice(gone)].values)
+            if self.random.random() < 0.5:
+                values["v1"] = self.value(self.schema.types[ref]["v1"], False)
+            batch.write(ref, values)
+
+    def _truncate(self, batch: Batch, ref: MirrorRef) -> None:
+        batch.truncate(ref)
+
+    def _refuse(self, batch: Batch, ref: MirrorRef) -> None:
+        key = self.existing(ref)
+        batch.refuse(ref, key if key is not None else batch.key_of(ref, self._row(ref)))
+
+    def _heal(self, batch: Batch, ref: MirrorRef) -> None:
+        marked = sorted(key for other, key in self.world.stale if other == ref)
+        if marked:
+            key = self.random.choice(marked)
+            if key in self.world.live[ref]:
+                batch.write(ref, dict(self.world.live[ref][key].values))
+
+
+OPERATIONS = [
+    Landing._insert,
+    Landing._update,
+    Landing._change_key,
+    Landing._delete,
+    Landing._delete_and_insert,
+    Landing._insert_again,
+    Landing._truncate,
+    Landing._refuse,
+    Landing._heal,
+]
+WEIGHTS = [30, 30, 8, 14, 4, 8, 2, 4, 8]
+
+
+class Batch:
+    """One landing transaction. A TRUNCATE is a barrier: what came before it is noted before it."""
+
+    def __init__(self, landing: Landing, source: str, number: int) -> None:
+        self.landing, self.world, self.source, self.number = landing, landing.world, source, number
+        self.refs = sorted(ref for ref in landing.schema.types if ref.schema == source)
+        self.noted: list[str] = []
+        self.old: dict = {}
+        self.touched: set = set()
+
+    def key_of(self, ref: MirrorRef, values: dict) -> tuple[str, ...]:
+        return tuple(str(values[name]) for name in self.landing.schema.keys[ref])
+
+    def write(self, ref: MirrorRef, values: dict) -> None:
+        key = self.key_of(ref, values)
+        self._touch(ref, key)
+        self.world.live[ref][key] = Image(values, self._next())
+        self.world.deleted[ref].pop(key, None)
+        self.world.stale.discard((ref, key))
+
+    def delete(self, ref: MirrorRef, key: tuple[str, ...]) -> None:
+        self._touch(ref, key)
+        image = self.world.live[ref].pop(key)
+        self.world.deleted[ref][key] = Image(image.values, self._next())
+
+    def refuse(self, ref: MirrorRef, key: tuple[str, ...]) -> None:
+        self._touch(ref, key)
+        self.world.stale.add((ref, key))
+
+    def truncate(self, ref: MirrorRef) -> None:
+        self._note()
+        for key in list(self.world.live[ref]):
+            self.delete(ref, key)
+        self.old.clear()
+        self.noted.append(self._journal(ref, "NULL", "t", "NULL"))
+
+    def text(self) -> str:
+        """Return the transaction: mirrors, stale marks, journal keys, position."""
+        self._note()
+        texts = [self._mirror_text(ref, key) for ref, key in sorted(self.touched)]
+        position = f"UPDATE cdc.position SET batch = {self.number} WHERE stream = 'cdc.{self.source}'"
+        return "; ".join(["BEGIN", *texts, *self.noted, position, "COMMIT"])
+
+    def _next(self) -> int:
+        self.landing.offset += 1
+        return self.landing.offset
+
+    def _touch(self, ref: MirrorRef, key: tuple[str, ...]) -> None:
+        self.touched.add((ref, key))
+        if (ref, key) not in self.old:
+            self.old[ref, key] = self._old(ref, key)
+
+    def _old(self, ref: MirrorRef, key: tuple[str, ...]) -> str:
+        """The watched values before the batch: of the mirror's row, else of the deleted twin's, which says so."""
+        names = self.landing.watched.get(str(ref))
+        live, gone = self.world.live[ref].get(key), self.world.deleted[ref].get(key)
+        if not names or (live is None and gone is None):
+            return "NULL"
+        values = (live or gone).values
+        old = {name: None if values[name] is None else str(values[name]) for name in names}
+        return literal(json.dumps(old if live else {**old, "_deleted": True}))
+
+    def _note(self) -> None:
+        for (ref, key), old in self.old.items():
+            op = "u" if key in self.world.live[ref] else "d"
+            self.noted.append(self._journal(ref, array(key), op, old))
+        self.old.clear()
+
+    def _journal(self, ref: MirrorRef, key: str, op: str, old: str) -> str:
+        return (
+            "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op, old) VALUES"
+            f" ('cdc.{self.source}', {self.number}, '{ref}', {key}, '{op}', {old})"
+        )
+
+    def _mirror_text(self, ref: MirrorRef, key: tuple[str, ...]) -> str:
+        names, types = self.landing.schema.keys[ref], self.landing.schema.types[ref]
+        where = " AND ".join(f'"{n}" = {literal(v)}' for n, v in zip(names, key, strict=True))
+        texts = [f'DELETE FROM "{s}"."{ref.table}" WHERE {where}' for s in (ref.schema, f"{ref.schema}_deleted")]
+        live, gone = self.world.live[ref].get(key), self.world.deleted[ref].get(key)
+        for image, schema, more in ((live, ref.schema, ""), (gone, f"{ref.schema}_deleted", ", {}, NULL")):
+            if image is not None:
+                values = ", ".join(literal(image.values[name]) for name in types)
+                offsets = f"{image.offset}, NULL" + more.format(image.offset)
+                texts.append(f'INSERT INTO "{schema}"."{ref.table}" VALUES ({values}, {offsets})')
+        texts.append(f"DELETE FROM cdc.stale WHERE mirror = '{ref}' AND key = {array(key)}")
+        if (ref, key) in self.world.stale:
+            texts.append(
+                f"INSERT INTO cdc.stale VALUES ('{ref}', {array(key)}, 'VAL-101', 'cdc.{self.source}', {self.number})"
+            )
+        return "; ".join(texts)
+
+
+def literal(value: object) -> str:
+    return "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"
+
+
+def array(key: tuple[str, ...]) -> str:
+    return f"ARRAY[{', '.join(map(literal, key))}]::text[]"
