@@ -13,8 +13,14 @@ from transforms.expression.term import Run, Term, constant, strict
 from transforms.kind import Kind, unify
 
 
+_TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.Escape)
+
+
 def compare(function: Callable[..., Any], builder: Builder, node: exp.Binary) -> Term:
     """Return a comparison of two values of one kind."""
+    if any(isinstance(side.unnest(), _TRUTHS) for side in (node.left, node.right)):
+        # `a = b IS NULL` is `a = (b IS NULL)` to the parser and `(a = b) IS NULL` to PostgreSQL.
+        raise Rejected(SYNTAX, node, "conditions are joined by AND, OR and NOT, not compared")
     left, right = builder.term(node.left), builder.term(node.right)
     return comparison(function, node, left, right)
 

@@ -18,13 +18,14 @@ from transforms.units import UnitNames
 Compile = Callable[..., Term]
 
 
-class Expressions:
-    """Compiles expressions over one row type: a name's type is its first letter (t1 text, i1 integer, d1 decimal ...)."""
+TYPES = {"t": "text", "c": "char", "i": "integer", "d": "decimal", "b": "boolean", "y": "date", "s": "timestamp"}
 
-    TYPES = {"t": "text", "c": "char", "i": "integer", "d": "decimal", "b": "boolean", "y": "date", "s": "timestamp"}
+
+class Expressions:
+    """Compiles expressions over one row type: a name's first letter is its type (t1 text, i1 integer, d1 decimal)."""
 
     def __init__(self) -> None:
-        names = {f"{letter}{number}": kind for letter, kind in self.TYPES.items() for number in (1, 2, 3)}
+        names = {f"{letter}{number}": kind for letter, kind in TYPES.items() for number in (1, 2, 3)}
         self.columns = names | {"z1": "timestamptz"}
 
     def compile(self, text: str) -> tuple[Term | None, list[Fault], Inputs, set[str]]:
@@ -34,7 +35,9 @@ class Expressions:
         inputs = Inputs()
         inputs.declare("", "erp.rows", {name: (kind, scalar.place) for name, kind in self.columns.items()})
         inputs.declare("ref", "erp.refs", {"t1": ("text", scalar.place)})
-        scope = Scope(inputs.resolve, inputs.known, UnitNames(UNITS, {"盒": "XBX", "mm": "MMT", "in": "INH", "个": "C62"}))
+        scope = Scope(
+            inputs.resolve, inputs.known, UnitNames(UNITS, {"盒": "XBX", "mm": "MMT", "in": "INH", "个": "C62"})
+        )
         term = compile_expression(scalar, scope, faults)
         return term, faults.found, inputs, scope.codes
 
@@ -90,8 +93,7 @@ SMALL = {
     "units.yaml": "units:\n"
     '  C62: {label: {zh: 个, en: one}, ucum: "{piece}", dimension: count, factor: "1"}\n'
     "aliases:\n  erp: {PCS: C62}\n",
-    "sources/erp.yaml": "source: erp\nlabel: {zh: e, en: e}\ntime_zone: Asia/Shanghai\n"
-    'null_tokens: ["", "-"]\n',
+    "sources/erp.yaml": 'source: erp\nlabel: {zh: e, en: e}\ntime_zone: Asia/Shanghai\nnull_tokens: ["", "-"]\n',
     "codesets/state.yaml": 'code_set: state\nversion: "1"\ncodes: {ON: {zh: 开, en: On}, "NO": {zh: 否, en: No}}\n'
     "normalise: [trim, upper]\nsynonyms:\n"
     '  - {system: erp, code: "1", to: ON}\n  - {system: erp, code: "0", to: "NO"}\nunmapped: COD-201\n',
@@ -134,7 +136,7 @@ class Folder:
         assert old in text
         return self.write(file, text.replace(old, new))
 
-    def load(self):  # noqa: ANN201
+    def load(self):
         return load(self.root)
 
 
