@@ -56,7 +56,14 @@ MORE_DAMAGES = {
     "source key": ("UPDATE trace.test_result SET _source_key = '{2}'", "canonical value"),
     "captured twice": ("UPDATE cdc.batch SET captured = captured + 1, landed = landed + 1 WHERE batch = 1", "ledger"),
     "fates that do not add up": ("UPDATE cdc.batch SET control = control + 1 WHERE batch = 1", "ledger"),
-    "gap between batches": ("UPDATE cdc.batch SET first_offset = first_offset + 1 WHERE batch = 2", "ledger"),
+    "record between batches": ("UPDATE cdc.batch SET next_offset = next_offset - 1 WHERE batch = 1", "ledger"),
+    "batches that overlap": ("UPDATE cdc.batch SET first_offset = first_offset - 1 WHERE batch = 2", "ledger"),
+    "batch missing": ("DELETE FROM cdc.batch WHERE batch = 1", "ledger"),
+    "record after the last batch": ("UPDATE cdc.batch SET next_offset = next_offset - 1 WHERE batch = 2", "ledger"),
+    "record in another batch": (
+        "UPDATE cdc.batch SET captured = captured + CASE batch WHEN 1 THEN 1 ELSE -1 END",
+        "ledger",
+    ),
     "position behind the ledger": ("UPDATE cdc.position SET next_offset = next_offset - 1", "ledger"),
 }
 
