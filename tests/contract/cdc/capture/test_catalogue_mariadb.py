@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cdc.capture.catalogue import read_contracts
+from cdc.capture.contract import Contract, from_document, to_document
+from cdc.capture.source import Source
+from cdc.errors import CdcError, FatalError, TransientError
+
+Run = Callable[[str], None]
+Describe = Callable[..., Source]
+
+_UUID = "uuid: in the log it is cut by two bytes"
+
+TYPES = """
+CREATE TABLE types (
+  id int(10) unsigned PRIMARY KEY, ti tinyint, tiu tinyint unsigned, flag tinyint(1), bo boolean,
+  si smallint, siu smallint unsigned, mi mediumint, miu mediumint unsigned zerofill, i int, iu int unsigned,
+  bi bigint, biu bigint unsigned, d decimal(28,10), du decimal(10,2) unsigned, f float, db double,
+  b1 bit, b10 bit(10), c char(40) CHARACTER SET gbk, vc varchar(255) CHARACTER SET gbk, tt tinytext, lt longtext,
+  js json, bn binary(8), vb varbinary(16), bl blob, da date, dt datetime, dt6 datetime(6), ts timestamp NULL,
+  ts3 timestamp(3) NULL, tm time, tm6 time(6), yr year, en enum('a','b unsigned','c(1)'), se set('x','y')
+)"""
+
+MIRRORS = {
+    "id": ("int(10) unsigned", "bigint", "int"),
+    "ti": ("tinyint(4)", "smallint", "int"),
+    "tiu": ("tinyint(3) unsigned", "smallint", "int"),
+    "flag": ("tinyint(1)", "smallint", "tinyint1"),
+    "bo": ("tinyint(1)", "smallint", "tinyint1"),
+    "si": ("smallint(6)", "smallint", "int"),
+    "siu": ("smallint(5) unsigned", "integer", "int"),
+    "mi": ("mediumint(9)", "integer", "int"),
+    "miu": ("mediumint(8) unsigned zerofill", "integer", "int"),
+    "i": ("int(11)", "integer", "int"),
+    "iu": ("int(10) unsigned", "bigint", "int"),
+    "bi": ("bigint(20)", "bigint", "int"),
+    "biu": ("bigint(20) unsigned", "numeric(20,0)", "int"),
+    "d": ("decimal(28,10)", "numeric(28,10)", "decimal"),
+    "du": ("decimal(10,2) unsigned", "numeric(10,2)", "decimal"),
+    "f": ("float", "real", "float"),
+    "db": ("double", "double precision", "float"),
+    "b1": ("bit(1)", "bit(1)", "bit:1"),
+    "b10": ("bit(10)", "bit(10)", "bit:10"),
+    "c": ("char(40)", "character varying(40)", "text"),
+    "vc": ("varchar(255)", "character varying(255)", "text"),
+    "tt": ("tinytext", "text", "text"),
+    "lt": ("longtext", "text", "text"),
+    "js": ("longtext", "text", "text"),
+    "bn": ("binary(8)", "bytea", "bytes_hex"),
+    "vb": ("varbinary(16)", "bytea", "bytes_hex"),
+    "bl": ("blob", "bytea", "bytes_hex"),
+    "da": ("date", "date", "date"),
+    "dt": ("datetime", "timestamp without time zone", "timestamp_us"),
+    "dt6": ("datetime(6)", "timestamp(6) without time zone", "timestamp_us"),
+    "ts": ("timestamp", "timestamp with time zone", "timestamptz_iso"),
+    "ts3": ("timestamp(3)", "timestamp(3) with time zone", "timestamptz_iso"),
+    "tm": ("time", "interval", "duration_us"),
+    "tm6": ("time(6)", "interval", "duration_us"),
+    "yr": ("year(4)", "smallint", "year"),
+    "en": ("enum('a','b unsigned','c(1)')", "text", "enum"),
+    "se": ("set('x','y')", "text", "set"),
+}
+
+DEFAULTS = """
+CREATE TABLE defaults (
+  id int PRIMARY KEY AUTO_INCREMENT, none int NULL, nul varchar(9) DEFAULT NULL, must int NOT NULL,
+  must_text varchar(9) NOT NULL, must_bits bit(4) NOT NULL, must_day date NOT NULL, must_enum enum('a') NOT NULL,
+  num decimal(9,3) NOT NULL DEFAULT -1.5, txt varchar(20) DEFAULT 'it''s \\\\ "x"', bits bit(4) DEFAULT b'101',
+  zero datetime NULL DEFAULT '0000-00-00 00:00:00', zero_must datetime NOT NULL DEFAULT '0000-00-00 00:00:00',
+  day datetime NULL DEFAULT '2024-02-29 12:00:00', clock time DEFAULT '-12:30:00', yes boolean DEFAULT true,
+  moment timestamp NULL DEFAULT '2024-02-29 12:00:00', now datetime DEFAULT current_timestamp(),
+  called varchar(36) DEFAULT (uuid()), pick enum('a','b') DEFAULT 'b', raw varbinary(4) DEFAULT 'ab'
+)"""
+
+MIRROR_DEFAULTS = {
+    "id": (None, True),
+    "none": (None, False),
+    "nul": (None, False),
+    "must": ("0", False),
+    "must_text": ("", False),
+    "must_bits": ("0000", False),
+    "must_day": (None, True),
+    "must_enum": (None, True),
+    "num": ("-1.500", False),
+    "txt": ('it\'s \\ "x"', False),
+    "bits": ("0101", False),
+    "zero": (None, False),
+    "zero_must": (None, True),
+    "day": ("2024-02-29 12:00:00", False),
+    "clock": ("-12:30:00", False),
+    "yes": ("1", False),
+    "moment": (None, True),
+    "now": (None, True),
+    "called": (None, True),
+    "pick": ("b", False),
+    "raw": (None, True),
+}
+
+
+def test_every_type_has_its_mirror(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
+    mariadb(TYPES)
+    contract = _only(mariadb_source("types"), servers)
+    assert {column.name: (column.type, column.mirror_type, column.decoder) for column in contract.columns} == MIRRORS
+    assert contract.mirror == "legacy.types"
+    assert contract.source_table == "quirks.types"
+
+
+def test_a_contract_survives_its_file(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
+    mariadb(TYPES)
+    contract = _only(mariadb_source("types"), servers)
+    assert from_document(to_document(contract), "types.yaml") == contract
+
+
+def test_text_columns_carry_their_charset(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
+    mariadb(TYPES)
+    contract = _only(mariadb_source("types"), servers)
+    charsets = {name: contract.column(name).charset for name in ("c", "vc", "lt", "bl", "i")}
+    assert charsets == {"c": "gbk", "vc": "gbk", "lt": "utf8mb4", "bl": None, "i": None}
+
+
+def test_defaults_are_what_older_rows_hold(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
+    mariadb(DEFAULTS)
+    contract = _only(mariadb_source("defaults"), servers)
+    found = {column.name: (column.default, column.computed_default) for column in contract.columns}
+    assert found == MIRROR_DEFAULTS
+
+
+def test_generated_columns_are_omitted(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY, a int, v int AS (a * 2) VIRTUAL, s int AS (a * 3) PERSISTENT)")
+    contract = _only(mariadb_source("t"), servers)
+    assert [column.name for column in contract.columns] == ["id", "a"]
+    assert contract.omitted == ("v", "s")
+
+
+def test_the_key_is_the_primary_key_in_its_own_order(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE t (a int, b varchar(9), c int, PRIMARY KEY (c, a))")
+    contract = _only(mariadb_source("t"), servers)
+    assert (contract.key, contract.key_origin) == (("c", "a"), "primary")
+
+
+def test_a_declared_key_stands_in_for_a_missing_one(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE t (a int NOT NULL, b varchar(9) NOT NULL, c int)")
+    contract = _only(mariadb_source(("t", ("b", "a"))), servers)
+    assert (contract.key, contract.key_origin) == (("b", "a"), "declared")
+
+
+@pytest.mark.parametrize(
+    ("ddl", "tables", "code", "detail"),
+    [
+        ("CREATE TABLE t (a int)", ["t"], "SRC-121", "legacy.t"),
+        ("CREATE TABLE t (a int, UNIQUE (a))", ["t"], "SRC-121", "legacy.t"),
+        ("CREATE TABLE t (a int)", [("t", ("a",))], "SRC-122", "legacy.t: a may be NULL"),
+        ("CREATE TABLE t (a int NOT NULL)", [("t", ("b",))], "SRC-122", "legacy.t has no column b"),
+        ("CREATE TABLE t (id int PRIMARY KEY)", ["T"], "SRC-120", "quirks.T"),
+        ("CREATE VIEW t AS SELECT 1 AS id", ["t"], "SRC-120", "quirks.t is a view"),
+        ("CREATE TABLE t (id int PRIMARY KEY, g geometry)", ["t"], "SRC-201", "legacy.t.g is geometry"),
+        ("CREATE TABLE t (id uuid PRIMARY KEY)", ["t"], "SRC-202", f"legacy.t.id is {_UUID}"),
+        ("CREATE TABLE t (id int PRIMARY KEY, c text CHARACTER SET big5)", ["t"], "SRC-203", "legacy.t.c is big5"),
+        ("CREATE TABLE t (id int PRIMARY KEY, _offset int)", ["t"], "SRC-204", "legacy.t: column '_offset'"),
+    ],
+)
+def test_what_cannot_be_mirrored_is_refused(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], ddl: str, tables: list[str], code: str, detail: str
+) -> None:
+    mariadb(ddl)
+    assert _refusal(mariadb_source(*tables), servers) == (code, detail)
+
+
+def test_a_child_of_a_cascading_key_is_refused_also_without_its_parent(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE parent (id int PRIMARY KEY)")
+    for rule in ("ON DELETE CASCADE", "ON UPDATE CASCADE", "ON DELETE SET NULL"):
+        mariadb("DROP TABLE IF EXISTS child")
+        mariadb(f"""CREATE TABLE child (id int PRIMARY KEY, parent int,
+                    CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES parent (id) {rule})""")
+        assert _refusal(mariadb_source("child"), servers) == ("LND-107", "legacy.child (of_parent)")
+    assert _only(mariadb_source("parent"), servers).key == ("id",)
+
+
+def test_a_foreign_key_that_only_restricts_is_no_obstacle(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE parent (id int PRIMARY KEY)")
+    mariadb("CREATE TABLE child (id int PRIMARY KEY, p int, FOREIGN KEY (p) REFERENCES parent (id))")
+    assert [contract.table for contract in read_contracts(mariadb_source("parent", "child"), servers)] == [
+        "parent",
+        "child",
+    ]
+
+
+def test_all_that_is_wrong_is_said_at_once(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
+    mariadb("CREATE TABLE a (id int)")
+    mariadb("CREATE TABLE b (id int PRIMARY KEY, g geometry, u uuid)")
+    code, detail = _refusal(mariadb_source("a", "b"), servers)
+    assert code == "SRC-121"
+    assert detail.splitlines()[1:] == [
+        "  SRC-121 legacy.a",
+        "  SRC-201 legacy.b.g is geometry",
+        f"  SRC-202 legacy.b.u is {_UUID}",
+    ]
+
+
+def test_nothing_is_written_and_the_reader_may_only_read(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY)")
+    mariadb("CREATE OR REPLACE USER reader@'%' IDENTIFIED BY 'only-reads'; GRANT SELECT ON quirks.* TO reader@'%'")
+    variables = {**servers, "PASSWORD": "only-reads"}
+    source = mariadb_source("t", user="reader", password="${env:PASSWORD}")
+    assert _only(source, variables).key == ("id",)
+
+
+def test_a_wrong_password_is_told_from_an_absent_server(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY)")
+    variables = {**servers, "WRONG": "no-such-word"}
+    with pytest.raises(FatalError, match="SRC-111") as refused:
+        read_contracts(mariadb_source("t", password="${env:WRONG}"), variables)
+    assert "no-such-word" not in refused.value.advice()
+    with pytest.raises(FatalError, match="SRC-111"):
+        read_contracts(mariadb_source("t", database="nowhere"), servers)
+    with pytest.raises(TransientError, match="SRC-110"):
+        read_contracts(mariadb_source("t", port="1"), servers)
+
+
+def test_references_that_lead_nowhere_are_named(mariadb_source: Describe) -> None:
+    with pytest.raises(FatalError, match="SRC-101") as refused:
+        read_contracts(mariadb_source("t"), {})
+    assert [line.rpartition(": ")[2] for line in refused.value.detail.splitlines()[1:]] == [
+        "environment variable CDC_PORT_ERP is not set",
+        "environment variable CDC_ERP_DBA_USER is not set",
+        "environment variable CDC_ERP_DBA_PASSWORD is not set",
+    ]
+
+
+def _only(source: Source, variables: dict[str, str]) -> Contract:
+    (contract,) = read_contracts(source, variables)
+    return contract
+
+
+def _refusal(source: Source, variables: dict[str, str]) -> tuple[str, str]:
+    with pytest.raises(CdcError) as refused:
+        read_contracts(source, variables)
+    return refused.value.code, refused.value.detail

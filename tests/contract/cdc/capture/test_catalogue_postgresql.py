@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cdc.capture.catalogue import read_contracts
+from cdc.capture.contract import Contract, from_document, to_document
+from cdc.capture.source import Source
+from cdc.errors import CdcError, FatalError, TransientError
+
+Run = Callable[[str], None]
+Describe = Callable[..., Source]
+
+TYPES = """
+CREATE TYPE mood AS ENUM ('sad', 'happy');
+CREATE DOMAIN quantity AS numeric(10,3) NOT NULL;
+CREATE DOMAIN code AS varchar(5);
+CREATE DOMAIN short_code AS code CHECK (VALUE <> '');
+CREATE TABLE types (
+  id integer PRIMARY KEY, si smallint, bi bigint, n numeric, n2 numeric(18,6), r real, d double precision, b boolean,
+  c char(20), vc varchar(40), v varchar, t text, by bytea, da date, tm time, tm0 time(0), ts timestamp,
+  ts3 timestamp(3), tz timestamptz, tz0 timestamptz(0), iv interval, days interval day to second(3), u uuid, j json,
+  jb jsonb, x xml, ip inet, m macaddr, b1 bit, b10 bit(10), r4 int4range, tv tsvector, mo mood, q quantity,
+  sc short_code, ia integer[], na numeric(10,2)[], va varchar(5)[], ma mood[]
+);
+CREATE PUBLICATION cdc FOR TABLE types"""
+
+MIRRORS = {
+    "id": ("integer", "integer", "int"),
+    "si": ("smallint", "smallint", "int"),
+    "bi": ("bigint", "bigint", "int"),
+    "n": ("numeric", "numeric", "decimal"),
+    "n2": ("numeric(18,6)", "numeric(18,6)", "decimal"),
+    "r": ("real", "real", "float"),
+    "d": ("double precision", "double precision", "float"),
+    "b": ("boolean", "boolean", "boolean"),
+    "c": ("character(20)", "character(20)", "text"),
+    "vc": ("character varying(40)", "character varying(40)", "text"),
+    "v": ("character varying", "character varying", "text"),
+    "t": ("text", "text", "text"),
+    "by": ("bytea", "bytea", "bytes_hex"),
+    "da": ("date", "date", "date"),
+    "tm": ("time without time zone", "time without time zone", "time_us"),
+    "tm0": ("time(0) without time zone", "time(0) without time zone", "time_us"),
+    "ts": ("timestamp without time zone", "timestamp without time zone", "timestamp_us"),
+    "ts3": ("timestamp(3) without time zone", "timestamp(3) without time zone", "timestamp_us"),
+    "tz": ("timestamp with time zone", "timestamp with time zone", "timestamptz_iso"),
+    "tz0": ("timestamp(0) with time zone", "timestamp(0) with time zone", "timestamptz_iso"),
+    "iv": ("interval", "interval", "interval"),
+    "days": ("interval day to second(3)", "interval", "interval"),
+    "u": ("uuid", "uuid", "uuid"),
+    "j": ("json", "json", "json"),
+    "jb": ("jsonb", "jsonb", "json"),
+    "x": ("xml", "xml", "text"),
+    "ip": ("inet", "inet", "text"),
+    "m": ("macaddr", "macaddr", "text"),
+    "b1": ("bit(1)", "bit(1)", "bit:1"),
+    "b10": ("bit(10)", "bit(10)", "bit:10"),
+    "r4": ("int4range", "int4range", "text"),
+    "tv": ("tsvector", "tsvector", "text"),
+    "mo": ("quirks.mood", "text", "enum"),
+    "q": ("quirks.quantity", "numeric(10,3)", "decimal"),
+    "sc": ("quirks.short_code", "character varying(5)", "text"),
+    "ia": ("integer[]", "integer[]", "array:int"),
+    "na": ("numeric(10,2)[]", "numeric(10,2)[]", "array:decimal"),
+    "va": ("character varying(5)[]", "character varying(5)[]", "array:text"),
+    "ma": ("quirks.mood[]", "text[]", "array:enum"),
+}
+
+
+def test_every_type_has_its_mirror(postgresql: Run, postgresql_source: Describe, servers: dict[str, str]) -> None:
+    postgresql(TYPES)
+    contract = _only(postgresql_source("types"), servers)
+    assert {column.name: (column.type, column.mirror_type, column.decoder) for column in contract.columns} == MIRRORS
+    assert contract.mirror == "legacy.types"
+    assert contract.source_table == "quirks.types"
+    assert from_document(to_document(contract), "types.yaml") == contract
+
+
+def test_null_is_not_allowed_where_column_or_domain_forbids_it(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql(TYPES)
+    contract = _only(postgresql_source("types"), servers)
+    assert [column.name for column in contract.columns if not column.nullable] == ["id", "q"]
+
+
+def test_generated_columns_are_omitted(postgresql: Run, postgresql_source: Describe, servers: dict[str, str]) -> None:
+    postgresql("CREATE TABLE t (id int PRIMARY KEY, a int, s int GENERATED ALWAYS AS (a * 3) STORED)")
+    postgresql("CREATE PUBLICATION cdc FOR TABLE t")
+    contract = _only(postgresql_source("t"), servers)
+    assert [column.name for column in contract.columns] == ["id", "a"]
+    assert contract.omitted == ("s",)
+
+
+def test_defaults_are_what_older_rows_hold(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE TABLE t (id int PRIMARY KEY, first text DEFAULT 'it''s', made timestamptz DEFAULT now())")
+    postgresql("INSERT INTO t VALUES (1)")
+    postgresql("""ALTER TABLE t ADD b int NOT NULL DEFAULT 7, ADD c text,
+                  ADD d date DEFAULT to_date('2024-02-29', 'YYYY-MM-DD'), ADD h boolean NOT NULL DEFAULT false""")
+    postgresql("CREATE PUBLICATION cdc FOR TABLE t")
+    assert _only(postgresql_source("t"), servers).column("d").default == "2024-02-29"
+    postgresql("""ALTER TABLE t ADD e double precision DEFAULT random(), ADD f serial,
+                  ADD g int GENERATED ALWAYS AS IDENTITY""")
+    contract = _only(postgresql_source("t"), servers)
+    found = {column.name: (column.default, column.computed_default) for column in contract.columns}
+    assert found == {
+        "id": (None, False),
+        "first": ("it's", False),
+        "made": (None, True),
+        "b": ("7", False),
+        "c": (None, False),
+        # The last ALTER wrote every row anew: what older rows held is not in the catalogue any more.
+        "d": (None, True),
+        "e": (None, True),
+        "f": (None, True),
+        "g": (None, True),
+        "h": ("false", False),
+    }
+
+
+def test_the_default_of_older_rows_outlives_another_default(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    postgresql("ALTER TABLE t ADD a varchar(9) DEFAULT 'A'; ALTER TABLE t ADD made timestamptz DEFAULT now()")
+    postgresql("ALTER TABLE t ALTER a SET DEFAULT 'B'")
+    postgresql("CREATE PUBLICATION cdc FOR TABLE t")
+    contract = _only(postgresql_source("t"), servers)
+    assert contract.column("a").default == "A"
+    made = contract.column("made")
+    assert made.default is not None
+    assert made.default.endswith("+00")
+    assert not made.computed_default
+
+
+@pytest.mark.parametrize(
+    ("ddl", "key", "origin"),
+    [
+        ("CREATE TABLE t (a int, b int, c int, PRIMARY KEY (c, a))", ("c", "a"), "primary"),
+        (
+            "CREATE TABLE t (a int NOT NULL, b int); CREATE UNIQUE INDEX u ON t (a) INCLUDE (b);"
+            "ALTER TABLE t REPLICA IDENTITY USING INDEX u",
+            ("a",),
+            "unique",
+        ),
+        ("CREATE TABLE t (a int PRIMARY KEY, b int); ALTER TABLE t REPLICA IDENTITY FULL", ("a",), "primary"),
+    ],
+)
+def test_the_key_is_what_the_log_names_rows_by(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str], ddl: str, key: tuple[str, ...], origin: str
+) -> None:
+    postgresql(f"{ddl}; CREATE PUBLICATION cdc FOR TABLE t")
+    contract = _only(postgresql_source("t"), servers)
+    assert (contract.key, contract.key_origin) == (key, origin)
+
+
+def test_a_declared_key_needs_the_whole_row_in_the_log(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE TABLE t (a int PRIMARY KEY, b int NOT NULL, c int NOT NULL); CREATE PUBLICATION cdc FOR TABLE t")
+    source = postgresql_source(("t", ("b", "c")))
+    assert _refusal(source, servers) == ("SRC-122", "legacy.t: the log names rows by a")
+    postgresql("ALTER TABLE t REPLICA IDENTITY FULL")
+    contract = _only(source, servers)
+    assert (contract.key, contract.key_origin) == (("b", "c"), "declared")
+
+
+@pytest.mark.parametrize(
+    ("ddl", "code", "detail"),
+    [
+        ("CREATE TABLE t (a int)", "SRC-121", "legacy.t (replica identity default)"),
+        ("CREATE TABLE t (a int); ALTER TABLE t REPLICA IDENTITY FULL", "SRC-121", "legacy.t (replica identity full)"),
+        (
+            "CREATE TABLE t (a int PRIMARY KEY); ALTER TABLE t REPLICA IDENTITY NOTHING",
+            "SRC-121",
+            "legacy.t (replica identity nothing)",
+        ),
+        (
+            "CREATE TABLE t (a int PRIMARY KEY, b int NOT NULL UNIQUE);"
+            "ALTER TABLE t REPLICA IDENTITY USING INDEX t_b_key",
+            "SRC-121",
+            "legacy.t: replica identity is b, not the primary key",
+        ),
+        (
+            "CREATE TABLE t (a int PRIMARY KEY, g timetz)",
+            "SRC-202",
+            "legacy.t.g is time with time zone: the offset is lost",
+        ),
+        (
+            "CREATE TABLE t (a int PRIMARY KEY, g int[][])",
+            "SRC-202",
+            "legacy.t.g is integer[]: arrays of several dimensions arrive empty",
+        ),
+        ("CREATE TABLE t (a int PRIMARY KEY, g point)", "SRC-201", "legacy.t.g is point"),
+        (
+            "CREATE DOMAIN d AS int; CREATE TABLE t (a int PRIMARY KEY, g d[])",
+            "SRC-202",
+            "legacy.t.g is quirks.d[]: an array of a domain",
+        ),
+        ("CREATE TABLE t (a int PRIMARY KEY, _source_ts int)", "SRC-204", "legacy.t: column '_source_ts'"),
+        (
+            "CREATE TABLE t (a int PRIMARY KEY, g int) PARTITION BY RANGE (a)",
+            "SRC-123",
+            "cdc publishes the partitions of quirks.t, not the table",
+        ),
+    ],
+)
+def test_what_cannot_be_mirrored_is_refused(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str], ddl: str, code: str, detail: str
+) -> None:
+    postgresql(f"{ddl}; CREATE PUBLICATION cdc FOR TABLE t")
+    assert _refusal(postgresql_source("t"), servers) == (code, detail)
+
+
+def test_a_table_that_is_not_there_or_is_a_view_is_refused(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE VIEW seen AS SELECT 1 AS id; CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION cdc")
+    code, detail = _refusal(postgresql_source("T", "seen"), servers)
+    assert (code, detail.splitlines()[1:]) == (
+        "SRC-120",
+        ["  SRC-120 quirks.T", "  SRC-120 quirks.seen is not a table"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("publication", "detail"),
+    [
+        ("", "cdc is not there"),
+        ("CREATE PUBLICATION cdc", "cdc lacks quirks.t"),
+        (
+            "CREATE PUBLICATION cdc FOR TABLE t WITH (publish = 'insert, update, delete')",
+            "cdc does not publish insert, update, delete and truncate",
+        ),
+        (
+            "CREATE PUBLICATION cdc FOR TABLE t (a)",
+            "cdc publishes quirks.t without some of its rows or columns",
+        ),
+        (
+            "CREATE PUBLICATION cdc FOR TABLE t WHERE (a > 0)",
+            "cdc publishes quirks.t without some of its rows or columns",
+        ),
+    ],
+)
+def test_a_publication_that_leaves_something_out_is_refused(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str], publication: str, detail: str
+) -> None:
+    postgresql(f"CREATE TABLE t (a int PRIMARY KEY, b int); {publication}")
+    assert _refusal(postgresql_source("t"), servers) == ("SRC-123", detail)
+
+
+def test_a_partitioned_table_is_read_through_its_root(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("""CREATE TABLE t (a int PRIMARY KEY) PARTITION BY RANGE (a);
+                  CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (9);
+                  CREATE PUBLICATION cdc FOR TABLE t WITH (publish_via_partition_root = true)""")
+    assert _only(postgresql_source("t"), servers).key == ("a",)
+
+
+def test_a_domain_over_an_enum_anywhere_is_refused(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("""CREATE TABLE t (a int PRIMARY KEY); CREATE PUBLICATION cdc FOR TABLE t;
+                  CREATE TYPE mood AS ENUM ('sad'); CREATE DOMAIN feeling AS mood""")
+    assert _refusal(postgresql_source("t"), servers) == ("SRC-124", "legacy: domain quirks.feeling")
+
+
+def test_a_reader_without_select_is_told_which_table(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE TABLE t (a int PRIMARY KEY); CREATE PUBLICATION cdc FOR TABLE t")
+    postgresql("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'only-reads'")
+    variables = {**servers, "PASSWORD": "only-reads"}
+    source = postgresql_source("t", user="reader", password="${env:PASSWORD}")
+    assert _refusal(source, variables) == ("SRC-111", "SELECT on quirks.t")
+    postgresql("GRANT USAGE ON SCHEMA quirks TO reader; GRANT SELECT ON t TO reader")
+    assert _only(source, variables).key == ("a",)
+
+
+def test_a_wrong_password_is_told_from_an_absent_server(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    variables = {**servers, "WRONG": "no-such-word"}
+    with pytest.raises(FatalError, match="SRC-111") as refused:
+        read_contracts(postgresql_source("t", password="${env:WRONG}"), variables)
+    assert "no-such-word" not in refused.value.advice()
+    with pytest.raises(FatalError, match="SRC-111"):
+        read_contracts(postgresql_source("t", database="nowhere"), servers)
+    with pytest.raises(TransientError, match="SRC-110"):
+        read_contracts(postgresql_source("t", port="1"), servers)
+
+
+def _only(source: Source, variables: dict[str, str]) -> Contract:
+    (contract,) = read_contracts(source, variables)
+    return contract
+
+
+def _refusal(source: Source, variables: dict[str, str]) -> tuple[str, str]:
+    with pytest.raises(CdcError) as refused:
+        read_contracts(source, variables)
+    return refused.value.code, refused.value.detail
