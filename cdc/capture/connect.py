@@ -173,7 +173,7 @@ class Connect:
         again = Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_delay(self._patience_s),
-            wait=wait_exponential_jitter(initial=0.2, max=2.0),
+            wait=wait_exponential_jitter(multiplier=0.2, max=2.0),
             reraise=True,
         )
         response: httpx.Response = again(self._send_once, method, path, body, timeout_s)

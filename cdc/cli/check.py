@@ -27,6 +27,8 @@ from transforms.model import Dictionary
 
 _Result = TypeVar("_Result")
 
+# The rest is what `cdc target apply --dry-run` is for.
+_SHOWN_STEPS = 5
 _FILES = frozenset({"settings", "connector files", "contracts", "dictionary"})
 
 
@@ -154,7 +156,8 @@ def _check_target(read: Settings) -> bool:
 def _check_prepared(read: Settings) -> None:
     steps = apply_target(read, keep=False)
     if steps:
-        raise FatalError("TGT-109", "; ".join(steps))
+        more = f"; and {len(steps) - _SHOWN_STEPS} more" if len(steps) > _SHOWN_STEPS else ""
+        raise FatalError("TGT-109", "; ".join(steps[:_SHOWN_STEPS]) + more)
 
 
 def _check_source(source: Source) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import structlog
 import typer
 
 from cdc.cli.context import invocation, settings
+from cdc.config import Settings
+from cdc.errors import FatalError, TransientError
 from cdc.observe import log
+from cdc.store.connection import connect
+from cdc.store.migrate import pending
 from cdc.worker import Parent, cdc_command, work
 
 
@@ -14,8 +19,7 @@ def run(context: typer.Context) -> None:
 
     A worker that is killed is started again. A worker that stops with an error ends the command with exit code 1.
     """
-    checked = settings(context)
-    log.configure(checked.log.level)
+    _prepare(context)
     config = invocation(context).config
     options = ("--config", str(config)) if config else ()
     parent = Parent({name: cdc_command(*options, name) for name in ("land", "derive")})
@@ -26,11 +30,26 @@ def land(context: typer.Context) -> None:
     """Run the land worker alone: streams become mirrors."""
     from cdc.land.worker import run as land_run  # noqa: PLC0415 - a command loads what it needs, not all workers
 
-    raise typer.Exit(work("land", land_run, settings(context)))
+    raise typer.Exit(work("land", land_run, _prepare(context)))
 
 
 def derive(context: typer.Context) -> None:
     """Run the derive worker alone: mirrors become canonical tables."""
     from cdc.derive.worker import run as derive_run  # noqa: PLC0415 - as above
 
-    raise typer.Exit(work("derive", derive_run, settings(context)))
+    raise typer.Exit(work("derive", derive_run, _prepare(context)))
+
+
+def _prepare(context: typer.Context) -> Settings:
+    """Read the settings, set up the log, and refuse at once what no worker can live with."""
+    read = settings(context)
+    log.configure(read.log.level)
+    try:
+        with connect(read.target, "cdc") as connection:
+            missing = pending(connection)
+    except TransientError as error:
+        structlog.get_logger().warning("target_away", error=error)  # the workers wait for it
+        return read
+    if missing:
+        raise FatalError("TGT-109", ", ".join(migration.name for migration in missing))
+    return read

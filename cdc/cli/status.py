@@ -9,6 +9,7 @@ from typing import Annotated
 import psycopg
 import typer
 
+from cdc.capture.source import load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
@@ -26,7 +27,7 @@ SILENT_S = 60.0
 BEHIND_S = 60.0
 
 _STREAM_COLUMNS = ("stream", "position", "captured", "landed", "refused", "stale", "lag", "freshness s", "worker")
-_DOMAIN_COLUMNS = ("domain", "table", "rows", "held", "behind batches", "behind s")
+_DOMAIN_COLUMNS = ("domain", "rows", "held", "held by code", "behind batches", "behind s")
 _JSON_HELP = (
     "Print one object: `streams`, a list of stream, position, batch, generations, captured, landed, superseded, "
     "filtered, replayed, refused, control, stale, lag (records; null if Kafka does not answer), freshness_s (null "
@@ -69,13 +70,19 @@ def status(
 def read_status(read: Settings) -> tuple[list[StreamStatus], list[DomainStatus], list[Attention]]:
     """Read the target in one snapshot. Raises TGT-109 if it is not prepared."""
     domains = load_dictionary(read.folders.dictionary).domains()
+    configured = {source.stream for source in load_sources(read.folders.connector_configs).values()}
     with connect(read.target, "cdc status") as connection:
         # Kafka may take seconds to be silent: asked between transactions, which may not be idle for so long.
-        ends, silent = _ends(read, _stream_names(connection))
+        names = _stream_names(connection)
+        ends, silent = _ends(read, names)
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         streams, derived = read_streams(connection, ends), read_domains(connection, domains)
-    return streams, derived, [*silent, *_stream_attention(streams), *_domain_attention(derived)]
+    never = [
+        Attention(name, "nothing of this stream has landed yet: start `cdc run`")
+        for name in sorted(configured - {*names})
+    ]
+    return streams, derived, [*silent, *never, *_stream_attention(streams), *_domain_attention(derived)]
 
 
 def _stream_names(connection: psycopg.Connection) -> list[str]:
@@ -118,7 +125,10 @@ def _write(streams: Sequence[StreamStatus], domains: Sequence[DomainStatus], att
     ]
     write_table("Streams", _STREAM_COLUMNS, rows)
     write_line()
-    write_table("Domains", _DOMAIN_COLUMNS, [row for domain in domains for row in _domain_rows(domain)])
+    write_table("Domains", _DOMAIN_COLUMNS, [_domain_row(domain) for domain in domains])
+    write_line()
+    tables = [(domain.domain, table, rows) for domain in domains for table, rows in domain.tables.items()]
+    write_table("Canonical tables", ("domain", "table", "rows"), tables)
     if not attention:
         say("Nothing needs attention.")
         return
@@ -126,13 +136,11 @@ def _write(streams: Sequence[StreamStatus], domains: Sequence[DomainStatus], att
     write_table("Needs attention", ("object", "what"), [(item.object, item.text) for item in attention])
 
 
-def _domain_rows(domain: DomainStatus) -> Iterator[tuple[str | int | float | None, ...]]:
-    held = ", ".join(f"{count} {code}" for code, count in domain.held.items()) or "0"
-    for index, (table, rows) in enumerate(domain.tables.items()):
-        if index == 0:
-            yield domain.domain, table, rows, held, domain.behind_batches, domain.behind_s
-        else:
-            yield "", table, rows, "", "", ""
+def _domain_row(domain: DomainStatus) -> tuple[str | int | float | None, ...]:
+    rows = sum(count or 0 for count in domain.tables.values())
+    by_code = ", ".join(f"{code} {count}" for code, count in domain.held.items())
+    held = sum(domain.held.values())
+    return domain.domain, rows, held, by_code or None, domain.behind_batches, domain.behind_s
 
 
 def _yes(answer: bool) -> str:

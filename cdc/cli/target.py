@@ -99,8 +99,8 @@ def _derive_steps(
     in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
     for statement in plan_target(connection, dictionary.domains(), mirrors_of(in_force)):
         if keep:
-            connection.execute(statement.encode())
-        yield statement.partition(" (")[0] if statement.startswith("CREATE TABLE") else statement
+            connection.execute(statement.text.encode())
+        yield statement.title
 
 
 def _dictionary_steps(connection: psycopg.Connection, dictionary: Dictionary) -> Iterator[str]:

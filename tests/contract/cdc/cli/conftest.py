@@ -1,0 +1,78 @@
+"""The command line against a real target: settings for the throw-away server, and `cdc` run in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdc.cli.main import execute
+from cdc.config import Target
+from compose.local.env import REPO
+
+SETTINGS = """\
+target: {{host: {host}, port: {port}, database: {database}, user: {user}, password: "${{env:TARGET_PASSWORD}}"}}
+kafka: {{bootstrap: "127.0.0.1:9"}}
+connect: {{url: "http://127.0.0.1:9"}}
+folders: {{connector_configs: {connector_configs}}}
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[list[str]]:
+        """Standard output as a pipe gets it: fields of lines."""
+        return [line.split("\t") for line in self.out.splitlines()]
+
+
+Cdc = Callable[..., Outcome]
+
+
+@pytest.fixture
+def config(target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A settings file for the throw-away target, with the repository's connector files; nothing else is reachable."""
+    path = tmp_path / "cdc.yaml"
+    path.write_text(
+        SETTINGS.format(
+            host=target.host,
+            port=target.port,
+            database=target.database,
+            user=target.user,
+            connector_configs=REPO / "connector-configs",
+        )
+    )
+    monkeypatch.setenv("TARGET_PASSWORD", target.password.reveal())
+    monkeypatch.setenv("CDC_CONFIG", str(path))
+    for source in ("ERP", "MES"):
+        for name, value in {"HOST": "127.0.0.1", "PORT": "9", "USER": "nobody", "PASSWORD": "secret-of-source"}.items():
+            monkeypatch.setenv(f"CDC_{source}_{name}", value)
+    return path
+
+
+@pytest.fixture
+def cdc(config: Path, capfd: pytest.CaptureFixture[str]) -> Cdc:
+    """Run a command with these settings."""
+
+    def run(*arguments: str) -> Outcome:
+        capfd.readouterr()
+        code = execute(arguments)
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from psycopg.rows import scalar_row
+
+from cdc.config import Target
+from cdc.store.connection import connect
+
+Cdc = Callable[..., Any]
+
+
+def names(target: Target, query: str) -> set[str]:
+    with connect(target, "test") as connection, connection.cursor(row_factory=scalar_row) as cursor:
+        return set(cursor.execute(query.encode()).fetchall())
+
+
+def schemas(target: Target) -> set[str]:
+    return names(target, "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$|^public$'")
+
+
+def test_an_empty_target_is_made_ready_and_a_second_run_finds_nothing_to_do(cdc: Cdc, target: Target) -> None:
+    first = cdc("target", "apply", "--json")
+    assert first.code == 0
+    assert {"apply migration 0001_base", "create table erp.t_ICItem", "put contract mes.mes_sn in force"} <= {
+        *first.document["steps"]
+    }
+    assert schemas(target) == {"cdc", "erp", "erp_deleted", "mes", "mes_deleted", "trace", "trace_held"}
+    again = cdc("target", "apply")
+    assert (again.code, again.out, again.err) == (0, "", "Nothing to do, the target is ready.\n")
+
+
+def test_a_dry_run_shows_what_a_run_does_and_leaves_nothing(cdc: Cdc, target: Target) -> None:
+    planned = cdc("target", "apply", "--dry-run", "--json")
+    assert planned.code == 0
+    assert schemas(target) == set()
+    assert cdc("target", "apply", "--json").document["steps"] == planned.document["steps"]
+
+
+def test_contracts_dictionary_and_the_action_itself_are_recorded(cdc: Cdc, target: Target) -> None:
+    steps = cdc("target", "apply", "--json").document["steps"]
+    assert {"erp.ICInventory", "mes.mes_wo"} <= names(target, "SELECT mirror FROM cdc.contract")
+    assert len(names(target, "SELECT digest FROM cdc.dictionary")) == 1
+    assert names(target, "SELECT name FROM cdc.watched_column WHERE mirror = 'erp.t_ICItem'") >= {"FItemID", "FNumber"}
+    with connect(target, "test") as connection:
+        row = connection.execute("SELECT action, object, effect FROM cdc.operator_action").fetchone()
+    assert row == ("target apply", "target", steps)
+
+
+def test_what_is_missing_is_made_again_and_what_is_there_stays(cdc: Cdc, target: Target) -> None:
+    cdc("target", "apply")
+    with connect(target, "test") as connection:
+        connection.execute('DROP TABLE mes."mes_label"')
+        connection.execute(
+            'INSERT INTO erp."t_MeasureUnit" ("FItemID", "FName", _offset) VALUES (1, \'个\', 0)'.encode()
+        )
+        connection.execute("DROP TABLE trace_held.party")
+    steps = cdc("target", "apply", "--json").document["steps"]
+    assert {"create table mes.mes_label", "create table trace_held.party"} <= {*steps}
+    assert not any("t_MeasureUnit" in step for step in steps)
+    assert names(target, 'SELECT "FName" FROM erp."t_MeasureUnit"') == {"个"}
+
+
+def test_a_fault_on_the_way_leaves_nothing_behind(cdc: Cdc, target: Target) -> None:
+    with connect(target, "test") as connection:
+        connection.execute('CREATE SCHEMA mes; CREATE TABLE mes."mes_wo" (wo_no int PRIMARY KEY)')
+    failed = cdc("target", "apply")
+    assert failed.code == 1
+    assert "TGT-111" in failed.err
+    assert "next:" in failed.err
+    assert schemas(target) == {"mes"}
