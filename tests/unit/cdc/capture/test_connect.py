@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from cdc.capture.connect import ABSENT, Connect, Status, Task, masked, shortened
+from cdc.errors import FatalError, TransientError
+
+TRACE = """org.apache.kafka.connect.errors.ConnectException: An exception occurred in the change event producer.
+\tat io.debezium.pipeline.ErrorHandler.setProducerThrowable(ErrorHandler.java:67)
+Caused by: io.debezium.DebeziumException: Failed
+\tat io.debezium.Some.thing(Some.java:1)
+Caused by: java.sql.SQLException: Access denied, password=geheim2024, user x
+\tat org.mariadb.jdbc.Some.thing(Some.java:2)
+\t... 10 more
+"""
+
+
+def test_a_trace_is_told_by_its_first_line_and_its_root() -> None:
+    assert shortened(TRACE) == (
+        "org.apache.kafka.connect.errors.ConnectException: An exception occurred in the change event producer."
+        " <- java.sql.SQLException: Access denied, password=***, user x"
+    )
+
+
+def test_a_root_without_a_message_is_told_with_its_place() -> None:
+    trace = "a.B: c\n\tat x.Y(Y.java:1)\nCaused by: java.lang.IllegalArgumentException\n\tat z.Z(Z.java:9)\n"
+    assert shortened(trace) == "a.B: c <- java.lang.IllegalArgumentException at z.Z(Z.java:9)"
+
+
+@pytest.mark.parametrize("text", ["", "java.lang.Error"])
+def test_a_trace_may_be_short(text: str) -> None:
+    assert shortened(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["password=geheim", "Password: geheim", '"database.password":"geheim"', "token = geheim"]
+)
+def test_no_secret_is_told(text: str) -> None:
+    assert "geheim" not in masked(text)
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted", "reached"),
+    [
+        (Status("RUNNING", (Task(0, "RUNNING"),)), "running", True),
+        (Status("RUNNING"), "running", False),
+        (Status("RUNNING", (Task(0, "FAILED"),)), "running", False),
+        (Status("RUNNING", (Task(0, "UNASSIGNED"),)), "running", False),
+        (Status("PAUSED", (Task(0, "PAUSED"),)), "paused", True),
+        (Status("PAUSED", (Task(0, "RUNNING"),)), "paused", False),
+        (Status("STOPPED"), "stopped", True),
+        (Status("STOPPED", (Task(0, "RUNNING"),)), "stopped", False),
+        (Status(ABSENT), "stopped", False),
+    ],
+)
+def test_a_state_is_reached_when_connector_and_tasks_are_in_it(status: Status, wanted: str, reached: bool) -> None:
+    assert status.is_in(wanted) == reached
+
+
+def test_a_failure_is_told_from_connector_or_task() -> None:
+    assert Status("RUNNING", (Task(0, "FAILED", "why"),)).failure == "why"
+    assert Status("FAILED", trace="why").failure == "why"
+    assert not Status("RUNNING", (Task(0, "RUNNING"),)).failure
+
+
+class _Server:
+    """A web server that gives the answers it was told, in order, the last one again and again."""
+
+    def __init__(self, *answers: tuple[int, str]) -> None:
+        self.requests: list[str] = []
+        left = list(answers)
+        requests = self.requests
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                requests.append(self.path)
+                code, body = left.pop(0) if len(left) > 1 else left[0]
+                self.send_response(code)
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> _Server:
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def test_a_rebalance_passes() -> None:
+    with _Server((409, '{"message": "rebalance"}'), (503, ""), (200, '{"a": "b"}')) as server:
+        with Connect(server.url) as connect:
+            assert connect.config("erp") == {"a": "b"}
+        assert server.requests == ["/connectors/erp/config"] * 3
+
+
+def test_a_rebalance_that_lasts_is_reported() -> None:
+    with _Server((409, "{}")) as server, Connect(server.url, patience_s=0.3) as connect:
+        with pytest.raises(TransientError, match=r"CON-101.*409"):
+            connect.status("erp")
+        assert len(server.requests) > 1
+
+
+def test_an_absent_connector_is_no_error() -> None:
+    with _Server((404, '{"error_code": 404, "message": "not found"}')) as server, Connect(server.url) as connect:
+        assert connect.status("erp") == Status(ABSENT)
+        assert connect.config("erp") is None
+
+
+def test_an_address_that_is_not_connect_is_told() -> None:
+    with _Server((200, "<html>")) as server, Connect(server.url) as connect, pytest.raises(FatalError, match="CON-105"):
+        connect.config("erp")
+    with _Server((502, "proxy")) as server, Connect(server.url) as connect:  # noqa: SIM117
+        with pytest.raises(FatalError, match=r"CON-105 .*status 502"):
+            connect.config("erp")
+
+
+def test_nobody_there_is_told_after_a_while(unused_port: int) -> None:
+    with Connect(f"http://127.0.0.1:{unused_port}", patience_s=0.3) as connect:  # noqa: SIM117
+        with pytest.raises(TransientError, match="CON-101"):
+            connect.status("erp")
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        port = server.server_port
+    return port

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdc.capture.source import Source, SourceTable, find_source, load_sources
+from cdc.errors import FatalError
+
+GOOD = """\
+kind: postgresql
+host: ${env:HOST}
+port: 5432
+database: mes
+user: capture
+password: ${file:/run/secrets/mes.properties:password}
+tables:
+  - public.orders
+  - table: public.lines
+    key: [order_no, line_no]
+"""
+
+
+def test_the_sources_of_the_demo_load() -> None:
+    sources = load_sources(Path("connector-configs"))
+    assert {name: (source.kind, source.stream, len(source.tables)) for name, source in sources.items()} == {
+        "erp": ("mariadb", "cdc.erp", 11),
+        "mes": ("postgresql", "cdc.mes", 7),
+    }
+    inventory = next(table for table in sources["erp"].tables if table.name == "ICInventory")
+    assert inventory.key == ("FItemID", "FStockID", "FBatchNo")
+
+
+def test_references_stay_references_and_order_stays_order(tmp_path: Path) -> None:
+    source = _load(tmp_path, GOOD)
+    assert (source.host, source.port) == ("${env:HOST}", "5432")
+    assert source.password == "${file:/run/secrets/mes.properties:password}"
+    assert source.tables == (
+        SourceTable("public", "orders"),
+        SourceTable("public", "lines", ("order_no", "line_no")),
+    )
+
+
+def test_a_source_runs_unless_its_file_says_otherwise(tmp_path: Path) -> None:
+    assert _load(tmp_path, GOOD).state == "running"
+    assert _load(tmp_path, GOOD + "state: stopped\n").state == "stopped"
+
+
+def test_settings_are_text_as_connectors_take_them(tmp_path: Path) -> None:
+    source = _load(tmp_path, GOOD + "settings: {slot.failover: true, max.batch.size: 4096}\n")
+    assert source.settings == {"slot.failover": "true", "max.batch.size": "4096"}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("kind: postgresql", "kind: oracle"), "mes.yaml:1: kind is none of mariadb, postgresql"),
+        (("host: ${env:HOST}\n", ""), "mes.yaml:1: host is missing"),
+        (("user: capture", "user:"), "mes.yaml:5: user is not a single value"),
+        (("port: 5432", "port: 70000"), "mes.yaml:3: port is not a port"),
+        (("${file:/run/secrets/mes.properties:password}", "geheim"), "mes.yaml:6: password is written out"),
+        (("tables:", "state: off\ntables:"), "mes.yaml:7: state is none of running, paused, stopped"),
+        (("tables:", "tabels:"), "mes.yaml:7: tabels is not an entry of a connector file"),
+        (("public.orders", "orders"), "mes.yaml:8: table is not schema.table"),
+        (("public.orders", "public.lines"), "mes.yaml:9: table lines stands twice"),
+        (("public.orders", "archive.Lines"), "mes.yaml:9: table lines stands twice"),
+        (("public.orders", '"public.a,b"'), "mes.yaml:8: table public.a,b holds a character"),
+        (("key: [order_no, line_no]", "key: []"), "mes.yaml:10: key is not a list of columns"),
+        (("line_no]", "order_no]"), "mes.yaml:10: a column stands twice under key"),
+        (("line_no]", '"a;b"]'), "mes.yaml:10: a column under key holds a character"),
+        (("    key:", "    keys:"), "mes.yaml:10: keys is not an entry of a table"),
+        (("kind:", "kind: mariadb\nkind:"), "mes.yaml:2: kind stands twice"),
+    ],
+)
+def test_a_fault_names_its_line(tmp_path: Path, change: tuple[str, str], fault: str) -> None:
+    assert change[0] in GOOD
+    assert any(line.startswith(fault) for line in _faults(tmp_path, GOOD.replace(*change)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        # Pinned, since its default alters values.
+        ("decimal.handling.mode: double", "decimal.handling.mode is not a setting that a source may change"),
+        ("provide.transaction.metadata: false", "provide.transaction.metadata is not a setting that a source may"),
+        # Not known to the connector, which would ignore it in silence.
+        ("max.batchsize: 4096", "max.batchsize is not a setting that a source may change"),
+        # Of the other kind of database.
+        ("database.server.id: 7", "database.server.id is not a setting that a source may change"),
+        ("database.sslpassword: geheim", "database.sslpassword is written out"),
+        ("producer.override.sasl.jaas.config: geheim", "producer.override.sasl.jaas.config is written out"),
+        ("max.batch.size: [1]", "max.batch.size is not a single value"),
+    ],
+)
+def test_only_harmless_settings_may_differ(tmp_path: Path, setting: str, fault: str) -> None:
+    (line,) = _faults(tmp_path, GOOD + f"settings:\n  {setting}\n")
+    assert line.startswith(f"mes.yaml:12: {fault}")
+
+
+@pytest.mark.parametrize("name", ["Mes", "1mes", "cdc", "trace", "pg_mes", "mes_deleted", "a" * 41, "me-s"])
+def test_a_source_is_named_so_that_topic_schemas_and_slot_can_be(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.yaml").write_text(GOOD)
+    with pytest.raises(FatalError, match="name"):
+        load_sources(tmp_path)
+
+
+def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "erp.yaml").write_text("kind: mariadb\n")
+    (tmp_path / "mes.yaml").write_text(GOOD.replace("port: 5432", "port: x").replace("user: capture\n", ""))
+    with pytest.raises(FatalError) as refused:
+        load_sources(tmp_path)
+    assert refused.value.code == "SRC-101"
+    lines = refused.value.detail.split()
+    assert lines.count("erp.yaml:1:") == 6
+    assert len([line for line in lines if line.startswith("mes.yaml:")]) == 2
+
+
+@pytest.mark.parametrize("content", ["", "- a\n", "kind: [\n", "tables: null\n"])
+def test_what_is_no_connector_file_is_a_fault_and_no_crash(tmp_path: Path, content: str) -> None:
+    assert _faults(tmp_path, content)
+
+
+def test_an_unknown_source_is_told_with_those_that_are_known() -> None:
+    with pytest.raises(FatalError, match=r"SRC-103 .*wms \(known: erp, mes\)"):
+        find_source(load_sources(Path("connector-configs")), "wms")
+
+
+def _load(folder: Path, content: str) -> Source:
+    (folder / "mes.yaml").write_text(content)
+    return load_sources(folder)["mes"]
+
+
+def _faults(folder: Path, content: str) -> list[str]:
+    (folder / "mes.yaml").write_text(content)
+    with pytest.raises(FatalError) as refused:
+        load_sources(folder)
+    assert refused.value.code == "SRC-101"
+    return [line.strip() for line in refused.value.detail.splitlines()[1:]]
