@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from cdc.config import Target
+from cdc.observe.status import read_domains, read_streams
+from cdc.store.connection import connect
+from transforms.load import load as load_dictionary
+
+Cdc = Callable[..., Any]
+
+
+@pytest.fixture
+def connection(cdc: Cdc, target: Target) -> Iterator[psycopg.Connection]:
+    """A target that is prepared and empty."""
+    assert cdc("target", "apply").code == 0
+    with connect(target, "test") as connection:
+        yield connection
+
+
+def land(connection: psycopg.Connection, stream: str, batch: int, counts: str, age_s: int = 0) -> None:
+    """Put a batch into the ledger; `counts` are captured, landed, superseded, filtered, replayed, refused, control."""
+    connection.execute(
+        "INSERT INTO cdc.position (stream, source, next_offset, batch, generations, source_ts, backend_pid,"
+        " backend_start) SELECT %s, %s, %s, %s, 1, clock_timestamp() - make_interval(secs => %s), pid, backend_start"
+        " FROM pg_stat_activity WHERE pid = pg_backend_pid() ON CONFLICT (stream) DO UPDATE SET"
+        " next_offset = excluded.next_offset, batch = excluded.batch, source_ts = excluded.source_ts",
+        (stream, stream.removeprefix("cdc."), batch * 100, batch, age_s),
+    )
+    connection.execute(
+        "INSERT INTO cdc.batch (stream, batch, first_offset, next_offset, units, captured, landed, superseded,"
+        " filtered, replayed, refused, control, landed_at, seconds)"
+        f" SELECT %s, %s, %s, %s, 1, {counts}, clock_timestamp() - make_interval(secs => %s), 0.1".encode(),
+        (stream, batch, (batch - 1) * 100, batch * 100, age_s),
+    )
+
+
+def test_counts_are_the_sums_of_the_ledger_and_lag_is_the_distance_to_the_end(connection: psycopg.Connection) -> None:
+    land(connection, "cdc.erp", 1, "20, 10, 3, 2, 1, 0, 4")
+    land(connection, "cdc.erp", 2, "21, 10, 3, 2, 1, 1, 4")
+    land(connection, "cdc.mes", 1, "5, 0, 0, 0, 0, 0, 5")
+    erp, mes = read_streams(connection, {"cdc.erp": 217})
+    assert (erp.stream, erp.position, erp.batch, erp.generations, erp.lag) == ("cdc.erp", 200, 2, 1, 17)
+    assert (erp.captured, erp.landed, erp.superseded, erp.filtered, erp.replayed, erp.refused, erp.control) == (
+        *(41, 20, 6, 4, 2, 1, 8),
+    )
+    assert (mes.captured, mes.control, mes.lag) == (5, 5, None)
+
+
+def test_a_stream_has_a_worker_as_long_as_its_owners_session_lives(
+    connection: psycopg.Connection, target: Target
+) -> None:
+    with connect(target, "owner") as owner:
+        land(owner, "cdc.erp", 1, "0, 0, 0, 0, 0, 0, 0")
+        owner.commit()
+        assert [stream.has_worker for stream in read_streams(connection, {})] == [True]
+        connection.commit()
+    # The server ends a session a moment after its client has left.
+    connection.execute("SELECT pg_terminate_backend(backend_pid, 5000) FROM cdc.position")
+    connection.commit()
+    assert [stream.has_worker for stream in read_streams(connection, {})] == [False]
+
+
+def test_a_domain_shows_rows_held_by_code_and_how_far_it_is_behind(connection: psycopg.Connection) -> None:
+    domains = load_dictionary().domains()
+    (domain,) = read_domains(connection, domains)
+    assert (domain.behind_batches, domain.behind_s, domain.derivation, set(domain.tables.values())) == (
+        None,
+        None,
+        0,
+        {0},
+    )
+    for batch in (1, 2, 3):
+        land(connection, "cdc.erp", batch, "1, 1, 0, 0, 0, 0, 0", age_s=1000 - batch)
+    land(connection, "cdc.mes", 1, "1, 1, 0, 0, 0, 0, 0", age_s=5000)
+    connection.execute("INSERT INTO cdc.domain (name, derivation) VALUES (%s, 7)", (domain.domain,))
+    connection.execute("INSERT INTO cdc.watermark VALUES (%s, 'cdc.erp', 1), (%s, 'cdc.mes', 1)", (domain.domain,) * 2)
+    connection.execute(
+        "INSERT INTO cdc.held (mapping, source_key, code, detail, dictionary)"
+        " SELECT %s, ARRAY[n::text], CASE n WHEN 1 THEN 'COD-201' ELSE 'KEY-201' END, '', '' FROM generate_series(1, 3) n",
+        (domains[0].mappings[0].name,),
+    )
+    (domain,) = read_domains(connection, domains)
+    assert (domain.behind_batches, domain.derivation, domain.held) == (2, 7, {"COD-201": 1, "KEY-201": 2})
+    assert domain.behind_s is not None
+    assert 998 <= domain.behind_s < 1100
+    connection.execute("UPDATE cdc.watermark SET batch = 3 WHERE stream = 'cdc.erp'")
+    (domain,) = read_domains(connection, domains)
+    assert (domain.behind_batches, domain.behind_s) == (0, 0)
+
+
+def test_status_asks_for_attention_where_a_person_has_to_look(
+    connection: psycopg.Connection, cdc: Cdc, target: Target
+) -> None:
+    land(connection, "cdc.erp", 1, "2, 1, 0, 0, 0, 1, 0", age_s=500)
+    connection.execute("UPDATE cdc.position SET backend_pid = NULL")
+    connection.execute("INSERT INTO cdc.stale VALUES ('erp.t_ICItem', ARRAY['1'], 'VAL-101', 'cdc.erp', 5)")
+    connection.commit()
+    shown = cdc("status", "--json")
+    assert shown.code == 4
+    document = shown.document
+    assert [(item["object"], item["code"]) for item in document["attention"]] == [
+        ("kafka", "STR-109"),
+        ("cdc.mes", None),
+        ("cdc.erp", None),
+        ("cdc.erp", None),
+        ("cdc.erp", None),
+    ]
+    texts = " ".join(item["text"] for item in document["attention"])
+    for part in ("nothing of this stream has landed", "no worker", "said nothing for 50", "1 mirror rows are behind"):
+        assert part in texts
+    assert document["streams"][0]["lag"] is None
+    assert document["streams"][0]["freshness_s"] >= 500
+
+
+def test_status_in_a_pipe_is_lines_of_tabs(connection: psycopg.Connection, cdc: Cdc) -> None:
+    land(connection, "cdc.erp", 1, "20, 10, 3, 2, 1, 0, 4")
+    connection.commit()
+    lines = cdc("status").lines
+    assert lines[0] == ["stream", "position", "captured", "landed", "refused", "stale", "lag", "freshness s", "worker"]
+    assert lines[1][:7] == ["cdc.erp", "100", "20", "10", "0", "0", "-"]
+    assert ["job_order", "trace.party", "0"] in lines
+
+
+def test_status_of_a_target_that_was_not_prepared_says_what_to_do(cdc: Cdc) -> None:
+    shown = cdc("status")
+    assert (shown.code, shown.out) == (1, "")
+    assert "TGT-109" in shown.err
+    assert "cdc target apply" in shown.err
