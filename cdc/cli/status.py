@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import psycopg
 import typer
 
-from cdc.capture.source import load_sources
+from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
-from cdc.cli.failure import Exit
+from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
 from cdc.errors import FatalError, TransientError
@@ -19,7 +19,10 @@ from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_st
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
 from cdc.stream.end import end_offsets
+from transforms.errors import DictionaryError
 from transforms.load import load as load_dictionary
+
+_Item = TypeVar("_Item")
 
 # The connector says something every second even when nobody works: this long without a word is no pause any more.
 SILENT_S = 60.0
@@ -69,8 +72,9 @@ def status(
 
 def read_status(read: Settings) -> tuple[list[StreamStatus], list[DomainStatus], list[Attention]]:
     """Read the target in one snapshot. Raises TGT-109 if it is not prepared."""
-    domains = load_dictionary(read.folders.dictionary).domains()
-    configured = {source.stream for source in load_sources(read.folders.connector_configs).values()}
+    faults: list[Attention] = []
+    domains = _usable("dictionary", lambda: load_dictionary(read.folders.dictionary).domains(), faults)
+    sources = _usable("connector files", lambda: load_sources(read.folders.connector_configs).values(), faults)
     with connect(read.target, "cdc status") as connection:
         # Kafka may take seconds to be silent: asked between transactions, which may not be idle for so long.
         names = _stream_names(connection)
@@ -78,11 +82,18 @@ def read_status(read: Settings) -> tuple[list[StreamStatus], list[DomainStatus],
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         streams, derived = read_streams(connection, ends), read_domains(connection, domains)
-    never = [
-        Attention(name, "nothing of this stream has landed yet: start `cdc run`")
-        for name in sorted(configured - {*names})
-    ]
-    return streams, derived, [*silent, *never, *_stream_attention(streams), *_domain_attention(derived)]
+    found = [*faults, *silent, *_never_landed(sources, names), *_stream_attention(streams), *_domain_attention(derived)]
+    return streams, derived, found
+
+
+def _usable(what: str, read: Callable[[], Iterable[_Item]], faults: list[Attention]) -> Iterable[_Item]:
+    """Return what `read` reads; files that are not usable are one more thing to look at, and hide nothing else."""
+    try:
+        return read()
+    except (FatalError, DictionaryError) as error:
+        known = as_cdc_error(error)
+        faults.append(Attention(what, f"{known.entry.title}: see `cdc check`", known.code))
+        return ()
 
 
 def _stream_names(connection: psycopg.Connection) -> list[str]:
@@ -98,6 +109,12 @@ def _ends(read: Settings, names: list[str]) -> tuple[dict[str, int], list[Attent
         return end_offsets(read.kafka.bootstrap, names), []
     except TransientError as error:
         return {}, [Attention("kafka", f"{error}; lag is not known", error.code)]
+
+
+def _never_landed(sources: Iterable[Source], names: Sequence[str]) -> Iterator[Attention]:
+    for source in sources:
+        if source.stream not in names:
+            yield Attention(source.stream, "nothing of this stream has landed yet: start `cdc run`")
 
 
 def _stream_attention(streams: Sequence[StreamStatus]) -> Iterator[Attention]:

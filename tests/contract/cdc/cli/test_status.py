@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -81,7 +82,8 @@ def test_a_domain_shows_rows_held_by_code_and_how_far_it_is_behind(connection: p
     connection.execute("INSERT INTO cdc.watermark VALUES (%s, 'cdc.erp', 1), (%s, 'cdc.mes', 1)", (domain.domain,) * 2)
     connection.execute(
         "INSERT INTO cdc.held (mapping, source_key, code, detail, dictionary)"
-        " SELECT %s, ARRAY[n::text], CASE n WHEN 1 THEN 'COD-201' ELSE 'KEY-201' END, '', '' FROM generate_series(1, 3) n",
+        " SELECT %s, ARRAY[n::text], CASE n WHEN 1 THEN 'COD-201' ELSE 'KEY-201' END, '', ''"
+        " FROM generate_series(1, 3) n",
         (domains[0].mappings[0].name,),
     )
     (domain,) = read_domains(connection, domains)
@@ -124,6 +126,20 @@ def test_status_in_a_pipe_is_lines_of_tabs(connection: psycopg.Connection, cdc: 
     assert lines[0] == ["stream", "position", "captured", "landed", "refused", "stale", "lag", "freshness s", "worker"]
     assert lines[1][:7] == ["cdc.erp", "100", "20", "10", "0", "0", "-"]
     assert ["job_order", "trace.party", "0"] in lines
+
+
+def test_files_that_are_not_usable_do_not_hide_the_streams(
+    connection: psycopg.Connection, cdc: Cdc, config: Path, tmp_path: Path
+) -> None:
+    land(connection, "cdc.erp", 1, "20, 10, 3, 2, 1, 0, 4")
+    connection.commit()
+    (tmp_path / "dictionary").mkdir()
+    config.write_text(config.read_text().rstrip().removesuffix("}") + f", dictionary: {tmp_path / 'dictionary'}}}\n")
+    shown = cdc("status", "--json")
+    assert shown.code == 4
+    assert ("dictionary", "DRV-106") in [(item["object"], item["code"]) for item in shown.document["attention"]]
+    assert [stream["landed"] for stream in shown.document["streams"]] == [10]
+    assert shown.document["domains"] == []
 
 
 def test_status_of_a_target_that_was_not_prepared_says_what_to_do(cdc: Cdc) -> None:

@@ -1,0 +1,94 @@
+"""What the texts tell people to type is parsed by the real command line: runbooks, README, both code catalogues."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cdc.cli.main import app
+from cdc.errors import catalogue
+from compose.local.env import REPO
+from transforms.load import load
+
+PAGES = sorted((REPO / "runbooks").glob("*.md"))
+RUNBOOKS = [page for page in PAGES if page.name != "README.md"]
+SECTIONS = ["Meaning", "Impact", "Confirm", "Act", "Verify"]
+
+
+def commands(text: str) -> Iterator[str]:
+    """Yield every `cdc ...` in backticks and every line of a block that begins with it, without its comment."""
+    yield from re.findall(r"`(cdc(?: [^`]*)?)`", text)
+    yield from (line.strip() for line in text.splitlines() if re.match(r"\s*(\$ )?cdc ", line))
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    for page in [*PAGES, REPO / "README.md", *sorted((REPO / "connector-configs").glob("*.md"))]:
+        yield page.name, page.read_text(encoding="utf-8")
+    yield from ((code, f"{entry.cause} {entry.action}") for code, entry in catalogue().items())
+    yield from ((code, f"{entry.cause} {entry.action}") for code, entry in load().errors.items())
+
+
+COMMANDS = sorted({(name, command) for name, text in texts() for command in commands(text)})
+
+
+def parse(command: str) -> None:
+    """Parse a command line as far as its last word, and run nothing."""
+    words = shlex.split(command.removeprefix("$ "), comments=True)[1:]
+    current: Any = typer.main.get_command(app)
+    parent = current.make_context("cdc", words or ["--help"], resilient_parsing=not words)
+    while hasattr(current, "get_command") and (rest := [*parent._protected_args, *parent.args]):
+        name, current, words = current.resolve_command(parent, rest)
+        # `cdc held` alone names a noun in prose.
+        alone = not words and hasattr(current, "get_command")
+        parent = current.make_context(name, words, parent=parent, resilient_parsing=alone)
+
+
+@pytest.mark.parametrize(("place", "command"), COMMANDS)
+def test_a_command_in_a_text_exists(place: str, command: str) -> None:
+    parse(command)
+
+
+def test_the_texts_hold_the_commands_that_they_are_about() -> None:
+    found = {command for _, command in COMMANDS}
+    assert {"cdc run", "cdc status", "cdc check", "cdc target apply", "cdc held list"} <= found
+
+
+@pytest.mark.parametrize(
+    "wrong", ["cdc statos", "cdc held list --mappin x", "cdc code", "cdc target", "cdc source contract", "cdc run x"]
+)
+def test_a_command_that_does_not_exist_is_noticed(wrong: str) -> None:
+    if wrong == "cdc target":
+        parse(wrong)  # a noun by itself is prose
+        return
+    with pytest.raises(Exception, match=r"No such|Missing|unexpected"):
+        parse(wrong)
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
+def test_a_runbook_has_its_five_parts_in_order(page: Path) -> None:
+    assert re.findall(r"^## (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE) == SECTIONS
+
+
+def test_every_runbook_and_every_prefix_of_a_code_is_in_the_index() -> None:
+    index = (REPO / "runbooks" / "README.md").read_text(encoding="utf-8")
+    assert {page.name for page in RUNBOOKS} == set(re.findall(r"\]\((\S+\.md)\)", index))
+    prefixes = set(re.findall(r"^\| ([A-Z]{3}) \|", index, re.MULTILINE))
+    assert prefixes == {code[:3] for code in catalogue()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((\S+\.md)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_codes_in_pages_exist(page: Path) -> None:
+    known = catalogue().keys() | load().errors.keys()
+    assert set(re.findall(r"\b[A-Z]{3}-\d{3}\b", page.read_text(encoding="utf-8"))) <= known
