@@ -1,8 +1,9 @@
 """Executable examples of a mapping: reading them, and running one.
 
 - name: what it shows
+  like: name of an earlier example                     its row is the start, `in` and `lookups` change it
   in: {column of the source row: text, ...}            columns that are not named are NULL
-  lookups: {alias: {column: text, ...}}                a look-up that is not named finds nothing; `several`: many
+  lookups: {alias: {column: text, ...}}                not named or `missing`: finds nothing; `several`: many
   out: {canonical column: text, ...}                   columns that are not named must come out NULL
   # or instead of out:   refused: CODE   |   filtered: true
 """
@@ -11,26 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as Map
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
 from transforms.document import Node, Scalar, Table
-from transforms.errors import Faults, Place, Refused
+from transforms.errors import Faults, Refused
 from transforms.inputs import Inputs
 from transforms.mapping import Candidate, Example, Input, Mapping
 from transforms.section import Section, read_section, suggest
 
+_FOUND = {"missing": 0, "several": 2}
 _BEYOND = ("infinity", "-infinity")  # what PostgreSQL has and Python has not arrives as text
-
-
-def read_examples(section: Section, mapping: Mapping, inputs: Inputs, faults: Faults) -> Mapping:
-    """Return `mapping` with the examples of its file."""
-    nodes = section.items("examples")
-    if "examples" in section and not nodes:
-        faults.add(section.place_of("examples"), "DIC-141", "a mapping has at least one example")
-    read = (_read_example(node, mapping, inputs, faults) for node in nodes)
-    return replace(mapping, examples=tuple(example for example in read if example))
 
 
 def run_example(mapping: Mapping, example: Example) -> str | None:
@@ -49,6 +42,16 @@ def run_example(mapping: Mapping, example: Example) -> str | None:
     return "; ".join(wrong) or None
 
 
+def read_examples(section: Section, mapping: Mapping, inputs: Inputs, faults: Faults) -> Mapping:
+    """Return `mapping` with the examples of its file."""
+    nodes = section.items("examples")
+    if "examples" in section and not nodes:
+        faults.add(section.place_of("examples"), "DIC-141", "a mapping has at least one example")
+    reader = _Reader(mapping, inputs, faults)
+    read = [reader.read(node) for node in nodes]
+    return replace(mapping, examples=tuple(example for example in read if example))
+
+
 def _same(got: object, want: object) -> bool:
     # A Decimal with another number of digits prints differently: to a steward it is another value.
     return got == want and str(got) == str(want)
@@ -58,72 +61,104 @@ def _shown(example: Example) -> str:
     return example.code or ("a row" if example.expected is not None else "filtered")
 
 
-def _read_example(node: Node, mapping: Mapping, inputs: Inputs, faults: Faults) -> Example | None:
-    section = read_section(node, faults, ("name", "in"), ("lookups", "out", "refused", "filtered"))
-    if section is None:
-        return None
-    outcomes = [key for key in ("out", "refused", "filtered") if key in section]
-    if len(outcomes) != 1:
-        faults.add(section.place, "DIC-141", "an example has one of `out`, `refused` and `filtered`")
-        return None
-    name, code = section.text("name"), section.text("refused") or None
-    if code and code not in mapping.codes:
-        known = ", ".join(sorted(mapping.codes))
-        faults.add(
-            section.place_of("refused"), "DIC-141", f"this mapping never refuses with `{code}`, only with {known}"
-        )
-    row = _read_row(section, mapping, inputs, faults)
-    return Example(name, row, _read_expected(section, mapping, faults), code)
+@dataclass(slots=True)
+class _Row:
+    """The values of one example, as far as it names them."""
+
+    values: dict[tuple[str, str], object] = field(default_factory=dict)
+    found: dict[str, int] = field(default_factory=dict)
+
+    def value(self, wanted: Input) -> object:
+        if wanted.column is None:
+            return self.found.get(wanted.alias, 0)
+        # A look-up that did not find exactly one row has no values, whatever an earlier example gave it.
+        if wanted.alias and self.found.get(wanted.alias, 0) != 1:
+            return None
+        return self.values.get((wanted.alias, wanted.column))
 
 
-def _read_row(section: Section, mapping: Mapping, inputs: Inputs, faults: Faults) -> tuple[object, ...]:
-    found: dict[str, object] = {}
-    values = dict(_read_values("", section.node("in"), inputs, faults))
-    lookups = {lookup.alias for lookup in mapping.lookups}
-    for alias, node in section.entries("lookups"):
-        if alias.text not in lookups:
-            faults.add(alias.place, "DIC-141", f"unknown look-up `{alias.text}`{suggest(alias.text, lookups)}")
-        elif isinstance(node, Scalar) and node.text == "several":
-            found[alias.text] = 2
-        else:
-            found[alias.text] = 1
-            values.update(_read_values(alias.text, node, inputs, faults))
-    return tuple(_value(wanted, found, values) for wanted in mapping.inputs)
+class _Reader:
+    """Reads the examples of one mapping in order; later ones can be like earlier ones."""
+
+    def __init__(self, mapping: Mapping, inputs: Inputs, faults: Faults) -> None:
+        self._mapping, self._inputs, self._faults = mapping, inputs, faults
+        self._rows: dict[str, _Row] = {}
+
+    def read(self, node: Node) -> Example | None:
+        section = read_section(node, self._faults, ("name",), ("like", "in", "lookups", "out", "refused", "filtered"))
+        if section is None:
+            return None
+        name, code = section.text("name"), section.text("refused") or None
+        if len([key for key in ("out", "refused", "filtered") if key in section]) != 1:
+            self._faults.add(section.place, "DIC-141", "an example has one of `out`, `refused` and `filtered`")
+        if code and code not in self._mapping.codes:
+            known = ", ".join(sorted(self._mapping.codes))
+            message = f"this mapping never refuses with `{code}`, only with {known}"
+            self._faults.add(section.place_of("refused"), "DIC-141", message)
+        if name in self._rows:
+            self._faults.add(section.place, "DIC-112", f"a second example `{name}`")
+        row = self._rows[name] = self._row(section)
+        values = tuple(row.value(wanted) for wanted in self._mapping.inputs)
+        return Example(name, values, self._expected(section), code)
+
+    def _row(self, section: Section) -> _Row:
+        row = self._start(section.scalar("like"))
+        row.values.update(self._values("", section))
+        lookups = {lookup.alias for lookup in self._mapping.lookups}
+        for alias, node in section.entries("lookups"):
+            if alias.text not in lookups:
+                message = f"unknown look-up `{alias.text}`{suggest(alias.text, lookups)}"
+                self._faults.add(alias.place, "DIC-141", message)
+            elif isinstance(node, Scalar) and node.text in _FOUND:
+                row.found[alias.text] = _FOUND[node.text]
+            else:
+                row.found[alias.text] = 1
+                row.values.update(self._texts(alias.text, node))
+        return row
+
+    def _start(self, like: Scalar | None) -> _Row:
+        if like is None:
+            return _Row()
+        if like.text not in self._rows:
+            message = f"no example `{like.text}` before this one{suggest(like.text, self._rows)}"
+            self._faults.add(like.place, "DIC-111", message)
+            return _Row()
+        start = self._rows[like.text]
+        return _Row(dict(start.values), dict(start.found))
+
+    def _values(self, alias: str, section: Section) -> dict[tuple[str, str], object]:
+        node = section.node("in")
+        return {} if node is None else self._texts(alias, node)
+
+    def _texts(self, alias: str, node: Node) -> dict[tuple[str, str], object]:
+        values: dict[tuple[str, str], object] = {}
+        for key, value in _pairs(node, self._faults):
+            declared = self._inputs.declared_type(alias, key.text)
+            if declared is None:
+                message = f"column `{key.text}` is not declared{suggest(key.text, self._inputs.columns(alias))}"
+                self._faults.add(key.place, "DIC-122", message)
+            else:
+                values[alias, key.text] = _parse(value, _INPUTS[declared], self._faults)
+        return values
+
+    def _expected(self, section: Section) -> Candidate | None:
+        node = section.node("out")
+        if node is None:
+            return None
+        types = {column.name: column.type for column in self._mapping.target.columns}
+        values: dict[str, object] = {}
+        for key, value in _pairs(node, self._faults):
+            if key.text in types:
+                values[key.text] = _parse(value, _OUTPUTS.get(types[key.text].split("(")[0], str), self._faults)
+            else:
+                message = f"unknown canonical column `{key.text}`{suggest(key.text, types)}"
+                self._faults.add(key.place, "DIC-122", message)
+        return tuple(values.get(name) for name in types)
 
 
-def _value(wanted: Input, found: Map[str, object], values: Map[tuple[str, str], object]) -> object:
-    return found.get(wanted.alias, 0) if wanted.column is None else values.get((wanted.alias, wanted.column))
-
-
-def _read_values(alias: str, node: Node | None, inputs: Inputs, faults: Faults) -> dict[tuple[str, str], object]:
-    values: dict[tuple[str, str], object] = {}
-    for key, value in _texts(node, faults):
-        declared = inputs.declared_type(alias, key.text)
-        if declared is None:
-            faults.add(
-                key.place, "DIC-122", f"column `{key.text}` is not declared{suggest(key.text, inputs.columns(alias))}"
-            )
-        else:
-            values[alias, key.text] = _parse(value, _INPUTS[declared], faults)
-    return values
-
-
-def _read_expected(section: Section, mapping: Mapping, faults: Faults) -> Candidate | None:
-    if "out" not in section:
-        return None
-    types = {column.name: column.type for column in mapping.target.columns}
-    values: dict[str, object] = {}
-    for key, value in _texts(section.node("out"), faults):
-        if key.text not in types:
-            faults.add(key.place, "DIC-122", f"unknown canonical column `{key.text}`{suggest(key.text, types)}")
-        else:
-            values[key.text] = _parse(value, _OUTPUTS.get(types[key.text].split("(")[0], str), faults)
-    return tuple(values.get(name) for name in types)
-
-
-def _texts(node: Node | None, faults: Faults) -> list[tuple[Scalar, Scalar]]:
+def _pairs(node: Node, faults: Faults) -> list[tuple[Scalar, Scalar]]:
     if not isinstance(node, Table):
-        faults.add(node.place if node else Place(""), "DIC-105", "a map of columns to values is wanted here")
+        faults.add(node.place, "DIC-105", "a map of columns to values is wanted here")
         return []
     pairs = list(node.entries.values())
     for _, value in pairs:
@@ -161,17 +196,17 @@ def _local(text: str) -> datetime:
 
 
 _TRUTH = {"true": True, "false": False}
-_INPUTS: dict[str, Callable[[str], object]] = {
+_INPUTS: Map[str, Callable[[str], object]] = {
     "text": str,
     "char": str,
-    "integer": int,
+    "integer": lambda text: Decimal(text) if text == "NaN" else int(text),  # numeric(n,0) has it
     "decimal": Decimal,
     "boolean": _TRUTH.__getitem__,
     "date": _moment(date.fromisoformat),
     "timestamp": _moment(_local),
     "timestamptz": _moment(_instant),
 }
-_OUTPUTS: dict[str, Callable[[str], object]] = {
+_OUTPUTS: Map[str, Callable[[str], object]] = {
     "integer": int,
     "numeric": Decimal,
     "boolean": _TRUTH.__getitem__,

@@ -12,7 +12,6 @@ from transforms.expression.compiler import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Run, Term, constant, strict
 from transforms.kind import Kind, unify
 
-
 _TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.Escape)
 
 

@@ -84,7 +84,7 @@ def expression(draw: st.DrawFn, kind: str, depth: int = 3) -> str:
 LEAVES = {
     "int": st.sampled_from(("i1", "i2", "0", "1", "3", "-2")),
     "dec": st.sampled_from(("d1", "d2", "0.5", "10.25", "-1.0")),
-    "text": st.sampled_from(("t1", "t2", "c1", "''", "'a'", "'b '", "'批'")),
+    "text": st.sampled_from(("t1", "t2", "CAST(c1 AS TEXT)", "''", "'a'", "'b '", "'批'")),
     "bool": st.sampled_from(("b1", "b2", "TRUE", "FALSE")),
     "date": st.sampled_from(("y1", "y2", "DATE '2024-02-29'")),
     "pattern": st.sampled_from(

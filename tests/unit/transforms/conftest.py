@@ -56,7 +56,8 @@ class Expressions:
 
 
 def quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    """Return `text` as a YAML scalar; in double quotes the place of every character is known."""
+    return "'" + text.replace("'", "''") + "'" if {'"', "\\"} & {*text} else f'"{text}"'
 
 
 def _unit(code: str, dimension: str, factor: str | None) -> Unit:
