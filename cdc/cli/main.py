@@ -53,7 +53,9 @@ class _Nouns(TyperGroup):
         module, _, name = _COMMANDS[cmd_name].partition(":")
         found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
-            return get_group(found)
+            noun = get_group(found)
+            noun.name = cmd_name
+            return noun
         alone = typer.Typer(add_completion=False)
         alone.command(cmd_name)(found)
         return get_command(alone)
