@@ -32,6 +32,7 @@ _OF_KIND = {
         {
             "database.server.id",
             "snapshot.locking.mode",
+            "internal.schema.history.internal.ddl.filter",
             "connect.timeout.ms",
             "binlog.buffer.size",
             "binlog.net.read.timeout",

@@ -136,5 +136,4 @@ def test_nobody_there_is_told_after_a_while(unused_port: int) -> None:
 @pytest.fixture
 def unused_port() -> int:
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        port = server.server_port
-    return port
+        return server.server_port
