@@ -217,24 +217,43 @@ def note_keys(table: MirrorTable) -> Composed:
     return SQL(
         "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op, old) SELECT %s, %s, {text}, {key},"
         " (CASE s._op WHEN 'u' THEN 'u' WHEN 's' THEN CASE WHEN {exists} IS NULL THEN 'd' ELSE 'u' END"
-        " ELSE 'd' END)::\"char\", {old} FROM {stage} s LEFT JOIN {mirror} m ON {match}"
+        " ELSE 'd' END)::\"char\", {old} FROM {stage} s LEFT JOIN {mirror} m ON {match}{twin}"
     ).format(
         text=_text(table.contract.mirror),
         key=key_array(table, "s"),
         exists=exists,
-        old=_old(table),
+        old=_old_or_deleted(table),
         stage=table.stage,
         mirror=table.name,
         match=_match(table, "m"),
+        twin=SQL(" LEFT JOIN {} d ON {}").format(table.deleted, _match(table, "d")) if table.watched else SQL(""),
     )
 
 
 def _old(table: MirrorTable) -> Composable:
     if not table.watched:
         return SQL("NULL")
-    pairs = SQL(", ").join(SQL("{}::text, {}::text").format(_text(name), _name("m", name)) for name in table.watched)
     exists = _name("m", table.contract.key[0])
-    return SQL("CASE WHEN {exists} IS NOT NULL THEN jsonb_build_object({pairs}) END").format(exists=exists, pairs=pairs)
+    return SQL("CASE WHEN {exists} IS NOT NULL THEN {values} END").format(exists=exists, values=_watched(table, "m"))
+
+
+def _old_or_deleted(table: MirrorTable) -> Composable:
+    """A row that comes back takes its last image away from the tombstones that look it up: `_deleted` says so."""
+    if not table.watched:
+        return SQL("NULL")
+    return SQL(
+        "CASE WHEN {live} IS NOT NULL THEN {old} WHEN {gone} IS NOT NULL THEN {last} || '{{\"_deleted\": true}}' END"
+    ).format(
+        live=_name("m", table.contract.key[0]),
+        old=_watched(table, "m"),
+        gone=_name("d", table.contract.key[0]),
+        last=_watched(table, "d"),
+    )
+
+
+def _watched(table: MirrorTable, alias: str) -> Composed:
+    pairs = SQL(", ").join(SQL("{}::text, {}::text").format(_text(name), _name(alias, name)) for name in table.watched)
+    return SQL("jsonb_build_object({})").format(pairs)
 
 
 def heal(table: MirrorTable) -> Composed:

@@ -88,7 +88,8 @@ CREATE TABLE cdc.journal_key (
     mirror  text NOT NULL,                           -- `<schema>.<table>`
     key     text[],                                  -- each key column as PostgreSQL prints it; NULL: the whole table (TRUNCATE)
     op      "char" NOT NULL,                         -- u: the mirror holds the key now, d: it does not, t: truncated
-    old     jsonb                                    -- old values of watched columns (cdc.watched_column), where there was a row
+    old     jsonb                                    -- values of watched columns (cdc.watched_column) before the batch:
+                                                     -- of the mirror's row, else of the deleted twin's with "_deleted"
 );
 CREATE INDEX journal_key_batch ON cdc.journal_key (stream, batch);
 CREATE INDEX journal_key_row ON cdc.journal_key (mirror, key);
@@ -168,6 +169,7 @@ CREATE TABLE cdc.held (
     PRIMARY KEY (mapping, source_key)
 );
 CREATE INDEX held_code ON cdc.held (code);
+CREATE INDEX held_waits ON cdc.held (waits_for, waits_key);
 
 CREATE TABLE cdc.dictionary (
     digest       text PRIMARY KEY,
