@@ -203,7 +203,7 @@ class Landing:
         self.schema, self.watched = schema, watched
         self.world = schema.empty_world()
         self.offset = 0
-        self.batches = {source: 0 for source in self.sources}
+        self.batches = dict.fromkeys(self.sources, 0)
 
     @property
     def sources(self) -> list[str]:
@@ -315,7 +315,7 @@ OPERATIONS = [
     Landing._refuse,
     Landing._heal,
 ]
-WEIGHTS = [30, 30, 8, 14, 4, 8, 2, 4, 8]
+WEIGHTS = [30, 30, 8, 14, 4, 8, 2, 5, 16]
 
 
 class Batch:
@@ -368,17 +368,18 @@ class Batch:
     def _touch(self, ref: MirrorRef, key: tuple[str, ...]) -> None:
         self.touched.add((ref, key))
         if (ref, key) not in self.old:
-            self.old[ref, key] = self._old(ref, key)
+            old = self.old_values(ref, key)
+            self.old[ref, key] = "NULL" if old is None else literal(json.dumps(old))
 
-    def _old(self, ref: MirrorRef, key: tuple[str, ...]) -> str:
+    def old_values(self, ref: MirrorRef, key: tuple[str, ...]) -> dict | None:
         """The watched values before the batch: of the mirror's row, else of the deleted twin's, which says so."""
-        names = self.landing.watched.get(str(ref))
+        names = self.landing.watched.get(str(ref), [])
         live, gone = self.world.live[ref].get(key), self.world.deleted[ref].get(key)
         if not names or (live is None and gone is None):
-            return "NULL"
+            return None
         values = (live or gone).values
         old = {name: None if values[name] is None else str(values[name]) for name in names}
-        return literal(json.dumps(old if live else {**old, "_deleted": True}))
+        return old if live else {**old, "_deleted": True}
 
     def _note(self) -> None:
         for (ref, key), old in self.old.items():
