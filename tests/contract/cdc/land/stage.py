@@ -1,0 +1,141 @@
+"""A target with the demo's mirrors, and recorded streams to land there without Kafka."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from cdc.capture.contract import Contract, read_contracts
+from cdc.change import Record
+from cdc.config import Land
+from cdc.land.contracts import put_in_force, read_contracts_in_force
+from cdc.land.position import Position, take_over
+from cdc.land.stream import StreamLanding, StreamSource
+from cdc.land.transaction import Session
+from cdc.store.migrate import migrate
+
+REPO = Path(__file__).resolve().parents[4]
+ENVELOPES = REPO / "tests" / "contract" / "envelopes"
+DATABASES = {"erp": "mariadb", "mes": "postgresql"}
+
+
+def recorded(source: str) -> list[Record]:
+    """Return the stream that was recorded of a demo source on the real connectors."""
+    return [record(json.loads(line)) for line in (ENVELOPES / f"{source}.jsonl").read_text().splitlines()]
+
+
+def record(document: dict[str, Any]) -> Record:
+    old_key = document["headers"].get("__debezium.oldkey")
+    parts = (document["key"], document["value"], old_key)
+    return Record(document["offset"], *(None if part is None else part.encode() for part in parts))
+
+
+def contracts_of(source: str) -> tuple[Contract, ...]:
+    return read_contracts(REPO / "connector-configs" / "contracts" / source)
+
+
+def with_column(contracts: Iterable[Contract], mirror: str, column: Any) -> tuple[Contract, ...]:
+    return tuple(
+        dataclasses.replace(contract, columns=(*contract.columns, column)) if contract.mirror == mirror else contract
+        for contract in contracts
+    )
+
+
+class Stage:
+    """One source's mirrors in an empty target, and its landing."""
+
+    def __init__(self, dsn: str, source: str, contracts: tuple[Contract, ...], database: str = "postgresql") -> None:
+        self.source = source
+        self.database = database
+        self.stream = f"cdc.{source}"
+        self.catalogue = contracts
+        self.connection = psycopg.connect(
+            dsn, options="-c TimeZone=UTC -c DateStyle=ISO -c client_min_messages=warning"
+        )
+        reset(self.connection)
+        with self.connection.transaction():
+            migrate(self.connection)
+            put_in_force(self.connection, source, contracts)
+        self.session = Session(self.connection)
+        self.position = take_over(self.connection, self.stream, source)
+
+    def landing(self, **limits: Any) -> StreamLanding:
+        """Start from the position, as after a restart."""
+        self.position = take_over(self.connection, self.stream, self.source)
+        source = StreamSource(self.source, self.stream, self.database, lambda: self.catalogue)
+        return StreamLanding(source, self.session, self.position, Land(**limits))
+
+    def land(self, records: Iterable[Record], **limits: Any) -> Position:
+        """Land all whole units of the records from the position on, in batches as large as the limits allow."""
+        landing = self.landing(**limits)
+        landing.feed(found for found in records if found.offset >= self.position.next_offset)
+        landing.flush()
+        while landing.has_pending:
+            self.position = landing.land_next()
+        return self.position
+
+    def land_units(self, records: Iterable[Record], cut: Callable[[], bool]) -> Position:
+        """Land unit by unit or several together, as `cut` says after each record; a cut also restarts the worker."""
+        landing = self.landing()
+        for found in records:
+            landing.feed([found])
+            if landing.has_pending and cut():
+                landing.flush()
+                while landing.has_pending:
+                    self.position = landing.land_next()
+        landing.flush()
+        while landing.has_pending:
+            self.position = landing.land_next()
+        return self.position
+
+    def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self.connection.transaction():
+            return self.connection.execute(text, parameters).fetchall()
+
+    def mirrors(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return every row of every mirror and deleted twin, as text."""
+        with self.connection.transaction():
+            contracts = read_contracts_in_force(self.connection, self.source)
+        return {
+            f"{schema}.{contract.table}": self.query(
+                f'SELECT t::text FROM "{schema}"."{contract.table}" t ORDER BY t::text'
+            )
+            for contract in contracts
+            for schema in (self.source, f"{self.source}_deleted")
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return all that must not depend on how batches were cut.
+
+        A partial change that builds on a refused one (VAL-104) is superseded where the same batch heals the row.
+        """
+        chain = self.query("SELECT next_offset, chain, generations, generation_from, last_unit FROM cdc.position")
+        stale = self.query('SELECT mirror, key, code, stream, "offset" FROM cdc.stale ORDER BY 1, 2')
+        refused = self.query(
+            """SELECT stream, "offset", mirror, key, code FROM cdc.refused WHERE code <> 'VAL-104' ORDER BY 1, 2"""
+        )
+        units = self.query("SELECT id, events, digest FROM cdc.unit ORDER BY id")
+        captured = self.query("SELECT sum(captured), sum(replayed), sum(control) FROM cdc.batch")
+        return {
+            **self.mirrors(),
+            "position": chain,
+            "stale": stale,
+            "refused": refused,
+            "units": units,
+            "ledger": captured,
+        }
+
+
+def reset(connection: psycopg.Connection) -> None:
+    """Drop every schema that is not PostgreSQL's own."""
+    with connection.transaction():
+        names = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|public$)'"
+        ).fetchall()
+        for (name,) in names:
+            connection.execute(psycopg.sql.SQL("DROP SCHEMA {} CASCADE").format(psycopg.sql.Identifier(name)))

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdc.change import Record
+from cdc.errors import FatalError
+from cdc.stream.envelope import read_event
+from cdc.stream.unit import Assembler, Landed, State, Unit
+from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
+
+RECORDED = Path(__file__).resolve().parents[3] / "contract" / "envelopes"
+
+
+def units(
+    wire: Wire,
+    *,
+    state: State | None = None,
+    landed: Callable[[str], Landed | None] = lambda _: None,
+    slice_rows: int = 5000,
+    records: Iterable[Record] | None = None,
+) -> list[Unit]:
+    """Return what the assembler makes of a whole stream."""
+    assembler = Assembler(wire.database, state or State(None, 1), landed, slice_rows)
+    closed = [
+        unit
+        for record in (wire.records if records is None else records)
+        for unit in assembler.feed(read_event(record, wire.database))
+    ]
+    return closed + list(assembler.flush())
+
+
+def stopped(wire: Wire, **options: Any) -> str:
+    with pytest.raises(FatalError) as caught:
+        units(wire, **options)
+    return caught.value.code
+
+
+def row(number: int) -> dict[str, Any]:
+    return {"id": number}
+
+
+@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])
+def test_a_unit_is_closed_by_its_end_and_holds_every_record(wire: Wire) -> None:
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.heartbeat()
+    wire.insert("item", "id", row(2))
+    wire.end()
+    (unit,) = units(wire)
+    assert [event.record.offset for event in unit.rows] == [1, 3]
+    assert len(unit.records) == 5
+    assert unit.control == 3
+    assert (unit.first_offset, unit.next_offset) == (0, 5)
+
+
+def test_an_open_unit_is_not_given_out() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    assert units(wire) == []
+
+
+@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])
+def test_an_end_that_counts_more_stops_the_stream(wire: Wire) -> None:
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.end(count=2)
+    assert stopped(wire) == "STR-102"
+
+
+def test_an_order_that_jumps_stops_the_stream() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.order += 1
+    wire.insert("item", "id", row(2))
+    wire.end()
+    assert stopped(wire) == "STR-102"
+
+
+def test_postgresql_messages_are_counted_by_end_and_are_control() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.message()
+    wire.end()
+    (unit,) = units(wire)
+    assert unit.rows == []
+    assert unit.control == 3
+    assert unit.source_ts is not None
+
+
+def test_mariadb_ddl_without_end_is_closed_by_the_next_begin() -> None:
+    wire = MariaWire()
+    wire.begin()
+    wire.ddl("ALTER TABLE item ADD COLUMN x int")
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.end()
+    first, second = units(wire)
+    assert first.schema_changed
+    assert first.rows == []
+    assert len(second.rows) == 1
+
+
+def test_mariadb_truncate_without_end_is_closed_by_a_heartbeat() -> None:
+    wire = MariaWire()
+    wire.begin()
+    wire.truncate("item")
+    wire.heartbeat()
+    (unit,) = units(wire)
+    assert [event.op for event in unit.rows] == ["t"]
+    assert unit.resumable
+
+
+def test_rows_go_on_after_a_heartbeat_closed_their_unit() -> None:
+    wire = MariaWire()
+    wire.begin()
+    wire.heartbeat()
+    wire.insert("item", "id", row(1))
+    wire.end()
+    first, second = units(wire)
+    assert first.rows == []
+    assert second.id == first.id
+    assert len(second.rows) == 1
+
+
+def test_rows_go_on_after_a_restart_behind_the_heartbeat() -> None:
+    wire = MariaWire()
+    transaction = wire.begin()
+    wire.heartbeat()
+    wire.insert("item", "id", row(1))
+    wire.end()
+    (unit,) = units(wire, state=State(transaction, 1), records=wire.records[2:])
+    assert len(unit.rows) == 1
+
+
+def test_a_begin_with_the_same_id_continues_the_unit_and_end_counts_the_tail() -> None:
+    wire = MariaWire()
+    transaction = wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.insert("item", "id", row(2))
+    wire.begin(transaction)
+    wire.insert("item", "id", row(3))
+    wire.end(count=1)
+    (unit,) = units(wire)
+    assert len(unit.rows) == 3
+
+
+def test_a_foreign_begin_inside_a_transaction_stops_the_stream() -> None:
+    wire = MariaWire()
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.begin()
+    assert stopped(wire) == "STR-103"
+
+
+def test_a_postgresql_begin_without_end_stops_the_stream() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.begin()
+    assert stopped(wire) == "STR-103"
+
+
+@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])
+def test_rows_that_come_again_inside_a_unit_are_repetitions(wire: Wire) -> None:
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.change_key("item", "id", row(1), row(2))
+    wire.repeat(1, 3)
+    wire.insert("item", "id", row(4))
+    wire.end()
+    (unit,) = units(wire)
+    assert [event.op for event in unit.rows] == ["c", "d", "c", "c"]
+    assert len(unit.repeated) == 3
+    assert len(unit.records) == 9
+
+
+def test_rows_without_a_begin_are_a_replay_if_their_transaction_landed() -> None:
+    wire = MariaWire()
+    transaction = wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.insert("item", "id", row(2))
+    wire.end()
+    (whole,) = units(wire)
+    wire.repeat(2, 3)
+    landed = Landed(2, whole.last_place)
+    _, again = units(wire, landed=lambda unit_id: landed if unit_id == transaction else None)
+    assert again.replay
+    assert again.rows == []
+    assert len(again.repeated) == 1
+
+
+def test_rows_without_a_begin_stop_the_stream_if_nobody_knows_them() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.end()
+    assert stopped(wire, records=wire.records[1:]) == "STR-103"
+
+
+def test_a_streamed_row_without_transaction_metadata_stops_the_stream() -> None:
+    wire = PostgresWire()
+    wire.insert("item", "id", row(1))
+    assert stopped(wire) == "STR-104"
+
+
+def snapshot(wire: Wire, *rows: tuple[str, int, str]) -> None:
+    for table, number, marker in rows:
+        wire.snapshot(table, "id", row(number), marker)
+
+
+FIRST, TRUE, FIRST_IN, LAST_IN, LAST = (
+    "first",
+    "true",
+    "first_in_data_collection",
+    "last_in_data_collection",
+    "last",
+)
+
+
+def edges(closed: Iterable[Unit]) -> list[tuple[int, bool, bool]]:
+    return [(len(unit.rows), unit.opens_generation, unit.closes_generation) for unit in closed]
+
+
+def test_a_snapshot_is_cut_into_slices_of_one_generation() -> None:
+    wire = PostgresWire()
+    snapshot(wire, ("a", 1, FIRST), ("a", 2, TRUE), ("a", 3, LAST_IN), ("b", 1, FIRST_IN), ("b", 2, LAST))
+    state = State(None, 0)
+    assert edges(units(wire, state=state, slice_rows=2)) == [(2, True, False), (2, False, False), (1, False, True)]
+    assert state.generations == 1
+    assert state.marks is None
+
+
+def test_a_generation_opens_with_its_first_row_even_if_the_first_table_was_empty() -> None:
+    wire = PostgresWire()
+    snapshot(wire, ("b", 1, FIRST_IN), ("b", 2, TRUE), ("b", 3, LAST))
+    assert edges(units(wire, state=State(None, 0), slice_rows=2)) == [(2, True, False), (1, False, True)]
+
+
+def test_an_interrupted_snapshot_that_starts_again_opens_another_generation() -> None:
+    wire = PostgresWire()
+    snapshot(wire, ("a", 1, FIRST), ("a", 2, TRUE), ("a", 1, FIRST), ("a", 3, LAST))
+    assert edges(units(wire, state=State(None, 0))) == [(2, True, False), (2, True, True)]
+
+
+@pytest.mark.parametrize("again", [FIRST_IN, LAST_IN])
+def test_a_second_start_is_noticed_without_a_first_row_of_the_snapshot(again: str) -> None:
+    wire = PostgresWire()
+    snapshot(wire, ("b", 1, again), ("c", 1, FIRST_IN), ("b", 1, again), ("c", 1, LAST))
+    assert edges(units(wire, state=State(None, 0))) == [(2, True, False), (2, True, True)]
+
+
+def test_the_marks_of_an_open_generation_survive_a_restart() -> None:
+    wire = PostgresWire()
+    snapshot(wire, ("b", 1, FIRST_IN))
+    (begun,) = units(wire, state=State(None, 0))
+    snapshot(wire, ("b", 1, FIRST_IN))
+    (again,) = units(wire, state=State(None, 0, begun.marks), records=wire.records[1:])
+    assert again.opens_generation
+
+
+def test_the_first_streamed_begin_closes_a_generation_without_a_last_row() -> None:
+    wire = PostgresWire()
+    snapshot(wire, ("a", 1, FIRST))
+    wire.begin()
+    wire.message()
+    wire.end()
+    assert edges(units(wire, state=State(None, 0))) == [(1, True, False), (0, False, True)]
+
+
+def test_an_empty_database_closes_its_first_generation_with_the_first_begin() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.message()
+    wire.end()
+    state = State(None, 0)
+    assert edges(units(wire, state=state)) == [(0, False, True)]
+    assert state.generations == 1
+
+
+def test_incremental_snapshot_rows_are_slices_without_a_generation() -> None:
+    wire = PostgresWire()
+    wire.snapshot("a", "id", row(1), "incremental")
+    assert edges(units(wire)) == [(1, False, False)]
+
+
+@pytest.mark.parametrize("source", ["erp", "mes"])
+def test_the_recorded_streams_become_units_without_a_rest(source: str) -> None:
+    database = {"erp": "mariadb", "mes": "postgresql"}[source]
+    documents = [json.loads(line) for line in (RECORDED / f"{source}.jsonl").read_text().splitlines()]
+    records = [
+        Record(document["offset"], *(part and part.encode() for part in (document["key"], document["value"])))
+        for document in documents
+    ]
+    state = State(None, 0)
+    assembler = Assembler(database, state, lambda _: None)
+    closed = [unit for record in records for unit in assembler.feed(read_event(record, database))]
+    assert assembler.open_rows == 0
+    assert state.generations == 1
+    assert [record for unit in closed for record in unit.records] == records
