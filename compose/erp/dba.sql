@@ -7,7 +7,7 @@
 --
 -- The password comes from the environment and stands in no file. Run as an administrator:
 --   mariadb --init-command="SET @capture_password = '$CDC_ERP_PASSWORD'" < dba.sql
--- (`python -m compose.simulator.install` does the same over its own connection.)
+-- (`python -m compose.simulator install` does the same over its own connection.)
 --
 -- RELOAD      the moment of FLUSH TABLES WITH READ LOCK that fixes the snapshot's position
 -- SELECT      on *.* because the catalogue of every captured schema is read; narrow it to `erp`.* if policy asks

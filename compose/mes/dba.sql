@@ -8,7 +8,7 @@
 -- The password comes from the environment and stands in no file. Run in database mes as a superuser (REPLICATION can
 -- be granted by no one else on PostgreSQL 15):
 --   PGOPTIONS="-c capture.password=$CDC_MES_PASSWORD" psql -d mes -v ON_ERROR_STOP=1 -f dba.sql
--- (`python -m compose.simulator.install` does the same over its own connection.)
+-- (`python -m compose.simulator install` does the same over its own connection.)
 
 DO $$
 BEGIN

@@ -1,0 +1,206 @@
+"""What faults happen to: new rows that are sound but for the fault, and old ones that many others stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from compose.simulator import names
+from compose.simulator.erp import (
+    BILL,
+    CUSTOMER,
+    ENTRY,
+    FIRST_BILL,
+    ITEM,
+    ORDER_LINE,
+    OTHER_RECEIPT,
+    lot_number,
+    new_customer,
+    new_item,
+    sales_order,
+    stock_bill,
+)
+from compose.simulator.masters import item_pool
+from compose.simulator.mes import (
+    INSPECTION,
+    LOT,
+    SERIAL,
+    WORK_ORDER,
+    item_code,
+    new_inspection,
+    new_lot,
+    new_serial,
+    new_work_order,
+    serial_number,
+)
+from compose.simulator.sales import ship
+from compose.simulator.stock import received
+from compose.simulator.transaction import Transaction
+from compose.simulator.value import Key, Row, clean
+from compose.simulator.world import Canonical, World
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A row to spoil.
+
+    `bearers` are the rows that are refused for it (itself, if none are named), `hides` the canonical rows that go
+    away with it, `pool` where the row was taken from and belongs when it is right again. `like` is an existing row
+    that a duplicate is made of.
+    """
+
+    transaction: Transaction
+    mirror: str
+    key: Key
+    bearers: tuple[tuple[str, Key], ...] = ()
+    hides: tuple[Canonical, ...] = ()
+    returns: tuple[str, Key] | None = None
+    like: Row | None = None
+
+
+Maker = Callable[[World, str], Subject | None]
+
+
+def material(world: World, action: str) -> Subject:
+    """A new material."""
+    transaction = Transaction("erp", action)
+    return Subject(transaction, ITEM, new_item(world, transaction, "component"))
+
+
+def second_material(world: World, action: str) -> Subject:
+    """A new material, and an old one whose code it may take."""
+    key = world.pools[item_pool("component")].take(world.rng)
+    old = world.row(ITEM, *key)
+    subject = material(world, action)
+    return Subject(
+        subject.transaction,
+        ITEM,
+        subject.key,
+        bearers=((ITEM, key), (ITEM, subject.key)),
+        hides=(("material", (clean(old["FNumber"]),)),),
+        returns=(item_pool("component"), key),
+        like=old,
+    )
+
+
+def customer(world: World, action: str) -> Subject:
+    """A new customer."""
+    transaction = Transaction("erp", action)
+    return Subject(transaction, CUSTOMER, new_customer(world, transaction))
+
+
+def second_customer(world: World, action: str) -> Subject:
+    """A new customer, and an old one whose code it may take."""
+    key = world.pools["customer"].take(world.rng)
+    subject = customer(world, action)
+    return Subject(
+        subject.transaction,
+        CUSTOMER,
+        subject.key,
+        bearers=((CUSTOMER, key), (CUSTOMER, subject.key)),
+        returns=("customer", key),
+        like=world.row(CUSTOMER, *key),
+    )
+
+
+def movement(world: World, action: str) -> Subject:
+    """The entry of a receipt of pieces."""
+    transaction = Transaction("erp", action)
+    line = next(line for line in iter(lambda: received(world), None) if line.to_stock == names.PART_STOCK)
+    return Subject(transaction, ENTRY, (stock_bill(world, transaction, OTHER_RECEIPT, [line]), 1))
+
+
+def bill(world: World, action: str) -> Subject:
+    """The head of a receipt; its entry is refused."""
+    subject = movement(world, action)
+    return Subject(subject.transaction, BILL, subject.key[:1], bearers=((ENTRY, subject.key),))
+
+
+def shipment(world: World, action: str) -> Subject | None:
+    """A shipped order line of a lot of consumables."""
+    if not len(world.pools["lot.released"]):
+        return None
+    lot = world.row(LOT, *world.pools["lot.released"].pick(world.rng))
+    transaction = Transaction("erp", action)
+    buyer = world.pools["customer"].pick(world.rng)
+    order = sales_order(world, transaction, buyer, [(world.codes[clean(lot["item_no"])], Decimal(5))])
+    ship(world, transaction, (order, 1), None, lot["lot_no"])
+    return Subject(transaction, ORDER_LINE, (order, 1))
+
+
+def work_order(world: World, action: str) -> Subject:
+    """A new work order."""
+    transaction = Transaction("mes", action)
+    item = world.pools[item_pool("product")].pick(world.rng)
+    number = f"WORK{FIRST_BILL + world.number('task'):06d}"
+    return Subject(transaction, WORK_ORDER, new_work_order(world, transaction, item, number, Decimal(10)))
+
+
+def lot(world: World, action: str) -> Subject | None:
+    """A new lot, of the same work order as another one."""
+    other = _open_lot(world)
+    if other is None:
+        return None
+    transaction = Transaction("mes", action)
+    item = world.codes[clean(other["item_no"])]
+    return Subject(transaction, LOT, new_lot(world, transaction, item, lot_number(world), other["wo_no"]))
+
+
+def _open_lot(world: World) -> Row | None:
+    pool = world.pools["lot.open"]
+    return world.row(LOT, *pool.pick(world.rng)) if len(pool) > 3 else None
+
+
+def second_lot(world: World, action: str) -> Subject | None:
+    """A new lot, and an old one with its units whose number it may take."""
+    other = _open_lot(world)
+    if other is None:
+        return None
+    key = (other["lot_id"],)
+    world.pools["lot.open"].discard(key)
+    transaction = Transaction("mes", action)
+    item = world.codes[clean(other["item_no"])]
+    new_key = new_lot(world, transaction, item, lot_number(world), other["wo_no"])
+    hides = (("material_lot", (item_code(world, item), other["lot_no"])),)
+    bearers = ((LOT, key), (LOT, new_key))
+    return Subject(transaction, LOT, new_key, bearers, hides, returns=("lot.open", key), like=other)
+
+
+def old_lot(world: World, action: str) -> Subject | None:
+    """A lot whose units are there: they wait for it."""
+    row = _open_lot(world)
+    if row is None:
+        return None
+    key = (row["lot_id"],)
+    world.pools["lot.open"].discard(key)
+    hides = (("material_lot", (clean(row["item_no"]), row["lot_no"])),)
+    return Subject(Transaction("mes", action), LOT, key, hides=hides, returns=("lot.open", key))
+
+
+def serial(world: World, action: str) -> Subject | None:
+    """A new unit."""
+    row = _open_lot(world)
+    if row is None:
+        return None
+    transaction = Transaction("mes", action)
+    return Subject(transaction, SERIAL, new_serial(world, transaction, row, serial_number(world)))
+
+
+def odd_serial(world: World, action: str) -> Subject | None:
+    """A new unit with a serial number that no barcode can hold."""
+    row = _open_lot(world)
+    if row is None:
+        return None
+    transaction = Transaction("mes", action)
+    return Subject(transaction, SERIAL, new_serial(world, transaction, row, f"补{serial_number(world)}#"))
+
+
+def inspection(world: World, action: str) -> Subject | None:
+    """A new inspection of a unit that passed before."""
+    pool = world.pools["sn.passed"]
+    if not len(pool):
+        return None
+    row = world.row(SERIAL, *pool.pick(world.rng))
+    transaction = Transaction("mes", action)
+    return Subject(transaction, INSPECTION, new_inspection(world, transaction, "OQC", row))
