@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import get_args
 
-from transforms import number
 from transforms.catalogue import row_code
 from transforms.document import Node, Scalar
-from transforms.errors import ErrorEntry, Faults
-from transforms.field_type import CHECKS, KINDS, parse_type
+from transforms.errors import ErrorEntry, Faults, Refused
+from transforms.field_type import CHECKS, KINDS, check_step, fitting_step, parse_type
+from transforms.gs1 import to_gtin14
 from transforms.label import label_of
 from transforms.model import CodeSet, Field, FieldType, Sensitivity, Unit
+from transforms.number import ROUNDINGS, parse_decimal
 from transforms.section import Section, read_section, suggest
 
 _REQUIRED = ("label", "definition", "type", "owner", "example")
 _OPTIONAL = ("sensitivity", "code_set", "unit", "rounding", "check", "on_error", "standard_refs")
+
+
+_UNKNOWN = FieldType("string")  # stands for a type with a fault, so that nothing else is said about it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ def _read_field(name: str, node: Node, terms: Terms, faults: Faults) -> Field | 
     if section is None:
         return None
     field_type = _read_type(section, faults)
-    return Field(
+    field = Field(
         name=name,
         label=label_of(section, faults),
         definition=section.text("definition"),
@@ -52,23 +58,41 @@ def _read_field(name: str, node: Node, terms: Terms, faults: Faults) -> Field | 
         example=section.text("example"),
         code_set=_read_code_set(section, field_type, terms, faults),
         unit=_read_name(section, "unit", terms.units, faults),
-        rounding=section.choice("rounding", number.ROUNDINGS) or None,
+        rounding=section.choice("rounding", ROUNDINGS) or None,
         checks=_read_checks(section, faults),
         on_error=_read_on_error(section, terms, faults),
         standard_refs=tuple(scalar.text for scalar in section.texts("standard_refs")),
     )
+    if "example" in section and not _fits(field, terms):
+        faults.add(section.place_of("example"), "DIC-105", f"the example is not a value of type {field_type.kind}")
+    return field
+
+
+def _fits(field: Field, terms: Terms) -> bool:
+    """Tell whether the field's example is a canonical value of it."""
+    step, _ = fitting_step(field)
+    try:
+        value = _EXAMPLES.get(field.type.kind, str)(field.example)
+        for check in (step, *(check_step(field, name)[0] for name in field.checks)):
+            value = check(value) if check else value
+    except (Refused, ValueError, KeyError, ArithmeticError):
+        return False
+    code_set = terms.codesets.get(field.code_set or "")
+    if field.type.kind == "code" and code_set:
+        return value in code_set.codes
+    return field.type.kind != "unit" or value in terms.units
 
 
 def _read_type(section: Section, faults: Faults) -> FieldType:
     scalar = section.scalar("type")
     if scalar is None:
-        return FieldType("string", 1)
+        return _UNKNOWN
     field_type = parse_type(scalar.text)
     if field_type is None:
         faults.add(
             scalar.place, "DIC-105", f"unknown type `{scalar.text}`: one of {', '.join(KINDS)}; string(n), decimal(p,s)"
         )
-        return FieldType("string", 1)
+        return _UNKNOWN
     return field_type
 
 
@@ -109,3 +133,20 @@ def _read_on_error(section: Section, terms: Terms, faults: Faults) -> dict[str, 
     if chosen is None:
         return {}
     return {name: row_code(chosen.scalar(name), terms.errors, faults) for name in names if name in chosen}
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("an instant needs an offset")
+    return moment
+
+
+_EXAMPLES: Map[str, Callable[[str], object]] = {
+    "integer": parse_decimal,
+    "decimal": parse_decimal,
+    "boolean": {"true": True, "false": False}.__getitem__,
+    "date": date.fromisoformat,
+    "datetime": _instant,
+    "gtin": to_gtin14,
+}

@@ -24,6 +24,7 @@ from transforms.document import Node, plain_tree
 from transforms.errors import DictionaryError, Faults, Place
 from transforms.field import Terms, read_fields
 from transforms.folder import Folder
+from transforms.mapping import Mapping
 from transforms.mapping_file import read_mapping
 from transforms.model import Dictionary, Field
 from transforms.reference import resolve_references
@@ -45,6 +46,7 @@ def load(folder: Path | None = None) -> Dictionary:
     vocabulary = _read_vocabulary(files, faults)
     drafts = _read_all(files, "mappings", lambda node: read_mapping(node, vocabulary, faults), "mapping", faults)
     mappings = resolve_references(list(drafts.values()), faults)
+    _check_codes(mappings, vocabulary, faults)
     if faults.found or header is None:
         raise DictionaryError(faults.found)
     content = _canonical({file: plain_tree(node) for file, node in files.documents()})
@@ -75,13 +77,21 @@ def _read_header(files: Folder, faults: Faults) -> Section | None:
 def _read_vocabulary(files: Folder, faults: Faults) -> Vocabulary:
     catalogue, table = files.one("errors.yaml"), files.one("units.yaml")
     errors = read_catalogue(catalogue, faults) if catalogue else {}
-    units, aliases = read_units(table, faults) if table else ({}, {})
+    systems = {Path(file).stem for file, _ in files.matching("sources/*.yaml")}
+    units, aliases = read_units(table, systems, faults) if table else ({}, {})
     sources = _read_all(files, "sources", lambda node: read_source(node, aliases, faults), "source", faults)
     codesets = _read_all(
         files, "codesets", lambda node: read_code_set(node, errors, sources, faults), "code_set", faults
     )
     fields = _read_fields(files, Terms(codesets, units, errors), faults)
     return Vocabulary(fields, codesets, units, sources, errors)
+
+
+def _check_codes(mappings: tuple[Mapping, ...], vocabulary: Vocabulary, faults: Faults) -> None:
+    """Whatever a mapping can refuse a row with must be explained in the catalogue."""
+    for code in sorted(set().union(*(mapping.codes for mapping in mappings)) - vocabulary.errors.keys()):
+        users = ", ".join(mapping.name for mapping in mappings if code in mapping.codes)
+        faults.add(Place("errors.yaml"), "DIC-111", f"code `{code}` is missing; rows of {users} can be refused with it")
 
 
 def _read_fields(files: Folder, terms: Terms, faults: Faults) -> dict[str, Field]:

@@ -157,7 +157,7 @@ def _read_target(target: Section, columns: list[tuple[Column, Field]], faults: F
     schema, _, table = scalar.text.partition(".") if scalar else ("", "", "")
     if scalar and not table:
         faults.add(scalar.place, "DIC-105", "a canonical table is named `schema.table`")
-    names = [column.name for column, _ in columns]
+    names = [name.text for name, _ in target.entries("columns")]
     if [part.text for part in key] != names[: len(key)] or not key:
         faults.add(target.place_of("key"), "DIC-131", "the key columns come first in `columns`, in the order of `key`")
     on_delete = target.choice("on_delete", ON_DELETE, "tombstone")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Map
+from collections.abc import Set
 from fractions import Fraction
 
 from transforms.document import Node
@@ -16,14 +17,19 @@ from transforms.units import fold_name
 _FACTOR = re.compile(r"[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")
 
 
-def read_units(node: Node, faults: Faults) -> tuple[dict[str, Unit], dict[str, dict[str, str]]]:
+def read_units(node: Node, systems: Set[str], faults: Faults) -> tuple[dict[str, Unit], dict[str, dict[str, str]]]:
     """Return the units by code, and per source system its aliases."""
     section = read_section(node, faults, ("units", "aliases"))
     if section is None:
         return {}, {}
     units = {key.text: _read_unit(key.text, value, faults) for key, value in section.entries("units")}
-    aliases = {key.text: _read_aliases(value, units, faults) for key, value in section.entries("aliases")}
-    return {code: unit for code, unit in units.items() if unit}, aliases
+    known = {code: unit for code, unit in units.items() if unit}
+    aliases: dict[str, dict[str, str]] = {}
+    for system, names in section.entries("aliases"):
+        if system.text not in systems:
+            faults.add(system.place, "DIC-111", f"unknown source `{system.text}`{suggest(system.text, systems)}")
+        aliases[system.text] = _read_aliases(names, known, faults)
+    return known, aliases
 
 
 def _read_unit(code: str, node: Node, faults: Faults) -> Unit | None:
@@ -38,12 +44,13 @@ def _read_unit(code: str, node: Node, faults: Faults) -> Unit | None:
     return Unit(code, section.text("ucum"), section.text("dimension"), label_of(section, faults), exact)
 
 
-def _read_aliases(node: Node, units: Map[str, Unit | None], faults: Faults) -> dict[str, str]:
+def _read_aliases(node: Node, units: Map[str, Unit], faults: Faults) -> dict[str, str]:
     aliases: dict[str, str] = {}
     folded = {fold_name(code): code for code in units}
     for alias, scalar in read_names(node, faults):
         if scalar.text not in units:
             faults.add(scalar.place, "DIC-111", f"unknown unit `{scalar.text}`{suggest(scalar.text, units)}")
+            continue
         if folded.setdefault(fold_name(alias.text), scalar.text) != scalar.text:
             faults.add(alias.place, "DIC-112", f"`{alias.text}` already means another unit")
         aliases[alias.text] = scalar.text

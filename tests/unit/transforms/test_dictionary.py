@@ -93,13 +93,29 @@ def schema_types(system: str, dialect: str) -> dict[tuple[str, str], str]:
     }
 
 
-# The mirror types that cdc makes of the source types (cdc.capture.types is not imported: transforms knows nothing of it).
+# What the mirrors of these types are; cdc.capture.types is not asked, transforms stands without it.
 MIRRORED = {
-    "erp": {"int": "integer", "tinyint": "smallint", "smallint": "smallint", "datetime": "timestamp(0) without time zone",
-            "char": "character varying(40)", "varchar": "character varying(255)", "decimal": "numeric(28,10)"},
-    "mes": {"bigint": "bigint", "int": "integer", "smallint": "smallint", "varchar": "character varying(40)", "text": "text",
-            "char": "character(20)", "decimal": "numeric(18,6)", "date": "date", "timestamptz": "timestamp with time zone"},
-}  # fmt: skip
+    "erp": {
+        "int": "integer",
+        "tinyint": "smallint",
+        "smallint": "smallint",
+        "decimal": "numeric(28,10)",
+        "char": "character varying(40)",
+        "varchar": "character varying(255)",
+        "datetime": "timestamp(0) without time zone",
+    },
+    "mes": {
+        "bigint": "bigint",
+        "int": "integer",
+        "smallint": "smallint",
+        "decimal": "numeric(18,6)",
+        "varchar": "character varying(40)",
+        "text": "text",
+        "char": "character(20)",
+        "date": "date",
+        "timestamptz": "timestamp with time zone",
+    },
+}
 
 
 @pytest.mark.parametrize("mapping", DICTIONARY.mappings, ids=MAPPINGS)
