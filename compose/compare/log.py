@@ -1,18 +1,14 @@
-"""The simulator's log: one JSON line per source transaction, written after its COMMIT returned, in commit order.
+"""What the comparison takes from the simulator's log, one JSON line per source transaction (`compose.simulator.log`):
 
-| entry        | holds                                                                                          |
-|--------------|------------------------------------------------------------------------------------------------|
-| seq          | running number, without gaps over all runs on the same data                                    |
-| source       | erp or mes                                                                                     |
-| action       | kind of action, one of `compose.simulator`'s                                                   |
-| committed_at | the clock (seconds since 1970, microseconds kept) right after COMMIT returned                  |
-| probe        | [[canonical table, [key, ...]], ...]: rows that are new and can be derived at once             |
-| deleted      | [[mirror, {column: text}], ...]: last image of each row that is gone, the old image of a row   |
-|              | whose mirror key changed included; text as the database prints it, NULL as null                |
-| bad          | [[mirror, [key, ...], code], ...]: source rows made wrong on purpose, and what refuses them    |
-| healed       | [[mirror, [key, ...]], ...]: bad rows that this transaction put right or removed               |
+| entry       | holds                                                                                            |
+|-------------|--------------------------------------------------------------------------------------------------|
+| action      | kind of action                                                                                   |
+| rolled_back | true where nothing of it happened                                                                |
+| deleted     | [[mirror, {column: text}], ...]: last image of each row that is gone, in commit order            |
+| bad         | [[mirror, [key, ...], code], ...]: rows that are wrong from now on, and what must hold them      |
+| healed      | [[mirror, [key, ...]], ...]: rows that are right again                                           |
 
-Lists that are empty may be left out. Mirrors are `source.table`, keys are text.
+Lines without `source` are no transactions.
 """
 
 from __future__ import annotations
@@ -37,10 +33,12 @@ class Log:
 
 
 def entries(path: Path) -> Iterator[dict[str, object]]:
-    """Yield the log's lines; a last line that a killed simulator left half-written is an error as any other."""
+    """Yield the transactions; a last line that a killed simulator left half-written is an error as any other."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            yield json.loads(line)
+            entry = json.loads(line)
+            if "source" in entry:
+                yield entry
 
 
 def read_log(path: Path) -> Log:
@@ -50,6 +48,8 @@ def read_log(path: Path) -> Log:
         log.transactions += 1
         action = str(entry["action"])
         log.actions[action] = log.actions.get(action, 0) + 1
+        if entry.get("rolled_back"):
+            continue
         for mirror, row in _list(entry, "deleted"):
             log.deleted.setdefault(mirror, []).append(row)
         for mirror, key in _list(entry, "healed"):

@@ -16,6 +16,7 @@ from compose.demo import process
 from compose.demo.run import Demo, Options
 from compose.demo.screen import Screen
 from compose.demo.serial import serial_table
+from compose.demo.state import State
 from compose.local.daemon import StackError
 from compose.local.env import environment
 from compose.local.stack import Stack
@@ -58,7 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; everything is stopped. The next run begins with new data.", file=sys.stderr)
+        goes_on = State.of(env).runs() > 0
+        print(
+            f"Interrupted; everything is stopped.{'' if goes_on else ' The next run begins with new data.'}",
+            file=sys.stderr,
+        )
         return 130
 
 
@@ -100,6 +105,7 @@ def _run(env: Mapping[str, str], options: argparse.Namespace) -> int:
         ended = True
     finally:
         if not (ended and options.keep):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # stopping is quick, and half of it helps nobody
             _stop_quietly(env)
     if options.keep:
         screen.say(_kept(env))

@@ -50,8 +50,13 @@ def stop_all(env: Mapping[str, str]) -> None:
 
 def run_cdc(env: Mapping[str, str], *arguments: str, accept: tuple[int, ...] = (0,)) -> str:
     """Run one command of the service to its end and return what it printed. Raises StackError with its last words."""
+    return run_module(env, "cdc", *arguments, accept=accept)
+
+
+def run_module(env: Mapping[str, str], *arguments: str, accept: tuple[int, ...] = (0,)) -> str:
+    """Run `python -m ARGUMENTS` to its end and return what it printed. Raises StackError with its last words."""
     done = subprocess.run(
-        (sys.executable, "-m", "cdc", *arguments),
+        (sys.executable, "-m", *arguments),
         capture_output=True,
         text=True,
         check=False,
@@ -60,5 +65,5 @@ def run_cdc(env: Mapping[str, str], *arguments: str, accept: tuple[int, ...] = (
     )
     if done.returncode not in accept:
         said = (done.stderr or done.stdout).strip() or "it said nothing"
-        raise StackError(f"cdc {' '.join(arguments)} ended with exit code {done.returncode}: {said}")
+        raise StackError(f"{' '.join(arguments)} ended with exit code {done.returncode}: {said}")
     return done.stdout

@@ -12,6 +12,7 @@ from compose.compare.compare import compare
 from compose.compare.database import PostgreSql
 from compose.compare.log import entries
 from compose.demo import applications, process
+from compose.demo.actions import ACTIONS
 from compose.demo.drain import drain
 from compose.demo.freshness import read_freshness
 from compose.demo.kill import Kill, kill_worker
@@ -82,7 +83,7 @@ class Demo:
         stack.start()
         if not runs:
             self._screen.say("Installing both applications' databases and running the DBA's scripts.")
-            applications.install(self._env, self._options.seed)
+            applications.install(self._env)
         for command in (("connectors", "apply"), ("target", "apply")):
             self._screen.say(f"cdc {' '.join(command)}")
             process.run_cdc(self._env, *command)
@@ -125,7 +126,7 @@ class Demo:
             comparison=comparison,
             freshness=read_freshness(self._state.freshness, clock, self._schedule.quiet),
             actions=actions,
-            missing_actions=sorted(applications.ACTIONS - actions.keys()),
+            missing_actions=sorted(ACTIONS - actions.keys()),
             kills=self._kills,
             planned_kills=len(self._schedule.kills),
             holds=len(watch.holds),
@@ -155,8 +156,10 @@ class Demo:
         simulator = applications.simulator(
             self._env, self._state, self._options.rate, self._options.seed, self._schedule
         )
-        clock, began = time.time(), time.monotonic()
+        written = self._state.log.stat().st_size
         simulator.start()
+        clock = applications.await_first_commit(simulator, self._state, written)
+        began = time.monotonic() - (time.time() - clock)
         killer = threading.Thread(target=self._kill_workers, args=(began,), daemon=True)
         killer.start()
         with self._screen:
@@ -164,7 +167,7 @@ class Demo:
         killer.join()
         for kill in self._kills:
             self._screen.say(str(kill))
-        applications.require_success(simulator)
+        applications.require_success(simulator, self._state)
         return clock
 
     def _show(self, watch: Watch, simulator: Daemon, probe: Daemon, began: float) -> None:
