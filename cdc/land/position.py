@@ -30,7 +30,7 @@ class Position:
     chain: bytes
     last_unit: str | None
     generation_from: int | None
-    generation_marks: list[str] | None
+    snapshot_position: str | None
     generations: int
 
     def is_at(self, other: Position) -> bool:

@@ -38,8 +38,7 @@ class StreamLanding:
         self.position = position
         self._session = session
         self._pending = Pending(limits.batch_rows, limits.batch_bytes)
-        marks = None if position.generation_marks is None else frozenset(position.generation_marks)
-        state = State(position.last_unit, position.generations, marks)
+        state = State(position.last_unit, position.generations, position.snapshot_position)
         self._assembler = Assembler(source.database, state, self._find_landed, limits.batch_rows)
         self._decoder = self._read_contracts()
 

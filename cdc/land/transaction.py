@@ -212,7 +212,6 @@ class _Landing:
             generations += unit.closes_generation
             if unit.opens_generation:
                 generation_from = unit.first_offset
-        marks = self._batch.units[-1].marks
         return dataclasses.replace(
             position,
             next_offset=self._batch.next_offset,
@@ -220,7 +219,7 @@ class _Landing:
             chain=self._chunks[-1].chain,
             last_unit=last_unit,
             generation_from=generation_from,
-            generation_marks=None if marks is None else sorted(marks),
+            snapshot_position=self._batch.units[-1].snapshot_position,
             generations=generations,
         )
 
@@ -274,10 +273,10 @@ def _write_position(
 ) -> None:
     cursor.execute(
         "UPDATE cdc.position SET next_offset = %s, batch = %s, chain = %s, last_unit = %s, generation_from = %s,"
-        " generation_marks = %s::text[], generations = %s, source_ts = coalesce(%s::timestamptz, source_ts),"
+        " snapshot_position = %s, generations = %s, source_ts = coalesce(%s::timestamptz, source_ts),"
         " source_position = coalesce(%s::text, source_position), updated_at = now() WHERE stream = %s",
         (
             *(position.next_offset, position.batch, position.chain, position.last_unit, position.generation_from),
-            *(position.generation_marks, position.generations, source_ts, source_position, position.stream),
+            *(position.snapshot_position, position.generations, source_ts, source_position, position.stream),
         ),
     )

@@ -11,9 +11,9 @@ Each rule here was needed on the real connectors:
 - A transaction that goes on without a BEGIN was landed before (its tail is sent again): every event of it must lie
   within what was recorded, and counts as replayed.
 - Snapshot rows have no transaction. They form slices, cut by size or when the stream is drained. The first of them
-  opens a generation: an empty first table sends nothing, so there need not be a `first`. A `first`, or the first or
-  last row of a table that the open generation has had already, says that an interrupted snapshot started again and
-  opens another one. `last` or the first streamed BEGIN closes it.
+  opens a generation: an empty first table sends nothing, so there need not be a `first`. All rows of one attempt carry
+  the log position that was current when it began; a `first`, or a table that begins or ends at another position, says
+  that an interrupted snapshot started again and opens another one. `last` or the first streamed BEGIN closes it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,6 @@ from datetime import datetime
 from cdc.change import Event, Kind, Place, Record
 from cdc.errors import FatalError
 
-# The markers of snapshot rows that stand at one end of their table's rows; a table of one row has only the latter.
-_EDGES = {
-    "first": "first",
-    "first_in_data_collection": "first",
-    "last_in_data_collection": "last",
-    "last": "last",
-}
-
 
 @dataclass(slots=True)
 class Unit:
@@ -42,7 +34,7 @@ class Unit:
     `rows` are its distinct row and TRUNCATE events in order, `repeated` the row events that came again inside it.
     `records` are all its records, whatever they hold: the unit covers the offsets from the first to the last of them.
     `replay` marks the tail of a transaction that landed before; `resumable` a unit that only a heartbeat closed.
-    `marks` is the state of the snapshot generation after it, None if none is open then.
+    `snapshot_position` is that of the generation that is open after it, None if none is.
     """
 
     id: str | None = None
@@ -55,7 +47,7 @@ class Unit:
     closes_generation: bool = False
     replay: bool = False
     resumable: bool = False
-    marks: frozenset[str] | None = None
+    snapshot_position: str | None = None
     last_place: Place = ()
     source_ts: datetime | None = None
     position: str = ""
@@ -98,8 +90,8 @@ class State:
 
     last_unit: str | None
     generations: int
-    marks: frozenset[str] | None = None
-    """Which tables' first and last rows the open generation has had; None if no generation is open."""
+    snapshot_position: str | None = None
+    """Log position of the snapshot whose generation is open; None if none is."""
 
 
 class Assembler:
@@ -154,9 +146,7 @@ class Assembler:
         opens = event.snapshot != "incremental" and self._opens_generation(event)
         if opens:
             yield from self.flush()
-            self._state.marks = frozenset()
-        if self._state.marks is not None:
-            self._state.marks |= _marks(event)
+            self._state.snapshot_position = event.position
         unit = self._open or self._start(None)
         unit.opens_generation |= opens
         self._add_row(unit, event)
@@ -165,8 +155,11 @@ class Assembler:
             yield self._close()
 
     def _opens_generation(self, event: Event) -> bool:
-        marks = self._state.marks
-        return marks is None or event.snapshot == "first" or not marks.isdisjoint(_marks(event))
+        current = self._state.snapshot_position
+        if current is None or event.snapshot == "first":
+            return True
+        # A second attempt begins with a marked row; the unmarked ones are not worth the risk of a wrong guess.
+        return event.snapshot != "true" and event.position != current
 
     def _begin(self, event: Event) -> Iterator[Unit]:
         unit = self._open
@@ -176,7 +169,7 @@ class Assembler:
         if unit is None:
             unit = self._start(event.transaction)
             # The connector streams only when its snapshot is over, even if an empty database gave no row to say so.
-            unit.closes_generation = self._state.marks is not None or self._state.generations == 0
+            unit.closes_generation = self._state.snapshot_position is not None or self._state.generations == 0
         self._section_events = 0
         self._section_place = ()
         self._add_control(unit, event)
@@ -268,16 +261,11 @@ class Assembler:
         assert unit is not None  # noqa: S101 - states for the type checker what the callers have established
         self._open = None
         if unit.closes_generation:
-            self._state.marks = None
+            self._state.snapshot_position = None
             self._state.generations += 1
-        unit.marks = self._state.marks
+        unit.snapshot_position = self._state.snapshot_position
         self._state.last_unit = resumable_id(unit, self._state.last_unit)
         return unit
-
-
-def _marks(event: Event) -> frozenset[str]:
-    edge = _EDGES.get(event.snapshot or "")
-    return frozenset({f"{edge} {event.table}"} if edge else ())
 
 
 def resumable_id(unit: Unit, before: str | None) -> str | None:

@@ -16,7 +16,7 @@ CREATE TABLE cdc.position (
     source_ts         timestamptz,                   -- last source commit (or heartbeat) seen, by the source's clock
     source_position   text,
     generation_from   bigint,                        -- first offset of the snapshot generation that is open
-    generation_marks  text[],                        -- which tables' first and last rows it has had; NULL: none is open
+    snapshot_position text,                          -- source's log position of the snapshot that is open; NULL: none is
     generations       integer NOT NULL DEFAULT 0,    -- snapshot generations closed so far
     updated_at        timestamptz NOT NULL DEFAULT now()
 );

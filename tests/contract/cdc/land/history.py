@@ -97,6 +97,7 @@ class History:
         self.landed_units.clear()
 
     def _send_snapshot(self, keys: list[int], *, whole: bool) -> None:
+        self.wire.start_snapshot()
         for place, key in enumerate(keys):
             marker = "last" if whole and place == len(keys) - 1 else "first" if place == 0 else "true"
             self.wire.snapshot("item", "id", self.rows[key], marker)

@@ -233,7 +233,7 @@ def test_a_snapshot_is_cut_into_slices_of_one_generation() -> None:
     state = State(None, 0)
     assert edges(units(wire, state=state, slice_rows=2)) == [(2, True, False), (2, False, False), (1, False, True)]
     assert state.generations == 1
-    assert state.marks is None
+    assert state.snapshot_position is None
 
 
 def test_a_generation_opens_with_its_first_row_even_if_the_first_table_was_empty() -> None:
@@ -251,17 +251,21 @@ def test_an_interrupted_snapshot_that_starts_again_opens_another_generation() ->
 @pytest.mark.parametrize("again", [FIRST_IN, LAST_IN])
 def test_a_second_start_is_noticed_without_a_first_row_of_the_snapshot(again: str) -> None:
     wire = PostgresWire()
-    snapshot(wire, ("b", 1, again), ("c", 1, FIRST_IN), ("b", 1, again), ("c", 1, LAST))
+    snapshot(wire, ("b", 1, again), ("c", 1, FIRST_IN))
+    wire.start_snapshot()
+    snapshot(wire, ("b", 1, again), ("c", 1, LAST))
     assert edges(units(wire, state=State(None, 0))) == [(2, True, False), (2, True, True)]
 
 
-def test_the_marks_of_an_open_generation_survive_a_restart() -> None:
+def test_a_second_start_is_noticed_after_a_restart_of_the_worker() -> None:
     wire = PostgresWire()
     snapshot(wire, ("b", 1, FIRST_IN))
     (begun,) = units(wire, state=State(None, 0))
-    snapshot(wire, ("b", 1, FIRST_IN))
-    (again,) = units(wire, state=State(None, 0, begun.marks), records=wire.records[1:])
+    wire.start_snapshot()
+    snapshot(wire, ("b", 2, LAST))
+    (again,) = units(wire, state=State(None, 0, begun.snapshot_position), records=wire.records[1:])
     assert again.opens_generation
+    assert again.closes_generation
 
 
 def test_the_first_streamed_begin_closes_a_generation_without_a_last_row() -> None:
@@ -303,3 +307,4 @@ def test_the_recorded_streams_become_units_without_a_rest(source: str) -> None:
     assert assembler.open_rows == 0
     assert state.generations == 1
     assert [record for unit in closed for record in unit.records] == records
+    assert [unit for unit in closed if unit.opens_generation] == [unit for unit in closed if unit.closes_generation]

@@ -25,6 +25,7 @@ class Wire:
         self.number = 700
         self.id: str | None = None
         self.order = 0
+        self.attempt = 1
 
     def _put(self, key: Any, value: Any, old_key: Row | None = None) -> int:
         offset = self.next_offset
@@ -68,6 +69,10 @@ class Wire:
 
     def truncate(self, table: str) -> int:
         return self._row("t", table, None, None, None)
+
+    def start_snapshot(self) -> None:
+        """What is read from here on was read at another position of the log."""
+        self.attempt += 1
 
     def snapshot(self, table: str, key: str, after: Row, marker: str) -> int:
         return self._row("r", table, _key(key, after), None, after, marker=marker)
@@ -149,7 +154,7 @@ class PostgresWire(Wire):
             "schema": "public",
             "table": table,
             "txId": self.number,
-            "lsn": 1000 + self.next_offset,
+            "lsn": 1000 + (self.next_offset if marker is None else self.attempt),
         }
 
 
@@ -189,7 +194,7 @@ class MariaWire(Wire):
             "server_id": 1,
             "gtid": self.id,
             "file": "binlog.000001",
-            "pos": self.position,
+            "pos": self.position if marker is None else self.attempt,
             "row": 0,
         }
 
