@@ -1,0 +1,86 @@
+"""Exact conversion between units, and what has none."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.errors import Refused
+from transforms.load import load
+
+DICTIONARY = load()
+UNITS = DICTIONARY.units
+FIXED = sorted(code for code, unit in UNITS.items() if unit.factor is not None)
+VALUES = st.decimals("-1000000", "1000000", places=6)
+
+
+@pytest.fixture(scope="module")
+def names():
+    from transforms.units import UnitNames  # noqa: PLC0415
+
+    return UnitNames(UNITS, DICTIONARY.sources["erp"].unit_aliases)
+
+
+# International System: the inch is 25.4 mm exactly, the rest are powers of ten.
+@pytest.mark.parametrize(
+    ("value", "source", "target", "expected"),
+    [
+        ("1", "in", "MMT", "254/10"),
+        ("25.4", "毫米", "英寸", "1"),
+        ("1", "m", "cm", "100"),
+        ("2.5", "kg", "g", "2500"),
+        ("1", "mL", "L", "1/1000"),
+        ("3", "PCS", "个", "3"),
+        ("7", "盒", "XBX", "7"),
+        ("1", "mm", "INH", "5/127"),
+    ],
+)
+def test_conversion_is_exact(names, value, source, target, expected):
+    assert Fraction(names.convert(Decimal(value), source, target)) == Fraction(expected)
+
+
+def test_conversion_there_and_back_is_the_same_value(names):
+    @given(VALUES, st.sampled_from(FIXED), st.sampled_from(FIXED))
+    def holds(value, source, target):
+        if UNITS[source].dimension == UNITS[target].dimension:
+            there = names.convert(value, source, target)
+            assert Fraction(names.convert(there, target, source)) == Fraction(value)
+
+    holds()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "code"),
+    [
+        ("盒", "个", "UOM-201"),
+        ("个", "盒", "UOM-201"),
+        ("盒", "kg", "UOM-201"),
+        ("kg", "m", "UOM-203"),
+        ("个", "kg", "UOM-203"),
+        ("箱", "个", "UOM-202"),
+        ("个", "箱", "UOM-202"),
+        (None, "个", "UOM-202"),
+        ("个", None, "UOM-202"),
+        (None, None, "UOM-202"),
+        ("箱", "箱", "UOM-202"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(names, source, target, code):
+    with pytest.raises(Refused) as caught:
+        names.convert(Decimal(1), source, target)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("name", ["kg", "KG", " Kg　", "KGM", "kgm", "千克"])
+def test_case_and_blanks_of_a_name_do_not_matter(names, name):
+    assert names.code(name) == "KGM"
+
+
+def test_every_dimension_has_one_base_unit():
+    dimensions = {unit.dimension for unit in UNITS.values() if unit.factor is not None}
+    for dimension in dimensions:
+        assert [unit.code for unit in UNITS.values() if unit.dimension == dimension and unit.factor == 1]
