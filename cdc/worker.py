@@ -53,8 +53,7 @@ class Patience:
 
 def work(name: str, run: Work, settings: Settings) -> int:
     """Run one worker in this process until SIGTERM (returns 0) or SIGINT (130). Errors of `run` are the caller's."""
-    log.configure(settings.log.level)
-    structlog.contextvars.bind_contextvars(worker=name)
+    log.configure(settings.log.level, worker=name)
     stop = threading.Event()
     received: list[signal.Signals] = []
     # Blocked before any other thread exists, so that every thread inherits it and only the waiter takes them.

@@ -30,12 +30,13 @@ SILENT_S = 60.0
 BEHIND_S = 60.0
 
 _STREAM_COLUMNS = ("stream", "position", "captured", "landed", "refused", "stale", "lag", "freshness s", "worker")
-_DOMAIN_COLUMNS = ("domain", "rows", "held", "held by code", "behind batches", "behind s")
+_DOMAIN_COLUMNS = ("domain", "rows", "held", "held by code", "behind batches", "behind s", "worker")
 _JSON_HELP = (
     "Print one object: `streams`, a list of stream, position, batch, generations, captured, landed, superseded, "
-    "filtered, replayed, refused, control, stale, lag (records; null if Kafka does not answer), freshness_s (null "
-    "before the first change), has_worker; `domains`, a list of domain, tables (rows by table), held (rows by code), "
-    "behind_batches, behind_s, derivation; `attention`, a list of object, text and code (or null)."
+    "filtered, replayed, refused, control, stale, lag (offsets to the stream's end, Kafka's transaction markers "
+    "included: 0 or 1 is caught up; null if Kafka does not answer), freshness_s (null before the first change), "
+    "has_worker; `domains`, a list of domain, tables (rows by table), held (rows by code), behind_batches, behind_s, "
+    "derivation, has_worker; `attention`, a list of object, text and code (or null)."
 )
 
 
@@ -131,6 +132,8 @@ def _stream_attention(streams: Sequence[StreamStatus]) -> Iterator[Attention]:
 
 def _domain_attention(domains: Sequence[DomainStatus]) -> Iterator[Attention]:
     for domain in domains:
+        if not domain.has_worker:
+            yield Attention(domain.domain, "no worker derives this domain: start `cdc run`, or read why it stopped")
         if domain.behind_s is not None and domain.behind_s > BEHIND_S:
             yield Attention(domain.domain, f"derivation is {domain.behind_s:.0f} s behind landing")
 
@@ -157,7 +160,8 @@ def _domain_row(domain: DomainStatus) -> tuple[str | int | float | None, ...]:
     rows = sum(count or 0 for count in domain.tables.values())
     by_code = ", ".join(f"{code} {count}" for code, count in domain.held.items())
     held = sum(domain.held.values())
-    return domain.domain, rows, held, by_code or None, domain.behind_batches, domain.behind_s
+    worker = _yes(domain.has_worker)
+    return domain.domain, rows, held, by_code or None, domain.behind_batches, domain.behind_s, worker
 
 
 def _yes(answer: bool) -> str:

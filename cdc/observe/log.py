@@ -22,8 +22,11 @@ _LEVELS: Final = logging.getLevelNamesMapping()
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Set up logging of this process; what libraries log goes the same way, from WARNING upwards."""
+def configure(level: str = "info", stream: TextIO | None = None, **fields: str) -> None:
+    """Set up logging of this process: `fields` stand in every line, of all threads.
+
+    What libraries log goes the same way, from WARNING upwards.
+    """
     stream = stream or sys.stderr
     threshold = _LEVELS[level.upper()]
     renderer: Processor = (
@@ -33,7 +36,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            lambda _logger, _method, event: {**fields, **event},
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             _name_errors,

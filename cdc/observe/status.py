@@ -44,6 +44,7 @@ class DomainStatus:
     behind_batches: int | None
     behind_s: float | None
     derivation: int
+    has_worker: bool
 
 
 _STREAMS = """
@@ -74,6 +75,14 @@ HAVING count(*) > 0
 """
 
 
+# The lease of a domain is a session advisory lock of this key (`cdc.derive.lease`).
+_LEASED = """
+SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+               WHERE d.datname = current_database() AND locktype = 'advisory' AND objsubid = 1 AND granted
+                 AND (classid::bigint << 32 | objid::bigint) = hashtextextended('cdc derive ' || %s, 0))
+"""
+
+
 def read_streams(connection: psycopg.Connection, ends: Mapping[str, int]) -> list[StreamStatus]:
     """Return every stream that a worker has ever owned; `ends` are the streams' end offsets, where they are known."""
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -97,6 +106,7 @@ def _domain(connection: psycopg.Connection, domain: Domain) -> DomainStatus:
         "SELECT code, count(*) FROM cdc.held WHERE mapping = ANY(%s) GROUP BY code ORDER BY code", (mappings,)
     ).fetchall()
     behind = connection.execute(_BEHIND, (domain.name,)).fetchone()
+    leased = connection.execute(_LEASED, (domain.name,)).fetchone()
     derivation = connection.execute("SELECT derivation FROM cdc.domain WHERE name = %s", (domain.name,)).fetchone()
     return DomainStatus(
         domain=domain.name,
@@ -105,6 +115,7 @@ def _domain(connection: psycopg.Connection, domain: Domain) -> DomainStatus:
         behind_batches=behind[0] if behind else None,
         behind_s=behind[1] if behind else None,
         derivation=derivation[0] if derivation else 0,
+        has_worker=bool(leased and leased[0]),
     )
 
 

@@ -8,6 +8,8 @@ import psycopg
 import pytest
 
 from cdc.config import Target
+from cdc.derive.lease import take_lease
+from cdc.derive.plan import Plan
 from cdc.observe.status import read_domains, read_streams
 from cdc.store.connection import connect
 from transforms.load import load as load_dictionary
@@ -66,6 +68,19 @@ def test_a_stream_has_a_worker_as_long_as_its_owners_session_lives(
     assert [stream.has_worker for stream in read_streams(connection, {})] == [False]
 
 
+def test_a_domain_has_a_worker_as_long_as_somebody_holds_its_lease(
+    connection: psycopg.Connection, target: Target
+) -> None:
+    domains = load_dictionary().domains()
+    domain = domains[0].name
+    with connect(target, "worker") as worker:
+        worker.autocommit = True
+        assert take_lease(worker, Plan(domain, "", (), ())) == 1
+        assert [found.has_worker for found in read_domains(connection, domains)] == [True]
+        worker.execute("SELECT pg_advisory_unlock_all()")
+        assert [found.has_worker for found in read_domains(connection, domains)] == [False]
+
+
 def test_a_domain_shows_rows_held_by_code_and_how_far_it_is_behind(connection: psycopg.Connection) -> None:
     domains = load_dictionary().domains()
     (domain,) = read_domains(connection, domains)
@@ -111,6 +126,7 @@ def test_status_asks_for_attention_where_a_person_has_to_look(
         ("cdc.erp", None),
         ("cdc.erp", None),
         ("cdc.erp", None),
+        ("job_order", None),
     ]
     texts = " ".join(item["text"] for item in document["attention"])
     for part in ("nothing of this stream has landed", "no worker", "said nothing for 50", "1 mirror rows are behind"):
