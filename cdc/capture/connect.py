@@ -91,6 +91,15 @@ class Connect:
         tasks = (Task(task["id"], task["state"], shortened(task.get("trace", ""))) for task in answer["tasks"])
         return Status(connector["state"], tuple(tasks), shortened(connector.get("trace", "")))
 
+    def restart(self, name: str, *, only_failed: bool) -> None:
+        """Have connector and tasks started again; returns before they are."""
+        self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+
+    def in_snapshot(self, name: str) -> bool:
+        """Tell whether the connector still reads its first snapshot, or has not recorded anything at all."""
+        recorded = self._send("GET", f"/connectors/{name}/offsets")["offsets"]
+        return not recorded or any("snapshot" in entry["offset"] for entry in recorded)
+
     def validate(self, config: Mapping[str, str]) -> None:
         """Have Connect check a configuration, source login included. Raises CON-102 with every error."""
         plugin = config["connector.class"].rpartition(".")[2]
@@ -132,7 +141,7 @@ class Connect:
             self._send("PUT", f"/connectors/{name}/{_VERBS[state]}")
             yield state
         elif status.failure and state == "running":
-            self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed=true")
+            self.restart(name, only_failed=True)
             yield "failed task restarted"
 
     def _await(self, name: str, state: str, settle_s: float) -> None:

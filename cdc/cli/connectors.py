@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cdc.capture import connector
+from cdc.capture import connector, watchdog
 from cdc.capture.connect import Connect, Status
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.context import settings
@@ -16,6 +16,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import write_json, write_line, write_table
 from cdc.config import Settings
 from cdc.stream.topic import TopicPlan, apply_topics, history_plan, signal_plan, stream_plan
+from cdc.worker import work
 
 app = typer.Typer(help="Apply, watch and show the connectors of the sources.", no_args_is_help=True)
 
@@ -90,6 +91,12 @@ def render(
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
     write_json(connector.render(source, options.kafka.bootstrap))
+
+
+@app.command()
+def watch(context: typer.Context) -> None:
+    """Start failed and silent connectors again, until SIGTERM or Ctrl-C. `cdc run` does the same."""
+    raise typer.Exit(work("watch", watchdog.run, settings(context)))
 
 
 def _chosen(options: Settings, names: Sequence[str] | None) -> list[Source]:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka import TopicPartition
+from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 from kafka.errors import BrokerResponseError, KafkaError, TopicAlreadyExistsError
 
 from cdc.errors import FatalError, TransientError
@@ -56,6 +57,14 @@ def describe_topic(bootstrap: str, name: str) -> Topic | None:
     """Return the topic, None if there is none. Raises TransientError STR-109, FatalError STR-110."""
     with _admin(bootstrap) as admin:
         return _describe(admin, name)
+
+
+def end_offset(bootstrap: str, name: str) -> int:
+    """Return the offset behind the last record of a stream, control records of Kafka included. Raises STR-109."""
+    partition = TopicPartition(name, 0)
+    with _admin(bootstrap) as admin:
+        end: int = admin.list_partition_offsets({partition: OffsetSpec.LATEST})[partition].offset
+        return end
 
 
 def apply_topics(bootstrap: str, plans: Iterable[TopicPlan]) -> list[str]:

@@ -1,0 +1,92 @@
+"""Starts again what Kafka Connect leaves lying: tasks that have failed, and tasks that run and say nothing.
+
+Connect restarts nothing by itself. And a MariaDB connector does not notice that its server has gone: its own thread for
+that (`connect.keep.alive`) has to be off, because it would cut the connection under a reader that only waits for Kafka,
+and rows of the open transaction are lost then. A restart of the task in the same place loses none.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from cdc.capture.connect import Connect
+from cdc.capture.source import Source, load_sources
+from cdc.config import Settings
+from cdc.errors import CdcError
+from cdc.stream.topic import end_offset
+
+_LOOK_S = 2.0
+# A live connector sends a heartbeat every second; a machine may well hold its breath for some of them.
+_SILENCE_S = 20.0
+_FIRST_WAIT_S = 5.0
+_LONGEST_WAIT_S = 60.0
+
+_logger = structlog.get_logger()
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Watch every source whose file says running, until `stop`. Raises SRC-101 for connector files with faults."""
+    sources = load_sources(settings.folders.connector_configs).values()
+    with Connect(settings.connect.url) as connect:
+        watches = [Watch(source, connect, settings.kafka.bootstrap) for source in sources if source.state == "running"]
+        while not stop.wait(_LOOK_S):
+            for watch in watches:
+                _look(watch)
+
+
+def _look(watch: Watch) -> None:
+    try:
+        watch.look()
+    except CdcError as error:
+        # Whatever Connect or Kafka answers: what is watched goes on, and so must the watching.
+        watch.forget()
+        _logger.warning("watch_failed", source=watch.source.name, code=error.code, detail=error.detail)
+
+
+@dataclass(slots=True)
+class Watch:
+    """One connector under watch: how far its stream was, since when, and when it may be restarted again."""
+
+    source: Source
+    connect: Connect
+    bootstrap: str
+    silence_s: float = _SILENCE_S
+    first_wait_s: float = _FIRST_WAIT_S
+    now: Callable[[], float] = time.monotonic
+    _end: int = -1
+    _since: float = 0.0
+    _wait: float = 0.0
+    _not_before: float = 0.0
+
+    def look(self) -> str | None:
+        """Look once; restart the connector if that is due and return the code of what was wrong."""
+        end, now = end_offset(self.bootstrap, self.source.stream), self.now()
+        if end != self._end:
+            grew, self._end, self._since = self._end >= 0, end, now
+            self._wait = 0.0 if grew else self._wait
+        code, detail = self._fault(now)
+        if code is None or now < self._not_before:
+            return None
+        _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
+        self.connect.restart(self.source.name, only_failed=code == "CON-103")
+        self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
+        self._not_before, self._since = now + self._wait, now
+        return code
+
+    def forget(self) -> None:
+        """Start the silence anew: while nobody could be asked, it proves nothing."""
+        self._end = -1
+
+    def _fault(self, now: float) -> tuple[str | None, str]:
+        status = self.connect.status(self.source.name)
+        if status.failure:
+            return "CON-103", status.failure
+        silent = now - self._since
+        if silent < self.silence_s or not status.is_in("running") or self.connect.in_snapshot(self.source.name):
+            return None, ""
+        return "CON-106", f"{silent:.0f} s"
