@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,11 @@ from compose.demo.schedule import Window
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Ages of rows when they became visible, in milliseconds: in quiet windows, and over the whole run."""
+    """Ages of rows when they became visible, in milliseconds: in quiet windows, and over the whole run.
+
+    `never_seen` rows were changed again or removed before anybody could see them (while the target was behind); in a
+    quiet window each counts as older than all others.
+    """
 
     probes: int
     p50_ms: float | None
@@ -30,30 +35,28 @@ def read_freshness(path: Path, began: float, quiet: Iterable[Window]) -> Freshne
     windows = tuple(quiet)
     calm: list[float] = []
     ages: list[float] = []
-    never_seen = polls = late = 0
+    polls: dict[str, int] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
-        if "ms" in record:
-            ages.append(record["ms"])
+        if "key" in record:
+            age = record.get("ms", math.inf)
+            ages.append(age)
             if any(record["committed_at"] - began in window for window in windows):
-                calm.append(record["ms"])
+                calm.append(age)
         elif "polls" in record:
-            polls, late = record["polls"], record["gaps"]
-        elif "key" in record:
-            never_seen += 1
+            polls = record
     calm.sort()
     ages.sort()
     return Freshness(
         *(len(calm), percentile(calm, 50), percentile(calm, 99)),
         *(len(ages), percentile(ages, 50), percentile(ages, 99)),
-        never_seen,
-        polls,
-        late,
+        ages.count(math.inf),
+        polls.get("polls", 0),
+        polls.get("late", 0),
     )
 
 
 def percentile(ordered: Sequence[float], percent: int) -> float | None:
-    """Return the smallest value that at least `percent` % of the values do not exceed."""
-    if not ordered:
-        return None
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+    """Return the smallest value that at least `percent` % of the values do not exceed; None if that is no time."""
+    value = ordered[max(0, -(-len(ordered) * percent // 100) - 1)] if ordered else math.inf
+    return None if value == math.inf else value

@@ -56,7 +56,7 @@ class Probe:
         self._waiting: dict[str, Waiting] = {}
         self._line = ""
         self._asked = 0.0
-        self.gaps = 0
+        self.late = 0
         self.polls = 0
 
     def poll(self) -> None:
@@ -68,7 +68,7 @@ class Probe:
             return
         began = time.monotonic()
         self.polls += 1
-        self.gaps += bool(self._asked) and began - self._asked > _GAP_LIMIT_S
+        self.late += bool(self._asked) and began - self._asked > _GAP_LIMIT_S
         self._asked = began
         for table, rows in waiting.items():
             for key in rows.seen(self._connection):
@@ -79,7 +79,7 @@ class Probe:
         for table, waiting in self._waiting.items():
             for key, committed_at in waiting.rows.items():
                 self._results.write(json.dumps({"table": table, "key": key, "committed_at": committed_at}) + "\n")
-        self._results.write(json.dumps({"polls": self.polls, "gaps": self.gaps}) + "\n")
+        self._results.write(json.dumps({"polls": self.polls, "late": self.late}) + "\n")
         self._results.flush()
 
     def _write(self, table: str, key: Key, committed_at: float) -> None:

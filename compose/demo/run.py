@@ -50,7 +50,6 @@ class Demo:
         self._screen = screen
         self._state = State.of(env)
         self._schedule = plan(options.seconds, options.kills)
-        self._service = process.service(env)
         self._kills: list[Kill] = []
 
     def run(self) -> Outcome:
@@ -90,6 +89,10 @@ class Demo:
         self._screen.say("cdc run")
         self._service.start()
         return runs
+
+    @property
+    def _service(self) -> Daemon:
+        return process.service(self._env)
 
     def _parent(self) -> Process:
         running = self._service.running()
@@ -144,6 +147,7 @@ class Demo:
         if self._state.log.exists():
             for entry in entries(self._state.log):
                 counts[str(entry["action"])] = counts.get(str(entry["action"]), 0) + 1
+        counts.pop("installed", None)  # the seeded data, not an action
         return counts
 
     def _work(self, watch: Watch) -> float:

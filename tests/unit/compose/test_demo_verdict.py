@@ -51,7 +51,6 @@ def test_the_last_line_has_every_figure_and_its_fates_add_up() -> None:
         {"holds": 0},
         {"releases": 0},
         {"freshness": dataclasses.replace(_FRESH, probes=499)},
-        {"freshness": dataclasses.replace(_FRESH, never_seen=1)},
         {"kills": []},
         {"faults": ["the service ended"]},
     ],
