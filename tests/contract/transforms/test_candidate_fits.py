@@ -1,0 +1,48 @@
+"""What comes out of a mapping is kept by PostgreSQL as it is: written by the target's types, it is read back equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from psycopg import sql
+
+from tests.unit.transforms.rows import rows_of
+from transforms.errors import Refused
+from transforms.load import load
+
+MAPPINGS = {mapping.name: mapping for mapping in load().mappings}
+
+
+@pytest.fixture(scope="module")
+def connection(target_dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(target_dsn, autocommit=True, options="-c TimeZone=UTC") as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=MAPPINGS)
+def test_candidate_is_read_back_as_it_was_written(connection, mapping):
+    table = sql.Identifier(mapping.target.table)
+    types = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type)) for column in mapping.target.columns
+    )
+    connection.execute(sql.SQL("CREATE TEMP TABLE {} ({})").format(table, types))
+    places = sql.SQL(", ").join(sql.Placeholder() * len(mapping.target.columns))
+    insert = sql.SQL("INSERT INTO {} VALUES ({}) RETURNING *").format(table, places)
+    written = []
+
+    @settings(max_examples=60, deadline=None)
+    @given(rows_of(mapping))
+    def holds(row):
+        try:
+            candidate = mapping.normalise(row)
+        except Refused:
+            return
+        if candidate is not None and "\x00" not in "".join(map(str, candidate)):
+            written.append(candidate)
+            assert connection.execute(insert, candidate).fetchone() == candidate
+
+    holds()
+    assert written

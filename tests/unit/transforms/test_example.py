@@ -1,0 +1,51 @@
+"""The example runner finds what is wrong; otherwise green examples would say nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from transforms.example import run_example
+from transforms.load import load
+
+MAPPING = next(mapping for mapping in load().mappings if mapping.name == "erp.ICStockBillEntry")
+EXAMPLES = {example.name: example for example in MAPPING.examples}
+GOOD, FILTERED, REFUSED = EXAMPLES["production receipt"], EXAMPLES["cancelled"], EXAMPLES["bill not here"]
+
+
+def test_what_comes_out_as_expected_is_no_news():
+    assert [run_example(MAPPING, example) for example in (GOOD, FILTERED, REFUSED)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("example", "told"),
+    [
+        (replace(GOOD, expected=("K3-1001-2", *GOOD.expected[1:])), "movement_id is 'K3-1001-1', expected 'K3-1001-2'"),
+        (replace(GOOD, expected=(*GOOD.expected[:-1], None)), "source_bill is 'WORK000077', expected None"),
+        (replace(GOOD, expected=None), "gave a row, expected filtered"),
+        (replace(GOOD, expected=None, code="REF-301"), "gave a row, expected REF-301"),
+        (replace(FILTERED, expected=GOOD.expected), "filtered, expected a row"),
+        (replace(FILTERED, code="REF-301"), "filtered, expected REF-301"),
+        (replace(REFUSED, code="REF-302"), "refused with REF-301 head erp.ICStockBill: no row found, expected REF-302"),
+        (replace(REFUSED, code=None), "refused with REF-301 head erp.ICStockBill: no row found, expected filtered"),
+    ],
+)
+def test_any_other_outcome_is_told(example, told):
+    assert run_example(MAPPING, example) == told
+
+
+def test_another_number_of_digits_is_another_value():
+    place = [column.name for column in MAPPING.target.columns].index("quantity")
+    expected = list(GOOD.expected)
+    expected[place] = Decimal("100.0")
+    told = run_example(MAPPING, replace(GOOD, expected=tuple(expected)))
+    assert told == "quantity is Decimal('100.000000'), expected Decimal('100.0')"
+
+
+def test_example_like_another_changes_only_what_it_names():
+    changed = EXAMPLES["lot with a space inside"].row
+    assert [
+        used.column for used, one, other in zip(MAPPING.inputs, GOOD.row, changed, strict=True) if one != other
+    ] == ["FBatchNo"]
