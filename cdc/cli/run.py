@@ -15,15 +15,15 @@ from cdc.worker import Parent, cdc_command, work
 
 
 def run(context: typer.Context) -> None:
-    """Land and derive: run both workers until SIGTERM or Ctrl-C.
+    """Land and derive: run both workers until SIGTERM or Ctrl-C, and watch over the connectors meanwhile.
 
     A worker that is killed is started again. A worker that stops with an error ends the command with exit code 1.
     """
     _prepare(context)
     config = invocation(context).config
     options = ("--config", str(config)) if config else ()
-    parent = Parent({name: cdc_command(*options, name) for name in ("land", "derive")})
-    raise typer.Exit(parent.run())
+    commands = {"land": ("land",), "derive": ("derive",), "watch": ("connectors", "watch")}
+    raise typer.Exit(Parent({name: cdc_command(*options, *words) for name, words in commands.items()}).run())
 
 
 def land(context: typer.Context) -> None:
