@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from collections.abc import Mapping as Map
+from decimal import Decimal
 from functools import reduce
 
 from transforms.catalogue import row_code
@@ -12,6 +13,7 @@ from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults, Refused
 from transforms.label import read_label
 from transforms.model import CodeSet
+from transforms.number import number_text
 from transforms.section import Section, read_section, suggest
 from transforms.text import BLANKS
 
@@ -38,15 +40,15 @@ def read_code_set(
     return CodeSet(section.text("code_set"), section.text("version"), codes, normalise, synonyms, unmapped)
 
 
-def translation_step(code_set: CodeSet, system: str) -> Callable[[object], str]:
+def translation_step(code_set: CodeSet, system: str) -> Callable[[str | int | Decimal], str]:
     """Return the step from a code of `system` to the canonical code; one that is not registered is refused."""
     known = code_set.synonyms.get(system, {})
     refused = code_set.unmapped
     detail = f"not registered in code set {code_set.name} for {system}"
 
-    def translate(value: object) -> str:
+    def translate(value: str | int | Decimal) -> str:
         try:
-            return known[fold_code(str(value), code_set.normalise)]
+            return known[fold_code(value if isinstance(value, str) else number_text(value), code_set.normalise)]
         except KeyError:
             raise Refused(refused, detail=detail) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from transforms.model import CodeSet, Field, Source, Unit
 from transforms.normalise import ColumnPlan, Step
 from transforms.section import Section, read_scalar, read_section, suggest
 from transforms.text import BLANKS
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,57}")  # PostgreSQL allows 63 bytes, derivation adds a prefix to some
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,17 @@ class ColumnReader:
     def read(self, name: Scalar, node: Node, *, key: bool) -> tuple[Column, Field, ColumnPlan] | None:
         """Return a column with its field and plan; `node` is an expression, or a table with `expr`."""
         short = isinstance(node, Scalar)
+        if not is_name(name.text):
+            self.faults.add(name.place, "DIC-105", "a canonical name is of lower-case letters, digits and _")
         section = None if short else read_section(node, self.faults, ("expr",), ("field", "required"))
         scalar = section.scalar("expr") if section else read_scalar(node, name.text, self.faults) if short else None
         required = key or bool(section and section.flag("required"))
         field = self._field(name, section)
+        self.scope.made_units.clear()
         term = compile_expression(scalar, self.scope, self.faults) if scalar else None
         if not (scalar and field and term):
             return None
+        self._check_unit(field, scalar)
         steps = self._steps(term, field, scalar)
         if required:
             self.scope.codes.add(refusal.REQUIRED)
@@ -64,6 +71,12 @@ class ColumnReader:
             message = f"unknown field `{scalar.text}`{suggest(scalar.text, self.vocabulary.fields)}"
             self.faults.add(scalar.place, "DIC-111", message)
         return field
+
+    def _check_unit(self, field: Field, scalar: Scalar) -> None:
+        """A field in a fixed unit takes only values that were converted to it: ten times too much looks plausible."""
+        if field.unit and self.scope.made_units != {field.unit}:
+            message = f"field `{field.name}` is in {field.unit}: convert by TO_UNIT(value, unit, '{field.unit}')"
+            self.faults.add(scalar.place, "DIC-123", message)
 
     def _steps(self, term: Term, field: Field, scalar: Scalar) -> tuple[Step, ...]:
         accepted = CODED if field.code_set else ACCEPTED[field.type.kind]
@@ -93,10 +106,15 @@ class ColumnReader:
         return ()
 
 
+def is_name(text: str) -> bool:
+    """Tell whether `text` can name a canonical schema, table or column; a leading _ is the service's own."""
+    return _NAME.fullmatch(text) is not None
+
+
 def nothing_step(tokens: frozenset[str]) -> Step:
     """Return the step that takes what a source writes for "nothing", blanks around it aside, as NULL."""
 
     def nothing(text: str) -> str | None:
-        return None if text in tokens or text.strip(BLANKS) in tokens else text
+        return None if text.strip(BLANKS) in tokens else text
 
     return nothing

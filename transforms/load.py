@@ -45,7 +45,7 @@ def load(folder: Path | None = None) -> Dictionary:
     header = _read_header(files, faults)
     vocabulary = _read_vocabulary(files, faults)
     drafts = _read_all(files, "mappings", lambda node: read_mapping(node, vocabulary, faults), "mapping", faults)
-    mappings = resolve_references(list(drafts.values()), faults)
+    mappings = resolve_references(list(drafts.values()), _written_tables(files), faults)
     _check_codes(mappings, vocabulary, faults)
     if faults.found or header is None:
         raise DictionaryError(faults.found)
@@ -85,6 +85,13 @@ def _read_vocabulary(files: Folder, faults: Faults) -> Vocabulary:
     )
     fields = _read_fields(files, Terms(codesets, units, errors), faults)
     return Vocabulary(fields, codesets, units, sources, errors)
+
+
+def _written_tables(files: Folder) -> set[str]:
+    """Return the canonical tables that the mapping files name, also those of mappings with faults."""
+    trees = (plain_tree(node) for _, node in files.matching("mappings/*.yaml"))
+    targets = (tree.get("target") for tree in trees if isinstance(tree, dict))
+    return {str(target.get("table")) for target in targets if isinstance(target, dict)}
 
 
 def _check_codes(mappings: tuple[Mapping, ...], vocabulary: Vocabulary, faults: Faults) -> None:

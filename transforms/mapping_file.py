@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from operator import itemgetter
 
 from transforms import refusal
 from transforms.catalogue import row_code
-from transforms.column import ColumnReader, Vocabulary
+from transforms.column import ColumnReader, Vocabulary, is_name
 from transforms.document import Node, Scalar
 from transforms.errors import Faults
 from transforms.example import read_examples
@@ -25,6 +26,7 @@ from transforms.units import UnitNames
 
 _REQUIRED = ("mapping", "version", "source", "target", "examples")
 _OPTIONAL = ("lookups", "where", "checks")
+SERVICE_SCHEMA = "cdc"
 ON_DELETE = ("tombstone", "delete")
 
 
@@ -33,7 +35,6 @@ class Draft:
     """A mapping whose references are still to be resolved against the other mappings' tables."""
 
     mapping: Mapping
-    name: Scalar
     target: Section
 
 
@@ -65,13 +66,13 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
     codes = reading.scope.codes | {
         READING_CODES[used.declared] for used in reading.inputs.used if used.declared in READING_CODES
     }
-    table = _read_target(target, columns, faults)
+    table = _read_target(target, columns, vocabulary.sources, faults)
     if table is None or len(faults.found) > before:
         return None
     mapping = Mapping(
         name.text, mirror, lookups, tuple(reading.inputs.used), table, compile_plan(plan), frozenset(codes)
     )
-    return Draft(read_examples(section, mapping, reading.inputs, faults), name, target)
+    return Draft(read_examples(section, mapping, reading.inputs, faults), target)
 
 
 def _open(source: Section, mirror: MirrorRef, vocabulary: Vocabulary, faults: Faults) -> _Reading:
@@ -151,12 +152,18 @@ def _read_check(rule: Scalar, code: str, columns: list[tuple[Column, Field]], re
     return CheckPlan(used[0] if used else "", rule.text, code, run) if run else None
 
 
-def _read_target(target: Section, columns: list[tuple[Column, Field]], faults: Faults) -> Target | None:
+def _read_target(
+    target: Section, columns: list[tuple[Column, Field]], sources: Container[str], faults: Faults
+) -> Target | None:
     scalar = target.scalar("table")
     key = target.texts("key")
     schema, _, table = scalar.text.partition(".") if scalar else ("", "", "")
-    if scalar and not table:
-        faults.add(scalar.place, "DIC-105", "a canonical table is named `schema.table`")
+    if scalar and not (is_name(schema) and is_name(table)):
+        faults.add(
+            scalar.place, "DIC-105", "a canonical table is named `schema.table`, lower-case letters, digits and _"
+        )
+    if scalar and (schema in sources or schema == SERVICE_SCHEMA):
+        faults.add(scalar.place, "DIC-105", f"schema `{schema}` is not for canonical tables")
     names = [name.text for name, _ in target.entries("columns")]
     if [part.text for part in key] != names[: len(key)] or not key:
         faults.add(target.place_of("key"), "DIC-131", "the key columns come first in `columns`, in the order of `key`")

@@ -58,6 +58,7 @@ class RowPlan:
 def compile_plan(plan: RowPlan) -> Normalise:
     """Return the function from a row of inputs to its candidate."""
     where = plan.where and _attributed(plan.where, "where")
+    checks = tuple((_attributed(check.run, check.field), check) for check in plan.checks)
     columns = tuple((column.name, column.run, column.steps, column.required) for column in plan.columns)
 
     def normalise(row: Sequence[object]) -> Candidate | None:
@@ -68,8 +69,8 @@ def compile_plan(plan: RowPlan) -> Normalise:
         for gate in plan.gates_after:
             gate(row)
         candidate = _derive_columns(columns, row)
-        for check in plan.checks:
-            if check.run(candidate) is False:
+        for run, check in checks:
+            if run(candidate) is False:
                 raise Refused(check.code, check.field, check.rule)
         return candidate
 

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
+from collections.abc import Set
 from dataclasses import replace
 
-from transforms.document import Node
+from transforms.document import Scalar
 from transforms.errors import Faults
 from transforms.mapping import Mapping, Reference, Target
 from transforms.mapping_file import Draft
 from transforms.section import Section, read_section, suggest
 
 
-def resolve_references(drafts: list[Draft], faults: Faults) -> tuple[Mapping, ...]:
-    """Return the mappings with their references, sorted by name; a table that two mappings fill is a fault."""
+def resolve_references(drafts: list[Draft], written: Set[str], faults: Faults) -> tuple[Mapping, ...]:
+    """Return the mappings with their references, sorted by name; a table that two mappings fill is a fault.
+
+    `written` names the tables of all mapping files: nothing is said about references to one whose mapping has faults.
+    """
     targets: dict[str, Target] = {}
     for draft in drafts:
         table = str(draft.mapping.target)
         if table in targets:
             faults.add(draft.target.place_of("table"), "DIC-112", f"`{table}` is filled by another mapping already")
         targets.setdefault(table, draft.mapping.target)
-    resolved = [_with_references(draft, targets, faults) for draft in drafts]
+    broken = written - targets.keys()
+    resolved = [_with_references(draft, targets, broken, faults) for draft in drafts]
     return tuple(sorted(resolved, key=lambda mapping: mapping.name))
 
 
-def _with_references(draft: Draft, targets: Map[str, Target], faults: Faults) -> Mapping:
-    mapping = draft.mapping
-    read = [_read_reference(node, mapping.target, targets, faults) for node in draft.target.items("references")]
-    references = tuple(reference for reference in read if reference)
-    return replace(mapping, target=replace(mapping.target, references=references))
+def _with_references(draft: Draft, targets: Map[str, Target], broken: Set[str], faults: Faults) -> Mapping:
+    mapping, references = draft.mapping, []
+    for node in draft.target.items("references"):
+        section = read_section(node, faults, ("columns", "to"), ("required",))
+        to = section and section.scalar("to")
+        if section and to and to.text not in broken:
+            references.append(_read_reference(section, to, mapping.target, targets, faults))
+    known = tuple(reference for reference in references if reference)
+    return replace(mapping, target=replace(mapping.target, references=known))
 
 
-def _read_reference(node: Node, target: Target, targets: Map[str, Target], faults: Faults) -> Reference | None:
-    section = read_section(node, faults, ("columns", "to"), ("required",))
-    to = section and section.scalar("to")
-    if not (section and to):
-        return None
+def _read_reference(
+    section: Section, to: Scalar, target: Target, targets: Map[str, Target], faults: Faults
+) -> Reference | None:
     columns = _read_columns(section, target, faults)
     referred = targets.get(to.text)
     if referred is None:

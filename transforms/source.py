@@ -10,6 +10,7 @@ from transforms.label import label_of
 from transforms.model import Source
 from transforms.moment import find_zone
 from transforms.section import read_section
+from transforms.text import BLANKS
 
 
 def read_source(node: Node, aliases: Map[str, Map[str, str]], faults: Faults) -> Source | None:
@@ -25,6 +26,6 @@ def read_source(node: Node, aliases: Map[str, Map[str, str]], faults: Faults) ->
         name,
         label_of(section, faults),
         section.text("time_zone"),
-        frozenset(token.text for token in section.texts("null_tokens")),
+        frozenset(token.text.strip(BLANKS) for token in section.texts("null_tokens")),
         aliases.get(name, {}),
     )

@@ -28,12 +28,13 @@ SYNTAX, COLUMN, TYPE = "DIC-121", "DIC-122", "DIC-123"
 
 @dataclass(slots=True)
 class Scope:
-    """What names mean in an expression, and which codes its evaluation can refuse a row with."""
+    """What names mean in an expression; and, found by compiling, the codes it can refuse with and the units it makes."""
 
     resolve: Callable[[str, str], Term | None]
     known: Callable[[], Collection[str]]
     units: UnitNames
     codes: set[str] = field(default_factory=set)
+    made_units: set[str] = field(default_factory=set)
 
 
 class Rejected(Exception):

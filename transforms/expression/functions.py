@@ -36,10 +36,12 @@ def _at_zone(builder: Builder, node: exp.Anonymous) -> Term:
 
 def _to_unit(builder: Builder, node: exp.Anonymous) -> Term:
     value, source, target = _arguments(node, 3, "TO_UNIT(number, unit, unit)")
-    for part in (source, target):
-        if isinstance(part, exp.Literal) and builder.scope.units.find(part.name) is None:
-            raise Rejected(TYPE, part, "unknown unit")
     units = builder.scope.units
+    for part in (source, target):
+        if isinstance(part, exp.Literal) and units.find(part.name) is None:
+            raise Rejected(TYPE, part, "unknown unit")
+    made = units.find(target.name) if isinstance(target, exp.Literal) else None
+    builder.scope.made_units.add(made.code if made else "")
     builder.scope.codes.update((refusal.UNIT_UNKNOWN, refusal.UNIT_PACKAGING, refusal.UNIT_DIMENSION))
     run, from_run, to_run = (
         builder.typed(value, *NUMBERS).run,
