@@ -1,4 +1,4 @@
-"""Executable examples of a mapping: reading them, and running one.
+"""Executable examples of a mapping: reading them, and running one. A dictionary whose examples do not hold is no use.
 
 - name: what it shows
   like: name of an earlier example                     its row is the start, `in` and `lookups` change it
@@ -97,9 +97,14 @@ class _Reader:
             self._faults.add(section.place_of("refused"), "DIC-141", message)
         if name in self._rows:
             self._faults.add(section.place, "DIC-112", f"a second example `{name}`")
+        before = len(self._faults.found)
         row = self._rows[name] = self._row(section)
         values = tuple(row.value(wanted) for wanted in self._mapping.inputs)
-        return Example(name, values, self._expected(section), code)
+        example = Example(name, values, self._expected(section), code)
+        told = run_example(self._mapping, example) if len(self._faults.found) == before else None
+        if told:
+            self._faults.add(section.place, "DIC-142", f"example `{name}`: {told}")
+        return example
 
     def _row(self, section: Section) -> _Row:
         row = self._start(section.scalar("like"))

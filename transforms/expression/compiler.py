@@ -28,7 +28,7 @@ SYNTAX, COLUMN, TYPE = "DIC-121", "DIC-122", "DIC-123"
 
 @dataclass(slots=True)
 class Scope:
-    """What names mean in an expression; and, found by compiling, the codes it can refuse with and the units it makes."""
+    """What names mean in an expression; and, found by compiling, the codes it can refuse with and units it makes."""
 
     resolve: Callable[[str, str], Term | None]
     known: Callable[[], Collection[str]]

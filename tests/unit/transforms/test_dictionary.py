@@ -11,7 +11,9 @@ from sqlglot import exp
 
 from transforms import refusal
 from transforms.example import run_example
-from transforms.kind import accepts
+from transforms.expression.rules import FUNCTION_NAMES
+from transforms.field_type import CHECKS, KINDS
+from transforms.kind import DECLARED, accepts
 from transforms.load import load
 
 DICTIONARY = load()
@@ -137,3 +139,9 @@ def test_same_rows_give_the_same_values_again():
         if example.expected is not None:
             first, second = mapping.normalise(example.row), again[mapping.name].normalise(example.row)
             assert list(map(repr, first)) == list(map(repr, second))
+
+
+def test_readme_lists_every_function_and_type():
+    readme = (Path(load.__code__.co_filename).parent / "README.md").read_text(encoding="utf-8")
+    for name in (*FUNCTION_NAMES, *KINDS, *DECLARED, *CHECKS):
+        assert re.search(rf"\b{name}\b", readme), name

@@ -90,6 +90,8 @@ FAULTS = [
     ("mappings/erp.parts.yaml", "state: 1}, out", "state: x}, out", "DIC-141", "not a value"),
     ("mappings/erp.parts.yaml", "out: {part_id: P1, state: ON}", "refused: REF-301", "DIC-141", "never refuses"),
     ("mappings/erp.parts.yaml", "out:", "filtered: true, out:", "DIC-141", "one of"),
+    ("mappings/erp.parts.yaml", "out: {part_id: P1,", "out: {part_id: P2,", "DIC-142", "is 'P1', expected 'P2'"),
+    ("mappings/erp.parts.yaml", "out: {part_id: P1, state: ON}", "refused: REQ-101", "DIC-142", "expected REQ-101"),
     ("mappings/erp.parts.yaml", "mapping: erp.parts", "mapping: erp.part", "DIC-113", "erp.part.yaml"),
 ]  # fmt: skip
 
