@@ -1,10 +1,10 @@
-"""The processes of the service: how a worker runs until it is told to stop, and the parent that keeps both running.
+"""The processes of the service: how a worker runs until it is told to stop, and the parent that keeps them running.
 
-The parent (`cdc run`) starts `cdc land` and `cdc derive` as child processes and does nothing but wait for signals:
+The parent (`cdc run`) starts the workers as child processes and does nothing but wait for signals:
 
     SIGTERM, SIGINT   passed on as SIGTERM: the children finish the batch in hand; a second SIGINT kills them
     a child was killed by a signal, or stopped by somebody else    started again, after a growing wait
-    a child ended with an error                                     it is fatal: the other one is ended, and so are we
+    a child ended with an error                                     it is fatal: the others are ended, and so are we
 
 Killing is always safe (a batch is one target transaction), waiting only saves work. All signals are blocked and taken
 with `sigtimedwait`, so that no code runs inside a signal handler and none is missed between two statements.

@@ -21,7 +21,7 @@ from cdc.derive.ddl import mirrors_of
 from cdc.derive.plan import bind
 from cdc.errors import CdcError, FatalError, catalogue
 from cdc.store.connection import connect
-from cdc.stream.end import end_offsets
+from cdc.stream.topic import end_offsets
 from transforms.load import load as load_dictionary
 from transforms.model import Dictionary
 

@@ -1,4 +1,4 @@
-"""`cdc run`, `cdc land`, `cdc derive`: the workers."""
+"""`cdc run`, `cdc land`, `cdc derive`: the workers (the third, `cdc connectors watch`, stands with its noun)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from cdc.errors import FatalError, TransientError
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
-from cdc.stream.end import end_offsets
+from cdc.stream.topic import end_offsets
 from transforms.errors import DictionaryError
 from transforms.load import load as load_dictionary
 
@@ -126,7 +126,7 @@ def _stream_attention(streams: Sequence[StreamStatus]) -> Iterator[Attention]:
             said = f"the source has said nothing for {stream.freshness_s:.0f} s: see `cdc connectors status`"
             yield Attention(stream.stream, said)
         if stream.stale:
-            said = f"{stream.stale} mirror rows are behind the source, because a change of theirs was refused"
+            said = f"mirror rows behind the source, because a change of theirs was refused: {stream.stale}"
             yield Attention(stream.stream, said)
 
 

@@ -18,6 +18,7 @@ from kafka.errors import BrokerResponseError, KafkaError, TopicAlreadyExistsErro
 from cdc.errors import FatalError, TransientError
 
 _BOOTSTRAP_TIMEOUT_MS = 5000
+_PATIENCE_OF_A_PERSON_MS = 2000
 _KEEP_ALL = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
@@ -65,6 +66,15 @@ def end_offset(bootstrap: str, name: str) -> int:
     with _admin(bootstrap) as admin:
         end: int = admin.list_partition_offsets({partition: OffsetSpec.LATEST})[partition].offset
         return end
+
+
+def end_offsets(bootstrap: str, names: Iterable[str]) -> dict[str, int]:
+    """Return the same for several streams, without those that do not exist. Raises STR-109, soon: a person waits."""
+    with _admin(bootstrap, _PATIENCE_OF_A_PERSON_MS) as admin:
+        existing = set(admin.list_topics())
+        wanted = {TopicPartition(name, 0): OffsetSpec.LATEST for name in names if name in existing}
+        found = admin.list_partition_offsets(wanted) if wanted else {}
+        return {partition.topic: int(place.offset) for partition, place in found.items()}
 
 
 def apply_topics(bootstrap: str, plans: Iterable[TopicPlan]) -> list[str]:
@@ -116,10 +126,10 @@ def _settings(admin: KafkaAdminClient, name: str) -> dict[str, str]:
 
 
 @contextmanager
-def _admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
+def _admin(bootstrap: str, wait_ms: int = _BOOTSTRAP_TIMEOUT_MS) -> Iterator[KafkaAdminClient]:
     """Yield a client for a few requests. What the broker itself refuses does not pass by waiting."""
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS)
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=wait_ms)
         try:
             yield admin
         finally:
