@@ -24,7 +24,8 @@ class Image:
     mirror holds what is UNCHANGED in them. `offset` and `source_ts` are those of the change that made the values,
     `deleted_at` and `deleted_ts` those of the delete. `lacks` is the refused change that the values are behind,
     `missing` the refused insert that the row itself is behind, `lost` one whose row was deleted again. `whole` says
-    that some change carried or removed the whole row, which heals what was refused before the stretch.
+    that some change carried or removed the whole row, which heals what was refused before the stretch. `replaced` is
+    what the key comes back to if the mirror turns out not to have what is UNCHANGED.
     """
 
     key: Key
@@ -39,6 +40,7 @@ class Image:
     lacks: Refusal | None = None
     missing: Refusal | None = None
     lost: Refusal | None = None
+    replaced: Image | None = None
 
     @property
     def is_deleted(self) -> bool:
@@ -68,6 +70,20 @@ class Folded:
     images: dict[Key, Image]
     refusals: list[Refusal]
 
+    def refuse(self, image: Image) -> None:
+        """Take back an image that builds on a refused change (VAL-104): its key is as it was before, and behind."""
+        refusal = _follow_up(image.offset, image.key, image.lacks)
+        self.refusals.append(refusal)
+        before = image.replaced or Image(image.key, image.offset, None, mirror_key=image.key, whole=image.whole)
+        if image.is_deleted and not before.is_deleted:
+            before.deleted_at, before.deleted_ts = image.deleted_at, image.deleted_ts
+        before.whole |= image.whole
+        self.images[image.key] = before
+        if image.is_deleted:
+            before.lost, before.missing = refusal, image.missing
+        else:
+            _refuse(refusal, self.images)
+
 
 def fold(changes: Iterable[Change | Refusal]) -> Folded:
     """Fold the changes of one table, in stream order. Raises FatalError LND-104 for an update of a deleted row."""
@@ -91,13 +107,25 @@ def _apply(change: Change, folded: Folded) -> None:
     if partial and before is not None and before.is_deleted:
         unknown = before.lost if change.old_key is not None else before.missing
         if unknown is not None:
-            refusal = Refusal(change.offset, change.key, "VAL-104", unknown.detail)
+            refusal = _follow_up(change.offset, change.key, unknown)
             folded.refusals.append(refusal)
             _refuse(refusal, folded.images)
             return
         if change.old_key is None:
             raise FatalError("LND-104", f"offset {change.offset}")
-    folded.images[change.key] = _present(change, before, partial=partial)
+    image = _present(change, before, partial=partial)
+    if image.mirror_key is not None:
+        image.replaced = _standing(folded.images.get(change.key))
+    folded.images[change.key] = image
+
+
+def _standing(image: Image | None) -> Image | None:
+    """Return the last state of a key that does not hang on what the mirror has."""
+    return image if image is None or image.is_deleted or image.values is None else image.replaced
+
+
+def _follow_up(offset: int, key: Key, cause: Refusal | None) -> Refusal:
+    return Refusal(offset, key, "VAL-104", "an earlier batch" if cause is None else f"offset {cause.offset}")
 
 
 def _refuse(refusal: Refusal, images: dict[Key, Image]) -> None:

@@ -68,12 +68,18 @@ class MirrorWriter:
         Refuses (VAL-104) a change of a row that is not there because its insert was refused. Raises FatalError LND-104
         if it is not there for no reason. With stale rows around, every partial update is looked at.
         """
-        careful = has_stale or any(image.behind or image.lost for image in folded.images.values())
-        images = [
-            image for image in folded.images.values() if image.unchanged and (careful or image.mirror_key != image.key)
-        ]
-        if not images:
-            return
+        careful = has_stale or any(image.lacks or image.missing or image.lost for image in folded.images.values())
+        looked_at: set[int] = set()
+        # A refused image uncovers the one that it replaced, which may hang on the mirror as well.
+        while images := [
+            image
+            for image in folded.images.values()
+            if id(image) not in looked_at and image.unchanged and (careful or image.mirror_key != image.key)
+        ]:
+            looked_at.update(map(id, images))
+            self._resolve(images, folded)
+
+    def _resolve(self, images: list[Image], folded: Folded) -> None:
         columns = tuple(sorted({name for image in images for name in image.unchanged}))
         keys = [image.mirror_key or image.key for image in images]
         arrays = [[str(part) for part in parts] for parts in zip(*keys, strict=True)]
@@ -86,9 +92,7 @@ class MirrorWriter:
         if values is None:
             if stale is None and image.lacks is None:
                 raise FatalError("LND-104", f"{self.table.contract.mirror}, offset {image.offset}")
-            refusal = Refusal(image.offset, image.key, "VAL-104", self.table.contract.mirror)
-            folded.refusals.append(refusal)
-            image.values, image.mirror_key, image.lacks = None, None, refusal
+            folded.refuse(image)
         elif image.mirror_key != image.key:
             assert image.values is not None  # noqa: S101 - it has unchanged columns
             image.values.update({name: values[name] for name in image.unchanged})

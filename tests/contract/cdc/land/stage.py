@@ -98,12 +98,12 @@ class Stage:
             return self.connection.execute(text, parameters).fetchall()
 
     def mirrors(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return every row of every mirror and deleted twin, as text."""
+        """Return every row of every mirror and deleted twin, whatever the order of the columns."""
         with self.connection.transaction():
             contracts = read_contracts_in_force(self.connection, self.source)
         return {
             f"{schema}.{contract.table}": self.query(
-                f'SELECT t::text FROM "{schema}"."{contract.table}" t ORDER BY t::text'
+                f'SELECT to_jsonb(t)::text FROM "{schema}"."{contract.table}" t ORDER BY 1'
             )
             for contract in contracts
             for schema in (self.source, f"{self.source}_deleted")
