@@ -53,7 +53,8 @@ def plan_target(
     """
     plans = [bind(domain, "", mirrors) for domain in domains]
     faults: list[str] = []
-    statements = [statement for plan in plans for statement in _tables(connection, plan, faults)]
+    statements = [*_schemas(connection, plans)]
+    statements += [statement for plan in plans for statement in _tables(connection, plan, faults)]
     if faults:
         raise FatalError("DRV-103", "; ".join(faults))
     indexes = dict(entry for plan in plans for entry in _indexes(plan))
@@ -62,11 +63,15 @@ def plan_target(
     return (*statements, *_watched(connection, plans))
 
 
-def _tables(connection: Rows, plan: Plan, faults: list[str]) -> Iterator[Statement]:
-    schemas = sorted({step.mapping.target.schema for step in plan.steps})
+def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
+    """Domains may share a schema: they are looked at together."""
+    schemas = sorted({step.mapping.target.schema for plan in plans for step in plan.steps})
     for schema in (name for base in schemas for name in (base, f"{base}_held")):
         if not connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).rowcount:
             yield Statement(f"create schema {schema}", f"CREATE SCHEMA {quoted(schema)}")
+
+
+def _tables(connection: Rows, plan: Plan, faults: list[str]) -> Iterator[Statement]:
     for step in plan.steps:
         target = step.mapping.target
         yield from _table(connection, target.schema, target, target.key, faults)

@@ -118,6 +118,7 @@ def _pull(work: Work, step: Step, statement: bytes) -> int:
     count = work.take(step, statement)
     if count:
         work.staged[step] = work.staged.get(step, 0) + count
+        work.grow(count, step.stage)
     return count
 
 

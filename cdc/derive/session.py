@@ -98,21 +98,17 @@ class Work:
         count = self.run(statement).rowcount
         if count:
             self.taken[step] = self.taken.get(step, 0) + count
-            self.grow(count)
+            self.grow(count, step.take)
         return count
 
-    def grow(self, count: int) -> None:
-        """Plan for actual sizes from now on if `count` more rows make the turn a large one."""
+    def grow(self, count: int, table: str) -> None:
+        """Plan for actual sizes from now on if `count` more rows, now in a temporary table, make the turn large."""
         if not self.large and (count > LARGE or sum(self.taken.values()) > LARGE):
             self.large = True
+            self.round_trips += 1
             self.connection.execute(_LARGE_SETTINGS, prepare=False)
         if self.large and count > LARGE:
-            self.analyze()
-
-    def analyze(self) -> None:
-        """Let the planner know how large the temporary tables are."""
-        tables = ["pg_temp.changed", *(table for step in self.taken for table in (step.take, step.stage))]
-        self.run(f"ANALYZE {', '.join(tables)}".encode())
+            self.run(f"ANALYZE {table}".encode())
 
 
 def create_tables(plan: Plan) -> str:
@@ -121,8 +117,24 @@ def create_tables(plan: Plan) -> str:
         'CREATE TEMP TABLE changed (mirror text, key text[] COLLATE "C", op "char", old jsonb)',
         *(f'CREATE TEMP TABLE take_{step.number} (key text[] COLLATE "C" PRIMARY KEY)' for step in plan.steps),
         *(_create_stage(step) for step in plan.steps),
+        _seem_small(plan),
     ]
     return "; ".join(statements)
+
+
+def _seem_small(plan: Plan) -> str:
+    """Let the planner know that few rows are in a temporary table: of one it knows nothing about it expects many."""
+    few = "FROM generate_series(1, 3) n"
+    statements = [f"INSERT INTO pg_temp.changed (key) SELECT ARRAY[n::text] {few}"]
+    for step in plan.steps:
+        statements.append(f"INSERT INTO {step.take} SELECT ARRAY[n::text] {few}")
+        statements.append(f"INSERT INTO {step.stage} (_source_key) SELECT ARRAY[n::text] {few}")
+    tables = _tables(plan)
+    return "; ".join([*statements, f"ANALYZE {', '.join(tables)}", *(f"DELETE FROM {table}" for table in tables)])
+
+
+def _tables(plan: Plan) -> list[str]:
+    return ["pg_temp.changed", *(table for step in plan.steps for table in (step.take, step.stage))]
 
 
 def _create_stage(step: Step) -> str:
@@ -132,7 +144,7 @@ def _create_stage(step: Step) -> str:
     required = [column.name for column in target.columns if column.required or column.name in target.key]
     present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in required)
     return (
-        f'CREATE TEMP TABLE stage_{step.number} (_source_key text[] COLLATE "C", _source_offset bigint,'
+        f'CREATE TEMP TABLE stage_{step.number} (_source_key text[] COLLATE "C" PRIMARY KEY, _source_offset bigint,'
         " _source_ts timestamptz, _deleted boolean, _candidate boolean, _code text, _field text, _detail text,"
         f" _waits_for text, _waits_key text[], {values}, _shadowed boolean NOT NULL DEFAULT false,"
         f" CONSTRAINT required CHECK (NOT _candidate OR ({present})))"
@@ -140,9 +152,8 @@ def _create_stage(step: Step) -> str:
 
 
 def empty_tables(plan: Plan) -> str:
-    """Return the statement that gives the space of the temporary tables back."""
-    tables = ["pg_temp.changed", *(table for step in plan.steps for table in (step.take, step.stage))]
-    return f"TRUNCATE {', '.join(tables)}"
+    """Return the statements that give the space of the temporary tables back."""
+    return f"TRUNCATE {', '.join(_tables(plan))}; {_seem_small(plan)}"
 
 
 def clear_tables(work: Work) -> str:

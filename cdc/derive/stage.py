@@ -46,8 +46,7 @@ def stage_step(work: Work, step: Step) -> None:
         if outcomes:
             work.staged[step] = work.staged.get(step, 0) + len(outcomes)
             _copy(work, step, outcomes)
-    if work.large:
-        work.analyze()
+    work.grow(work.staged.get(step, 0), step.stage)
 
 
 def _chunks(work: Work, step: Step) -> Iterator[list[Row]]:

@@ -149,7 +149,7 @@ def _read_changes(work: Work) -> None:
     for mirror, op, count in work.run(_CHANGES, parameters).fetchall():
         work.changed.setdefault(mirror, set()).add(op)
         total += count
-    work.grow(total)
+    work.grow(total, "pg_temp.changed")
 
 
 _CHANGES = b"""

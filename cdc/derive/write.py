@@ -102,7 +102,8 @@ def _upsert(plan: Plan, step: Step, table: str, condition: str, key: tuple[str, 
     return (
         f"INSERT INTO {table} ({columns(written)}) SELECT {selected} FROM {step.stage} s WHERE {condition}"
         f" AND NOT EXISTS (SELECT FROM {table} o WHERE o._mapping = {step.name} AND o._source_key = s._source_key"
-        f" AND {same}) ON CONFLICT ({columns(key)}) DO UPDATE SET {updates}"
+        f" AND {same}) ORDER BY {columns(key if table == step.canonical else ('_source_key',))}"
+        f" ON CONFLICT ({columns(key)}) DO UPDATE SET {updates}"
     ).encode()
 
 
