@@ -28,9 +28,9 @@ _LAST_DAY = date.max.toordinal()
 _MICROSECONDS = 1_000_000
 _DAY_US = 86_400 * _MICROSECONDS
 _INFINITE_TIMESTAMPS = {9223372036825200000: "infinity", -9223372036832400000: "-infinity"}
-_DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,4})?")
-_ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z")
-_INTERVAL = re.compile(r"P(-?\d+Y)?(-?\d+M)?(-?\d+D)?(T(-?\d+H)?(-?\d+M)?(-?\d+(\.\d{1,9})?S)?)?")
+_DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,4})?", re.ASCII)
+_ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z", re.ASCII)
+_INTERVAL = re.compile(r"P(-?\d+Y)?(-?\d+M)?(-?\d+D)?(T(-?\d+H)?(-?\d+M)?(-?\d+(\.\d{1,9})?S)?)?", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FLOAT_NAMES = frozenset({"NaN", "Infinity", "-Infinity"})
 

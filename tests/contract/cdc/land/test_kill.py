@@ -17,7 +17,7 @@ from cdc.land.position import take_over
 from tests.contract.cdc.land.stage import DATABASES, REPO, Stage, contracts_of, recorded
 from tests.contract.cdc.land.test_cuts import grown
 
-RANDOM_KILLS = 8
+RANDOM_KILLS = 5
 # One kill each: while rows are copied, in the middle of the writes, before COMMIT, after COMMIT before anybody knows.
 NAMED = ("_load:6", "write_ledger:3", "_write_position:2", "run:return", "land_next:return")
 

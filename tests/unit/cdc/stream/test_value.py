@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cdc.change import UNCHANGED
+from cdc.stream.value import Misfit, decoder
+
+PLACEHOLDER = "__debezium_unavailable_value"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "decoded"),
+    [
+        ("int", 18446744073709551615, 18446744073709551615),
+        ("tinyint1", True, 1),
+        ("tinyint1", 7, 7),
+        ("boolean", False, False),
+        ("decimal", "12.340", "12.340"),
+        ("decimal", "0E-10", "0E-10"),
+        ("decimal", "NAN", "NaN"),
+        ("float", 0.1, "0.1"),
+        ("float", -0.0, "-0.0"),
+        ("float", "Infinity", "Infinity"),
+        ("text", "批次\x1d", "批次\x1d"),
+        ("uuid", "B68A35A7-17AD-35B3-AF2A-AE46EDB4545A", "b68a35a7-17ad-35b3-af2a-ae46edb4545a"),
+        ("bytes_hex", "00ff", "\\x00ff"),
+        ("text_hex", "e5bda2", "形"),
+        ("bit:1", True, "1"),
+        ("bit:10", "qwI=", "1010101011"),
+        ("date", 19782, "2024-02-29"),
+        ("date", -719162, "0001-01-01"),
+        ("date", 2932896, "9999-12-31"),
+        ("time_us", 86_400_000_000, "24:00:00.000000"),
+        ("duration_us", -3_020_399_000_000, "-838:59:59.000000"),
+        ("timestamp_us", 1_709_212_455_123_456, "2024-02-29T13:14:15.123456"),
+        ("timestamp_us", -61_409_739_355_000_000, "0024-01-02T03:04:05"),
+        ("timestamp_us", 9223372036825200000, "infinity"),
+        ("timestamptz_iso", "2024-02-29T10:34:56.123456Z", "2024-02-29T10:34:56.123456Z"),
+        ("timestamptz_iso", "-infinity", "-infinity"),
+        ("interval", "P1Y2M3DT4H5M6.789S", "P1Y2M3DT4H5M6.789S"),
+        ("array:text", ['a"b', None, "c\\d", "NULL"], '{"a\\"b",NULL,"c\\\\d","NULL"}'),
+        ("array:int", [], "{}"),
+    ],
+)
+def test_a_value_is_read_exactly(name: str, value: Any, decoded: Any) -> None:
+    found = decoder(name)(value)
+    assert found == decoded
+    assert type(found) is type(decoded)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", PLACEHOLDER),
+        ("json", PLACEHOLDER),
+        ("decimal", PLACEHOLDER),
+        ("bytes_hex", PLACEHOLDER.encode().hex()),
+        ("text_hex", PLACEHOLDER.encode().hex()),
+        ("array:text", [PLACEHOLDER]),
+        ("array:int", list(PLACEHOLDER.encode())),
+        ("array:uuid", ["b68a35a7-17ad-35b3-af2a-ae46edb4545a"]),
+    ],
+)
+def test_what_the_log_left_out_is_unchanged(name: str, value: Any) -> None:
+    assert decoder(name)(value) is UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("int", "1", "VAL-101"),
+        ("int", True, "VAL-101"),
+        ("int", 1.0, "VAL-101"),
+        ("boolean", 1, "VAL-101"),
+        ("decimal", 1.5, "VAL-101"),
+        ("decimal", "1,5", "VAL-101"),
+        ("decimal", "٣", "VAL-101"),
+        ("text", 5, "VAL-101"),
+        ("text", "a\x00b", "VAL-103"),
+        ("uuid", "x", "VAL-101"),
+        ("bytes_hex", "0g", "VAL-101"),
+        ("bit:10", "////", "VAL-101"),
+        ("date", 1_709_164_800_000_000, "VAL-102"),
+        ("date", -2147472692, "VAL-102"),
+        ("time_us", 86_400_000_001, "VAL-102"),
+        ("timestamp_us", 2**63 - 1, "VAL-102"),
+        ("timestamptz_iso", "-0043-03-15T00:00:00Z", "VAL-102"),
+        ("timestamptz_iso", "2024-02-29 10:34", "VAL-102"),
+        ("interval", "1 day", "VAL-101"),
+        ("array:int", "{1}", "VAL-101"),
+    ],
+)
+def test_a_value_of_another_form_is_a_misfit(name: str, value: Any, code: str) -> None:
+    with pytest.raises(Misfit) as caught:
+        decoder(name)(value)
+    assert caught.value.code == code
