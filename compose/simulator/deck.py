@@ -32,7 +32,7 @@ ORDINARY: Final[Mapping[Action, int]] = {
     sales.order_created: 18,
     sales.unit_shipped: 24,
     sales.lot_shipped: 8,
-    sales.order_cancelled: 4,
+    sales.order_cancelled: 2,
     production.task_created: 6,
     production.work_order_released: 5,
     production.work_order_finished: 4,
@@ -51,7 +51,7 @@ ORDINARY: Final[Mapping[Action, int]] = {
 
 # What happens now and then while somebody captures it; a history that nobody saw has none of it.
 AWKWARD: Final[Mapping[Action, int]] = {
-    changes.material_renamed: 1,
+    changes.material_renamed: 2,
     changes.entry_renumbered: 1,
     changes.entries_swapped: 1,
     changes.customers_swapped: 1,

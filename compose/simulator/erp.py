@@ -231,7 +231,7 @@ def _book(world: World, transaction: Transaction, entry: Row, stock: Value, quan
     if row is None:
         made = f"{entry['FKFDate']:%Y-%m-%d}" if isinstance(entry["FKFDate"], datetime) else None
         values = dict(zip(("FItemID", "FStockID", "FBatchNo"), key, strict=True))
-        world.insert(transaction, ON_HAND, **values, FQty=quantity, FBal=quantity * 3, FKFDate=made)
+        world.insert(transaction, ON_HAND, **values, FQty=quantity, FBal=round(quantity * 3, 2), FKFDate=made)
         world.settle("on hand", key, 20)
         return
     left = row["FQty"] + quantity
@@ -239,7 +239,7 @@ def _book(world: World, transaction: Transaction, entry: Row, stock: Value, quan
         world.pools["on hand"].discard(key)
         world.delete(transaction, ON_HAND, key)
     else:
-        world.update(transaction, ON_HAND, key, FQty=left, FBal=left * 3)
+        world.update(transaction, ON_HAND, key, FQty=left, FBal=round(left * 3, 2))
 
 
 def movement_id(bill: Value, entry: Value) -> str:

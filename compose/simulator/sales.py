@@ -128,8 +128,8 @@ def lot_shipped(world: World) -> Transaction | None:
     ship(world, transaction, line, None, lot["lot_no"])
     if (world.row(ORDER, line[0])["FCustID"],) in world.pools["customer"]:
         world.probe(transaction, "shipment", movement_id(*line))
-    if line[1] == 1 and (line[0], 2) not in world.rows[ORDER_LINE] and world.chance(0.3):
-        world.settle("order.cancellable", (line[0],))
+    if line[1] == 1 and (line[0], 2) not in world.rows[ORDER_LINE]:
+        world.settle("order.cancellable", (line[0],), 20)
     return transaction
 
 
