@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from cdc.capture.connect import Connect
+from cdc.capture.connector import render
+from cdc.capture.watchdog import Watch
+from cdc.stream.topic import describe_topic
+from compose.local.stack import Stack
+from tests.integration.connectors.deployment import FILES, SOURCES, Sources, kind_of
+
+# Read by the connectors (their classes have them, and tests here and of the envelopes show their effect), but not
+# listed by Connect's validation.
+_NOT_LISTED = {
+    "books": {
+        "binary.handling.mode",
+        "event.converting.failure.handling.mode",
+        "read.only",
+        "schema.history.internal.kafka.bootstrap.servers",
+        "schema.history.internal.kafka.topic",
+        "signal.kafka.bootstrap.servers",
+        "signal.kafka.groupId",
+        "signal.kafka.topic",
+    },
+    "plant": {
+        "event.converting.failure.handling.mode",
+        "offset.mismatch.strategy",
+        "read.only",
+        "signal.kafka.bootstrap.servers",
+        "signal.kafka.groupId",
+        "signal.kafka.topic",
+    },
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_connectors_know_every_setting(sources: Sources, name: str) -> None:
+    config = render(sources.source(name), sources.env["CDC_KAFKA"])
+    plugin = config["connector.class"].rpartition(".")[2]
+    url = f"{sources.env['CDC_CONNECT_URL']}/connector-plugins/{plugin}/config/validate"
+    answer = httpx.put(url, json=config, timeout=60, trust_env=False).json()
+    known = {entry["definition"]["name"] for entry in answer["configs"]}
+    prefixes = ("key.converter.", "value.converter.", "producer.override.", "transforms.stream.")
+    unknown = {key for key in config if key not in known and not key.startswith(prefixes)}
+    assert answer["error_count"] == 0
+    assert unknown == _NOT_LISTED[name]
+
+
+def test_a_second_apply_changes_nothing_and_says_so(sources: Sources) -> None:
+    first = sources.cdc("connectors", "apply").splitlines()
+    assert first == [
+        "books: topic cdc.books created",
+        "books: topic cdc-signal.books created",
+        "books: topic cdc-history.books created",
+        "books: connector created",
+        "plant: topic cdc.plant created",
+        "plant: topic cdc-signal.plant created",
+        "plant: connector created",
+    ]
+    assert sources.cdc("connectors", "apply").splitlines() == ["books: nothing to do", "plant: nothing to do"]
+    found = json.loads(sources.cdc("connectors", "status", "--json"))
+    assert found == [
+        {
+            "source": name,
+            "wanted": "running",
+            "connector": "running",
+            "task": "running",
+            "settings": "as applied",
+            "failure": "",
+        }
+        for name in SOURCES
+    ]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_stream_tells_snapshot_and_transactions_in_order(sources: Sources, name: str) -> None:
+    sources.cdc("connectors", "apply", name)
+    sources.await_records(name, lambda records: [kind_of(record) for record in records].count("r") == 2)
+    run = sources.books if name == "books" else sources.plant.execute
+    for statement in ("BEGIN", "INSERT INTO child VALUES (11, 1, NULL)", "UPDATE parent SET id = 2", "COMMIT"):
+        run(statement)
+    run("TRUNCATE child")
+    records = sources.await_records(name, lambda records: "t" in [kind_of(record) for record in records])
+    rows = [
+        (kind_of(record), record["source"]["table"]) for record in records if "op" in record and record["op"] != "m"
+    ]
+    assert rows == [
+        # The order of the connector file, not of the alphabet.
+        *(("r", "parent"), ("r", "child")),
+        *(("c", "child"), ("d", "parent"), ("c", "parent")),
+        ("t", "child"),
+    ]
+    unit = [kind_of(record) for record in records if kind_of(record) not in ("heartbeat", "m", "r", "ddl")]
+    assert unit[unit.index("c") - 1 : unit.index("t")][:5] == ["BEGIN", "c", "d", "c", "END"]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_an_idle_source_is_heard_of(sources: Sources, name: str) -> None:
+    sources.cdc("connectors", "apply", name)
+    sources.await_records(name, lambda records: len([r for r in records if kind_of(r) == "heartbeat"]) >= 3, 20)
+
+
+def test_a_connector_is_brought_to_each_state(sources: Sources) -> None:
+    sources.cdc("connectors", "apply", "plant")
+    for state, task in (("paused", "paused"), ("stopped", "none"), ("running", "running")):
+        sources.write("plant", FILES["plant"] + f"state: {state}\n")
+        assert sources.cdc("connectors", "apply", "plant").splitlines() == [f"plant: {state}"]
+        assert sources.cdc("connectors", "apply", "plant").splitlines() == ["plant: nothing to do"]
+        found = json.loads(sources.cdc("connectors", "status", "--json", exit_code=4))  # books is absent
+        assert (found[1]["connector"], found[1]["task"]) == (state, task)
+
+
+def test_a_connector_may_be_created_stopped(sources: Sources) -> None:
+    sources.write("plant", FILES["plant"] + "state: stopped\n")
+    assert "plant: connector created" in sources.cdc("connectors", "apply", "plant")
+    slots = sources.plant.execute("SELECT count(*) FROM pg_replication_slots WHERE database = 'plant'").fetchone()
+    assert slots == (0,)
+
+
+def test_changed_settings_are_seen_and_applied(sources: Sources) -> None:
+    sources.cdc("connectors", "apply")
+    sources.write("plant", FILES["plant"] + "settings: {max.batch.size: 4096}\n")
+    found = json.loads(sources.cdc("connectors", "status", "--json", exit_code=3))
+    assert [finding["settings"] for finding in found] == ["as applied", "differ"]
+    assert sources.cdc("connectors", "apply").splitlines() == [
+        "books: nothing to do",
+        "plant: settings changed: max.batch.size",
+    ]
+    sources.cdc("connectors", "status")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_wrong_password_is_refused_before_anything_runs(sources: Sources, name: str) -> None:
+    text = (
+        FILES[name]
+        .replace("CDC_ERP_DBA_PASSWORD", "CDC_MES_PASSWORD")
+        .replace("CDC_MES_DBA_PASSWORD", "CDC_ERP_PASSWORD")
+    )
+    sources.write(name, text)
+    told = sources.cdc("connectors", "apply", name, exit_code=1)
+    assert "CON-102" in told
+    assert not any(value in told for key, value in sources.env.items() if key.endswith("_PASSWORD"))
+    with Connect(sources.env["CDC_CONNECT_URL"]) as connect:
+        assert connect.config(name) is None
+
+
+def test_a_task_that_fails_is_told_and_started_again_once_its_cause_is_gone(sources: Sources) -> None:
+    sources.plant.execute("DROP PUBLICATION cdc")
+    told = sources.cdc("connectors", "apply", "plant", exit_code=1)
+    assert "CON-103" in told
+    assert "Publication autocreation is disabled" in told
+    found = json.loads(sources.cdc("connectors", "status", "--json", exit_code=4))
+    assert found[1]["task"] == "failed"
+    sources.plant.execute("CREATE PUBLICATION cdc FOR TABLE parent, child")
+    assert sources.cdc("connectors", "apply", "plant").splitlines() == ["plant: failed task restarted"]
+
+
+def test_a_topic_with_two_partitions_is_refused(sources: Sources, admin: KafkaAdminClient) -> None:
+    admin.create_topics({"cdc.plant": {"num_partitions": 2}}, wait_for_metadata=True)
+    told = sources.cdc("connectors", "apply", "plant", exit_code=1)
+    assert "STR-108" in told
+    assert "cdc.plant has 2" in told
+
+
+def test_a_compacted_topic_is_refused(sources: Sources, admin: KafkaAdminClient) -> None:
+    options = {"num_partitions": 1, "configs": {"cleanup.policy": "compact"}}
+    admin.create_topics({"cdc.plant": options}, wait_for_metadata=True)
+    assert "STR-108" in sources.cdc("connectors", "apply", "plant", exit_code=1)
+
+
+def test_a_topic_that_would_lose_records_is_set_right(sources: Sources, admin: KafkaAdminClient) -> None:
+    sources.cdc("connectors", "apply", "plant")
+    before = describe_topic(sources.env["CDC_KAFKA"], "cdc.plant")
+    resource = ConfigResource(ConfigResourceType.TOPIC, "cdc.plant", configs={"retention.ms": "86400000"})
+    admin.alter_configs([resource])
+    told = sources.cdc("connectors", "apply", "plant").splitlines()
+    assert told == ["plant: topic cdc.plant: retention.ms set to -1"]
+    assert describe_topic(sources.env["CDC_KAFKA"], "cdc.plant") == before
+    assert before is not None
+    assert before.partitions == 1
+
+
+def test_rendering_tells_references_and_no_secret(sources: Sources) -> None:
+    config = json.loads(sources.cdc("connectors", "render", "books"))
+    assert config["database.password"] == "${env:CDC_ERP_DBA_PASSWORD}"
+    assert sources.env["CDC_ERP_DBA_PASSWORD"] not in json.dumps(config).replace("${env:CDC_ERP_DBA_PASSWORD}", "")
+
+
+def test_contracts_are_written_and_drift_is_found(sources: Sources) -> None:
+    assert "+mirror: plant.parent" in sources.cdc("source", "contract", "plant")
+    assert "2 contracts of plant are as the source has them" in sources.cdc("source", "contract", "plant", "--check")
+    sources.plant.execute("ALTER TABLE parent ADD COLUMN place varchar(9) DEFAULT 'A'")
+    told = sources.cdc("source", "contract", "plant", "--check", exit_code=3)
+    assert "+- name: place" in told
+    assert sources.cdc("source", "contract", "plant", "--check", exit_code=3) == told
+    sources.cdc("source", "contract", "plant")
+    sources.cdc("source", "contract", "plant", "--check")
+
+
+def test_a_contract_of_a_table_that_is_not_captured_any_more_goes(sources: Sources) -> None:
+    sources.cdc("source", "contract", "plant")
+    sources.write("plant", FILES["plant"].replace(", public.child", ""))
+    assert "-mirror: plant.child" in sources.cdc("source", "contract", "plant")
+    files = (sources.folder / "connector-configs" / "contracts" / "plant").glob("*.yaml")
+    assert [file.name for file in files] == ["parent.yaml"]
+
+
+def test_the_watch_starts_a_connector_again_that_lost_its_server(sources: Sources, stack: Stack) -> None:
+    sources.cdc("connectors", "apply", "books")
+    sources.await_records("books", lambda records: "heartbeat" in [kind_of(record) for record in records])
+    stack.stop(["erp"])
+    stack.start(["erp"])
+    sources.mariadb.connect()
+    sources.books("INSERT INTO books.parent VALUES (7, 'after')")
+    with Connect(sources.env["CDC_CONNECT_URL"]) as connect:
+        watch = Watch(sources.source("books"), connect, sources.env["CDC_KAFKA"], silence_s=3.0)
+        deadline = time.monotonic() + 60
+        while (code := watch.look()) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    assert code == "CON-106"
+    records = sources.await_records("books", lambda records: "c" in [kind_of(record) for record in records])
+    assert [record["after"]["id"] for record in records if kind_of(record) == "c"] == [7]
+
+
+@pytest.fixture
+def admin(sources: Sources) -> Iterator[KafkaAdminClient]:
+    client = KafkaAdminClient(bootstrap_servers=sources.env["CDC_KAFKA"])
+    yield client
+    client.close()
