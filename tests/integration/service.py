@@ -1,0 +1,92 @@
+"""The service as its users run it: the command line against the stack of the session, nothing imported from it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from compose.local.env import REPO, process_environment
+
+_CDC = str(Path(sys.executable).with_name("cdc"))
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment of its own: settings, connector files, contracts and dictionary copied into a folder."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    @classmethod
+    def make(cls, folder: Path, env: Mapping[str, str]) -> Deployment:
+        """Copy what the repository ships into `folder`."""
+        shutil.copytree(REPO / "connector-configs", folder / "connector-configs")
+        shutil.copytree(REPO / "transforms" / "dictionary", folder / "dictionary")
+        settings = (REPO / "compose" / "cdc.yaml").read_text()
+        settings = settings.replace("../connector-configs", "connector-configs")
+        settings = settings.replace("dictionary: null", "dictionary: dictionary")
+        (folder / "cdc.yaml").write_text(settings)
+        return cls(folder, process_environment({**env, "CDC_CONFIG": str(folder / "cdc.yaml")}))
+
+    def cdc(self, *arguments: str, exit_code: int = 0) -> str:
+        """Run a command to its end; return what it printed."""
+        done = subprocess.run(
+            (_CDC, *arguments), env=self.env, capture_output=True, text=True, check=False, timeout=180
+        )
+        assert done.returncode == exit_code, f"cdc {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """`cdc run` in the background; it must drain and exit 0 on SIGTERM."""
+        with (self.folder / "run.log").open("ab") as log:
+            process = subprocess.Popen((_CDC, "run"), env=self.env, stdout=log, stderr=log)
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0, (self.folder / "run.log").read_text()[-2000:]
+        finally:
+            process.kill()
+            process.wait()
+
+    def target(self) -> psycopg.Connection:
+        """Connect to the target as the service does."""
+        return connect(self.env, "TARGET", "")
+
+
+def connect(env: Mapping[str, str], server: str, role: str) -> psycopg.Connection:
+    """Connect to the MES or the target; `role` is ``, `ADMIN_` or `DBA_`."""
+    prefix = f"CDC_{server}_"
+    return psycopg.connect(
+        host=env[f"{prefix}HOST"],
+        port=env[f"{prefix}PORT"],
+        dbname=env[f"{prefix}DATABASE"],
+        user=env[f"{prefix}{role}USER"],
+        password=env[f"{prefix}{role}PASSWORD"],
+        autocommit=True,
+    )
+
+
+def eventually(connection: psycopg.Connection, query: str, wanted: Any, timeout_s: float = 90) -> None:
+    """Wait until a query gives the rows that are wanted (its table or columns need not exist yet)."""
+    deadline = time.monotonic() + timeout_s
+    found: Any = None
+    while time.monotonic() < deadline:
+        try:
+            found = connection.execute(query).fetchall()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+            found = None
+        if found == wanted:
+            return
+        time.sleep(0.1)
+    assert found == wanted
