@@ -73,6 +73,8 @@ VALUES = [
     ("c1 = 'A001'", {"c1": "A001    "}, True),
     ("t1 = 'A001'", {"t1": "A001    "}, False),
     ("t1 LIKE '02.%'", {"t1": "02.01"}, True),
+    ("t1 LIKE '02.%'", {"t1": "02x01"}, False),
+    ("t1 LIKE '(a|b)+[c]'", {"t1": "(a|b)+[c]"}, True),
     ("t1 LIKE '_2'", {"t1": "02"}, True),
     ("t1 LIKE 'a%a'", {"t1": "a"}, False),
     ("t1 LIKE 'a\\%'", {"t1": "a%"}, True),

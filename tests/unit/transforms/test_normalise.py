@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from transforms.errors import Refused
+from transforms.lookup import hangs_on
 from transforms.mapping import Input, Lookup, Match, MirrorRef
 
 MAPPING = """
@@ -84,6 +85,17 @@ def test_lookups_are_parents_first_with_both_spellings_of_an_equality(mapping):
         Lookup("region", regions, (Match("id", "owner", "region_id"),), None),
     )
     assert set(mapping.inputs) >= {Input("owner", None), Input("region", None), Input("owner", "region_id", "integer")}
+
+
+def test_lookup_brings_all_that_it_hangs_on():
+    mirror = MirrorRef("erp", "x")
+    chain = [
+        Lookup("a", mirror, (Match("id", "", "a_id"),), None),
+        Lookup("b", mirror, (Match("id", "a", "b_id"),), None),
+        Lookup("c", mirror, (Match("id", "b", "c_id"), Match("kind", "", "kind")), None),
+        Lookup("d", mirror, (Match("id", "", "d_id"),), None),
+    ]
+    assert hangs_on(chain, {"c"}) == {"a", "b", "c", ""}
 
 
 BAD = {("", "no"): None, ("", "kind"): 7, ("", "qty"): Decimal("NaN"), ("", "note"): "abcd"}
