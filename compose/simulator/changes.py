@@ -45,7 +45,7 @@ def material_renamed(world: World) -> Transaction:
     """A component gets another code; the MES, which knows it by its code, follows a little later."""
     key = world.pools[item_pool("component")].take(world.rng)
     old = item_code(world, key)
-    new = f"{old}A{world.number('rename')}"
+    new = f"{old.partition('A')[0]}A{world.number('rename')}"  # the MES has room for 20 characters
     transaction = Transaction("erp", "material renamed")
     world.update(transaction, ITEM, key, FNumber=new)
     world.codes[new] = world.codes.pop(old)
@@ -105,7 +105,7 @@ def serial_renamed(world: World) -> Transaction | None:
         return None
     key = pool.take(world.rng)
     transaction = Transaction("mes", "serial renamed")
-    new_key = world.update(transaction, SERIAL, key, sn=f"{key[0]}R")
+    new_key = world.update(transaction, SERIAL, key, sn=f"{key[0].partition('R')[0]}R{world.number('serial rename')}")
     world.settle("sn.passed", new_key)
     return transaction
 

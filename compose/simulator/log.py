@@ -66,7 +66,10 @@ def read_past(path: Path) -> Past:
             if past.runs:
                 past.runs[-1].steps += 1
     if any(not run.ended for run in past.runs):
-        raise SimulatorError(f"The last run in {path} was killed, so what it did is not known: set the data up anew.")
+        raise SimulatorError(
+            f"The last run in {path} did not end in order (killed, or a database went away): "
+            "nobody knows what it did, set the data up anew."
+        )
     return past
 
 

@@ -42,10 +42,10 @@ class Settings:
 
         Raises SimulatorError if there is none.
         """
-        gaps = [gap for gap in self._gaps() if (gap[1] - gap[0]) * self.rate >= len(HEAVY) / _PLACES[0]]
+        gaps = [gap for gap in self._gaps() if (gap[1] - gap[0]) * self.rate * _PLACES[0] >= 1]
         longest = max((end - start for start, end in gaps), default=0.0)
         if not longest:
-            raise SimulatorError("The quiet windows leave no gap for a bulk update and DDL: make one longer.")
+            raise SimulatorError("No time outside quiet windows for a bulk update and DDL: make the run longer.")
         placed: dict[int, Action] = {}
         for start, end in gaps:
             if end - start >= longest / 2:

@@ -111,7 +111,7 @@ def test_no_log_and_an_empty_log_tell_of_no_run(tmp_path: Path) -> None:
 def test_a_run_that_was_killed_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text("".join(text.splitlines(keepends=True)[:-1]), encoding="utf-8")
-    with pytest.raises(SimulatorError, match="was killed"):
+    with pytest.raises(SimulatorError, match="did not end in order"):
         read_past(path)
 
 

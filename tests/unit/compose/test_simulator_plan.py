@@ -19,6 +19,7 @@ from compose.simulator.plan import Settings, run
 from compose.simulator.run import figures, relive
 from compose.simulator.seed import Seed, seed
 from compose.simulator.transaction import Transaction
+from compose.simulator.value import ZERO_DATETIME
 from compose.simulator.world import World
 
 MINUTE = Settings(seconds=60, rate=50, seed=1)
@@ -49,6 +50,16 @@ def test_the_seeded_data_are_always_the_same() -> None:
 
 def test_the_same_seed_plans_the_same_transactions() -> None:
     assert statements(freshly_planned(SHORT)[1]) == statements(planned(SHORT)[1])
+
+
+def test_the_seeded_data_have_the_quirks_of_such_systems() -> None:
+    rows = seed().world.rows
+    assert any("\x1d" in row["udi_raw"] for row in rows["mes.mes_label"].values())
+    assert any(row["FNumber"] != row["FNumber"].strip() for row in rows["erp.t_ICItem"].values())
+    assert any(row["FName"] and row["FName"].endswith("\u3000") for row in rows["erp.t_ICItem"].values())
+    assert any(row["FPeriodDate"] == ZERO_DATETIME for row in rows["erp.ICStockBillEntry"].values())
+    assert any(row["FCheckerID"] is None for row in rows["erp.ICStockBill"].values())
+    assert sum(len(row["note"] or "") > 8_000 for row in rows["mes.mes_insp_h"].values()) > 10
 
 
 def test_another_seed_plans_other_transactions() -> None:
@@ -109,7 +120,7 @@ def test_every_long_gap_has_its_own_bulk_update() -> None:
 
 
 def test_windows_that_leave_no_gap_are_refused() -> None:
-    with pytest.raises(SimulatorError, match="leave no gap"):
+    with pytest.raises(SimulatorError, match="No time outside quiet windows"):
         Settings(seconds=60, rate=50, seed=1, quiet=((0, 60),)).heavy_steps()
 
 
