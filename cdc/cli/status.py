@@ -14,7 +14,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
-from cdc.errors import FatalError, TransientError
+from cdc.errors import CdcError, FatalError
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
@@ -106,10 +106,13 @@ def _stream_names(connection: psycopg.Connection) -> list[str]:
 
 
 def _ends(read: Settings, names: list[str]) -> tuple[dict[str, int], list[Attention]]:
+    """Return where streams end, and what is wrong with that: no answer, or a topic that is not there any more."""
     try:
-        return end_offsets(read.kafka.bootstrap, names), []
-    except TransientError as error:
+        ends = end_offsets(read.kafka.bootstrap, names)
+    except CdcError as error:
         return {}, [Attention("kafka", f"{error}; lag is not known", error.code)]
+    gone = [name for name in names if name not in ends]
+    return ends, [Attention(name, "Kafka has no such topic: it was deleted, see `cdc code STR-107`") for name in gone]
 
 
 def _never_landed(sources: Iterable[Source], names: Sequence[str]) -> Iterator[Attention]:

@@ -46,6 +46,8 @@ def configure(level: str = "info", stream: TextIO | None = None, **fields: str) 
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+    # Warns at every start, before the first answer of the broker.
+    logging.getLogger("kafka.coordinator.assignors").setLevel(logging.ERROR)
     logging.basicConfig(handlers=[_Forward()], level=max(threshold, logging.WARNING), force=True)
 
 
