@@ -63,12 +63,17 @@ FROM information_schema.REFERENTIAL_CONSTRAINTS
 WHERE CONSTRAINT_SCHEMA = %s AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))
 ORDER BY TABLE_NAME, CONSTRAINT_NAME"""
 
+# What the server must write into its log. A compressed one is read with events missing.
+_LOGGING = {"log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL", "log_bin_compress": "OFF"}
+_VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN %s"
+
 _Rows = Sequence[Mapping[str, Any]]
 
 
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
     with _connection(login) as connection:
+        _check_logging(source, connection)
         tables, columns, keys, cascades = (
             _rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS, _CASCADES)
         )
@@ -102,6 +107,18 @@ def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
     return ColumnContract(
         row["name"], row["type"], kind.mirror_type, kind.decoder, nullable, default, computed, charset
     )
+
+
+def _check_logging(source: Source, connection: pymysql.Connection[DictCursor]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_VARIABLES, (tuple(_LOGGING),))
+        found = {row["Variable_name"]: row["Value"] for row in cursor.fetchall()}
+    # A setting that the server does not have is one that it cannot be wrong about.
+    wrong = [
+        f"{name} is {found[name]}, not {value}" for name, value in _LOGGING.items() if found.get(name, value) != value
+    ]
+    if wrong:
+        raise FatalError("SRC-125", f"{source.name}: {', '.join(wrong)}")
 
 
 def _check_tables(source: Source, login: Login, tables: _Rows) -> None:

@@ -146,6 +146,9 @@ def _check_database(source: Source, connection: psycopg.Connection[DictRow]) -> 
     encoding = connection.info.parameter_status("server_encoding")
     if encoding == "SQL_ASCII":
         raise FatalError("SRC-203", f"{source.name}: the database's encoding is {encoding}")
+    level = connection.execute("SELECT current_setting('wal_level') AS level").fetchone()
+    if level is None or level["level"] != "logical":
+        raise FatalError("SRC-125", f"{source.name}: wal_level is {level and level['level']}, not logical")
     domains = [row["name"] for row in connection.execute(_ENUM_DOMAINS)]
     raise_all([FatalError("SRC-124", f"{source.name}: domain {name}") for name in domains])
 

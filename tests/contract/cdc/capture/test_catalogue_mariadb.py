@@ -208,6 +208,25 @@ def test_all_that_is_wrong_is_said_at_once(mariadb: Run, mariadb_source: Describ
     ]
 
 
+@pytest.mark.parametrize(
+    ("variable", "wrong", "right", "detail"),
+    [
+        ("binlog_row_image", "MINIMAL", "FULL", "legacy: binlog_row_image is MINIMAL, not FULL"),
+        ("binlog_format", "STATEMENT", "ROW", "legacy: binlog_format is STATEMENT, not ROW"),
+        ("log_bin_compress", "ON", "OFF", "legacy: log_bin_compress is ON, not OFF"),
+    ],
+)
+def test_a_server_that_logs_less_than_all_is_refused(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], variable: str, wrong: str, right: str, detail: str
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY)")
+    mariadb(f"SET GLOBAL {variable} = {wrong}")
+    try:
+        assert _refusal(mariadb_source("t"), servers) == ("SRC-125", detail)
+    finally:
+        mariadb(f"SET GLOBAL {variable} = {right}")
+
+
 def test_nothing_is_written_and_the_reader_may_only_read(
     mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
 ) -> None:
