@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from cdc.capture.contract import Contract
+from cdc.change import UNCHANGED, Change
+from cdc.errors import FatalError, RowError
+from cdc.stream.envelope import read_event
+from cdc.stream.row import NewColumn, RowDecoder
+from tests.contract.cdc.land.tables import ITEM, PAIR, item, pair
+from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
+
+
+def decoded(wire: Wire, contract: Contract) -> Change:
+    """Decode the last record of a stream."""
+    return RowDecoder(contract, wire.database).change(read_event(wire.records[-1], wire.database))
+
+
+def inserted(row: dict[str, Any], contract: Contract = ITEM, wire: Wire | None = None) -> Change:
+    wire = wire or PostgresWire()
+    wire.insert("t", ",".join(contract.key), row)
+    return decoded(wire, contract)
+
+
+def test_a_row_is_read_by_its_contract() -> None:
+    change = inserted(item(1, note="__debezium_unavailable_value"))
+    assert change.key == (1,)
+    assert change.values == {"id": 1, "name": "a", "note": UNCHANGED, "qty": "1.50", "seen": "2024-03-01T08:00:00"}
+
+
+def test_a_delete_needs_no_more_than_its_key() -> None:
+    wire = PostgresWire()
+    wire.delete("t", "id", {"id": 1, "name": None, "note": None, "qty": None, "seen": None})
+    assert (decoded(wire, ITEM).key, decoded(wire, ITEM).values) == ((1,), {})
+
+
+def test_a_key_change_knows_its_old_key() -> None:
+    wire = PostgresWire()
+    wire.change_key("t", "id", item(1), item(2))
+    assert (decoded(wire, ITEM).key, decoded(wire, ITEM).old_key) == ((2,), (1,))
+
+
+@pytest.mark.parametrize(("before", "old_key"), [(pair("A", 1), ("A", 1)), (pair("B", 1), None)])
+def test_an_update_of_a_declared_key_shows_in_its_images(before: dict[str, Any], old_key: Any) -> None:
+    wire = MariaWire()
+    wire.update("t", "code,number", pair("B", 1), before=before)
+    assert decoded(wire, PAIR).old_key == old_key
+
+
+def test_an_insert_older_than_a_column_carries_its_default() -> None:
+    wide = dataclasses.replace(
+        ITEM, columns=(*ITEM.columns, dataclasses.replace(ITEM.columns[1], name="x", default="d"))
+    )
+    assert inserted(item(1), wide).values["x"] == "d"
+
+
+def test_an_update_that_lacks_a_column_says_nothing_of_it() -> None:
+    wire = PostgresWire()
+    wire.update("t", "id", {"id": 1, "name": "b"})
+    assert decoded(wire, ITEM).values == {"id": 1, "name": "b"}
+
+
+def test_a_column_that_is_not_in_the_contract_makes_the_stream_wait() -> None:
+    with pytest.raises(NewColumn, match=r"LND-101 .*src\.item\.grade"):
+        inserted({**item(1), "grade": "A"})
+
+
+def test_an_omitted_column_is_skipped() -> None:
+    assert "total" not in inserted({**item(1), "total": 5}, dataclasses.replace(ITEM, omitted=("total",))).values
+
+
+@pytest.mark.parametrize("qty", ["1.234", "123456789.00", 1.5])
+def test_a_value_that_does_not_fit_is_refused_without_being_repeated(qty: Any) -> None:
+    with pytest.raises(RowError, match=r"VAL-101 .*src\.item\.qty$") as caught:
+        inserted(item(1, qty=qty))
+    assert str(qty) not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["1", None, 2**31, "__debezium_unavailable_value"])
+def test_an_unreadable_key_stops_the_stream(key: Any) -> None:
+    with pytest.raises(FatalError, match="LND-103"):
+        inserted({**item(1), "id": key})
+
+
+def test_mariadb_sends_a_zero_date_where_null_is_not_allowed_as_the_epoch() -> None:
+    strict = dataclasses.replace(ITEM, columns=tuple(dataclasses.replace(c, nullable=False) for c in ITEM.columns))
+    row = {**item(1), "seen": 0}
+    assert inserted(row, strict).values["seen"] == "1970-01-01T00:00:00"
+    with pytest.raises(RowError, match="VAL-102"):
+        inserted(row, strict, MariaWire())
