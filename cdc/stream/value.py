@@ -31,6 +31,7 @@ _INFINITE_TIMESTAMPS = {9223372036825200000: "infinity", -9223372036832400000: "
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,4})?", re.ASCII)
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z", re.ASCII)
 _INTERVAL = re.compile(r"P(-?\d+Y)?(-?\d+M)?(-?\d+D)?(T(-?\d+H)?(-?\d+M)?(-?\d+(\.\d{1,9})?S)?)?", re.ASCII)
+_JAVA_ARRAY = re.compile(r"\[+(L[\w.$]+;|[A-Z])@[0-9a-f]{1,8}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FLOAT_NAMES = frozenset({"NaN", "Infinity", "-Infinity"})
 
@@ -196,7 +197,17 @@ def _array(element: str, decode: Decoder, value: Any) -> Any:
         raise Misfit
     if _is_placeholder_list(element, value):
         return UNCHANGED
+    if value and all(_is_inner_array(item) for item in value):
+        raise Misfit
     return "{" + ",".join("NULL" if item is None else _quoted(decode(item)) for item in value) + "}"
+
+
+def _is_inner_array(item: Any) -> bool:
+    """Tell what an array inside an array arrives as: NULL, or Java's name of the object where it should be text.
+
+    PostgreSQL lets any array column hold several dimensions. A true array of nothing but NULLs is refused with them.
+    """
+    return item is None or (isinstance(item, str) and _JAVA_ARRAY.fullmatch(item) is not None)
 
 
 def _is_placeholder_list(element: str, value: list[Any]) -> bool:

@@ -90,6 +90,9 @@ def test_what_the_log_left_out_is_unchanged(name: str, value: Any) -> None:
         ("timestamptz_iso", "2024-02-29 10:34", "VAL-102"),
         ("interval", "1 day", "VAL-101"),
         ("array:int", "{1}", "VAL-101"),
+        ("array:int", [None, None], "VAL-101"),
+        ("array:text", ["[Ljava.lang.String;@4a19105", "[Ljava.lang.String;@75f39493"], "VAL-101"),
+        ("year", 1900, "VAL-102"),
     ],
 )
 def test_a_value_of_another_form_is_a_misfit(name: str, value: Any, code: str) -> None:
