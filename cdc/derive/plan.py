@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, quoted
 from cdc.errors import FatalError
+from transforms.kind import accepts
 from transforms.mapping import Lookup, MirrorRef, Reference
 from transforms.mapping import Mapping as DictionaryMapping
 from transforms.model import Domain
@@ -159,8 +160,12 @@ def _mirror_faults(mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirro
         if ref not in mirrors:
             yield f"{mapping.name}: mirror {ref} is not there"
             continue
-        for column in sorted(_columns_read(mapping, alias) - mirrors[ref].types.keys()):
+        types = mirrors[ref].types
+        for column in sorted(_columns_read(mapping, alias) - types.keys()):
             yield f"{mapping.name}: mirror {ref} has no column {column}"
+        for value in (value for value in mapping.inputs if value.alias == alias and value.column in types):
+            if value.declared and not accepts(value.declared, types[str(value.column)]):
+                yield f"{mapping.name}: {ref}.{value.column} is {types[str(value.column)]}, not {value.declared}"
 
 
 def _columns_read(mapping: DictionaryMapping, alias: str) -> set[str]:

@@ -19,8 +19,8 @@ from cdc.derive.take import STALE
 from transforms.errors import Refused
 from transforms.mapping import Mapping
 
-CHUNK = 5000
-"""Rows in memory at a time; about 10 MiB of Python values for wide rows."""
+CHUNK = 2000
+"""Rows in memory at a time. Normalising them must end long before an idle transaction is ended, on a busy machine."""
 
 Row = tuple[Any, ...]
 _OUTCOME = ("_candidate", "_code", "_field", "_detail", "_waits_for", "_waits_key")

@@ -1,0 +1,179 @@
+"""The derive worker as it runs: woken by landing, one at a time, through restarts, until it is told to stop."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cdc.cli.target import apply_target
+from cdc.config import Connect, Derive, Folders, Kafka, Settings, Target
+from cdc.derive.worker import run
+from cdc.errors import CdcError, FatalError
+from compose.local.env import REPO
+from transforms.load import PACKAGED
+
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def settings(target: Target, tmp_path: Path) -> Settings:
+    """Settings for the throw-away target, with a copy of the dictionary that a test may edit."""
+    dictionary = tmp_path / "dictionary"
+    shutil.copytree(PACKAGED, dictionary)
+    folders = Folders(REPO / "connector-configs", dictionary)
+    # A worker that is not woken by landing would wait for a minute.
+    return Settings(target, Kafka("127.0.0.1:9"), Connect("http://127.0.0.1:9"), folders, derive=Derive(60_000))
+
+
+class Sources:
+    """Lands parties of the ERP by hand."""
+
+    def __init__(self, dsn: str) -> None:
+        self.connection = psycopg.connect(dsn, autocommit=True)
+        self.batch = 0
+
+    def close_snapshots(self) -> None:
+        self.connection.execute(
+            "INSERT INTO cdc.position (stream, source, generations) VALUES ('cdc.erp', 'erp', 1), ('cdc.mes', 'mes', 1)"
+        )
+
+    def land(self, number: int) -> None:
+        self.batch += 1
+        with self.connection.transaction():
+            self.connection.execute(
+                'INSERT INTO erp."t_Organization" ("FItemID", "FNumber", "FName", "FDeleted", _offset)'
+                " VALUES (%s, %s, 'Clinic', 0, 1)",
+                (number, f"C{number}"),
+            )
+            self.connection.execute(
+                "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
+                " VALUES ('cdc.erp', %s, 'erp.t_Organization', %s, 'u')",
+                (self.batch, [str(number)]),
+            )
+            self.connection.execute("UPDATE cdc.position SET batch = %s WHERE stream = 'cdc.erp'", (self.batch,))
+            self.connection.execute("NOTIFY cdc_landed")
+
+    def parties(self) -> list[str]:
+        rows = self.connection.execute("SELECT party_id FROM trace.party ORDER BY 1").fetchall()
+        return [row[0] for row in rows]
+
+    def domain(self) -> tuple:
+        row = self.connection.execute("SELECT epoch, dictionary, derivation FROM cdc.domain").fetchone()
+        assert row is not None
+        return row
+
+
+@pytest.fixture
+def sources(settings: Settings, target_dsn: str) -> Iterator[Sources]:
+    apply_target(settings)
+    sources = Sources(target_dsn)
+    yield sources
+    sources.connection.close()
+
+
+class Worker:
+    """A worker in a thread of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.stop = threading.Event()
+        self.error: CdcError | None = None
+        self.thread = threading.Thread(target=self._run, args=(settings,), daemon=True)
+        self.thread.start()
+
+    def _run(self, settings: Settings) -> None:
+        try:
+            run(settings, self.stop)
+        except CdcError as error:
+            self.error = error
+
+    def end(self, sources: Sources) -> CdcError | None:
+        self.stop.set()
+        sources.connection.execute("NOTIFY cdc_landed")
+        self.thread.join(PATIENCE_S)
+        assert not self.thread.is_alive()
+        return self.error
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+def started(sources: Sources, number: int = 1) -> Callable[[], bool]:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'cdc derive%' AND state = 'idle'"
+    return lambda: sources.connection.execute(query).fetchone() == (number,)
+
+
+def test_a_worker_derives_what_is_landed_as_soon_as_it_is_told(settings: Settings, sources: Sources) -> None:
+    sources.close_snapshots()
+    sources.land(1)
+    worker = Worker(settings)
+    wait_until(lambda: sources.parties() == ["C1"])
+    sources.land(2)
+    wait_until(lambda: sources.parties() == ["C1", "C2"])
+    assert worker.end(sources) is None
+
+
+def test_one_worker_derives_and_the_other_takes_over(settings: Settings, sources: Sources) -> None:
+    sources.close_snapshots()
+    first = Worker(settings)
+    wait_until(lambda: sources.connection.execute("SELECT FROM cdc.domain WHERE derivation = 1").rowcount == 1)
+    second = Worker(settings)
+    wait_until(started(sources, 2))
+    assert sources.domain()[0] == 1
+    assert first.end(sources) is None
+    wait_until(lambda: sources.domain()[0] == 2)
+    sources.land(1)
+    wait_until(lambda: sources.parties() == ["C1"])
+    assert second.end(sources) is None
+
+
+def test_a_worker_goes_on_after_its_session_was_ended(settings: Settings, sources: Sources) -> None:
+    sources.close_snapshots()
+    worker = Worker(settings)
+    wait_until(lambda: sources.connection.execute("SELECT FROM cdc.domain WHERE derivation = 1").rowcount == 1)
+    sources.connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'cdc derive%'"
+    )
+    sources.land(1)
+    wait_until(lambda: sources.parties() == ["C1"])
+    assert sources.domain()[0] == 2
+    assert worker.end(sources) is None
+
+
+def test_a_worker_with_another_dictionary_derives_everything_by_it(settings: Settings, sources: Sources) -> None:
+    sources.close_snapshots()
+    sources.land(1)
+    worker = Worker(settings)
+    wait_until(lambda: sources.parties() == ["C1"])
+    assert worker.end(sources) is None
+    _, before, derivation = sources.domain()
+    name = settings.folders.dictionary / "dictionary.yaml"
+    name.write_text(name.read_text().replace('version: "', 'version: "9.', 1))
+    apply_target(settings)
+    worker = Worker(settings)
+    wait_until(lambda: sources.domain()[1] != before)
+    assert sources.domain()[2] == derivation + 1
+    assert worker.end(sources) is None
+
+
+def test_a_target_without_canonical_tables_stops_the_worker(settings: Settings, sources: Sources) -> None:
+    sources.connection.execute("DROP TABLE trace.test_result")
+    with pytest.raises(FatalError, match="DRV-107"):
+        run(settings, threading.Event())
+
+
+def test_a_dictionary_with_faults_stops_the_worker_with_all_of_them(settings: Settings, sources: Sources) -> None:
+    folder = settings.folders.dictionary
+    for path in sorted((folder / "mappings").iterdir())[:2]:
+        path.write_text(path.read_text() + "\nnonsense: 1\n")
+    with pytest.raises(FatalError, match=r"(?s)DRV-106.*nonsense.*nonsense"):
+        run(settings, threading.Event())
