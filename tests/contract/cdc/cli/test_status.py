@@ -129,7 +129,12 @@ def test_status_asks_for_attention_where_a_person_has_to_look(
         ("job_order", None),
     ]
     texts = " ".join(item["text"] for item in document["attention"])
-    for part in ("nothing of this stream has landed", "no worker", "said nothing for 50", "a change of theirs was refused: 1"):
+    for part in (
+        "nothing of this stream has landed",
+        "no worker",
+        "said nothing for 50",
+        "a change of theirs was refused: 1",
+    ):
         assert part in texts
     assert document["streams"][0]["lag"] is None
     assert document["streams"][0]["freshness_s"] >= 500
