@@ -29,8 +29,8 @@ run      (default) start what does not run, let the simulator work, drain, compa
 status   what runs, and how far it is
 stop     stop everything; the data stays
 
-A second run reuses the stack and goes on with its data, log and positions included, if the run before has passed;
-otherwise (a failure, a crash, Ctrl-C), or with --fresh, it begins with new data.
+A second run reuses the stack and goes on with its data, log and positions included, if the run before has ended with
+a clean comparison; otherwise (mismatches, a crash, Ctrl-C), or with --fresh, it begins with new data.
 """
 
 _KEPT = """
@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit code (0 all holds, 1 not, 130 interrupted)."""
     options = _parser().parse_args(arguments)
     env = environment()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)  # SIGINT too: a shell starts background jobs with it ignored
     try:
         if options.verb == "stop":
             return _stop(env)

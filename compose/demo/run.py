@@ -64,16 +64,16 @@ class Demo:
             )
             self._state.write("running", runs)
             outcome = self._work_and_compare(watch, round(start_seconds, 1))
-        self._state.write("failed" if outcome.failures() else "passed", runs + 1)
+        self._state.write("clean" if outcome.comparison.clean else "different", runs + 1)
         return outcome
 
     def _bring_up(self) -> int:
-        """Bring up stack, applications and service; return how many runs have passed on the present data."""
+        """Bring up stack, applications and service; return how many runs the present data has come through."""
         stack = Stack(self._env)
         process.stop_all(self._env)
         runs = 0 if self._options.fresh else self._state.runs()
         if not runs and self._state.has_data:
-            why = "as asked" if self._options.fresh else "the last run did not pass"
+            why = "as asked" if self._options.fresh else "the last run has left none to go on with"
             self._screen.say(f"Beginning with new data ({why}).")
             stack.stop()
             self._state.forget()

@@ -1,7 +1,8 @@
 """The demo's own folder: the simulator's log, the probe's results, and how the last run on the present data ended.
 
-A run that passed leaves data, log and positions that agree, and the next run goes on with them. After anything else
-(a crash, Ctrl-C, a failure) nobody knows whether the log's last line is the last commit: the next run begins anew.
+A run that ended with a clean comparison leaves data, log and positions that agree, and the next run goes on with them.
+After anything else (a crash, Ctrl-C, mismatches) nobody knows whether the log's last line is the last commit, or the
+difference would only be found again: the next run begins anew.
 """
 
 from __future__ import annotations
@@ -45,15 +46,15 @@ class State:
         return any((self.local / "data" / name).exists() for name in ("kafka", "erp", "mes", "target"))
 
     def runs(self) -> int:
-        """Return how many runs have passed on the present data; 0 if it cannot be gone on with."""
+        """Return how many runs the present data has come through; 0 if it cannot be gone on with."""
         try:
             state = json.loads(self._file.read_text())
         except (OSError, ValueError):
             return 0
-        return int(state["runs"]) if state["result"] == "passed" and self.log.exists() else 0
+        return int(state["runs"]) if state["result"] == "clean" and self.log.exists() else 0
 
     def write(self, result: str, runs: int) -> None:
-        """Remember how it stands: `running`, `passed` or `failed`."""
+        """Remember how it stands: `running`, `clean` or `different`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self._file.with_suffix(".partial")
         partial.write_text(json.dumps({"result": result, "runs": runs}))
