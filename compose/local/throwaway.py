@@ -14,6 +14,7 @@ from pathlib import Path
 
 from compose.local.databases import target_server
 from compose.local.env import REPO, environment
+from compose.local.postgres import PostgresServer
 from compose.local.proc_table import find_process
 from compose.local.service import bring_up
 
@@ -21,14 +22,14 @@ _ROOT = REPO / ".local" / "throwaway"
 
 
 @contextmanager
-def throwaway_target() -> Iterator[str]:
-    """Start an empty target server and yield the connection string of its database's owner (role cdc)."""
+def throwaway_target() -> Iterator[PostgresServer]:
+    """Start an empty target server and yield it: role and database `cdc`, like the stack's own."""
     _sweep()
     local = _ROOT / str(os.getpid())
     server = target_server(environment({"CDC_LOCAL": str(local), "CDC_PORT_TARGET": str(_free_port())}))
     try:
         bring_up(server, 30, threading.Event())
-        yield server.dsn(server.owner)
+        yield server
     finally:
         _stop_at_once(local)
 

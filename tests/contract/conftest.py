@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import psycopg
@@ -10,14 +11,25 @@ from psycopg import conninfo, sql
 
 from cdc.config import Target
 from cdc.reference import Secret
+from compose.local.postgres import PostgresServer
 from compose.local.throwaway import throwaway_target
 
 
 @pytest.fixture(scope="session")
-def target_dsn() -> Iterator[str]:
-    """Connection string of the owner of an empty database; the server is this session's own."""
-    with throwaway_target() as dsn:
-        yield dsn
+def target_server() -> Iterator[PostgresServer]:
+    """The server of this session."""
+    with throwaway_target() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def target_dsn(target_server: PostgresServer, request: pytest.FixtureRequest) -> str:
+    """Connection string of the owner of an empty database; it is this module's own, so that order does not matter."""
+    server = dataclasses.replace(target_server, database=request.module.__name__.rpartition(".")[2])
+    statement = sql.SQL("CREATE DATABASE {} OWNER {}")
+    with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as connection:
+        connection.execute(statement.format(sql.Identifier(server.database), sql.Identifier(server.owner.user)))
+    return server.dsn(server.owner)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_refused_login_is_fatal_and_names_the_place_but_no_secret(target: Targ
 
 
 def test_a_server_that_does_not_answer_is_transient(target: Target) -> None:
-    with pytest.raises(TransientError, match=r"TGT-101 .*:1/cdc: .*refused"):
+    with pytest.raises(TransientError, match=r"TGT-101 .*:1/test_connection: .*refused"):
         connect(dataclasses.replace(target, port=1), "test")
 
 
