@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import uuid
+from functools import partial
+from typing import Annotated
+
 import structlog
 import typer
 
@@ -22,15 +27,23 @@ def run(context: typer.Context) -> None:
     _prepare(context)
     config = invocation(context).config
     options = ("--config", str(config)) if config else ()
-    commands = {"land": ("land",), "derive": ("derive",), "watch": ("connectors", "watch")}
+    # Of this parent alone: another one's land worker must not be taken for this one's successor.
+    member = f"{socket.gethostname()}-{uuid.uuid4().hex}"
+    commands = {"land": ("land", "--member", member), "derive": ("derive",), "watch": ("connectors", "watch")}
     raise typer.Exit(Parent({name: cdc_command(*options, *words) for name, words in commands.items()}).run())
 
 
-def land(context: typer.Context) -> None:
+def land(
+    context: typer.Context,
+    member: Annotated[
+        str | None,
+        typer.Option(help="Name in the consumer group, kept over restarts: streams are taken up again at once."),
+    ] = None,
+) -> None:
     """Run the land worker alone: streams become mirrors."""
     from cdc.land.worker import run as land_run  # noqa: PLC0415 - a command loads what it needs, not all workers
 
-    raise typer.Exit(work("land", land_run, _prepare(context)))
+    raise typer.Exit(work("land", partial(land_run, member=member), _prepare(context)))
 
 
 def derive(context: typer.Context) -> None:

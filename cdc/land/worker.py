@@ -36,10 +36,13 @@ PREPARED_STATEMENTS = 3000
 _logger = structlog.get_logger()
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
-    """Land until `stop` is set, then finish the batches in hand. Raises FatalError when a person has to look."""
+def run(settings: Settings, stop: threading.Event, member: str | None = None) -> None:
+    """Land until `stop` is set, then finish the batches in hand. Raises FatalError when a person has to look.
+
+    `member` is the worker's name in the consumer group, if it has one (`cdc.stream.consumer`).
+    """
     sources = [stream_source(source) for source in load_sources(settings.folders.connector_configs).values()]
-    consumer = _join(settings, sources, stop)
+    consumer = _join(settings, sources, member, stop)
     if consumer is None:
         return
     worker = LandWorker(settings, {source.stream: source for source in sources}, consumer)
@@ -56,7 +59,9 @@ def stream_source(source: Source) -> StreamSource:
     return StreamSource(source.name, source.stream, source.kind, partial(read_contracts, source, environment()))
 
 
-def _join(settings: Settings, sources: list[StreamSource], stop: threading.Event) -> StreamConsumer | None:
+def _join(
+    settings: Settings, sources: list[StreamSource], member: str | None, stop: threading.Event
+) -> StreamConsumer | None:
     backoff = Backoff()
     while not stop.is_set():
         try:
@@ -65,6 +70,7 @@ def _join(settings: Settings, sources: list[StreamSource], stop: threading.Event
                 settings.land.group,
                 [source.stream for source in sources],
                 settings.land.batch_rows,
+                member,
             )
         except TransientError as error:
             wait = backoff.fail()

@@ -7,12 +7,19 @@ the position. Offsets are committed only so that lag tools see something.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from kafka.errors import AuthorizationError, KafkaError, OffsetOutOfRangeError, PositionOutOfRangeError
+from kafka.errors import (
+    AuthorizationError,
+    FencedInstanceIdError,
+    KafkaError,
+    OffsetOutOfRangeError,
+    PositionOutOfRangeError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from cdc.change import Record
@@ -43,13 +50,25 @@ _SETTINGS: Mapping[str, Any] = {
 class StreamConsumer:
     """This worker's membership in the group, and the streams that it was given."""
 
-    def __init__(self, bootstrap: str, group: str, streams: Iterable[str], max_records: int) -> None:
-        """Join. Raises TransientError STR-109 if no broker answers."""
+    def __init__(
+        self, bootstrap: str, group: str, streams: Iterable[str], max_records: int, member: str | None = None
+    ) -> None:
+        """Join. Raises TransientError STR-109 if no broker answers.
+
+        `member` is a name by which the group knows this worker again when it was killed and started anew: its streams
+        are its own at once, not after the session has timed out. Two workers with one name shut each other out.
+        """
         self._bootstrap = bootstrap
+        self._group = group
+        self._member = member
         self._listener = _Listener()
         with _translated():
             self._kafka = KafkaConsumer(
-                bootstrap_servers=bootstrap.split(","), group_id=group, max_poll_records=max_records, **_SETTINGS
+                bootstrap_servers=bootstrap.split(","),
+                group_id=group,
+                group_instance_id=member,
+                max_poll_records=max_records,
+                **_SETTINGS,
             )
             self._listener.consumer = self._kafka
             self._kafka.subscribe(sorted(streams), listener=self._listener)
@@ -106,6 +125,17 @@ class StreamConsumer:
     def close(self) -> None:
         """Leave the group, so that the streams go to others at once."""
         self._kafka.close(autocommit=False, timeout_ms=5000)
+        if self._member is not None:
+            self._leave(self._member)
+
+    def _leave(self, member: str) -> None:
+        """Leave for a member with a name, which the client does not; if it fails, the session's time-out does it."""
+        with suppress(KafkaError):
+            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap.split(","), bootstrap_timeout_ms=2000)
+            try:
+                admin.remove_group_members(self._group, [MemberToRemove(group_instance_id=member)])
+            finally:
+                admin.close()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client is untyped
@@ -147,5 +177,7 @@ def _translated() -> Iterator[None]:
         raise FatalError("STR-106", type(error).__name__) from error
     except AuthorizationError as error:
         raise FatalError("STR-111", type(error).__name__) from error
+    except FencedInstanceIdError as error:
+        raise FatalError("STR-112", type(error).__name__) from error
     except KafkaError as error:
         raise TransientError("STR-109", type(error).__name__) from error

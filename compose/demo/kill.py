@@ -18,6 +18,7 @@ import psycopg
 from compose.demo.schedule import PlannedKill
 from compose.local.proc_table import Process, find_process
 
+_WORKERS = ("land", "derive", "watch")
 _AIM_S = 3.0
 _AIM_STEP_S = 0.0005
 _OPEN = """
@@ -62,9 +63,10 @@ def workers(parent: Process) -> dict[str, Process]:
     """Return the workers that a `cdc run` has started, by name."""
     found = {}
     for pid in _children(parent.pid):
-        process, arguments = find_process(pid), _arguments(pid)
-        if process is not None and arguments:
-            found[arguments[-1]] = process
+        process = find_process(pid)
+        name = next((argument for argument in _arguments(pid) if argument in _WORKERS), None)
+        if process is not None and name is not None:
+            found[name] = process
     return found
 
 
