@@ -98,9 +98,20 @@ class StreamConsumer:
 
         Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106, STR-109.
         """
+        self._finish_joining()
         with _translated():
             polled = self._kafka.poll(timeout_ms=wait_ms)
         return {partition.topic: [_record(found) for found in records] for partition, records in polled.items()}
+
+    def _finish_joining(self) -> None:
+        """See to it that a join that outlives a poll is taken up by the next one.
+
+        The client (3.0.12) takes it up only while it thinks that it has to join. If the topics' metadata came during
+        the join it does not think so any more, and stays a member without streams and heartbeats for ever.
+        """
+        coordinator = self._kafka._coordinator  # nothing public shows it
+        if coordinator.rejoining:
+            coordinator.request_rejoin()
 
     def start(self, stream: str, offset: int) -> None:
         """Read a stream from `offset` on."""

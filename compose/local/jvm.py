@@ -11,6 +11,7 @@ from pathlib import Path
 from compose.local.daemon import StackError
 
 _OLDEST_JAVA = 17
+_ZERO_DATES = "io.debezium.connector.binlog.jdbc.BinlogValueConverters.invalid_value"
 
 
 def java_command(jars: Path, heap_mib: int, main_class: str) -> tuple[str, ...]:
@@ -30,6 +31,8 @@ def java_command(jars: Path, heap_mib: int, main_class: str) -> tuple[str, ...]:
         "-Djava.awt.headless=true",
         "-Dorg.slf4j.simpleLogger.showDateTime=true",
         "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+        # A line for every zero date of a MariaDB source, at WARN: a legacy table writes megabytes a minute.
+        f"-Dorg.slf4j.simpleLogger.log.{_ZERO_DATES}=error",
         "-cp",
         f"{jars}/kafka/*",
         main_class,
