@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
 from compose.compare.compare import compare
-from compose.compare.database import PostgreSql
 from compose.compare.log import entries
 from compose.demo import applications, process
 from compose.demo.actions import ACTIONS
 from compose.demo.drain import drain
 from compose.demo.freshness import read_freshness
-from compose.demo.kill import Kill, kill_worker
+from compose.demo.kill import Kill
+from compose.demo.killer import Killer
 from compose.demo.schedule import Schedule, plan
 from compose.demo.screen import Screen
 from compose.demo.state import State
@@ -164,11 +163,9 @@ class Demo:
         simulator.start()
         clock = applications.await_first_commit(simulator, self._state, written)
         began = time.monotonic() - (time.time() - clock)
-        killer = threading.Thread(target=self._kill_workers, args=(began,), daemon=True)
-        killer.start()
-        with self._screen:
+        with Killer(self._env, self._schedule.kills, self._parent, began) as killer, self._screen:
             self._show(watch, simulator, probe, began)
-        killer.join()
+        self._kills = killer.kills()
         for kill in self._kills:
             self._screen.say(str(kill))
         applications.require_success(simulator, self._state)
@@ -182,14 +179,6 @@ class Demo:
             looked = time.monotonic()
             self._screen.show(watch.take(), _phase(self._schedule, looked - began))
             time.sleep(max(0.0, _SAMPLE_EVERY_S - (time.monotonic() - looked)))
-
-    def _kill_workers(self, began: float) -> None:
-        with closing(PostgreSql(self._env, "CDC_TARGET", "CDC_TARGET_ADMIN", "target")) as target:
-            for planned in self._schedule.kills:
-                time.sleep(max(0.0, planned.at - (time.monotonic() - began)))
-                kill = kill_worker(planned, self._parent(), target.connection, began)
-                if kill is not None:
-                    self._kills.append(kill)
 
 
 def _phase(schedule: Schedule, elapsed: float) -> str:
