@@ -73,7 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="demo.sh", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("verb", nargs="?", choices=("run", "status", "stop"), default="run")
-    parser.add_argument("--seconds", type=_positive, default=60.0, help="how long the simulator works (60)")
+    parser.add_argument(
+        "--seconds",
+        type=_positive,
+        default=60.0,
+        help="how long the simulator works (60; 40 or more, or there are fewer than 500 freshness probes)",
+    )
     parser.add_argument("--rate", type=_positive, default=50.0, help="its transactions per second (50)")
     parser.add_argument("--seed", type=int, default=1, help="what the simulator's content is made from (1)")
     parser.add_argument(
