@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import psycopg
 import structlog
 
+from cdc.backoff import Backoff
 from cdc.config import Settings
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
@@ -22,9 +22,8 @@ from transforms.errors import DictionaryError
 from transforms.load import load
 from transforms.model import Dictionary, Domain
 
-_log = structlog.get_logger("derive")
+_log = structlog.get_logger()
 
-LONGEST_BACK_OFF_S = 10.0
 # A stand-by looks for a free lease; what a take-over costs in freshness after a crash.
 STAND_BY_S = 0.5
 
@@ -68,7 +67,7 @@ class _DomainWorker:
         self.log = _log.bind(domain=domain.name)
         names = tuple(mapping.name for mapping in dictionary.mappings)
         self.version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
-        self.failures = 0
+        self.backoff = Backoff()
 
     def run(self) -> None:
         """Derive until told to stop; after a fault that passes, begin again with a new session."""
@@ -91,7 +90,7 @@ class _DomainWorker:
         epoch = self._stand_by(connection, plan)
         while epoch is not None and not self._stopped():
             derived = run_turn(connection, plan, self.version, epoch)
-            self.failures = 0
+            self.backoff.succeed()
             if derived is None:
                 self._wait_for_landing(connection)
             else:
@@ -110,11 +109,11 @@ class _DomainWorker:
         """Wait for the lease; None if told to stop before."""
         epoch = take_lease(connection, plan)
         if epoch is None:
-            self.log.info("derive.standing_by")
+            self.log.info("domain_stands_by")
         while epoch is None and not self._stopped():
             self.stop.wait(STAND_BY_S)
             epoch = take_lease(connection, plan)
-        self.log.info("derive.started", epoch=epoch, dictionary=plan.digest)
+        self.log.info("domain_opened", epoch=epoch, dictionary=plan.digest)
         return epoch
 
     def _wait_for_landing(self, connection: Connection) -> None:
@@ -123,7 +122,7 @@ class _DomainWorker:
 
     def _report(self, derived: Derived) -> None:
         self.log.debug(
-            "derive.turn",
+            "domain_derived",
             everything=derived.everything,
             batches=derived.batches,
             taken=derived.taken,
@@ -132,10 +131,9 @@ class _DomainWorker:
         )
 
     def _back_off(self, error: TransientError) -> None:
-        self.failures += 1
-        delay = min(LONGEST_BACK_OFF_S, 0.1 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)  # noqa: S311
-        self.log.warning("derive.backing_off", code=error.code, detail=error.detail, seconds=round(delay, 2))
-        self.stop.wait(delay)
+        wait = self.backoff.fail()
+        self.log.warning("domain_waits", error=error, wait_s=round(wait, 1))
+        self.stop.wait(wait)
 
     def _stopped(self) -> bool:
         return self.stop.is_set() or self.ended.is_set()

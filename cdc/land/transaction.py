@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+import structlog
 from psycopg.rows import class_row
 
 from cdc.capture.contract import Contract
@@ -23,6 +25,8 @@ from cdc.land.position import Position, lock, require_unmoved
 from cdc.land.statement import MirrorTable
 from cdc.land.write import COPY_FROM_ROWS, Expectation, MirrorWriter, heal_missing
 from cdc.stream.unit import Unit, resumable_id
+
+_logger = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -65,12 +69,15 @@ def land(session: Session, decoder: TableDecoder, position: Position, batch: Bat
     while True:
         landing = _Landing(session, decoder, position, batch, refused)
         try:
-            return landing.run()
+            landed = landing.run()
         except psycopg.DataError:
             misfits = landing.find_misfits()
             if not misfits - refused:
                 raise
             refused |= misfits
+        else:
+            landing.report()
+            return landed
 
 
 class _Landing:
@@ -87,6 +94,7 @@ class _Landing:
         self._refused = refused
         self._started = time.perf_counter()
         self._ledger = ledger.Ledger()
+        self._refusals: Counter[tuple[str, str]] = Counter()
         self._folded: list[tuple[MirrorWriter, Folded]] = []
         self._expectations: list[Expectation] = []
         self._chunks = list(journal.chunks(batch.records(), position.chain))
@@ -122,6 +130,11 @@ class _Landing:
             for expectation in self._expectations:
                 expectation.check()
         return position
+
+    def report(self) -> None:
+        """Log what was refused, by mirror and code, once it is committed."""
+        for (mirror, code), count in self._refusals.items():
+            _logger.warning("changes_refused", mirror=mirror, code=code, count=count, batch=self._position.batch + 1)
 
     def find_misfits(self) -> set[int]:
         """After a refusal by the database: find the rows that its types do not take, one by one."""
@@ -181,6 +194,7 @@ class _Landing:
                 has_stale = False
 
     def _refuse(self, writer: MirrorWriter, refusal: Refusal, record: Record) -> None:
+        self._refusals[(writer.table.contract.mirror, refusal.code)] += 1
         writer.refuse(
             (
                 *(self._position.stream, refusal.offset, self._position.batch + 1),

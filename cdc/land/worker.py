@@ -16,12 +16,12 @@ from functools import partial
 import psycopg
 import structlog
 
+from cdc.backoff import Backoff
 from cdc.capture.catalogue import read_contracts
 from cdc.capture.source import Source, load_sources
 from cdc.change import Record
 from cdc.config import Settings, environment
 from cdc.errors import CdcError, TransientError
-from cdc.land.backoff import Backoff
 from cdc.land.position import Moved, Position, adopt_topic, reclaim, take_over
 from cdc.land.stream import StreamLanding, StreamSource
 from cdc.land.transaction import Session

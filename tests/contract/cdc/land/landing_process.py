@@ -19,6 +19,7 @@ from cdc.land import transaction, write
 from cdc.land.position import take_over
 from cdc.land.stream import StreamLanding, StreamSource
 from cdc.land.transaction import Session
+from cdc.observe import log
 from tests.contract.cdc.land.stage import DATABASES, recorded
 from tests.contract.cdc.land.test_cuts import grown
 
@@ -29,6 +30,7 @@ hits = 0
 def main(dsn: str, source: str, where: str) -> None:
     # Both ways to stage rows: single inserts for the smallest batches, COPY for the others.
     write.COPY_FROM_ROWS = transaction.COPY_FROM_ROWS = 5
+    log.configure()  # to standard error
     sys.settrace(tracer(where))
     with psycopg.connect(dsn, options="-c TimeZone=UTC -c DateStyle=ISO") as connection:
         position = take_over(connection, f"cdc.{source}", source)
