@@ -28,6 +28,11 @@ class Record(NamedTuple):
     value: bytes | None
     old_key: bytes | None = None
 
+    @property
+    def size(self) -> int:
+        """How much of the stream it is, in bytes."""
+        return len(self.key or b"") + len(self.value or b"") + len(self.old_key or b"")
+
 
 class Kind(Enum):
     """What an event is to the unit rules."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cdc.change import Record
-from cdc.land.journal import record_bytes
 from cdc.stream.unit import Unit
 
 
@@ -51,7 +50,7 @@ class Pending:
 
     def add(self, unit: Unit) -> None:
         """Append the unit that was closed last."""
-        size = sum(map(record_bytes, unit.records))
+        size = unit.size
         self._units.append((unit, len(unit.records), size))
         self._rows += len(unit.records)
         self._bytes += size

@@ -41,7 +41,7 @@ def chunks(records: Iterable[Record], chain: bytes) -> Iterator[Chunk]:
     size = 0
     for record in records:
         held.append(record)
-        size += record_bytes(record)
+        size += record.size
         chain = hashlib.sha256(chain + record_digest(record)).digest()
         if size >= CHUNK_BYTES:
             yield _chunk(held, chain)
@@ -53,11 +53,6 @@ def chunks(records: Iterable[Record], chain: bytes) -> Iterator[Chunk]:
 def unpack(data: bytes) -> list[Record]:
     """Return the records of a chunk."""
     return _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
-
-
-def record_bytes(record: Record) -> int:
-    """Return how much of the stream a record is."""
-    return len(record.key or b"") + len(record.value or b"") + len(record.old_key or b"")
 
 
 def record_digest(record: Record) -> bytes:

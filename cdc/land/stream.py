@@ -39,7 +39,7 @@ class StreamLanding:
         self._session = session
         self._pending = Pending(limits.batch_rows, limits.batch_bytes)
         state = State(position.last_unit, position.generations, position.snapshot_position)
-        self._assembler = Assembler(source.database, state, self._find_landed, limits.batch_rows)
+        self._assembler = Assembler(source.database, state, self._find_landed, limits.batch_rows, limits.batch_bytes)
         self._decoder = self._read_contracts()
 
     @property

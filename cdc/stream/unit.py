@@ -9,11 +9,12 @@ Each rule here was needed on the real connectors:
 - A BEGIN with the same id continues the unit (task restart in mid-transaction); END then counts only the tail.
 - Repetitions inside a unit are recognised by their place, which grows from event to event.
 - A transaction that goes on without a BEGIN was landed before (its tail is sent again): every event of it must lie
-  within what was recorded, and counts as replayed.
-- Snapshot rows have no transaction. They form slices, cut by size or when the stream is drained. The first of them
-  opens a generation: an empty first table sends nothing, so there need not be a `first`. All rows of one attempt carry
-  the log position that was current when it began; a `first`, or a table that begins or ends at another position, says
-  that an interrupted snapshot started again and opens another one. `last` or the first streamed BEGIN closes it.
+  within what was recorded, and counts as replayed. Of one that brought messages only (PostgreSQL's heartbeats)
+  nothing is on record: its tail may bring no row, and END must count what there is.
+- Snapshot rows have no transaction. They form slices, cut by rows and bytes or when the stream is drained. The first
+  of them opens a generation: an empty first table sends nothing, so there need not be a `first`. All rows of one attempt
+  carry the log position that was current when it began; a `first`, or a table that begins or ends at another position,
+  says that an interrupted snapshot started again and opens another one. `last` or the first streamed BEGIN closes it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Unit:
 
     `rows` are its distinct row and TRUNCATE events in order, `repeated` the row events that came again inside it.
     `records` are all its records, whatever they hold: the unit covers the offsets from the first to the last of them.
-    `replay` marks the tail of a transaction that landed before; `resumable` a unit that only a heartbeat closed.
+    `replay` marks the tail of a transaction that landed before, `rowless` that of one of which nothing is on record
+    because it brought no rows; `resumable` a unit that only a heartbeat closed.
     `snapshot_position` is that of the generation that is open after it, None if none is.
     """
 
@@ -46,11 +48,13 @@ class Unit:
     opens_generation: bool = False
     closes_generation: bool = False
     replay: bool = False
+    rowless: bool = False
     resumable: bool = False
     snapshot_position: str | None = None
     last_place: Place = ()
     source_ts: datetime | None = None
     position: str = ""
+    size: int = 0
 
     @property
     def first_offset(self) -> int:
@@ -98,13 +102,18 @@ class Assembler:
     """Turns events in offset order into closed units. Holds one open unit; forgets it when the stream is rewound."""
 
     def __init__(
-        self, database: str, state: State, landed: Callable[[str], Landed | None], slice_rows: int = 5000
+        self,
+        database: str,
+        state: State,
+        landed: Callable[[str], Landed | None],
+        slice_rows: int = 5000,
+        slice_bytes: int = 16 * 1024 * 1024,
     ) -> None:
         self._rowless_may_lack_end = database != "postgresql"
         self._contiguous = database == "postgresql"
         self._state = state
         self._landed = landed
-        self._slice_rows = slice_rows
+        self._slice_rows, self._slice_bytes = slice_rows, slice_bytes
         self._open: Unit | None = None
         self._section_events = 0  # distinct events since the last BEGIN, which END must count
         self._section_place: Place = ()
@@ -151,7 +160,7 @@ class Assembler:
         unit.opens_generation |= opens
         self._add_row(unit, event)
         unit.closes_generation = event.snapshot == "last"
-        if unit.closes_generation or len(unit.rows) >= self._slice_rows:
+        if unit.closes_generation or len(unit.rows) >= self._slice_rows or unit.size >= self._slice_bytes:
             yield self._close()
 
     def _opens_generation(self, event: Event) -> bool:
@@ -188,6 +197,8 @@ class Assembler:
         unit = self._open or self._reopen(event)
         if unit.id != event.transaction:
             raise FatalError("STR-103", f"row of another transaction at offset {event.record.offset}")
+        if unit.rowless and event.kind is not Kind.MESSAGE:
+            raise FatalError("STR-103", f"no BEGIN before offset {event.record.offset}")
         if event.place > self._section_place:
             self._section_events += 1
             self._section_place = event.place
@@ -199,7 +210,7 @@ class Assembler:
             self._add_control(unit, event)
         elif unit.replay or not new:
             unit.repeated.append(event)
-            unit.records.append(event.record)
+            self._add_record(unit, event)
         else:
             unit.last_place = event.place
             self._add_row(unit, event)
@@ -228,6 +239,9 @@ class Assembler:
         if transaction == self._state.last_unit and self._rowless_may_lack_end:
             return unit
         landed = self._landed(transaction)
+        if landed is None and event.kind in (Kind.MESSAGE, Kind.END):
+            unit.rowless = True
+            return unit
         if landed is None or (event.kind is not Kind.END and event.place > landed.last_place):
             raise FatalError("STR-103", f"no BEGIN before offset {event.record.offset}")
         unit.replay = True
@@ -247,14 +261,17 @@ class Assembler:
 
     def _add_control(self, unit: Unit, event: Event) -> None:
         unit.control += 1
-        unit.records.append(event.record)
-        unit.source_ts = event.source_ts or unit.source_ts
+        self._add_record(unit, event)
 
     def _add_row(self, unit: Unit, event: Event) -> None:
         unit.rows.append(event)
-        unit.records.append(event.record)
-        unit.source_ts = event.source_ts or unit.source_ts
+        self._add_record(unit, event)
         unit.position = event.position or unit.position
+
+    def _add_record(self, unit: Unit, event: Event) -> None:
+        unit.records.append(event.record)
+        unit.size += event.record.size
+        unit.source_ts = event.source_ts or unit.source_ts
 
     def _close(self) -> Unit:
         unit = self._open

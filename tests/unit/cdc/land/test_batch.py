@@ -10,7 +10,7 @@ from cdc.stream.unit import Unit
 def unit(offset: int, size: int = 10, **parts: Any) -> Unit:
     record = Record(offset, None, b"x" * size)
     rows = [Event(record, Kind.ROW)] if parts.pop("rows", True) else []
-    return Unit(records=[record], rows=rows, **{"id": "t", **parts})
+    return Unit(records=[record], rows=rows, size=record.size, **{"id": "t", **parts})
 
 
 def batches(*units: Unit, rows: int = 100, size: int = 10_000) -> list[list[int]]:

@@ -22,10 +22,11 @@ def units(
     state: State | None = None,
     landed: Callable[[str], Landed | None] = lambda _: None,
     slice_rows: int = 5000,
+    slice_bytes: int = 1 << 24,
     records: Iterable[Record] | None = None,
 ) -> list[Unit]:
     """Return what the assembler makes of a whole stream."""
-    assembler = Assembler(wire.database, state or State(None, 1), landed, slice_rows)
+    assembler = Assembler(wire.database, state or State(None, 1), landed, slice_rows, slice_bytes)
     closed = [
         unit
         for record in (wire.records if records is None else records)
@@ -291,6 +292,44 @@ def test_incremental_snapshot_rows_are_slices_without_a_generation() -> None:
     wire = PostgresWire()
     wire.snapshot("a", "id", row(1), "incremental")
     assert edges(units(wire)) == [(1, False, False)]
+
+
+def test_a_slice_is_cut_by_bytes_too() -> None:
+    wire = PostgresWire()
+    for number in range(6):
+        wire.snapshot("a", "id", row(number), "true")
+    size = sum(record.size for record in wire.records)
+    cut = units(wire, slice_bytes=size // 3)
+    assert [len(unit.rows) for unit in cut] == [2, 2, 2]
+
+
+def test_the_tail_of_a_transaction_of_messages_is_control() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.message()
+    wire.message()
+    wire.end(count=1)  # the connector starts to count where it starts again
+    (unit,) = units(wire, records=wire.records[2:])
+    assert (unit.control, unit.rows, unit.repeated) == (2, [], [])
+
+
+def test_a_tail_of_messages_that_lacks_some_stops_the_stream() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.message()
+    wire.end()
+    assert stopped(wire, records=wire.records[2:]) == "STR-102"
+    assert stopped(wire, records=wire.records[3:]) == "STR-102"
+
+
+def test_a_tail_of_messages_may_bring_no_row() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.message()
+    wire.insert("item", "id", row(1))
+    wire.end(count=2)
+    assert stopped(wire, records=wire.records[1:]) == "STR-103"
 
 
 @pytest.mark.parametrize("source", ["erp", "mes"])
