@@ -12,9 +12,10 @@ Each rule here was needed on the real connectors:
   within what was recorded, and counts as replayed. Of one that brought messages only (PostgreSQL's heartbeats)
   nothing is on record: its tail may bring no row, and END must count what there is.
 - Snapshot rows have no transaction. They form slices, cut by rows and bytes or when the stream is drained. The first
-  of them opens a generation: an empty first table sends nothing, so there need not be a `first`. All rows of one attempt
-  carry the log position that was current when it began; a `first`, or a table that begins or ends at another position,
-  says that an interrupted snapshot started again and opens another one. `last` or the first streamed BEGIN closes it.
+  of them opens a generation: an empty first table sends nothing, so there need not be a `first`. All rows of one
+  attempt carry the log position that was current when it began; a `first`, or a table that begins or ends at another
+  position, says that an interrupted snapshot started again and opens another one. `last` or the first streamed BEGIN
+  closes it.
 """
 
 from __future__ import annotations

@@ -113,6 +113,7 @@ def _run(env: Mapping[str, str], options: argparse.Namespace) -> int:
         if not (ended and options.keep):
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # stopping is quick, and half of it helps nobody
             _stop_quietly(env)
+    screen.say(outcome.freshness_line())
     if options.keep:
         screen.say(_kept(env))
     for failure in outcome.failures():

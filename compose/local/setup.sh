@@ -40,9 +40,10 @@ install_packages() {
     fi
     say "Installing Debian packages: ${packages% }"
     local log="$local_folder/log/apt.log"
-    "${as_root[@]}" apt-get update >"$log" 2>&1 || fail "apt-get update failed (see $log); then start again."
+    # Without the lock: a server that a package starts would keep it for as long as it runs.
+    "${as_root[@]}" apt-get update >"$log" 2>&1 9>&- || fail "apt-get update failed (see $log); then start again."
     # shellcheck disable=SC2086 # the command is a list of words
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $command >>"$log" 2>&1 ||
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $command >>"$log" 2>&1 9>&- ||
         fail "This failed (see $log); run it by hand, then start again:  $command"
 }
 
@@ -81,7 +82,7 @@ fetch_jars() {
 mkdir -p "$local_folder/log" "$(dirname "$jars")"
 if command -v flock >/dev/null; then
     exec 9>"$local_folder/setup.lock"
-    flock 9
+    flock -n 9 || { say "Another set-up is at work here; waiting for it."; flock 9; }
 fi
 install_packages
 make_environment

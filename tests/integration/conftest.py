@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from compose.demo import process
 from compose.local.env import PORTS, environment, ports_from
 from compose.local.stack import Stack
 
@@ -26,6 +27,7 @@ def stack() -> Iterator[Stack]:
     ports = ports_from(29000) if taken else moved  # called by hand: never onto the demo's ports
     jars = {"CDC_JARS": os.environ["CDC_JARS"]} if "CDC_JARS" in os.environ else {}
     stack = Stack(environment({"CDC_LOCAL": str(_FOLDER), **jars, **ports}))
+    process.stop_all(stack.env)  # what a killed demo of the lane `faults` or `demo` has left
     stack.stop()
     shutil.rmtree(_FOLDER, ignore_errors=True)
     stack.start()
