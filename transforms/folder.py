@@ -30,8 +30,18 @@ class Folder:
 
     def one(self, file: str) -> Node | None:
         """Return the document of a file that must be there."""
-        if file not in self._documents and not any(fault.place.file == file for fault in self._faults.found):
+        if not self._has(file):
             self._faults.add(Place(file), "DIC-113", "the file is missing")
+        return self._documents.get(file)
+
+    def inherited(self, file: str, base: Path) -> Node | None:
+        """Return the document of a file that may be left to `base`; taken from there it counts like the folder's own."""
+        if not self._has(file):
+            self._read(base / file, file)
+        return self._documents.get(file)
+
+    def optional(self, file: str) -> Node | None:
+        """Return the document of a file that need not be there."""
         return self._documents.get(file)
 
     def matching(self, pattern: str) -> list[tuple[str, Node]]:
@@ -41,6 +51,10 @@ class Folder:
     def documents(self) -> Iterator[tuple[str, Node]]:
         """Yield (file, document) of all files."""
         yield from self._documents.items()
+
+    def _has(self, file: str) -> bool:
+        """Tell whether the file is there, readable or not."""
+        return file in self._documents or any(fault.place.file == file for fault in self._faults.found)
 
     def _read(self, path: Path, file: str) -> None:
         if file.endswith(".md"):

@@ -1,6 +1,6 @@
 """Read a dictionary folder into a `Dictionary`, or say everything that is wrong with it.
 
-    dictionary.yaml     name, version, status
+    dictionary.yaml     name, version, status; all else may be missing, errors.yaml is then the packaged one
     errors.yaml         codes                         units.yaml       units and their aliases
     fields*.yaml        canonical fields              codesets/*.yaml  one code set a file
     sources/*.yaml      one source system a file      mappings/*.yaml  one mapping a file
@@ -75,7 +75,7 @@ def _read_header(files: Folder, faults: Faults) -> Section | None:
 
 
 def _read_vocabulary(files: Folder, faults: Faults) -> Vocabulary:
-    catalogue, table = files.one("errors.yaml"), files.one("units.yaml")
+    catalogue, table = files.inherited("errors.yaml", PACKAGED), files.optional("units.yaml")
     errors = read_catalogue(catalogue, faults) if catalogue else {}
     systems = {Path(file).stem for file, _ in files.matching("sources/*.yaml")}
     units, aliases = read_units(table, systems, faults) if table else ({}, {})

@@ -51,7 +51,9 @@ class Deployment:
         """`cdc run` in the background; it must drain and exit 0 on SIGTERM."""
         with (self.folder / "run.log").open("ab") as log:
             # It ends with the tests even if those are killed: the next session uses the same ports.
-            process = subprocess.Popen(("setpriv", "--pdeathsig", "TERM", _CDC, "run"), env=self.env, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                ("setpriv", "--pdeathsig", "TERM", _CDC, "run"), env=self.env, stdout=log, stderr=log
+            )
         try:
             yield process
             process.send_signal(signal.SIGTERM)

@@ -102,10 +102,17 @@ def test_fault_is_named_with_its_place(folder, file, old, new, code, part):
     assert any(f" {code} " in fault and part in fault for fault in found), found
 
 
-@pytest.mark.parametrize("file", ["dictionary.yaml", "errors.yaml", "units.yaml"])
-def test_missing_file_is_a_fault(folder, file):
-    (folder.root / file).unlink()
-    assert f"{file}:1:1 DIC-113 the file is missing" in faults_of(folder)
+def test_a_dictionary_without_its_header_is_a_fault(folder):
+    (folder.root / "dictionary.yaml").unlink()
+    assert "dictionary.yaml:1:1 DIC-113 the file is missing" in faults_of(folder)
+
+
+def test_the_header_alone_is_a_dictionary_with_the_packaged_codes(tmp_path):
+    (tmp_path / "dictionary.yaml").write_text('dictionary: mine\nversion: "1"\nstatus: draft\n')
+    dictionary = load(tmp_path)
+    assert dictionary.domains() == ()
+    assert dictionary.errors == load().errors
+    assert "REQ-101" in dictionary.content  # what is taken from the package counts in the digest
 
 
 def test_file_without_a_place_is_a_fault(folder):
