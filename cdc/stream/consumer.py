@@ -185,10 +185,18 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OffsetOutOfRangeError, PositionOutOfRangeError) as error:
-        raise FatalError("STR-106", type(error).__name__) from error
+        raise FatalError("STR-106", _places(error)) from error
     except AuthorizationError as error:
-        raise FatalError("STR-111", type(error).__name__) from error
+        raise FatalError("STR-111", _places(error)) from error
     except FencedInstanceIdError as error:
         raise FatalError("STR-112", type(error).__name__) from error
     except KafkaError as error:
         raise TransientError("STR-109", type(error).__name__) from error
+
+
+def _places(error: KafkaError) -> str:
+    """Return which offsets of which streams, or which topics or group, the client names in the error."""
+    named = error.args[0] if error.args else type(error).__name__
+    if isinstance(named, Mapping):
+        return ", ".join(f"{partition.topic} offset {offset}" for partition, offset in named.items())
+    return ", ".join(sorted(map(str, named))) if isinstance(named, set | frozenset) else str(named)
