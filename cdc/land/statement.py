@@ -11,6 +11,7 @@ Every statement takes parameters, if only `()`: a percent sign in a legacy colum
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -60,8 +61,8 @@ class MirrorTable:
 
 
 def stage_name(contract: Contract) -> str:
-    """Return a staging table's name: unique per mirror, as long as PostgreSQL keeps names whole."""
-    return f"stage_{contract.mirror}".encode()[:63].decode(errors="ignore")
+    """Return a staging table's name: another one for each mirror, however long and alike their names are."""
+    return f"stage_{hashlib.sha256(contract.mirror.encode()).hexdigest()[:32]}"
 
 
 def create_stage(table: MirrorTable) -> Composed:
