@@ -10,7 +10,8 @@ from transforms import refusal
 from transforms.codes import translation_step
 from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults
-from transforms.expression.compiler import Scope, compile_expression
+from transforms.expression.builder import Scope
+from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Term
 from transforms.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.gs1 import to_gtin14

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from transforms.mapping import Mapping
-from transforms.model import Domain
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Mappings that must be cut together, because they share or refer to tables."""
+
+    name: str
+    mappings: tuple[Mapping, ...]
 
 
 def group_mappings(mappings: tuple[Mapping, ...]) -> tuple[Domain, ...]:

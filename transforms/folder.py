@@ -35,7 +35,7 @@ class Folder:
         return self._documents.get(file)
 
     def inherited(self, file: str, base: Path) -> Node | None:
-        """Return the document of a file that may be left to `base`; taken from there it counts like the folder's own."""
+        """Return the document of a file that may be left to `base`; from there it counts like the folder's own."""
         if not self._has(file):
             self._read(base / file, file)
         return self._documents.get(file)

@@ -14,7 +14,7 @@ from transforms import refusal
 from transforms.catalogue import row_code
 from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults, Refused
-from transforms.expression.compiler import fault_at
+from transforms.expression.builder import fault_at
 from transforms.inputs import Inputs, read_columns
 from transforms.mapping import Lookup, Match, MirrorRef
 from transforms.normalise import Gate

@@ -12,7 +12,8 @@ from transforms.column import ColumnReader, Vocabulary, is_name
 from transforms.document import Node, Scalar
 from transforms.errors import Faults
 from transforms.example import read_examples
-from transforms.expression.compiler import Scope, compile_expression
+from transforms.expression.builder import Scope
+from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Run, Term
 from transforms.field_type import result_kind
 from transforms.inputs import READING_CODES, Inputs, read_columns

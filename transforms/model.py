@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from transforms.domain import Domain, group_mappings
 from transforms.errors import ErrorEntry
 from transforms.mapping import Mapping
 
@@ -84,14 +85,6 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
-    """Mappings that must be cut together, because they share or refer to tables."""
-
-    name: str
-    mappings: tuple[Mapping, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Dictionary:
     """One version of the dictionary. `content` is canonical JSON of all files, `digest` its SHA-256 in hex."""
 
@@ -109,6 +102,4 @@ class Dictionary:
 
     def domains(self) -> tuple[Domain, ...]:
         """Return the connected groups of mappings, each named after its alphabetically first canonical table."""
-        from transforms.domain import group_mappings  # noqa: PLC0415 - domain needs the classes above
-
         return group_mappings(self.mappings)

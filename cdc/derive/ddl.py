@@ -22,8 +22,8 @@ from cdc.derive.names import columns, literal, literals, quoted
 from cdc.derive.plan import META, Plan, Step, bind
 from cdc.derive.take import read_by_others
 from cdc.errors import FatalError
+from transforms.domain import Domain
 from transforms.mapping import Match, MirrorRef, Target
-from transforms.model import Domain
 
 Rows = psycopg.Connection[Any]
 

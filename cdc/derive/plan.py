@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, quoted
 from cdc.errors import FatalError
+from transforms.domain import Domain
 from transforms.kind import accepts
 from transforms.mapping import Lookup, MirrorRef, Reference
 from transforms.mapping import Mapping as DictionaryMapping
-from transforms.model import Domain
 
 META: Mapping[str, str] = {
     "_mapping": "text NOT NULL",

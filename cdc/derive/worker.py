@@ -18,9 +18,10 @@ from cdc.derive.session import Connection
 from cdc.derive.turn import Derived, Version, run_turn
 from cdc.errors import FatalError, TransientError
 from cdc.store.connection import classify, connect
+from transforms.domain import Domain
 from transforms.errors import DictionaryError
 from transforms.load import load
-from transforms.model import Dictionary, Domain
+from transforms.model import Dictionary
 
 _log = structlog.get_logger()
 

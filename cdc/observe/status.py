@@ -9,8 +9,8 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
+from transforms.domain import Domain
 from transforms.mapping import Target
-from transforms.model import Domain
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_st
 from compose.compare.database import PostgreSql
 from compose.demo.kill import workers
 from compose.local.proc_table import Process
+from transforms.domain import Domain
 from transforms.load import load
-from transforms.model import Domain
 
 HeldRow = tuple[str, tuple[str, ...]]
 

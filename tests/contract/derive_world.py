@@ -11,9 +11,9 @@ import random
 from collections.abc import Iterable
 
 from tests.contract.derive_model import Image, World
+from transforms.domain import Domain
 from transforms.errors import Refused
 from transforms.mapping import Column, Input, Lookup, Mapping, Match, MirrorRef, Reference, Target
-from transforms.model import Domain
 
 INTEGER, BIG, TEXT = "integer", "bigint", "character varying(8)"
 LONG = "character varying(3)"

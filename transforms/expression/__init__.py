@@ -1,6 +1,7 @@
 """The expression language: SQL scalar expressions, compiled once to Python functions by allow-list.
 
-compiler.py     text to tree to term, with places; what is not listed is refused
+compiler.py     text to tree to term; what is not listed is refused
+builder.py      one node after the other, with places
 rules.py        the list: node classes, the arguments they may carry, how each is compiled
 logic.py        comparison, AND/OR/NOT, CASE, COALESCE: three-valued
 arithmetic.py   exact numbers, dates and days
@@ -10,7 +11,8 @@ functions.py    CLEAN, DATE_OF, AT_ZONE, TO_UNIT
 term.py         what a node is compiled to
 """
 
-from transforms.expression.compiler import Scope, compile_expression, fault_at
+from transforms.expression.builder import Scope, fault_at
+from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Run, Term
 
 __all__ = ["Run", "Scope", "Term", "compile_expression", "fault_at"]

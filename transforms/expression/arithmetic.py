@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlglot import exp
 
 from transforms import moment, number, refusal
-from transforms.expression.compiler import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Term, constant, strict
 from transforms.kind import NUMBERS, Kind, unify
 

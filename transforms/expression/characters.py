@@ -9,7 +9,7 @@ from sqlglot import exp
 from transforms import number, refusal
 from transforms.errors import Refused
 from transforms.expression.arithmetic import whole_literal
-from transforms.expression.compiler import SYNTAX, Builder, Rejected
+from transforms.expression.builder import SYNTAX, Builder, Rejected
 from transforms.expression.term import Term, strict
 from transforms.kind import Kind
 from transforms.text import compile_like

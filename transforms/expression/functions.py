@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from transforms import moment, refusal
-from transforms.expression.compiler import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Term, strict
 from transforms.kind import NUMBERS, Kind
 from transforms.text import BLANKS

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from transforms.expression.compiler import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Run, Term, constant, strict
 from transforms.kind import Kind, unify
 

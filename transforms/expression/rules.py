@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -17,22 +16,14 @@ from typing import Any
 from sqlglot import exp
 
 from transforms.expression import arithmetic, characters, logic
+from transforms.expression.builder import SYNTAX, Builder, Rejected, Rule
 from transforms.expression.cast import compile_cast
-from transforms.expression.compiler import SYNTAX, Builder, Rejected
 from transforms.expression.functions import FUNCTIONS
 from transforms.expression.term import Term, constant
 from transforms.kind import Kind
 from transforms.section import suggest
 
 _NUMBER = re.compile(r"[0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40}")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How one node class is compiled; `arguments` are those that it may carry, flags of the parser included."""
-
-    compile: Callable[[Builder, Any], Term]
-    arguments: frozenset[str]
 
 
 def _literal(_: Builder, node: exp.Literal) -> Term:

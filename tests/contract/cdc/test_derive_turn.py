@@ -16,9 +16,9 @@ from cdc.derive.plan import bind, mirror_refs
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import FatalError, TransientError
 from cdc.store.migrate import migrate
+from transforms.domain import Domain
 from transforms.errors import Refused
 from transforms.mapping import Column, Input, Lookup, Mapping, Match, MirrorRef, Reference, Target
-from transforms.model import Domain
 
 ITEM, MOVE = MirrorRef("src", "item"), MirrorRef("src", "move")
 MIRRORS = """

@@ -1,0 +1,112 @@
+"""One tree of an expression to one function: node by node, with places, and with a rule for every node class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp
+
+from transforms.document import Scalar
+from transforms.errors import Faults
+from transforms.expression.term import Term, constant
+from transforms.kind import Kind
+from transforms.section import suggest
+from transforms.units import UnitNames
+
+MAX_DEPTH = 40
+SYNTAX, COLUMN, TYPE = "DIC-121", "DIC-122", "DIC-123"
+
+
+@dataclass(slots=True)
+class Scope:
+    """What names mean in an expression; and, found by compiling, the codes it can refuse with and units it makes."""
+
+    resolve: Callable[[str, str], Term | None]
+    known: Callable[[], Collection[str]]
+    units: UnitNames
+    codes: set[str] = field(default_factory=set)
+    made_units: set[str] = field(default_factory=set)
+
+
+class Rejected(Exception):
+    """A part of an expression that is not allowed; `node` is where."""
+
+    def __init__(self, code: str, node: exp.Expr, message: str) -> None:
+        super().__init__(message)
+        self.code, self.node, self.message = code, node, message
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one node class is compiled; `arguments` are those that it may carry, flags of the parser included."""
+
+    compile: Callable[[Builder, Any], Term]
+    arguments: frozenset[str]
+
+
+class Builder:
+    """Compiles one tree, node by node, by the rules that it is given."""
+
+    def __init__(self, scalar: Scalar, scope: Scope, rules: Mapping[type[exp.Expr], Rule], faults: Faults) -> None:
+        self.scope, self._rules = scope, rules
+        self._scalar, self._faults, self._depth = scalar, faults, 0
+
+    def term(self, node: exp.Expr) -> Term:
+        """Return `node` compiled; Rejected if it is not allowed."""
+        rule = self._rules.get(type(node))
+        if rule is None:
+            raise Rejected(SYNTAX, node, f"{_describe(node)} is not part of the expression language")
+        for name, value in node.args.items():
+            if name not in rule.arguments and value not in (None, False, []):
+                raise Rejected(SYNTAX, node, f"{_describe(node)} cannot be used with `{name}` here")
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise Rejected(SYNTAX, node, f"nested deeper than {MAX_DEPTH}")
+        try:
+            return rule.compile(self, node)
+        finally:
+            self._depth -= 1
+
+    def column(self, node: exp.Column) -> Term:
+        """Return the column's term; an unknown one is a fault, and stands for NULL so that others are found too."""
+        table, name = node.text("table"), node.text("this")
+        if not isinstance(node.this, exp.Identifier):
+            raise Rejected(SYNTAX, node, "a column is `NAME` or `LOOKUP.NAME`")
+        found = self.scope.resolve(table, name)
+        if found is not None:
+            return found
+        shown = f"{table}.{name}" if table else name
+        message = f"unknown column `{shown}`{suggest(shown, self.scope.known())}"
+        fault_at(self._scalar, offset_of(node), COLUMN, message, self._faults)
+        return constant(Kind.NOTHING, None)
+
+    def typed(self, node: exp.Expr, *kinds: Kind) -> Term:
+        """Return `node` compiled, whose kind must be one of `kinds` (or NULL)."""
+        term = self.term(node)
+        if term.kind not in kinds and term.kind is not Kind.NOTHING:
+            wanted = " or ".join(map(str, kinds))
+            raise Rejected(TYPE, node, f"{wanted} is wanted here, this is {term.kind}")
+        return term
+
+
+def fault_at(scalar: Scalar, offset: int, code: str, message: str, faults: Faults) -> None:
+    """Record a fault at `offset` of an expression, with the line that it stands in and a caret under the place."""
+    start = scalar.text.rfind("\n", 0, offset) + 1
+    line = scalar.text[start:].split("\n", 1)[0]
+    faults.add(scalar.place_at(offset), code, f"{message}\n    {line}\n    {' ' * (offset - start)}^")
+
+
+def offset_of(node: exp.Expr) -> int:
+    """Return where in the text a node begins."""
+    starts = [part.meta["start"] for part in node.walk() if "start" in part.meta]
+    return min(starts, default=0)
+
+
+def _describe(node: exp.Expr) -> str:
+    if isinstance(node, exp.Anonymous):
+        return f"function `{node.name.upper()}`"
+    if isinstance(node, exp.Func):
+        return f"function `{node.sql_name()}`"
+    return f"`{type(node).__name__}`"
