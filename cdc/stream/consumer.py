@@ -62,6 +62,7 @@ class StreamConsumer:
         self._group = group
         self._member = member
         self._listener = _Listener()
+        self._topic_ids: dict[str, str] = {}
         with _translated():
             self._kafka = KafkaConsumer(
                 bootstrap_servers=bootstrap.split(","),
@@ -91,16 +92,18 @@ class StreamConsumer:
             raise TransientError("STR-109", f"no topic {stream}")
         if topic.partitions != 1:
             raise FatalError("STR-108", f"{stream} has {topic.partitions}")
+        self._topic_ids[stream] = topic.id
         return topic.id
 
     def poll(self, wait_ms: int) -> dict[str, list[Record]]:
         """Return what has arrived, in offset order per stream, waiting for the first record at most that long.
 
-        Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106, STR-109.
+        Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106, STR-107, STR-109.
         """
         self._finish_joining()
         with _translated():
             polled = self._kafka.poll(timeout_ms=wait_ms)
+        self._require_same_topics()
         return {partition.topic: [_record(found) for found in records] for partition, records in polled.items()}
 
     def _finish_joining(self) -> None:
@@ -112,6 +115,16 @@ class StreamConsumer:
         coordinator = self._kafka._coordinator  # nothing public shows it
         if coordinator.rejoining:
             coordinator.request_rejoin()
+
+    def _require_same_topics(self) -> None:
+        """Stop at a topic that was made anew while it was read: its offsets mean something else.
+
+        The client looks at its topics every ten seconds; a new one that has grown as long by then passes unnoticed.
+        """
+        for stream in self._listener.streams & self._topic_ids.keys():
+            current = self._kafka._cluster.topic_id(stream)
+            if current is not None and str(current) != self._topic_ids[stream]:
+                raise FatalError("STR-107", stream)
 
     def start(self, stream: str, offset: int) -> None:
         """Read a stream from `offset` on."""
