@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from cdc.capture.contract import ColumnContract
+from cdc.columns import MAX_SOURCE_COLUMNS, RESERVED_NAMES
 from cdc.errors import FatalError
 
-# Columns that mirrors and their twins of deleted rows have of their own.
-RESERVED_COLUMNS = frozenset({"_offset", "_source_ts", "_deleted_offset", "_deleted_ts"})
 _NAME_BYTES = 63
 
 Item = TypeVar("Item")
@@ -43,8 +42,11 @@ def _line(error: FatalError) -> str:
 
 
 def check_names(place: str, table: str, columns: Iterable[str]) -> None:
-    """Raise SRC-204 if PostgreSQL or the mirror cannot have the table or one of its columns by its name."""
-    faults = [f"column {name!r}" for name in columns if not _is_name(name) or name in RESERVED_COLUMNS]
+    """Raise SRC-204 if PostgreSQL or the mirror cannot have the table or its columns: by a name, or so many of them."""
+    columns = tuple(columns)
+    faults = [f"column {name!r}" for name in columns if not _is_name(name) or name in RESERVED_NAMES]
+    if len(columns) > MAX_SOURCE_COLUMNS:
+        faults.append(f"{len(columns)} columns, {MAX_SOURCE_COLUMNS} at most")
     if not _is_name(table) or "." in table:
         faults.insert(0, f"table {table!r}")
     if faults:

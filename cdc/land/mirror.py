@@ -14,10 +14,8 @@ import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from cdc.capture.contract import ColumnContract, Contract
+from cdc.columns import DELETED_COLUMNS, SERVICE_COLUMNS
 from cdc.errors import FatalError
-
-SERVICE_COLUMNS = {"_offset": "bigint NOT NULL", "_source_ts": "timestamptz"}
-DELETED_COLUMNS = {**SERVICE_COLUMNS, "_deleted_offset": "bigint NOT NULL", "_deleted_ts": "timestamptz"}
 
 _TEXT_TYPES = ("text", "character")
 

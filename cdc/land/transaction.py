@@ -21,9 +21,10 @@ from cdc.land import journal, ledger, replay
 from cdc.land.batch import Batch
 from cdc.land.decode import Item, Stretch, TableDecoder, stretches
 from cdc.land.fold import Folded, fold
+from cdc.land.generation import heal_missing
+from cdc.land.mirror_table import MirrorTable
 from cdc.land.position import Position, lock, require_unmoved
-from cdc.land.statement import MirrorTable
-from cdc.land.write import COPY_FROM_ROWS, Expectation, MirrorWriter, heal_missing
+from cdc.land.write import COPY_FROM_ROWS, Expectation, MirrorWriter
 from cdc.stream.unit import Unit, resumable_id
 
 _logger = structlog.get_logger()

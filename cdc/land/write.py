@@ -16,9 +16,9 @@ from psycopg.sql import Composed
 
 from cdc.change import UNCHANGED, Refusal
 from cdc.errors import FatalError
-from cdc.land import statement
+from cdc.land import changed_keys, generation, mirror_rows, staging, stale_rows
 from cdc.land.fold import Folded, Image
-from cdc.land.statement import MirrorTable
+from cdc.land.mirror_table import MirrorTable
 
 # COPY costs two round trips and leaves the pipeline; below this many rows single inserts are faster.
 COPY_FROM_ROWS = 100
@@ -59,8 +59,8 @@ class MirrorWriter:
     def create_stage(self) -> None:
         """Make the staging table, in a transaction of its own: it outlives the batch."""
         with self._connection.transaction():
-            self._execute(self._sql(statement.drop_stage), ())
-            self._execute(self._sql(statement.create_stage), ())
+            self._execute(self._sql(staging.drop_stage), ())
+            self._execute(self._sql(staging.create_stage), ())
 
     def resolve(self, folded: Folded, *, has_stale: bool) -> None:
         """Read from the mirror what the log left out, where an update in place cannot leave it as it is.
@@ -83,10 +83,15 @@ class MirrorWriter:
         columns = tuple(sorted({name for image in images for name in image.unchanged}))
         keys = [image.mirror_key or image.key for image in images]
         arrays = [[str(part) for part in parts] for parts in zip(*keys, strict=True)]
-        found = self._execute(self._sql(statement.select_values, columns), arrays).fetchall()
-        for place, exists, code, offset, *values in found:
+        found = self._execute(self._sql(mirror_rows.select_values, columns), arrays).fetchall()
+        for place, row_offset, code, offset, *values in found:
             origin = Refusal(offset, images[place - 1].key, code, self.table.contract.mirror) if code else None
-            self._fill(images[place - 1], dict(zip(columns, values, strict=True)) if exists else None, origin, folded)
+            self._fill(
+                images[place - 1],
+                dict(zip(columns, values, strict=True)) if row_offset is not None else None,
+                origin,
+                folded,
+            )
 
     def _fill(self, image: Image, values: dict[str, Any] | None, stale: Refusal | None, folded: Folded) -> None:
         if values is None:
@@ -103,25 +108,25 @@ class MirrorWriter:
         """Write the images; returns what to check once the results are there."""
         staged = self._stage(folded.images.values())
         self._load(staged.rows)
-        self._execute(self._sql(statement.note_keys), (stream, batch))
+        self._execute(self._sql(changed_keys.note_keys), (stream, batch))
         expectations = [self._write_shape(kind, columns, known) for (kind, columns), known in staged.shapes.items()]
         if staged.operations & {"d", "x"}:
-            self._execute(self._sql(statement.delete), ())
+            self._execute(self._sql(mirror_rows.delete), ())
         if "u" in staged.operations:
-            self._execute(self._sql(statement.revive), ())
+            self._execute(self._sql(mirror_rows.revive), ())
         if has_stale:
-            self._execute(self._sql(statement.heal), ())
+            self._execute(self._sql(stale_rows.heal), ())
         if staged.marks_stale:
-            self._execute(self._sql(statement.mark_stale), (stream,))
+            self._execute(self._sql(stale_rows.mark_stale), (stream,))
         return [expectation for expectation in expectations if expectation is not None]
 
     def empty_stage(self) -> None:
         """Make room for another stretch in the same transaction."""
-        self._execute(self._sql(statement.empty_stage), ())
+        self._execute(self._sql(staging.empty_stage), ())
 
     def truncate(self, offset: int, source_ts: Any, stream: str, batch: int) -> None:
         """Empty the mirror as the source's TRUNCATE did; one marker stands for all keys of the batch so far."""
-        self._execute(self._sql(statement.truncate), {"deleted_offset": offset, "deleted_ts": source_ts})
+        self._execute(self._sql(mirror_rows.truncate), {"deleted_offset": offset, "deleted_ts": source_ts})
         mirror = self.table.contract.mirror
         self._execute(
             "DELETE FROM cdc.journal_key WHERE stream = %s AND batch = %s AND mirror = %s", (stream, batch, mirror)
@@ -132,12 +137,12 @@ class MirrorWriter:
         )
 
     def delete_ghosts(self, parameters: dict[str, Any]) -> None:
-        """Delete what the generation did not bring; `parameters` as `statement.delete_ghosts` names them."""
-        self._execute(self._sql(statement.delete_ghosts), parameters)
+        """Delete what the generation did not bring; `parameters` as `generation.delete_ghosts` names them."""
+        self._execute(self._sql(generation.delete_ghosts), parameters)
 
     def refuse(self, parameters: Sequence[Any]) -> None:
-        """Keep a refused record; `parameters` in the order of `statement.refuse`."""
-        self._execute(self._sql(statement.refuse), parameters)
+        """Keep a refused record; `parameters` in the order of `stale_rows.refuse`."""
+        self._execute(self._sql(stale_rows.refuse), parameters)
 
     def find_misfits(self, folded: Folded) -> list[int]:
         """Return the offsets of the images that the staging table refuses, trying one after the other."""
@@ -146,7 +151,7 @@ class MirrorWriter:
             staged = self._stage([image])
             try:
                 with self._connection.transaction():
-                    self._execute(self._sql(statement.insert_stage), staged.rows[0])
+                    self._execute(self._sql(staging.insert_stage), staged.rows[0])
             except psycopg.DataError:
                 misfits.append(image.offset)
         return misfits
@@ -154,9 +159,9 @@ class MirrorWriter:
     def _write_shape(self, kind: str, columns: tuple[str, ...], rows: list[int]) -> Expectation | None:
         shape = rows[0]
         if kind == "partial":
-            cursor = self._execute(self._sql(statement.update, columns), (shape,))
+            cursor = self._execute(self._sql(mirror_rows.update, columns), (shape,))
             return Expectation(cursor, len(rows), self.table.contract.mirror)
-        build = statement.upsert_reread if kind == "reread" else statement.upsert
+        build = mirror_rows.upsert_reread if kind == "reread" else mirror_rows.upsert
         self._execute(self._sql(build, columns), (shape,))
         return None
 
@@ -182,9 +187,9 @@ class MirrorWriter:
     def _load(self, rows: list[list[str | None]]) -> None:
         if self._connection.pgconn.pipeline_status != pq.PipelineStatus.OFF:
             with self._connection.cursor() as cursor:
-                cursor.executemany(self._sql(statement.insert_stage), rows)
+                cursor.executemany(self._sql(staging.insert_stage), rows)
             return
-        with self._connection.cursor() as cursor, cursor.copy(self._sql(statement.copy_stage), ()) as copy:
+        with self._connection.cursor() as cursor, cursor.copy(self._sql(staging.copy_stage), ()) as copy:
             for row in rows:
                 copy.write_row(row)
 
@@ -192,23 +197,11 @@ class MirrorWriter:
         return self._connection.execute(query, parameters)
 
     def _sql(self, build: Callable[..., Composed], *arguments: Any) -> bytes:
-        key = (build.__name__, *arguments)
+        key = (build, *arguments)
         known = self._statements.get(key)
         if known is None:
             known = self._statements[key] = build(self.table, *arguments).as_bytes(self._connection)
         return known
-
-
-def heal_missing(connection: psycopg.Connection, parameters: dict[str, Any]) -> None:
-    """Remove the stale marks that are older than a closed generation: it brought the row, or the row is gone."""
-    connection.execute(
-        'WITH gone AS (DELETE FROM cdc.stale WHERE stream = %(stream)s AND "offset" < %(generation_from)s'
-        " RETURNING mirror, key)"
-        " INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
-        " SELECT %(stream)s, %(batch)s, mirror, key, 'd' FROM gone g WHERE NOT EXISTS (SELECT FROM cdc.journal_key k"
-        " WHERE k.stream = %(stream)s AND k.batch = %(batch)s AND k.mirror = g.mirror AND k.key = g.key)",
-        parameters,
-    )
 
 
 def _operation(image: Image) -> str:

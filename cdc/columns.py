@@ -1,0 +1,30 @@
+"""The columns that the service's tables have beside those of a source table; no source column can have their names.
+
+A mirror has SERVICE_COLUMNS, its deleted twin DELETED_COLUMNS, its staging table STAGE_COLUMNS: name to DDL.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SERVICE_COLUMNS: Final = {"_offset": "bigint NOT NULL", "_source_ts": "timestamptz"}
+DELETED_COLUMNS: Final = {**SERVICE_COLUMNS, "_deleted_offset": "bigint NOT NULL", "_deleted_ts": "timestamptz"}
+STAGE_COLUMNS: Final = {
+    "_offset": "bigint",
+    "_source_ts": "timestamptz",
+    "_deleted_offset": "bigint",
+    "_deleted_ts": "timestamptz",
+    "_op": '"char"',
+    "_shape": "int",
+    "_whole": "boolean",
+    "_code": "text",
+    "_code_offset": "bigint",
+}
+_OWN: Final = (SERVICE_COLUMNS, DELETED_COLUMNS, STAGE_COLUMNS)
+
+# Every table of PostgreSQL has these already.
+_SYSTEM: Final = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+RESERVED_NAMES: Final = frozenset(_SYSTEM).union(*_OWN)
+
+# A table of PostgreSQL has 1600 columns at most.
+MAX_SOURCE_COLUMNS: Final = 1600 - max(map(len, _OWN))

@@ -1,0 +1,47 @@
+"""The end of a snapshot generation: what it did not bring is no longer in the source.
+
+Parameters of both: generation_from, deleted_offset, deleted_ts, stream, batch; of `heal_missing` mirrors, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg.sql import SQL, Composed
+
+from cdc.land.changed_keys import watched_values
+from cdc.land.mirror_rows import deleting
+from cdc.land.mirror_table import MirrorTable
+
+
+def delete_ghosts(table: MirrorTable) -> Composed:
+    """Delete the rows that a closed snapshot generation did not bring, and note their keys.
+
+    A row whose re-read image was refused is there, only stale.
+    """
+    refused = SQL(
+        'SELECT FROM cdc.stale c WHERE c.mirror = {} AND c.key = {} AND c."offset" >= %(generation_from)s'
+    ).format(table.text, table.key_array("m"))
+    return SQL(
+        "{gone} INSERT INTO cdc.journal_key (stream, batch, mirror, key, op, old)"
+        " SELECT %(stream)s, %(batch)s, {text}, {key}, 'd', {old} FROM gone m"
+    ).format(
+        gone=deleting(table, SQL("m._offset < %(generation_from)s AND NOT EXISTS ({})").format(refused)),
+        text=table.text,
+        key=table.key_array("m"),
+        old=watched_values(table, "m"),
+    )
+
+
+def heal_missing(connection: psycopg.Connection, parameters: Mapping[str, Any]) -> None:
+    """Remove the stale marks that are older than a closed generation: it brought the row, or the row is gone."""
+    connection.execute(
+        'WITH gone AS (DELETE FROM cdc.stale WHERE stream = %(stream)s AND "offset" < %(generation_from)s'
+        " RETURNING mirror, key)"
+        " INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
+        " SELECT %(stream)s, %(batch)s, mirror, key, 'd' FROM gone g WHERE NOT EXISTS (SELECT FROM cdc.journal_key k"
+        " WHERE k.stream = %(stream)s AND k.batch = %(batch)s AND k.mirror = g.mirror AND k.key = g.key)",
+        parameters,
+    )

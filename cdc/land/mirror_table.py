@@ -1,0 +1,83 @@
+"""The names of one mirror's tables and columns, as the statements write them: all of them quoted.
+
+Every statement takes parameters, if only `()`: a percent sign in a legacy column's name is written twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from cdc.capture.contract import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorTable:
+    """The names of one mirror, its deleted twin and its staging table; `watched` are columns that look-ups read."""
+
+    contract: Contract
+    watched: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> Composable:
+        """The mirror."""
+        return name_of(self.contract.schema, self.contract.table)
+
+    @property
+    def deleted(self) -> Composable:
+        """The table of last images of deleted rows."""
+        return name_of(f"{self.contract.schema}_deleted", self.contract.table)
+
+    @property
+    def stage_name(self) -> str:
+        """The staging table without its schema: another one for each mirror, however long and alike their names are."""
+        return f"stage_{hashlib.sha256(self.contract.mirror.encode()).hexdigest()[:32]}"
+
+    @property
+    def stage(self) -> Composable:
+        """The temporary table through which a batch reaches the mirror."""
+        return name_of("pg_temp", self.stage_name)
+
+    @property
+    def text(self) -> Literal:
+        """The mirror's name as a value: `schema.table`."""
+        return text_of(self.contract.mirror)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Source columns in the contract's order."""
+        return tuple(column.name for column in self.contract.columns)
+
+    def key_array(self, alias: str) -> Composed:
+        """A row's key as text[], each column as PostgreSQL prints it."""
+        return SQL("ARRAY[{}]").format(
+            SQL(", ").join(SQL("{}::text").format(name_of(alias, name)) for name in self.contract.key)
+        )
+
+    def match(self, alias: str) -> Composed:
+        """The condition that a row has the key of the staged row s."""
+        return SQL(" AND ").join(
+            SQL("{} = {}").format(name_of(alias, name), name_of("s", name)) for name in self.contract.key
+        )
+
+    def exists(self, alias: str) -> Composed:
+        """The condition that an outer join found a row: no key column is NULL."""
+        return SQL("{} IS NOT NULL").format(name_of(alias, self.contract.key[0]))
+
+
+def list_of(names: Iterable[str]) -> Composed:
+    """Return names as a list of columns."""
+    return SQL(", ").join(name_of(name) for name in names)
+
+
+def name_of(*parts: str) -> Identifier:
+    """Return a quoted name."""
+    return Identifier(*(part.replace("%", "%%") for part in parts))
+
+
+def text_of(value: str) -> Literal:
+    """Return a quoted value."""
+    return Literal(value.replace("%", "%%"))

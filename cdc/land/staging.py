@@ -1,0 +1,42 @@
+"""The SQL of a mirror's staging table: temporary, one row per key that a batch changes.
+
+A staged row has an operation: u writes the row, d deletes what the mirror has, x writes the row and then deletes it,
+s only notes that the row is stale. `_shape` numbers the sets of columns that the batch's rows carry.
+"""
+
+from __future__ import annotations
+
+from psycopg.sql import SQL, Composed
+
+from cdc.columns import STAGE_COLUMNS
+from cdc.land.mirror_table import MirrorTable, name_of
+
+
+def create_stage(table: MirrorTable) -> Composed:
+    """Make the staging table; it is empty again after each transaction."""
+    columns = [SQL("{} {}").format(name_of(column.name), SQL(column.mirror_type)) for column in table.contract.columns]
+    columns += [SQL("{} {}").format(name_of(name), SQL(type_text)) for name, type_text in STAGE_COLUMNS.items()]
+    return SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DELETE ROWS").format(
+        name_of(table.stage_name), SQL(", ").join(columns)
+    )
+
+
+def copy_stage(table: MirrorTable) -> Composed:
+    """COPY of all source columns and STAGE_COLUMNS."""
+    return SQL("COPY {} FROM STDIN").format(table.stage)
+
+
+def insert_stage(table: MirrorTable) -> Composed:
+    """The same for few rows: one parameter per source column and STAGE_COLUMNS."""
+    count = len(table.contract.columns) + len(STAGE_COLUMNS)
+    return SQL("INSERT INTO {} VALUES ({})").format(table.stage, SQL(", ").join([SQL("%s")] * count))
+
+
+def empty_stage(table: MirrorTable) -> Composed:
+    """Remove what an earlier stretch of the same batch staged."""
+    return SQL("DELETE FROM {}").format(table.stage)
+
+
+def drop_stage(table: MirrorTable) -> Composed:
+    """Remove the staging table of an earlier contract."""
+    return SQL("DROP TABLE IF EXISTS {}").format(table.stage)
