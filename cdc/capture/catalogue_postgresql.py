@@ -49,8 +49,9 @@ SELECT w.attrelid AS table, w.attnum AS number, w.attname AS name, w.attndims AS
        pg_catalog.format_type(w.atttypid, w.atttypmod) AS type, pg_catalog.format_type(b.oid, b.typmod) AS base,
        coalesce(e.typtype, t.typtype) AS kind, NOT (w.attnotnull OR b.required) AS nullable,
        w.attgenerated <> '' AS computed, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
-       w.atthasmissing AS has_missing, (w.attmissingval::text::text[])[1] AS missing
+       w.atthasmissing AS has_missing, (w.attmissingval::text::text[])[1] AS missing, c.relfilenode = c.oid AS first_file
 FROM wanted w
+JOIN pg_catalog.pg_class c ON c.oid = w.attrelid
 JOIN base b ON (b.attrelid, b.attnum) = (w.attrelid, w.attnum)
 JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
 LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
@@ -139,7 +140,16 @@ def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
         raise FatalError("SRC-202", f"{place} is {row['type']}: an array of a domain")
     kind = of_postgresql(row["base"], row["kind"], place)
     default, computed = mirror_default(row)
-    return ColumnContract(row["name"], row["type"], kind.mirror_type, kind.decoder, row["nullable"], default, computed)
+    return ColumnContract(
+        row["name"],
+        row["type"],
+        kind.mirror_type,
+        kind.decoder,
+        row["nullable"],
+        default,
+        computed,
+        number=row["number"],
+    )
 
 
 def _check_database(source: Source, connection: psycopg.Connection[DictRow]) -> None:

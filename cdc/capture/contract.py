@@ -27,7 +27,8 @@ class ColumnContract:
 
     `default` is what rows hold that were written before the column existed, as text that PostgreSQL casts to
     `mirror_type`; None is NULL. `computed_default` says that nobody can tell (`DEFAULT now()`): a mirror with rows
-    cannot grow such a column.
+    cannot grow such a column. `number` is what PostgreSQL's catalogue knows the column by, whatever it is called; it
+    differs from server to server, so files do not have it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ColumnContract:
     default: str | None = None
     computed_default: bool = False
     charset: str | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Cascade:
 class Contract:
     """One table. `mirror` is `schema.table` in the target, `source_table` what Debezium calls it (`db.table` or
     `schema.table`), `key` the columns that identify a row, `omitted` columns that are not replicated (generated
-    ones: the log does not have them) and that a decoder must therefore skip.
+    ones: the log does not have them) and that a decoder must therefore skip. `dropped` are columns that the source has
+    no more; the mirror keeps them, and older events carry them.
     """
 
     mirror: str
@@ -65,6 +68,7 @@ class Contract:
     columns: tuple[ColumnContract, ...]
     cascades: tuple[Cascade, ...] = ()
     omitted: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def schema(self) -> str:
@@ -97,6 +101,8 @@ def to_document(contract: Contract) -> dict[str, Any]:
         document["cascades"] = [_cascade_document(cascade) for cascade in contract.cascades]
     if contract.omitted:
         document["omitted"] = list(contract.omitted)
+    if contract.dropped:
+        document["dropped"] = list(contract.dropped)
     return document
 
 
@@ -114,6 +120,8 @@ def _column_document(column: ColumnContract) -> dict[str, Any]:
         document["computed_default"] = True
     if column.charset is not None:
         document["charset"] = column.charset
+    if column.number is not None:
+        document["number"] = column.number
     return document
 
 
@@ -138,6 +146,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             columns=tuple(ColumnContract(**column) for column in document["columns"]),
             cascades=tuple(_cascade(cascade) for cascade in document.get("cascades", ())),
             omitted=tuple(document.get("omitted", ())),
+            dropped=tuple(document.get("dropped", ())),
         )
     except (KeyError, TypeError) as error:
         raise FatalError("SRC-102", f"{place}: {type(error).__name__} {error}") from error
@@ -147,7 +156,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
     return contract
 
 
-_ENTRIES = frozenset({"mirror", "source_table", "key", "key_origin", "columns", "cascades", "omitted"})
+_ENTRIES = frozenset({"mirror", "source_table", "key", "key_origin", "columns", "cascades", "omitted", "dropped"})
 
 
 def _cascade(document: Mapping[str, Any]) -> Cascade:
@@ -169,6 +178,7 @@ def _faults(contract: Contract) -> Iterable[str]:
     yield from (f"key column {name} is not a column" for name in contract.key if name not in names)
     yield from (f"column {name} stands twice" for name in sorted({n for n in names if names.count(n) > 1}))
     yield from (f"column {name} is also omitted" for name in contract.omitted if name in names)
+    yield from (f"dropped column {name} is not a column" for name in contract.dropped if name not in names)
     if contract.key_origin not in KEY_ORIGINS:
         yield f"key_origin {contract.key_origin} is none of {', '.join(KEY_ORIGINS)}"
     for column in contract.columns:
@@ -193,7 +203,10 @@ def write_contract(folder: Path, contract: Contract) -> None:
 
 def to_yaml(contract: Contract) -> str:
     """Return the file's text."""
-    return yaml.safe_dump(to_document(contract), sort_keys=False, allow_unicode=True, width=120)
+    document = to_document(contract)
+    for column in document["columns"]:
+        column.pop("number", None)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 
 def read_contracts(folder: Path) -> tuple[Contract, ...]:

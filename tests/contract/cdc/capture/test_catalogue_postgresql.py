@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cdc.capture.catalogue import read_contracts
-from cdc.capture.contract import Contract, from_document, to_document
+from cdc.capture.contract import Contract, from_document, to_document, to_yaml
 from cdc.capture.source import Source
 from cdc.errors import CdcError, FatalError, TransientError
 
@@ -102,24 +102,76 @@ def test_defaults_are_what_older_rows_hold(
     postgresql("""ALTER TABLE t ADD b int NOT NULL DEFAULT 7, ADD c text,
                   ADD d date DEFAULT to_date('2024-02-29', 'YYYY-MM-DD'), ADD h boolean NOT NULL DEFAULT false""")
     postgresql("CREATE PUBLICATION cdc FOR TABLE t")
-    assert _only(postgresql_source("t"), servers).column("d").default == "2024-02-29"
+    contract = _only(postgresql_source("t"), servers)
+    found = {column.name: (column.default, column.computed_default) for column in contract.columns}
+    assert found == {
+        "id": (None, False),
+        # No row is older than the table's first columns.
+        "first": (None, False),
+        "made": (None, False),
+        "b": ("7", False),
+        "c": (None, False),
+        "d": ("2024-02-29", False),
+        "h": ("f", False),
+    }
+
+
+def test_what_older_rows_hold_of_a_table_that_was_written_anew_is_told_only_without_a_default(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE TABLE t (id int PRIMARY KEY)")
+    postgresql("INSERT INTO t VALUES (1)")
+    postgresql("ALTER TABLE t ADD b int NOT NULL DEFAULT 7, ADD c text")
+    postgresql("CREATE PUBLICATION cdc FOR TABLE t")
     postgresql("""ALTER TABLE t ADD e double precision DEFAULT random(), ADD f serial,
                   ADD g int GENERATED ALWAYS AS IDENTITY""")
     contract = _only(postgresql_source("t"), servers)
     found = {column.name: (column.default, column.computed_default) for column in contract.columns}
     assert found == {
         "id": (None, False),
-        "first": ("it's", False),
-        "made": (None, True),
-        "b": ("7", False),
+        "b": (None, True),
         "c": (None, False),
-        # The last ALTER wrote every row anew: what older rows held is not in the catalogue any more.
-        "d": (None, True),
         "e": (None, True),
         "f": (None, True),
         "g": (None, True),
-        "h": ("false", False),
     }
+
+
+@pytest.mark.parametrize(
+    ("ddl", "default", "computed"),
+    [
+        ("ALTER TABLE t ADD c text; ALTER TABLE t ALTER c SET DEFAULT 'B'", None, False),
+        ("ALTER TABLE t ADD c text NOT NULL DEFAULT 'A'; ALTER TABLE t ALTER c DROP DEFAULT", "A", False),
+        ("ALTER TABLE t ADD c text DEFAULT 'it''s'; VACUUM FULL t", None, True),
+        ("VACUUM FULL t; ALTER TABLE t ADD c text DEFAULT 'it''s'", "it's", False),
+        ("VACUUM FULL t; ALTER TABLE t ADD c text; ALTER TABLE t ALTER c SET DEFAULT 'B'", None, True),
+    ],
+)
+def test_the_default_of_now_is_no_older_rows_value(
+    postgresql: Run,
+    postgresql_source: Describe,
+    servers: dict[str, str],
+    ddl: str,
+    default: str | None,
+    computed: bool,
+) -> None:
+    postgresql("CREATE TABLE t (id int PRIMARY KEY)")
+    postgresql("INSERT INTO t VALUES (1)")
+    postgresql("CREATE PUBLICATION cdc FOR TABLE t")
+    for statement in ddl.split("; "):
+        postgresql(statement)
+    found = _only(postgresql_source("t"), servers).column("c")
+    assert (found.default, found.computed_default) == (default, computed)
+
+
+def test_columns_are_known_by_number_whatever_they_are_called(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE TABLE t (id int PRIMARY KEY, a int, b int); CREATE PUBLICATION cdc FOR TABLE t")
+    postgresql("ALTER TABLE t DROP a; ALTER TABLE t RENAME b TO a; ALTER TABLE t ADD b int")
+    contract = _only(postgresql_source("t"), servers)
+    assert {column.name: column.number for column in contract.columns} == {"id": 1, "a": 3, "b": 4}
+    assert "number" not in to_yaml(contract)
 
 
 def test_the_default_of_older_rows_outlives_another_default(
