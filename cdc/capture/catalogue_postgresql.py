@@ -49,7 +49,8 @@ SELECT w.attrelid AS table, w.attnum AS number, w.attname AS name, w.attndims AS
        pg_catalog.format_type(w.atttypid, w.atttypmod) AS type, pg_catalog.format_type(b.oid, b.typmod) AS base,
        coalesce(e.typtype, t.typtype) AS kind, NOT (w.attnotnull OR b.required) AS nullable,
        w.attgenerated <> '' AS computed, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
-       w.atthasmissing AS has_missing, (w.attmissingval::text::text[])[1] AS missing, c.relfilenode = c.oid AS first_file
+       w.atthasmissing AS has_missing, (w.attmissingval::text::text[])[1] AS missing,
+       c.relfilenode = c.oid AS first_file
 FROM wanted w
 JOIN pg_catalog.pg_class c ON c.oid = w.attrelid
 JOIN base b ON (b.attrelid, b.attnum) = (w.attrelid, w.attnum)
