@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from cdc.capture.contract import ColumnContract, Contract
 from cdc.change import UNCHANGED, Change, Event, Key
 from cdc.errors import FatalError, RowError, TransientError
 from cdc.stream.fit import Fit, fit
-from cdc.stream.value import Decoder, Misfit, decoder
+from cdc.stream.value import Decoder, Misfit, TooWide, decoder
 
 # MariaDB has dates that no other database has; where NULL is not allowed the connector sends them as this number.
 _ZERO_DATE_DECODERS = frozenset({"date", "timestamp_us"})
@@ -25,13 +26,24 @@ class NewColumn(TransientError):
         self.column = column
 
 
-class RowDecoder:
-    """Decodes the row events of one table. Built once per contract."""
+class Outgrown(TransientError):
+    """The event carries a value that the contract's type is too narrow for: the source's type may be wider by now."""
 
-    def __init__(self, contract: Contract, database: str) -> None:
+    def __init__(self, mirror: str, column: str) -> None:
+        super().__init__("LND-101", f"{mirror}.{column}")
+
+
+class RowDecoder:
+    """Decodes the row events of one table. Built once per contract.
+
+    `doubts` says that the contract may be behind the source: what is too wide for it raises Outgrown.
+    """
+
+    def __init__(self, contract: Contract, database: str, *, doubts: bool = False) -> None:
         self.contract = contract
+        self._doubts = doubts
         self._decoders = {column.name: _column_decoder(column, database) for column in contract.columns}
-        self._defaults: dict[str, Any] = {column.name: column.default for column in contract.columns}
+        self._defaults = dict(_defaults(contract))
         self._omitted = frozenset(contract.omitted)
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.
         self._splits_key_changes = contract.key_origin == "primary"
@@ -39,21 +51,29 @@ class RowDecoder:
     def change(self, event: Event) -> Change:
         """Return the change that a c, u, d or r event makes.
 
-        Raises RowError VAL-1xx (the row is refused), NewColumn (the stream waits), FatalError LND-103 (no key).
+        Raises RowError VAL-1xx (the row is refused), NewColumn and Outgrown (the stream waits), FatalError LND-103 (no
+        key).
         """
         key = self.key(event)
         if event.op == "d":
             return Change(event.record.offset, "d", key, {}, event.source_ts)
         values = self._values(event, event.after)
-        if event.op != "u" and len(values) < len(self._defaults):
-            # The event is older than the column: its row came to hold the default when the column was added.
-            values = {**self._defaults, **values}
+        if event.op != "u" and len(values) < len(self._decoders):
+            values = self._completed(values)
         return Change(event.record.offset, event.op, key, values, event.source_ts, self._old_key(event, key))
 
     def key(self, event: Event) -> Key:
         """Return the key of the row that an event changes. Raises FatalError LND-103."""
         image = event.before if event.op == "d" else event.after
         return self._key_of(image if image is not None else event.record.key, event)
+
+    def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return a whole row. The event is older than the column, or younger than its drop."""
+        whole = {**self._defaults, **values}
+        if len(whole) < len(self._decoders):
+            missing = ", ".join(name for name in self._decoders if name not in whole)
+            raise RowError("VAL-106", f"{self.contract.mirror}: {missing}")
+        return whole
 
     def _old_key(self, event: Event, key: Key) -> Key | None:
         if event.record.old_key is not None:
@@ -74,19 +94,40 @@ class RowDecoder:
             try:
                 values[name] = None if value is None else decoders[name](value)
             except Misfit as misfit:
+                self._doubt(misfit, name)
                 raise RowError(misfit.code, f"{self.contract.mirror}.{name}") from misfit
         return values
 
     def _key_of(self, image: bytes | None, event: Event) -> Key:
         place = f"{self.contract.mirror}, offset {event.record.offset}"
+        name = ""
+        key = []
         try:
             document = _document(image, event)
-            key = tuple(self._decoders[name](document[name]) for name in self.contract.key)
+            for name in self.contract.key:
+                key.append(self._decoders[name](document[name]))
         except (KeyError, Misfit, RowError) as error:
+            self._doubt(error, name)
             raise FatalError("LND-103", place) from error
         if UNCHANGED in key:
             raise FatalError("LND-103", place)
-        return key
+        return tuple(key)
+
+    def _doubt(self, error: Exception, name: str) -> None:
+        if self._doubts and isinstance(error, TooWide):
+            raise Outgrown(self.contract.mirror, name) from error
+
+
+def _defaults(contract: Contract) -> Iterator[tuple[str, Any]]:
+    """Yield what an event that lacks a column says of it: what its row came to hold when the column was added.
+
+    Of a dropped column a younger row holds nothing, and where nobody can tell there is no entry.
+    """
+    for column in contract.columns:
+        if column.name in contract.dropped:
+            yield column.name, None
+        elif not column.computed_default:
+            yield column.name, column.default
 
 
 def _document(image: bytes | None, event: Event) -> dict[str, Any]:
@@ -140,7 +181,7 @@ def _checked(decode: Decoder, check: Fit) -> Decoder:
     def decode_and_check(value: Any) -> Any:
         decoded = decode(value)
         if decoded is not UNCHANGED and not check(decoded):
-            raise Misfit
+            raise TooWide
         return decoded
 
     return decode_and_check

@@ -4,6 +4,20 @@ A decoded value is None, an int, a bool, or text in PostgreSQL's input syntax fo
 type, without a detour through Python types that cannot hold it (24:00, infinity, 300 digits). A value that does not
 have the form of its decoder raises `Misfit`; nothing is rounded, cut or guessed. The forms stand in
 `cdc.capture.types`.
+
+Dates and times arrive as integers, and a column that changed its type or unit still sends integers. So each is held
+against a range that its values have and those of other types mostly have not (VAL-102):
+
+| decoder      | taken                                                                                     |
+|--------------|-------------------------------------------------------------------------------------------|
+| date         | 0001-01-01 to 9999-12-31: no timestamp, no number like 20240229                           |
+| timestamp_us | the same days, and infinity; less than 3 s from 1970-01-01 00:00 whole seconds only: what |
+|              | a date sends is 2.9 million days at most, which would be 2.9 s                            |
+| time_us      | 00:00 to 24:00                                                                            |
+| duration_us  | -838:59:59.999999 to 838:59:59.999999                                                     |
+| year         | 1901 to 2155                                                                              |
+
+What passes all the same (a small number for a date) is found when the source's catalogue is read.
 """
 
 from __future__ import annotations
@@ -27,6 +41,8 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LAST_DAY = date.max.toordinal()
 _MICROSECONDS = 1_000_000
 _DAY_US = 86_400 * _MICROSECONDS
+_LONGEST_US = 839 * 3600 * _MICROSECONDS - 1
+_DATES_US = 3 * _MICROSECONDS
 _INFINITE_TIMESTAMPS = {9223372036825200000: "infinity", -9223372036832400000: "-infinity"}
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,4})?", re.ASCII)
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z", re.ASCII)
@@ -45,6 +61,10 @@ class Misfit(Exception):
     def __init__(self, code: str = "VAL-101") -> None:
         super().__init__(code)
         self.code = code
+
+
+class TooWide(Misfit):
+    """A value has the right form and is too long or too large for the mirror's type."""
 
 
 def decoder(name: str) -> Decoder:
@@ -148,6 +168,8 @@ def _date(value: Any) -> Any:
 
 def _timestamp_us(value: Any) -> Any:
     microseconds = _int(value)
+    if abs(microseconds) < _DATES_US and microseconds % _MICROSECONDS:
+        raise Misfit("VAL-102")
     try:
         return (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
     except OverflowError as error:
@@ -171,7 +193,9 @@ def _time_us(value: Any) -> Any:
 
 
 def _duration_us(value: Any) -> Any:
-    return ("-" if _int(value) < 0 else "") + _clock(abs(value))
+    if abs(_int(value)) > _LONGEST_US:
+        raise Misfit("VAL-102")
+    return ("-" if value < 0 else "") + _clock(abs(value))
 
 
 def _clock(microseconds: int) -> str:

@@ -9,7 +9,7 @@ from cdc.capture.contract import Contract
 from cdc.change import UNCHANGED, Change
 from cdc.errors import FatalError, RowError
 from cdc.stream.envelope import read_event
-from cdc.stream.row import NewColumn, RowDecoder
+from cdc.stream.row import NewColumn, Outgrown, RowDecoder
 from tests.contract.cdc.land.tables import ITEM, PAIR, item, pair
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
@@ -57,6 +57,21 @@ def test_an_insert_older_than_a_column_carries_its_default() -> None:
     assert inserted(item(1), wide).values["x"] == "d"
 
 
+def test_an_insert_younger_than_a_drop_carries_nothing_of_the_column() -> None:
+    named = dataclasses.replace(ITEM.columns[1], name="x", default="d")
+    wide = dataclasses.replace(ITEM, columns=(*ITEM.columns, named), dropped=("x",))
+    assert inserted(item(1), wide).values["x"] is None
+    assert inserted({**item(1), "x": "v"}, wide).values["x"] == "v"
+
+
+def test_an_insert_older_than_a_column_whose_value_nobody_can_tell_is_refused() -> None:
+    made = dataclasses.replace(ITEM.columns[1], name="made", computed_default=True)
+    wide = dataclasses.replace(ITEM, columns=(*ITEM.columns, made))
+    with pytest.raises(RowError, match=r"VAL-106 .*src\.item: made$"):
+        inserted(item(1), wide)
+    assert inserted({**item(1), "made": None}, wide).values["made"] is None
+
+
 def test_an_update_that_lacks_a_column_says_nothing_of_it() -> None:
     wire = PostgresWire()
     wire.update("t", "id", {"id": 1, "name": "b"})
@@ -77,6 +92,17 @@ def test_a_value_that_does_not_fit_is_refused_without_being_repeated(qty: Any) -
     with pytest.raises(RowError, match=r"VAL-101 .*src\.item\.qty$") as caught:
         inserted(item(1, qty=qty))
     assert str(qty) not in str(caught.value)
+
+
+@pytest.mark.parametrize("row", [item(1, name="x" * 21), item(1, qty="123456789.00"), item(2**31)])
+def test_a_contract_in_doubt_is_looked_at_before_what_is_too_wide_for_it_is_refused(row: dict[str, Any]) -> None:
+    wire = PostgresWire()
+    wire.insert("t", "id", row)
+    with pytest.raises(Outgrown, match="LND-101"):
+        RowDecoder(ITEM, wire.database, doubts=True).change(read_event(wire.records[-1], wire.database))
+    wire.insert("t", "id", item(1, qty="much"))
+    with pytest.raises(RowError, match="VAL-101"):
+        RowDecoder(ITEM, wire.database, doubts=True).change(read_event(wire.records[-1], wire.database))
 
 
 @pytest.mark.parametrize("key", ["1", None, 2**31, "__debezium_unavailable_value"])
