@@ -102,7 +102,7 @@ class _Landing:
 
     def run(self) -> Position:
         """Open the transaction, write everything, commit."""
-        events = [(unit, event) for unit in self._batch.units for event in unit.rows]
+        events = [(unit, event) for unit in self._batch.units for event in unit.events]
         items = [(unit, event, self._decoder.item(event, self._refused)) for unit, event in events]
         contracts = {contract.mirror: contract for contract in (self._decoder.contract(event) for _, event in events)}
         for contract in contracts.values():
@@ -114,7 +114,7 @@ class _Landing:
             tables: dict[str, list[Item]] = {}
             for unit, event, item in items:
                 mirror = self._decoder.contract(event).mirror
-                if unit.first_offset in ground.replayed:
+                if event.transaction is not None and unit.first_offset in ground.replayed:
                     self._ledger.count(mirror, "replayed")
                 else:
                     tables.setdefault(mirror, []).append(item)

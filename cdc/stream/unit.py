@@ -16,6 +16,9 @@ Each rule here was needed on the real connectors:
   attempt carry the log position that was current when it began; a `first`, or a table that begins or ends at another
   position, says that an interrupted snapshot started again and opens another one. `last` or the first streamed BEGIN
   closes it.
+- Rows of a table that is read while streaming goes on (incremental snapshot) are slices without a generation. The
+  connector sends them when its window closes, which may be inside a transaction: they land with it but are no part of
+  it, neither counted by END nor repeated with it.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ from cdc.errors import FatalError
 class Unit:
     """One source transaction, one slice of a snapshot, or control records that stand alone.
 
-    `rows` are its distinct row and TRUNCATE events in order, `repeated` the row events that came again inside it.
+    `rows` are its distinct row and TRUNCATE events in order, `repeated` the row events that came again inside it,
+    `reread` the rows of an incremental snapshot that fell between them.
     `records` are all its records, whatever they hold: the unit covers the offsets from the first to the last of them.
     `replay` marks the tail of a transaction that landed before, `rowless` that of one of which nothing is on record
     because it brought no rows; `resumable` a unit that only a heartbeat closed.
@@ -43,6 +47,7 @@ class Unit:
     id: str | None = None
     rows: list[Event] = field(default_factory=list)
     repeated: list[Event] = field(default_factory=list)
+    reread: list[Event] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     control: int = 0
     schema_changed: bool = False
@@ -66,6 +71,11 @@ class Unit:
     def next_offset(self) -> int:
         """Offset after its last record; gaps behind it (Kafka's control records) belong to the unit that follows."""
         return self.records[-1].offset + 1
+
+    @property
+    def events(self) -> list[Event]:
+        """All its events that may change a mirror, in order."""
+        return sorted(self.rows + self.reread, key=lambda event: event.record.offset) if self.reread else self.rows
 
     def digest(self) -> bytes:
         """Return SHA-256 over the digests of its rows: equal if it is sent again."""
@@ -152,6 +162,9 @@ class Assembler:
         if event.snapshot is None:
             raise FatalError("STR-104", f"offset {event.record.offset}")
         if self._open is not None and self._open.id is not None:
+            if event.snapshot == "incremental":
+                self._add_reread(self._open, event)
+                return
             yield self._close_rowless(event)
         opens = event.snapshot != "incremental" and self._opens_generation(event)
         if opens:
@@ -268,6 +281,12 @@ class Assembler:
         unit.rows.append(event)
         self._add_record(unit, event)
         unit.position = event.position or unit.position
+
+    def _add_reread(self, unit: Unit, event: Event) -> None:
+        """Take a re-read row into a transaction, whose position and time it does not change."""
+        unit.reread.append(event)
+        unit.records.append(event.record)
+        unit.size += event.record.size
 
     def _add_record(self, unit: Unit, event: Event) -> None:
         unit.records.append(event.record)

@@ -294,6 +294,45 @@ def test_incremental_snapshot_rows_are_slices_without_a_generation() -> None:
     assert edges(units(wire)) == [(1, False, False)]
 
 
+@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])
+def test_incremental_snapshot_rows_inside_a_transaction_land_with_it_and_are_no_part_of_it(wire: Wire) -> None:
+    wire.begin()
+    first = _reread(wire, 7)
+    own = wire.insert("item", "id", row(1))
+    second = _reread(wire, 8)
+    wire.end(count=1)
+    wire.begin()
+    wire.insert("item", "id", row(2))
+    wire.end()
+    unit, following = units(wire)
+    assert [event.record.offset for event in unit.rows] == [own]
+    assert [event.record.offset for event in unit.events] == [first, own, second]
+    assert len(unit.records) == unit.control + 3
+    assert not following.reread
+    alone = Unit(rows=unit.rows)
+    assert unit.digest() == alone.digest()
+
+
+def test_an_incremental_snapshot_row_does_not_keep_mariadb_ddl_open() -> None:
+    wire = MariaWire()
+    wire.begin()
+    wire.ddl("ALTER TABLE a ADD b int")
+    _reread(wire, 7)
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.end()
+    ddl, unit = units(wire)
+    assert (ddl.rows, len(ddl.reread), len(unit.rows)) == ([], 1, 1)
+
+
+def _reread(wire: Wire, number: int) -> int:
+    """A row of an incremental snapshot has no transaction, wherever it stands."""
+    open_id, wire.id = wire.id, None
+    offset = wire.snapshot("item", "id", row(number), "incremental")
+    wire.id = open_id
+    return offset
+
+
 def test_a_slice_is_cut_by_bytes_too() -> None:
     wire = PostgresWire()
     for number in range(6):
