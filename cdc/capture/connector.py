@@ -46,10 +46,11 @@ _PINNED = {
     "transforms": "stream",
     "transforms.stream.type": "org.apache.kafka.connect.transforms.RegexRouter",
     "poll.interval.ms": "20",
-    # -- nothing is written to the source; re-reading a table is asked for through Kafka
+    # -- nothing is written to the source; reading a table is asked for, and told of, through Kafka
     "read.only": "true",
     "signal.enabled.channels": "kafka",
     "signal.poll.interval.ms": "1000",
+    "notification.enabled.channels": "sink",
     # -- JSON without schemas: the contracts say what the values are
     **{
         f"{part}.converter{suffix}": value
@@ -137,13 +138,23 @@ def history_topic(source: Source) -> str:
 
 
 def signal_topic(source: Source) -> str:
-    """Return the topic through which the connector is asked to read a table again."""
+    """Return the topic in which the connector is asked to read tables, and says of its snapshots how far they are."""
     return f"cdc-signal.{source.name}"
 
 
 def publication(source: Source) -> str:
     """Return the publication that a PostgreSQL source's connector reads."""
     return source.settings.get("publication.name", PUBLICATION)
+
+
+def table_names(source: Source) -> list[str]:
+    """Return the captured tables as the connector writes their names: `schema.table`, MariaDB `database.table`."""
+    return [".".join(_parts(source, table)) for table in source.tables]
+
+
+def table_expression(source: Source, table: SourceTable) -> str:
+    """Return a Java regular expression that matches the table's name and nothing else."""
+    return _escaped(_parts(source, table))
 
 
 def render(source: Source, bootstrap: str) -> dict[str, str]:
@@ -164,16 +175,17 @@ def _common(source: Source, bootstrap: str) -> dict[str, str]:
         "database.port": source.port,
         "database.user": source.user,
         "database.password": source.password,
-        "table.include.list": ",".join(_expression(source, table) for table in source.tables),
+        "table.include.list": ",".join(table_expression(source, table) for table in source.tables),
         "transforms.stream.regex": rf"(__debezium-heartbeat\.)?{source.name}(\..*)?",
         "transforms.stream.replacement": source.stream,
         "signal.kafka.topic": signal_topic(source),
         "signal.kafka.groupId": signal_topic(source),
         "signal.kafka.bootstrap.servers": bootstrap,
+        "notification.sink.topic.name": signal_topic(source),
     }
     declared = [table for table in source.tables if table.key]
     if declared:
-        keys = (f"{_expression(source, table)}:{','.join(table.key)}" for table in declared)
+        keys = (f"{table_expression(source, table)}:{','.join(table.key)}" for table in declared)
         common["message.key.columns"] = ";".join(keys)
     return common
 
@@ -201,8 +213,8 @@ def _server_id(name: str) -> int:
     return 1_000_000_000 + zlib.crc32(name.encode()) % 1_000_000_000
 
 
-def _expression(source: Source, table: SourceTable) -> str:
-    return _escaped((table.schema or source.database, table.name))
+def _parts(source: Source, table: SourceTable) -> tuple[str, str]:
+    return table.schema or source.database, table.name
 
 
 def _escaped(parts: Iterable[str]) -> str:

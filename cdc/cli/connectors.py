@@ -10,11 +10,13 @@ import typer
 
 from cdc.capture import connector, watchdog
 from cdc.capture.connect import Connect, Status
+from cdc.capture.reading import FAILED, READING, Reading, Unread
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import write_json, write_line, write_table
 from cdc.config import Settings
+from cdc.errors import FatalError
 from cdc.stream.topic import TopicPlan, apply_topics, history_plan, signal_plan, stream_plan
 from cdc.worker import work
 
@@ -27,7 +29,8 @@ _Names = Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help=
 def apply(context: typer.Context, names: _Names = None) -> None:
     """Make topics and connectors what the connector files say, and wait until each is in its state.
 
-    A second call changes nothing and says so. Failed tasks are started again.
+    A second call changes nothing and says so. Failed tasks are started again. The rows of a table that is new in the
+    file of a running connector are read beside the stream; `cdc connectors status` says when they have been.
     """
     options = settings(context)
     with Connect(options.connect.url) as connect:
@@ -40,7 +43,11 @@ def apply(context: typer.Context, names: _Names = None) -> None:
 def apply_source(source: Source, bootstrap: str, connect: Connect) -> list[str]:
     """Bring the topics and the connector of one source to its file; return what was done, in words."""
     done = apply_topics(bootstrap, topic_plans(source))
-    return done + connect.apply(source.name, connector.render(source, bootstrap), source.state)
+    reading = Reading(source, bootstrap)
+    # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
+    reading.note_changes(connect.config(source.name))
+    done += connect.apply(source.name, connector.render(source, bootstrap), source.state)
+    return done + reading.request(connect)
 
 
 def topic_plans(source: Source) -> Iterator[TopicPlan]:
@@ -51,9 +58,41 @@ def topic_plans(source: Source) -> Iterator[TopicPlan]:
         yield history_plan(connector.history_topic(source))
 
 
+@app.command()
+def read(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.")],
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables as the connector file names them.")],
+) -> None:
+    """Have tables read again beside the stream; rows that are there get the source's values.
+
+    Rows that the source does not have any more stay: only a snapshot of the whole source takes them away.
+    """
+    options = settings(context)
+    source = find_source(load_sources(options.folders.connector_configs), name)
+    reading = Reading(source, options.kafka.bootstrap)
+    reading.need(_captured(source, tables))
+    with Connect(options.connect.url) as connect:
+        for action in reading.request(connect) or ["noted; it is read once the connector runs and `apply` is called"]:
+            write_line(f"{name}: {action}")
+
+
+def _captured(source: Source, tables: Sequence[str]) -> list[str]:
+    """Return the names that the connector has for tables of the file. Raises SRC-104."""
+    written = (".".join(filter(None, (table.schema, table.name))) for table in source.tables)
+    names = dict(zip(written, connector.table_names(source), strict=True))
+    unknown = [table for table in tables if table not in names]
+    if unknown:
+        raise FatalError("SRC-104", f"{source.name}: {', '.join(unknown)}")
+    return [names[table] for table in tables]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What `connectors status` says of one source. `settings` is as applied, differs, or absent."""
+    """What `connectors status` says of one source. `settings` is as applied, differs, or absent.
+
+    `unread` are captured tables whose rows have not all been read; `waits` says that they wait for somebody.
+    """
 
     source: str
     wanted: str
@@ -61,6 +100,8 @@ class Finding:
     task: str
     settings: str
     failure: str
+    unread: list[Unread]
+    waits: bool
 
 
 @app.command()
@@ -68,9 +109,10 @@ def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects, one per source.")] = False,
 ) -> None:
-    """Show whether each connector is in its state and has the settings of its file.
+    """Show whether each connector is in its state, has the settings of its file, and has read its tables.
 
-    Exit code 4 if a connector has failed or is in another state, 3 if only settings differ from the file.
+    Exit code 4 if a connector has failed or is in another state, or if tables are unread and nothing reads them; 3 if
+    only settings differ from the file.
     """
     options = settings(context)
     with Connect(options.connect.url) as connect:
@@ -78,8 +120,19 @@ def status(
     if as_json:
         write_json(findings)
     else:
-        rows = [(f.source, f.wanted, f.connector, f.task, f.settings, f.failure or None) for f in findings]
-        write_table("Connectors", ("source", "wanted", "connector", "task", "settings", "failure"), rows)
+        rows = [
+            (
+                f.source,
+                f.wanted,
+                f.connector,
+                f.task,
+                f.settings,
+                ", ".join(map(str, f.unread)) or None,
+                f.failure or None,
+            )
+            for f in findings
+        ]
+        write_table("Connectors", ("source", "wanted", "connector", "task", "settings", "unread", "failure"), rows)
     raise typer.Exit(_exit_code(findings))
 
 
@@ -109,7 +162,20 @@ def _finding(source: Source, bootstrap: str, connect: Connect) -> Finding:
     current = connect.config(source.name)
     wanted = connector.render(source, bootstrap)
     agreement = "absent" if current is None else "as applied" if current == wanted else "differ"
-    return Finding(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure)
+    unread = Reading(source, bootstrap).unread() if current is not None else []
+    return Finding(
+        *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure),
+        unread=unread,
+        waits=_wait(unread, source, connect),
+    )
+
+
+def _wait(unread: Sequence[Unread], source: Source, connect: Connect) -> bool:
+    """Tell whether tables are unread though the connector runs, and no snapshot of them is on."""
+    waiting = [table for table in unread if table.state != READING]
+    if any(table.state == FAILED or table.again for table in waiting):
+        return True
+    return bool(waiting) and source.state == "running" and not connect.in_snapshot(source.name)
 
 
 def _task_state(now: Status) -> str:
@@ -117,7 +183,7 @@ def _task_state(now: Status) -> str:
 
 
 def _exit_code(findings: Sequence[Finding]) -> Exit:
-    if any(not _in_state(finding) for finding in findings):
+    if any(finding.waits or not _in_state(finding) for finding in findings):
         return Exit.ATTENTION
     return Exit.DIFFERENT if any(finding.settings != "as applied" for finding in findings) else Exit.OK
 

@@ -50,8 +50,8 @@ def history_plan(name: str) -> TopicPlan:
 
 
 def signal_plan(name: str) -> TopicPlan:
-    """Return the plan of the topic by which a connector is asked for something: old requests may go."""
-    return TopicPlan(name, {"cleanup.policy": "delete"})
+    """Return the plan of the topic by which a connector is asked for something: it is the record of what was read."""
+    return TopicPlan(name, _KEEP_ALL)
 
 
 def describe_topic(bootstrap: str, name: str) -> Topic | None:

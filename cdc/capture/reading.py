@@ -1,0 +1,234 @@
+"""The tables of a source that are captured but not read yet, and how they come to be read.
+
+A connector reads what a table holds in its first snapshot only. A table that is added later is read by a read-only
+incremental snapshot, beside the stream, which is asked for in the source's signal topic. That topic is also the record
+of what has been read: it is kept for ever, it has one order, and the four things that matter stand in it.
+
+- `SOURCE/needed`: these tables are captured from now on and have to be read. Written **before** the connector is given
+  them, so that whatever is interrupted afterwards leaves the need.
+- `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
+- `SOURCE`: the request, which is the only kind of record that the connector obeys. That it was sent proves nothing.
+- the connector's own notifications, which reach Kafka in the transaction of the rows that they follow: a table has been
+  read when one of them says that its scan succeeded.
+
+The target is no place for this: it may be built anew from the streams, or be reached by other people than the DBA.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import msgspec
+
+from cdc.capture.connect import Connect
+from cdc.capture.connector import signal_topic, table_expression, table_names
+from cdc.capture.source import Source
+from cdc.errors import FatalError, TransientError
+from cdc.stream.signal import Signal, read_signals, send_signal
+
+NEEDED: Final = "needed"
+REQUESTED: Final = "requested"
+READING: Final = "reading"
+FAILED: Final = "failed"
+
+_READ = "read"
+_DROPPED = "dropped"
+_INITIAL = "Initial Snapshot"
+_INCREMENTAL = "Incremental Snapshot"
+_UNDER_WAY = ("STARTED", "IN_PROGRESS", "PAUSED", "RESUMED")
+_SUCCESS = ("SUCCEEDED", "EMPTY")
+# The connector looks for signals every second; the worker's machine may be busy with other tables.
+_TAKEN_UP_S = 60.0
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A captured table whose rows have not all been read.
+
+    `table` is its name as connectors write it (`schema.table`, `database.table`). `state` is needed, requested, reading
+    (under way) or failed, with Debezium's reason. `again` says that it was captured before, and not all the time since.
+    """
+
+    table: str
+    state: str
+    reason: str = ""
+    again: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.state}{' ' if self.reason else ''}{self.reason}"
+
+
+@dataclass(slots=True)
+class Readings:
+    """What the signal topic tells of the tables of one source, folded record by record."""
+
+    source: str
+    _states: dict[str, Unread] = field(default_factory=dict)
+
+    def unread(self, tables: Iterable[str]) -> list[Unread]:
+        """Return those of the tables that have to be read; one of which nothing is on record was read long ago."""
+        known = (self._states.get(table) for table in tables)
+        return [state for state in known if state is not None and state.state not in (_READ, _DROPPED)]
+
+    def known(self) -> set[str]:
+        """Return the tables that have been read or are noted as needed."""
+        return {table for table, state in self._states.items() if state.state != _DROPPED}
+
+    def take(self, signal: Signal) -> None:
+        """Take the next record of the topic; what nobody here has written is passed over."""
+        key = (signal.key or b"").decode(errors="replace")
+        value = _document(signal.value)
+        if key == f"{self.source}/{NEEDED}":
+            self._need(value)
+        elif key == f"{self.source}/{_DROPPED}":
+            self._states.update({table: Unread(table, _DROPPED) for table in _tables(value)})
+        elif key == self.source:
+            self._move(_tables(value), (NEEDED, READING, FAILED), REQUESTED)
+        else:
+            self._notified(value)
+
+    def _need(self, value: Mapping[str, Any]) -> None:
+        for table in _tables(value):
+            before = self._states.get(table)
+            again = before is not None and (before.state == _DROPPED or before.again)
+            self._states[table] = Unread(table, NEEDED, again=again)
+
+    def _notified(self, value: Mapping[str, Any]) -> None:
+        more = value.get("additional_data")
+        if not isinstance(more, dict) or more.get("connector_name") != self.source:
+            return
+        kind, step = value.get("aggregate_type"), value.get("type")
+        listed = str(more.get("data_collections", "")).split(",")
+        if step == "TABLE_SCAN_COMPLETED":
+            self._scanned(str(more.get("scanned_collection")), str(more.get("status")), initial=kind == _INITIAL)
+        elif kind == _INCREMENTAL and step in _UNDER_WAY:
+            self._move(listed, (NEEDED, REQUESTED, FAILED), READING)
+        elif kind == _INCREMENTAL and step == "ABORTED":
+            self._move(listed, (NEEDED, REQUESTED, READING), FAILED, "ABORTED")
+
+    def _scanned(self, table: str, status: str, *, initial: bool) -> None:
+        state = self._states.get(table)
+        if state is not None and state.again and not initial:
+            return  # it brings rows back, and does not take away those that went meanwhile
+        if status in _SUCCESS:
+            self._states[table] = Unread(table, _READ)
+        elif not initial:
+            self._move([table], (NEEDED, REQUESTED, READING, FAILED), FAILED, status)
+
+    def _move(self, tables: Iterable[str], from_states: Sequence[str], to: str, reason: str = "") -> None:
+        for table in tables:
+            state = self._states.get(table)
+            if state is not None and state.state in from_states:
+                self._states[table] = replace(state, state=to, reason=reason)
+
+
+class Reading:
+    """The reading of one source's tables. All methods raise STR-109 or STR-110 if Kafka does not do its part."""
+
+    def __init__(self, source: Source, bootstrap: str, *, taken_up_s: float = _TAKEN_UP_S) -> None:
+        self._source = source
+        self._bootstrap = bootstrap
+        self._topic = signal_topic(source)
+        self._tables = table_names(source)
+        self._taken_up_s = taken_up_s
+
+    def unread(self) -> list[Unread]:
+        """Return the captured tables that have not been read, in the order of the connector file."""
+        return self._readings().unread(self._tables)
+
+    def note_changes(self, live: Mapping[str, str] | None) -> None:
+        """Note which tables the connector is about to get and to lose; `live` is the configuration that it has."""
+        readings = self._readings()
+        captured = readings.known() if live is None else _captured(live)
+        unread = {state.table for state in readings.unread(self._tables)}
+        self._note(NEEDED, [table for table in self._tables if table not in captured | unread])
+        if live is not None:
+            self._note(_DROPPED, [table for table in captured if table not in self._tables])
+
+    def need(self, tables: Iterable[str]) -> None:
+        """Note that captured tables have to be read (again)."""
+        self._note(NEEDED, tables)
+
+    def request(self, connect: Connect) -> list[str]:
+        """Have the connector read what is unread and wait until it has begun; return what was done, in words.
+
+        Nothing is requested of a connector that does not run, or while it takes its first snapshot: that one reads all.
+        Raises FatalError CON-107 if a table was not read, CON-108 if it was captured before, TransientError CON-109 if
+        the connector does not begin.
+        """
+        if self._source.state != "running" or not self.unread() or connect.in_snapshot(self._source.name):
+            return []
+        # Asked again: the snapshot may have ended between the two questions.
+        unread = self.unread()
+        again = [state.table for state in unread if state.again]
+        if again:
+            raise FatalError("CON-108", f"{self._source.name}: {', '.join(again)}")
+        due = [state.table for state in unread if state.state != READING]
+        if not due:
+            return []
+        self._send(due)
+        self._await(due)
+        return [f"reading of {table} begun" for table in due]
+
+    def _await(self, due: Sequence[str]) -> None:
+        deadline = time.monotonic() + self._taken_up_s
+        while waiting := [state for state in self.unread() if state.table in due and state.state != READING]:
+            failed = [str(state) for state in waiting if state.state == FAILED]
+            if failed:
+                raise FatalError("CON-107", f"{self._source.name}: {', '.join(failed)}")
+            if time.monotonic() > deadline:
+                raise TransientError("CON-109", f"{self._source.name}: {', '.join(map(str, waiting))}")
+            time.sleep(_POLL_S)
+
+    def _send(self, tables: Sequence[str]) -> None:
+        pairs = zip(self._tables, self._source.tables, strict=True)
+        wanted = [table_expression(self._source, table) for name, table in pairs if name in tables]
+        self._append(self._source.name, request(wanted, tables))
+
+    def _note(self, what: str, tables: Iterable[str]) -> None:
+        listed = list(tables)
+        if listed:
+            self._append(f"{self._source.name}/{what}", {"tables": listed})
+
+    def _append(self, key: str, value: Mapping[str, Any]) -> None:
+        send_signal(self._bootstrap, self._topic, key.encode(), msgspec.json.encode(value))
+
+    def _readings(self) -> Readings:
+        readings = Readings(self._source.name)
+        for signal in read_signals(self._bootstrap, self._topic):
+            readings.take(signal)
+        return readings
+
+
+def request(expressions: Sequence[str], tables: Sequence[str]) -> dict[str, Any]:
+    """Return the signal that has tables read; `expressions` match their names. Debezium does not look at `tables`."""
+    # Taken as a name where nothing matches it; and the dot that parts schema and table is the only one.
+    data = {"type": "incremental", "data-collections": [expression.replace("\\.", ".") for expression in expressions]}
+    return {"id": str(uuid.uuid4()), "type": "execute-snapshot", "data": data, "tables": list(tables)}
+
+
+def _captured(live: Mapping[str, str]) -> set[str]:
+    """Return the names that stand, escaped, in a connector's list of tables."""
+    return {_unescaped(expression) for expression in live.get("table.include.list", "").split(",") if expression}
+
+
+def _unescaped(expression: str) -> str:
+    return expression.replace("\\", "")
+
+
+def _tables(value: Mapping[str, Any]) -> list[str]:
+    tables = value.get("tables")
+    return [table for table in tables if isinstance(table, str)] if isinstance(tables, list) else []
+
+
+def _document(value: bytes | None) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(value or b"{}")
+    except msgspec.DecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}

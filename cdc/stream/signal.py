@@ -1,0 +1,76 @@
+"""The signal topic of a source: what its connector is asked for and what it says of its snapshots, in one order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import BrokerResponseError, KafkaError
+
+from cdc.errors import FatalError, TransientError
+
+_TIMEOUT_MS = 10_000
+_PATIENCE_OF_A_PERSON_MS = 2000
+_POLL_MS = 200
+
+
+class Signal(NamedTuple):
+    """One record of the topic, byte for byte. The connector obeys a record only if its key is the source's name."""
+
+    key: bytes | None
+    value: bytes | None
+
+
+def read_signals(bootstrap: str, topic: str) -> list[Signal]:
+    """Return all committed records of the topic, the oldest first. Raises STR-109, STR-110."""
+    partition = TopicPartition(topic, 0)
+    with _translated():
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap.split(","),
+            bootstrap_timeout_ms=_PATIENCE_OF_A_PERSON_MS,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+        )
+        try:
+            consumer.assign([partition])
+            return list(_read(consumer, partition))
+        finally:
+            consumer.close()
+
+
+def send_signal(bootstrap: str, topic: str, key: bytes, value: bytes) -> None:
+    """Append a record and wait until Kafka has it. Raises STR-109, STR-110."""
+    with _translated():
+        producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=_PATIENCE_OF_A_PERSON_MS)
+        try:
+            producer.send(topic, key=key, value=value, partition=0).get(_TIMEOUT_MS / 1000)
+        finally:
+            producer.close()
+
+
+def _read(consumer: KafkaConsumer, partition: TopicPartition) -> Iterator[Signal]:
+    # The end is that of what is committed: an open transaction of the connector is not waited for.
+    end = consumer.end_offsets([partition])[partition]
+    consumer.seek_to_beginning(partition)
+    deadline = time.monotonic() + _TIMEOUT_MS / 1000
+    while consumer.position(partition) < end:
+        found = consumer.poll(_POLL_MS).get(partition, [])
+        yield from (Signal(record.key, record.value) for record in found)
+        if found:
+            deadline = time.monotonic() + _TIMEOUT_MS / 1000
+        elif time.monotonic() > deadline:
+            raise TransientError("STR-109", f"{partition.topic} is not read to its end")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        if isinstance(error, BrokerResponseError) and not getattr(error, "retriable", False):
+            raise FatalError("STR-110", type(error).__name__) from error
+        raise TransientError("STR-109", type(error).__name__) from error
