@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-
-import msgspec
+from types import MappingProxyType
+from typing import Final
 
 from cdc.capture.contract import Contract
-from cdc.change import Change, Event, Kind, Refusal
+from cdc.change import UNCHANGED, Change, Event, Key, Kind, Refusal
 from cdc.errors import FatalError, RowError
 from cdc.stream.row import RowDecoder
+
+# PostgreSQL indexes no more than 2,704 bytes. Keys stand in indexes of mirrors, of stale and of canonical rows, beside
+# names and, as arrays, with some bytes more for each column.
+MAX_KEY_BYTES: Final = 2000
+LONG_KEY: Final = "VAL-108"
+"""Of the row with such a key nothing lands, not even a mark that it is stale."""
+
+_NONE: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +36,45 @@ Item = Change | Refusal | Truncation
 
 @dataclass(slots=True)
 class TableDecoder:
-    """Decodes the row events of one source by its contracts."""
+    """Decodes the row events of one source by its contracts; `doubts` as of `cdc.stream.row.RowDecoder`."""
 
     contracts: tuple[Contract, ...]
     database: str
+    doubts: bool = False
     _decoders: dict[str, RowDecoder] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._decoders = {contract.source_table: RowDecoder(contract, self.database) for contract in self.contracts}
+        self._decoders = {
+            contract.source_table: RowDecoder(contract, self.database, doubts=self.doubts)
+            for contract in self.contracts
+        }
 
     def contract(self, event: Event) -> Contract:
         """Return the contract of the table that an event changes. Raises FatalError LND-102."""
         return self._decoder(event).contract
 
-    def item(self, event: Event, refused: Container[int] = ()) -> Item:
-        """Return what a row or TRUNCATE event does. An offset in `refused` did not fit the target before.
+    def items(self, event: Event, refused: Mapping[int, str] = _NONE) -> tuple[Item, ...]:
+        """Return what a row or TRUNCATE event does. What an offset in `refused` did not fit is a code.
 
-        Raises NewColumn, or FatalError LND-102 (no contract), LND-103 (no key), LND-107 (cascade).
+        It is two things where an update moves its row to a key, or with values, that cannot land: the row left its old
+        key all the same. Raises NewColumn, or FatalError LND-102 (no contract), LND-103 (no key).
         """
         decoder = self._decoder(event)
         offset = event.record.offset
         if event.kind is Kind.TRUNCATE:
-            return Truncation(offset, event.source_ts)
-        if decoder.contract.cascades:
-            _require_no_cascade(decoder.contract, event)
+            return (Truncation(offset, event.source_ts),)
+        key = decoder.key(event)
+        if _is_long(key):
+            return _refused(decoder, event, Refusal(offset, key, LONG_KEY, decoder.contract.mirror))
         if offset in refused:
-            return Refusal(offset, decoder.key(event), "VAL-105", decoder.contract.mirror)
+            return _refused(decoder, event, Refusal(offset, key, refused[offset], decoder.contract.mirror))
         try:
-            return decoder.change(event)
+            change = decoder.change(event)
         except RowError as error:
-            return Refusal(offset, decoder.key(event), error.code, error.detail)
+            return _refused(decoder, event, Refusal(offset, key, error.code, error.detail))
+        if change.old_key is not None and _is_long(change.old_key):
+            return (detached(change),)
+        return (change,)
 
     def _decoder(self, event: Event) -> RowDecoder:
         decoder = self._decoders.get(event.table)
@@ -85,19 +103,22 @@ def stretches(items: Iterable[Item]) -> list[Stretch]:
     return [stretch for stretch in found if stretch.changes or stretch.truncation]
 
 
-def _require_no_cascade(contract: Contract, event: Event) -> None:
-    if event.op == "d" or (
-        event.op == "u"
-        and any(
-            _is_changed(cascade.parent_columns, event)
-            for cascade in (cascade for cascade in contract.cascades if cascade.on_update is not None)
-        )
-    ):
-        raise FatalError("LND-107", f"{contract.mirror}, offset {event.record.offset}")
+def detached(change: Change) -> Change | Refusal:
+    """Return a change of a key without the row that it carries on, of which the mirror has no image, or no sure one."""
+    if UNCHANGED in change.values.values():
+        return Refusal(change.offset, change.key, "VAL-104", "the key that the row had before")
+    return dataclasses.replace(change, op="c", old_key=None)
 
 
-def _is_changed(columns: Iterable[str], event: Event) -> bool:
-    if event.before is None or event.after is None:
-        return False
-    before, after = msgspec.json.decode(event.before), msgspec.json.decode(event.after)
-    return any(before.get(column) != after.get(column) for column in columns)
+def _refused(decoder: RowDecoder, event: Event, refusal: Refusal) -> tuple[Item, ...]:
+    if event.op != "u" or event.before is None:
+        return (refusal,)
+    # As the row's delete the event names the key before.
+    old_key = decoder.key(dataclasses.replace(event, op="d"))
+    if old_key == refusal.key or _is_long(old_key):
+        return (refusal,)
+    return Change(refusal.offset, "d", old_key, {}, event.source_ts), refusal
+
+
+def _is_long(key: Key) -> bool:
+    return sum(len(str(part).encode()) for part in key) > MAX_KEY_BYTES

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-import pytest
-
 from cdc.capture.contract import Contract
 from cdc.columns import MAX_SOURCE_COLUMNS, RESERVED_NAMES
 from tests.contract.cdc.land.stage import Stage
@@ -46,7 +44,6 @@ def test_every_name_that_the_tables_of_a_mirror_have_beside_the_source_is_reserv
     assert {name for (name,) in names} - set(ITEM_COLUMNS) == RESERVED_NAMES
 
 
-@pytest.mark.slow
 def test_a_table_of_as_many_columns_as_can_be_lands(new_stage: Callable[..., Stage]) -> None:
     more = tuple(column(f"c{number}", "short") for number in range(MAX_SOURCE_COLUMNS - len(ITEM_COLUMNS)))
     stage, wire = new_stage(contracts=(dataclasses.replace(ITEM, columns=(*ITEM.columns, *more)),)), PostgresWire()
