@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from cdc.change import UNCHANGED, Change, Key, Refusal
 from cdc.errors import FatalError
-
-DUPLICATE: Final = "VAL-107"
-"""Two rows of the source have one key: no later change of the key says which of them it is of, so none heals it."""
 
 
 @dataclass(slots=True)
@@ -73,9 +70,12 @@ class Folded:
     images: dict[Key, Image]
     refusals: list[Refusal]
 
-    def refuse(self, image: Image) -> None:
-        """Take back an image that builds on a refused change (VAL-104): its key is as it was before, and behind."""
-        refusal = _follow_up(image.offset, image.key, image.lacks)
+    def refuse(self, image: Image, refusal: Refusal | None = None) -> None:
+        """Take back an image that builds on a refused change (VAL-104): its key is as it was before, and behind.
+
+        `refusal` says so if it is for another reason.
+        """
+        refusal = refusal or _follow_up(image.offset, image.key, image.lacks)
         self.refusals.append(refusal)
         before = image.replaced or Image(image.key, image.offset, None, mirror_key=image.key, whole=image.whole)
         if image.is_deleted and not before.is_deleted:
@@ -86,8 +86,6 @@ class Folded:
             before.lost, before.missing = refusal, image.missing
         else:
             _refuse(refusal, self.images)
-        if image.lacks is not None and image.lacks.code == DUPLICATE:
-            before.lacks = image.lacks
 
 
 def fold(changes: Iterable[Change | Refusal]) -> Folded:

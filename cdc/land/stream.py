@@ -9,7 +9,7 @@ from cdc.capture.contract import Contract
 from cdc.change import Record
 from cdc.config import Land
 from cdc.errors import FatalError
-from cdc.land.batch import Pending
+from cdc.land.batch import Batch, Pending
 from cdc.land.contracts import put_in_force, read_contracts_in_force
 from cdc.land.decode import TableDecoder
 from cdc.land.position import Position
@@ -69,11 +69,21 @@ class StreamLanding:
         if any(unit.schema_changed for unit in batch.units):
             self.grow()
         try:
-            self.position = land(self._session, self._decoder, self.position, batch)
+            self.position = self._land(batch)
         except NewColumn as unknown:
             self.grow(unknown)
-            self.position = land(self._session, self._decoder, self.position, batch)
+            self.position = self._land(batch)
         return self.position
+
+    def _land(self, batch: Batch) -> Position:
+        try:
+            return land(self._session, self._decoder, self.position, batch)
+        except FatalError as error:
+            if error.code != "LND-102":
+                raise
+        # The table was added to the connector: `cdc target apply` may have put its contract in force meanwhile.
+        self._decoder = self._read_contracts()
+        return land(self._session, self._decoder, self.position, batch)
 
     def grow(self, unknown: NewColumn | None = None) -> None:
         """Read the source's catalogue again and let contracts and mirrors grow by what is new.

@@ -9,6 +9,7 @@ import pytest
 
 from cdc.config import Land
 from cdc.errors import FatalError
+from cdc.land.contracts import put_in_force
 from cdc.land.position import Moved, take_over
 from cdc.land.stream import StreamLanding
 from tests.contract.cdc.land.stage import Stage
@@ -113,11 +114,111 @@ def test_two_rows_that_swap_their_keys_swap_their_unchanged_values(stage: Stage,
     assert [row[0] for row in stage.query(GONE)] == [9]
 
 
-def test_an_unchanged_value_of_a_row_that_is_not_there_stops_the_stream(stage: Stage, wire: PostgresWire) -> None:
+def reread(wire: Wire, *rows: dict[str, Any]) -> None:
+    """Rows of an incremental snapshot, which have no transaction wherever they stand."""
+    open_id, wire.id = wire.id, None
+    for row in rows:
+        wire.snapshot("item", "id", row, "incremental")
+    wire.id = open_id
+
+
+@pytest.mark.parametrize("others", [0, 200])
+def test_an_update_of_a_row_that_has_not_been_read_is_refused_until_it_is(
+    stage: Stage, wire: PostgresWire, others: int
+) -> None:
+    seed(stage, wire, item(1), *(item(number) for number in range(100, 100 + others)))
     wire.begin()
-    wire.update("item", "id", item(1, note=UNCHANGED))
+    wire.update("item", "id", item(1, name="b", note=UNCHANGED))
+    unread = wire.update("item", "id", item(2, name="b", note=UNCHANGED))
+    for number in range(100, 100 + others):
+        wire.update("item", "id", item(number, name="c", note=UNCHANGED))
     wire.end()
-    assert stopped(stage, wire) == "LND-104"
+    stage.land(wire.records)
+    assert [row[:3] for row in stage.query(ITEMS)][:2] == [(1, "b", "long"), *[(100, "c", "long")] * (others > 0)]
+    assert stage.query('SELECT mirror, key, code, "offset" FROM cdc.stale') == [("src.item", ["2"], "VAL-110", unread)]
+    assert stage.query('SELECT "offset", code FROM cdc.refused') == [(unread, "VAL-110")]
+    assert stage.query(LEDGER)[-1] == (others + 4, others + 1, 0, 0, 0, 1, 2)
+    reread(wire, item(2, name="b", note="as read"))
+    stage.land(wire.records)
+    assert stage.query("SELECT name, note FROM src.item WHERE id = 2") == [("b", "as read")]
+    assert stage.query("SELECT FROM cdc.stale") == []
+
+
+def test_a_row_that_is_read_in_the_same_batch_as_its_update_is_whole(stage: Stage, wire: PostgresWire) -> None:
+    wire.begin()
+    wire.update("item", "id", item(2, name="b", note=UNCHANGED))
+    reread(wire, item(2, name="b", note="as read"))
+    wire.update("item", "id", item(2, name="c", note=UNCHANGED))
+    wire.end()
+    stage.land(wire.records)
+    assert [row[:3] for row in stage.query(ITEMS)] == [(2, "c", "as read")]
+    assert stage.query("SELECT FROM cdc.stale") == []
+    assert stage.query(LEDGER) == [(5, 1, 2, 0, 0, 0, 2)]
+
+
+def test_an_unread_row_that_is_deleted_is_forgotten(stage: Stage, wire: PostgresWire) -> None:
+    wire.begin()
+    wire.update("item", "id", item(2, note=UNCHANGED))
+    wire.end()
+    stage.land(wire.records)
+    wire.begin()
+    wire.delete("item", "id", {"id": 2})
+    wire.end()
+    stage.land(wire.records)
+    assert stage.query("SELECT FROM cdc.stale") == []
+    assert stage.query(ITEMS) == []
+
+
+def test_an_unread_row_that_changes_its_key_is_refused_at_its_new_one(stage: Stage, wire: PostgresWire) -> None:
+    wire.begin()
+    wire.change_key("item", "id", item(2), item(3, note=UNCHANGED))
+    wire.end()
+    stage.land(wire.records)
+    assert stage.query("SELECT key, code FROM cdc.stale") == [(["3"], "VAL-110")]
+    assert stage.query(ITEMS) == []
+
+
+def test_rows_that_are_read_beside_the_stream_open_no_generation_and_take_nothing_away(
+    stage: Stage, wire: PostgresWire
+) -> None:
+    seed(stage, wire, item(1))
+    reread(wire, item(2), item(3))
+    wire.begin()
+    wire.insert("item", "id", item(4))
+    reread(wire, item(5))
+    wire.end()
+    before = stage.query("SELECT generations FROM cdc.position")
+    stage.land(wire.records)
+    assert [row[0] for row in stage.query(ITEMS)] == [1, 2, 3, 4, 5]
+    assert stage.query("SELECT generations FROM cdc.position") == before
+    assert stage.query("SELECT sum(captured), sum(landed), sum(control) FROM cdc.batch") == [(9, 5, 4)]
+
+
+def test_a_row_that_is_read_within_a_repeated_transaction_lands(stage: Stage, wire: PostgresWire) -> None:
+    seed(stage, wire, item(1))
+    transaction = [record.offset for record in wire.records]
+    wire.repeat(transaction[0], transaction[-2])
+    wire.id = "701"
+    reread(wire, item(2))
+    wire.id = None
+    wire.repeat(transaction[-1], transaction[-1])
+    stage.land(wire.records)
+    assert [row[0] for row in stage.query(ITEMS)] == [1, 2]
+    assert stage.query("SELECT sum(replayed), sum(landed) FROM cdc.batch") == [(1, 2)]
+
+
+def test_a_table_whose_contract_came_into_force_while_the_worker_ran_lands(stage: Stage, wire: PostgresWire) -> None:
+    with stage.connection.transaction():
+        stage.connection.execute("DELETE FROM cdc.contract WHERE mirror = 'src.pair'")
+    landing = stage.landing()
+    with stage.connection.transaction():
+        put_in_force(stage.connection, stage.source, CONTRACTS)
+    wire.begin()
+    wire.insert("pair", "code,number", pair("A", 1))
+    wire.end()
+    landing.feed(wire.records)
+    landing.land_next()
+    assert stage.query("SELECT code, number FROM src.pair") == [("A", 1)]
 
 
 def test_an_update_that_moves_a_row_by_itself_moves_it(stage: Stage) -> None:
@@ -441,7 +542,7 @@ def test_a_schema_event_grows_the_mirror_before_any_row_has_the_column(stage: St
         CONTRACTS[1],
     )
     wire.begin()
-    wire.ddl("ALTER TABLE item ADD COLUMN grade varchar(20) DEFAULT 'A'")
+    wire.ddl("ALTER TABLE item ADD COLUMN grade varchar(20) DEFAULT 'A'", "item", {**item(1), "grade": "A"})
     wire.heartbeat()
     stage.land(wire.records)
     assert stage.query("SELECT id, grade FROM src.item") == [(1, "A")]
