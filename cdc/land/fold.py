@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from cdc.change import UNCHANGED, Change, Key, Refusal
 from cdc.errors import FatalError
+
+DUPLICATE: Final = "VAL-107"
+"""Two rows of the source have one key: no later change of the key says which of them it is of, so none heals it."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,8 @@ class Folded:
             before.lost, before.missing = refusal, image.missing
         else:
             _refuse(refusal, self.images)
+        if image.lacks is not None and image.lacks.code == DUPLICATE:
+            before.lacks = image.lacks
 
 
 def fold(changes: Iterable[Change | Refusal]) -> Folded:

@@ -16,16 +16,17 @@ import structlog
 from psycopg.rows import class_row
 
 from cdc.capture.contract import Contract
-from cdc.change import Record, Refusal
+from cdc.change import Change, Event, Refusal
 from cdc.errors import FatalError
 from cdc.land import journal, ledger, replay
 from cdc.land.batch import Batch
-from cdc.land.decode import Item, Stretch, TableDecoder, stretches
+from cdc.land.decode import LONG_KEY, Item, Stretch, TableDecoder, stretches
+from cdc.land.duplicate import Claims, keys_of, may_double
 from cdc.land.fold import Folded, fold
 from cdc.land.generation import heal_missing
 from cdc.land.mirror_table import MirrorTable
 from cdc.land.position import Position, lock, require_unmoved
-from cdc.land.write import COPY_FROM_ROWS, Expectation, MirrorWriter, RowMissing
+from cdc.land.write import COPY_FROM_ROWS, MISFITS, Expectation, MirrorWriter, RowMissing
 from cdc.stream.unit import Unit, resumable_id
 
 _logger = structlog.get_logger()
@@ -65,17 +66,17 @@ class _Ground:
 def land(session: Session, decoder: TableDecoder, position: Position, batch: Batch) -> Position:
     """Land a batch and return the position after it. On any error nothing was written.
 
-    Raises Moved, NewColumn, FatalError STR-105, LND-102 to LND-107, or what the database says.
+    Raises Moved, NewColumn, FatalError STR-105, LND-102 to LND-106, or what the database says.
     """
-    refused: set[int] = set()
+    refused: dict[int, str] = {}
     careful: set[str] = set()
     while True:
         landing = _Landing(session, decoder, position, batch, refused, careful)
         try:
             landed = landing.run()
-        except psycopg.DataError:
+        except MISFITS:
             misfits = landing.find_misfits()
-            if not misfits - refused:
+            if not misfits.keys() - refused.keys():
                 raise
             refused |= misfits
         except RowMissing as missing:
@@ -96,7 +97,7 @@ class _Landing:
         decoder: TableDecoder,
         position: Position,
         batch: Batch,
-        refused: set[int],
+        refused: Mapping[int, str],
         careful: Container[str],
     ) -> None:
         self._session = session
@@ -112,11 +113,19 @@ class _Landing:
         self._folded: list[tuple[MirrorWriter, Folded]] = []
         self._expectations: list[Expectation] = []
         self._chunks = list(journal.chunks(batch.records(), position.chain))
+        self._events: dict[int, Event] = {}
+
+    @property
+    def _generation_from(self) -> int | None:
+        """First offset of the snapshot generation that is open, or was the last one, at the end of the batch."""
+        opened = [unit.first_offset for unit in self._batch.units if unit.opens_generation]
+        return opened[-1] if opened else self._position.generation_from
 
     def run(self) -> Position:
         """Open the transaction, write everything, commit."""
         events = [(unit, event) for unit in self._batch.units for event in unit.events]
-        items = [(unit, event, self._decoder.item(event, self._refused)) for unit, event in events]
+        self._events = {event.record.offset: event for _, event in events}
+        items = [(unit, event, self._decoder.items(event, self._refused)) for unit, event in events]
         contracts = {contract.mirror: contract for contract in (self._decoder.contract(event) for _, event in events)}
         for contract in contracts.values():
             self._session.prepare(contract)
@@ -125,15 +134,14 @@ class _Landing:
             ground = self._open()
             # 2. Mirrors, changed keys, stale rows and refused records, table by table.
             tables: dict[str, list[Item]] = {}
-            for unit, event, item in items:
+            for unit, event, done in items:
                 mirror = self._decoder.contract(event).mirror
                 if event.transaction is not None and unit.first_offset in ground.replayed:
                     self._ledger.count(mirror, "replayed")
                 else:
-                    tables.setdefault(mirror, []).append(item)
-            records = {event.record.offset: event.record for _, event in events}
+                    tables.setdefault(mirror, []).extend(done)
             for mirror in sorted(tables):
-                self._write_table(contracts[mirror], tables[mirror], ground, records)
+                self._write_table(contracts[mirror], tables[mirror], ground)
             # 3. What is counted beside them, and what a closed snapshot generation did not bring.
             self._count_repeated()
             position = self._advance()
@@ -150,9 +158,9 @@ class _Landing:
         for (mirror, code), count in self._refusals.items():
             _logger.warning("changes_refused", mirror=mirror, code=code, count=count, batch=self._position.batch + 1)
 
-    def find_misfits(self) -> set[int]:
-        """After a refusal by the database: find the rows that its types do not take, one by one."""
-        misfits: set[int] = set()
+    def find_misfits(self) -> dict[int, str]:
+        """After a refusal by the database: find the rows that it does not take, one by one; offset to code."""
+        misfits: dict[int, str] = {}
         for writer, folded in self._folded:
             misfits.update(writer.find_misfits(folded))
         return misfits
@@ -179,27 +187,26 @@ class _Landing:
             frozenset(replay.find_replayed(self._batch.units, recorded())),
         )
 
-    def _write_table(
-        self, contract: Contract, items: list[Item], ground: _Ground, records: Mapping[int, Record]
-    ) -> None:
+    def _write_table(self, contract: Contract, items: list[Item], ground: _Ground) -> None:
         mirror = contract.mirror
         writer = self._session.writer(contract, ground.watched.get(mirror, ()))
         has_stale = mirror in ground.stale or mirror in self._careful
         for number, stretch in enumerate(stretches(items)):
             if number:
                 writer.empty_stage()
-            folded = fold(stretch.changes)
+            changes = self._admit(writer, stretch.changes, has_stale=has_stale)
+            folded = fold(change for change in changes if not (isinstance(change, Refusal) and change.code == LONG_KEY))
             self._folded.append((writer, folded))
             writer.resolve(folded, has_stale=has_stale)
-            refusals = [change for change in stretch.changes if isinstance(change, Refusal)] + folded.refusals
+            refusals = [change for change in changes if isinstance(change, Refusal)] + folded.refusals
             has_stale |= bool(refusals)
             if folded.images:
                 self._expectations += writer.write(
                     folded, self._position.stream, self._position.batch + 1, has_stale=has_stale
                 )
             for refusal in refusals:
-                self._refuse(writer, refusal, records[refusal.offset])
-            self._count(mirror, stretch, folded, len(refusals))
+                self._refuse(writer, refusal)
+            self._count(mirror, stretch, folded, {refusal.offset for refusal in refusals})
             if stretch.truncation is not None:
                 truncation = stretch.truncation
                 writer.truncate(
@@ -207,7 +214,20 @@ class _Landing:
                 )
                 has_stale = False
 
-    def _refuse(self, writer: MirrorWriter, refusal: Refusal, record: Record) -> None:
+    def _admit(
+        self, writer: MirrorWriter, changes: list[Change | Refusal], *, has_stale: bool
+    ) -> list[Change | Refusal]:
+        """Refuse second rows of a key, where nothing but a declaration says that there are none."""
+        contract = writer.table.contract
+        if contract.key_origin != "declared" or not changes:
+            return changes
+        if not has_stale and not may_double(changes, self._events):
+            return changes
+        claims = Claims(contract.mirror, writer.claims(keys_of(changes)), self._events, self._generation_from)
+        return list(claims.admit(changes))
+
+    def _refuse(self, writer: MirrorWriter, refusal: Refusal) -> None:
+        record = self._events[refusal.offset].record
         self._refusals[(writer.table.contract.mirror, refusal.code)] += 1
         writer.refuse(
             (
@@ -217,14 +237,12 @@ class _Landing:
             )
         )
 
-    def _count(self, mirror: str, stretch: Stretch, folded: Folded, refused: int) -> None:
-        events = len(stretch.changes)
-        landed = len(
-            {image.last_offset for image in folded.images.values() if image.values is not None or image.is_deleted}
-        )
-        self._ledger.count(mirror, "refused", refused)
-        self._ledger.count(mirror, "landed", landed + (stretch.truncation is not None))
-        self._ledger.count(mirror, "superseded", events - refused - landed)
+    def _count(self, mirror: str, stretch: Stretch, folded: Folded, refused: set[int]) -> None:
+        events = len({change.offset for change in stretch.changes})
+        landed = {image.last_offset for image in folded.images.values() if image.values is not None or image.is_deleted}
+        self._ledger.count(mirror, "refused", len(refused))
+        self._ledger.count(mirror, "landed", len(landed - refused) + (stretch.truncation is not None))
+        self._ledger.count(mirror, "superseded", events - len(refused | landed))
 
     def _count_repeated(self) -> None:
         for unit in self._batch.units:
@@ -234,19 +252,17 @@ class _Landing:
 
     def _advance(self) -> Position:
         position = self._position
-        last_unit, generation_from, generations = position.last_unit, position.generation_from, position.generations
+        last_unit, generations = position.last_unit, position.generations
         for unit in self._batch.units:
             last_unit = resumable_id(unit, last_unit)
             generations += unit.closes_generation
-            if unit.opens_generation:
-                generation_from = unit.first_offset
         return dataclasses.replace(
             position,
             next_offset=self._batch.next_offset,
             batch=position.batch + 1,
             chain=self._chunks[-1].chain,
             last_unit=last_unit,
-            generation_from=generation_from,
+            generation_from=self._generation_from,
             snapshot_position=self._batch.units[-1].snapshot_position,
             generations=generations,
         )

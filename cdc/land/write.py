@@ -14,13 +14,16 @@ import psycopg
 from psycopg import pq
 from psycopg.sql import Composed
 
-from cdc.change import UNCHANGED, Refusal
+from cdc.change import UNCHANGED, Key, Refusal
 from cdc.land import changed_keys, generation, mirror_rows, staging, stale_rows
+from cdc.land.duplicate import Claim
 from cdc.land.fold import Folded, Image
 from cdc.land.mirror_table import MirrorTable
 
 # COPY costs two round trips and leaves the pipeline; below this many rows single inserts are faster.
 COPY_FROM_ROWS = 100
+# What the database says of a single row: a type does not take its value, an index or a page does not have the room.
+MISFITS = (psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
 
 
 class RowMissing(Exception):
@@ -92,9 +95,7 @@ class MirrorWriter:
     def _resolve(self, images: list[Image], folded: Folded) -> None:
         columns = tuple(sorted({name for image in images for name in image.unchanged}))
         keys = [image.mirror_key or image.key for image in images]
-        arrays = [[str(part) for part in parts] for parts in zip(*keys, strict=True)]
-        found = self._execute(self._sql(mirror_rows.select_values, columns), arrays).fetchall()
-        for place, row_offset, code, offset, *values in found:
+        for place, row_offset, code, offset, *values in self._select(keys, columns):
             origin = Refusal(offset, images[place - 1].key, code, self.table.contract.mirror) if code else None
             self._fill(
                 images[place - 1],
@@ -153,17 +154,27 @@ class MirrorWriter:
         """Keep a refused record; `parameters` in the order of `stale_rows.refuse`."""
         self._execute(self._sql(stale_rows.refuse), parameters)
 
-    def find_misfits(self, folded: Folded) -> list[int]:
-        """Return the offsets of the images that the staging table refuses, trying one after the other."""
-        misfits = []
+    def claims(self, keys: Sequence[Key]) -> dict[Key, Claim]:
+        """Read which of the keys the mirror, or a mark of a stale row, knows a row of."""
+        return {keys[place - 1]: Claim.of(*found) for place, *found in self._select(keys, ())}
+
+    def find_misfits(self, folded: Folded) -> dict[int, str]:
+        """Return offset and code of the images that the target refuses, trying one after the other."""
+        misfits: dict[int, str] = {}
         for image in folded.images.values():
-            staged = self._stage([image])
             try:
-                with self._connection.transaction():
-                    self._execute(self._sql(staging.insert_stage), staged.rows[0])
-            except psycopg.DataError:
-                misfits.append(image.offset)
+                with self._connection.transaction(force_rollback=True):
+                    self._try(image)
+            except MISFITS as misfit:
+                misfits[image.offset] = "VAL-105" if isinstance(misfit, psycopg.DataError) else "VAL-109"
         return misfits
+
+    def _try(self, image: Image) -> None:
+        """Write one image: to the staging table, whose types may refuse it, and to the mirror with its indexes."""
+        staged = self._stage([image])
+        self._execute(self._sql(staging.insert_stage), staged.rows[0])
+        for (kind, columns), known in staged.shapes.items():
+            self._write_shape(kind, columns, known)
 
     def _write_shape(self, kind: str, columns: tuple[str, ...], rows: list[int]) -> Expectation | None:
         shape = rows[0]
@@ -201,6 +212,10 @@ class MirrorWriter:
         with self._connection.cursor() as cursor, cursor.copy(self._sql(staging.copy_stage), ()) as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def _select(self, keys: Sequence[Key], columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        arrays = [[str(part) for part in parts] for parts in zip(*keys, strict=True)]
+        return self._execute(self._sql(mirror_rows.select_values, columns), arrays).fetchall()
 
     def _execute(self, query: bytes | str, parameters: Any) -> psycopg.Cursor:
         return self._connection.execute(query, parameters)
