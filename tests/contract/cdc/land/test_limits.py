@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Callable
+
+import pytest
 
 from cdc.capture.contract import Contract
 from cdc.columns import MAX_SOURCE_COLUMNS, RESERVED_NAMES
@@ -75,3 +78,81 @@ def test_the_old_values_of_many_watched_columns_are_noted(new_stage: Callable[..
         (known,),
         ({**known, "_deleted": True},),
     ]
+
+
+def incompressible(length: int) -> str:
+    return "".join(random.Random(7).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
+
+
+LONG = incompressible(6000)
+UNCHANGED = "__debezium_unavailable_value"
+
+
+@pytest.mark.parametrize("rows", [1, 150])
+def test_a_value_that_an_index_does_not_take_is_refused_alone(stage: Stage, rows: int) -> None:
+    with stage.connection.transaction():
+        stage.connection.execute("CREATE INDEX ON src.item (note)")
+    wire = PostgresWire()
+    wire.begin()
+    for number in range(rows):
+        wire.insert("item", "id", item(number))
+    refused = wire.insert("item", "id", item(1000, note=LONG))
+    wire.update("item", "id", item(0, name="b", note=UNCHANGED))
+    wire.end()
+    stage.land(wire.records)
+    assert stage.query("SELECT count(*) FROM src.item") == [(rows,)]
+    assert stage.query("SELECT name FROM src.item WHERE id = 0") == [("b",)]
+    assert stage.query('SELECT "offset", key, code FROM cdc.refused') == [(refused, ["1000"], "VAL-109")]
+    assert stage.query("SELECT key, code FROM cdc.stale") == [(["1000"], "VAL-109")]
+    wire.begin()
+    wire.update("item", "id", item(1000, note="short"))
+    wire.end()
+    stage.land(wire.records)
+    assert stage.query("SELECT note FROM src.item WHERE id = 1000") == [("short",)]
+    assert stage.query("SELECT * FROM cdc.stale") == []
+
+
+def test_a_row_whose_key_no_index_takes_is_refused_whatever_happens_to_it(new_stage: Callable[..., Stage]) -> None:
+    contract = dataclasses.replace(ITEM, key=("note",), key_origin="unique")
+    stage, wire = new_stage(contracts=(contract,)), PostgresWire()
+    short, long = item(1, note="short"), item(2, note=LONG)
+    wire.begin()
+    wire.insert("item", "note", short)
+    refused = [wire.insert("item", "note", long), wire.update("item", "note", {**long, "name": "b"})]
+    wire.end()
+    stage.land(wire.records)
+    assert stage.query("SELECT id, note FROM src.item") == [(1, "short")]
+    wire.begin()
+    # Away from the long key, and from a short one to it: split by the connector or not.
+    refused.append(wire.delete("item", "note", long))
+    wire.insert("item", "note", {**long, "note": "moved"}, old_key={"note": LONG})
+    wire.delete("item", "note", short)
+    refused.append(wire.insert("item", "note", {**short, "note": LONG}, old_key={"note": "short"}))
+    wire.end()
+    wire.begin()
+    refused.append(wire.update("item", "note", long, {**long, "note": "moved"}))
+    wire.update("item", "note", {**long, "note": "moved again"}, long)
+    wire.end()
+    stage.land(wire.records)
+    assert stage.query("SELECT id, note FROM src.item") == [(2, "moved again")]
+    assert stage.query("SELECT id, note FROM src_deleted.item ORDER BY id") == [(1, "short"), (2, "moved")]
+    assert stage.query('SELECT "offset", code FROM cdc.refused ORDER BY 1') == [
+        (offset, "VAL-108") for offset in refused
+    ]
+    assert stage.query("SELECT * FROM cdc.stale") == []
+    assert stage.query("SELECT count(*) FROM cdc.journal_key WHERE length(key[1]) > 2000") == [(0,)]
+
+
+def test_a_key_as_long_as_can_be_lands(new_stage: Callable[..., Stage]) -> None:
+    contract = dataclasses.replace(ITEM, key=("note", "id"), key_origin="unique")
+    stage, wire = new_stage(contracts=(contract,)), PostgresWire()
+    wire.begin()
+    row = item(1, note=incompressible(1999))
+    wire.insert("item", "note,id", row)
+    wire.update("item", "note,id", {**row, "qty": "x"})
+    wire.insert("item", "note,id", {**row, "id": 22})
+    wire.end()
+    stage.land(wire.records)
+    assert stage.query("SELECT id FROM src.item") == [(1,)]
+    assert stage.query("SELECT key[2], code FROM cdc.stale") == [("1", "VAL-101")]
+    assert stage.query("SELECT key[2], code FROM cdc.refused ORDER BY code") == [("1", "VAL-101"), ("22", "VAL-108")]

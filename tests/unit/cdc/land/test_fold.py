@@ -6,7 +6,7 @@ import pytest
 
 from cdc.change import UNCHANGED, Change, Refusal
 from cdc.errors import FatalError
-from cdc.land.fold import Image, fold
+from cdc.land.fold import DUPLICATE, Image, fold
 
 
 def change(offset: int, op: str, key: int, old_key: int | None = None, **values: Any) -> Change:
@@ -106,3 +106,11 @@ def test_taking_an_image_back_uncovers_the_delete_before_it() -> None:
     assert (found.deleted_at, found.values) == (2, {"a": 1})
     assert found.behind is not None
     assert found.behind.offset == 4
+
+
+def test_taking_an_image_back_does_not_hide_that_two_rows_had_its_key() -> None:
+    duplicate = Refusal(3, (1,), DUPLICATE, "t")
+    folded = fold([change(1, "d", 9), change(2, "c", 1, 9, t=UNCHANGED), duplicate])
+    folded.refuse(folded.images[(1,)])
+    assert [refusal.code for refusal in folded.refusals] == ["VAL-104"]
+    assert folded.images[(1,)].behind == duplicate
