@@ -6,6 +6,7 @@ the position. Offsets are committed only so that lag tools see something.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -23,7 +24,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from cdc.change import Record
-from cdc.errors import FatalError, TransientError
+from cdc.errors import CdcError, FatalError, TransientError
 from cdc.stream.topic import describe_topic
 
 _OLD_KEY = "__debezium.oldkey"
@@ -44,7 +45,11 @@ _SETTINGS: Mapping[str, Any] = {
     "max_partition_fetch_bytes": 16 * 1024 * 1024,
     "fetch_max_bytes": 32 * 1024 * 1024,
     "bootstrap_timeout_ms": 5000,
+    # The default grows to 30 s: a broker that is back would be left waiting.
+    "reconnect_backoff_max_ms": 2000,
 }
+# To join the group, or to find its broker again, takes less.
+_SILENCE_S = 3.0
 
 
 class StreamConsumer:
@@ -63,6 +68,7 @@ class StreamConsumer:
         self._member = member
         self._listener = _Listener()
         self._topic_ids: dict[str, str] = {}
+        self._answered_at = time.monotonic()
         with _translated():
             self._kafka = KafkaConsumer(
                 bootstrap_servers=bootstrap.split(","),
@@ -98,12 +104,15 @@ class StreamConsumer:
     def poll(self, wait_ms: int) -> dict[str, list[Record]]:
         """Return what has arrived, in offset order per stream, waiting for the first record at most that long.
 
-        Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106, STR-107, STR-109.
+        Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106 to STR-109,
+        STR-111, STR-112.
         """
         self._finish_joining()
         with _translated():
             polled = self._kafka.poll(timeout_ms=wait_ms)
         self._require_same_topics()
+        if not polled:  # what was polled must not be lost by raising: the client is behind it
+            self._require_answers()
         return {partition.topic: [_record(found) for found in records] for partition, records in polled.items()}
 
     def _finish_joining(self) -> None:
@@ -115,6 +124,19 @@ class StreamConsumer:
         coordinator = self._kafka._coordinator  # nothing public shows it
         if coordinator.rejoining:
             coordinator.request_rejoin()
+
+    def _require_answers(self) -> None:
+        """Raise what is a poll without records to the client: STR-111 for topics that may not be read, STR-109 every
+        few seconds that the broker is away.
+        """
+        coordinator, now = self._kafka._coordinator, time.monotonic()  # nothing public shows either of them
+        if coordinator._cluster.unauthorized_topics:
+            raise FatalError("STR-111", ", ".join(sorted(coordinator._cluster.unauthorized_topics)))
+        if not coordinator.coordinator_unknown():
+            self._answered_at = now
+        elif now - self._answered_at > _SILENCE_S:
+            self._answered_at = now
+            raise TransientError("STR-109", "no connection to the group's broker")
 
     def _require_same_topics(self) -> None:
         """Stop at a topic that was made anew while it was read: its offsets mean something else.
@@ -204,6 +226,8 @@ def _translated() -> Iterator[None]:
     except FencedInstanceIdError as error:
         raise FatalError("STR-112", type(error).__name__) from error
     except KafkaError as error:
+        if isinstance(error.__cause__, CdcError):
+            raise error.__cause__ from error  # of our listener, which the client calls and whose errors it wraps
         raise TransientError("STR-109", type(error).__name__) from error
 
 
