@@ -19,6 +19,7 @@ from structlog.typing import EventDict, Processor
 from cdc.errors import CdcError
 
 _LEVELS: Final = logging.getLevelNamesMapping()
+_REPEAT_S: Final = 60.0
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -71,9 +72,21 @@ def _name_errors(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 class _Forward(logging.Handler):
-    """Hands the records of libraries that use the standard library's logging to structlog."""
+    """Hands the records of libraries that use the standard library's logging to structlog.
+
+    A text is not repeated within a minute: the Kafka client names a topic that is missing ten times in a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        self._said = {text: at for text, at in self._said.items() if record.created - at < _REPEAT_S}
+        if message in self._said:
+            return
+        self._said[message] = record.created
         info = record.exc_info[1] if record.exc_info else None
-        fields: dict[str, Any] = {"library": record.name, "message": record.getMessage()}
+        fields: dict[str, Any] = {"library": record.name, "message": message}
         structlog.get_logger().log(record.levelno, "library_message", **fields, **({"error": info} if info else {}))

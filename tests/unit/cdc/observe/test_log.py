@@ -64,3 +64,11 @@ def test_libraries_log_the_same_way_from_warning_upwards(stream: io.StringIO) ->
     logging.getLogger("kafka.client").warning("broker %s away", 7)
     (line,) = lines(stream)
     assert (line["event"], line["library"], line["message"]) == ("library_message", "kafka.client", "broker 7 away")
+
+
+def test_what_a_library_says_again_within_a_minute_is_left_out(stream: io.StringIO) -> None:
+    for second in (0, 1, 59, 61, 62):
+        for topic in ("a", "b"):
+            record = {"name": "kafka.cluster", "levelno": logging.ERROR, "msg": f"no topic {topic}", "created": second}
+            logging.getLogger().handle(logging.makeLogRecord(record))
+    assert [line["message"] for line in lines(stream)] == ["no topic a", "no topic b"] * 2
