@@ -40,6 +40,9 @@ _SETTINGS = {
     "log.cleaner.dedupe.buffer.size": "8388608",
     # The journal of record is in the target; the demo never runs long enough for more than this.
     "log.retention.hours": "168",
+    # Everybody may do everything until a rule says otherwise: the tests write some.
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
 }
 
 

@@ -49,11 +49,7 @@ class Deployment:
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
         """`cdc run` in the background; it must drain and exit 0 on SIGTERM."""
-        with (self.folder / "run.log").open("ab") as log:
-            # It ends with the tests even if those are killed: the next session uses the same ports.
-            process = subprocess.Popen(
-                ("setpriv", "--pdeathsig", "TERM", _CDC, "run"), env=self.env, stdout=log, stderr=log
-            )
+        process = start(self.env, self.folder / "run.log", "run")
         try:
             yield process
             process.send_signal(signal.SIGTERM)
@@ -65,6 +61,17 @@ class Deployment:
     def target(self) -> psycopg.Connection:
         """Connect to the target as the service does."""
         return connect(self.env, "TARGET", "")
+
+
+def start(env: Mapping[str, str], log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a command of the service in the background; what it prints goes to `log`.
+
+    It ends with the tests even if those are killed: the next session uses the same ports.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            ("setpriv", "--pdeathsig", "TERM", _CDC, *arguments), env=env, stdout=output, stderr=output
+        )
 
 
 def connect(env: Mapping[str, str], server: str, role: str) -> psycopg.Connection:

@@ -1,0 +1,128 @@
+"""A source that exists only as the stream that its connector would write: no connector has to run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from tests.integration.service import eventually
+from tests.unit.cdc.stream.wire import PostgresWire
+
+Row = tuple[int, str]
+# BEGIN, one row, END.
+RECORDS_OF_A_COMMIT = 3
+
+
+class Source:
+    """A source with one table, `item`; `rows` is what its mirror has to hold, `wire` what its stream does."""
+
+    def __init__(self, name: str, bootstrap: str) -> None:
+        self.name = name
+        self.stream = f"cdc.{name}"
+        self.wire = PostgresWire()
+        self.rows: list[Row] = []
+        self._bootstrap = bootstrap
+        self._sent = 0
+
+    def make_topic(self, partitions: int = 1) -> None:
+        """Create the topic; one of that name is deleted before."""
+        with self._admin() as admin:
+            if self.stream in admin.list_topics():
+                admin.delete_topics([self.stream])
+            admin.create_topics([NewTopic(self.stream, partitions, 1)])
+
+    def add_partition(self) -> None:
+        """Give the topic a second partition."""
+        with self._admin() as admin:
+            admin.create_partitions({self.stream: 2})
+
+    def delete_records(self, before: int) -> None:
+        """Remove the records below an offset, as retention would."""
+        with self._admin() as admin:
+            admin.delete_records({TopicPartition(self.stream, 0): before})
+
+    def snapshot(self) -> None:
+        """Let the initial snapshot bring two rows."""
+        for marker in ("first", "last"):
+            self.wire.snapshot("item", "id", self._new_row(), marker)
+
+    def commit(self, transactions: int) -> None:
+        """Insert one row in each of some transactions."""
+        for _ in range(transactions):
+            self.wire.begin()
+            self.wire.insert("item", "id", self._new_row())
+            self.wire.end()
+
+    def send(self) -> None:
+        """Write to the topic what it does not have yet, and wait until the broker has it."""
+        producer = KafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
+        for record in self.wire.records[self._sent :]:
+            producer.send(self.stream, key=record.key, value=record.value, partition=0)
+        producer.flush()
+        producer.close()
+        self._sent = len(self.wire.records)
+
+    def send_commits(self, transactions: int) -> None:
+        """Commit and send."""
+        self.commit(transactions)
+        self.send()
+
+    def await_landed(self, target: psycopg.Connection) -> None:
+        """Wait until the position is behind all that was sent; then the mirror must be whole, the ledger without a
+        record that was taken twice or left out (the topic has no gaps: no transactional producer wrote it).
+        """
+        eventually(target, f"SELECT next_offset FROM cdc.position WHERE stream = '{self.stream}'", [(self._sent,)])
+        assert self.mirror(target) == self.rows
+        assert self.ledger(target) == (self._sent, len(self.rows), 0, self._sent)
+
+    def mirror(self, target: psycopg.Connection) -> list[Row]:
+        """Return the rows of the mirror."""
+        return target.execute(f"SELECT id, name FROM {self.name}.item ORDER BY id").fetchall()
+
+    def ledger(self, target: psycopg.Connection) -> Any:
+        """Return captured, landed and replayed records, and how many offsets the batches cover."""
+        query = (
+            "SELECT sum(captured)::int, sum(landed)::int, sum(replayed)::int, sum(next_offset - first_offset)::int"
+            f" FROM cdc.batch WHERE stream = '{self.stream}'"
+        )
+        return target.execute(query).fetchone()
+
+    def state(self, target: psycopg.Connection) -> Any:
+        """Return all that a worker could have moved."""
+        position = target.execute(f"SELECT next_offset, batch FROM cdc.position WHERE stream = '{self.stream}'")
+        return position.fetchall(), self.mirror(target), self.ledger(target)
+
+    def _admin(self) -> closing[KafkaAdminClient]:
+        return closing(KafkaAdminClient(bootstrap_servers=self._bootstrap))
+
+    def _new_row(self) -> dict[str, Any]:
+        number = len(self.rows) + 1
+        self.rows.append((number, f"part {number}"))
+        return {"id": number, "name": f"part {number}"}
+
+
+@contextmanager
+def traffic(*sources: Source) -> Iterator[None]:
+    """Let the sources commit and send all the time."""
+    enough = threading.Event()
+
+    def send() -> None:
+        while not enough.is_set():
+            for source in sources:
+                source.send_commits(10)
+            time.sleep(0.02)  # two cores: the workers need them, too
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
