@@ -1,8 +1,8 @@
 """What the target lacks of the dictionary: canonical tables, tables of held candidates, indexes, watched columns.
 
 The plan is made by comparison with the catalogue, so that it is empty when nothing is to be done, and can be read
-before it is run. It only adds. A canonical column that changed or went away is refused here: the values that are there
-would need a derivation of their own.
+before it is run. It never drops a row: a table of another shape is made anew while it is empty, and refused with what
+empties it while it is not.
 
 The indexes are those that a small turn needs for not scanning anything: look-ups forward (by what a mirror is looked up
 by) and back (by what a row looks up with), candidates by key and by reference. They are named after what they index.
@@ -10,29 +10,26 @@ by) and back (by what a row looks up with), candidates by key and by reference. 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
 from cdc.capture.contract import Contract
+from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
 from cdc.derive.mirror import Mirror, index_expression
 from cdc.derive.names import columns, literal, literals, quoted
 from cdc.derive.plan import META, Plan, Step, bind
+from cdc.derive.statement import Statement, digest_name
 from cdc.derive.take import read_by_others
 from cdc.errors import FatalError
 from transforms.domain import Domain
 from transforms.mapping import Match, MirrorRef, Target
 
 Rows = psycopg.Connection[Any]
-
-
-class Statement(NamedTuple):
-    """One step of the plan: what it does in words, and the SQL that does it."""
-
-    title: str
-    text: str
+Shape = Mapping[str, tuple[object, ...]]
+"""What the catalogue says of each column."""
 
 
 def mirrors_of(contracts: Iterable[Contract]) -> dict[MirrorRef, Mirror]:
@@ -52,15 +49,17 @@ def plan_target(
     Raises DRV-101 or DRV-102 for a dictionary that does not fit the mirrors, DRV-103 for a table of another shape.
     """
     plans = [bind(domain, "", mirrors) for domain in domains]
-    faults: list[str] = []
-    statements = [*_schemas(connection, plans)]
-    statements += [statement for plan in plans for statement in _tables(connection, plan, faults)]
-    if faults:
-        raise FatalError("DRV-103", "; ".join(faults))
-    indexes = dict(entry for plan in plans for entry in _indexes(plan))
-    known = {row[0] for row in connection.execute("SELECT relname FROM pg_class WHERE relkind = 'i'").fetchall()}
-    statements += [statement for name, statement in indexes.items() if name not in known]
-    return (*statements, *_watched(connection, plans))
+    renewed: set[str] = set()
+    tables = [statement for plan in plans for statement in _tables(connection, plan, renewed)]
+    dropped, added = plan_foreign_keys(connection, plans, renewed)
+    return (
+        *_schemas(connection, plans),
+        *dropped,
+        *tables,
+        *added,
+        *_missing_indexes(connection, plans, renewed),
+        *_watched(connection, plans),
+    )
 
 
 def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
@@ -71,37 +70,106 @@ def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
             yield Statement(f"create schema {schema}", f"CREATE SCHEMA {quoted(schema)}")
 
 
-def _tables(connection: Rows, plan: Plan, faults: list[str]) -> Iterator[Statement]:
-    for step in plan.steps:
-        target = step.mapping.target
-        yield from _table(connection, target.schema, target, target.key, faults)
-        yield from _table(connection, f"{target.schema}_held", target, ("_mapping", "_source_key"), faults)
-    for step in plan.steps:
-        yield from _foreign_keys(connection, plan, step)
+def _tables(connection: Rows, plan: Plan, renewed: set[str]) -> list[Statement]:
+    """Return what makes the tables fit; what is made anew is added to `renewed`."""
+    tables = [table for step in plan.steps for table in _tables_of(step)]
+    statements: list[Statement] = []
+    faults: list[str] = []
+    for table in tables:
+        here = _shape(connection, table.schema, table.name)
+        if not here:
+            statements.append(Statement(f"create table {table}", table.creation()))
+            continue
+        wrong = [*_faults(str(table), here, _shape_of(connection, table.columns))]
+        if _key(connection, table.schema, table.name) != list(table.key):
+            wrong.append(f"{table} has another key")
+        filled = _is_filled(connection, table)
+        wrong += _missing_values(table, here) if filled else []
+        if wrong and not filled:
+            wrong = [*_hanging_on(connection, table)]
+            renewed.add(table.quoted)
+            statements.append(_renewal(table))
+        else:
+            statements += _additions(table, here)
+        faults += wrong
+    if faults:
+        raise FatalError("DRV-103", f"{'; '.join(faults)}\n  {_emptying(connection, tables)}")
+    return statements
 
 
-def _table(
-    connection: Rows, schema: str, target: Target, key: tuple[str, ...], faults: list[str]
-) -> Iterator[Statement]:
-    place, wanted = f"{schema}.{target.table}", _column_texts(target)
-    here = _shape(connection, schema, target.table)
-    if not here:
-        listed = ", ".join(f"{quoted(name)} {text}" for name, text in wanted.items())
-        text = f"CREATE TABLE {quoted(schema, target.table)} ({listed}, PRIMARY KEY ({columns(key)}))"
-        yield Statement(f"create table {place}", text)
-        return
-    faults += _faults(place, here, _shape_of(connection, wanted))
-    if _key(connection, schema, target.table) != list(key):
-        faults.append(f"{place} has another key")
-    filled = connection.execute(f"SELECT FROM {quoted(schema, target.table)} LIMIT 1".encode()).rowcount
-    for name in (name for name in wanted if name not in here):
-        if wanted[name].endswith("NOT NULL") and filled:
-            faults.append(f"{place}.{name} is new and required, and the table has rows")
-        text = f"ALTER TABLE {quoted(schema, target.table)} ADD COLUMN {quoted(name)} {wanted[name]}"
-        yield Statement(f"add column {place}.{name}", text)
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table as the dictionary wants it."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def quoted(self) -> str:
+        return quoted(self.schema, self.name)
+
+    def creation(self) -> str:
+        """Return the statement that makes it."""
+        listed = ", ".join(f"{quoted(name)} {text}" for name, text in self.columns.items())
+        return f"CREATE TABLE {self.quoted} ({listed}, PRIMARY KEY ({columns(self.key)}))"
 
 
-Shape = Mapping[str, tuple[object, ...]]
+def _tables_of(step: Step) -> Iterator[_Table]:
+    target = step.mapping.target
+    wanted = _column_texts(target)
+    yield _Table(target.schema, target.table, wanted, target.key)
+    yield _Table(f"{target.schema}_held", target.table, wanted, ("_mapping", "_source_key"))
+
+
+def _is_filled(connection: Rows, table: _Table) -> bool:
+    return bool(connection.execute(f"SELECT FROM {table.quoted} LIMIT 1".encode()).rowcount)
+
+
+def _missing_values(table: _Table, here: Shape) -> Iterator[str]:
+    for name, text in table.columns.items():
+        if name not in here and text.endswith("NOT NULL"):
+            yield f"{table}.{name} is new and required, and the table has rows"
+
+
+def _additions(table: _Table, here: Shape) -> Iterator[Statement]:
+    for name in (name for name in table.columns if name not in here):
+        text = f"ALTER TABLE {table.quoted} ADD COLUMN {quoted(name)} {table.columns[name]}"
+        yield Statement(f"add column {table}.{name}", text)
+
+
+FORGET = "UPDATE cdc.domain SET dictionary = NULL"
+"""Whatever is active, the next derivation of each domain is one of everything."""
+
+
+def _renewal(table: _Table) -> Statement:
+    title = f"create table {table} anew: it is empty and has another shape; rights on it have to be granted again"
+    return Statement(title, f"DROP TABLE {table.quoted}; {table.creation()}; {FORGET}")
+
+
+def _hanging_on(connection: Rows, table: _Table) -> Iterator[str]:
+    """Views and foreign keys that somebody else made are not ours to drop."""
+    for (name,) in connection.execute(_DEPENDENTS, (table.quoted, table.quoted)).fetchall():
+        yield f"{table} has to be made anew, and {name} hangs on it: drop that first"
+
+
+_DEPENDENTS = f"""
+SELECT DISTINCT r.ev_class::regclass::text FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = %s::regclass
+UNION SELECT conrelid::regclass || ' (' || conname || ')' FROM pg_constraint
+WHERE contype = 'f' AND confrelid = %s::regclass AND conname !~ '{FOREIGN_KEY_NAME}' ORDER BY 1
+"""
+
+
+def _emptying(connection: Rows, tables: list[_Table]) -> str:
+    """Return in words what lets the plan be made: all of the domain, for a part of it would be no consistent state."""
+    there = {table.quoted for table in tables if _shape(connection, table.schema, table.name)}
+    listed = ", ".join(sorted(referring(connection, there)))
+    return f"these statements empty the domain, and let it be derived anew: TRUNCATE {listed}; {FORGET};"
 
 
 def _faults(place: str, here: Shape, there: Shape) -> Iterator[str]:
@@ -145,18 +213,14 @@ def _key(connection: Rows, schema: str, table: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _foreign_keys(connection: Rows, plan: Plan, step: Step) -> Iterator[Statement]:
-    """Deferred, so that the tables of a turn can be written in any order; a turn checks them before it commits."""
-    for link in (link for link in plan.links if link.child is step):
-        reference = link.reference
-        text = (
-            f"FOREIGN KEY ({columns(reference.columns)}) REFERENCES {link.parent.canonical}"
-            f" ({columns(reference.target_columns)}) DEFERRABLE INITIALLY DEFERRED"
-        )
-        name = _name("fk", f"{step.canonical} {text}")
-        if not connection.execute("SELECT FROM pg_constraint WHERE conname = %s", (name,)).rowcount:
-            title = f"add foreign key from {step.mapping.target} to {link.parent.mapping.target}"
-            yield Statement(title, f"ALTER TABLE {step.canonical} ADD CONSTRAINT {quoted(name)} {text}")
+def _missing_indexes(connection: Rows, plans: list[Plan], renewed: set[str]) -> Iterator[Statement]:
+    rows = connection.execute(
+        "SELECT c.relname, n.nspname, t.relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
+        " JOIN pg_class t ON t.oid = indrelid JOIN pg_namespace n ON n.oid = t.relnamespace"
+    ).fetchall()
+    known = {name for name, *table in rows if quoted(*table) not in renewed}
+    indexes = dict(entry for plan in plans for entry in _indexes(plan))
+    return (statement for name, statement in indexes.items() if name not in known)
 
 
 def _indexes(plan: Plan) -> Iterator[tuple[str, Statement]]:
@@ -197,12 +261,8 @@ def _mirror_index(step: Step, alias: str, searched: list[tuple[str, str]]) -> It
 
 def _index(table: str, expressions: list[str], unique: str = "") -> tuple[str, Statement]:
     text = f"ON {table} ({', '.join(expressions)})"
-    name = _name("derive", text)
+    name = digest_name("derive", text)
     return name, Statement(f"create index {text.replace(chr(34), '')}", f"CREATE {unique}INDEX {quoted(name)} {text}")
-
-
-def _name(prefix: str, text: str) -> str:
-    return f"{prefix}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _watched(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:

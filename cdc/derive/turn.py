@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psycopg
 
 from cdc.derive.decide import decide, pull_in
+from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.names import literals
 from cdc.derive.plan import Plan
 from cdc.derive.session import Connection, Span, Window, Work, clear_tables, empty_tables
@@ -91,8 +92,7 @@ def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, c
 
 def _begin(connection: Connection, plan: Plan, epoch: int) -> Window | None:
     """Open the transaction and see what is new; None while a stream that the domain reads has no snapshot yet."""
-    tables = ", ".join(name for mirror in plan.mirrors for name in (mirror.name, mirror.deleted))
-    connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE {tables} IN ACCESS SHARE MODE".encode())
+    connection.execute("; ".join(OPENING[0](plan)).encode())
     rows = connection.execute(_window(plan), {"domain": plan.name}, prepare=True).fetchall()
     if not rows or any(row[5] is None or row[5] < 1 for row in rows):
         return None
@@ -111,11 +111,19 @@ def _begin(connection: Connection, plan: Plan, epoch: int) -> Window | None:
     )
 
 
+def one_cut(plan: Plan) -> tuple[str, ...]:
+    """Return the statements before the first one that reads: it takes the snapshot, and by then DDL has to wait."""
+    tables = ", ".join(name for mirror in plan.mirrors for name in (mirror.name, mirror.deleted))
+    return "BEGIN ISOLATION LEVEL REPEATABLE READ", f"LOCK TABLE {tables} IN ACCESS SHARE MODE"
+
+
 def every_visible_batch(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """Take all that the snapshot shows."""
     return spans
 
 
+# The functions of these lists are clauses: a test puts others in their places.
+OPENING: list[Callable[[Plan], tuple[str, ...]]] = [one_cut]
 CUT: list[Callable[[tuple[Span, ...]], tuple[Span, ...]]] = [every_visible_batch]
 
 
@@ -169,6 +177,16 @@ def _finish(work: Work, version: Version, epoch: int) -> None:
     if work.window.everything:
         _activate(work, version)
     work.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    if work.window.everything:
+        validate_foreign_keys(work.connection, work.plan)
+    move_watermarks(work, version, epoch)
+    work.connection.execute(f"{clear_tables(work)}; COMMIT".encode())
+    if work.large:
+        work.connection.execute(empty_tables(work.plan).encode())
+
+
+def move_watermarks(work: Work, version: Version, epoch: int) -> None:
+    """Say up to where is derived and by what, unless the domain is another worker's; the queue is done."""
     spans = work.window.spans
     parameters = {
         "domain": work.plan.name,
@@ -180,9 +198,6 @@ def _finish(work: Work, version: Version, epoch: int) -> None:
     }
     if work.connection.execute(_MOVE, parameters, prepare=True).rowcount != 1:
         raise TransientError("DRV-105", f"domain {work.plan.name}")
-    work.connection.execute(f"{clear_tables(work)}; COMMIT".encode())
-    if work.large:
-        work.connection.execute(empty_tables(work.plan).encode())
 
 
 _MOVE = b"""

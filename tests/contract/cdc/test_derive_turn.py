@@ -275,6 +275,9 @@ def test_the_plan_is_empty_once_it_is_applied(made: Bench) -> None:
 
 
 def test_a_changed_canonical_column_is_refused_with_its_name(made: Bench) -> None:
+    made.item(1, "A")
+    made.move(1, 1)
+    made.turn()
     made.land.execute("ALTER TABLE out.move ALTER COLUMN amount TYPE numeric(8,2)")
     with pytest.raises(FatalError, match=r"DRV-103.*out\.move\.amount"):
         plan_target(made.land, (DOMAIN,), made.mirrors)

@@ -1,0 +1,18 @@
+"""One step of the target's plan, and how constraints and indexes are named: after what they say."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+
+class Statement(NamedTuple):
+    """One step of the plan: what it does in words, and the SQL that does it."""
+
+    title: str
+    text: str
+
+
+def digest_name(prefix: str, text: str) -> str:
+    """Return a name that no other `text` has: 16 hex digits after the prefix."""
+    return f"{prefix}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
