@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -36,10 +36,15 @@ Item = Change | Refusal | Truncation
 
 @dataclass(slots=True)
 class TableDecoder:
-    """Decodes the row events of one source by its contracts; `doubts` as of `cdc.stream.row.RowDecoder`."""
+    """Decodes the row events of one source by its contracts.
+
+    `captured` tells the mirrors of the tables that are captured now: the contracts only ever grow in number.
+    `doubts` as of `cdc.stream.row.RowDecoder`.
+    """
 
     contracts: tuple[Contract, ...]
     database: str
+    captured: Callable[[], Container[str]]
     doubts: bool = False
     _decoders: dict[str, RowDecoder] = field(init=False)
 
@@ -52,6 +57,11 @@ class TableDecoder:
     def contract(self, event: Event) -> Contract:
         """Return the contract of the table that an event changes. Raises FatalError LND-102."""
         return self._decoder(event).contract
+
+    def captured_contracts(self) -> list[Contract]:
+        """Return the contracts of the tables that are captured now. Raises FatalError SRC-101, SRC-103."""
+        captured = self.captured()
+        return [contract for contract in self.contracts if contract.mirror in captured]
 
     def items(self, event: Event, refused: Mapping[int, str] = _NONE) -> tuple[Item, ...]:
         """Return what a row or TRUNCATE event does. What an offset in `refused` did not fit is a code.

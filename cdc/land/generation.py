@@ -1,6 +1,7 @@
-"""The end of a snapshot generation: what it did not bring is no longer in the source.
+"""The end of a snapshot generation: what it did not bring of a captured table is no longer in the source.
 
-Parameters of both: generation_from, deleted_offset, deleted_ts, stream, batch; of `heal_missing` mirrors, too.
+Parameters of both: generation_from, deleted_offset, deleted_ts, stream, batch; of `heal_missing` mirrors, too: the
+captured ones.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def heal_missing(connection: psycopg.Connection, parameters: Mapping[str, Any]) 
     """Remove the stale marks that are older than a closed generation: it brought the row, or the row is gone."""
     connection.execute(
         'WITH gone AS (DELETE FROM cdc.stale WHERE stream = %(stream)s AND "offset" < %(generation_from)s'
-        " RETURNING mirror, key)"
+        " AND mirror = ANY(%(mirrors)s) RETURNING mirror, key)"
         " INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
         " SELECT %(stream)s, %(batch)s, mirror, key, 'd' FROM gone g WHERE NOT EXISTS (SELECT FROM cdc.journal_key k"
         " WHERE k.stream = %(stream)s AND k.batch = %(batch)s AND k.mirror = g.mirror AND k.key = g.key)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from cdc.capture.contract import Contract
@@ -22,12 +22,16 @@ from cdc.stream.unit import Assembler, Landed, State
 
 @dataclass(frozen=True, slots=True)
 class StreamSource:
-    """What landing has to know of a source: its stream, the product, and how to ask its catalogue."""
+    """What landing has to know of a source: its stream, the product, how to ask its catalogue, what is captured of it.
+
+    `captured` returns the mirrors of the tables that the connector file names now.
+    """
 
     name: str
     stream: str
     database: str
     read_catalogue: Callable[[], tuple[Contract, ...]]
+    captured: Callable[[], Container[str]]
 
 
 class StreamLanding:
@@ -101,7 +105,7 @@ class StreamLanding:
     def _read_contracts(self) -> TableDecoder:
         with self._session.connection.transaction():
             contracts = read_contracts_in_force(self._session.connection, self.source.name)
-        return TableDecoder(contracts, self.source.database)
+        return TableDecoder(contracts, self.source.database, self.source.captured)
 
     def _find_landed(self, unit_id: str) -> Landed | None:
         for unit in self._pending:

@@ -272,14 +272,16 @@ class _Landing:
         last = self._batch.units[-1]
         if not last.closes_generation or position.generation_from is None:
             return
+        contracts = self._decoder.captured_contracts()
         parameters = {
+            "mirrors": [contract.mirror for contract in contracts],
             "generation_from": position.generation_from,
             "deleted_offset": last.next_offset - 1,
             "deleted_ts": last.source_ts,
             "stream": position.stream,
             "batch": position.batch,
         }
-        for contract in self._decoder.contracts:
+        for contract in contracts:
             writer = self._session.writer(contract, ground.watched.get(contract.mirror, ()))
             writer.delete_ghosts(parameters)
         heal_missing(self._connection, parameters)

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import structlog
 
 from cdc.backoff import Backoff
 from cdc.capture.catalogue import read_contracts
-from cdc.capture.source import Source, load_sources
+from cdc.capture.source import Source, find_source, load_sources
 from cdc.change import Record
 from cdc.config import Settings, environment
 from cdc.errors import CdcError, TransientError
@@ -41,7 +42,8 @@ def run(settings: Settings, stop: threading.Event, member: str | None = None) ->
 
     `member` is the worker's name in the consumer group, if it has one (`cdc.stream.consumer`).
     """
-    sources = [stream_source(source) for source in load_sources(settings.folders.connector_configs).values()]
+    folder = settings.folders.connector_configs
+    sources = [stream_source(source, folder) for source in load_sources(folder).values()]
     consumer = _join(settings, sources, member, stop)
     if consumer is None:
         return
@@ -54,9 +56,17 @@ def run(settings: Settings, stop: threading.Event, member: str | None = None) ->
         worker.close()
 
 
-def stream_source(source: Source) -> StreamSource:
+def stream_source(source: Source, connector_configs: Path) -> StreamSource:
     """Return what landing has to know of a source."""
-    return StreamSource(source.name, source.stream, source.kind, partial(read_contracts, source, environment()))
+    read_catalogue = partial(read_contracts, source, environment())
+    captured = partial(captured_mirrors, source.name, connector_configs)
+    return StreamSource(source.name, source.stream, source.kind, read_catalogue, captured)
+
+
+def captured_mirrors(name: str, connector_configs: Path) -> frozenset[str]:
+    """Return the mirrors of the tables that a source's connector file names now. Raises SRC-101, SRC-103."""
+    source = find_source(load_sources(connector_configs), name)
+    return frozenset(f"{name}.{table.name}" for table in source.tables)
 
 
 def _join(

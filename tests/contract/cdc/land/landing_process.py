@@ -34,7 +34,8 @@ def main(dsn: str, source: str, where: str) -> None:
     sys.settrace(tracer(where))
     with psycopg.connect(dsn, options="-c TimeZone=UTC -c DateStyle=ISO") as connection:
         position = take_over(connection, f"cdc.{source}", source)
-        stream = StreamSource(source, f"cdc.{source}", DATABASES[source], lambda: grown(source))
+        described = (lambda: grown(source), lambda: {contract.mirror for contract in grown(source)})
+        stream = StreamSource(source, f"cdc.{source}", DATABASES[source], *described)
         landing = StreamLanding(stream, Session(connection), position, Land(batch_rows=12))
         for record in recorded(source):
             if record.offset >= position.next_offset:

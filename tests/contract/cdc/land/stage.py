@@ -67,8 +67,12 @@ class Stage:
     def landing(self, **limits: Any) -> StreamLanding:
         """Start from the position, as after a restart."""
         self.position = take_over(self.connection, self.stream, self.source)
-        source = StreamSource(self.source, self.stream, self.database, lambda: self.catalogue)
+        source = StreamSource(self.source, self.stream, self.database, lambda: self.catalogue, self.captured)
         return StreamLanding(source, self.session, self.position, Land(**limits))
+
+    def captured(self) -> set[str]:
+        """Return the mirrors of the tables that the source's catalogue has."""
+        return {contract.mirror for contract in self.catalogue}
 
     def land(self, records: Iterable[Record], **limits: Any) -> Position:
         """Land all whole units of the records from the position on, in batches as large as the limits allow."""

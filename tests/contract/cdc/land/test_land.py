@@ -517,6 +517,23 @@ def test_a_snapshot_heals_what_was_refused_before_it(stage: Stage, wire: Postgre
     assert stage.query(KEYS)[2:] == [(2, "src.item", ["1"], "u"), (2, "src.item", ["2"], "d")]
 
 
+def test_a_snapshot_says_nothing_of_a_table_that_is_not_captured_any_more(stage: Stage, wire: PostgresWire) -> None:
+    wire.snapshot("pair", "code,number", pair("A", 1), "first")
+    wire.snapshot("pair", "code,number", pair("B", 1, "x"), "true")
+    wire.snapshot("item", "id", item(1), "true")
+    wire.snapshot("item", "id", item(2, qty="x"), "last")
+    stage.land(wire.records)
+    stage.catalogue = tuple(contract for contract in stage.catalogue if contract.table == "item")
+    wire.start_snapshot()
+    snapshot(wire, (item(3), "last"))
+    stage.land(wire.records)
+    assert [row[0] for row in stage.query(ITEMS)] == [3]
+    assert stage.query("SELECT code FROM src.pair") == [("A",)]
+    assert stage.query("SELECT code FROM src_deleted.pair") == []
+    assert stage.query("SELECT mirror, key FROM cdc.stale") == [("src.pair", ["B", "1"])]
+    assert [row[1:3] for row in stage.query(KEYS) if row[0] == 2] == [("src.item", [key]) for key in "123"]
+
+
 # -- columns that come while the stream runs
 
 
