@@ -18,7 +18,6 @@ from cdc.capture.types import is_decoder, is_mirror_type
 from cdc.errors import FatalError
 
 KEY_ORIGINS = ("primary", "unique", "declared")
-ACTIONS = ("CASCADE", "SET NULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +42,6 @@ class ColumnContract:
 
 
 @dataclass(frozen=True, slots=True)
-class Cascade:
-    """A referential action of this table's rows on another table, which InnoDB performs without telling the binlog."""
-
-    child: str
-    child_columns: tuple[str, ...]
-    parent_columns: tuple[str, ...]
-    on_delete: str | None
-    on_update: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Contract:
     """One table. `mirror` is `schema.table` in the target, `source_table` what Debezium calls it (`db.table` or
     `schema.table`), `key` the columns that identify a row, `omitted` columns that are not replicated (generated
@@ -66,7 +54,6 @@ class Contract:
     key: tuple[str, ...]
     key_origin: str
     columns: tuple[ColumnContract, ...]
-    cascades: tuple[Cascade, ...] = ()
     omitted: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
 
@@ -97,8 +84,6 @@ def to_document(contract: Contract) -> dict[str, Any]:
         "key_origin": contract.key_origin,
         "columns": [_column_document(column) for column in contract.columns],
     }
-    if contract.cascades:
-        document["cascades"] = [_cascade_document(cascade) for cascade in contract.cascades]
     if contract.omitted:
         document["omitted"] = list(contract.omitted)
     if contract.dropped:
@@ -125,16 +110,6 @@ def _column_document(column: ColumnContract) -> dict[str, Any]:
     return document
 
 
-def _cascade_document(cascade: Cascade) -> dict[str, Any]:
-    return {
-        "child": cascade.child,
-        "child_columns": list(cascade.child_columns),
-        "parent_columns": list(cascade.parent_columns),
-        "on_delete": cascade.on_delete,
-        "on_update": cascade.on_update,
-    }
-
-
 def from_document(document: Mapping[str, Any], place: str) -> Contract:
     """Build a contract from plain data. Raises SRC-102 with `place` and every fault at once."""
     try:
@@ -144,7 +119,6 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             key=tuple(document["key"]),
             key_origin=document["key_origin"],
             columns=tuple(ColumnContract(**column) for column in document["columns"]),
-            cascades=tuple(_cascade(cascade) for cascade in document.get("cascades", ())),
             omitted=tuple(document.get("omitted", ())),
             dropped=tuple(document.get("dropped", ())),
         )
@@ -156,17 +130,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
     return contract
 
 
-_ENTRIES = frozenset({"mirror", "source_table", "key", "key_origin", "columns", "cascades", "omitted", "dropped"})
-
-
-def _cascade(document: Mapping[str, Any]) -> Cascade:
-    return Cascade(
-        child=document["child"],
-        child_columns=tuple(document["child_columns"]),
-        parent_columns=tuple(document["parent_columns"]),
-        on_delete=document["on_delete"],
-        on_update=document["on_update"],
-    )
+_ENTRIES = frozenset({"mirror", "source_table", "key", "key_origin", "columns", "omitted", "dropped"})
 
 
 def _faults(contract: Contract) -> Iterable[str]:
@@ -183,9 +147,6 @@ def _faults(contract: Contract) -> Iterable[str]:
         yield f"key_origin {contract.key_origin} is none of {', '.join(KEY_ORIGINS)}"
     for column in contract.columns:
         yield from _column_faults(column)
-    for cascade in contract.cascades:
-        if {cascade.on_delete, cascade.on_update} - {*ACTIONS, None}:
-            yield f"cascade to {cascade.child}: an action is none of {', '.join(ACTIONS)}"
 
 
 def _column_faults(column: ColumnContract) -> Iterable[str]:
@@ -193,12 +154,6 @@ def _column_faults(column: ColumnContract) -> Iterable[str]:
         yield f"{column.name}: mirror type {column.mirror_type} is not known"
     if not is_decoder(column.decoder):
         yield f"{column.name}: decoder {column.decoder} is not known"
-
-
-def write_contract(folder: Path, contract: Contract) -> None:
-    """Write `folder/<table>.yaml`, folder being `contracts/<source>`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{contract.table}.yaml").write_text(to_yaml(contract), encoding="utf-8")
 
 
 def to_yaml(contract: Contract) -> str:

@@ -20,7 +20,7 @@ from functools import cache
 from cdc.derive.mirror import Mirror, same
 from cdc.derive.names import literal, quoted
 from cdc.derive.plan import Step
-from cdc.derive.session import Window, Work
+from cdc.derive.session import Work
 from transforms.mapping import Lookup
 
 STALE = "STL-101"
@@ -263,8 +263,3 @@ def _any_image(step: Step, alias: str) -> str:
     listed = ", ".join(map(quoted, sorted(names)))
     images = " UNION ALL ".join(f"SELECT {listed} FROM {name}" for name in _images(step, mirror))
     return f"({images}) {_alias(step, alias)}"
-
-
-def waits(window: Window) -> bool:
-    """Tell whether the window has nothing to take."""
-    return not (window.everything or window.queued or window.moves)

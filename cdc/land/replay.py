@@ -92,10 +92,10 @@ def find_landed(connection: psycopg.Connection, stream: str, unit_id: str) -> La
     """Return what is on record of one transaction: the assembler asks when rows come without a BEGIN."""
     with connection.transaction():
         row = connection.execute(
-            "SELECT events, last_place FROM cdc.unit WHERE stream = %s AND id = %s ORDER BY batch DESC LIMIT 1",
+            "SELECT last_place FROM cdc.unit WHERE stream = %s AND id = %s ORDER BY batch DESC LIMIT 1",
             (stream, unit_id),
         ).fetchone()
-    return None if row is None else Landed(row[0], Place(row[1]))
+    return None if row is None else Landed(Place(row[0]))
 
 
 def write_units(cursor: psycopg.Cursor, stream: str, batch: int, units: Iterable[Unit]) -> None:

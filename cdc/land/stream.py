@@ -110,7 +110,7 @@ class StreamLanding:
     def _find_landed(self, unit_id: str) -> Landed | None:
         for unit in self._pending:
             if unit.id == unit_id and unit.rows:
-                return Landed(len(unit.rows), unit.last_place)
+                return Landed(unit.last_place)
         return find_landed(self._session.connection, self.source.stream, unit_id)
 
 

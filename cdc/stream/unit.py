@@ -93,9 +93,8 @@ def event_digest(event: Event) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What is on record of a transaction that landed: how many events, and the last one's position."""
+    """What is on record of a transaction that landed: the place of its last event."""
 
-    events: int
     last_place: Place
 
 

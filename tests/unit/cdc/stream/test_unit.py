@@ -189,7 +189,7 @@ def test_rows_without_a_begin_are_a_replay_if_their_transaction_landed() -> None
     wire.end()
     (whole,) = units(wire)
     wire.repeat(2, 3)
-    landed = Landed(2, whole.last_place)
+    landed = Landed(whole.last_place)
     _, again = units(wire, landed=lambda unit_id: landed if unit_id == transaction else None)
     assert again.replay
     assert again.rows == []
