@@ -14,8 +14,8 @@ Each rule here was needed on the real connectors:
 - Snapshot rows have no transaction. They form slices, cut by rows and bytes or when the stream is drained. The first
   of them opens a generation: an empty first table sends nothing, so there need not be a `first`. All rows of one
   attempt carry the log position that was current when it began; a `first`, or a table that begins or ends at another
-  position, says that an interrupted snapshot started again and opens another one. `last` or the first streamed BEGIN
-  closes it.
+  position or for the second time, says that an interrupted snapshot started again and opens another one. `last` or
+  the first streamed BEGIN closes it.
 - Rows of a table that is read while streaming goes on (incremental snapshot) are slices without a generation. The
   connector sends them when its window closes, which may be inside a transaction: they land with it but are no part of
   it, neither counted by END nor repeated with it.
@@ -127,6 +127,8 @@ class Assembler:
         self._open: Unit | None = None
         self._section_events = 0  # distinct events since the last BEGIN, which END must count
         self._section_place: Place = ()
+        # Tables that the open generation has begun to read, and whether it was read to its end. Forgotten by a restart.
+        self._read: dict[str, bool] = {}
 
     @property
     def open_rows(self) -> int:
@@ -169,6 +171,9 @@ class Assembler:
         if opens:
             yield from self.flush()
             self._state.snapshot_position = event.position
+            self._read.clear()
+        if event.snapshot != "incremental":
+            self._read[event.table] = event.snapshot.startswith("last")
         unit = self._open or self._start(None)
         unit.opens_generation |= opens
         self._add_row(unit, event)
@@ -181,7 +186,12 @@ class Assembler:
         if current is None or event.snapshot == "first":
             return True
         # A second attempt begins with a marked row; the unmarked ones are not worth the risk of a wrong guess.
-        return event.snapshot != "true" and event.position != current
+        return event.snapshot != "true" and (event.position != current or self._comes_again(event))
+
+    def _comes_again(self, event: Event) -> bool:
+        """Tell whether a table begins or ends for the second time: the log of an idle source stands still."""
+        ended = self._read.get(event.table)
+        return ended is not None and (ended or event.snapshot == "first_in_data_collection")
 
     def _begin(self, event: Event) -> Iterator[Unit]:
         unit = self._open

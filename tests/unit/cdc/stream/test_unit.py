@@ -258,6 +258,16 @@ def test_a_second_start_is_noticed_without_a_first_row_of_the_snapshot(again: st
     assert edges(units(wire, state=State(None, 0))) == [(2, True, False), (2, True, True)]
 
 
+@pytest.mark.parametrize("table", [(FIRST_IN, TRUE), (FIRST_IN, LAST_IN), (LAST_IN,)])
+def test_a_second_start_is_noticed_while_the_log_of_the_source_stands_still(table: tuple[str, ...]) -> None:
+    wire = PostgresWire()
+    for last in (TRUE, LAST):
+        snapshot(wire, *(("b", number, marker) for number, marker in enumerate(table)))
+        snapshot(wire, ("c", 1, FIRST_IN), ("c", 2, last))
+    count = len(table) + 2
+    assert edges(units(wire, state=State(None, 0))) == [(count, True, False), (count, True, True)]
+
+
 def test_a_second_start_is_noticed_after_a_restart_of_the_worker() -> None:
     wire = PostgresWire()
     snapshot(wire, ("b", 1, FIRST_IN))
