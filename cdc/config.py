@@ -63,6 +63,8 @@ class Land:
     batch_bytes: int = 16 * 1024 * 1024
     # How long a poll waits for the next record once the stream is drained; bounds the reaction to SIGTERM, too.
     drain_wait_ms: int = 100
+    # How often the catalogue of a source is read whose log does not tell of every change of a table (PostgreSQL).
+    catalogue_every_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ class _Reader:
             self._fault(("target", "port"), "is not a port")
         if settings.log.level not in LOG_LEVELS:
             self._fault(("log", "level"), f"is none of {', '.join(LOG_LEVELS)}")
-        for name in ("batch_rows", "batch_bytes", "drain_wait_ms"):
+        for name in ("batch_rows", "batch_bytes", "drain_wait_ms", "catalogue_every_s"):
             if getattr(settings.land, name) < 1:
                 self._fault(("land", name), "must be at least 1")
         if not settings.folders.connector_configs.is_dir():

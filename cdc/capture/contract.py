@@ -46,7 +46,9 @@ class Contract:
     """One table. `mirror` is `schema.table` in the target, `source_table` what Debezium calls it (`db.table` or
     `schema.table`), `key` the columns that identify a row, `omitted` columns that are not replicated (generated
     ones: the log does not have them) and that a decoder must therefore skip. `dropped` are columns that the source has
-    no more; the mirror keeps them, and older events carry them.
+    no more; the mirror keeps them, and older events carry them. `announced` are the columns as of the stream's last
+    schema event, at offset `announced_at` (the source may be far ahead of it); () where none has come. Files have none
+    of these.
     """
 
     mirror: str
@@ -56,6 +58,8 @@ class Contract:
     columns: tuple[ColumnContract, ...]
     omitted: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    announced: tuple[str, ...] = ()
+    announced_at: int = -1
 
     @property
     def schema(self) -> str:
@@ -88,6 +92,9 @@ def to_document(contract: Contract) -> dict[str, Any]:
         document["omitted"] = list(contract.omitted)
     if contract.dropped:
         document["dropped"] = list(contract.dropped)
+    if contract.announced:
+        document["announced"] = list(contract.announced)
+        document["announced_at"] = contract.announced_at
     return document
 
 
@@ -121,6 +128,8 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             columns=tuple(ColumnContract(**column) for column in document["columns"]),
             omitted=tuple(document.get("omitted", ())),
             dropped=tuple(document.get("dropped", ())),
+            announced=tuple(document.get("announced", ())),
+            announced_at=document.get("announced_at", -1),
         )
     except (KeyError, TypeError) as error:
         raise FatalError("SRC-102", f"{place}: {type(error).__name__} {error}") from error
@@ -130,7 +139,9 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
     return contract
 
 
-_ENTRIES = frozenset({"mirror", "source_table", "key", "key_origin", "columns", "omitted", "dropped"})
+_ENTRIES = frozenset(
+    {"mirror", "source_table", "key", "key_origin", "columns", "omitted", "dropped", "announced", "announced_at"}
+)
 
 
 def _faults(contract: Contract) -> Iterable[str]:

@@ -7,7 +7,9 @@ exactly counts as computed: a mirror with rows then refuses to grow the column i
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
+from cdc.capture.contract import ColumnContract
 from cdc.capture.types import MirrorType
 
 Default = tuple[str | None, bool]
@@ -23,6 +25,7 @@ _ZERO_DAY = re.compile(r"(0000-\d\d-\d\d|\d{4}-00-\d\d|\d{4}-\d\d-00)\b.*")
 _CLOCK = re.compile(r"-?\d{2,3}:\d\d:\d\d(\.\d{1,6})?")
 _ESCAPES = {"0": "\0", "n": "\n", "r": "\r", "t": "\t", "b": "\b", "Z": "\x1a"}
 
+_TRUTHS = {"true": "1", "false": "0"}
 _NUMERIC = frozenset({"int", "tinyint1", "decimal", "float", "year"})
 # What MariaDB writes into existing rows for a NOT NULL column without a default.
 _IMPLICIT = {**dict.fromkeys(_NUMERIC, "0"), "text": "", "set": "", "duration_us": "00:00:00"}
@@ -41,6 +44,32 @@ def mirror_default(expression: str | None, extra: str, kind: MirrorType, *, null
     if _NUMBER.fullmatch(expression):
         return _of_text(expression, kind, nullable=nullable)
     return _COMPUTED
+
+
+def is_added_with(column: ColumnContract, text: str | None, *, nullable: bool) -> bool:
+    """Tell whether a new column was added with the default that the catalogue has now.
+
+    `text` is the default of the schema event that brought the column, without quotes, `nullable` what it said of NULL.
+    """
+    announced = _announced(text, MirrorType(column.mirror_type, column.decoder), nullable=nullable)
+    if nullable != column.nullable or column.computed_default or announced[1]:
+        return False
+    return announced[0] == column.default or _is_same_number(announced[0], column.default)
+
+
+def _announced(text: str | None, kind: MirrorType, *, nullable: bool) -> Default:
+    if text is None:
+        return _NULL if nullable else _implicit(kind)
+    if kind.decoder.startswith("bit:"):
+        return _of_bits(text, kind) if set(text) <= {"0", "1"} else _COMPUTED
+    if kind.decoder == "tinyint1" and text in _TRUTHS:
+        return _TRUTHS[text], False
+    return _of_text(text, kind, nullable=nullable)
+
+
+def _is_same_number(one: str | None, other: str | None) -> bool:
+    numbers = [Decimal(text) for text in (one, other) if text is not None and _NUMBER.fullmatch(text)]
+    return len(numbers) == 2 and numbers[0] == numbers[1]
 
 
 def _implicit(kind: MirrorType) -> Default:

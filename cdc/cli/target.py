@@ -17,7 +17,8 @@ from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import Settings
 from cdc.derive.ddl import mirrors_of, plan_target
-from cdc.land.contracts import put_in_force, read_contracts_in_force
+from cdc.land.contracts import put_in_force, read_contracts_in_force, renew_sessions
+from cdc.land.mirror import Step
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate
 from transforms.load import load as load_dictionary
@@ -62,11 +63,17 @@ def apply_target(read: Settings, *, keep: bool = True) -> list[str]:
     # Files are read first: an open transaction may not wait for anything.
     contracts = contracts_of(read)
     dictionary = load_dictionary(read.folders.dictionary)
-    with connect(read.target, "cdc target apply") as connection, connection.transaction(force_rollback=not keep):
-        connection.execute("SET LOCAL statement_timeout = 0")  # an index on a large mirror takes as long as it takes
-        steps = [*_land_steps(connection, contracts), *_derive_steps(connection, contracts, dictionary, keep=keep)]
-        if steps:
-            _record(connection, steps)
+    with connect(read.target, "cdc target apply") as connection:
+        with connection.transaction(force_rollback=not keep):
+            connection.execute(
+                "SET LOCAL statement_timeout = 0"
+            )  # an index on a large mirror takes as long as it takes
+            done = [*_land_steps(connection, contracts), *_derive_steps(connection, contracts, dictionary, keep=keep)]
+            steps = [step.title if isinstance(step, Step) else step for step in done]
+            if steps:
+                _record(connection, steps)
+        if keep:
+            renew_sessions(connection, (step for step in done if isinstance(step, Step)))
     return steps
 
 
@@ -76,19 +83,19 @@ def contracts_of(read: Settings) -> dict[str, tuple[Contract, ...]]:
     return {name: read_contracts(folder / "contracts" / name) for name in load_sources(folder)}
 
 
-def _land_steps(connection: psycopg.Connection, contracts: Mapping[str, tuple[Contract, ...]]) -> Iterator[str]:
+def _land_steps(connection: psycopg.Connection, contracts: Mapping[str, tuple[Contract, ...]]) -> Iterator[str | Step]:
     yield from (f"apply migration {name}" for name in migrate(connection))
     for source, wanted in contracts.items():
         yield from _contract_steps(connection, source, wanted)
 
 
-def _contract_steps(connection: psycopg.Connection, source: str, wanted: tuple[Contract, ...]) -> Iterator[str]:
+def _contract_steps(connection: psycopg.Connection, source: str, wanted: tuple[Contract, ...]) -> Iterator[str | Step]:
     before = {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
     steps = put_in_force(connection, source, wanted)
     for contract in read_contracts_in_force(connection, source):
         if contract != before.get(contract.mirror):
             yield f"put contract {contract.mirror} in force"
-    yield from (step.title for step in steps)
+    yield from steps
 
 
 def _derive_steps(

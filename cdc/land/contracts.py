@@ -1,19 +1,31 @@
 """The contracts in force: what the mirrors of a source really are, in `cdc.contract`.
 
-They start as the reviewed files and only grow: a column that the catalogue gained while the service ran is added at
-once, because the stream waits for it; the files catch up with `cdc source contract`.
+They start as the reviewed files and only grow: a column that the source gained while the service ran is added at once,
+because the stream waits for it, a type gets wider; the files catch up with `cdc source contract`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from cdc.capture.contract import Contract, from_document, to_document
+from cdc.land.announced import as_announced
+from cdc.land.merge import merge
 from cdc.land.mirror import Step, apply_mirrors
+from cdc.stream.row import NewColumn
+from cdc.stream.schema_change import SchemaChange
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a stream that carries schema events has said since the last look: changes, and a column that a row has."""
+
+    changes: Sequence[SchemaChange] = ()
+    unknown: NewColumn | None = None
 
 
 def read_contracts_in_force(connection: psycopg.Connection, source: str) -> tuple[Contract, ...]:
@@ -25,31 +37,58 @@ def read_contracts_in_force(connection: psycopg.Connection, source: str) -> tupl
 
 
 def put_in_force(connection: psycopg.Connection, source: str, contracts: Iterable[Contract]) -> tuple[Step, ...]:
-    """Merge `contracts` into those in force and let the mirrors grow, inside the caller's transaction.
+    """Merge `contracts`, which come from files, into those in force and let the mirrors grow.
 
-    Returns the DDL steps that were done. Raises FatalError TGT-110, TGT-111, TGT-112.
+    Runs inside the caller's transaction. Returns the DDL steps that were done, after which deriving sessions have to
+    be renewed (`renew_sessions`). Raises FatalError TGT-110 to TGT-113.
     """
-    in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
+    in_force = _by_mirror(connection, source)
     merged = [merge(in_force.get(contract.mirror), contract) for contract in contracts]
-    changed = [contract for contract in merged if contract != in_force.get(contract.mirror)]
     steps = apply_mirrors(connection, merged)
-    for contract in changed:
+    _write(connection, source, [contract for contract in merged if contract != in_force.get(contract.mirror)])
+    return steps
+
+
+def follow_source(
+    connection: psycopg.Connection, source: str, catalogue: Iterable[Contract], announcement: Announcement | None
+) -> tuple[Step, ...]:
+    """Do the same with what the live source's catalogue has; None is a source whose stream announces nothing."""
+    in_force = _by_mirror(connection, source)
+    changed = []
+    for contract in catalogue:
+        before, wanted = in_force.get(contract.mirror), contract
+        if announcement is not None:
+            unknown = announcement.unknown
+            awaited = unknown.column if unknown is not None and unknown.mirror == contract.mirror else None
+            before, wanted = as_announced(before, contract, announcement.changes, awaited)
+        merged = merge(before, wanted, live=True)
+        if merged != in_force.get(contract.mirror):
+            changed.append(merged)
+    steps = apply_mirrors(connection, changed) if changed else ()
+    _write(connection, source, changed)
+    return steps
+
+
+def renew_sessions(connection: psycopg.Connection, steps: Iterable[Step]) -> None:
+    """After the commit of steps that changed a type: end the sessions that derive, whose plans have the old one.
+
+    They begin again at once, as after any lost connection.
+    """
+    if any(step.changes_type for step in steps):
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'cdc derive %'"
+            " AND datname = current_database() AND usename = current_user"
+        )
+
+
+def _by_mirror(connection: psycopg.Connection, source: str) -> dict[str, Contract]:
+    return {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
+
+
+def _write(connection: psycopg.Connection, source: str, contracts: Iterable[Contract]) -> None:
+    for contract in contracts:
         connection.execute(
             "INSERT INTO cdc.contract (source, mirror, content) VALUES (%s, %s, %s)"
             " ON CONFLICT (source, mirror) DO UPDATE SET content = EXCLUDED.content, updated_at = now()",
             (source, contract.mirror, Jsonb(to_document(contract))),
         )
-    return steps
-
-
-def merge(in_force: Contract | None, wanted: Contract) -> Contract:
-    """Return `wanted` plus the columns that only the contract in force has, which come last.
-
-    A dropped column stays in the contract: events that were written before the drop may still be in the stream.
-    """
-    if in_force is None:
-        return wanted
-    names = {column.name for column in wanted.columns}
-    kept = tuple(column for column in in_force.columns if column.name not in names)
-    omitted = tuple(name for name in wanted.omitted if name not in {column.name for column in kept})
-    return dataclasses.replace(wanted, columns=(*wanted.columns, *kept), omitted=omitted)

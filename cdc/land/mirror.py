@@ -1,8 +1,8 @@
 """Mirrors and their deleted twins as DDL: planned from the contracts and the target's catalogue, then applied.
 
-A mirror only ever grows: it is created, or it gets columns. A column that changed its type or a table that changed its
-key is refused, because the rows that are there cannot be altered into what the source holds. A column that the
-contract does not have (any more) stays.
+A mirror only ever grows: it is created, it gets columns, a column's type gets wider. Any other change of a type and a
+changed key are refused, because the rows that are there cannot be altered into what the source holds. A column that
+the contract does not have (any more) stays.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.columns import DELETED_COLUMNS, SERVICE_COLUMNS
 from cdc.errors import FatalError
+from cdc.land.widening import is_widening
 
 _TEXT_TYPES = ("text", "character")
 
@@ -26,6 +27,7 @@ class Step:
 
     title: str
     statement: Composed
+    changes_type: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,15 @@ def _table_steps(
         raise FatalError("TGT-111", f"{name}: key ({', '.join(existing.key)}), contract ({', '.join(contract.key)})")
     for column in contract.columns:
         held = existing.types.get(column.name)
-        if held is not None and held != column.mirror_type:
-            raise FatalError("TGT-110", f"{name}.{column.name}: is {held}, contract says {column.mirror_type}")
         if held is None:
             _require_known_default(connection, table, column, name)
             addition = SQL("ALTER TABLE {} ADD COLUMN {}").format(table, _column(column, contract))
             yield Step(f"add column {name}.{column.name}", addition)
+        elif held != column.mirror_type:
+            if not is_widening(held, column.mirror_type):
+                raise FatalError("TGT-110", f"{name}.{column.name}: is {held}, contract says {column.mirror_type}")
+            title = f"widen column {name}.{column.name} to {column.mirror_type}"
+            yield Step(title, _widening(table, column, contract), changes_type=True)
 
 
 def _require_known_default(
@@ -99,15 +104,23 @@ def _create(table: Composable, contract: Contract, service: dict[str, str]) -> C
     return SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(table, SQL(", ").join(columns), key)
 
 
+def _widening(table: Composable, column: ColumnContract, contract: Contract) -> Composed:
+    return SQL("ALTER TABLE {} ALTER COLUMN {} TYPE {}").format(table, Identifier(column.name), _type(column, contract))
+
+
 def _column(column: ColumnContract, contract: Contract) -> Composed:
     """Return a column's DDL. Its default is what rows hold that were written before the source had the column."""
-    mirror_type = SQL(column.mirror_type)  # the contract admits known types only
-    parts: list[Composable] = [Identifier(column.name), mirror_type]
-    if column.name in contract.key and column.mirror_type.startswith(_TEXT_TYPES):
-        parts.append(SQL('COLLATE "C"'))
+    parts: list[Composable] = [Identifier(column.name), _type(column, contract)]
     if column.default is not None:
-        parts.append(SQL("DEFAULT {}::{}").format(Literal(column.default), mirror_type))
+        parts.append(SQL("DEFAULT {}::{}").format(Literal(column.default), SQL(column.mirror_type)))
     return SQL(" ").join(parts)
+
+
+def _type(column: ColumnContract, contract: Contract) -> Composable:
+    mirror_type = SQL(column.mirror_type)  # the contract admits known types only
+    if column.name in contract.key and column.mirror_type.startswith(_TEXT_TYPES):
+        return SQL('{} COLLATE "C"').format(mirror_type)
+    return mirror_type
 
 
 def _existing(connection: psycopg.Connection, schema: str, table: str) -> _Existing | None:

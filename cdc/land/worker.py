@@ -122,6 +122,8 @@ class LandWorker:
         # The poll may have taken streams away, and the position of one that came back may be anywhere.
         self._follow_assignment()
         for stream, lane in self._lanes.items():
+            if lane.landing is not None:
+                self._guard(lane, lane.landing.watch_source)
             if stream in records and lane.landing is not None:
                 self._guard(lane, partial(lane.landing.feed, records[stream]))
             self._land(lane, drained=stream not in records)

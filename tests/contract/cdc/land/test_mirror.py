@@ -8,7 +8,7 @@ import pytest
 
 from cdc.capture.contract import Contract
 from cdc.errors import FatalError
-from cdc.land.contracts import merge, put_in_force, read_contracts_in_force
+from cdc.land.contracts import follow_source, put_in_force, read_contracts_in_force
 from cdc.land.mirror import plan_mirrors
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import ITEM, PAIR, column, item
@@ -31,6 +31,12 @@ def refused(stage: Stage, contract: Contract) -> str:
     with pytest.raises(FatalError) as caught:
         put(stage, contract)
     return caught.value.code
+
+
+def in_force(stage: Stage) -> Contract:
+    with stage.connection.transaction():
+        contracts = read_contracts_in_force(stage.connection, "src")
+    return next(contract for contract in contracts if contract.mirror == "src.item")
 
 
 def fill(stage: Stage) -> None:
@@ -85,10 +91,49 @@ def test_a_computed_default_is_refused_only_if_there_are_rows(stage: Stage) -> N
 def test_a_dropped_column_stays_in_force(stage: Stage) -> None:
     less = dataclasses.replace(ITEM, columns=ITEM.columns[:-1])
     assert put(stage, less) == []
+    assert in_force(stage) == ITEM
     with stage.connection.transaction():
-        kept = {contract.mirror: contract for contract in read_contracts_in_force(stage.connection, "src")}
-    assert kept["src.item"] == ITEM
-    assert merge(None, less) == less
+        assert follow_source(stage.connection, "src", (less, PAIR), None) == ()
+    assert in_force(stage) == dataclasses.replace(ITEM, dropped=("seen",))
+
+
+def test_a_type_gets_wider_in_both_tables_and_keeps_values_and_collation(stage: Stage) -> None:
+    fill(stage)
+    wide = {"mirror_type": "character varying(40)", "type": "character varying(40)"}
+    grown = changed(
+        ITEM,
+        id=dataclasses.replace(ITEM.column("id"), mirror_type="bigint"),
+        name=dataclasses.replace(ITEM.column("name"), **wide),
+        qty=dataclasses.replace(ITEM.column("qty"), mirror_type="numeric(12,2)"),
+    )
+    assert put(stage, grown) == [
+        "widen column src.item.id to bigint",
+        "widen column src.item.name to character varying(40)",
+        "widen column src.item.qty to numeric(12,2)",
+        "widen column src_deleted.item.id to bigint",
+        "widen column src_deleted.item.name to character varying(40)",
+        "widen column src_deleted.item.qty to numeric(12,2)",
+    ]
+    assert put(stage, grown) == []
+    assert put(stage, ITEM) == [], "a file that is behind"
+    assert in_force(stage) == grown
+    assert stage.query(
+        "SELECT id, name, qty::text FROM src.item UNION SELECT id, name, qty::text FROM src_deleted.item ORDER BY 1"
+    ) == [(1, "a", "1.50"), (2, "a", "1.50")]
+    put(stage, changed(PAIR, code=dataclasses.replace(PAIR.column("code"), **wide)))
+    test_text_keys_are_compared_byte_by_byte(stage)
+
+
+def test_a_narrower_type_of_the_source_is_refused(stage: Stage) -> None:
+    narrow = changed(ITEM, name=dataclasses.replace(ITEM.column("name"), mirror_type="character varying(10)"))
+    with pytest.raises(FatalError, match="TGT-110"), stage.connection.transaction():
+        follow_source(stage.connection, "src", (narrow, PAIR), None)
+
+
+def test_a_renamed_column_is_refused(stage: Stage) -> None:
+    names = {"name": dataclasses.replace(ITEM.column("name"), name="full_name")}
+    assert refused(stage, dataclasses.replace(changed(ITEM, **names))) == "TGT-113"
+    assert in_force(stage) == ITEM
 
 
 def test_names_with_quotes_and_percent_signs_land(new_stage: Callable[..., Stage]) -> None:

@@ -173,8 +173,25 @@ class MariaWire(Wire):
     def _marker(self) -> str:
         return self.id or ""
 
-    def ddl(self, text: str) -> int:
-        return self._put({"databaseName": "src"}, {"source": self._source("", None), "ddl": text, "tableChanges": []})
+    def ddl(self, text: str, table: str = "", columns: Row | None = None, kind: str = "ALTER") -> int:
+        """Send a schema event; `columns` are those of the table after it, by name with their defaults."""
+        described = [
+            {"name": name, "optional": True, "generated": False, "defaultValueExpression": default}
+            for name, default in (columns or {}).items()
+        ]
+        change = {
+            "type": kind,
+            "id": f'"public"."{table}"',
+            "table": None if columns is None else {"columns": described},
+        }
+        return self._put(
+            {"databaseName": "public"},
+            {
+                "source": {**self._source(table, None), "table": table or None},
+                "ddl": text,
+                "tableChanges": [change] if table else [],
+            },
+        )
 
     def _row(self, op: str, *arguments: Any, **options: Any) -> int:
         # Both halves of a key change stand at the same place of the log.

@@ -1,0 +1,75 @@
+"""Looks at a source's catalogue from time to time, in a thread of its own: landing never waits for a source.
+
+A type that was changed, a column without a row yet, a table that left the publication: PostgreSQL's log tells of none
+of them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from cdc.capture.contract import Contract
+from cdc.errors import TransientError
+
+_logger = structlog.get_logger()
+
+Catalogue = tuple[Contract, ...]
+
+
+class CatalogueWatch:
+    """Readings of one source's catalogue, begun `every_s` apart at least, one at a time."""
+
+    def __init__(self, stream: str, read: Callable[[], Catalogue], every_s: float) -> None:
+        self._stream = stream
+        self._read = read
+        self._every_s = every_s
+        self._due = 0.0
+        self._answer: SimpleQueue[Catalogue | Exception] | None = None
+
+    def take(self) -> Catalogue | None:
+        """Return what was read since the last call, if anything, and begin another reading when it is time.
+
+        Raises FatalError as `read` does. A source that is away is asked again later.
+        """
+        answer = self._take_answer()
+        if self._answer is None and time.monotonic() >= self._due:
+            self._begin()
+        if isinstance(answer, TransientError):
+            _logger.warning("catalogue_not_read", stream=self._stream, error=answer)
+            return None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def forget(self) -> None:
+        """Drop a reading that is under way: the catalogue has been read in another way since it began."""
+        self._answer = None
+        self._due = time.monotonic() + self._every_s
+
+    def _take_answer(self) -> Catalogue | Exception | None:
+        if self._answer is None:
+            return None
+        try:
+            answer = self._answer.get_nowait()
+        except Empty:
+            return None
+        self._answer = None
+        return answer
+
+    def _begin(self) -> None:
+        self._answer = SimpleQueue()
+        self._due = time.monotonic() + self._every_s
+        # A reading that hangs must not keep the worker from ending.
+        threading.Thread(target=_run, args=(self._read, self._answer), name="catalogue", daemon=True).start()
+
+
+def _run(read: Callable[[], Catalogue], answer: SimpleQueue[Catalogue | Exception]) -> None:
+    try:
+        answer.put(read())
+    except Exception as error:  # noqa: BLE001 - raised again by who takes the answer
+        answer.put(error)

@@ -1,0 +1,323 @@
+"""Contracts and mirrors follow a source whose tables change while the stream runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from cdc.capture.contract import ColumnContract, Contract
+from cdc.config import Land
+from cdc.errors import CdcError, FatalError, TransientError
+from cdc.land.contracts import put_in_force, read_contracts_in_force, renew_sessions
+from cdc.land.position import take_over
+from cdc.land.stream import StreamLanding, StreamSource
+from cdc.land.watch import CatalogueWatch
+from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.tables import CONTRACTS, ITEM, PAIR, column, item, pair
+from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
+
+
+class Source:
+    """A live source: what its catalogue holds, or an error, and how often it was read."""
+
+    def __init__(self, *contracts: Contract) -> None:
+        self.answer: tuple[Contract, ...] | CdcError = contracts
+        self.readings = 0
+
+    def __call__(self) -> tuple[Contract, ...]:
+        self.readings += 1
+        if isinstance(self.answer, CdcError):
+            raise self.answer
+        return self.answer
+
+
+def typed(contract: Contract, name: str, mirror_type: str) -> Contract:
+    return with_columns(contract, **{name: dataclasses.replace(contract.column(name), mirror_type=mirror_type)})
+
+
+def with_columns(contract: Contract, **columns: ColumnContract | None) -> Contract:
+    """Return the contract with columns replaced, left out (None) or added behind."""
+    named = {**{known.name: known for known in contract.columns}, **columns}
+    return dataclasses.replace(contract, columns=tuple(found for found in named.values() if found is not None))
+
+
+class Follower:
+    """A stage whose one landing lives on from step to step, as in a worker."""
+
+    def __init__(self, stage: Stage, wire: Wire, source: Source, **limits: Any) -> None:
+        self.stage, self.wire, self.source = stage, wire, source
+        described = StreamSource("src", "cdc.src", wire.database, source, stage.captured)
+        position = take_over(stage.connection, described.stream, described.name)
+        self.landing = StreamLanding(described, stage.session, position, Land(**limits))
+        self.next_offset = position.next_offset
+
+    def land(self) -> None:
+        self.landing.feed(record for record in self.wire.records if record.offset >= self.next_offset)
+        self.next_offset = self.wire.next_offset
+        self.landing.flush()
+        while self.landing.has_pending:
+            self.landing.land_next()
+
+    def watch(self) -> None:
+        """Begin a reading if it is time, wait for it, take it."""
+        self.landing.watch_source()
+        for thread in threading.enumerate():
+            if thread.name == "catalogue":
+                thread.join()
+        self.landing.watch_source()
+
+    def upsert(self, *rows: dict[str, Any], operation: str = "insert") -> None:
+        self.wire.begin()
+        for row in rows:
+            getattr(self.wire, operation)("item", "id", row)
+        self.wire.end()
+
+    def in_force(self) -> Contract:
+        with self.stage.connection.transaction():
+            return read_contracts_in_force(self.stage.connection, "src")[0]
+
+
+@pytest.fixture
+def follow(new_stage: Callable[..., Stage]) -> Callable[..., Follower]:
+    def make(wire: Wire, *contracts: Contract, **limits: Any) -> Follower:
+        stage = new_stage(database=wire.database)
+        return Follower(stage, wire, Source(*(contracts or CONTRACTS)), **limits)
+
+    return make
+
+
+# -- types that get wider
+
+
+def test_a_longer_value_widens_the_mirror_and_is_not_refused(follow: Callable[..., Follower]) -> None:
+    follower = follow(PostgresWire())
+    for number in range(8):  # often enough that statements are prepared
+        follower.upsert(item(number))
+        follower.upsert({**item(number), "note": "__debezium_unavailable_value", "name": "b"}, operation="update")
+        follower.land()
+    follower.source.answer = (typed(typed(ITEM, "name", "character varying(40)"), "id", "bigint"), PAIR)
+    follower.upsert({**item(7), "note": "__debezium_unavailable_value", "name": "n" * 30}, operation="update")
+    follower.upsert(item(2**40, name="n" * 40))
+    follower.land()
+    assert follower.stage.query("SELECT id, name, note FROM src.item WHERE id > 6 ORDER BY id") == [
+        (7, "n" * 30, "long"),
+        (2**40, "n" * 40, "long"),
+    ]
+    assert follower.stage.query("SELECT count(*) FROM cdc.refused") == [(0,)]
+
+
+def test_a_longer_key_widens_the_mirror_too(follow: Callable[..., Follower]) -> None:
+    follower = follow(PostgresWire(), ITEM, typed(PAIR, "code", "text"))
+    follower.wire.begin()
+    follower.wire.insert("pair", "code,number", pair("c" * 30, 1))
+    follower.wire.end()
+    follower.land()
+    assert follower.stage.query("SELECT code FROM src.pair") == [("c" * 30,)]
+
+
+def test_what_the_source_did_not_widen_is_refused_and_the_source_is_asked_once(
+    follow: Callable[..., Follower],
+) -> None:
+    follower = follow(PostgresWire())
+    for number in (1, 2, 3):
+        follower.upsert(item(number, name="n" * 21))
+        follower.land()
+    assert follower.stage.query("SELECT code FROM cdc.refused") == [("VAL-101",)] * 3
+    assert follower.source.readings == 1
+
+
+def test_sessions_that_derive_begin_again_when_a_type_changed(stage: Stage, target_dsn: str) -> None:
+    wider = (typed(ITEM, "name", "text"),)
+    with psycopg.connect(target_dsn, application_name="cdc derive trace", autocommit=True) as deriving:
+        with stage.connection.transaction():
+            added = put_in_force(stage.connection, "src", (with_columns(ITEM, grade=column("grade", "name")),))
+        renew_sessions(stage.connection, added)
+        stage.connection.commit()
+        deriving.execute("SELECT 1")
+        with stage.connection.transaction():
+            widened = put_in_force(stage.connection, "src", wider)
+        renew_sessions(stage.connection, widened)
+        with pytest.raises(psycopg.OperationalError):
+            deriving.execute("SELECT 1")
+
+
+# -- what nothing in the stream tells of
+
+
+def test_a_new_column_without_a_row_yet_is_found(follow: Callable[..., Follower]) -> None:
+    follower = follow(PostgresWire())
+    follower.upsert(item(1))
+    follower.land()
+    follower.source.answer = (with_columns(ITEM, grade=column("grade", "name", default="A")), PAIR)
+    follower.watch()
+    assert follower.stage.query("SELECT id, grade FROM src.item") == [(1, "A")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        (typed(ITEM, "seen", "date"), "TGT-110"),
+        (typed(ITEM, "qty", "numeric(8,2)"), "TGT-110"),
+        (with_columns(ITEM, name=None, full_name=column("full_name", "name")), "TGT-113"),
+        (dataclasses.replace(ITEM, key=("id", "name")), "TGT-111"),
+    ],
+)
+def test_a_change_that_no_mirror_can_follow_stops_the_stream(
+    follow: Callable[..., Follower], changed: Contract, code: str
+) -> None:
+    follower = follow(PostgresWire())
+    follower.source.answer = (changed, PAIR)
+    with pytest.raises(FatalError, match=code):
+        follower.watch()
+    assert follower.in_force() == ITEM
+
+
+def test_a_refusal_of_the_catalogue_stops_the_stream(follow: Callable[..., Follower]) -> None:
+    follower = follow(PostgresWire())
+    follower.source.answer = FatalError("SRC-123", "cdc lacks public.item")
+    with pytest.raises(FatalError, match="SRC-123"):
+        follower.watch()
+
+
+def test_a_source_that_is_away_is_asked_again_and_landing_goes_on(follow: Callable[..., Follower]) -> None:
+    follower = follow(PostgresWire(), catalogue_every_s=0)
+    follower.source.answer = TransientError("SRC-110", "nobody there")
+    follower.watch()
+    follower.upsert(item(1))
+    follower.land()
+    assert follower.stage.query("SELECT id FROM src.item") == [(1,)]
+    follower.source.answer = (typed(ITEM, "name", "text"), PAIR)
+    follower.watch()
+    follower.watch()
+    assert follower.in_force().column("name").mirror_type == "text"
+
+
+def test_a_mirror_that_somebody_reads_is_changed_later_and_landing_goes_on(
+    follow: Callable[..., Follower], target_dsn: str
+) -> None:
+    follower = follow(PostgresWire(), catalogue_every_s=0)
+    follower.source.answer = (typed(ITEM, "name", "text"), PAIR)
+    with psycopg.connect(target_dsn) as reader:
+        reader.execute("LOCK TABLE src.item IN ACCESS SHARE MODE")
+        follower.watch()
+        follower.upsert(item(1))
+        follower.land()
+        assert follower.stage.query("SELECT id FROM src.item") == [(1,)]
+        assert follower.in_force() == ITEM
+    follower.watch()
+    follower.watch()
+    assert follower.in_force().column("name").mirror_type == "text"
+
+
+def test_a_reading_that_was_overtaken_is_forgotten() -> None:
+    begun, answers = threading.Event(), threading.Event()
+
+    def read() -> tuple[Contract, ...]:
+        begun.set()
+        answers.wait()
+        return CONTRACTS
+
+    watch = CatalogueWatch("cdc.src", read, every_s=1000)
+    assert watch.take() is None
+    begun.wait()
+    watch.forget()
+    answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "catalogue":
+            thread.join()
+    assert watch.take() is None
+
+
+# -- what schema events tell
+
+
+def ddl(follower: Follower, text: str, table: str = "item", **defaults: Any) -> None:
+    wire = follower.wire
+    assert isinstance(wire, MariaWire)
+    wire.begin()
+    wire.ddl(text, table, {**dict.fromkeys(item(1)), **defaults})
+    wire.heartbeat()
+
+
+def test_ddl_on_tables_that_are_not_captured_asks_the_source_nothing(follow: Callable[..., Follower]) -> None:
+    follower = follow(MariaWire())
+    for number in range(5):
+        ddl(follower, f"CREATE TABLE tmp{number} (id int)", f"tmp{number}")
+        follower.land()
+    assert follower.source.readings == 0
+    ddl(follower, "ALTER TABLE item ADD INDEX (name)")
+    ddl(follower, "ALTER TABLE item ADD INDEX (qty)")
+    follower.land()
+    assert follower.source.readings == 1
+
+
+def test_a_default_that_was_changed_before_the_worker_looked_is_not_guessed(follow: Callable[..., Follower]) -> None:
+    follower = follow(MariaWire(), with_columns(ITEM, grade=column("grade", "name", default="B")), PAIR)
+    follower.upsert(item(1))
+    follower.land()
+    ddl(follower, "ALTER TABLE item ADD grade varchar(20) DEFAULT 'A'", grade="A")
+    ddl(follower, "ALTER TABLE item ALTER grade SET DEFAULT 'B'", grade="B")
+    with pytest.raises(FatalError, match=r"TGT-112 .*src\.item\.grade"):
+        follower.land()
+
+
+def test_a_renamed_column_stops_the_stream(follow: Callable[..., Follower]) -> None:
+    renamed = with_columns(ITEM, name=None, full_name=column("full_name", "name"))
+    follower = follow(MariaWire(), renamed, PAIR)
+    follower.wire.begin()
+    assert isinstance(follower.wire, MariaWire)
+    follower.wire.ddl(
+        "ALTER TABLE item CHANGE name full_name varchar(20)", "item", {known.name: None for known in renamed.columns}
+    )
+    follower.wire.heartbeat()
+    with pytest.raises(FatalError, match="TGT-113"):
+        follower.land()
+
+
+def test_rows_after_a_drop_hold_nothing_in_the_dropped_column(follow: Callable[..., Follower]) -> None:
+    graded = with_columns(ITEM, grade=column("grade", "name", default="A"))
+    follower = follow(MariaWire(), graded, PAIR)
+    ddl(follower, "ALTER TABLE item ADD grade varchar(20) DEFAULT 'A'", grade="A")
+    follower.upsert({**item(1), "grade": "B"})
+    follower.land()
+    follower.source.answer = CONTRACTS
+    ddl(follower, "ALTER TABLE item DROP grade")
+    follower.upsert(item(2))
+    follower.land()
+    assert follower.stage.query("SELECT id, grade FROM src.item ORDER BY id") == [(1, "B"), (2, None)]
+
+
+# -- LND-106: what cdc code says, done
+
+
+@pytest.mark.parametrize("wire", [MariaWire(), PostgresWire()])
+def test_a_column_that_came_and_went_lands_once_it_is_added_to_the_contract_by_hand(
+    follow: Callable[..., Follower], wire: Wire
+) -> None:
+    follower = follow(wire)
+    announces = isinstance(wire, MariaWire)
+    if announces:
+        ddl(follower, "ALTER TABLE item ADD grade varchar(20)", grade=None)
+    follower.upsert({**item(1), "grade": "B"})
+    if announces:
+        ddl(follower, "ALTER TABLE item DROP grade")
+    follower.upsert(item(2))
+    with pytest.raises(FatalError, match=r"LND-106 .*src\.item\.grade"):
+        follower.land()
+
+    stage = follower.stage
+    with stage.connection.transaction():
+        put_in_force(stage.connection, "src", (with_columns(ITEM, grade=column("grade", "name")), PAIR))
+    again = Follower(stage, wire, follower.source)
+    again.land()
+    again.watch()
+    assert stage.query("SELECT id, grade FROM src.item ORDER BY id") == [(1, "B"), (2, None)]
+    # The files as `cdc source contract` writes them again take nothing back.
+    with stage.connection.transaction():
+        assert put_in_force(stage.connection, "src", CONTRACTS) == ()
+    assert again.in_force().dropped == ("grade",)
