@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from transforms.mapping import Mapping
 
@@ -17,7 +18,10 @@ class Domain:
 
 
 def group_mappings(mappings: tuple[Mapping, ...]) -> tuple[Domain, ...]:
-    """Return the connected groups, sorted by name; a group is named after its alphabetically first canonical table."""
+    """Return the connected groups, sorted by name.
+
+    A group is named after its alphabetically first canonical table, with the schema where another would be named so.
+    """
     groups: list[tuple[set[str], list[Mapping]]] = []
     for mapping in mappings:
         tables, members = set(_tables(mapping)), [mapping]
@@ -29,12 +33,12 @@ def group_mappings(mappings: tuple[Mapping, ...]) -> tuple[Domain, ...]:
                 tables |= group[0]
                 members += group[1]
         groups = [*apart, (tables, members)]
-    return tuple(sorted((_domain(members) for _, members in groups), key=lambda domain: domain.name))
-
-
-def _domain(members: list[Mapping]) -> Domain:
-    ordered = tuple(sorted(members, key=lambda mapping: mapping.name))
-    return Domain(min(mapping.target.table for mapping in ordered), ordered)
+    firsts = [min((mapping.target.table, str(mapping.target)) for mapping in members) for _, members in groups]
+    short = [table for table, _ in firsts]
+    names = [table if short.count(table) == 1 else full for table, full in firsts]
+    named = zip(names, (members for _, members in groups), strict=True)
+    domains = (Domain(name, tuple(sorted(members, key=attrgetter("name")))) for name, members in named)
+    return tuple(sorted(domains, key=attrgetter("name")))
 
 
 def _tables(mapping: Mapping) -> Iterator[str]:

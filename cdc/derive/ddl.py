@@ -18,7 +18,7 @@ import psycopg
 
 from cdc.capture.contract import Contract
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
-from cdc.derive.mirror import Mirror, index_expression
+from cdc.derive.mirror import Mirror, index_expression, is_comparable
 from cdc.derive.names import columns, literal, literals, quoted
 from cdc.derive.plan import META, Plan, Step, bind
 from cdc.derive.statement import Statement, digest_name
@@ -249,7 +249,7 @@ def _look_up_indexes(step: Step) -> Iterator[tuple[str, Statement]]:
 def _mirror_index(step: Step, alias: str, searched: list[tuple[str, str]]) -> Iterator[tuple[str, Statement]]:
     mirror = step.mirrors[alias]
     if tuple(name for name, _ in searched) == mirror.key[: len(searched)] and all(
-        str(index_expression(name, mirror.types[name], other)).startswith('"') for name, other in searched
+        is_comparable(mirror.types[name], other) for name, other in searched
     ):
         return  # the primary key's own index
     expressions = [index_expression(name, mirror.types[name], other) for name, other in searched]

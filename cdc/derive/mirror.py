@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import psycopg
@@ -14,6 +15,8 @@ from transforms.mapping import MirrorRef
 
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
 _TEXTS = frozenset({"text", "character varying", "character"})
+# Bytes up to which a text is indexed as it is: an entry of an index has room for 2704, and may be of several columns.
+_SHORT_BYTES = 600
 # What PostgreSQL prints for these depends on the session or on the time zone database: no index can be made of it.
 _UNSTABLE = re.compile(r"date|time|interval|range|json")
 
@@ -69,21 +72,49 @@ def collated(type_text: str) -> str:
     return ' COLLATE "C"' if base_type(type_text) in _TEXTS else ""
 
 
+def max_bytes(type_text: str) -> float:
+    """Return what a value of the type may take in an index: 4 bytes per character; endless without a length."""
+    if base_type(type_text) not in _TEXTS:
+        return 500  # numeric(1000)
+    length = re.search(r"\((\d+)\)", type_text)
+    return 4 * int(length[1]) if length else inf
+
+
 def same(left: tuple[str, str], right: tuple[str, str]) -> str:
-    """Return the look-up equality of two (expression, type): as is, or as text without trailing blanks."""
+    """Return the look-up equality of two (expression, type): as is, or as text without trailing blanks.
+
+    Where one may be long, digests are compared first: they are what its index has.
+    """
     (one, one_type), (other, other_type) = left, right
-    if is_comparable(one_type, other_type):
-        return f"{one}{collated(one_type)} = {other}{collated(other_type)}"
-    return f'rtrim({one}::text) COLLATE "C" = rtrim({other}::text) COLLATE "C"'
+    sides = _compared(one, one_type, other_type), _compared(other, other_type, one_type)
+    equality = " = ".join(sides)
+    if _is_long(one_type) or _is_long(other_type):
+        return f"{' = '.join(map(_digest, sides))} AND {equality}"
+    return equality
 
 
 def index_expression(column: str, type_text: str, other_type: str) -> str | None:
     """Return what to index so that `same` with a value of `other_type` is a search; None where that cannot be."""
-    if is_comparable(type_text, other_type):
-        return f"{quoted(column)}{collated(type_text)}"
-    if _UNSTABLE.search(base_type(type_text)):
+    if not is_comparable(type_text, other_type) and _UNSTABLE.search(base_type(type_text)):
         return None
-    return f'(rtrim({quoted(column)}::text) COLLATE "C")'
+    compared = _compared(quoted(column), type_text, other_type)
+    if _is_long(type_text):
+        return _digest(compared)
+    return compared if is_comparable(type_text, other_type) else f"({compared})"
+
+
+def _compared(value: str, type_text: str, other_type: str) -> str:
+    if is_comparable(type_text, other_type):
+        return f"{value}{collated(type_text)}"
+    return f'rtrim({value}::text) COLLATE "C"'
+
+
+def _is_long(type_text: str) -> bool:
+    return max_bytes(type_text) > _SHORT_BYTES
+
+
+def _digest(value: str) -> str:
+    return f"hashtextextended(({value})::text, 0)"
 
 
 def read_mirrors(connection: psycopg.Connection[Any], refs: tuple[MirrorRef, ...]) -> dict[MirrorRef, Mirror]:

@@ -7,18 +7,21 @@ on): planned at each use, after ANALYZE of the temporary tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
-from cdc.derive.mirror import Mirror
+from cdc.derive.mirror import Mirror, max_bytes
 from cdc.derive.names import columns, quoted
 from cdc.derive.plan import Plan, Step
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+INDEXED_BYTES = 2000
+"""How long the values of a key or reference may be together: an entry of an index has room for 2704 bytes."""
 
 LARGE = 2000
 """Where planning for the actual sizes starts to pay."""
@@ -116,7 +119,7 @@ def create_tables(plan: Plan) -> str:
     statements = [
         'CREATE TEMP TABLE changed (mirror text, key text[] COLLATE "C", op "char", old jsonb)',
         *(f'CREATE TEMP TABLE take_{step.number} (key text[] COLLATE "C" PRIMARY KEY)' for step in plan.steps),
-        *(_create_stage(step) for step in plan.steps),
+        *(_create_stage(plan, step) for step in plan.steps),
         _seem_small(plan),
     ]
     return "; ".join(statements)
@@ -137,18 +140,30 @@ def _tables(plan: Plan) -> list[str]:
     return ["pg_temp.changed", *(table for step in plan.steps for table in (step.take, step.stage))]
 
 
-def _create_stage(step: Step) -> str:
-    """A candidate lacks no required value: the check finds it while the row can still be held for it."""
+def _create_stage(plan: Plan, step: Step) -> str:
+    """A candidate lacks no required value, and no key or reference is too long to be indexed.
+
+    The checks find it while the row can still be held for it.
+    """
     target = step.mapping.target
     values = ", ".join(f"{quoted(column.name)} {column.type}" for column in target.columns)
     required = [column.name for column in target.columns if column.required or column.name in target.key]
-    present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in required)
+    sound = [*(f"{quoted(name)} IS NOT NULL" for name in required), *_short_enough(plan, step)]
     return (
         f'CREATE TEMP TABLE stage_{step.number} (_source_key text[] COLLATE "C" PRIMARY KEY, _source_offset bigint,'
         " _source_ts timestamptz, _deleted boolean, _candidate boolean, _code text, _field text, _detail text,"
         f" _waits_for text, _waits_key text[], {values}, _shadowed boolean NOT NULL DEFAULT false,"
-        f" CONSTRAINT required CHECK (NOT _candidate OR ({present})))"
+        f" CONSTRAINT sound CHECK (NOT _candidate OR ({' AND '.join(sound)})))"
     )
+
+
+def _short_enough(plan: Plan, step: Step) -> Iterator[str]:
+    types = {column.name: column.type for column in step.mapping.target.columns}
+    references = (link.reference.columns for link in plan.links if link.child is step)
+    for indexed in (step.key, *references):
+        if sum(max_bytes(types[name]) for name in indexed) > INDEXED_BYTES:
+            sizes = " + ".join(f"coalesce(pg_column_size({quoted(name)}), 0)" for name in indexed)
+            yield f"{sizes} <= {INDEXED_BYTES}"
 
 
 def empty_tables(plan: Plan) -> str:

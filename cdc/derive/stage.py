@@ -14,7 +14,7 @@ import psycopg
 from cdc.derive.lookup import FIXED_COLUMNS, select_rows
 from cdc.derive.names import columns
 from cdc.derive.plan import Step
-from cdc.derive.session import STAGE_META, Work
+from cdc.derive.session import INDEXED_BYTES, STAGE_META, Work
 from cdc.derive.take import STALE
 from transforms.errors import Refused
 from transforms.mapping import Mapping
@@ -79,6 +79,8 @@ def evaluate(mapping: Mapping, row: Row) -> Row | None:
 
 def _refused(mapping: Mapping, head: Row, refusal: Refused) -> Row:
     waits_key = None if refusal.waits_key is None else [_as_text(value) for value in refusal.waits_key]
+    if refusal.code != STALE and sum(len(value.encode()) for value in waits_key or () if value) > INDEXED_BYTES:
+        waits_key = None  # it is there to be read; what is longer than that nobody will
     nothing = (None,) * len(mapping.target.columns)
     return (*head, False, refusal.code, refusal.field, refusal.detail, refusal.waits_for, waits_key, *nothing)
 

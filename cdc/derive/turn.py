@@ -68,6 +68,10 @@ def run_turn(connection: Connection, plan: Plan, version: Version, epoch: int) -
 def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, careful: bool) -> Derived | None:
     started = time.monotonic()
     window = _begin(connection, plan, epoch)
+    if window is not None and window.everything:
+        connection.execute("ROLLBACK")
+        _record(connection, version)
+        window = _begin(connection, plan, epoch)
     if window is None or not (window.everything or window.queued or window.moves):
         connection.execute("ROLLBACK")
         return None
@@ -175,12 +179,14 @@ SELECT mirror, op::text, count(*) FROM found GROUP BY mirror, op
 def _finish(work: Work, version: Version, epoch: int) -> None:
     """Check what was deferred, move the watermarks, commit."""
     if work.window.everything:
-        _activate(work, version)
+        _remove_left_behind(work)
     work.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     if work.window.everything:
         validate_foreign_keys(work.connection, work.plan)
     move_watermarks(work, version, epoch)
     work.connection.execute(f"{clear_tables(work)}; COMMIT".encode())
+    if work.window.everything:  # not before: two domains would remove the same rows, and one of them fail
+        work.connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
     if work.large:
         work.connection.execute(empty_tables(work.plan).encode())
 
@@ -211,21 +217,23 @@ WHERE name = %(domain)s AND epoch = %(epoch)s
 """
 
 
-def _activate(work: Work, version: Version) -> None:
-    """Record the dictionary; remove what mappings left behind that it does not have any more."""
-    names = [step.mapping.name for step in work.plan.steps]
-    for step in work.plan.steps:
-        for table in (step.canonical, step.held):
-            statement = f"DELETE FROM {table.replace('%', '%%')} WHERE _mapping <> ALL (%s)"
-            work.connection.execute(statement.encode(), (names,))
-    work.connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
-    work.connection.execute(
+def _record(connection: Connection, version: Version) -> None:
+    """Record the dictionary, in a transaction of its own: two domains activate the same one at the same time."""
+    connection.execute(
         "INSERT INTO cdc.dictionary (digest, version, content) VALUES (%s, %s, %s)"
         " ON CONFLICT (digest) DO UPDATE SET activated_at = now()",
         (version.digest, version.version, version.content),
     )
-    analyzed = ", ".join(table for step in work.plan.steps for table in (step.canonical, step.held))
-    work.connection.execute(f"ANALYZE {analyzed}".encode())
+
+
+def _remove_left_behind(work: Work) -> None:
+    """Remove what mappings left behind in the tables of the domain that it does not have any more."""
+    names = [step.mapping.name for step in work.plan.steps]
+    tables = [table for step in work.plan.steps for table in (step.canonical, step.held)]
+    for table in tables:
+        statement = f"DELETE FROM {table.replace('%', '%%')} WHERE _mapping <> ALL (%s)"
+        work.connection.execute(statement.encode(), (names,))
+    work.connection.execute(f"ANALYZE {', '.join(tables)}".encode())
 
 
 def _classified(error: psycopg.Error) -> CdcError:

@@ -129,15 +129,16 @@ class SmallWorld:
             tuple(row.values()),
         )
 
-    def derive(self) -> None:
-        """Derive every domain until there is nothing to do."""
-        for domain in self.domains:
-            connection, plan, epoch = self._session(domain)
-            names = tuple(mapping.name for domain in self.domains for mapping in domain.mappings)
+    def derive(self, *, without: str = "") -> None:
+        """Derive every domain until there is nothing to do, but the one called `without`."""
+        names = tuple(mapping.name for domain in self.domains for mapping in domain.mappings)
+        for domain in (domain for domain in self.domains if domain.name != without):
+            connection, plan, epoch = self.session(domain)
             while run_turn(connection, plan, Version(self.digest, self.digest, "{}", names), epoch):
                 pass
 
-    def _session(self, domain) -> tuple:
+    def session(self, domain) -> tuple:
+        """Return a domain's deriving connection, plan and epoch."""
         if domain.name not in self.sessions:
             connection = psycopg.connect(self.dsn, autocommit=True)
             plan = bind(domain, self.digest, self.mirrors)
