@@ -266,6 +266,24 @@ def test_a_default_that_was_changed_before_the_worker_looked_is_not_guessed(foll
         follower.land()
 
 
+def test_what_older_rows_hold_may_be_told_by_hand(follow: Callable[..., Follower]) -> None:
+    graded = with_columns(ITEM, grade=column("grade", "name", default="B"))
+    follower = follow(MariaWire(), graded, PAIR)
+    follower.upsert(item(1))
+    follower.land()
+    ddl(follower, "ALTER TABLE item ADD grade varchar(20) DEFAULT 'A'", grade="A")
+    ddl(follower, "ALTER TABLE item ALTER grade SET DEFAULT 'B'", grade="B")
+    follower.upsert({**item(2), "grade": "B"})
+    with pytest.raises(FatalError, match="TGT-112"):
+        follower.land()
+    stage = follower.stage
+    with stage.connection.transaction():
+        by_hand = with_columns(ITEM, grade=column("grade", "name", default="A"))
+        put_in_force(stage.connection, "src", (by_hand, PAIR))
+    Follower(stage, follower.wire, follower.source).land()
+    assert stage.query("SELECT id, grade FROM src.item ORDER BY id") == [(1, "A"), (2, "B")]
+
+
 def test_a_renamed_column_stops_the_stream(follow: Callable[..., Follower]) -> None:
     renamed = with_columns(ITEM, name=None, full_name=column("full_name", "name"))
     follower = follow(MariaWire(), renamed, PAIR)
