@@ -1,0 +1,111 @@
+"""A live PostgreSQL source whose tables change, and mirrors that follow its catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from cdc.capture.catalogue import read_contracts
+from cdc.capture.contract import Contract
+from cdc.capture.source import Source
+from cdc.config import Target
+from cdc.errors import FatalError
+from cdc.land.contracts import follow_source, put_in_force
+from cdc.store.connection import connect
+from cdc.store.migrate import migrate
+
+Run = Callable[[str], None]
+Describe = Callable[..., Source]
+
+TABLE = """
+CREATE TABLE t (id int PRIMARY KEY, name varchar(20), day date, at timestamp, qty numeric(12,4));
+INSERT INTO t VALUES (1, 'a', '2024-02-29', '2024-02-29 10:00', 1.5);
+CREATE PUBLICATION cdc FOR TABLE t"""
+
+
+class Followed:
+    """The source's table, and its mirror with the row that was there at first."""
+
+    def __init__(self, run: Run, source: Source, variables: dict[str, str], target: psycopg.Connection) -> None:
+        self.run, self.source, self.variables, self.target = run, source, variables, target
+        with target.transaction():
+            migrate(target)
+            put_in_force(target, "legacy", self.read())
+            target.execute(
+                "INSERT INTO legacy.t (id, name, day, at, qty, _offset)"
+                " VALUES (1, 'a', '2024-02-29', '2024-02-29 10:00', 1.5, 0)"
+            )
+        self.follow()
+
+    def read(self) -> tuple[Contract, ...]:
+        return read_contracts(self.source, self.variables)
+
+    def follow(self) -> list[str]:
+        with self.target.transaction():
+            return [step.title for step in follow_source(self.target, "legacy", self.read(), None)]
+
+    def refused(self, statement: str) -> str:
+        self.run(statement)
+        with pytest.raises(FatalError) as caught:
+            self.follow()
+        return caught.value.code
+
+    def rows(self, columns: str) -> list[tuple[object, ...]]:
+        with self.target.transaction():
+            return self.target.execute(f"SELECT {columns} FROM legacy.t".encode()).fetchall()
+
+
+@pytest.fixture
+def followed(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str], target: Target
+) -> Iterator[Followed]:
+    postgresql(TABLE)
+    with connect(target, "test") as connection:
+        yield Followed(postgresql, postgresql_source("t"), servers, connection)
+
+
+def test_older_rows_hold_what_the_column_was_added_with(followed: Followed) -> None:
+    for statement in (
+        "ALTER TABLE t ADD a text DEFAULT 'A'",
+        "ALTER TABLE t ALTER a SET DEFAULT 'B'",
+        "ALTER TABLE t ADD b text",
+        "ALTER TABLE t ALTER b SET DEFAULT 'B'",
+    ):
+        followed.run(statement)
+    assert followed.follow() == [f"add column {table}.t.{c}" for table in ("legacy", "legacy_deleted") for c in "ab"]
+    assert followed.rows("a, b") == [("A", None)]
+    assert followed.refused("ALTER TABLE t ADD c timestamptz DEFAULT clock_timestamp()") == "TGT-112"
+
+
+def test_a_renamed_column_is_told_from_one_dropped_and_one_added(followed: Followed) -> None:
+    followed.run("ALTER TABLE t DROP qty; ALTER TABLE t ADD price numeric(12,4)")
+    assert followed.follow() == ["add column legacy.t.price", "add column legacy_deleted.t.price"]
+    assert followed.rows("qty::text, price") == [("1.5000", None)]
+    assert followed.refused("ALTER TABLE t RENAME name TO full_name") == "TGT-113"
+
+
+def test_a_column_that_was_dropped_and_added_between_two_looks_is_refused(followed: Followed) -> None:
+    assert followed.refused("ALTER TABLE t DROP name; ALTER TABLE t ADD name varchar(20)") == "TGT-113"
+
+
+def test_wider_types_are_followed(followed: Followed) -> None:
+    followed.run("ALTER TABLE t ALTER name TYPE varchar(40), ALTER qty TYPE numeric(14,4), ALTER id TYPE bigint")
+    assert len(followed.follow()) == 6
+    assert followed.rows("id, name, qty::text") == [(1, "a", "1.5000")]
+    assert followed.follow() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "at TYPE date",
+        "day TYPE integer USING day - '1970-01-01'",
+        "day TYPE timestamp",
+        "qty TYPE numeric(10,2)",
+        "name TYPE varchar(10)",
+    ],
+)
+def test_other_types_are_refused(followed: Followed, change: str) -> None:
+    assert followed.refused(f"ALTER TABLE t ALTER {change}") == "TGT-110"
