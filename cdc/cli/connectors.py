@@ -64,9 +64,9 @@ def read(
     name: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.")],
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables as the connector file names them.")],
 ) -> None:
-    """Have tables read again beside the stream; rows that are there get the source's values.
+    """Have tables read again beside the stream, for rows that their mirrors lack.
 
-    Rows that the source does not have any more stay: only a snapshot of the whole source takes them away.
+    Rows that are in the mirrors stay: a wrong one, or one too many, takes a snapshot of the whole source.
     """
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed
 
 from cdc.land.mirror_table import MirrorTable, list_of, name_of
 
@@ -117,26 +117,17 @@ def select_values(table: MirrorTable, columns: Sequence[str]) -> Composed:
     One row per key: its place among them, offset of the mirror's row (NULL: it has none), code and offset of its
     stale mark, columns.
     """
-    key = table.contract.key
-    aliases = [f"k{number}" for number in range(len(key))]
-    values = [
-        SQL("k.{}::{}").format(Identifier(alias), SQL(table.contract.column(name).mirror_type))
-        for alias, name in zip(aliases, key, strict=True)
-    ]
+    given, match, key = table.given_keys()
     return SQL(
-        'SELECT k.n, m._offset, c.code, c."offset"{columns}'
-        " FROM unnest({arrays}) WITH ORDINALITY AS k({aliases}) LEFT JOIN {mirror} m ON {match}"
-        " LEFT JOIN cdc.stale c ON c.mirror = {text} AND c.key = ARRAY[{texts}]"
+        'SELECT k.n, m._offset, c.code, c."offset"{columns} FROM {given} LEFT JOIN {mirror} m ON {match}'
+        " LEFT JOIN cdc.stale c ON c.mirror = {text} AND c.key = {key}"
     ).format(
         columns=SQL("").join(SQL(", {}::text").format(name_of("m", name)) for name in columns),
-        arrays=SQL(", ").join([SQL("%s::text[]")] * len(key)),
-        aliases=list_of([*aliases, "n"]),
+        given=given,
         mirror=table.name,
-        match=SQL(" AND ").join(
-            SQL("{} = {}").format(name_of("m", name), value) for name, value in zip(key, values, strict=True)
-        ),
+        match=match,
         text=table.text,
-        texts=SQL(", ").join(SQL("{}::text").format(value) for value in values),
+        key=key,
     )
 
 

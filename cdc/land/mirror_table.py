@@ -63,6 +63,26 @@ class MirrorTable:
             SQL("{} = {}").format(name_of(alias, name), name_of("s", name)) for name in self.contract.key
         )
 
+    def given_keys(self) -> tuple[Composed, Composed, Composed]:
+        """Keys given as one array of text per key column, and two conditions on them.
+
+        Returns the FROM item `k` (its `n` is a key's place from 1 on), the condition that the mirror's row `m` has the
+        key, and the key as text[], each column as PostgreSQL prints it.
+        """
+        aliases = [f"k{number}" for number in range(len(self.contract.key))]
+        values = [
+            SQL("k.{}::{}").format(Identifier(alias), SQL(self.contract.column(name).mirror_type))
+            for alias, name in zip(aliases, self.contract.key, strict=True)
+        ]
+        pairs = zip(self.contract.key, values, strict=True)
+        return (
+            SQL("unnest({}) WITH ORDINALITY AS k({})").format(
+                SQL(", ").join([SQL("%s::text[]")] * len(aliases)), list_of([*aliases, "n"])
+            ),
+            SQL(" AND ").join(SQL("{} = {}").format(name_of("m", name), value) for name, value in pairs),
+            SQL("ARRAY[{}]").format(SQL(", ").join(SQL("{}::text").format(value) for value in values)),
+        )
+
     def exists(self, alias: str) -> Composed:
         """The condition that an outer join found a row: no key column is NULL."""
         return SQL("{} IS NOT NULL").format(name_of(alias, self.contract.key[0]))

@@ -26,6 +26,7 @@ from cdc.land.fold import Folded, fold
 from cdc.land.generation import heal_missing
 from cdc.land.mirror_table import MirrorTable
 from cdc.land.position import Position, lock, require_unmoved
+from cdc.land.reread import fill_in, reread_keys
 from cdc.land.write import COPY_FROM_ROWS, MISFITS, Expectation, MirrorWriter, RowMissing
 from cdc.stream.unit import Unit, resumable_id
 
@@ -114,6 +115,7 @@ class _Landing:
         self._expectations: list[Expectation] = []
         self._chunks = list(journal.chunks(batch.records(), position.chain))
         self._events: dict[int, Event] = {}
+        self._overlaid: set[int] = set()
 
     @property
     def _generation_from(self) -> int | None:
@@ -191,7 +193,7 @@ class _Landing:
         mirror = contract.mirror
         writer = self._session.writer(contract, ground.watched.get(mirror, ()))
         has_stale = mirror in ground.stale or mirror in self._careful
-        for number, stretch in enumerate(stretches(items)):
+        for number, stretch in enumerate(stretches(self._fill_in(writer, items))):
             if number:
                 writer.empty_stage()
             changes = self._admit(writer, stretch.changes, has_stale=has_stale)
@@ -199,6 +201,7 @@ class _Landing:
             self._folded.append((writer, folded))
             writer.resolve(folded, has_stale=has_stale)
             refusals = [change for change in changes if isinstance(change, Refusal)] + folded.refusals
+            refusals = [refusal for refusal in refusals if refusal.offset not in self._overlaid]
             has_stale |= bool(refusals)
             if folded.images:
                 self._expectations += writer.write(
@@ -213,6 +216,17 @@ class _Landing:
                     truncation.offset, truncation.source_ts, self._position.stream, self._position.batch + 1
                 )
                 has_stale = False
+
+    def _fill_in(self, writer: MirrorWriter, items: list[Item]) -> list[Item]:
+        """Put the rows that an incremental snapshot read where they belong among the streamed changes."""
+        keys = reread_keys(items, self._events)
+        if not keys:
+            return items
+        filling = fill_in(items, self._events, writer.known(keys), self._decoder, self._refused)
+        self._overlaid.update(filling.overlaid)
+        self._events.update(filling.overlaid)
+        self._ledger.count(writer.table.contract.mirror, "superseded", filling.superseded)
+        return filling.items
 
     def _admit(
         self, writer: MirrorWriter, changes: list[Change | Refusal], *, has_stale: bool
@@ -238,7 +252,7 @@ class _Landing:
         )
 
     def _count(self, mirror: str, stretch: Stretch, folded: Folded, refused: set[int]) -> None:
-        events = len({change.offset for change in stretch.changes})
+        events = len({change.offset for change in stretch.changes if change.offset not in self._overlaid})
         landed = {image.last_offset for image in folded.images.values() if image.values is not None or image.is_deleted}
         self._ledger.count(mirror, "refused", len(refused))
         self._ledger.count(mirror, "landed", len(landed - refused) + (stretch.truncation is not None))

@@ -7,18 +7,19 @@ the old values, rows are written before those that come and go within the batch 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
 from psycopg import pq
 from psycopg.sql import Composed
 
-from cdc.change import UNCHANGED, Key, Refusal
-from cdc.land import changed_keys, generation, mirror_rows, staging, stale_rows
+from cdc.change import UNCHANGED, Key, Record, Refusal
+from cdc.land import changed_keys, generation, mirror_rows, reread, staging, stale_rows
 from cdc.land.duplicate import Claim
 from cdc.land.fold import Folded, Image
 from cdc.land.mirror_table import MirrorTable
+from cdc.land.reread import Known
 
 # COPY costs two round trips and leaves the pipeline; below this many rows single inserts are faster.
 COPY_FROM_ROWS = 100
@@ -158,6 +159,16 @@ class MirrorWriter:
         """Read which of the keys the mirror, or a mark of a stale row, knows a row of."""
         return {keys[place - 1]: Claim.of(*found) for place, *found in self._select(keys, ())}
 
+    def known(self, keys: Sequence[Key]) -> dict[Key, Known]:
+        """Read what is known of the keys of rows that an incremental snapshot brought."""
+        found = self._given(reread.select_known, keys)
+        known = {keys[place - 1]: Known(*values) for place, *values in found}
+        stale = [key for key, row in known.items() if row.code is not None]
+        refused: dict[Key, list[tuple[str, Record]]] = {key: [] for key in stale}
+        for place, code, *record in self._given(reread.select_refused, stale) if stale else ():
+            refused[stale[place - 1]].append((code, Record(*record)))
+        return {key: replace(row, refused=refused.get(key, ())) for key, row in known.items()}
+
     def find_misfits(self, folded: Folded) -> dict[int, str]:
         """Return offset and code of the images that the target refuses, trying one after the other."""
         misfits: dict[int, str] = {}
@@ -214,8 +225,11 @@ class MirrorWriter:
                 copy.write_row(row)
 
     def _select(self, keys: Sequence[Key], columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        return self._given(mirror_rows.select_values, keys, columns)
+
+    def _given(self, build: Callable[..., Composed], keys: Sequence[Key], *arguments: Any) -> list[tuple[Any, ...]]:
         arrays = [[str(part) for part in parts] for parts in zip(*keys, strict=True)]
-        return self._execute(self._sql(mirror_rows.select_values, columns), arrays).fetchall()
+        return self._execute(self._sql(build, *arguments), arrays).fetchall()
 
     def _execute(self, query: bytes | str, parameters: Any) -> psycopg.Cursor:
         return self._connection.execute(query, parameters)
