@@ -37,6 +37,11 @@ class World:
     deleted: dict[MirrorRef, dict[KeyText, Image]]
     stale: set[tuple[MirrorRef, KeyText]] = field(default_factory=set)
 
+    def copy(self) -> World:
+        """Return the world as it is now; images are never changed, only replaced."""
+        live, deleted = ({ref: dict(rows) for ref, rows in images.items()} for images in (self.live, self.deleted))
+        return World(self.types, live, deleted, set(self.stale))
+
 
 @dataclass(frozen=True)
 class Row:
