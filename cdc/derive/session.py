@@ -71,7 +71,10 @@ class Window:
 
 @dataclass(slots=True)
 class Work:
-    """A turn at work. `careful`: each COPY is split until the row that the database refuses is found."""
+    """A turn at work. `careful`: each COPY is split until the row that the database refuses is found.
+
+    `rows` counts what was put into temporary tables.
+    """
 
     connection: Connection
     plan: Plan
@@ -79,6 +82,7 @@ class Work:
     careful: bool = False
     large: bool = False
     round_trips: int = 0
+    rows: int = 0
     taken: dict[Step, int] = field(default_factory=dict)
     staged: dict[Step, int] = field(default_factory=dict)
     changed: dict[str, set[str]] = field(default_factory=dict)
@@ -106,6 +110,7 @@ class Work:
 
     def grow(self, count: int, table: str) -> None:
         """Plan for actual sizes from now on if `count` more rows, now in a temporary table, make the turn large."""
+        self.rows += count
         if not self.large and (count > LARGE or sum(self.taken.values()) > LARGE):
             self.large = True
             self.round_trips += 1

@@ -37,13 +37,14 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What a turn did, by table: source rows taken, outcomes staged."""
+    """What a turn did, by table: source rows taken, outcomes staged. `left` rows were deleted from temporary tables."""
 
     everything: bool
     batches: int
     taken: dict[str, int]
     staged: dict[str, int]
     large: bool
+    left: int
     round_trips: int
     seconds: float
 
@@ -89,6 +90,7 @@ def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, c
         {step.mapping.name: count for step, count in work.taken.items()},
         {step.mapping.name: count for step, count in work.staged.items()},
         work.large,
+        0 if work.large else work.rows,
         work.round_trips + 4,
         time.monotonic() - started,
     )

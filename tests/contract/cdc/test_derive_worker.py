@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
 import pytest
 
 from cdc.cli.target import apply_target
 from cdc.config import Connect, Derive, Folders, Kafka, Settings, Target
+from cdc.derive import worker
 from cdc.derive.worker import run
 from cdc.errors import CdcError, FatalError
 from compose.local.env import REPO
@@ -74,13 +76,19 @@ def sources(settings: Settings, target_dsn: str) -> Iterator[Sources]:
     apply_target(settings)
     sources = Sources(target_dsn)
     yield sources
+    for each in Worker.running:  # one that goes on would keep a failed test from ending
+        each.end(sources)
+    Worker.running.clear()
     sources.connection.close()
 
 
 class Worker:
     """A worker in a thread of its own."""
 
+    running: ClassVar[list[Worker]] = []
+
     def __init__(self, settings: Settings) -> None:
+        self.running.append(self)
         self.stop = threading.Event()
         self.error: CdcError | None = None
         self.thread = threading.Thread(target=self._run, args=(settings,), daemon=True)
@@ -120,6 +128,26 @@ def test_a_worker_derives_what_is_landed_as_soon_as_it_is_told(settings: Setting
     sources.land(2)
     wait_until(lambda: sources.parties() == ["C1", "C2"])
     assert worker.end(sources) is None
+
+
+def test_temporary_tables_do_not_grow_with_the_age_of_a_session(
+    settings: Settings, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LEFT_ROWS", 2)
+    sources.close_snapshots()
+    running = Worker(settings)
+    wait_until(lambda: sources.connection.execute("SELECT FROM cdc.domain WHERE derivation = 1").rowcount == 1)
+
+    def storage() -> list[tuple]:
+        query = "SELECT relfilenode FROM pg_class WHERE relpersistence = 't' AND relname = 'changed'"
+        return sources.connection.execute(query).fetchall()
+
+    before = storage()
+    sources.land(1)  # one change, one row taken, one staged
+    wait_until(lambda: storage() not in ([], before))
+    sources.land(2)
+    wait_until(lambda: sources.parties() == ["C1", "C2"])
+    assert running.end(sources) is None
 
 
 def test_one_worker_derives_and_the_other_takes_over(settings: Settings, sources: Sources) -> None:
