@@ -38,7 +38,9 @@ lane() {
         integration) test_stack pytest -q tests/integration "${selection[@]}" ;;
         demo) test_stack python -m compose.demo run --fresh ;;
         faults) test_stack python -m compose.demo run --seconds 180 --kills 10 ;;
-        bench) for bench in tests/bench/*.py; do echo "== $bench"; python "$bench" || return 1; done ;;
+        bench) for bench in tests/bench/*.py; do
+            echo "== $bench"; python -m "tests.bench.$(basename "$bench" .py)" || return 1
+        done ;;
     esac
 }
 

@@ -1,6 +1,6 @@
 """Rows per second through each mapping of the packaged dictionary, on one core.
 
-    python tests/bench/bench_normalise.py [--seconds 1.0]
+    python -m tests.bench.bench_normalise [--seconds 1.0]
 
 Rows are the mapping's own examples that come out as rows; a figure is the best of three rounds.
 """
