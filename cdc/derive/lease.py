@@ -17,6 +17,8 @@ from cdc.derive.value import load_unreadable_as_text
 def open_session(connection: Connection, plan: Plan) -> None:
     """Make a new autocommit connection fit for turns: plans for small ones, temporary tables, landing's notices."""
     load_unreadable_as_text(connection)
+    # A domain has more statements than psycopg keeps by itself; what it drops is planned again every turn.
+    connection.prepared_max = None
     connection.execute(f"{SMALL_SETTINGS}; {create_tables(plan)}; LISTEN cdc_landed".encode())
 
 

@@ -24,6 +24,9 @@ from cdc.errors import CdcError, FatalError, TransientError
 from cdc.store.connection import classify
 from transforms.errors import DictionaryError
 
+LEAVE = "COMMIT"
+"""Ends a transaction that has only read. After a ROLLBACK psycopg would forget all prepared statements."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -70,11 +73,11 @@ def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, c
     started = time.monotonic()
     window = _begin(connection, plan, epoch)
     if window is not None and window.everything:
-        connection.execute("ROLLBACK")
+        connection.execute(LEAVE)
         _record(connection, version)
         window = _begin(connection, plan, epoch)
     if window is None or not (window.everything or window.queued or window.moves):
-        connection.execute("ROLLBACK")
+        connection.execute(LEAVE)
         return None
     work = Work(connection, plan, window, careful)
     _read_changes(work)

@@ -208,3 +208,34 @@ def test_two_domains_with_a_table_of_one_name_are_derived_side_by_side(
         assert world.rows("SELECT id FROM mes_out.item ORDER BY 1") == [(2,), (3,)]
         assert world.rows("SELECT derivation FROM cdc.domain") == [(1,), (1,)]
         assert world.held() == []
+
+
+def test_statements_of_a_domain_of_many_mappings_are_planned_once(target, target_dsn: str) -> None:
+    refs = [MirrorRef("erp", f"level{number:02}") for number in range(12)]
+    mappings = [
+        copying(
+            ref.table,
+            ref,
+            f"out.{ref.table}",
+            {"id": ("", "id", "integer"), "parent": ("", "parent", "integer")},
+            ("id",),
+            (),
+            (Reference(("parent",), "out", parent.table, ("id",), True),),
+        )
+        for ref, parent in zip(refs, [refs[0], *refs[:-1]], strict=True)
+    ]
+    ddl = dict.fromkeys(refs, "id int PRIMARY KEY, parent int")
+    with small_world(target_dsn, ddl, mappings) as world:
+
+        def prepared() -> set[tuple]:
+            for ref in refs:
+                world.insert(ref, {"id": 1, "parent": 1})
+            world.derive()
+            connection, *_ = world.session(world.domains[0])
+            return {*connection.execute("SELECT name, prepare_time FROM pg_prepared_statements").fetchall()}
+
+        prepared()
+        before = prepared()
+        assert len(before) > 100
+        assert prepared() >= before
+        assert world.held() == []
