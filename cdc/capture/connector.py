@@ -46,7 +46,7 @@ _PINNED = {
     "transforms": "stream",
     "transforms.stream.type": "org.apache.kafka.connect.transforms.RegexRouter",
     "poll.interval.ms": "20",
-    # -- nothing is written to the source; reading a table is asked for, and told of, through Kafka
+    # -- nothing is written to the source; how far the reading of tables is, is told through Kafka
     "read.only": "true",
     "signal.enabled.channels": "kafka",
     "signal.poll.interval.ms": "1000",
@@ -138,7 +138,7 @@ def history_topic(source: Source) -> str:
 
 
 def signal_topic(source: Source) -> str:
-    """Return the topic in which the connector is asked to read tables, and says of its snapshots how far they are."""
+    """Return the topic in which the connector says how far its snapshots are, and the service what has to be read."""
     return f"cdc-signal.{source.name}"
 
 
@@ -150,11 +150,6 @@ def publication(source: Source) -> str:
 def table_names(source: Source) -> list[str]:
     """Return the captured tables as the connector writes their names: `schema.table`, MariaDB `database.table`."""
     return [".".join(_parts(source, table)) for table in source.tables]
-
-
-def table_expression(source: Source, table: SourceTable) -> str:
-    """Return a Java regular expression that matches the table's name and nothing else."""
-    return _escaped(_parts(source, table))
 
 
 def render(source: Source, bootstrap: str) -> dict[str, str]:
@@ -175,7 +170,7 @@ def _common(source: Source, bootstrap: str) -> dict[str, str]:
         "database.port": source.port,
         "database.user": source.user,
         "database.password": source.password,
-        "table.include.list": ",".join(table_expression(source, table) for table in source.tables),
+        "table.include.list": ",".join(_expression(source, table) for table in source.tables),
         "transforms.stream.regex": rf"(__debezium-heartbeat\.)?{source.name}(\..*)?",
         "transforms.stream.replacement": source.stream,
         "signal.kafka.topic": signal_topic(source),
@@ -185,7 +180,7 @@ def _common(source: Source, bootstrap: str) -> dict[str, str]:
     }
     declared = [table for table in source.tables if table.key]
     if declared:
-        keys = (f"{table_expression(source, table)}:{','.join(table.key)}" for table in declared)
+        keys = (f"{_expression(source, table)}:{','.join(table.key)}" for table in declared)
         common["message.key.columns"] = ";".join(keys)
     return common
 
@@ -211,6 +206,11 @@ def _postgresql(source: Source) -> dict[str, str]:
 def _server_id(name: str) -> int:
     """Return the id under which the connector is a replica: its own per source, far from those that DBAs give."""
     return 1_000_000_000 + zlib.crc32(name.encode()) % 1_000_000_000
+
+
+def _expression(source: Source, table: SourceTable) -> str:
+    """Return a Java regular expression that matches the table's name and nothing else."""
+    return _escaped(_parts(source, table))
 
 
 def _parts(source: Source, table: SourceTable) -> tuple[str, str]:

@@ -1,23 +1,26 @@
 """The tables of a source that are captured but not read yet, and how they come to be read.
 
 A connector reads what a table holds in its first snapshot only. A table that is added later is read by a read-only
-incremental snapshot, beside the stream, which is asked for in the source's signal topic. That topic is also the record
-of what has been read: it is kept for ever, it has one order, and the four things that matter stand in it.
+incremental snapshot, beside the stream. The source's signal topic is the record of what has been read: it is kept for
+ever, it has one order, and what matters stands in it.
 
 - `SOURCE/needed`: these tables are captured from now on and have to be read. Written **before** the connector is given
   them, so that whatever is interrupted afterwards leaves the need.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
-- `SOURCE`: the request, which is the only kind of record that the connector obeys. That it was sent proves nothing.
 - the connector's own notifications, which reach Kafka in the transaction of the rows that they follow: a table has been
   read when one of them says that its scan succeeded.
 
 The target is no place for this: it may be built anew from the streams, or be reached by other people than the DBA.
+
+The connector is not asked by a signal, though it listens for signals there: it would read the first chunk in the
+signal's thread while another one streams, both work on one buffer, and rows are lost without a word or the task fails.
+What its offset says that it has to read it reads in one thread (`cdc.capture.connect.Connect.read_beside`), and the
+offset is kept as safely as its position in the log.
 """
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -25,13 +28,12 @@ from typing import Any, Final
 import msgspec
 
 from cdc.capture.connect import Connect
-from cdc.capture.connector import signal_topic, table_expression, table_names
+from cdc.capture.connector import signal_topic, table_names
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
 from cdc.stream.signal import Signal, read_signals, send_signal
 
 NEEDED: Final = "needed"
-REQUESTED: Final = "requested"
 READING: Final = "reading"
 FAILED: Final = "failed"
 
@@ -41,8 +43,8 @@ _INITIAL = "Initial Snapshot"
 _INCREMENTAL = "Incremental Snapshot"
 _UNDER_WAY = ("STARTED", "IN_PROGRESS", "PAUSED", "RESUMED")
 _SUCCESS = ("SUCCEEDED", "EMPTY")
-# The connector looks for signals every second; the worker's machine may be busy with other tables.
-_TAKEN_UP_S = 60.0
+# The first chunk is read when the connector starts, a busy source may take its time.
+_BEGIN_S = 60.0
 _POLL_S = 0.5
 
 
@@ -50,8 +52,8 @@ _POLL_S = 0.5
 class Unread:
     """A captured table whose rows have not all been read.
 
-    `table` is its name as connectors write it (`schema.table`, `database.table`). `state` is needed, requested, reading
-    (under way) or failed, with Debezium's reason. `again` says that it was captured before, and not all the time since.
+    `table` is its name as connectors write it (`schema.table`, `database.table`). `state` is needed, reading (under
+    way) or failed, with Debezium's reason. `again` says that it was captured before, and not all the time since.
     """
 
     table: str
@@ -87,8 +89,6 @@ class Readings:
             self._need(value)
         elif key == f"{self.source}/{_DROPPED}":
             self._states.update({table: Unread(table, _DROPPED) for table in _tables(value)})
-        elif key == self.source:
-            self._move(_tables(value), (NEEDED, READING, FAILED), REQUESTED)
         else:
             self._notified(value)
 
@@ -107,9 +107,9 @@ class Readings:
         if step == "TABLE_SCAN_COMPLETED":
             self._scanned(str(more.get("scanned_collection")), str(more.get("status")), initial=kind == _INITIAL)
         elif kind == _INCREMENTAL and step in _UNDER_WAY:
-            self._move(listed, (NEEDED, REQUESTED, FAILED), READING)
+            self._move(listed, (NEEDED, FAILED), READING)
         elif kind == _INCREMENTAL and step == "ABORTED":
-            self._move(listed, (NEEDED, REQUESTED, READING), FAILED, "ABORTED")
+            self._move(listed, (NEEDED, READING), FAILED, "ABORTED")
 
     def _scanned(self, table: str, status: str, *, initial: bool) -> None:
         state = self._states.get(table)
@@ -118,7 +118,7 @@ class Readings:
         if status in _SUCCESS:
             self._states[table] = Unread(table, _READ)
         elif not initial:
-            self._move([table], (NEEDED, REQUESTED, READING, FAILED), FAILED, status)
+            self._move([table], (NEEDED, READING, FAILED), FAILED, status)
 
     def _move(self, tables: Iterable[str], from_states: Sequence[str], to: str, reason: str = "") -> None:
         for table in tables:
@@ -130,12 +130,12 @@ class Readings:
 class Reading:
     """The reading of one source's tables. All methods raise STR-109 or STR-110 if Kafka does not do its part."""
 
-    def __init__(self, source: Source, bootstrap: str, *, taken_up_s: float = _TAKEN_UP_S) -> None:
+    def __init__(self, source: Source, bootstrap: str, *, begin_s: float = _BEGIN_S) -> None:
         self._source = source
         self._bootstrap = bootstrap
         self._topic = signal_topic(source)
         self._tables = table_names(source)
-        self._taken_up_s = taken_up_s
+        self._begin_s = begin_s
 
     def unread(self) -> list[Unread]:
         """Return the captured tables that have not been read, in the order of the connector file."""
@@ -154,29 +154,32 @@ class Reading:
         """Note that captured tables have to be read (again)."""
         self._note(NEEDED, tables)
 
-    def request(self, connect: Connect) -> list[str]:
+    def begin(self, connect: Connect) -> list[str]:
         """Have the connector read what is unread and wait until it has begun; return what was done, in words.
 
-        Nothing is requested of a connector that does not run, or while it takes its first snapshot: that one reads all.
-        Raises FatalError CON-107 if a table was not read, CON-108 if it was captured before, TransientError CON-109 if
-        the connector does not begin.
+        Nothing is done while the connector does not run, or takes its first snapshot: that one reads all. Raises
+        FatalError CON-107 if a table could not be read, CON-108 if it was captured before, TransientError CON-109 if
+        nothing is heard of the reading.
         """
         if self._source.state != "running" or not self.unread() or connect.in_snapshot(self._source.name):
             return []
-        # Asked again: the snapshot may have ended between the two questions.
+        under_way = connect.under_way(self._source.name)
+        # Asked again, and last: what was on before may have ended.
         unread = self.unread()
         again = [state.table for state in unread if state.again]
         if again:
             raise FatalError("CON-108", f"{self._source.name}: {', '.join(again)}")
-        due = [state.table for state in unread if state.state != READING]
+        due = [state.table for state in unread if state.table not in under_way]
         if not due:
             return []
-        self._send(due)
+        # Noted once more, for the failure of an earlier reading is none of this one.
+        self._note(NEEDED, due)
+        connect.read_beside(self._source.name, due)
         self._await(due)
         return [f"reading of {table} begun" for table in due]
 
     def _await(self, due: Sequence[str]) -> None:
-        deadline = time.monotonic() + self._taken_up_s
+        deadline = time.monotonic() + self._begin_s
         while waiting := [state for state in self.unread() if state.table in due and state.state != READING]:
             failed = [str(state) for state in waiting if state.state == FAILED]
             if failed:
@@ -184,11 +187,6 @@ class Reading:
             if time.monotonic() > deadline:
                 raise TransientError("CON-109", f"{self._source.name}: {', '.join(map(str, waiting))}")
             time.sleep(_POLL_S)
-
-    def _send(self, tables: Sequence[str]) -> None:
-        pairs = zip(self._tables, self._source.tables, strict=True)
-        wanted = [table_expression(self._source, table) for name, table in pairs if name in tables]
-        self._append(self._source.name, request(wanted, tables))
 
     def _note(self, what: str, tables: Iterable[str]) -> None:
         listed = list(tables)
@@ -203,13 +201,6 @@ class Reading:
         for signal in read_signals(self._bootstrap, self._topic):
             readings.take(signal)
         return readings
-
-
-def request(expressions: Sequence[str], tables: Sequence[str]) -> dict[str, Any]:
-    """Return the signal that has tables read; `expressions` match their names. Debezium does not look at `tables`."""
-    # Taken as a name where nothing matches it; and the dot that parts schema and table is the only one.
-    data = {"type": "incremental", "data-collections": [expression.replace("\\.", ".") for expression in expressions]}
-    return {"id": str(uuid.uuid4()), "type": "execute-snapshot", "data": data, "tables": list(tables)}
 
 
 def _captured(live: Mapping[str, str]) -> set[str]:

@@ -47,7 +47,7 @@ def apply_source(source: Source, bootstrap: str, connect: Connect) -> list[str]:
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
     reading.note_changes(connect.config(source.name))
     done += connect.apply(source.name, connector.render(source, bootstrap), source.state)
-    return done + reading.request(connect)
+    return done + reading.begin(connect)
 
 
 def topic_plans(source: Source) -> Iterator[TopicPlan]:
@@ -73,7 +73,7 @@ def read(
     reading = Reading(source, options.kafka.bootstrap)
     reading.need(_captured(source, tables))
     with Connect(options.connect.url) as connect:
-        for action in reading.request(connect) or ["noted; it is read once the connector runs and `apply` is called"]:
+        for action in reading.begin(connect) or ["noted; it is read once the connector runs and `apply` is called"]:
             write_line(f"{name}: {action}")
 
 

@@ -1,4 +1,4 @@
-"""The signal topic of a source: what its connector is asked for and what it says of its snapshots, in one order."""
+"""The signal topic of a source: what is noted of its tables, and what its connector says of its snapshots, in order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _POLL_MS = 200
 
 
 class Signal(NamedTuple):
-    """One record of the topic, byte for byte. The connector obeys a record only if its key is the source's name."""
+    """One record of the topic, byte for byte. A record whose key is the source's name would be obeyed as a signal."""
 
     key: bytes | None
     value: bytes | None

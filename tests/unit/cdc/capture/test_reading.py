@@ -10,7 +10,7 @@ import pytest
 
 from cdc.capture import reading
 from cdc.capture.connector import render
-from cdc.capture.reading import Reading, Readings, Unread, request
+from cdc.capture.reading import Reading, Readings, Unread
 from cdc.capture.source import Source, SourceTable
 from cdc.errors import FatalError, TransientError
 from cdc.stream.signal import Signal
@@ -33,10 +33,6 @@ def needed(*tables: str) -> Signal:
 
 def dropped(*tables: str) -> Signal:
     return signal("mes/dropped", {"tables": tables})
-
-
-def requested(*tables: str) -> Signal:
-    return signal("mes", request(tables, tables))
 
 
 def notified(step: str, kind: str = "Incremental Snapshot", connector: str = "mes", **more: str) -> Signal:
@@ -62,18 +58,18 @@ def test_nothing_is_unread_of_which_nothing_is_on_record() -> None:
     assert unread() == []
 
 
-def test_a_table_is_needed_requested_under_way_and_read() -> None:
-    story = [needed(CERT), requested(CERT), notified("STARTED", data_collections=CERT), scanned(CERT)]
+def test_a_table_is_needed_under_way_and_read() -> None:
+    story = [needed(CERT), notified("IN_PROGRESS", data_collections=CERT), scanned(CERT)]
     states = [[table.state for table in unread(*story[: end + 1])] for end in range(len(story))]
-    assert states == [["needed"], ["requested"], ["reading"], []]
+    assert states == [["needed"], ["reading"], []]
 
 
 def test_an_empty_table_is_read() -> None:
-    assert unread(needed(CERT), requested(CERT), scanned(CERT, "EMPTY")) == []
+    assert unread(needed(CERT), scanned(CERT, "EMPTY")) == []
 
 
 def test_a_table_that_waits_for_another_one_is_under_way() -> None:
-    story = (needed(LOT), requested(LOT), notified("STARTED", data_collections=LOT), needed(CERT), requested(CERT))
+    story = (needed(LOT), notified("STARTED", data_collections=LOT), needed(CERT))
     progress = notified("IN_PROGRESS", data_collections=f"{LOT},{CERT}", current_collection_in_progress=LOT)
     assert [table.state for table in unread(*story, progress)] == ["reading", "reading"]
     assert [table.table for table in unread(*story, progress, scanned(LOT))] == [CERT]
@@ -81,17 +77,16 @@ def test_a_table_that_waits_for_another_one_is_under_way() -> None:
 
 @pytest.mark.parametrize("reason", ["SQL_EXCEPTION", "UNKNOWN_SCHEMA", "NO_PRIMARY_KEY", "SKIPPED"])
 def test_a_scan_that_failed_leaves_the_table_unread_with_the_reason(reason: str) -> None:
-    assert unread(needed(CERT), requested(CERT), scanned(CERT, reason)) == [Unread(CERT, "failed", reason)]
+    assert unread(needed(CERT), scanned(CERT, reason)) == [Unread(CERT, "failed", reason)]
 
 
 def test_an_aborted_reading_leaves_the_table_unread() -> None:
     aborted = notified("ABORTED", data_collections=CERT)
-    assert unread(needed(CERT), requested(CERT), aborted) == [Unread(CERT, "failed", "ABORTED")]
+    assert unread(needed(CERT), aborted) == [Unread(CERT, "failed", "ABORTED")]
 
 
-def test_a_failed_table_that_is_requested_again_has_not_failed_again() -> None:
-    story = (needed(CERT), requested(CERT), scanned(CERT, "SQL_EXCEPTION"), requested(CERT))
-    assert unread(*story) == [Unread(CERT, "requested")]
+def test_a_failed_table_that_is_read_again_has_not_failed_again() -> None:
+    assert unread(needed(CERT), scanned(CERT, "SQL_EXCEPTION"), needed(CERT)) == [Unread(CERT, "needed")]
 
 
 def test_the_first_snapshot_reads_what_is_needed() -> None:
@@ -99,7 +94,7 @@ def test_the_first_snapshot_reads_what_is_needed() -> None:
 
 
 def test_a_table_that_comes_back_is_read_by_a_new_snapshot_only() -> None:
-    story = (needed(CERT), requested(CERT), scanned(CERT), dropped(CERT))
+    story = (needed(CERT), scanned(CERT), dropped(CERT))
     assert unread(*story) == []
     story = (*story, needed(CERT))
     assert unread(*story, scanned(CERT)) == [Unread(CERT, "needed", again=True)]
@@ -110,8 +105,8 @@ def test_a_table_that_comes_back_is_read_by_a_new_snapshot_only() -> None:
     "strange",
     [
         Signal(None, None),
-        Signal(b"mes", b"not json"),
-        Signal(b"mes", b"[]"),
+        Signal(b"mes/needed", b"not json"),
+        Signal(b"mes/needed", b"[]"),
         Signal(b"\xff", b"{}"),
         signal("mes/needed", {"tables": 7}),
         notified("TABLE_SCAN_COMPLETED", connector="other", scanned_collection=CERT, status="SUCCEEDED"),
@@ -121,27 +116,19 @@ def test_what_nobody_here_wrote_changes_nothing(strange: Signal) -> None:
     assert unread(needed(CERT), strange) == [Unread(CERT, "needed")]
 
 
-def test_the_request_names_tables_as_debezium_takes_them() -> None:
-    value = request([r"public\.a\$b"], ["public.a$b"])
-    assert value["type"] == "execute-snapshot"
-    assert value["data"] == {"type": "incremental", "data-collections": [r"public.a\$b"]}
-
-
 class Topic:
-    """A signal topic in memory; `answer` is what the connector says to a request."""
+    """A signal topic in memory."""
 
-    def __init__(self, *signals: Signal, answer: Callable[[dict[str, Any]], list[Signal]] = lambda _: []) -> None:
+    def __init__(self, *signals: Signal) -> None:
         self.signals = list(signals)
-        self._answer = answer
 
     def read(self, _bootstrap: str, topic: str) -> list[Signal]:
         assert topic == "cdc-signal.mes"
         return list(self.signals)
 
     def send(self, _bootstrap: str, _topic: str, key: bytes, value: bytes) -> None:
+        assert key != b"mes"  # the connector would obey it
         self.signals.append(Signal(key, value))
-        if key == b"mes":
-            self.signals += self._answer(json.loads(value))
 
     def written(self) -> list[tuple[str, list[str]]]:
         ours = (found for found in self.signals if found.key is not None and found.key.startswith(b"mes"))
@@ -149,28 +136,42 @@ class Topic:
 
 
 class Connector:
-    """The part of Connect that readings ask."""
+    """The part of Connect that readings ask; `answer` is what the connector says when it is told to read tables."""
 
-    def __init__(self, *, in_snapshot: bool = False) -> None:
-        self.snapshot = in_snapshot
+    def __init__(
+        self,
+        topic: Topic,
+        *under_way: str,
+        in_snapshot: bool = False,
+        answer: Callable[[str], list[Signal]] = lambda tables: [notified("IN_PROGRESS", data_collections=tables)],
+    ) -> None:
+        self.topic, self.tables, self.snapshot, self.answer = topic, list(under_way), in_snapshot, answer
+        self.told: list[list[str]] = []
 
     def in_snapshot(self, _name: str) -> bool:
         return self.snapshot
 
+    def under_way(self, _name: str) -> list[str]:
+        return self.tables
+
+    def read_beside(self, _name: str, tables: list[str]) -> None:
+        self.told.append(list(tables))
+        self.tables += tables
+        self.topic.signals += self.answer(",".join(tables))
+
+    def begin(self, file: Source, **options: Any) -> list[str]:
+        return Reading(file, "b", **options).begin(self)  # type: ignore[arg-type]
+
 
 @pytest.fixture
 def topic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Topic]:
-    def make(*signals: Signal, **options: Any) -> Topic:
-        made = Topic(*signals, **options)
+    def make(*signals: Signal) -> Topic:
+        made = Topic(*signals)
         monkeypatch.setattr(reading, "read_signals", made.read)
         monkeypatch.setattr(reading, "send_signal", made.send)
         return made
 
     return make
-
-
-def begun(value: dict[str, Any]) -> list[Signal]:
-    return [notified("STARTED", data_collections=",".join(value["tables"]))]
 
 
 def test_a_table_that_the_connector_does_not_have_is_noted_before_it_gets_it(topic: Callable[..., Topic]) -> None:
@@ -199,52 +200,54 @@ def test_a_table_that_leaves_is_noted(topic: Callable[..., Topic]) -> None:
 
 
 def test_the_need_outlives_an_apply_that_was_interrupted(topic: Callable[..., Topic]) -> None:
-    made = topic(answer=begun)
+    made = topic()
+    connector = Connector(made)
     file = source("lot", "cert")
     Reading(file, "b").note_changes(render(source("lot"), "b"))
     # Here the first call died, after it gave the connector its new list: the second one sees no difference any more.
-    second = Reading(file, "b")
-    second.note_changes(render(file, "b"))
-    assert second.request(Connector()) == [f"reading of {CERT} begun"]  # type: ignore[arg-type]
-    assert made.written() == [("mes/needed", [CERT]), ("mes", [CERT])]
+    Reading(file, "b").note_changes(render(file, "b"))
+    assert connector.begin(file) == [f"reading of {CERT} begun"]
+    assert connector.told == [[CERT]]
+    assert connector.begin(file) == []
 
 
-def test_a_request_that_was_lost_is_sent_again(topic: Callable[..., Topic]) -> None:
-    made = topic(needed(CERT), requested(CERT), answer=begun)
-    assert Reading(source("lot", "cert"), "b").request(Connector()) == [  # type: ignore[arg-type]
-        f"reading of {CERT} begun"
-    ]
-    assert made.written()[2:] == [("mes", [CERT])]
+def test_a_table_joins_those_that_are_under_way(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(LOT, CERT), notified("IN_PROGRESS", data_collections=LOT)), LOT)
+    assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
+    assert connector.told == [[CERT]]
+
+
+def test_a_reading_that_the_connector_forgot_begins_again(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT), notified("IN_PROGRESS", data_collections=CERT)))
+    assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "stopped"])
-def test_nothing_is_requested_while_it_would_be_of_no_use(topic: Callable[..., Topic], state: str) -> None:
-    made = topic(needed(CERT))
-    of_snapshot = Connector(in_snapshot=state == "running")
-    assert Reading(source("lot", "cert", state=state), "b").request(of_snapshot) == []  # type: ignore[arg-type]
-    assert made.written() == [("mes/needed", [CERT])]
-
-
-def test_what_is_under_way_is_not_requested_again(topic: Callable[..., Topic]) -> None:
-    made = topic(needed(CERT), requested(CERT), notified("STARTED", data_collections=CERT))
-    assert Reading(source("lot", "cert"), "b").request(Connector()) == []  # type: ignore[arg-type]
-    assert len(made.written()) == 2
+def test_nothing_is_begun_while_it_would_be_of_no_use(topic: Callable[..., Topic], state: str) -> None:
+    connector = Connector(topic(needed(CERT)), in_snapshot=state == "running")
+    assert connector.begin(source("lot", "cert", state=state)) == []
+    assert connector.told == []
 
 
 def test_a_table_that_the_connector_gives_up_is_told(topic: Callable[..., Topic]) -> None:
-    topic(needed(CERT), answer=lambda _: [scanned(CERT, "NO_PRIMARY_KEY")])
+    connector = Connector(topic(needed(CERT)), answer=lambda table: [scanned(table, "NO_PRIMARY_KEY")])
     with pytest.raises(FatalError, match=r"CON-107 .*public\.cert: failed NO_PRIMARY_KEY"):
-        Reading(source("lot", "cert"), "b").request(Connector())  # type: ignore[arg-type]
+        connector.begin(source("lot", "cert"))
 
 
-def test_a_connector_that_does_not_begin_is_told(topic: Callable[..., Topic]) -> None:
-    topic(needed(CERT))
+def test_a_table_that_failed_is_begun_again(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT), scanned(CERT, "SQL_EXCEPTION")))
+    assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
+
+
+def test_a_connector_that_is_not_heard_of_is_told(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT)), answer=lambda _: [])
     with pytest.raises(TransientError, match="CON-109"):
-        Reading(source("lot", "cert"), "b", taken_up_s=0.0).request(Connector())  # type: ignore[arg-type]
+        connector.begin(source("lot", "cert"), begin_s=0.0)
 
 
 def test_a_table_that_comes_back_is_refused_until_a_new_snapshot(topic: Callable[..., Topic]) -> None:
-    made = topic(dropped(CERT), needed(CERT))
+    connector = Connector(topic(dropped(CERT), needed(CERT)))
     with pytest.raises(FatalError, match="CON-108"):
-        Reading(source("lot", "cert"), "b").request(Connector())  # type: ignore[arg-type]
-    assert len(made.written()) == 2
+        connector.begin(source("lot", "cert"))
+    assert connector.told == []
