@@ -24,7 +24,7 @@ export PATH="$PWD/.venv/bin:$PATH"
 
 # Integration runs beside a demo that may be up: a stack of its own, on ports of its own.
 test_stack() {
-    CDC_LOCAL="$PWD/.local/test" CDC_JARS="${CDC_JARS:-$PWD/.local/jars}" \
+    CDC_LOCAL="${CDC_TEST_LOCAL:-$PWD/.local/test}" CDC_JARS="${CDC_JARS:-$PWD/.local/jars}" \
         python -m compose.local.ports "${CDC_TEST_PORTS:-29000}" "$@"
 }
 

@@ -150,9 +150,9 @@ class LandWorker:
         try:
             records = self._consumer.poll(0 if waiting else self._settings.land.drain_wait_ms)
         except TransientError as error:
-            wait = self._kafka_backoff.fail()
+            wait = min(self._kafka_backoff.fail(), 1.0)  # a longer one would keep SIGTERM waiting
             _logger.warning("kafka_away", error=error, wait_s=round(wait, 1))
-            time.sleep(min(wait, 1.0))
+            time.sleep(wait)
             return {}
         self._kafka_backoff.succeed()
         return records

@@ -16,7 +16,8 @@ from compose.demo import process
 from compose.local.env import PORTS, environment, ports_from
 from compose.local.stack import Stack
 
-_FOLDER = Path(__file__).resolve().parents[2] / ".local" / "test"
+# A variable of its own: the folder is emptied, and CDC_LOCAL may be a demo's.
+_FOLDER = Path(os.environ.get("CDC_TEST_LOCAL") or Path(__file__).resolve().parents[2] / ".local" / "test")
 
 
 @pytest.fixture(scope="session")
