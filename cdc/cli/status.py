@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, TypeVar
 
 import psycopg
 import typer
 
+from cdc.capture.reading import READING, Reading
 from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
@@ -55,8 +56,8 @@ def status(
 ) -> None:
     """Show how far every stream has landed and every domain is derived.
 
-    Exit code 4 when something needs attention: no worker, a silent source, refused changes, a domain that falls
-    behind. Held rows are the stewards' everyday work and no reason for it: see `cdc held list`.
+    Exit code 4 when something needs attention: no worker, a silent source, refused changes, an unread table, a domain
+    that falls behind. Held rows are the stewards' everyday work and no reason for it: see `cdc held list`.
     """
     streams, domains, attention = read_status(settings(context))
     if as_json:
@@ -84,6 +85,8 @@ def read_status(read: Settings) -> tuple[list[StreamStatus], list[DomainStatus],
         connection.read_only = True
         streams, derived = read_streams(connection, ends), read_domains(connection, domains)
     found = [*faults, *silent, *_never_landed(sources, names), *_stream_attention(streams), *_domain_attention(derived)]
+    if not any(item.code for item in silent):
+        found += _unread(read, sources, {stream.stream for stream in streams if stream.generations})
     return streams, derived, found
 
 
@@ -113,6 +116,20 @@ def _ends(read: Settings, names: list[str]) -> tuple[dict[str, int], list[Attent
         return {}, [Attention("kafka", f"{error}; lag is not known", error.code)]
     gone = [name for name in names if name not in ends]
     return ends, [Attention(name, "Kafka has no such topic: it was deleted, see `cdc code STR-107`") for name in gone]
+
+
+def _unread(read: Settings, sources: Iterable[Source], past_snapshot: Collection[str]) -> Iterator[Attention]:
+    """Yield the tables whose rows nobody reads, of sources whose first snapshot has landed: that one reads all."""
+    try:
+        for source in sources:
+            if source.stream in past_snapshot and source.state == "running":
+                unread = Reading(source, read.kafka.bootstrap).unread()
+                missing = ", ".join(str(table) for table in unread if table.state != READING)
+                if missing:
+                    said = f"rows of a table have not been read ({missing}): run `cdc connectors apply {source.name}`"
+                    yield Attention(source.stream, said)
+    except CdcError as error:
+        yield Attention("kafka", f"{error}; whether tables are unread is not known", error.code)
 
 
 def _never_landed(sources: Iterable[Source], names: Sequence[str]) -> Iterator[Attention]:

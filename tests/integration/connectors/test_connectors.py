@@ -21,7 +21,6 @@ _NOT_LISTED = {
     "books": {
         "binary.handling.mode",
         "event.converting.failure.handling.mode",
-        "notification.sink.topic.name",
         "read.only",
         "schema.history.internal.kafka.bootstrap.servers",
         "schema.history.internal.kafka.topic",
@@ -31,7 +30,6 @@ _NOT_LISTED = {
     },
     "plant": {
         "event.converting.failure.handling.mode",
-        "notification.sink.topic.name",
         "offset.mismatch.strategy",
         "read.only",
         "signal.kafka.bootstrap.servers",

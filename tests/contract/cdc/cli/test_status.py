@@ -12,6 +12,7 @@ from cdc.derive.lease import take_lease
 from cdc.derive.plan import Plan
 from cdc.observe.status import read_domains, read_streams
 from cdc.store.connection import connect
+from cdc.stream.signal import Signal
 from transforms.load import load as load_dictionary
 
 Cdc = Callable[..., Any]
@@ -168,3 +169,20 @@ def test_status_of_a_target_that_was_not_prepared_says_what_to_do(cdc: Cdc) -> N
     assert (shown.code, shown.out) == (1, "")
     assert "TGT-109" in shown.err
     assert "cdc target apply" in shown.err
+
+
+def test_a_table_that_nobody_reads_asks_for_attention_once_the_first_snapshot_has_landed(
+    cdc: Cdc, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdc.cli.status.end_offsets", lambda _bootstrap, names: dict.fromkeys(names, 100))
+    needed = Signal(b"mes/needed", b'{"tables": ["public.mes_wo"]}')
+    monkeypatch.setattr("cdc.capture.reading.read_signals", lambda _bootstrap, _topic: [needed])
+
+    def unread() -> list[str]:
+        found = cdc("status", "--json").document["attention"]
+        return [item["object"] for item in found if "have not been read" in item["text"]]
+
+    assert unread() == []
+    land(connection, "cdc.mes", 1, "5, 0, 0, 0, 0, 0, 5")
+    connection.commit()
+    assert unread() == ["cdc.mes"]
