@@ -73,7 +73,9 @@ def read(
     reading = Reading(source, options.kafka.bootstrap)
     reading.need(_captured(source, tables))
     with Connect(options.connect.url) as connect:
-        for action in reading.begin(connect) or ["noted; it is read once the connector runs and `apply` is called"]:
+        for action in reading.begin(connect) or [
+            "noted: it is under way, or `cdc connectors apply` begins it once the connector runs"
+        ]:
             write_line(f"{name}: {action}")
 
 
