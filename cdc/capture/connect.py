@@ -6,10 +6,9 @@ a while. A change of configuration returns at once and takes effect later: `appl
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -25,9 +24,6 @@ _SETTLE_S = 2.0
 _REQUEST_TIMEOUT_S = 30.0
 # Validation opens a connection to the source.
 _VALIDATION_TIMEOUT_S = 90.0
-# Debezium's names, as it writes them itself.
-_BESIDE = "incremental_snapshot_collections"
-_BESIDE_ID = "incremental_snapshot_collections_id"
 _VERBS = {"running": "resume", "paused": "pause", "stopped": "stop"}
 _SECRET = re.compile(r"(?i)((?:password|secret|token)\w*\"?\s*[=:]\s*)[^\s,;&]+")
 _TRACE_LINE_CHARACTERS = 300
@@ -104,34 +100,13 @@ class Connect:
         recorded = self._send("GET", f"/connectors/{name}/offsets")["offsets"]
         return not recorded or any("snapshot" in entry["offset"] for entry in recorded)
 
-    def under_way(self, name: str) -> list[str]:
-        """Return the tables that the connector reads beside the stream (incremental snapshot), or will read."""
-        return _read_beside(self._offset(name)["offset"])
-
-    def read_beside(self, name: str, tables: Iterable[str]) -> None:
-        """Have a running connector read tables beside the stream, after those that it reads already.
-
-        Debezium keeps the list of them in its offset, which can be written while the connector is stopped; it takes up
-        the list when it starts. If this is interrupted, `apply` has the connector run again. Raises CON-103, CON-104.
-        """
+    def remove(self, name: str) -> None:
+        """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time."""
         self._send("PUT", f"/connectors/{name}/stop")
-        try:
-            self._await(name, "stopped", 0.0)
-            entry = self._offset(name)
-            listed = [*_read_beside(entry["offset"]), *tables]
-            entry["offset"][_BESIDE] = json.dumps([{_BESIDE_ID: table} for table in dict.fromkeys(listed)])
-            self._send("PATCH", f"/connectors/{name}/offsets", body={"offsets": [entry]})
-        finally:
-            self._send("PUT", f"/connectors/{name}/resume")
-        self._await(name, "running", _SETTLE_S)
-
-    def _offset(self, name: str) -> dict[str, Any]:
-        """Return partition and offset that Connect has of the connector's log reader. Raises CON-104 if it has none."""
-        recorded = self._send("GET", f"/connectors/{name}/offsets")["offsets"]
-        found: dict[str, Any] | None = next((entry for entry in recorded if entry["partition"].get("server")), None)
-        if found is None:
-            raise TransientError("CON-104", f"{name} has no offset yet")
-        return found
+        self._await(name, "stopped", 0.0)
+        self._send("DELETE", f"/connectors/{name}/offsets")
+        self._send("DELETE", f"/connectors/{name}")
+        self._until(name, lambda now: now.state == ABSENT, 0.0)
 
     def validate(self, config: Mapping[str, str]) -> None:
         """Have Connect check a configuration, source login included. Raises CON-102 with every error."""
@@ -236,10 +211,6 @@ class Connect:
         if response.is_error and isinstance(refusal := _refusal(response), TransientError):
             raise refusal
         return response
-
-
-def _read_beside(offset: Mapping[str, Any]) -> list[str]:
-    return [entry[_BESIDE_ID] for entry in json.loads(offset.get(_BESIDE) or "[]")]
 
 
 def _refusal(response: httpx.Response) -> TransientError | FatalError:

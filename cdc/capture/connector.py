@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import replace
 
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types import PLACEHOLDER
+from cdc.stream.envelope import READER_SUFFIX
 
 CLASSES = {
     "mariadb": "io.debezium.connector.mariadb.MariaDbConnector",
@@ -142,6 +144,11 @@ def signal_topic(source: Source) -> str:
     return f"cdc-signal.{source.name}"
 
 
+def reader_name(source: Source) -> str:
+    """Return the name of the connector that reads tables which were added later; it is also its events' source name."""
+    return source.name + READER_SUFFIX
+
+
 def publication(source: Source) -> str:
     """Return the publication that a PostgreSQL source's connector reads."""
     return source.settings.get("publication.name", PUBLICATION)
@@ -159,6 +166,37 @@ def render(source: Source, bootstrap: str) -> dict[str, str]:
     if DDL_FILTER in source.settings:
         config[DDL_FILTER] = ",".join((*_FILTERED_DDL, source.settings[DDL_FILTER]))
     return dict(sorted(config.items()))
+
+
+def render_reader(source: Source, tables: Container[str], bootstrap: str) -> dict[str, str]:
+    """Return the configuration of a source's second connector: it reads tables once, beside the stream, and is done.
+
+    `tables` are names as of `table_names`. What it reads goes into the same stream, under a name of its own.
+    """
+    names = zip(table_names(source), source.tables, strict=True)
+    config = render(replace(source, tables=tuple(table for name, table in names if name in tables)), bootstrap)
+    reader = reader_name(source)
+    config |= {
+        "name": reader,
+        "topic.prefix": reader,
+        "snapshot.mode": "initial_only",
+        "transforms.stream.regex": rf"{reader}\..*",
+        "signal.kafka.groupId": f"cdc-signal.{reader}",
+        "heartbeat.interval.ms": "0",
+    }
+    if source.kind == "mariadb":
+        config |= {
+            "database.server.id": str(_server_id(reader)),
+            "include.schema.changes": "false",
+            "schema.history.internal.kafka.topic": f"cdc-history.{reader}",
+            "schema.history.internal.store.only.captured.tables.ddl": "true",
+            # People work in the source, and the contract says already what the table is.
+            "snapshot.locking.mode": "none",
+        }
+    else:
+        config["slot.name"] = f"cdc_{source.name}_read"  # not created: it does not stream
+        del config["heartbeat.action.query"]
+    return config
 
 
 def _common(source: Source, bootstrap: str) -> dict[str, str]:

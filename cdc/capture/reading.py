@@ -1,21 +1,23 @@
 """The tables of a source that are captured but not read yet, and how they come to be read.
 
-A connector reads what a table holds in its first snapshot only. A table that is added later is read by a read-only
-incremental snapshot, beside the stream. The source's signal topic is the record of what has been read: it is kept for
-ever, it has one order, and what matters stands in it.
+A connector reads what a table holds in its first snapshot only. A table that is added later is read by a second
+connector, the source's reader: it takes a snapshot of those tables beside the stream, into the same topic, and is
+removed. Landing lets the stream win over whatever it brings (`cdc.land.reread`), so it may read at any time after the
+capture began, be interrupted and start again. The source's signal topic is the record of what has been read: it is kept
+for ever, it has one order, and what matters stands in it.
 
 - `SOURCE/needed`: these tables are captured from now on and have to be read. Written **before** the connector is given
   them, so that whatever is interrupted afterwards leaves the need.
+- `SOURCE/starting`: the reader is given these tables.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
-- the connector's own notifications, which reach Kafka in the transaction of the rows that they follow: a table has been
+- the connectors' own notifications, which reach Kafka in the transaction of the rows that they follow: a table has been
   read when one of them says that its scan succeeded.
 
 The target is no place for this: it may be built anew from the streams, or be reached by other people than the DBA.
 
-The connector is not asked by a signal, though it listens for signals there: it would read the first chunk in the
-signal's thread while another one streams, both work on one buffer, and rows are lost without a word or the task fails.
-What its offset says that it has to read it reads in one thread (`cdc.capture.connect.Connect.read_beside`), and the
-offset is kept as safely as its position in the log.
+Why not Debezium's incremental snapshot, which the one connector could take (3.5 and 3.6, as tried): it reads the first
+chunk in the signal's thread while another one streams, so that the task fails or rows are lost without a word; and it
+sends chunks inside transactions under the offset of the event that follows, so that a restart there loses this event.
 """
 
 from __future__ import annotations
@@ -28,22 +30,21 @@ from typing import Any, Final
 import msgspec
 
 from cdc.capture.connect import Connect
-from cdc.capture.connector import signal_topic, table_names
+from cdc.capture.connector import reader_name, render_reader, signal_topic, table_names
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
+from cdc.stream.envelope import READER_SUFFIX
 from cdc.stream.signal import Signal, read_signals, send_signal
+from cdc.stream.topic import apply_topics, history_plan
 
 NEEDED: Final = "needed"
+STARTING: Final = "starting"
 READING: Final = "reading"
 FAILED: Final = "failed"
 
 _READ = "read"
 _DROPPED = "dropped"
-_INITIAL = "Initial Snapshot"
-_INCREMENTAL = "Incremental Snapshot"
-_UNDER_WAY = ("STARTED", "IN_PROGRESS", "PAUSED", "RESUMED")
-_SUCCESS = ("SUCCEEDED", "EMPTY")
-# The first chunk is read when the connector starts, a busy source may take its time.
+# The reader has to get at the source's catalogue first.
 _BEGIN_S = 60.0
 _POLL_S = 0.5
 
@@ -52,8 +53,8 @@ _POLL_S = 0.5
 class Unread:
     """A captured table whose rows have not all been read.
 
-    `table` is its name as connectors write it (`schema.table`, `database.table`). `state` is needed, reading (under
-    way) or failed, with Debezium's reason. `again` says that it was captured before, and not all the time since.
+    `table` is its name as connectors write it (`schema.table`, `database.table`). `state` is needed, starting,
+    reading or failed, with Debezium's reason. `again` says that it was captured before, and not all the time since.
     """
 
     table: str
@@ -89,6 +90,8 @@ class Readings:
             self._need(value)
         elif key == f"{self.source}/{_DROPPED}":
             self._states.update({table: Unread(table, _DROPPED) for table in _tables(value)})
+        elif key == f"{self.source}/{STARTING}":
+            self._move(_tables(value), (NEEDED, FAILED, READING), STARTING)
         else:
             self._notified(value)
 
@@ -100,25 +103,22 @@ class Readings:
 
     def _notified(self, value: Mapping[str, Any]) -> None:
         more = value.get("additional_data")
-        if not isinstance(more, dict) or more.get("connector_name") != self.source:
+        if not isinstance(more, dict) or more.get("connector_name") not in (self.source, self.source + READER_SUFFIX):
             return
-        kind, step = value.get("aggregate_type"), value.get("type")
-        listed = str(more.get("data_collections", "")).split(",")
-        if step == "TABLE_SCAN_COMPLETED":
-            self._scanned(str(more.get("scanned_collection")), str(more.get("status")), initial=kind == _INITIAL)
-        elif kind == _INCREMENTAL and step in _UNDER_WAY:
-            self._move(listed, (NEEDED, FAILED), READING)
-        elif kind == _INCREMENTAL and step == "ABORTED":
-            self._move(listed, (NEEDED, READING), FAILED, "ABORTED")
+        is_reader = more["connector_name"] != self.source
+        if value.get("type") == "TABLE_SCAN_COMPLETED":
+            self._scanned(str(more.get("scanned_collection")), str(more.get("status")), is_reader=is_reader)
+        elif value.get("type") == "IN_PROGRESS" and is_reader:
+            self._move(str(more.get("data_collections", "")).split(","), (NEEDED, STARTING, FAILED), READING)
 
-    def _scanned(self, table: str, status: str, *, initial: bool) -> None:
+    def _scanned(self, table: str, status: str, *, is_reader: bool) -> None:
         state = self._states.get(table)
-        if state is not None and state.again and not initial:
+        if is_reader and state is not None and state.again:
             return  # it brings rows back, and does not take away those that went meanwhile
-        if status in _SUCCESS:
+        if status == "SUCCEEDED":
             self._states[table] = Unread(table, _READ)
-        elif not initial:
-            self._move([table], (NEEDED, READING, FAILED), FAILED, status)
+        elif is_reader:
+            self._move([table], (NEEDED, STARTING, READING, FAILED), FAILED, status)
 
     def _move(self, tables: Iterable[str], from_states: Sequence[str], to: str, reason: str = "") -> None:
         for table in tables:
@@ -135,6 +135,7 @@ class Reading:
         self._bootstrap = bootstrap
         self._topic = signal_topic(source)
         self._tables = table_names(source)
+        self._reader = reader_name(source)
         self._begin_s = begin_s
 
     def unread(self) -> list[Unread]:
@@ -154,29 +155,57 @@ class Reading:
         """Note that captured tables have to be read (again)."""
         self._note(NEEDED, tables)
 
+    def tidy(self, connect: Connect) -> list[str]:
+        """Remove the reader if it has read all of its tables; return what was done, in words."""
+        if self._reader_tables(connect) and not self.unread():
+            connect.remove(self._reader)
+            return [f"reading is over: connector {self._reader} removed"]
+        return []
+
     def begin(self, connect: Connect) -> list[str]:
-        """Have the connector read what is unread and wait until it has begun; return what was done, in words.
+        """Have what is unread read by a second connector, and wait until it has begun; return what was done, in words.
 
         Nothing is done while the connector does not run, or takes its first snapshot: that one reads all. Raises
         FatalError CON-107 if a table could not be read, CON-108 if it was captured before, TransientError CON-109 if
-        nothing is heard of the reading.
+        nothing is heard of the reading; CON-102 to CON-104 if the second connector does not run.
         """
         if self._source.state != "running" or not self.unread() or connect.in_snapshot(self._source.name):
             return []
-        under_way = connect.under_way(self._source.name)
         # Asked again, and last: what was on before may have ended.
         unread = self.unread()
         again = [state.table for state in unread if state.again]
         if again:
             raise FatalError("CON-108", f"{self._source.name}: {', '.join(again)}")
-        due = [state.table for state in unread if state.table not in under_way]
-        if not due:
+        if not unread or self.is_under_way(unread, connect):
             return []
-        # Noted once more, for the failure of an earlier reading is none of this one.
-        self._note(NEEDED, due)
-        connect.read_beside(self._source.name, due)
+        due = [state.table for state in unread]
+        self._note(STARTING, due)
+        self._start(due, connect)
         self._await(due)
         return [f"reading of {table} begun" for table in due]
+
+    def is_under_way(self, unread: Iterable[Unread], connect: Connect) -> bool:
+        """Tell whether the reader is reading all of these tables, or is about to.
+
+        What was noted as needed since the reader began it does not read: it may have been at this table before.
+        """
+        tables = self._reader_tables(connect)
+        if any(state.table not in tables or state.state not in (STARTING, READING) for state in unread):
+            return False
+        return connect.status(self._reader).is_in("running")
+
+    def _reader_tables(self, connect: Connect) -> set[str]:
+        config = connect.config(self._reader)
+        return set() if config is None else _captured(config)
+
+    def _start(self, tables: Sequence[str], connect: Connect) -> None:
+        """Create the reader. One that is there has failed, or lacks a table: a snapshot starts over in any case."""
+        if connect.config(self._reader) is not None:
+            connect.remove(self._reader)
+        config = render_reader(self._source, tables, self._bootstrap)
+        if self._source.kind == "mariadb":
+            apply_topics(self._bootstrap, [history_plan(config["schema.history.internal.kafka.topic"])])
+        connect.apply(self._reader, config, "running")
 
     def _await(self, due: Sequence[str]) -> None:
         deadline = time.monotonic() + self._begin_s
@@ -191,10 +220,8 @@ class Reading:
     def _note(self, what: str, tables: Iterable[str]) -> None:
         listed = list(tables)
         if listed:
-            self._append(f"{self._source.name}/{what}", {"tables": listed})
-
-    def _append(self, key: str, value: Mapping[str, Any]) -> None:
-        send_signal(self._bootstrap, self._topic, key.encode(), msgspec.json.encode(value))
+            key, value = f"{self._source.name}/{what}", msgspec.json.encode({"tables": listed})
+            send_signal(self._bootstrap, self._topic, key.encode(), value)
 
     def _readings(self) -> Readings:
         readings = Readings(self._source.name)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import structlog
 
 from cdc.capture.connect import Connect
+from cdc.capture.connector import reader_name
+from cdc.capture.reading import Reading
 from cdc.capture.source import Source, load_sources
 from cdc.config import Settings
 from cdc.errors import CdcError
@@ -42,6 +44,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
 def _look(watch: Watch) -> None:
     try:
         watch.look()
+        watch.look_at_reader()
     except CdcError as error:
         # Whatever Connect or Kafka answers: what is watched goes on, and so must the watching.
         watch.forget()
@@ -62,6 +65,7 @@ class Watch:
     _since: float = 0.0
     _wait: float = 0.0
     _not_before: float = 0.0
+    _reader_not_before: float = 0.0
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
@@ -77,6 +81,18 @@ class Watch:
         self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
         self._not_before, self._since = now + self._wait, now
         return code
+
+    def look_at_reader(self) -> None:
+        """Start the source's reader again if it has failed; remove it once it has read its tables."""
+        reader = reader_name(self.source)
+        status = self.connect.status(reader)
+        if status.failure and self.now() >= self._reader_not_before:
+            _logger.warning("connector_restarted", source=reader, code="CON-103", detail=status.failure)
+            self.connect.restart(reader, only_failed=True)
+            self._reader_not_before = self.now() + _LONGEST_WAIT_S
+        elif status.is_in("running"):
+            for action in Reading(self.source, self.bootstrap).tidy(self.connect):
+                _logger.info("reader_removed", source=self.source.name, detail=action)
 
     def forget(self) -> None:
         """Start the silence anew: while nobody could be asked, it proves nothing."""

@@ -10,7 +10,7 @@ import typer
 
 from cdc.capture import connector, watchdog
 from cdc.capture.connect import Connect, Status
-from cdc.capture.reading import FAILED, READING, Reading, Unread
+from cdc.capture.reading import Reading, Unread
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
@@ -44,6 +44,7 @@ def apply_source(source: Source, bootstrap: str, connect: Connect) -> list[str]:
     """Bring the topics and the connector of one source to its file; return what was done, in words."""
     done = apply_topics(bootstrap, topic_plans(source))
     reading = Reading(source, bootstrap)
+    done += reading.tidy(connect)
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
     reading.note_changes(connect.config(source.name))
     done += connect.apply(source.name, connector.render(source, bootstrap), source.state)
@@ -71,12 +72,13 @@ def read(
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
     reading = Reading(source, options.kafka.bootstrap)
-    reading.need(_captured(source, tables))
+    needed = _captured(source, tables)
     with Connect(options.connect.url) as connect:
-        for action in reading.begin(connect) or [
-            "noted: it is under way, or `cdc connectors apply` begins it once the connector runs"
-        ]:
-            write_line(f"{name}: {action}")
+        done = reading.tidy(connect)
+        reading.need(needed)
+        done += reading.begin(connect)
+    for action in done or ["noted: it is under way, or `cdc connectors apply` begins it once the connector runs"]:
+        write_line(f"{name}: {action}")
 
 
 def _captured(source: Source, tables: Sequence[str]) -> list[str]:
@@ -164,20 +166,20 @@ def _finding(source: Source, bootstrap: str, connect: Connect) -> Finding:
     current = connect.config(source.name)
     wanted = connector.render(source, bootstrap)
     agreement = "absent" if current is None else "as applied" if current == wanted else "differ"
-    unread = Reading(source, bootstrap).unread() if current is not None else []
+    reading = Reading(source, bootstrap)
+    unread = reading.unread() if current is not None else []
     return Finding(
         *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure),
         unread=unread,
-        waits=_wait(unread, source, connect),
+        waits=_wait(reading, unread, source, connect),
     )
 
 
-def _wait(unread: Sequence[Unread], source: Source, connect: Connect) -> bool:
-    """Tell whether tables are unread though the connector runs, and no snapshot of them is on."""
-    waiting = [table for table in unread if table.state != READING]
-    if any(table.state == FAILED or table.again for table in waiting):
-        return True
-    return bool(waiting) and source.state == "running" and not connect.in_snapshot(source.name)
+def _wait(reading: Reading, unread: Sequence[Unread], source: Source, connect: Connect) -> bool:
+    """Tell whether tables are unread though the connector runs, and neither its first snapshot nor a reader is on."""
+    if not unread or source.state != "running" or connect.in_snapshot(source.name):
+        return False
+    return any(table.again for table in unread) or not reading.is_under_way(unread, connect)
 
 
 def _task_state(now: Status) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import psycopg
 import typer
 
-from cdc.capture.reading import READING, Reading
+from cdc.capture.reading import READING, STARTING, Reading
 from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
@@ -124,7 +124,7 @@ def _unread(read: Settings, sources: Iterable[Source], past_snapshot: Collection
         for source in sources:
             if source.stream in past_snapshot and source.state == "running":
                 unread = Reading(source, read.kafka.bootstrap).unread()
-                missing = ", ".join(str(table) for table in unread if table.state != READING)
+                missing = ", ".join(str(table) for table in unread if table.state not in (STARTING, READING))
                 if missing:
                     said = f"rows of a table have not been read ({missing}): run `cdc connectors apply {source.name}`"
                     yield Attention(source.stream, said)

@@ -18,12 +18,17 @@ import msgspec
 from cdc.change import Event, Kind, Place, Record
 from cdc.errors import FatalError
 
+# The end of the source name of rows that a second connector reads beside the stream (`cdc.capture.reading`). No source
+# is named so.
+READER_SUFFIX = "-read"
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Source(msgspec.Struct):
     """The `source` block; each connector fills its own half."""
 
+    name: str = ""
     db: str | None = None
     schema: str | None = None
     table: str | None = None
@@ -83,6 +88,8 @@ def _row_event(record: Record, envelope: _Envelope, source: _Source, database: s
     op = envelope.op or ""
     kind = _row_kind(op, record)
     transaction = envelope.transaction
+    # Neither the markers of its snapshot nor its place in the log are the stream's.
+    is_read_beside = source.name.endswith(READER_SUFFIX)
     return Event(
         record,
         kind,
@@ -90,10 +97,10 @@ def _row_event(record: Record, envelope: _Envelope, source: _Source, database: s
         table=f"{source.schema if database == 'postgresql' else source.db}.{source.table}",
         transaction=transaction_id(transaction.id, database) if transaction else None,
         place=_place(op, source, transaction, database),
-        snapshot=_snapshot(source.snapshot),
+        snapshot="incremental" if is_read_beside else _snapshot(source.snapshot),
         before=_bytes(envelope.before),
         after=_bytes(envelope.after),
-        position=source_position(source),
+        position="" if is_read_beside else source_position(source),
         source_ts=_time(source),
     )
 

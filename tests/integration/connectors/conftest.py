@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pymysql
 import pytest
 from kafka.admin import KafkaAdminClient
 
 from cdc.capture.connect import Connect
+from cdc.stream.envelope import READER_SUFFIX
 from compose.local.env import process_environment
 from compose.local.stack import Stack
 from tests.integration.connectors.deployment import SOURCES, Sources
@@ -46,14 +46,12 @@ def _mariadb(env: dict[str, str]) -> pymysql.Connection:
 def _clear(env: dict[str, str]) -> None:
     """Remove connectors with their offsets and topics: the names are used again by the next test."""
     with Connect(env["CDC_CONNECT_URL"]) as connect:
-        for name in SOURCES:
+        names = [name + suffix for name in SOURCES for suffix in (READER_SUFFIX, "")]
+        for name in names:
             if connect.config(name) is not None:
-                connect.apply(name, connect.config(name) or {}, "stopped")
-                # Not a thing that the service does.
-                for path in (f"/connectors/{name}/offsets", f"/connectors/{name}"):
-                    httpx.delete(env["CDC_CONNECT_URL"] + path, timeout=30, trust_env=False).raise_for_status()
+                connect.remove(name)
     admin = KafkaAdminClient(bootstrap_servers=env["CDC_KAFKA"])
-    topics = [topic for topic in admin.list_topics() if topic.rpartition(".")[2] in SOURCES]
+    topics = [topic for topic in admin.list_topics() if topic.rpartition(".")[2] in names]
     if topics:
         admin.delete_topics(topics)
     admin.close()

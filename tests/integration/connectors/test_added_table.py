@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import signal
 import threading
@@ -17,11 +16,12 @@ import pymysql
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from cdc.capture.connect import Connect
+from cdc.capture.reading import Reading, Unread
 from tests.integration.connectors.deployment import FILES, Sources
 from tests.integration.service import connect, eventually, start
 
-# Several chunks of an incremental snapshot, which are 1,024 rows each.
-ROWS = 6000
+ROWS = 20_000
 # Long and not compressible: PostgreSQL's log leaves it out of an update that does not change it (TOAST).
 TABLE = {
     "plant": f"""
@@ -66,17 +66,23 @@ def test_a_table_that_is_added_while_it_is_written_to_arrives_whole(sources: Sou
                 f"{name}: settings changed: table.include.list",
                 f"{name}: reading of {NAMED[name]} begun",
             ]
-            assert sources.cdc("connectors", "apply") == f"{name}: nothing to do\n"
-            await_(lambda: not unread(sources), "the connector reads the table")
+            with Connect(sources.env["CDC_CONNECT_URL"]) as client:
+                for connector in (name, f"{name}-read"):
+                    client.restart(connector, only_failed=False)
+            await_(lambda: not unread(sources, name), "the reader reads the table")
             more = written[0] + 50
             await_(lambda: written[0] > more, "the writer writes on")
+        over = f"{name}: reading is over: connector {name}-read removed\n"
+        assert sources.cdc("connectors", "apply") == over
         assert sources.cdc("connectors", "apply") == f"{name}: nothing to do\n"
+        sources.cdc("connectors", "status")
         drained(sources, target, name)
         overlooked = target.execute("SELECT count(*) FROM cdc.stale WHERE stream = %s", (f"cdc.{name}",)).fetchone()
         if overlooked != (0,):
             # An update that left the long value out fell into the moment in which the row was read.
             sources.cdc("connectors", "read", name, ADDED[name])
-            await_(lambda: not unread(sources), "the connector reads the table again")
+            await_(lambda: not unread(sources, name), "the reader reads the table again")
+            assert sources.cdc("connectors", "apply") == over
             drained(sources, target, name)
         for mirror in MIRRORS:
             assert rows(target.execute, f'{name}."{mirror}"', '"') == rows(
@@ -173,9 +179,8 @@ def landing(sources: Sources) -> Iterator[None]:
         process.wait()
 
 
-def unread(sources: Sources) -> list[Any]:
-    found: list[Any] = json.loads(sources.cdc("connectors", "status", "--json"))[0]["unread"]
-    return found
+def unread(sources: Sources, name: str) -> list[Unread]:
+    return Reading(sources.source(name), sources.env["CDC_KAFKA"]).unread()
 
 
 def drained(sources: Sources, target: psycopg.Connection, name: str) -> None:

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
 
@@ -141,69 +137,3 @@ def test_nobody_there_is_told_after_a_while(unused_port: int) -> None:
 def unused_port() -> int:
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         return server.server_port
-
-
-@contextmanager
-def _connector(offset: dict[str, Any], patch_status: int = 200) -> Iterator[tuple[Connect, list[str]]]:
-    """A connector with an offset that can be written while it is stopped; yields what it was asked, too."""
-    asked: list[str] = []
-    state = ["RUNNING"]
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path.endswith("/offsets"):
-                answer = {
-                    "offsets": [{"partition": {}, "offset": {}}, {"partition": {"server": "erp"}, "offset": offset}]
-                }
-                self._answer(200, answer)
-            else:
-                tasks = [] if state[0] == "STOPPED" else [{"id": 0, "state": state[0]}]
-                self._answer(200, {"connector": {"state": state[0]}, "tasks": tasks})
-
-        def do_PUT(self) -> None:
-            asked.append(self.path.rpartition("/")[2])
-            state[0] = "STOPPED" if asked[-1] == "stop" else "RUNNING"
-            self._answer(202, {})
-
-        def do_PATCH(self) -> None:
-            asked.append("offsets")
-            (entry,) = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["offsets"]
-            assert entry["partition"] == {"server": "erp"}
-            assert state == ["STOPPED"]
-            offset.update(entry["offset"] if patch_status == 200 else {})
-            self._answer(patch_status, {"message": "no"})
-
-        def _answer(self, code: int, document: Any) -> None:
-            self.send_response(code)
-            self.end_headers()
-            self.wfile.write(json.dumps(document).encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            with Connect(f"http://127.0.0.1:{server.server_port}") as connect:
-                yield connect, asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_tables_are_read_beside_the_stream_after_those_that_are_under_way() -> None:
-    offset = {"file": "binlog.000001", "pos": 4}
-    with _connector(offset) as (connect, asked):
-        assert connect.under_way("erp") == []
-        connect.read_beside("erp", ["erp.a"])
-        connect.read_beside("erp", ["erp.b", "erp.a"])
-        assert connect.under_way("erp") == ["erp.a", "erp.b"]
-    assert asked == ["stop", "offsets", "resume"] * 2
-    assert (offset["file"], offset["pos"]) == ("binlog.000001", 4)
-
-
-def test_a_connector_runs_again_even_if_its_offset_is_not_taken() -> None:
-    with _connector({}, patch_status=400) as (connect, asked), pytest.raises(FatalError, match="CON-102"):
-        connect.read_beside("erp", ["erp.a"])
-    assert asked == ["stop", "offsets", "resume"]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cdc.capture import reading
-from cdc.capture.connector import render
+from cdc.capture.connect import Status, Task
+from cdc.capture.connector import render, render_reader
 from cdc.capture.reading import Reading, Readings, Unread
 from cdc.capture.source import Source, SourceTable
+from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
 from cdc.stream.signal import Signal
 
@@ -35,16 +38,25 @@ def dropped(*tables: str) -> Signal:
     return signal("mes/dropped", {"tables": tables})
 
 
-def notified(step: str, kind: str = "Incremental Snapshot", connector: str = "mes", **more: str) -> Signal:
+def starting(*tables: str) -> Signal:
+    return signal("mes/starting", {"tables": tables})
+
+
+def notified(step: str, connector: str = "mes-read", **more: str) -> Signal:
     """As Debezium 3.6 writes it."""
     data = {"connector_name": connector, **more}
-    value = {"id": "1", "type": step, "aggregate_type": kind, "additional_data": data, "timestamp": 1}
+    value = {"id": "1", "type": step, "aggregate_type": "Initial Snapshot", "additional_data": data, "timestamp": 1}
     return signal('{"id":"1"}', value)
 
 
-def scanned(table: str, status: str = "SUCCEEDED", kind: str = "Incremental Snapshot") -> Signal:
+def in_progress(*tables: str) -> Signal:
+    more = {"data_collections": ",".join(tables), "current_collection_in_progress": tables[0]}
+    return notified("IN_PROGRESS", **more)
+
+
+def scanned(table: str, status: str = "SUCCEEDED", connector: str = "mes-read") -> Signal:
     more = {"scanned_collection": table, "data_collections": table, "total_rows_scanned": "3", "status": status}
-    return notified("TABLE_SCAN_COMPLETED", kind, **more)
+    return notified("TABLE_SCAN_COMPLETED", connector, **more)
 
 
 def unread(*signals: Signal) -> list[Unread]:
@@ -58,47 +70,28 @@ def test_nothing_is_unread_of_which_nothing_is_on_record() -> None:
     assert unread() == []
 
 
-def test_a_table_is_needed_under_way_and_read() -> None:
-    story = [needed(CERT), notified("IN_PROGRESS", data_collections=CERT), scanned(CERT)]
+def test_a_table_is_needed_started_under_way_and_read() -> None:
+    story = [needed(CERT), starting(CERT), in_progress(CERT), scanned(CERT)]
     states = [[table.state for table in unread(*story[: end + 1])] for end in range(len(story))]
-    assert states == [["needed"], ["reading"], []]
+    assert states == [["needed"], ["starting"], ["reading"], []]
 
 
-def test_an_empty_table_is_read() -> None:
-    assert unread(needed(CERT), scanned(CERT, "EMPTY")) == []
-
-
-def test_a_table_that_waits_for_another_one_is_under_way() -> None:
-    story = (needed(LOT), notified("STARTED", data_collections=LOT), needed(CERT))
-    progress = notified("IN_PROGRESS", data_collections=f"{LOT},{CERT}", current_collection_in_progress=LOT)
-    assert [table.state for table in unread(*story, progress)] == ["reading", "reading"]
-    assert [table.table for table in unread(*story, progress, scanned(LOT))] == [CERT]
-
-
-@pytest.mark.parametrize("reason", ["SQL_EXCEPTION", "UNKNOWN_SCHEMA", "NO_PRIMARY_KEY", "SKIPPED"])
-def test_a_scan_that_failed_leaves_the_table_unread_with_the_reason(reason: str) -> None:
-    assert unread(needed(CERT), scanned(CERT, reason)) == [Unread(CERT, "failed", reason)]
-
-
-def test_an_aborted_reading_leaves_the_table_unread() -> None:
-    aborted = notified("ABORTED", data_collections=CERT)
-    assert unread(needed(CERT), aborted) == [Unread(CERT, "failed", "ABORTED")]
-
-
-def test_a_failed_table_that_is_read_again_has_not_failed_again() -> None:
-    assert unread(needed(CERT), scanned(CERT, "SQL_EXCEPTION"), needed(CERT)) == [Unread(CERT, "needed")]
+def test_a_scan_that_failed_leaves_the_table_unread_with_the_reason() -> None:
+    story = (needed(CERT), starting(CERT), scanned(CERT, "SQL_EXCEPTION"))
+    assert unread(*story) == [Unread(CERT, "failed", "SQL_EXCEPTION")]
+    assert unread(*story, starting(CERT)) == [Unread(CERT, "starting")]
 
 
 def test_the_first_snapshot_reads_what_is_needed() -> None:
-    assert unread(needed(LOT, CERT), scanned(LOT, kind="Initial Snapshot")) == [Unread(CERT, "needed")]
+    assert unread(needed(LOT, CERT), scanned(LOT, connector="mes")) == [Unread(CERT, "needed")]
 
 
 def test_a_table_that_comes_back_is_read_by_a_new_snapshot_only() -> None:
-    story = (needed(CERT), scanned(CERT), dropped(CERT))
+    story = (needed(CERT), starting(CERT), scanned(CERT), dropped(CERT))
     assert unread(*story) == []
     story = (*story, needed(CERT))
     assert unread(*story, scanned(CERT)) == [Unread(CERT, "needed", again=True)]
-    assert unread(*story, scanned(CERT, kind="Initial Snapshot")) == []
+    assert unread(*story, scanned(CERT, connector="mes")) == []
 
 
 @pytest.mark.parametrize(
@@ -136,28 +129,40 @@ class Topic:
 
 
 class Connector:
-    """The part of Connect that readings ask; `answer` is what the connector says when it is told to read tables."""
+    """The part of Connect that readings ask; `answer` is what the reader says once it runs."""
 
     def __init__(
         self,
         topic: Topic,
-        *under_way: str,
+        *tables: str,
         in_snapshot: bool = False,
-        answer: Callable[[str], list[Signal]] = lambda tables: [notified("IN_PROGRESS", data_collections=tables)],
+        state: str = "RUNNING",
+        answer: Callable[[list[str]], list[Signal]] = lambda tables: [in_progress(*tables)],
     ) -> None:
-        self.topic, self.tables, self.snapshot, self.answer = topic, list(under_way), in_snapshot, answer
-        self.told: list[list[str]] = []
+        self.topic, self.tables, self.snapshot, self.state, self.answer = topic, tables, in_snapshot, state, answer
+        self.told: list[str] = []
 
-    def in_snapshot(self, _name: str) -> bool:
+    def in_snapshot(self, name: str) -> bool:
+        assert name == "mes"
         return self.snapshot
 
-    def under_way(self, _name: str) -> list[str]:
-        return self.tables
+    def config(self, name: str) -> dict[str, str] | None:
+        assert name == "mes-read"
+        return {"table.include.list": ",".join(self.tables).replace(".", r"\.")} if self.tables else None
 
-    def read_beside(self, _name: str, tables: list[str]) -> None:
-        self.told.append(list(tables))
-        self.tables += tables
-        self.topic.signals += self.answer(",".join(tables))
+    def status(self, name: str) -> Status:
+        assert name == "mes-read"
+        return Status(self.state, (Task(0, self.state),))
+
+    def remove(self, name: str) -> None:
+        self.told.append(f"remove {name}")
+        self.tables = ()
+
+    def apply(self, name: str, config: dict[str, str], state: str) -> None:
+        self.told.append(f"{state} {name}")
+        self.state = "RUNNING"
+        self.tables = tuple(config["table.include.list"].replace("\\", "").split(","))
+        self.topic.signals += self.answer(list(self.tables))
 
     def begin(self, file: Source, **options: Any) -> list[str]:
         return Reading(file, "b", **options).begin(self)  # type: ignore[arg-type]
@@ -188,7 +193,7 @@ def test_noting_twice_notes_once(topic: Callable[..., Topic]) -> None:
 
 
 def test_a_connector_that_was_deleted_needs_only_what_was_never_read(topic: Callable[..., Topic]) -> None:
-    made = topic(needed(LOT), scanned(LOT, kind="Initial Snapshot"))
+    made = topic(needed(LOT), scanned(LOT, connector="mes"))
     Reading(source("lot", "cert"), "b").note_changes(None)
     assert made.written()[1:] == [("mes/needed", [CERT])]
 
@@ -207,18 +212,30 @@ def test_the_need_outlives_an_apply_that_was_interrupted(topic: Callable[..., To
     # Here the first call died, after it gave the connector its new list: the second one sees no difference any more.
     Reading(file, "b").note_changes(render(file, "b"))
     assert connector.begin(file) == [f"reading of {CERT} begun"]
-    assert connector.told == [[CERT]]
+    assert (connector.told, connector.tables) == (["running mes-read"], (CERT,))
     assert connector.begin(file) == []
 
 
-def test_a_table_joins_those_that_are_under_way(topic: Callable[..., Topic]) -> None:
-    connector = Connector(topic(needed(LOT, CERT), notified("IN_PROGRESS", data_collections=LOT)), LOT)
+def test_a_reader_that_lacks_a_table_starts_over(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(LOT, CERT), starting(LOT), in_progress(LOT)), LOT)
+    assert connector.begin(source("lot", "cert")) == [f"reading of {LOT} begun", f"reading of {CERT} begun"]
+    assert (connector.told, connector.tables) == (["remove mes-read", "running mes-read"], (LOT, CERT))
+
+
+def test_a_table_that_is_needed_again_while_the_reader_is_at_another_is_read_again(topic: Callable[..., Topic]) -> None:
+    story = (needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT), scanned(LOT), needed(LOT))
+    connector = Connector(topic(*story), LOT, CERT)
+    assert len(connector.begin(source("lot", "cert"))) == 2
+
+
+@pytest.mark.parametrize("state", ["FAILED", "STOPPED"])
+def test_a_reader_that_does_not_run_starts_over(topic: Callable[..., Topic], state: str) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), in_progress(CERT)), CERT, state=state)
     assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
-    assert connector.told == [[CERT]]
 
 
-def test_a_reading_that_the_connector_forgot_begins_again(topic: Callable[..., Topic]) -> None:
-    connector = Connector(topic(needed(CERT), notified("IN_PROGRESS", data_collections=CERT)))
+def test_a_reader_that_is_gone_starts_over(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), in_progress(CERT)))
     assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
 
 
@@ -229,18 +246,15 @@ def test_nothing_is_begun_while_it_would_be_of_no_use(topic: Callable[..., Topic
     assert connector.told == []
 
 
-def test_a_table_that_the_connector_gives_up_is_told(topic: Callable[..., Topic]) -> None:
-    connector = Connector(topic(needed(CERT)), answer=lambda table: [scanned(table, "NO_PRIMARY_KEY")])
-    with pytest.raises(FatalError, match=r"CON-107 .*public\.cert: failed NO_PRIMARY_KEY"):
+def test_a_table_that_the_reader_gives_up_is_told(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT)), answer=lambda _: [scanned(CERT, "SQL_EXCEPTION")])
+    with pytest.raises(FatalError, match=r"CON-107 .*public\.cert: failed SQL_EXCEPTION"):
         connector.begin(source("lot", "cert"))
-
-
-def test_a_table_that_failed_is_begun_again(topic: Callable[..., Topic]) -> None:
-    connector = Connector(topic(needed(CERT), scanned(CERT, "SQL_EXCEPTION")))
+    connector.answer = lambda tables: [in_progress(*tables)]
     assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
 
 
-def test_a_connector_that_is_not_heard_of_is_told(topic: Callable[..., Topic]) -> None:
+def test_a_reader_that_is_not_heard_of_is_told(topic: Callable[..., Topic]) -> None:
     connector = Connector(topic(needed(CERT)), answer=lambda _: [])
     with pytest.raises(TransientError, match="CON-109"):
         connector.begin(source("lot", "cert"), begin_s=0.0)
@@ -251,3 +265,23 @@ def test_a_table_that_comes_back_is_refused_until_a_new_snapshot(topic: Callable
     with pytest.raises(FatalError, match="CON-108"):
         connector.begin(source("lot", "cert"))
     assert connector.told == []
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic], *, over: bool) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), *([scanned(CERT)] if over else [])), CERT)
+    watch = Watch(source("lot", "cert"), connector, "b")  # type: ignore[arg-type]
+    watch.look_at_reader()
+    watch.look_at_reader()
+    assert connector.told == ["remove mes-read"] * over
+
+
+def test_the_reader_reads_the_tables_once_into_the_same_stream() -> None:
+    file = source("lot", "cert")
+    config = render_reader(file, [CERT], "b")
+    assert config["table.include.list"] == r"public\.cert"
+    assert config["snapshot.mode"] == "initial_only"
+    assert re.fullmatch(config["transforms.stream.regex"], "mes-read.public.cert")
+    own = {name: render(file, "b").get(name) for name in ("topic.prefix", "slot.name", "name")}
+    assert not own.items() & config.items()
+    assert config["transforms.stream.replacement"] == "cdc.mes"

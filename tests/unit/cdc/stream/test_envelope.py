@@ -85,3 +85,15 @@ def test_a_tombstone_is_control() -> None:
 def test_anything_else_stops_the_stream(value: bytes) -> None:
     with pytest.raises(FatalError, match="STR-101"):
         read_event(Record(1, None, value), "mariadb")
+
+
+@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])
+@pytest.mark.parametrize("marker", ["first", "true", "last"])
+def test_rows_of_the_second_connector_have_neither_its_markers_nor_its_position(wire: Wire, marker: str) -> None:
+    wire.snapshot("t", "id", {"id": 1}, marker)
+    record = wire.records[-1]
+    assert read_event(record, wire.database).snapshot == marker
+    document = json.loads(record.value or b"")
+    document["source"]["name"] = "src-read"
+    event = read_event(record._replace(value=json.dumps(document).encode()), wire.database)
+    assert (event.snapshot, event.position, event.transaction) == ("incremental", "", None)
