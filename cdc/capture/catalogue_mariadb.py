@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -57,11 +58,10 @@ _KEYS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s AND INDEX_NAME = 'PRIMARY'
 ORDER BY TABLE_NAME, SEQ_IN_INDEX"""
-_CASCADES = """
-SELECT TABLE_NAME AS child, CONSTRAINT_NAME AS name, DELETE_RULE AS on_delete, UPDATE_RULE AS on_update
-FROM information_schema.REFERENTIAL_CONSTRAINTS
-WHERE CONSTRAINT_SCHEMA = %s AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))
-ORDER BY TABLE_NAME, CONSTRAINT_NAME"""
+# information_schema shows the rules of foreign keys to nobody who may only read; the table's own statement does.
+_CASCADE = re.compile(
+    r"^ *CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY .*ON (?:DELETE|UPDATE) (?:CASCADE|SET NULL)", re.MULTILINE
+)
 
 # What the server must write into its log. A compressed one is read with events missing.
 _LOGGING = {"log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL", "log_bin_compress": "OFF"}
@@ -74,11 +74,9 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
     with _connection(login) as connection:
         _check_logging(source, connection)
-        tables, columns, keys, cascades = (
-            _rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS, _CASCADES)
-        )
-    _check_tables(source, login, tables)
-    _check_cascades(source, cascades)
+        tables, columns, keys = (_rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS))
+        _check_tables(source, login, tables)
+        _check_cascades(source, connection)
     return tuple(for_each(source.tables, partial(_contract, source, login.database, columns, keys)))
 
 
@@ -130,10 +128,17 @@ def _check_tables(source: Source, login: Login, tables: _Rows) -> None:
     raise_all(errors)
 
 
-def _check_cascades(source: Source, cascades: _Rows) -> None:
-    captured = {table.name for table in source.tables}
-    found = [f"{source.name}.{row['child']} ({row['name']})" for row in cascades if row["child"] in captured]
+def _check_cascades(source: Source, connection: pymysql.Connection[DictCursor]) -> None:
+    found = [f"{source.name}.{table.name} ({name})" for table in source.tables for name in _cascades(connection, table)]
     raise_all([FatalError("LND-107", place) for place in found])
+
+
+def _cascades(connection: pymysql.Connection[DictCursor], table: SourceTable) -> list[str]:
+    quoted = table.name.replace("`", "``")
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW CREATE TABLE `{quoted}`")
+        row = cursor.fetchone() or {}
+    return [name.replace("``", "`") for name in _CASCADE.findall(str(row.get("Create Table", "")))]
 
 
 def _rows(connection: pymysql.Connection[DictCursor], query: str, database: str) -> _Rows:

@@ -9,7 +9,7 @@ interval=string, bigint.unsigned=precise with decimal.format=NUMERIC). NULL is J
 |                 |                                                                      | numeric(20,0)           |
 | tinyint1        | integer; true/false where DDL in the stream said BOOLEAN             | smallint                |
 | boolean         | true / false                                                         | boolean                 |
-| decimal         | string "12.340", scale kept; "NAN" is NaN                            | numeric                 |
+| decimal         | string "12.340", scale kept; "NAN", "POSITIVE_INFINITY" and its like | numeric                 |
 | float           | number; "NaN", "Infinity", "-Infinity"                               | real, double precision  |
 | text            | string (PostgreSQL char(n) padded, MariaDB char(n) not)              | text, varchar, inet, .. |
 | enum, set       | string; set members joined by commas                                 | text                    |

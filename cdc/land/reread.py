@@ -1,9 +1,8 @@
-"""Rows of incremental snapshots fill in what the stream has not told, and change nothing that it has.
+"""Rows that were read beside the stream fill in what it has not told, and change nothing that it has.
 
-The connector reads a table chunk by chunk while it streams, and leaves out rows that it sees change meanwhile. It does
-not see all of them: a transaction reaches the log before other sessions see it, the first chunk is read beside the
-stream, a TRUNCATE leaves a chunk as it is. So a row may have been read before a change that stands before it in the
-stream. Since the stream lacks nothing from the table's capture on, the order is made right here:
+A second connector reads a table that was added later (`cdc.capture.reading`), at any time after its capture began. Such
+a row may be older than a change that stands before it in the stream, or younger than one that comes after it. Since
+the stream lacks nothing from the capture on, the order is made right here:
 
 - A row that the mirror has, or that the batch brought, is as the stream says: there is nothing to fill in.
 - A row that the stream took away, by a delete, a move or a TRUNCATE, is gone.
@@ -62,7 +61,7 @@ class Filling:
 
 
 def reread_keys(items: Iterable[Item], events: Mapping[int, Event]) -> list[Key]:
-    """Return the keys of the rows of incremental snapshots."""
+    """Return the keys of the rows that were read beside the stream."""
     return list({item.key: None for item in items if not isinstance(item, Truncation) and _is_reread(item, events)})
 
 

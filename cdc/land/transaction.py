@@ -261,8 +261,9 @@ class _Landing:
     def _count_repeated(self) -> None:
         for unit in self._batch.units:
             self._ledger.control += unit.control
-            for event in unit.repeated:
-                self._ledger.count(self._decoder.contract(event).mirror, "replayed")
+            for fate, events in (("replayed", unit.repeated), ("superseded", unit.abandoned)):
+                for event in events:
+                    self._ledger.count(self._decoder.contract(event).mirror, fate)
 
     def _advance(self) -> Position:
         position = self._position

@@ -160,7 +160,7 @@ class MirrorWriter:
         return {keys[place - 1]: Claim.of(*found) for place, *found in self._select(keys, ())}
 
     def known(self, keys: Sequence[Key]) -> dict[Key, Known]:
-        """Read what is known of the keys of rows that an incremental snapshot brought."""
+        """Read what is known of the keys of rows that were read beside the stream."""
         found = self._given(reread.select_known, keys)
         known = {keys[place - 1]: Known(*values) for place, *values in found}
         stale = [key for key, row in known.items() if row.code is not None]

@@ -43,6 +43,8 @@ def _numeric(whole_digits: int, scale: int, value: Any) -> bool:
     text = str(value).lstrip("+-")
     if text == "NaN":
         return True
+    if text == "Infinity":
+        return False  # only a numeric without precision takes it
     if "E" in text or "e" in text:
         text = format(Decimal(text), "f")
     whole, _, fraction = text.partition(".")

@@ -15,7 +15,8 @@ Each rule here was needed on the real connectors:
   of them opens a generation: an empty first table sends nothing, so there need not be a `first`. All rows of one
   attempt carry the log position that was current when it began; a `first`, or a table that begins or ends at another
   position or for the second time, says that an interrupted snapshot started again and opens another one. `last` or
-  the first streamed BEGIN closes it.
+  the first streamed BEGIN closes it. A transaction that is open when a generation begins ends there: its position was
+  taken from the connector in the middle, and the snapshot brings what came of it.
 - Rows of a table that is read while streaming goes on (incremental snapshot) are slices without a generation. The
   connector sends them when its window closes, which may be inside a transaction: they land with it but are no part of
   it, neither counted by END nor repeated with it.
@@ -37,7 +38,8 @@ class Unit:
     """One source transaction, one slice of a snapshot, or control records that stand alone.
 
     `rows` are its distinct row and TRUNCATE events in order, `repeated` the row events that came again inside it,
-    `reread` the rows of an incremental snapshot that fell between them.
+    `reread` the rows of an incremental snapshot that fell between them, `abandoned` those of a transaction whose rest
+    will never come because a new snapshot began.
     `records` are all its records, whatever they hold: the unit covers the offsets from the first to the last of them.
     `replay` marks the tail of a transaction that landed before, `rowless` that of one of which nothing is on record
     because it brought no rows; `resumable` a unit that only a heartbeat closed.
@@ -48,6 +50,7 @@ class Unit:
     rows: list[Event] = field(default_factory=list)
     repeated: list[Event] = field(default_factory=list)
     reread: list[Event] = field(default_factory=list)
+    abandoned: list[Event] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     control: int = 0
     schema_changed: bool = False
@@ -166,7 +169,7 @@ class Assembler:
             if event.snapshot == "incremental":
                 self._add_reread(self._open, event)
                 return
-            yield self._close_rowless(event)
+            yield self._abandon() if self._opens_generation(event) else self._close_rowless(event)
         opens = event.snapshot != "incremental" and self._opens_generation(event)
         if opens:
             yield from self.flush()
@@ -274,6 +277,13 @@ class Assembler:
         unit = self._open
         if unit is None or _has_rows(unit) or (unit.control and not self._rowless_may_lack_end):
             raise FatalError("STR-103", f"BEGIN or snapshot row inside a transaction at offset {event.record.offset}")
+        return self._close()
+
+    def _abandon(self) -> Unit:
+        """Close an open transaction at the begin of a new snapshot, which brings whatever came of it."""
+        unit = self._open
+        assert unit is not None  # noqa: S101 - states for the type checker what the caller has established
+        unit.abandoned, unit.rows, unit.reread = unit.events, [], []
         return self._close()
 
     def _start(self, transaction: str | None) -> Unit:

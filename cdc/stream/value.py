@@ -49,6 +49,7 @@ _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z", re.ASCII)
 _INTERVAL = re.compile(r"P(-?\d+Y)?(-?\d+M)?(-?\d+D)?(T(-?\d+H)?(-?\d+M)?(-?\d+(\.\d{1,9})?S)?)?", re.ASCII)
 _JAVA_ARRAY = re.compile(r"\[+(L[\w.$]+;|[A-Z])@[0-9a-f]{1,8}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_DECIMAL_NAMES = {"NAN": "NaN", "POSITIVE_INFINITY": "Infinity", "NEGATIVE_INFINITY": "-Infinity"}
 _FLOAT_NAMES = frozenset({"NaN", "Infinity", "-Infinity"})
 
 _PLACEHOLDER_HEX = PLACEHOLDER.encode().hex()
@@ -97,8 +98,8 @@ def _decimal(value: Any) -> Any:
     if isinstance(value, str):
         if _DECIMAL.fullmatch(value):
             return value
-        if value == "NAN":
-            return "NaN"
+        if value in _DECIMAL_NAMES:
+            return _DECIMAL_NAMES[value]
         if value == PLACEHOLDER:
             return UNCHANGED
     raise Misfit
@@ -130,7 +131,8 @@ def _uuid(value: Any) -> Any:
 
 
 def _bytes_hex(value: Any) -> Any:
-    if value == _PLACEHOLDER_HEX:
+    # The connector sends either; neither is the hex of bytes that a column could hold by chance.
+    if value in (_PLACEHOLDER_HEX, PLACEHOLDER):
         return UNCHANGED
     try:
         return "\\x" + bytes.fromhex(value).hex()

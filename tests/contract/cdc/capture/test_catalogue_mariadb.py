@@ -185,6 +185,17 @@ def test_a_child_of_a_cascading_key_is_refused_also_without_its_parent(
     assert _only(mariadb_source("parent"), servers).key == ("id",)
 
 
+def test_a_cascading_key_is_seen_by_an_account_that_may_only_read(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE parent (id int PRIMARY KEY)")
+    mariadb("""CREATE TABLE `chi``ld` (id int PRIMARY KEY, parent int,
+               CONSTRAINT `of``parent` FOREIGN KEY (parent) REFERENCES parent (id) ON UPDATE CASCADE)""")
+    mariadb("CREATE OR REPLACE USER reader@'%' IDENTIFIED BY 'only-reads'; GRANT SELECT ON quirks.* TO reader@'%'")
+    source = mariadb_source("chi`ld", user="reader", password="only-reads")
+    assert _refusal(source, servers) == ("LND-107", "legacy.chi`ld (of`parent)")
+
+
 def test_a_foreign_key_that_only_restricts_is_no_obstacle(
     mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
 ) -> None:

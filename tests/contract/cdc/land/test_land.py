@@ -468,6 +468,20 @@ def snapshot(wire: Wire, *rows: tuple[dict[str, Any], str]) -> None:
         wire.snapshot("item", "id", row, marker)
 
 
+def test_a_transaction_that_a_new_snapshot_cuts_off_is_superseded_by_it(stage: Stage, wire: PostgresWire) -> None:
+    snapshot(wire, (item(1), "first"), (item(2), "last"))
+    stage.land(wire.records)
+    wire.begin()
+    wire.insert("item", "id", item(3, name="half"))
+    wire.update("item", "id", item(1, name="half"))
+    wire.id = None
+    snapshot(wire, (item(1, name="new"), "first"), (item(2), "last"))
+    stage.land(wire.records)
+    assert [(row[0], row[1]) for row in stage.query(ITEMS)] == [(1, "new"), (2, "a")]
+    counts = "SELECT sum(captured), sum(landed), sum(superseded), sum(control) FROM cdc.batch"
+    assert stage.query(counts) == [(7, 4, 2, 1)]
+
+
 def test_rows_that_a_second_snapshot_did_not_bring_are_deleted_at_its_end(stage: Stage, wire: PostgresWire) -> None:
     snapshot(wire, (item(1), "first"), (item(2), "true"), (item(3), "true"))
     stage.land(wire.records)

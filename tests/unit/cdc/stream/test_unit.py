@@ -298,6 +298,30 @@ def test_an_empty_database_closes_its_first_generation_with_the_first_begin() ->
     assert state.generations == 1
 
 
+@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])
+def test_a_transaction_that_a_new_snapshot_cuts_off_is_left_to_it(wire: Wire) -> None:
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.insert("item", "id", row(2))
+    wire.id = None
+    snapshot(wire, ("item", 1, FIRST), ("item", 3, LAST))
+    cut_off, generation = units(wire)
+    assert (cut_off.rows, [event.record.offset for event in cut_off.abandoned]) == ([], [1, 2])
+    assert edges([generation]) == [(2, True, True)]
+    assert (cut_off.next_offset, generation.first_offset) == (3, 3)
+
+
+def test_a_snapshot_that_goes_on_inside_a_transaction_stops_the_stream() -> None:
+    wire = PostgresWire()
+    snapshot(wire, ("item", 1, FIRST))
+    position = units(wire)[0].position
+    wire.begin()
+    wire.insert("item", "id", row(2))
+    wire.id = None
+    snapshot(wire, ("item", 3, TRUE))
+    assert stopped(wire, state=State(None, 0, position), records=wire.records[1:]) == "STR-103"
+
+
 def test_incremental_snapshot_rows_are_slices_without_a_generation() -> None:
     wire = PostgresWire()
     wire.snapshot("a", "id", row(1), "incremental")
