@@ -5,8 +5,8 @@ snapshot generation brings the key twice. From then on nobody can tell which of 
 of that key is refused, until a generation brings it once or the table is truncated. That also holds where the second
 row stays for a statement only.
 
-What is not a second row: an update in place, a row that was read beside the stream, a row that a later generation brings again,
-a key that was left (deleted, moved away) before it is taken.
+What is not a second row: an update in place, a row that was read beside the stream, a row that a later generation
+brings again, a key that was left (deleted, moved away) before it is taken.
 """
 
 from __future__ import annotations

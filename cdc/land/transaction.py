@@ -218,7 +218,7 @@ class _Landing:
                 has_stale = False
 
     def _fill_in(self, writer: MirrorWriter, items: list[Item]) -> list[Item]:
-        """Put the rows that an incremental snapshot read where they belong among the streamed changes."""
+        """Put the rows that were read beside the stream where they belong among its changes."""
         keys = reread_keys(items, self._events)
         if not keys:
             return items

@@ -17,9 +17,9 @@ Each rule here was needed on the real connectors:
   position or for the second time, says that an interrupted snapshot started again and opens another one. `last` or
   the first streamed BEGIN closes it. A transaction that is open when a generation begins ends there: its position was
   taken from the connector in the middle, and the snapshot brings what came of it.
-- Rows of a table that is read while streaming goes on (incremental snapshot) are slices without a generation. The
-  connector sends them when its window closes, which may be inside a transaction: they land with it but are no part of
-  it, neither counted by END nor repeated with it.
+- Rows of a table that is read beside the stream are slices without a generation. They come from another connector
+  (`cdc.capture.reading`), so they also fall inside transactions: they land with one but are no part of it, neither
+  counted by END nor repeated with it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Unit:
     """One source transaction, one slice of a snapshot, or control records that stand alone.
 
     `rows` are its distinct row and TRUNCATE events in order, `repeated` the row events that came again inside it,
-    `reread` the rows of an incremental snapshot that fell between them, `abandoned` those of a transaction whose rest
+    `reread` the rows read beside the stream that fell between them, `abandoned` those of a transaction whose rest
     will never come because a new snapshot began.
     `records` are all its records, whatever they hold: the unit covers the offsets from the first to the last of them.
     `replay` marks the tail of a transaction that landed before, `rowless` that of one of which nothing is on record
