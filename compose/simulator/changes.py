@@ -37,7 +37,7 @@ from compose.simulator.mes import (
 from compose.simulator.production import count_done, lot_pool
 from compose.simulator.sales import ship
 from compose.simulator.transaction import Transaction
-from compose.simulator.value import ZERO_DATETIME, Row, clean
+from compose.simulator.value import ZERO_DATETIME, Key, Row, clean
 from compose.simulator.world import World
 
 
@@ -132,7 +132,7 @@ def customer_deleted(world: World) -> Transaction | None:
         return None
     order = world.rng.choice(shipped)[0]
     key = (world.row("erp.SEOrder", order)["FCustID"],)
-    if key not in world.pools["customer"]:
+    if key not in world.pools["customer"] or key in _customers_of_bad_lines(world):
         return None
     world.pools["customer"].discard(key)
     transaction = Transaction("erp", "customer deleted")
@@ -147,6 +147,12 @@ def customer_deleted(world: World) -> Transaction | None:
 
     world.later(world.rng.randint(40, 150), enter_again)
     return transaction
+
+
+def _customers_of_bad_lines(world: World) -> set[Key]:
+    """Customers who have to stay: without them a line that is wrong already would be held for another reason."""
+    orders = [key[0] for mirror, key in world.bad if mirror == ORDER_LINE]
+    return {(world.row("erp.SEOrder", order)["FCustID"],) for order in orders}
 
 
 def _delete_bill(world: World, action: str) -> tuple[Transaction, Row, list[Row]]:

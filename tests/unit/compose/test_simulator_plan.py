@@ -11,7 +11,9 @@ import pytest
 from compose.compare.imply import TABLES, Implied, imply
 from compose.compare.table import Source
 from compose.demo.actions import ACTIONS
+from compose.simulator.changes import customer_deleted
 from compose.simulator.database import rendered
+from compose.simulator.erp import ORDER_LINE
 from compose.simulator.error import SimulatorError
 from compose.simulator.faults import FAULTS
 from compose.simulator.log import Past, PastRun
@@ -237,3 +239,14 @@ def test_earlier_runs_are_relived_as_they_were_played() -> None:
     assert figures("erp", relived.world) == figures("erp", played.world)
     following = Settings(seconds=10, rate=50, seed=1)
     assert statements(list(run(relived.world, following))) == statements(list(run(played.world, following)))
+
+
+def test_a_customer_of_a_line_that_is_wrong_already_is_not_deleted() -> None:
+    start, _ = freshly_planned(MINUTE)
+    world = start.world
+    orders = [key[0] for mirror, key in world.bad if mirror == ORDER_LINE]
+    staying = {world.row("erp.SEOrder", order)["FCustID"] for order in orders}
+    assert staying
+    deleted = [row["FItemID"] for _ in range(300) if (done := customer_deleted(world)) for _, row in done.deleted]
+    assert deleted
+    assert not staying & {int(customer) for customer in deleted}
