@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient, MemberToRemove
+from kafka.admin import MemberToRemove
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.errors import (
     AuthorizationError,
@@ -25,7 +25,7 @@ from kafka.structs import OffsetAndMetadata
 
 from cdc.change import Record
 from cdc.errors import CdcError, FatalError, TransientError
-from cdc.stream.topic import describe_topic
+from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, describe_topic, kafka_admin
 
 _OLD_KEY = "__debezium.oldkey"
 _SETTINGS: Mapping[str, Any] = {
@@ -176,12 +176,8 @@ class StreamConsumer:
 
     def _leave(self, member: str) -> None:
         """Leave for a member with a name, which the client does not; if it fails, the session's time-out does it."""
-        with suppress(KafkaError):
-            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap.split(","), bootstrap_timeout_ms=2000)
-            try:
-                admin.remove_group_members(self._group, [MemberToRemove(group_instance_id=member)])
-            finally:
-                admin.close()
+        with suppress(CdcError), kafka_admin(self._bootstrap, PATIENCE_OF_A_PERSON_MS) as admin:
+            admin.remove_group_members(self._group, [MemberToRemove(group_instance_id=member)])
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client is untyped

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import BrokerResponseError, KafkaError
 
-from cdc.errors import FatalError, TransientError
+from cdc.errors import TransientError
+from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, translated
 
 _TIMEOUT_MS = 10_000
-_PATIENCE_OF_A_PERSON_MS = 2000
 _POLL_MS = 200
 
 
@@ -27,10 +25,10 @@ class Signal(NamedTuple):
 def read_signals(bootstrap: str, topic: str) -> list[Signal]:
     """Return all committed records of the topic, the oldest first. Raises STR-109, STR-110."""
     partition = TopicPartition(topic, 0)
-    with _translated():
+    with translated():
         consumer = KafkaConsumer(
             bootstrap_servers=bootstrap.split(","),
-            bootstrap_timeout_ms=_PATIENCE_OF_A_PERSON_MS,
+            bootstrap_timeout_ms=PATIENCE_OF_A_PERSON_MS,
             isolation_level="read_committed",
             enable_auto_commit=False,
             allow_auto_create_topics=False,
@@ -44,8 +42,8 @@ def read_signals(bootstrap: str, topic: str) -> list[Signal]:
 
 def send_signal(bootstrap: str, topic: str, key: bytes, value: bytes) -> None:
     """Append a record and wait until Kafka has it. Raises STR-109, STR-110."""
-    with _translated():
-        producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=_PATIENCE_OF_A_PERSON_MS)
+    with translated():
+        producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=PATIENCE_OF_A_PERSON_MS)
         try:
             producer.send(topic, key=key, value=value, partition=0).get(_TIMEOUT_MS / 1000)
         finally:
@@ -64,13 +62,3 @@ def _read(consumer: KafkaConsumer, partition: TopicPartition) -> Iterator[Signal
             deadline = time.monotonic() + _TIMEOUT_MS / 1000
         elif time.monotonic() > deadline:
             raise TransientError("STR-109", f"{partition.topic} is not read to its end")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except KafkaError as error:
-        if isinstance(error, BrokerResponseError) and not getattr(error, "retriable", False):
-            raise FatalError("STR-110", type(error).__name__) from error
-        raise TransientError("STR-109", type(error).__name__) from error

@@ -18,7 +18,7 @@ from kafka.errors import BrokerResponseError, KafkaError, TopicAlreadyExistsErro
 from cdc.errors import FatalError, TransientError
 
 _BOOTSTRAP_TIMEOUT_MS = 5000
-_PATIENCE_OF_A_PERSON_MS = 2000
+PATIENCE_OF_A_PERSON_MS = 2000
 _KEEP_ALL = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
@@ -56,21 +56,21 @@ def signal_plan(name: str) -> TopicPlan:
 
 def describe_topic(bootstrap: str, name: str) -> Topic | None:
     """Return the topic, None if there is none. Raises TransientError STR-109, FatalError STR-110."""
-    with _admin(bootstrap) as admin:
+    with kafka_admin(bootstrap) as admin:
         return _describe(admin, name)
 
 
 def end_offset(bootstrap: str, name: str) -> int:
     """Return the offset behind the last record of a stream, control records of Kafka included. Raises STR-109."""
     partition = TopicPartition(name, 0)
-    with _admin(bootstrap) as admin:
+    with kafka_admin(bootstrap) as admin:
         end: int = admin.list_partition_offsets({partition: OffsetSpec.LATEST})[partition].offset
         return end
 
 
 def end_offsets(bootstrap: str, names: Iterable[str]) -> dict[str, int]:
     """Return the same for several streams, without those that do not exist. Raises STR-109, soon: a person waits."""
-    with _admin(bootstrap, _PATIENCE_OF_A_PERSON_MS) as admin:
+    with kafka_admin(bootstrap, PATIENCE_OF_A_PERSON_MS) as admin:
         existing = set(admin.list_topics())
         wanted = {TopicPartition(name, 0): OffsetSpec.LATEST for name in names if name in existing}
         found = admin.list_partition_offsets(wanted) if wanted else {}
@@ -82,7 +82,7 @@ def apply_topics(bootstrap: str, plans: Iterable[TopicPlan]) -> list[str]:
 
     Raises STR-108 for a topic that has several partitions or is compacted: records have lost their order or are gone.
     """
-    with _admin(bootstrap) as admin:
+    with kafka_admin(bootstrap) as admin:
         return [done for plan in plans for done in _apply(admin, plan)]
 
 
@@ -126,14 +126,21 @@ def _settings(admin: KafkaAdminClient, name: str) -> dict[str, str]:
 
 
 @contextmanager
-def _admin(bootstrap: str, wait_ms: int = _BOOTSTRAP_TIMEOUT_MS) -> Iterator[KafkaAdminClient]:
-    """Yield a client for a few requests. What the broker itself refuses does not pass by waiting."""
-    try:
+def kafka_admin(bootstrap: str, wait_ms: int = _BOOTSTRAP_TIMEOUT_MS) -> Iterator[KafkaAdminClient]:
+    """Yield a client for a few requests. Raises STR-109, STR-110."""
+    with translated():
         admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=wait_ms)
         try:
             yield admin
         finally:
             admin.close()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what Kafka raises as TransientError STR-109, or as FatalError STR-110 what the broker itself refuses."""
+    try:
+        yield
     except KafkaError as error:
         if isinstance(error, BrokerResponseError) and not getattr(error, "retriable", False):
             raise FatalError("STR-110", type(error).__name__) from error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from psycopg.rows import scalar_row
 
 from cdc.config import Target
@@ -76,36 +77,37 @@ def test_a_fault_on_the_way_leaves_nothing_behind(cdc: Cdc, target: Target) -> N
     assert schemas(target) == {"mes"}
 
 
-def test_a_column_that_was_added_to_a_contract_by_hand_stays_when_the_file_loses_it(
-    cdc: Cdc, config: Path, target: Target, tmp_path: Path
-) -> None:
+@pytest.fixture
+def contract(config: Path, tmp_path: Path) -> Path:
+    """The contract file of mes.mes_wo, in a copy of the connector files that the settings name from now on."""
     configs = tmp_path / "configs"
     shutil.copytree(REPO / "connector-configs", configs)
     config.write_text(config.read_text().replace(str(REPO / "connector-configs"), str(configs)))
+    return configs / "contracts" / "mes" / "mes_wo.yaml"
+
+
+def test_a_column_that_was_added_to_a_contract_by_hand_stays_when_the_file_loses_it(
+    cdc: Cdc, contract: Path, target: Target
+) -> None:
     cdc("target", "apply")
-    file = configs / "contracts" / "mes" / "mes_wo.yaml"
-    text = file.read_text()
+    text = contract.read_text()
     runbook = (REPO / "runbooks" / "stream-stopped.md").read_text()
     by_hand = textwrap.dedent(runbook.partition("```yaml\n")[2].partition("   ```")[0])
-    file.write_text(text + by_hand.replace("COLUMN", "shift"))
+    contract.write_text(text + by_hand.replace("COLUMN", "shift"))
     assert "add column mes.mes_wo.shift" in cdc("target", "apply", "--json").document["steps"]
-    file.write_text(text)
+    contract.write_text(text)
     assert cdc("target", "apply", "--json").document["steps"] == []
     assert "shift" in names(target, "SELECT attname FROM pg_attribute WHERE attrelid = 'mes.mes_wo'::regclass")
 
 
-def test_a_wider_type_of_a_contract_widens_the_mirror(cdc: Cdc, config: Path, tmp_path: Path) -> None:
-    configs = tmp_path / "configs"
-    shutil.copytree(REPO / "connector-configs", configs)
-    config.write_text(config.read_text().replace(str(REPO / "connector-configs"), str(configs)))
+def test_a_wider_type_of_a_contract_widens_the_mirror(cdc: Cdc, contract: Path) -> None:
     cdc("target", "apply")
-    file = configs / "contracts" / "mes" / "mes_wo.yaml"
-    text = file.read_text()
-    file.write_text(text.replace("character varying(8)", "character varying(16)"))
+    text = contract.read_text()
+    contract.write_text(text.replace("character varying(8)", "character varying(16)"))
     assert cdc("target", "apply", "--json").document["steps"] == [
         "put contract mes.mes_wo in force",
         "widen column mes.mes_wo.state to character varying(16)",
         "widen column mes_deleted.mes_wo.state to character varying(16)",
     ]
-    file.write_text(text)
+    contract.write_text(text)
     assert cdc("target", "apply", "--json").document["steps"] == []
