@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 Key = tuple[Any, ...]
 """Values of a mirror's key columns, in the contract's order, as decoded."""
@@ -50,14 +51,17 @@ class Kind(Enum):
 Place = tuple[int, ...]
 """Where an event stands inside its source transaction; grows from event to event, repetitions have the same one."""
 
+LogPosition = int | tuple[str, int, int] | None
+"""Where an event stands in the source's log: PostgreSQL's LSN, or binlog file, position and row. None: nowhere."""
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+# The garbage collector need not look at millions of these: what they hold refers to nothing that refers to them.
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One record, its envelope understood but its values still undecoded.
 
     `transaction` is the source transaction's id as it is the same for all events of one transaction.
     `table` is the source's name of the table (`schema.table` or `database.table`).
-    `position` is the source log position in the source's own terms, `source_ts` the commit time by the source's clock.
+    `source_ts` is the commit time by the source's clock.
     """
 
     record: Record
@@ -70,17 +74,17 @@ class Event:
     before: bytes | None = None
     after: bytes | None = None
     event_count: int = 0
-    position: str = ""
+    position: LogPosition = None
     source_ts: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One decoded row event: what it does to which row of which mirror.
 
     `op` is one of c, u, d, r. `values` holds the columns that the event carries (of a delete: none); an update may
-    lack columns that did not exist, or no longer, when it was written. `old_key` is set where the event is a key
-    change: on the insert half of one (its delete came before), or on an update that moves the row by itself.
+    lack columns that did not exist, or no longer, when it was written; `is_whole` says that it has a value for every
+    column, in the contract's order. `old_key` is set where the event is a key change: on the insert half of one (its
+    delete came before), or on an update that moves the row by itself.
     """
 
     offset: int
@@ -89,10 +93,10 @@ class Change:
     values: dict[str, Any]
     source_ts: datetime | None
     old_key: Key | None = None
+    is_whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """A row event whose values cannot be taken: the key is known, `code` says why, `detail` where (never a value)."""
 
     offset: int

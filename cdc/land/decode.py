@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 from cdc.capture.contract import Contract
 from cdc.change import UNCHANGED, Change, Event, Key, Kind, Refusal
@@ -73,24 +74,31 @@ class TableDecoder:
         offset = event.record.offset
         if event.kind is Kind.TRUNCATE:
             return (Truncation(offset, event.source_ts),)
-        key = decoder.key(event)
-        if _is_long(key):
-            return _refused(decoder, event, Refusal(offset, key, LONG_KEY, decoder.contract.mirror))
-        if offset in refused:
-            return _refused(decoder, event, Refusal(offset, key, refused[offset], decoder.contract.mirror))
-        try:
-            change = decoder.change(event)
-        except RowError as error:
-            return _refused(decoder, event, Refusal(offset, key, error.code, error.detail))
-        if change.old_key is not None and _is_long(change.old_key):
-            return (detached(change),)
-        return (change,)
+        plain = decoder.whole_change(event)
+        if plain is not None and offset not in refused and not _is_long(plain.key):
+            return (plain,)
+        return _careful_items(decoder, event, refused.get(offset))
 
     def _decoder(self, event: Event) -> RowDecoder:
         decoder = self._decoders.get(event.table)
         if decoder is None:
             raise FatalError("LND-102", event.table)
         return decoder
+
+
+def _careful_items(decoder: RowDecoder, event: Event, misfit: str | None) -> tuple[Item, ...]:
+    """Do what `TableDecoder.items` says for a row event of any kind; `misfit` is why the target refused it."""
+    offset, key, mirror = event.record.offset, decoder.key(event), decoder.contract.mirror
+    code = LONG_KEY if _is_long(key) else misfit
+    if code is not None:
+        return _refused(decoder, event, Refusal(offset, key, code, mirror))
+    try:
+        change = decoder.change(event)
+    except RowError as error:
+        return _refused(decoder, event, Refusal(offset, key, error.code, error.detail))
+    if change.old_key is not None and _is_long(change.old_key):
+        return (detached(change),)
+    return (change,)
 
 
 @dataclass(slots=True)
@@ -117,18 +125,21 @@ def detached(change: Change) -> Change | Refusal:
     """Return a change of a key without the row that it carries on, of which the mirror has no image, or no sure one."""
     if UNCHANGED in change.values.values():
         return Refusal(change.offset, change.key, "VAL-104", "the key that the row had before")
-    return dataclasses.replace(change, op="c", old_key=None)
+    return msgspec.structs.replace(change, op="c", old_key=None)
 
 
 def _refused(decoder: RowDecoder, event: Event, refusal: Refusal) -> tuple[Item, ...]:
     if event.op != "u" or event.before is None:
         return (refusal,)
     # As the row's delete the event names the key before.
-    old_key = decoder.key(dataclasses.replace(event, op="d"))
+    old_key = decoder.key(msgspec.structs.replace(event, op="d"))
     if old_key == refusal.key or _is_long(old_key):
         return (refusal,)
     return Change(refusal.offset, "d", old_key, {}, event.source_ts), refusal
 
 
 def _is_long(key: Key) -> bool:
+    # No character takes more than four bytes, no number more than forty digits.
+    if sum([len(part) if type(part) is str else 40 for part in key]) * 4 <= MAX_KEY_BYTES:
+        return False
     return sum(len(str(part).encode()) for part in key) > MAX_KEY_BYTES

@@ -7,6 +7,7 @@ stream was cut into batches and chunks: head' = SHA-256(head + digest(record)).
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from cdc.change import Record
 CHUNK_BYTES = 4 * 1024 * 1024
 _LEVEL = 3
 
+_HEAD = struct.Struct(">4q")
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(list[Record])
 
@@ -57,11 +59,10 @@ def unpack(data: bytes) -> list[Record]:
 
 def record_digest(record: Record) -> bytes:
     """Return SHA-256 over offset, key, value and old key; a missing part differs from an empty one."""
-    fold = hashlib.sha256(record.offset.to_bytes(8, "big"))
-    for part in (record.key, record.value, record.old_key):
-        fold.update(b"\xff" * 8 if part is None else len(part).to_bytes(8, "big"))
-        fold.update(part or b"")
-    return fold.digest()
+    offset, key, value, old_key = record
+    sizes = (-1 if part is None else len(part) for part in (key, value, old_key))
+    head = _HEAD.pack(offset, *sizes)
+    return hashlib.sha256(b"%b%b%b%b" % (head, key or b"", value or b"", old_key or b"")).digest()
 
 
 def write_chunk(cursor: psycopg.Cursor, stream: str, batch: int, chunk: Chunk) -> None:

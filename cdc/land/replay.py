@@ -15,7 +15,7 @@ import psycopg
 from cdc.change import Event, Kind, Place
 from cdc.errors import FatalError
 from cdc.land.journal import unpack
-from cdc.stream.envelope import read_event
+from cdc.stream.envelope import position_text, read_event
 from cdc.stream.unit import Landed, Unit, event_digest
 
 
@@ -101,7 +101,7 @@ def find_landed(connection: psycopg.Connection, stream: str, unit_id: str) -> La
 def write_units(cursor: psycopg.Cursor, stream: str, batch: int, units: Iterable[Unit]) -> None:
     """Record the transactions of a batch that brought rows, inside the landing transaction."""
     rows = [
-        (stream, unit.id, batch, unit.position, len(unit.rows), list(unit.last_place), unit.digest())
+        (stream, unit.id, batch, position_text(unit.position), len(unit.rows), list(unit.last_place), unit.digest())
         for unit in units
         if unit.id is not None and unit.rows
     ]

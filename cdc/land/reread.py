@@ -12,11 +12,11 @@ the stream lacks nothing from the capture on, the order is made right here:
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from psycopg.sql import SQL, Composed
 
 from cdc.change import UNCHANGED, Change, Event, Key, Record, Refusal
@@ -119,7 +119,7 @@ def _completed(
         if more or not isinstance(change, Change):
             return []
         found[record.offset] = event
-        changes.append(dataclasses.replace(change, op="u", old_key=None))
+        changes.append(msgspec.structs.replace(change, op="u", old_key=None))
         if event.op == "c":
             break  # with it the row began to be
     overlaid.update(found)

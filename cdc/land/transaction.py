@@ -28,6 +28,7 @@ from cdc.land.mirror_table import MirrorTable
 from cdc.land.position import Position, lock, require_unmoved
 from cdc.land.reread import fill_in, reread_keys
 from cdc.land.write import COPY_FROM_ROWS, MISFITS, Expectation, MirrorWriter, RowMissing
+from cdc.stream.envelope import position_text
 from cdc.stream.unit import Unit, resumable_id
 
 _logger = structlog.get_logger()
@@ -326,7 +327,7 @@ class _Landing:
 
 
 def _source_position(units: tuple[Unit, ...]) -> str | None:
-    return next((unit.position for unit in reversed(units) if unit.position), None)
+    return next((position_text(unit.position) for unit in reversed(units) if unit.position), None)
 
 
 def _write_position(

@@ -25,9 +25,9 @@ from kafka.structs import OffsetAndMetadata
 
 from cdc.change import Record
 from cdc.errors import CdcError, FatalError, TransientError
+from cdc.stream import record_batch
 from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, describe_topic, kafka_admin
 
-_OLD_KEY = "__debezium.oldkey"
 _SETTINGS: Mapping[str, Any] = {
     "isolation_level": "read_committed",
     # What is no longer in the topic must stop the worker, not make it skip.
@@ -77,6 +77,7 @@ class StreamConsumer:
                 max_poll_records=max_records,
                 **_SETTINGS,
             )
+            record_batch.install(self._kafka)
             self._listener.consumer = self._kafka
             self._kafka.subscribe(sorted(streams), listener=self._listener)
 
@@ -113,7 +114,7 @@ class StreamConsumer:
         self._require_same_topics()
         if not polled:  # what was polled must not be lost by raising: the client is behind it
             self._require_answers()
-        return {partition.topic: [_record(found) for found in records] for partition, records in polled.items()}
+        return {partition.topic: records for partition, records in polled.items()}
 
     def _finish_joining(self) -> None:
         """See to it that a join that outlives a poll is taken up by the next one.
@@ -201,14 +202,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client 
             self.consumer.pause(partition)
             self.streams.add(partition.topic)
             self.new.add(partition.topic)
-
-
-def _record(found: Any) -> Record:
-    old_key = None
-    for name, value in found.headers:
-        if name == _OLD_KEY:
-            old_key = value
-    return Record(found.offset, found.key, found.value, old_key)
 
 
 @contextmanager

@@ -11,11 +11,11 @@ What identifies a transaction and orders the events inside it differs by source:
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import lru_cache
 
 import msgspec
 
-from cdc.change import Event, Kind, Place, Record
+from cdc.change import Event, Kind, LogPosition, Place, Record
 from cdc.errors import FatalError
 
 # The end of the source name of rows that a second connector reads beside the stream (`cdc.capture.reading`). No source
@@ -25,7 +25,7 @@ READER_SUFFIX = "-read"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _Source(msgspec.Struct):
+class _Source(msgspec.Struct, gc=False):
     """The `source` block; each connector fills its own half."""
 
     name: str = ""
@@ -42,30 +42,32 @@ class _Source(msgspec.Struct):
     row: int | None = None
 
 
-class _Transaction(msgspec.Struct):
+class _Transaction(msgspec.Struct, gc=False):
     id: str
     total_order: int
 
 
-class _Envelope(msgspec.Struct):
+_NULL = msgspec.Raw(b"null")
+
+
+class _Envelope(msgspec.Struct, gc=False):
     """Union of all shapes that reach the stream: row events, BEGIN and END, heartbeats, messages, schema changes."""
 
     op: str | None = None
-    before: msgspec.Raw = msgspec.Raw(b"null")
-    after: msgspec.Raw = msgspec.Raw(b"null")
+    before: msgspec.Raw = _NULL
+    after: msgspec.Raw = _NULL
     source: _Source | None = None
     transaction: _Transaction | None = None
     status: str | None = None
     id: str | None = None
     event_count: int | None = None
     ts_ms: int | None = None
-    ddl: Any = None
-    tableChanges: Any = None  # noqa: N815 - the field's name on the wire
+    ddl: msgspec.Raw = _NULL
+    tableChanges: msgspec.Raw = _NULL  # noqa: N815 - the field's name on the wire
 
 
-_decoder = msgspec.json.Decoder(_Envelope)
-_ROW_OPS = frozenset("curd")
-_NULL = b"null"
+_decode = msgspec.json.Decoder(_Envelope).decode
+_KINDS = {**dict.fromkeys("curd", Kind.ROW), "t": Kind.TRUNCATE, "m": Kind.MESSAGE}
 
 
 def read_event(record: Record, database: str) -> Event:
@@ -76,43 +78,37 @@ def read_event(record: Record, database: str) -> Event:
     if record.value is None:
         return Event(record, Kind.TOMBSTONE)
     try:
-        envelope = _decoder.decode(record.value)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        envelope = _decode(record.value)
+        if envelope.op is not None and envelope.source is not None:
+            return _row_event(record, envelope, envelope.source, database)
+        return _other_event(record, envelope, database)
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
         raise FatalError("STR-101", f"offset {record.offset}") from error
-    if envelope.op is not None and envelope.source is not None:
-        return _row_event(record, envelope, envelope.source, database)
-    return _other_event(record, envelope, database)
 
 
 def _row_event(record: Record, envelope: _Envelope, source: _Source, database: str) -> Event:
     op = envelope.op or ""
-    kind = _row_kind(op, record)
+    kind = _KINDS.get(op)
+    if kind is None:
+        raise FatalError("STR-101", f"operation {op!r:.5} at offset {record.offset}")
     transaction = envelope.transaction
+    is_postgresql = database == "postgresql"
     # Neither the markers of its snapshot nor its place in the log are the stream's.
     is_read_beside = source.name.endswith(READER_SUFFIX)
     return Event(
         record,
         kind,
-        op=op,
-        table=f"{source.schema if database == 'postgresql' else source.db}.{source.table}",
-        transaction=transaction_id(transaction.id, database) if transaction else None,
-        place=_place(op, source, transaction, database),
-        snapshot="incremental" if is_read_beside else _snapshot(source.snapshot),
-        before=_bytes(envelope.before),
-        after=_bytes(envelope.after),
-        position="" if is_read_beside else source_position(source),
-        source_ts=_time(source),
+        op,
+        f"{source.schema if is_postgresql else source.db}.{source.table}",
+        None if transaction is None else transaction_id(transaction.id, database),
+        () if transaction is None else _place(op, source, transaction, database),
+        "incremental" if is_read_beside else _snapshot(source.snapshot),
+        _bytes(envelope.before),
+        _bytes(envelope.after),
+        0,
+        None if is_read_beside else _position(source),
+        _time(source),
     )
-
-
-def _row_kind(op: str, record: Record) -> Kind:
-    if op in _ROW_OPS:
-        return Kind.ROW
-    if op == "t":
-        return Kind.TRUNCATE
-    if op == "m":
-        return Kind.MESSAGE
-    raise FatalError("STR-101", f"operation {op!r:.5} at offset {record.offset}")
 
 
 def _other_event(record: Record, envelope: _Envelope, database: str) -> Event:
@@ -121,10 +117,10 @@ def _other_event(record: Record, envelope: _Envelope, database: str) -> Event:
     if envelope.status == "END" and envelope.id and envelope.event_count is not None:
         transaction = transaction_id(envelope.id, database)
         return Event(record, Kind.END, transaction=transaction, event_count=envelope.event_count)
-    if envelope.ddl is not None or envelope.tableChanges is not None:
+    if _bytes(envelope.ddl) is not None or _bytes(envelope.tableChanges) is not None:
         return Event(record, Kind.SCHEMA, source_ts=_time(envelope.source))
     if envelope.ts_ms is not None and envelope.source is None:
-        return Event(record, Kind.HEARTBEAT, source_ts=EPOCH + timedelta(milliseconds=envelope.ts_ms))
+        return Event(record, Kind.HEARTBEAT, source_ts=_instant(envelope.ts_ms * 1000))
     raise FatalError("STR-101", f"offset {record.offset}")
 
 
@@ -133,9 +129,7 @@ def transaction_id(raw: str, database: str) -> str:
     return raw.partition(":")[0] if database == "postgresql" else raw
 
 
-def _place(op: str, source: _Source, transaction: _Transaction | None, database: str) -> Place:
-    if transaction is None:
-        return ()
+def _place(op: str, source: _Source, transaction: _Transaction, database: str) -> Place:
     if database == "postgresql":
         return (transaction.total_order,)
     binlog = int((source.file or "0").rpartition(".")[2])
@@ -143,13 +137,17 @@ def _place(op: str, source: _Source, transaction: _Transaction | None, database:
     return (binlog, source.pos or 0, source.row or 0, 0 if op == "d" else 1)
 
 
-def source_position(source: _Source) -> str:
-    """Return the position in the source's log as an operator of that database would write it."""
+def _position(source: _Source) -> LogPosition:
     if source.lsn is not None:
-        return f"{source.lsn >> 32:X}/{source.lsn & 0xFFFFFFFF:X}"
-    if source.file is not None:
-        return f"{source.file}:{source.pos}:{source.row or 0}"
-    return ""
+        return source.lsn
+    return None if source.file is None else (source.file, source.pos or 0, source.row or 0)
+
+
+def position_text(position: LogPosition) -> str:
+    """Return a position in the source's log as an operator of that database would write it."""
+    if isinstance(position, int):
+        return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
+    return "" if position is None else ":".join(map(str, position))
 
 
 def _snapshot(value: str | bool | None) -> str | None:  # noqa: FBT001 - a value of the wire, not a flag
@@ -158,12 +156,18 @@ def _snapshot(value: str | bool | None) -> str | None:  # noqa: FBT001 - a value
 
 def _bytes(raw: msgspec.Raw) -> bytes | None:
     value = bytes(raw)
-    return None if value == _NULL else value
+    return None if value == b"null" else value
 
 
 def _time(source: _Source | None) -> datetime | None:
     if source is None:
         return None
     if source.ts_us:
-        return EPOCH + timedelta(microseconds=source.ts_us)
-    return EPOCH + timedelta(milliseconds=source.ts_ms) if source.ts_ms else None
+        return _instant(source.ts_us)
+    return _instant(source.ts_ms * 1000) if source.ts_ms else None
+
+
+# All rows of a transaction have its commit time.
+@lru_cache(maxsize=16)
+def _instant(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)

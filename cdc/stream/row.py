@@ -12,6 +12,7 @@ from cdc.change import UNCHANGED, Change, Event, Key
 from cdc.errors import FatalError, RowError, TransientError
 from cdc.stream.fit import Fit, fit
 from cdc.stream.value import Decoder, Misfit, TooWide, decoder
+from cdc.stream.whole_row import whole_row_reader
 
 # MariaDB has dates that no other database has; where NULL is not allowed the connector sends them as this number.
 _ZERO_DATE_DECODERS = frozenset({"date", "timestamp_us"})
@@ -47,6 +48,24 @@ class RowDecoder:
         self._omitted = frozenset(contract.omitted)
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.
         self._splits_key_changes = contract.key_origin == "primary"
+        self._read_whole = whole_row_reader(contract, self._decoders)
+
+    def whole_change(self, event: Event) -> Change | None:
+        """Return the change of an event that carries a whole row and leaves its key alone; None if it is not plain.
+
+        What it returns is what `change` does, which takes everything and several times as long.
+        """
+        if event.after is None or event.record.old_key is not None:
+            return None
+        if event.before is not None and not self._splits_key_changes:
+            return None
+        values = self._read_whole(event.after)
+        if values is None:
+            return None
+        key = tuple([values[name] for name in self.contract.key])
+        if None in key:
+            return None
+        return Change(event.record.offset, event.op, key, values, event.source_ts, None, True)
 
     def change(self, event: Event) -> Change:
         """Return the change that a c, u, d or r event makes.

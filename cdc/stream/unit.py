@@ -25,12 +25,24 @@ Each rule here was needed on the real connectors:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
-from cdc.change import Event, Kind, Place, Record
+from cdc.change import Event, Kind, LogPosition, Place, Record
 from cdc.errors import FatalError
+from cdc.stream.envelope import position_text
+
+
+class Fold(Protocol):
+    """A digest that grows: what `hashlib` makes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes."""
+
+    def digest(self) -> bytes:
+        """Return the digest of all bytes so far."""
 
 
 @dataclass(slots=True)
@@ -52,6 +64,7 @@ class Unit:
     reread: list[Event] = field(default_factory=list)
     abandoned: list[Event] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    fold: Fold = field(default_factory=hashlib.sha256)
     control: int = 0
     schema_changed: bool = False
     opens_generation: bool = False
@@ -62,7 +75,7 @@ class Unit:
     snapshot_position: str | None = None
     last_place: Place = ()
     source_ts: datetime | None = None
-    position: str = ""
+    position: LogPosition = None
     size: int = 0
 
     @property
@@ -82,16 +95,15 @@ class Unit:
 
     def digest(self) -> bytes:
         """Return SHA-256 over the digests of its rows: equal if it is sent again."""
-        return hashlib.sha256(b"".join(map(event_digest, self.rows))).digest()
+        return self.fold.digest()
 
 
 def event_digest(event: Event) -> bytes:
     """Return SHA-256 over operation, table, images and source position of a row event."""
-    fold = hashlib.sha256()
-    for part in (event.op.encode(), event.table.encode(), event.before, event.after, event.position.encode()):
-        fold.update(b"\xff" * 4 if part is None else len(part).to_bytes(4, "big"))
-        fold.update(part or b"")
-    return fold.digest()
+    before, after = event.before, event.after
+    lengths = f"{-1 if before is None else len(before)} {-1 if after is None else len(after)}"
+    head = f"{event.op} {event.position} {lengths} {event.table}"
+    return hashlib.sha256(b"%b%b%b" % (head.encode(), before or b"", after or b"")).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +150,14 @@ class Assembler:
         """Number of rows that wait for the end of their unit."""
         return len(self._open.rows) if self._open else 0
 
-    def feed(self, event: Event) -> Iterator[Unit]:
-        """Take the next event; yield the units that it closes. Raises FatalError STR-1xx when the rules are broken."""
+    def feed(self, event: Event) -> Iterable[Unit]:
+        """Take the next event; return the units that it closes. Raises FatalError STR-1xx when the rules are broken."""
+        if event.kind is Kind.ROW and self._open is not None and self._open.id is not None and event.transaction:
+            self._member(event)  # nearly all events are that
+            return ()
+        return list(self._feed(event))
+
+    def _feed(self, event: Event) -> Iterator[Unit]:
         if event.kind in (Kind.ROW, Kind.TRUNCATE) and event.transaction is None:
             yield from self._snapshot_row(event)
             return
@@ -173,7 +191,7 @@ class Assembler:
         opens = event.snapshot != "incremental" and self._opens_generation(event)
         if opens:
             yield from self.flush()
-            self._state.snapshot_position = event.position
+            self._state.snapshot_position = position_text(event.position)
             self._read.clear()
         if event.snapshot != "incremental":
             self._read[event.table] = event.snapshot.startswith("last")
@@ -189,7 +207,7 @@ class Assembler:
         if current is None or event.snapshot == "first":
             return True
         # A second attempt begins with a marked row; the unmarked ones are not worth the risk of a wrong guess.
-        return event.snapshot != "true" and (event.position != current or self._comes_again(event))
+        return event.snapshot != "true" and (position_text(event.position) != current or self._comes_again(event))
 
     def _comes_again(self, event: Event) -> bool:
         """Tell whether a table begins or ends for the second time: the log of an idle source stands still."""
@@ -300,6 +318,8 @@ class Assembler:
         unit.rows.append(event)
         self._add_record(unit, event)
         unit.position = event.position or unit.position
+        if unit.id is not None:
+            unit.fold.update(event_digest(event))
 
     def _add_reread(self, unit: Unit, event: Event) -> None:
         """Take a re-read row into a transaction, whose position and time it does not change."""

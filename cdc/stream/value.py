@@ -27,7 +27,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -162,7 +162,12 @@ def _bit(width: int, value: Any) -> Any:
 
 
 def _date(value: Any) -> Any:
-    day = _int(value) + _EPOCH_DAY
+    return _day(_int(value))
+
+
+@lru_cache(maxsize=4096)  # rows share their dates
+def _day(days: int) -> str:
+    day = days + _EPOCH_DAY
     if not 1 <= day <= _LAST_DAY:
         raise Misfit("VAL-102")
     return date.fromordinal(day).isoformat()

@@ -96,4 +96,4 @@ def test_rows_of_the_second_connector_have_neither_its_markers_nor_its_position(
     document = json.loads(record.value or b"")
     document["source"]["name"] = "src-read"
     event = read_event(record._replace(value=json.dumps(document).encode()), wire.database)
-    assert (event.snapshot, event.position, event.transaction) == ("incremental", "", None)
+    assert (event.snapshot, event.position, event.transaction) == ("incremental", None, None)
