@@ -14,9 +14,9 @@ STAGE_COLUMNS: Final = {
     "_source_ts": "timestamptz",
     "_deleted_offset": "bigint",
     "_deleted_ts": "timestamptz",
-    "_op": '"char"',
-    "_shape": "int",
-    "_whole": "boolean",
+    "_op": "\"char\" DEFAULT 'u'",
+    "_shape": "int DEFAULT 0",
+    "_whole": "boolean DEFAULT true",
     "_code": "text",
     "_code_offset": "bigint",
 }

@@ -28,6 +28,14 @@ def note_keys(table: MirrorTable) -> Composed:
     )
 
 
+def note_written_keys(table: MirrorTable) -> Composed:
+    """Do the same where nothing of the mirror is asked for: no column is watched, no row is only noted as stale."""
+    return SQL(
+        "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op) SELECT %s, %s, {text}, {key},"
+        " (CASE s._op WHEN 'u' THEN 'u' ELSE 'd' END)::\"char\" FROM {stage} s"
+    ).format(text=table.text, key=table.key_array("s"), stage=table.stage)
+
+
 def watched_values(table: MirrorTable, alias: str) -> Composable:
     """The watched values of a row as jsonb, text by column; NULL if nothing is watched."""
     if not table.watched:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from cdc.change import UNCHANGED, Change, Key, Refusal
 from cdc.errors import FatalError
 
@@ -19,11 +21,11 @@ DUPLICATE: Final = "VAL-107"
 """Two rows of the source have one key: no later change of the key says which of them it is of, so none heals it."""
 
 
-@dataclass(slots=True)
-class Image:
+class Image(msgspec.Struct, gc=False):
     """The final state of one key: the values that its changes made known, and whether the row is there.
 
-    `values` None says that no change told anything of the row's values. `mirror_key` is the key under which the
+    `values` None says that no change told anything of the row's values; `is_complete` that there is one for every
+    column, in the contract's order, and the mirror need not be asked for any. `mirror_key` is the key under which the
     mirror holds what is UNCHANGED in them. `offset` and `source_ts` are those of the change that made the values,
     `deleted_at` and `deleted_ts` those of the delete. `lacks` is the refused change that the values are behind,
     `missing` the refused insert that the row itself is behind, `lost` one whose row was deleted again. `whole` says
@@ -40,6 +42,7 @@ class Image:
     mirror_key: Key | None = None
     reread: bool = False
     whole: bool = False
+    is_complete: bool = False
     lacks: Refusal | None = None
     missing: Refusal | None = None
     lost: Refusal | None = None
@@ -63,6 +66,8 @@ class Image:
     @property
     def unchanged(self) -> tuple[str, ...]:
         """Columns whose value only the mirror knows."""
+        if self.is_complete:
+            return ()
         return tuple(name for name, value in (self.values or {}).items() if value is UNCHANGED)
 
 
@@ -110,7 +115,7 @@ def fold(changes: Iterable[Change | Refusal]) -> Folded:
 
 
 def _apply(change: Change, folded: Folded) -> None:
-    partial = UNCHANGED in change.values.values()
+    partial = not change.is_whole and UNCHANGED in change.values.values()
     before = folded.images.get(change.key if change.old_key is None else change.old_key)
     if partial and before is not None and before.is_deleted:
         unknown = before.lost if change.old_key is not None else before.missing
@@ -162,6 +167,16 @@ def _present(change: Change, before: Image | None, *, partial: bool) -> Image:
     if change.op == "r" and before is not None and not before.is_deleted and before.values == change.values:
         before.offset, before.lacks, before.whole = change.offset, None, True
         return before
+    if change.is_whole:
+        return Image(
+            change.key,
+            change.offset,
+            change.source_ts,
+            change.values,
+            reread=change.op == "r",
+            whole=True,
+            is_complete=True,
+        )
     values = _completed(change, before)
     in_place = partial and change.old_key is None
     return Image(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 import psycopg
 from psycopg.rows import class_row
@@ -113,6 +114,21 @@ def require_unmoved(found: Position | None, mine: Position) -> None:
         raise FatalError("LND-105", mine.stream)
     if not found.is_at(mine):
         raise Moved(found)
+
+
+def write_position(
+    cursor: psycopg.Cursor, position: Position, source_ts: datetime | None, source_position: str | None
+) -> None:
+    """Move the row, inside the landing transaction. What is None stays as it was."""
+    cursor.execute(
+        "UPDATE cdc.position SET next_offset = %s, batch = %s, chain = %s, last_unit = %s, generation_from = %s,"
+        " snapshot_position = %s, generations = %s, source_ts = coalesce(%s::timestamptz, source_ts),"
+        " source_position = coalesce(%s::text, source_position), updated_at = now() WHERE stream = %s",
+        (
+            *(position.next_offset, position.batch, position.chain, position.last_unit, position.generation_from),
+            *(position.snapshot_position, position.generations, source_ts, source_position, position.stream),
+        ),
+    )
 
 
 def adopt_topic(connection: psycopg.Connection, position: Position, topic_id: str) -> None:

@@ -1,15 +1,21 @@
 """The SQL of a mirror's staging table: temporary, one row per key that a batch changes.
 
 A staged row has an operation: u writes the row, d deletes what the mirror has, x writes the row and then deletes it,
-s only notes that the row is stale. `_shape` numbers the sets of columns that the batch's rows carry.
+s only notes that the row is stale. `_shape` numbers the sets of columns that the batch's rows carry. The defaults are
+those of a plain row: it is written, whole.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from psycopg.sql import SQL, Composed
 
 from cdc.columns import STAGE_COLUMNS
-from cdc.land.mirror_table import MirrorTable, name_of
+from cdc.land.mirror_table import MirrorTable, list_of, name_of
+
+PLAIN_SHAPE: Final = 0
+"""The number of the shape that has all columns."""
 
 
 def create_stage(table: MirrorTable) -> Composed:
@@ -24,6 +30,11 @@ def create_stage(table: MirrorTable) -> Composed:
 def copy_stage(table: MirrorTable) -> Composed:
     """COPY of all source columns and STAGE_COLUMNS."""
     return SQL("COPY {} FROM STDIN").format(table.stage)
+
+
+def copy_plain(table: MirrorTable) -> Composed:
+    """COPY of plain rows: source columns, _offset, _source_ts."""
+    return SQL("COPY {} ({}) FROM STDIN").format(table.stage, list_of([*table.columns, "_offset", "_source_ts"]))
 
 
 def insert_stage(table: MirrorTable) -> Composed:

@@ -17,8 +17,10 @@ from cdc.land.batch import Batch, Pending
 from cdc.land.contracts import Announcement, follow_source, read_contracts_in_force, renew_sessions
 from cdc.land.decode import TableDecoder
 from cdc.land.position import Position
+from cdc.land.prepare import prepare
 from cdc.land.replay import find_landed
-from cdc.land.transaction import Session, land
+from cdc.land.session import Session
+from cdc.land.transaction import land
 from cdc.land.watch import CatalogueWatch
 from cdc.stream.envelope import read_event
 from cdc.stream.row import NewColumn, Outgrown
@@ -120,7 +122,7 @@ class StreamLanding:
 
     def _land(self, batch: Batch) -> Position:
         try:
-            return land(self._session, self._decoder, self.position, batch)
+            return self._landed(batch)
         except NewColumn as unknown:
             self.grow(Announcement(unknown=unknown))
         except Outgrown:
@@ -133,7 +135,10 @@ class StreamLanding:
                 raise
             # The table was added to the connector: `cdc target apply` may have put its contract in force meanwhile.
             self._decoder = self._read_contracts()
-        return land(self._session, self._decoder, self.position, batch)
+        return self._landed(batch)
+
+    def _landed(self, batch: Batch) -> Position:
+        return land(self._session, self.position, prepare(batch, self._decoder, self.position.chain))
 
     def _doubt_again(self) -> None:
         if not self._decoder.doubts and time.monotonic() >= self._trusted_until:

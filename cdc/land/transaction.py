@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import Counter
+from collections import ChainMap, Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 import structlog
 from psycopg.rows import class_row
 
@@ -19,41 +17,19 @@ from cdc.capture.contract import Contract
 from cdc.change import Change, Event, Refusal
 from cdc.errors import FatalError
 from cdc.land import journal, ledger, replay
-from cdc.land.batch import Batch
-from cdc.land.decode import LONG_KEY, Item, Stretch, TableDecoder, stretches
+from cdc.land.decode import LONG_KEY, Item, Stretch, stretches
 from cdc.land.duplicate import Claims, keys_of, may_double
 from cdc.land.fold import Folded, fold
 from cdc.land.generation import heal_missing
-from cdc.land.mirror_table import MirrorTable
-from cdc.land.position import Position, lock, require_unmoved
+from cdc.land.position import Position, lock, require_unmoved, write_position
+from cdc.land.prepare import Prepared
 from cdc.land.reread import fill_in, reread_keys
+from cdc.land.session import Session
 from cdc.land.write import COPY_FROM_ROWS, MISFITS, Expectation, MirrorWriter, RowMissing
 from cdc.stream.envelope import position_text
 from cdc.stream.unit import Unit, resumable_id
 
 _logger = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Session:
-    """A connection to the target, with what landing keeps for its lifetime: a writer and a staging table per mirror."""
-
-    connection: psycopg.Connection
-    _writers: dict[str, MirrorWriter] = field(default_factory=dict)
-    _staged: dict[str, Contract] = field(default_factory=dict)
-
-    def prepare(self, contract: Contract) -> None:
-        """Make the mirror's staging table, again when the contract has grown. Outside of the landing transaction."""
-        if self._staged.get(contract.mirror) != contract:
-            self.writer(contract, ()).create_stage()
-            self._staged[contract.mirror] = contract
-
-    def writer(self, contract: Contract, watched: tuple[str, ...]) -> MirrorWriter:
-        """Return the mirror's writer as it is now."""
-        known = self._writers.get(contract.mirror)
-        if known is None or known.table.contract != contract or known.table.watched != watched:
-            known = self._writers[contract.mirror] = MirrorWriter(self.connection, MirrorTable(contract, watched))
-        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +41,7 @@ class _Ground:
     replayed: frozenset[int]
 
 
-def land(session: Session, decoder: TableDecoder, position: Position, batch: Batch) -> Position:
+def land(session: Session, position: Position, prepared: Prepared) -> Position:
     """Land a batch and return the position after it. On any error nothing was written.
 
     Raises Moved, NewColumn, FatalError STR-105, LND-102 to LND-106, or what the database says.
@@ -73,7 +49,7 @@ def land(session: Session, decoder: TableDecoder, position: Position, batch: Bat
     refused: dict[int, str] = {}
     careful: set[str] = set()
     while True:
-        landing = _Landing(session, decoder, position, batch, refused, careful)
+        landing = _Landing(session, position, prepared, careful)
         try:
             landed = landing.run()
         except MISFITS:
@@ -81,6 +57,7 @@ def land(session: Session, decoder: TableDecoder, position: Position, batch: Bat
             if not misfits.keys() - refused.keys():
                 raise
             refused |= misfits
+            prepared = prepared.again(prepared.decoder, refused)
         except RowMissing as missing:
             if missing.mirror in careful:
                 raise FatalError("LND-104", missing.mirror) from missing
@@ -93,30 +70,20 @@ def land(session: Session, decoder: TableDecoder, position: Position, batch: Bat
 class _Landing:
     """One attempt to land one batch."""
 
-    def __init__(
-        self,
-        session: Session,
-        decoder: TableDecoder,
-        position: Position,
-        batch: Batch,
-        refused: Mapping[int, str],
-        careful: Container[str],
-    ) -> None:
+    def __init__(self, session: Session, position: Position, prepared: Prepared, careful: Container[str]) -> None:
         self._session = session
         self._connection = session.connection
-        self._decoder = decoder
         self._position = position
-        self._batch = batch
-        self._refused = refused
+        self._prepared = prepared
+        self._batch = prepared.batch
+        self._decoder = prepared.decoder
         self._careful = careful
         self._started = time.perf_counter()
         self._ledger = ledger.Ledger()
         self._refusals: Counter[tuple[str, str]] = Counter()
         self._folded: list[tuple[MirrorWriter, Folded]] = []
         self._expectations: list[Expectation] = []
-        self._chunks = list(journal.chunks(batch.records(), position.chain))
-        self._events: dict[int, Event] = {}
-        self._overlaid: set[int] = set()
+        self._overlaid: dict[int, Event] = {}
 
     @property
     def _generation_from(self) -> int | None:
@@ -126,23 +93,14 @@ class _Landing:
 
     def run(self) -> Position:
         """Open the transaction, write everything, commit."""
-        events = [(unit, event) for unit in self._batch.units for event in unit.events]
-        self._events = {event.record.offset: event for _, event in events}
-        items = [(unit, event, self._decoder.items(event, self._refused)) for unit, event in events]
-        contracts = {contract.mirror: contract for contract in (self._decoder.contract(event) for _, event in events)}
+        contracts = self._prepared.contracts
         for contract in contracts.values():
             self._session.prepare(contract)
-        with self._pipeline(len(items)) as sync, self._connection.transaction():
+        with self._pipeline() as sync, self._connection.transaction():
             # 1. The position is ours and where we believe it; nobody else can move it until we commit.
             ground = self._open()
             # 2. Mirrors, changed keys, stale rows and refused records, table by table.
-            tables: dict[str, list[Item]] = {}
-            for unit, event, done in items:
-                mirror = self._decoder.contract(event).mirror
-                if event.transaction is not None and unit.first_offset in ground.replayed:
-                    self._ledger.count(mirror, "replayed")
-                else:
-                    tables.setdefault(mirror, []).extend(done)
+            tables = self._tables(ground)
             for mirror in sorted(tables):
                 self._write_table(contracts[mirror], tables[mirror], ground)
             # 3. What is counted beside them, and what a closed snapshot generation did not bring.
@@ -169,8 +127,9 @@ class _Landing:
         return misfits
 
     @contextmanager
-    def _pipeline(self, rows: int) -> Iterator[Any]:
+    def _pipeline(self) -> Iterator[Any]:
         """Send the statements of a small batch without waiting for each answer; COPY cannot be pipelined."""
+        rows = sum(len(decoded) for _, decoded in self._prepared.units)
         with self._connection.pipeline() if rows < COPY_FROM_ROWS else nullcontext() as pipeline:
             yield pipeline.sync if pipeline is not None else lambda: None
 
@@ -189,6 +148,21 @@ class _Landing:
             frozenset(mirror for (mirror,) in stale.fetchall()),
             frozenset(replay.find_replayed(self._batch.units, recorded())),
         )
+
+    def _tables(self, ground: _Ground) -> dict[str, list[Item]]:
+        """Return what has to land, in stream order, by mirror; what landed before is counted."""
+        tables: defaultdict[str, list[Item]] = defaultdict(list)
+        for unit, decoded in self._prepared.units:
+            replayed = self._replayed_offsets(unit, ground)
+            for mirror, items in decoded:
+                if replayed and items[0].offset in replayed:
+                    self._ledger.count(mirror, "replayed")
+                else:
+                    tables[mirror] += items
+        return tables
+
+    def _replayed_offsets(self, unit: Unit, ground: _Ground) -> set[int]:
+        return {row.record.offset for row in unit.rows} if unit.first_offset in ground.replayed else set()
 
     def _write_table(self, contract: Contract, items: list[Item], ground: _Ground) -> None:
         mirror = contract.mirror
@@ -220,12 +194,11 @@ class _Landing:
 
     def _fill_in(self, writer: MirrorWriter, items: list[Item]) -> list[Item]:
         """Put the rows that were read beside the stream where they belong among its changes."""
-        keys = reread_keys(items, self._events)
+        keys = reread_keys(items, self._prepared.events) if self._prepared.reads_beside else []
         if not keys:
             return items
-        filling = fill_in(items, self._events, writer.known(keys), self._decoder, self._refused)
+        filling = fill_in(items, self._prepared.events, writer.known(keys), self._decoder, self._prepared.refused)
         self._overlaid.update(filling.overlaid)
-        self._events.update(filling.overlaid)
         self._ledger.count(writer.table.contract.mirror, "superseded", filling.superseded)
         return filling.items
 
@@ -236,13 +209,14 @@ class _Landing:
         contract = writer.table.contract
         if contract.key_origin != "declared" or not changes:
             return changes
-        if not has_stale and not may_double(changes, self._events):
+        events = ChainMap(self._overlaid, self._prepared.events)
+        if not has_stale and not may_double(changes, events):
             return changes
-        claims = Claims(contract.mirror, writer.claims(keys_of(changes)), self._events, self._generation_from)
+        claims = Claims(contract.mirror, writer.claims(keys_of(changes)), events, self._generation_from)
         return list(claims.admit(changes))
 
     def _refuse(self, writer: MirrorWriter, refusal: Refusal) -> None:
-        record = self._events[refusal.offset].record
+        record = self._prepared.events[refusal.offset].record
         self._refusals[(writer.table.contract.mirror, refusal.code)] += 1
         writer.refuse(
             (
@@ -276,7 +250,7 @@ class _Landing:
             position,
             next_offset=self._batch.next_offset,
             batch=position.batch + 1,
-            chain=self._chunks[-1].chain,
+            chain=self._prepared.chunks[-1].chain,
             last_unit=last_unit,
             generation_from=self._generation_from,
             snapshot_position=self._batch.units[-1].snapshot_position,
@@ -320,25 +294,11 @@ class _Landing:
                 time.perf_counter() - self._started,
             )
             ledger.write_ledger(cursor, entry, self._ledger)
-            for chunk in self._chunks:
+            for chunk in self._prepared.chunks:
                 journal.write_chunk(cursor, position.stream, position.batch, chunk)
-            _write_position(cursor, position, stamps[-1] if stamps else None, _source_position(units))
+            write_position(cursor, position, stamps[-1] if stamps else None, _source_position(units))
             cursor.execute("NOTIFY cdc_landed")
 
 
 def _source_position(units: tuple[Unit, ...]) -> str | None:
     return next((position_text(unit.position) for unit in reversed(units) if unit.position), None)
-
-
-def _write_position(
-    cursor: psycopg.Cursor, position: Position, source_ts: datetime | None, source_position: str | None
-) -> None:
-    cursor.execute(
-        "UPDATE cdc.position SET next_offset = %s, batch = %s, chain = %s, last_unit = %s, generation_from = %s,"
-        " snapshot_position = %s, generations = %s, source_ts = coalesce(%s::timestamptz, source_ts),"
-        " source_position = coalesce(%s::text, source_position), updated_at = now() WHERE stream = %s",
-        (
-            *(position.next_offset, position.batch, position.chain, position.last_unit, position.generation_from),
-            *(position.snapshot_position, position.generations, source_ts, source_position, position.stream),
-        ),
-    )

@@ -24,8 +24,8 @@ from cdc.change import Record
 from cdc.config import Settings, environment
 from cdc.errors import CdcError, TransientError
 from cdc.land.position import Moved, Position, adopt_topic, reclaim, take_over
+from cdc.land.session import Session
 from cdc.land.stream import StreamLanding, StreamSource
-from cdc.land.transaction import Session
 from cdc.store.connection import classify, connect
 from cdc.stream.consumer import StreamConsumer
 

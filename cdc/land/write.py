@@ -57,6 +57,7 @@ class _Staged:
     """The rows of one stretch, and the shapes that their columns come in."""
 
     rows: list[list[str | None]] = field(default_factory=list)
+    plain: list[list[Any]] = field(default_factory=list)
     shapes: dict[tuple[str, tuple[str, ...]], list[int]] = field(default_factory=dict)
     operations: set[str] = field(default_factory=set)
     marks_stale: bool = False
@@ -82,6 +83,8 @@ class MirrorWriter:
         Refuses a change of a row that is not there: VAL-104 if its insert was refused, VAL-110 if it has not been read.
         With stale rows around, every partial update is looked at.
         """
+        if all(image.is_complete for image in folded.images.values()):
+            return
         careful = has_stale or any(image.lacks or image.missing or image.lost for image in folded.images.values())
         looked_at: set[int] = set()
         # A refused image uncovers the one that it replaced, which may hang on the mirror as well.
@@ -118,8 +121,10 @@ class MirrorWriter:
     def write(self, folded: Folded, stream: str, batch: int, *, has_stale: bool) -> list[Expectation]:
         """Write the images; returns what to check once the results are there."""
         staged = self._stage(folded.images.values())
-        self._load(staged.rows)
-        self._execute(self._sql(changed_keys.note_keys), (stream, batch))
+        self._load(staged)
+        asks_mirror = self.table.watched or "s" in staged.operations
+        note = changed_keys.note_keys if asks_mirror else changed_keys.note_written_keys
+        self._execute(self._sql(note), (stream, batch))
         expectations = [self._write_shape(kind, columns, known) for (kind, columns), known in staged.shapes.items()]
         if staged.operations & {"d", "x"}:
             self._execute(self._sql(mirror_rows.delete), ())
@@ -182,8 +187,8 @@ class MirrorWriter:
 
     def _try(self, image: Image) -> None:
         """Write one image: to the staging table, whose types may refuse it, and to the mirror with its indexes."""
-        staged = self._stage([image])
-        self._execute(self._sql(staging.insert_stage), staged.rows[0])
+        staged = _Staged()
+        self._execute(self._sql(staging.insert_stage), self._row(image, staged))
         for (kind, columns), known in staged.shapes.items():
             self._write_shape(kind, columns, known)
 
@@ -198,31 +203,49 @@ class MirrorWriter:
 
     def _stage(self, images: Iterable[Image]) -> _Staged:
         staged = _Staged()
-        columns = self.table.columns
+        whole = ("whole", self.table.columns)
+        takes_plain = not self._is_pipelined
+        moment, moment_text = None, None  # all rows of a transaction have the same, and text is costly to make
         for image in images:
-            operation = _operation(image)
-            shape = _shape(image, staged) if operation in "ux" else None
-            values = image.values or {}
-            row = [_text(values.get(name)) for name in columns]
-            if image.values is None:
-                _put_key(row, columns, self.table.contract.key, image)
-            behind = image.behind
-            row += map(_text, (None if image.values is None else image.offset, image.source_ts))
-            row += map(_text, (image.deleted_at, image.deleted_ts, operation, shape, image.whole))
-            row += map(_text, (behind and behind.code, behind and behind.offset))
-            staged.rows.append(row)
-            staged.operations.add(operation)
-            staged.marks_stale |= behind is not None
+            if takes_plain and _is_plain(image):
+                if image.source_ts is not moment:
+                    moment, moment_text = image.source_ts, _text(image.source_ts)
+                staged.plain.append([*(image.values or {}).values(), image.offset, moment_text])
+            else:
+                staged.rows.append(self._row(image, staged))
+        if staged.plain:
+            staged.operations.add("u")
+            staged.shapes.setdefault(whole, []).extend([staging.PLAIN_SHAPE] * len(staged.plain))
         return staged
 
-    def _load(self, rows: list[list[str | None]]) -> None:
-        if self._connection.pgconn.pipeline_status != pq.PipelineStatus.OFF:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(self._sql(staging.insert_stage), rows)
-            return
-        with self._connection.cursor() as cursor, cursor.copy(self._sql(staging.copy_stage), ()) as copy:
-            for row in rows:
-                copy.write_row(row)
+    def _row(self, image: Image, staged: _Staged) -> list[str | None]:
+        operation, behind = _operation(image), image.behind
+        values = image.values or {}
+        row = [_text(values.get(name)) for name in self.table.columns]
+        if image.values is None:
+            _put_key(row, self.table.columns, self.table.contract.key, image)
+        shape = _shape(image, staged, self.table.columns) if operation in "ux" else None
+        row += map(_text, (None if image.values is None else image.offset, image.source_ts))
+        row += map(_text, (image.deleted_at, image.deleted_ts, operation, shape, image.whole))
+        row += map(_text, (behind and behind.code, behind and behind.offset))
+        staged.operations.add(operation)
+        staged.marks_stale |= behind is not None
+        return row
+
+    @property
+    def _is_pipelined(self) -> bool:
+        return self._connection.pgconn.pipeline_status != pq.PipelineStatus.OFF
+
+    def _load(self, staged: _Staged) -> None:
+        with self._connection.cursor() as cursor:
+            if self._is_pipelined:
+                cursor.executemany(self._sql(staging.insert_stage), staged.rows)
+                return
+            for statement, rows in ((staging.copy_plain, staged.plain), (staging.copy_stage, staged.rows)):
+                if rows:
+                    with cursor.copy(self._sql(statement), ()) as copy:
+                        for row in rows:
+                            copy.write_row(row)
 
     def _select(self, keys: Sequence[Key], columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
         return self._given(mirror_rows.select_values, keys, columns)
@@ -248,12 +271,18 @@ def _operation(image: Image) -> str:
     return "x" if image.is_deleted else "u"
 
 
-def _shape(image: Image, staged: _Staged) -> int:
+def _is_plain(image: Image) -> bool:
+    """Whether the row is all that there is to say: its values replace what the mirror has."""
+    return image.is_complete and not (image.is_deleted or image.reread or image.lacks)
+
+
+def _shape(image: Image, staged: _Staged, all_columns: tuple[str, ...]) -> int:
     values = image.values or {}
     columns = tuple(name for name, value in values.items() if value is not UNCHANGED)
     kind = "partial" if len(columns) < len(values) else "reread" if image.reread else "whole"
+    number = staging.PLAIN_SHAPE if (kind, columns) == ("whole", all_columns) else len(staged.shapes) + 1
     known = staged.shapes.setdefault((kind, columns), [])
-    known.append(known[0] if known else len(staged.shapes))
+    known.append(known[0] if known else number)
     return known[0]
 
 

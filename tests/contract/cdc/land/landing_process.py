@@ -17,8 +17,8 @@ import psycopg
 from cdc.config import Land
 from cdc.land import transaction, write
 from cdc.land.position import take_over
+from cdc.land.session import Session
 from cdc.land.stream import StreamLanding, StreamSource
-from cdc.land.transaction import Session
 from cdc.observe import log
 from tests.contract.cdc.land.stage import DATABASES, recorded
 from tests.contract.cdc.land.test_cuts import grown

@@ -15,8 +15,8 @@ from cdc.change import Record
 from cdc.config import Land
 from cdc.land.contracts import put_in_force, read_contracts_in_force
 from cdc.land.position import Position, take_over
+from cdc.land.session import Session
 from cdc.land.stream import StreamLanding, StreamSource
-from cdc.land.transaction import Session
 from cdc.store.migrate import migrate
 
 REPO = Path(__file__).resolve().parents[4]

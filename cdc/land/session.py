@@ -1,0 +1,33 @@
+"""A connection to the target, with what landing keeps for its lifetime: a writer and a staging table per mirror."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import psycopg
+
+from cdc.capture.contract import Contract
+from cdc.land.mirror_table import MirrorTable
+from cdc.land.write import MirrorWriter
+
+
+@dataclass(slots=True)
+class Session:
+    """The connection and its writers."""
+
+    connection: psycopg.Connection
+    _writers: dict[str, MirrorWriter] = field(default_factory=dict)
+    _staged: dict[str, Contract] = field(default_factory=dict)
+
+    def prepare(self, contract: Contract) -> None:
+        """Make the mirror's staging table, again when the contract has grown. Outside of the landing transaction."""
+        if self._staged.get(contract.mirror) != contract:
+            self.writer(contract, ()).create_stage()
+            self._staged[contract.mirror] = contract
+
+    def writer(self, contract: Contract, watched: tuple[str, ...]) -> MirrorWriter:
+        """Return the mirror's writer as it is now."""
+        known = self._writers.get(contract.mirror)
+        if known is None or known.table.contract != contract or known.table.watched != watched:
+            known = self._writers[contract.mirror] = MirrorWriter(self.connection, MirrorTable(contract, watched))
+        return known
