@@ -17,7 +17,7 @@ from cdc.capture.default_mariadb import mirror_default
 from cdc.capture.finding import check_declared_key, check_names, for_each, raise_all
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
-from cdc.capture.types import of_mariadb
+from cdc.capture.types_mariadb import of_mariadb
 from cdc.errors import CdcError, FatalError, TransientError
 
 _QUERY_TIMEOUT_S = 60
@@ -58,6 +58,14 @@ _KEYS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s AND INDEX_NAME = 'PRIMARY'
 ORDER BY TABLE_NAME, SEQ_IN_INDEX"""
+# What DDL holds that the connector's parser does not know, and what its reader of rows does not: of all databases that
+# the account may see.
+_UNREADABLE = """
+SELECT CONCAT_WS('.', TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME) AS place, COLUMN_TYPE AS type
+FROM information_schema.COLUMNS
+WHERE (TABLE_SCHEMA = %s AND DATA_TYPE IN ('inet4', 'inet6'))
+   OR (DATA_TYPE NOT IN ('enum', 'set') AND COLUMN_TYPE LIKE '%%/*%%COMPRESSED%%')
+ORDER BY 1"""
 # information_schema shows the rules of foreign keys to nobody who may only read; the table's own statement does.
 _CASCADE = re.compile(
     r"^ *CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY .*ON (?:DELETE|UPDATE) (?:CASCADE|SET NULL)", re.MULTILINE
@@ -77,6 +85,7 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
         tables, columns, keys = (_rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS))
         _check_tables(source, login, tables)
         _check_cascades(source, connection)
+        _check_readable(source, connection, login.database)
     return tuple(for_each(source.tables, partial(_contract, source, login.database, columns, keys)))
 
 
@@ -99,7 +108,7 @@ def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
     charset = row["charset"]
     if charset is not None and charset not in CHARSETS:
         raise FatalError("SRC-203", f"{place} is {charset}")
-    kind = of_mariadb(row["type"], place)
+    kind = of_mariadb(row["type"], place, charset)
     nullable = bool(row["nullable"])
     default, computed = mirror_default(row["default"], row["extra"], kind, nullable=nullable)
     return ColumnContract(
@@ -131,6 +140,13 @@ def _check_tables(source: Source, login: Login, tables: _Rows) -> None:
 def _check_cascades(source: Source, connection: pymysql.Connection[DictCursor]) -> None:
     found = [f"{source.name}.{table.name} ({name})" for table in source.tables for name in _cascades(connection, table)]
     raise_all([FatalError("LND-107", place) for place in found])
+
+
+def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
+    """Raise if the connector would stop at a table of the database, or at a row of one of the server."""
+    unreadable = _rows(connection, _UNREADABLE, database)
+    places = [f"{row['place']} is {row['type']}" for row in unreadable]
+    raise_all([FatalError("SRC-126", f"{source.name}: {place}") for place in places])
 
 
 def _cascades(connection: pymysql.Connection[DictCursor], table: SourceTable) -> list[str]:

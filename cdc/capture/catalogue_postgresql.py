@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from cdc.capture.default_postgresql import mirror_default
 from cdc.capture.finding import check_declared_key, check_names, for_each, raise_all
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
-from cdc.capture.types import of_postgresql
+from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
 from cdc.errors import CdcError, FatalError, TransientError
 
 # The empty search_path makes the catalogue print names of other schemas in full; the rest, values as mirrors take them.
@@ -47,7 +48,9 @@ WITH RECURSIVE wanted AS (
 )
 SELECT w.attrelid AS table, w.attnum AS number, w.attname AS name, w.attndims AS dimensions, w.attidentity AS identity,
        pg_catalog.format_type(w.atttypid, w.atttypmod) AS type, pg_catalog.format_type(b.oid, b.typmod) AS base,
-       coalesce(e.typtype, t.typtype) AS kind, NOT (w.attnotnull OR b.required) AS nullable,
+       coalesce(e.typtype, t.typtype) AS kind, coalesce(e.typname, t.typname) AS type_name,
+       coalesce(e.typnamespace, t.typnamespace)::regnamespace::text AS type_schema, w.attstorage <> 'p' AS is_toastable,
+       NOT (w.attnotnull OR b.required) AS nullable,
        w.attgenerated <> '' AS computed, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
        w.atthasmissing AS has_missing, (w.attmissingval::text::text[])[1] AS missing,
        c.relfilenode = c.oid AS first_file
@@ -77,7 +80,11 @@ SELECT p.puballtables, p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete
              AND coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') IS NOT NULL) AS partial
 FROM pg_catalog.pg_publication p WHERE p.pubname = %s"""
 
+# With two decimals behind a point, and commas between thousands.
+_MONETARY = re.compile(r"(C|POSIX|en_US)(\..*)?")
+
 _Rows = Sequence[Mapping[str, Any]]
+_Tables = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
@@ -90,8 +97,10 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
         columns = _by_table(connection.execute(_COLUMNS, (oids,)).fetchall())
         indexes = _by_table(connection.execute(_INDEXES, (oids,)).fetchall())
         published = connection.execute(_PUBLICATION, (publication(source),)).fetchone()
+        locale = str(_setting(connection, "lc_monetary"))
     _check_tables(source, tables)
     _check_publication(source, published, tables)
+    _check_money(source, tables, columns, locale)
     wanted = ((table, tables[table.schema, table.name]) for table in source.tables)
     return tuple(
         for_each(wanted, lambda item: _contract(source, item, columns[item[1]["oid"]], indexes[item[1]["oid"]]))
@@ -102,11 +111,20 @@ def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], colum
     table, row = item
     mirror = f"{source.name}.{table.name}"
     check_names(mirror, table.name, (column["name"] for column in columns))
-    kept = tuple(for_each((column for column in columns if not column["computed"]), partial(_column, mirror)))
+    whole = row["identity"] == "f"
+    present = (column for column in columns if not column["computed"])
+    kept = tuple(for_each(present, partial(_column, mirror, logs_all=whole)))
     key, origin = _key(mirror, table, row["identity"], indexes)
+    _check_key(mirror, key, columns)
     check_declared_key(mirror, key, kept)
     omitted = tuple(column["name"] for column in columns if column["computed"])
     return Contract(mirror, f"{table.schema}.{table.name}", key, origin, kept, omitted=omitted)
+
+
+def _check_key(mirror: str, key: Sequence[str], columns: _Rows) -> None:
+    computed = [column["name"] for column in columns if column["computed"] and column["name"] in key]
+    if computed:
+        raise FatalError("SRC-122", f"{mirror}: {', '.join(computed)} is generated, and is not in the log")
 
 
 def _key(mirror: str, table: SourceTable, identity: str, indexes: _Rows) -> tuple[tuple[str, ...], str]:
@@ -133,13 +151,15 @@ def _key(mirror: str, table: SourceTable, identity: str, indexes: _Rows) -> tupl
 _IDENTITIES = {"d": "default", "i": "index", "f": "full", "n": "nothing"}
 
 
-def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+def _column(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnContract:
+    """Return one column. `logs_all` says that the log carries what an update leaves alone: replica identity FULL."""
     place = f"{mirror}.{row['name']}"
     if row["dimensions"] > 1:
         raise FatalError("SRC-202", f"{place} is {row['type']}: arrays of several dimensions arrive empty")
-    if row["base"].endswith("[]") and row["kind"] == "d":
-        raise FatalError("SRC-202", f"{place} is {row['type']}: an array of a domain")
-    kind = of_postgresql(row["base"], row["kind"], place)
+    source = SourceType(row["base"], row["type"], row["kind"], row["type_schema"], row["type_name"])
+    kind = of_postgresql(source, place)
+    if row["is_toastable"] and not logs_all and stops_at_unchanged(source, kind.decoder):
+        raise FatalError("SRC-205", f"{place} is {row['type']}")
     default, computed = mirror_default(row)
     return ColumnContract(
         row["name"],
@@ -157,14 +177,32 @@ def _check_database(source: Source, connection: psycopg.Connection[DictRow]) -> 
     encoding = connection.info.parameter_status("server_encoding")
     if encoding == "SQL_ASCII":
         raise FatalError("SRC-203", f"{source.name}: the database's encoding is {encoding}")
-    level = connection.execute("SELECT current_setting('wal_level') AS level").fetchone()
-    if level is None or level["level"] != "logical":
-        raise FatalError("SRC-125", f"{source.name}: wal_level is {level and level['level']}, not logical")
+    level = _setting(connection, "wal_level")
+    if level != "logical":
+        raise FatalError("SRC-125", f"{source.name}: wal_level is {level}, not logical")
     domains = [row["name"] for row in connection.execute(_ENUM_DOMAINS)]
     raise_all([FatalError("SRC-124", f"{source.name}: domain {name}") for name in domains])
 
 
-def _check_tables(source: Source, tables: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+def _setting(connection: psycopg.Connection[DictRow], name: str) -> Any:
+    row = connection.execute("SELECT current_setting(%s) AS value", (name,)).fetchone()
+    return row and row["value"]
+
+
+def _check_money(source: Source, tables: _Tables, columns: Mapping[int, _Rows], locale: str) -> None:
+    """Raise if the server prints money in a way that Debezium reads wrongly (1.234,56 for 1234.56)."""
+    if _MONETARY.fullmatch(locale):
+        return
+    places = [
+        f"{source.name}.{row['name']}.{column['name']}"
+        for row in tables.values()
+        for column in columns[row["oid"]]
+        if column["base"] == "money"
+    ]
+    raise_all([FatalError("SRC-202", f"{place} is money: lc_monetary is {locale}, not C or en_US") for place in places])
+
+
+def _check_tables(source: Source, tables: _Tables) -> None:
     errors = []
     for table in source.tables:
         place, row = f"{table.schema}.{table.name}", tables.get((table.schema, table.name))
@@ -177,9 +215,7 @@ def _check_tables(source: Source, tables: Mapping[tuple[str, str], Mapping[str, 
     raise_all(errors)
 
 
-def _check_publication(
-    source: Source, published: Mapping[str, Any] | None, tables: Mapping[tuple[str, str], Mapping[str, Any]]
-) -> None:
+def _check_publication(source: Source, published: Mapping[str, Any] | None, tables: _Tables) -> None:
     name = publication(source)
     if published is None:
         raise FatalError("SRC-123", f"{name} is not there")

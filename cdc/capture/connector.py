@@ -77,6 +77,12 @@ _PINNED_MARIADB = {
     "connect.keep.alive.interval.ms": "1000",
     "heartbeat.interval.ms": "500",
     "bigint.unsigned.handling.mode": "precise",
+    # The session's time zone, whatever Java's is. By default the driver asks the server for Java's, which a server
+    # without time zone tables does not know, and every TIMESTAMP of the snapshot is off by the difference.
+    "driver.timezone": "UTC",
+    "driver.connectionTimeZone": "UTC",
+    "driver.forceConnectionTimeZoneToSession": "true",
+    "driver.preserveInstants": "true",
     # A date of the year 24 is a date of the year 24; the adjuster would make it 2024.
     "enable.time.adjuster": "false",
     "event.deserialization.failure.handling.mode": "fail",

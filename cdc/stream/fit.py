@@ -16,7 +16,7 @@ from typing import Any
 Fit = Callable[[Any], bool]
 
 _INTEGERS = {"smallint": 15, "integer": 31, "bigint": 63}
-_NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+_NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _CHARACTER = re.compile(r"character(?: varying)?\((\d+)\)")
 _TIME = re.compile(r"time(?:stamp)?\((\d)\) with(?:out)? time zone")
 _FRACTION = re.compile(r"\.(\d+)")
@@ -27,7 +27,9 @@ def fit(mirror_type: str) -> Fit | None:
     if mirror_type in _INTEGERS:
         return partial(_integer, 1 << _INTEGERS[mirror_type])
     if match := _NUMERIC.fullmatch(mirror_type):
-        return partial(_numeric, int(match[1]) - int(match[2]), int(match[2]))
+        precision, scale = int(match[1]), int(match[2])
+        check = _numeric if 0 <= scale <= precision else _odd_numeric
+        return partial(check, precision - scale, scale)
     if match := _CHARACTER.fullmatch(mirror_type):
         return partial(_character, int(match[1]))
     if match := _TIME.fullmatch(mirror_type):
@@ -49,6 +51,19 @@ def _numeric(whole_digits: int, scale: int, value: Any) -> bool:
         text = format(Decimal(text), "f")
     whole, _, fraction = text.partition(".")
     return len(whole.lstrip("0")) <= whole_digits and len(fraction.rstrip("0")) <= scale
+
+
+def _odd_numeric(whole_digits: int, scale: int, value: Any) -> bool:
+    """Tell the same for a scale below zero (numeric(5,-2)) or beyond the precision (numeric(3,5))."""
+    text = str(value).lstrip("+-")
+    if text in ("NaN", "Infinity"):
+        return text == "NaN"
+    _, digits, exponent = Decimal(text).as_tuple()
+    if not any(digits) or not isinstance(exponent, int):
+        return True
+    significant = "".join(map(str, digits)).lstrip("0")
+    last = exponent + len(significant) - len(significant.rstrip("0"))
+    return last >= -scale and exponent + len(significant) <= whole_digits
 
 
 def _character(length: int, value: Any) -> bool:

@@ -7,15 +7,12 @@ from typing import Any
 
 import msgspec
 
-from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.contract import Contract
 from cdc.change import UNCHANGED, Change, Event, Key
 from cdc.errors import FatalError, RowError, TransientError
-from cdc.stream.fit import Fit, fit
-from cdc.stream.value import Decoder, Misfit, TooWide, decoder
+from cdc.stream.column import column_decoder
+from cdc.stream.misfit import Misfit, TooWide
 from cdc.stream.whole_row import whole_row_reader
-
-# MariaDB has dates that no other database has; where NULL is not allowed the connector sends them as this number.
-_ZERO_DATE_DECODERS = frozenset({"date", "timestamp_us"})
 
 
 class NewColumn(TransientError):
@@ -43,7 +40,7 @@ class RowDecoder:
     def __init__(self, contract: Contract, database: str, *, doubts: bool = False) -> None:
         self.contract = contract
         self._doubts = doubts
-        self._decoders = {column.name: _column_decoder(column, database) for column in contract.columns}
+        self._decoders = {column.name: column_decoder(column, database) for column in contract.columns}
         self._defaults = dict(_defaults(contract))
         self._omitted = frozenset(contract.omitted)
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.
@@ -157,50 +154,3 @@ def _document(image: bytes | None, event: Event) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RowError("VAL-101", f"image of {event.table}")
     return document
-
-
-def _column_decoder(column: ColumnContract, database: str) -> Decoder:
-    decode = _true_to_charset(decoder(column.decoder), column.charset)
-    if database == "mariadb" and not column.nullable and column.decoder in _ZERO_DATE_DECODERS:
-        return _refusing_zero(decode)
-    check = fit(column.mirror_type)
-    return decode if check is None else _checked(decode, check)
-
-
-def _true_to_charset(decode: Decoder, charset: str | None) -> Decoder:
-    """Make up for what the log reader decodes by a wrong table, in the character sets that contracts admit.
-
-    GBK has no Earth sign: one in the log is the circled plus. The five control characters that latin1 has between its
-    printable ones arrive as the replacement character, and nobody can tell which of them it was.
-    """
-    if charset == "gbk":
-        return lambda value: decode(value.replace("\u2641", "\u2295") if isinstance(value, str) else value)
-    return _refusing_replacement(decode) if charset == "latin1" else decode
-
-
-def _refusing_replacement(decode: Decoder) -> Decoder:
-    def decode_or_refuse_replacement(value: Any) -> Any:
-        if isinstance(value, str) and "\ufffd" in value:
-            raise Misfit
-        return decode(value)
-
-    return decode_or_refuse_replacement
-
-
-def _refusing_zero(decode: Decoder) -> Decoder:
-    def decode_or_refuse_zero(value: Any) -> Any:
-        if value == 0:
-            raise Misfit("VAL-102")
-        return decode(value)
-
-    return decode_or_refuse_zero
-
-
-def _checked(decode: Decoder, check: Fit) -> Decoder:
-    def decode_and_check(value: Any) -> Any:
-        decoded = decode(value)
-        if decoded is not UNCHANGED and not check(decoded):
-            raise TooWide
-        return decoded
-
-    return decode_and_check

@@ -16,7 +16,9 @@ import msgspec
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.types import PLACEHOLDER
-from cdc.stream.value import Decoder, Misfit
+from cdc.stream.column import REPLACEMENT, UNICODE, is_mended
+from cdc.stream.misfit import Misfit
+from cdc.stream.value import Decoder
 
 # Decoders that leave a value as it is, once its type and size are right.
 _PLAIN: Mapping[str, type] = {"int": int, "boolean": bool, "text": str, "enum": str, "set": str, "json": str}
@@ -26,8 +28,9 @@ _LENGTH = re.compile(r"character(?: varying)?\((\d+)\)")
 _NEEDS_ESCAPE = re.compile(r'[\x00-\x1f"\\]')
 # Text in a plain column may not need a second look: an escape (NUL, half a surrogate pair), a value that is not there.
 _SUSPECTS = (b"\\u", PLACEHOLDER.encode())
-# What `cdc.stream.row` mends or refuses in texts of these character sets.
-_SUSPECTS_OF = {"gbk": "\u2641".encode(), "latin1": "\ufffd".encode()}
+# What `cdc.stream.column` mends or refuses in texts.
+_EARTH_SIGN = "\u2641".encode()
+_ESCAPED = b"\\\\"
 
 Read = Callable[[bytes], dict[str, Any] | None]
 
@@ -88,4 +91,9 @@ def _type(column: ColumnContract) -> Any:
 def _suspects(contract: Contract) -> Iterator[bytes]:
     yield from _SUSPECTS
     charsets = {column.charset for column in contract.columns}
-    yield from (suspect for charset, suspect in _SUSPECTS_OF.items() if charset in charsets)
+    if "gbk" in charsets:
+        yield _EARTH_SIGN
+    if charsets - UNICODE - {None}:
+        yield REPLACEMENT.encode()
+    if any(map(is_mended, contract.columns)):
+        yield _ESCAPED

@@ -12,7 +12,8 @@ from cdc.errors import CdcError, FatalError, TransientError
 Run = Callable[[str], None]
 Describe = Callable[..., Source]
 
-_UUID = "uuid: in the log it is cut by two bytes"
+_UUID = "uuid: the log reader drops zero bytes at its end"
+_ESCAPED = r"legacy.t.e is enum('a\\b'): the log reader alters members with '\\'"
 
 TYPES = """
 CREATE TABLE types (
@@ -160,7 +161,7 @@ def test_a_declared_key_stands_in_for_a_missing_one(
         ("CREATE TABLE t (a int NOT NULL)", [("t", ("b",))], "SRC-122", "legacy.t has no column b"),
         ("CREATE TABLE t (id int PRIMARY KEY)", ["T"], "SRC-120", "quirks.T"),
         ("CREATE VIEW t AS SELECT 1 AS id", ["t"], "SRC-120", "quirks.t is a view"),
-        ("CREATE TABLE t (id int PRIMARY KEY, g geometry)", ["t"], "SRC-201", "legacy.t.g is geometry"),
+        ("CREATE TABLE t (id int PRIMARY KEY, e enum('a\\\\b'))", ["t"], "SRC-202", _ESCAPED),
         ("CREATE TABLE t (id uuid PRIMARY KEY)", ["t"], "SRC-202", f"legacy.t.id is {_UUID}"),
         ("CREATE TABLE t (id int PRIMARY KEY, c text CHARACTER SET big5)", ["t"], "SRC-203", "legacy.t.c is big5"),
         ("CREATE TABLE t (id int PRIMARY KEY, _offset int)", ["t"], "SRC-204", "legacy.t: column '_offset'"),
@@ -209,13 +210,13 @@ def test_a_foreign_key_that_only_restricts_is_no_obstacle(
 
 def test_all_that_is_wrong_is_said_at_once(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
     mariadb("CREATE TABLE a (id int)")
-    mariadb("CREATE TABLE b (id int PRIMARY KEY, g geometry, u uuid)")
+    mariadb("CREATE TABLE b (id int PRIMARY KEY, u uuid, v uuid)")
     code, detail = _refusal(mariadb_source("a", "b"), servers)
     assert code == "SRC-121"
     assert detail.splitlines()[1:] == [
         "  SRC-121 legacy.a",
-        "  SRC-201 legacy.b.g is geometry",
         f"  SRC-202 legacy.b.u is {_UUID}",
+        f"  SRC-202 legacy.b.v is {_UUID}",
     ]
 
 
@@ -236,6 +237,22 @@ def test_a_server_that_logs_less_than_all_is_refused(
         assert _refusal(mariadb_source("t"), servers) == ("SRC-125", detail)
     finally:
         mariadb(f"SET GLOBAL {variable} = {right}")
+
+
+@pytest.mark.parametrize(
+    ("ddl", "detail"),
+    [
+        ("CREATE TABLE other (a inet6)", "legacy: quirks.other.a is inet6"),
+        ("CREATE TABLE other (a inet4)", "legacy: quirks.other.a is inet4"),
+        ("CREATE TABLE other (a text COMPRESSED)", "legacy: quirks.other.a is text /*M!100301 COMPRESSED*/"),
+    ],
+)
+def test_a_table_at_which_the_connector_would_stop_is_named_though_it_is_not_captured(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], ddl: str, detail: str
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY)")
+    mariadb(ddl)
+    assert _refusal(mariadb_source("t"), servers) == ("SRC-126", detail)
 
 
 def test_nothing_is_written_and_the_reader_may_only_read(

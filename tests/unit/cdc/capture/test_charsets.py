@@ -17,12 +17,13 @@ def test_the_circled_plus_of_gbk_is_itself_again() -> None:
     assert _decoded("gbk", "a\u2641b\u2295") == "a\u2295b\u2295"
 
 
-def test_a_latin1_character_that_was_lost_is_refused() -> None:
-    with pytest.raises(RowError, match="VAL-101"):
-        _decoded("latin1", "a\ufffd")
+@pytest.mark.parametrize("charset", ["latin1", "gbk", "gb2312", "cp1250"])
+def test_a_character_that_was_lost_is_refused(charset: str) -> None:
+    with pytest.raises(RowError, match="VAL-111"):
+        _decoded(charset, "a\ufffd")
 
 
-@pytest.mark.parametrize("charset", ["utf8mb4", None])
+@pytest.mark.parametrize("charset", ["utf8mb4", "utf16", None])
 def test_other_character_sets_are_left_alone(charset: str | None) -> None:
     assert _decoded(charset, "\u2641\ufffd") == "\u2641\ufffd"
 

@@ -4,7 +4,7 @@ import pytest
 
 from cdc.capture.contract import ColumnContract
 from cdc.capture.default_mariadb import is_added_with, mirror_default
-from cdc.capture.types import of_mariadb
+from cdc.capture.types_mariadb import of_mariadb
 
 
 def column(type_text: str, expression: str | None, *, nullable: bool = True) -> ColumnContract:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from cdc.change import UNCHANGED
-from cdc.stream.value import Misfit, decoder
+from cdc.stream.misfit import Misfit
+from cdc.stream.value import decoder
 
 PLACEHOLDER = "__debezium_unavailable_value"
 
@@ -47,6 +49,24 @@ PLACEHOLDER = "__debezium_unavailable_value"
         ("interval", "P1Y2M3DT4H5M6.789S", "P1Y2M3DT4H5M6.789S"),
         ("array:text", ['a"b', None, "c\\d", "NULL"], '{"a\\"b",NULL,"c\\\\d","NULL"}'),
         ("array:int", [], "{}"),
+        ("date", -735_160, "0044-03-15 BC"),
+        ("date", -719_163, "0001-12-31 BC"),
+        ("date", -2_440_588, "4714-11-24 BC"),
+        ("date", -2147472692, "infinity"),
+        ("date", -2147472691, "-infinity"),
+        ("timestamp_us", -63_517_824_000_000_001, "0044-03-14T23:59:59.999999 BC"),
+        ("timestamp_us", -210_866_803_200_000_000, "4714-11-24T00:00:00 BC"),
+        ("timestamptz_iso", "-0043-03-14T15:54:17.000000Z", "0044-03-14T15:54:17.000000+00 BC"),
+        ("timestamptz_iso", "0000-03-14T15:54:17.123456Z", "0001-03-14T15:54:17.123456+00 BC"),
+        ("year", 1900, 0),
+        ("array:date", [19782, None], '{"2024-02-29",NULL}'),
+        ("array:date", [-622191233, -625821272, -141_417], '{"infinity","-infinity","1582-10-25"}'),
+        ("array:timestamp_us", [9223372036825200000, -12_218_428_800_000_000], '{"infinity","1582-10-25T00:00:00"}'),
+        ("array:timestamptz_iso", ["infinity", "1582-10-25T00:00:00Z"], '{"infinity","1582-10-25T00:00:00Z"}'),
+        ("hstore", '{"a":"1","b":null}', '{"a":"1","b":null}'),
+        ("point", {"x": 0.1, "y": "NaN", "wkb": "AQ==", "srid": None}, "(0.1,NaN)"),
+        ("geometry", {"wkb": "AQEA", "srid": None}, "\\x00000000010100"),
+        ("geometry", {"x": 1.0, "y": 2.0, "wkb": "AQEA", "srid": 4326}, "\\xe6100000010100"),
     ],
 )
 def test_a_value_is_read_exactly(name: str, value: Any, decoded: Any) -> None:
@@ -66,6 +86,10 @@ def test_a_value_is_read_exactly(name: str, value: Any, decoded: Any) -> None:
         ("text_hex", PLACEHOLDER.encode().hex()),
         ("array:text", [PLACEHOLDER]),
         ("array:int", list(PLACEHOLDER.encode())),
+        ("array:date", list(PLACEHOLDER.encode())),
+        ("array:json", [PLACEHOLDER]),
+        ("text_hex", PLACEHOLDER),
+        ("hstore", json.dumps({PLACEHOLDER: PLACEHOLDER}, separators=(",", ":"))),
         ("array:uuid", ["b68a35a7-17ad-35b3-af2a-ae46edb4545a"]),
     ],
 )
@@ -89,7 +113,8 @@ def test_what_the_log_left_out_is_unchanged(name: str, value: Any) -> None:
         ("bytes_hex", "0g", "VAL-101"),
         ("bit:10", "////", "VAL-101"),
         ("date", 1_709_164_800_000_000, "VAL-102"),
-        ("date", -2147472692, "VAL-102"),
+        ("date", -2440589, "VAL-102"),
+        ("date", -622191234, "VAL-102"),
         ("date", 20_240_229, "VAL-102"),
         ("time_us", 86_400_000_001, "VAL-102"),
         ("timestamp_us", 2**63 - 1, "VAL-102"),
@@ -99,13 +124,27 @@ def test_what_the_log_left_out_is_unchanged(name: str, value: Any) -> None:
         ("timestamp_us", 2_932_896, "VAL-102"),
         ("duration_us", 3_020_400_000_000, "VAL-102"),
         ("duration_us", -1_709_164_800_000_000, "VAL-102"),
-        ("timestamptz_iso", "-0043-03-15T00:00:00Z", "VAL-102"),
+        ("timestamp_us", -210_866_803_200_000_001, "VAL-102"),
+        ("timestamp_us", -9223372036853775810, "VAL-102"),
+        ("timestamptz_iso", "+294276-12-31T23:59:59.999999Z", "VAL-102"),
+        ("timestamptz_iso", "-4714-12-31T00:00:00Z", "VAL-102"),
         ("timestamptz_iso", "2024-02-29 10:34", "VAL-102"),
         ("interval", "1 day", "VAL-101"),
         ("array:int", "{1}", "VAL-101"),
         ("array:int", [None, None], "VAL-101"),
         ("array:text", ["[Ljava.lang.String;@4a19105", "[Ljava.lang.String;@75f39493"], "VAL-101"),
-        ("year", 1900, "VAL-102"),
+        ("array:text", ["a", PLACEHOLDER], "VAL-101"),
+        # Java's calendar has other days there, and no years before ours.
+        ("array:date", [-141_418], "VAL-102"),
+        ("array:timestamp_us", [-12_218_515_200_000_000], "VAL-102"),
+        ("array:timestamptz_iso", ["0044-03-14T15:54:17.000000Z"], "VAL-102"),
+        ("array:timestamptz_iso", ["+292269055-12-02T23:00:00.000000Z"], "VAL-102"),
+        ("point", {"x": 1.5}, "VAL-101"),
+        ("geometry", {"wkb": "AQ", "srid": None}, "VAL-101"),
+        ("geometry", {"wkb": "AQEA", "srid": -1}, "VAL-101"),
+        ("hstore", {}, "VAL-101"),
+        ("year", 1899, "VAL-102"),
+        ("year", 2156, "VAL-102"),
     ],
 )
 def test_a_value_of_another_form_is_a_misfit(name: str, value: Any, code: str) -> None:

@@ -1,0 +1,108 @@
+"""The decoder of one column: by its contract, and by what the log reader of its product is known to do to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from cdc.capture.contract import ColumnContract
+from cdc.change import UNCHANGED
+from cdc.stream.array import array_of
+from cdc.stream.fit import Fit, fit
+from cdc.stream.misfit import Misfit, TooWide
+from cdc.stream.value import Decoder, decoder, element_decoder
+
+# Character sets in which the replacement character is one of the characters; in others it stands for bytes that the set
+# has no character for.
+UNICODE = frozenset({"utf8mb4", "utf8mb3", "ucs2", "utf16", "utf16le", "utf32"})
+REPLACEMENT = "\ufffd"
+
+# MariaDB has dates that no other database has; where NULL is not allowed the connector sends them as this number.
+_ZERO = 0
+# The year 0000 of MariaDB is not 1 BC: 0001-01-01 as days and as microseconds.
+_FIRST = {"date": -719_162, "timestamp_us": -62_135_596_800_000_000}
+# A TIMESTAMP begins a second later, so this is one of zero.
+_ZERO_MOMENT = "1970-01-01T00:00:00"
+_MEMBER = re.compile(r"'(?:[^']|'')*'")
+
+
+def column_decoder(column: ColumnContract, database: str) -> Decoder:
+    """Return the function that decodes the column's JSON. It raises Misfit, TooWide where the mirror is too narrow."""
+    if column.decoder.startswith("array:"):
+        return _array(column)
+    decode = _true_to_charset(decoder(column.decoder), column.charset)
+    if database == "mariadb":
+        decode = _of_mariadb(decode, column)
+    return _checked(decode, fit(column.mirror_type))
+
+
+def is_mended(column: ColumnContract) -> bool:
+    """Tell whether an enum or set has members with a comma: MariaDB's log reader escapes it, its snapshot does not."""
+    return column.decoder in ("enum", "set") and any("," in member for member in _MEMBER.findall(column.type))
+
+
+def _array(column: ColumnContract) -> Decoder:
+    element = column.decoder.removeprefix("array:")
+    decode = _checked(element_decoder(element), fit(column.mirror_type.removesuffix("[]")))
+    return lambda value: array_of(element, decode, value)
+
+
+def _of_mariadb(decode: Decoder, column: ColumnContract) -> Decoder:
+    if column.decoder in _FIRST:
+        return _refusing_zero(decode, None if column.nullable else _ZERO, _FIRST[column.decoder])
+    if column.decoder == "timestamptz_iso":
+        return _refusing(decode, lambda value: value.startswith(_ZERO_MOMENT), "VAL-102")
+    if is_mended(column):
+        return lambda value: decode(value.replace("\\,", ",") if isinstance(value, str) else value)
+    return decode
+
+
+def _true_to_charset(decode: Decoder, charset: str | None) -> Decoder:
+    """Make up for what the log reader decodes by a wrong table, in the character sets that contracts admit.
+
+    GBK has no Earth sign: one in the log is the circled plus. Bytes that a character set has no character for arrive as
+    the replacement character, and nobody can tell which they were; in latin1 they are five control characters.
+    """
+    if charset is None or charset in UNICODE:
+        return decode
+    if charset == "gbk":
+        decode = _with_circled_plus(decode)
+    return _refusing(decode, lambda value: REPLACEMENT in value, "VAL-111")
+
+
+def _with_circled_plus(decode: Decoder) -> Decoder:
+    return lambda value: decode(value.replace("\u2641", "\u2295") if isinstance(value, str) else value)
+
+
+def _refusing_zero(decode: Decoder, zero: int | None, first: int) -> Decoder:
+    def decode_or_refuse(value: Any) -> Any:
+        if value == zero or (type(value) is int and value < first):
+            raise Misfit("VAL-102")
+        return decode(value)
+
+    return decode_or_refuse
+
+
+def _refusing(decode: Decoder, is_wrong: Callable[[str], bool], code: str) -> Decoder:
+    """Return a decoder that refuses texts that are wrong; what is no text is left for `decode` to refuse."""
+
+    def decode_or_refuse(value: Any) -> Any:
+        if isinstance(value, str) and is_wrong(value):
+            raise Misfit(code)
+        return decode(value)
+
+    return decode_or_refuse
+
+
+def _checked(decode: Decoder, check: Fit | None) -> Decoder:
+    if check is None:
+        return decode
+
+    def decode_and_check(value: Any) -> Any:
+        decoded = decode(value)
+        if decoded is not UNCHANGED and not check(decoded):
+            raise TooWide
+        return decoded
+
+    return decode_and_check
