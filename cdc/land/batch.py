@@ -26,6 +26,16 @@ class Batch:
         """Offset after the last record."""
         return self.units[-1].next_offset
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a transaction that is too large for one batch."""
+        return self.units[0].whole is not None
+
+    @property
+    def is_last_part(self) -> bool:
+        """Whether that transaction ends with it."""
+        return self.units[0].is_last
+
     def records(self) -> Iterator[Record]:
         """All records in offset order."""
         for unit in self.units:
@@ -81,8 +91,9 @@ def _must_part(before: Unit, unit: Unit) -> bool:
     """Tell whether two units may not share a batch.
 
     What a generation did not bring is deleted at its end, in one piece with its last unit. A re-read row is compared
-    with the mirror, which therefore has to show all that was streamed before it.
+    with the mirror, which therefore has to show all that was streamed before it. A part of a large transaction is a
+    batch of its own.
     """
-    if before.closes_generation or unit.opens_generation:
+    if before.closes_generation or unit.opens_generation or before.whole is not None or unit.whole is not None:
         return True
     return unit.id is None and bool(unit.rows) and before.id is not None

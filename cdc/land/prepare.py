@@ -7,12 +7,14 @@ is decoded again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 from cdc.capture.contract import Contract
 from cdc.change import Event
+from cdc.errors import CdcError
 from cdc.land import journal
 from cdc.land.batch import Batch
 from cdc.land.decode import Item, TableDecoder
@@ -31,9 +33,10 @@ class Prepared:
     batch: Batch
     decoder: TableDecoder
     chunks: tuple[journal.Chunk, ...]
-    units: list[tuple[Unit, list[tuple[str, tuple[Item, ...]]]]]
-    contracts: dict[str, Contract]
-    refused: Mapping[int, str]
+    units: list[tuple[Unit, list[tuple[str, tuple[Item, ...]]]]] = field(default_factory=list)
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)
+    is_decoded: bool = False
     _events: dict[int, Event] | None = None
 
     @property
@@ -49,28 +52,32 @@ class Prepared:
         return any(unit.reread or (unit.id is None and unit.rows) for unit in self.batch.units)
 
     def again(self, decoder: TableDecoder, refused: Mapping[int, str] = _NONE) -> Prepared:
-        """Return the same batch decoded by other contracts, or with refusals. Raises as `prepare`."""
-        return _decoded(self.batch, decoder, self.chunks, refused)
+        """Return the same batch decoded by other contracts, or with refusals.
+
+        Raises NewColumn, Outgrown, FatalError LND-102 (no contract), LND-103 (no key).
+        """
+        again = Prepared(self.batch, decoder, self.chunks, refused=refused)
+        again.decode()
+        return again
+
+    def decode(self) -> None:
+        """Decode all events by the contracts. Raises as `again`."""
+        for unit in self.batch.units:
+            decoded = []
+            for event in unit.events:
+                contract = self.decoder.contract(event)
+                self.contracts[contract.mirror] = contract
+                decoded.append((contract.mirror, self.decoder.items(event, self.refused)))
+            self.units.append((unit, decoded))
+        self.is_decoded = True
 
 
 def prepare(batch: Batch, decoder: TableDecoder, chain: bytes) -> Prepared:
     """Make a batch ready. `chain` is the journal's head before it.
 
-    Raises NewColumn, Outgrown, FatalError LND-102 (no contract), LND-103 (no key).
+    What cannot be decoded by the contracts of now is left to who lands it, and may let them grow.
     """
-    return _decoded(batch, decoder, tuple(journal.chunks(batch.records(), chain)), _NONE)
-
-
-def _decoded(
-    batch: Batch, decoder: TableDecoder, chunks: tuple[journal.Chunk, ...], refused: Mapping[int, str]
-) -> Prepared:
-    contracts: dict[str, Contract] = {}
-    units = []
-    for unit in batch.units:
-        decoded = []
-        for event in unit.events:
-            contract = decoder.contract(event)
-            contracts[contract.mirror] = contract
-            decoded.append((contract.mirror, decoder.items(event, refused)))
-        units.append((unit, decoded))
-    return Prepared(batch, decoder, chunks, units, contracts, refused)
+    prepared = Prepared(batch, decoder, tuple(journal.chunks(batch.records(), chain)))
+    with suppress(CdcError):
+        prepared.decode()
+    return prepared

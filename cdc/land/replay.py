@@ -7,8 +7,9 @@ restored from a backup or replaced.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 
@@ -34,8 +35,10 @@ def read_recorded(
     ids = [unit.id for unit in units if unit.id is not None]
     cursor = connection.execute(
         # One look into the index for each: the planner would rather read them all while the table is young.
-        "SELECT k.id, u.batch, u.digest FROM unnest(%s::text[]) AS k (id) CROSS JOIN LATERAL"
-        " (SELECT batch, digest FROM cdc.unit WHERE stream = %s AND id = k.id ORDER BY batch DESC LIMIT 1) u",
+        "SELECT k.id, coalesce(u.first_batch, u.batch), u.batch, u.digest"
+        " FROM unnest(%s::text[]) AS k (id) CROSS JOIN LATERAL"
+        " (SELECT first_batch, batch, digest FROM cdc.unit WHERE stream = %s AND id = k.id"
+        " ORDER BY batch DESC LIMIT 1) u",
         (ids, stream),
     )
 
@@ -43,11 +46,9 @@ def read_recorded(
         return {
             unit_id: Recorded(
                 digest,
-                lambda unit_id=unit_id, batch=batch: _journalled(  # type: ignore[misc]
-                    connection, stream, batch, unit_id, database
-                ),
+                partial(_journalled, connection, stream, (first, last), unit_id, database),
             )
-            for unit_id, batch, digest in cursor.fetchall()
+            for unit_id, first, last, digest in cursor.fetchall()
         }
 
     return answer
@@ -61,7 +62,7 @@ def find_replayed(units: Iterable[Unit], recorded: dict[str, Recorded]) -> set[i
     replayed = set()
     for unit in units:
         events = unit.repeated if unit.replay else unit.rows
-        if unit.id is None or not events:
+        if unit.id is None or not (events or unit.row_count):
             continue
         known = recorded.get(unit.id)
         if known is None:
@@ -75,18 +76,27 @@ def find_replayed(units: Iterable[Unit], recorded: dict[str, Recorded]) -> set[i
 
 def _require_part(unit: Unit, events: Iterable[Event], known: Recorded) -> None:
     """Compare event by event: a connector that restarts in mid-transaction sends the tail alone."""
-    landed = {event.place: event_digest(event) for event in known.rows()}
-    if any(landed.get(event.place) != event_digest(event) for event in events):
+    wanted: dict[Place, bytes] = {}
+    differs = any(
+        wanted.setdefault(event.place, digest) != digest for event in events if (digest := event_digest(event))
+    )
+    landed = (event for event in known.rows() if event.place in wanted)
+    found = sum(wanted[event.place] == event_digest(event) for event in landed)
+    if differs or found != len(wanted):
         raise FatalError("STR-105", f"transaction {unit.id}, offset {unit.first_offset}")
 
 
-def _journalled(connection: psycopg.Connection, stream: str, batch: int, unit_id: str, database: str) -> list[Event]:
-    """Return the row events of a landed transaction, read again from the journal."""
-    chunks = connection.execute(
-        "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s ORDER BY first_offset", (stream, batch)
-    ).fetchall()
-    events = (read_event(record, database) for (chunk,) in chunks for record in unpack(chunk))
-    return [event for event in events if event.transaction == unit_id and event.kind in (Kind.ROW, Kind.TRUNCATE)]
+def _journalled(
+    connection: psycopg.Connection, stream: str, batches: tuple[int, int], unit_id: str, database: str
+) -> Iterator[Event]:
+    """Yield the row events of a landed transaction, read again from the journal, chunk by chunk."""
+    for batch in range(batches[0], batches[1] + 1):
+        chunks = connection.execute(
+            "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s ORDER BY first_offset", (stream, batch)
+        ).fetchall()
+        for event in (read_event(record, database) for (chunk,) in chunks for record in unpack(chunk)):
+            if event.transaction == unit_id and event.kind in (Kind.ROW, Kind.TRUNCATE):
+                yield event
 
 
 def find_landed(connection: psycopg.Connection, stream: str, unit_id: str) -> Landed | None:
@@ -99,23 +109,36 @@ def find_landed(connection: psycopg.Connection, stream: str, unit_id: str) -> La
     return None if row is None else Landed(Place(row[0]))
 
 
+def note_parts(units: Iterable[Unit], batch: int) -> None:
+    """Remember in which batch a large transaction began: its last part is recorded with it."""
+    for unit in units:
+        if unit.whole is not None and unit.whole.counted is not None and unit.whole.counted.first_batch is None:
+            unit.whole.counted.first_batch = batch
+
+
 def write_units(cursor: psycopg.Cursor, stream: str, batch: int, units: Iterable[Unit]) -> None:
     """Record the transactions of a batch that brought rows, inside the landing transaction."""
     rows = [
         (
-            *(str(unit.id), position_text(unit.position), str(len(unit.rows))),
+            *(str(unit.id), position_text(unit.position), str(unit.row_count), _first_batch(unit)),
             *(f"{{{','.join(map(str, unit.last_place))}}}", unit.digest().hex()),
         )
         for unit in units
-        if unit.id is not None and unit.rows
+        if unit.id is not None and unit.row_count and unit.is_last
     ]
     if rows:
         # Lines, not arrays: those are quoted element by element, which costs more than the rest.
         lines = ["\n".join(column) for column in zip(*rows, strict=True)]
         cursor.execute(
-            "INSERT INTO cdc.unit (stream, id, batch, source_position, events, last_place, digest)"
-            " SELECT %s, u.id, %s, u.position, u.events::int, u.place::bigint[], decode(u.digest, 'hex') FROM unnest("
+            "INSERT INTO cdc.unit (stream, id, batch, source_position, events, first_batch, last_place, digest)"
+            " SELECT %s, u.id, %s, u.position, u.events::int, nullif(u.first, '')::bigint, u.place::bigint[],"
+            " decode(u.digest, 'hex') FROM unnest("
             + ", ".join(["string_to_array(%s, E'\\n')"] * len(lines))
-            + ") AS u (id, position, events, place, digest) ON CONFLICT (stream, id, batch) DO NOTHING",
+            + ") AS u (id, position, events, first, place, digest) ON CONFLICT (stream, id, batch) DO NOTHING",
             (stream, batch, *lines),
         )
+
+
+def _first_batch(unit: Unit) -> str:
+    counted = None if unit.whole is None else unit.whole.counted
+    return "" if counted is None else str(counted.first_batch)

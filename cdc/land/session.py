@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -31,3 +32,9 @@ class Session:
         if known is None or known.table.contract != contract or known.table.watched != watched:
             known = self._writers[contract.mirror] = MirrorWriter(self.connection, MirrorTable(contract, watched))
         return known
+
+    def roll_back(self) -> None:
+        """End a transaction that several batches share; their staging tables may have been made in it."""
+        self._staged.clear()
+        with suppress(psycopg.OperationalError):  # without a connection the target has done it
+            self.connection.rollback()

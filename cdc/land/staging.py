@@ -44,8 +44,8 @@ def insert_stage(table: MirrorTable) -> Composed:
 
 
 def empty_stage(table: MirrorTable) -> Composed:
-    """Remove what an earlier stretch of the same batch staged."""
-    return SQL("DELETE FROM {}").format(table.stage)
+    """Remove what was staged earlier in the same transaction, so that nobody has to read over it."""
+    return SQL("TRUNCATE {}").format(table.stage)
 
 
 def drop_stage(table: MirrorTable) -> Composed:

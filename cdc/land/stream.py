@@ -1,4 +1,8 @@
-"""One stream on its way into the mirrors: from the records of its topic to landed batches."""
+"""One stream on its way into the mirrors: from the records of its topic to landed batches.
+
+Two threads share the work. The reader feeds records and takes batches that are ready (`feed`, `take`); the writer,
+which has the connection to the target, lands them one after the other (`land`, `grow`).
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,20 @@ import structlog
 from psycopg.errors import LockNotAvailable
 
 from cdc.capture.contract import Contract
-from cdc.change import Record
 from cdc.config import Land
 from cdc.errors import FatalError
-from cdc.land.batch import Batch, Pending
+from cdc.land.batch import Batch
 from cdc.land.contracts import Announcement, follow_source, read_contracts_in_force, renew_sessions
 from cdc.land.decode import TableDecoder
 from cdc.land.position import Position
-from cdc.land.prepare import prepare
-from cdc.land.replay import find_landed
+from cdc.land.prepare import Prepared
+from cdc.land.reader import StreamReader
 from cdc.land.session import Session
 from cdc.land.transaction import land
-from cdc.land.watch import CatalogueWatch
-from cdc.stream.envelope import read_event
+from cdc.land.watch import Catalogue, CatalogueWatch
 from cdc.stream.row import NewColumn, Outgrown
 from cdc.stream.schema_change import SchemaChange, read_schema_changes
-from cdc.stream.unit import Assembler, Landed, State
+from cdc.stream.unit import Landed
 
 _logger = structlog.get_logger()
 _NOTHING = Announcement()
@@ -47,52 +49,67 @@ class StreamSource:
     captured: Callable[[], Container[str]]
 
 
-class StreamLanding:
-    """Lands one stream from a position on. After any error it is done with: another one starts from the position."""
+class Abandoned(Exception):
+    """A batch behind one that failed: it will be read again."""
 
-    def __init__(self, source: StreamSource, session: Session, position: Position, limits: Land) -> None:
+
+class StreamLanding:
+    """Lands one stream from a position on. After any error it is done with: another one starts from the position.
+
+    `find_landed` says what is on record of a source transaction; the reader's thread asks it.
+    """
+
+    def __init__(
+        self,
+        source: StreamSource,
+        session: Session,
+        position: Position,
+        limits: Land,
+        find_landed: Callable[[str], Landed | None],
+    ) -> None:
         self.source = source
         self.position = position
+        self.reader = StreamReader(source.database, position, limits, find_landed)
         self._session = session
-        self._pending = Pending(limits.batch_rows, limits.batch_bytes)
-        state = State(position.last_unit, position.generations, position.snapshot_position)
-        self._assembler = Assembler(source.database, state, self._find_landed, limits.batch_rows, limits.batch_bytes)
         self._limits = limits
         self._is_announced = source.database != "postgresql"
         self._watch = CatalogueWatch(source.stream, source.read_catalogue, limits.catalogue_every_s)
         self._decoder = self._read_contracts()
         self._trusted_until = 0.0
+        self._is_broken = False
+        self._part: Position | None = None
 
-    @property
-    def has_pending(self) -> bool:
-        """Whether there is anything that could land."""
-        return len(self._pending) > 0
+    def take(self) -> Prepared:
+        """Take the next batch of what is pending and make it ready."""
+        return self.reader.take(self._decoder)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a batch should land before more is read."""
-        return self._pending.is_full
+    def land(self, prepared: Prepared) -> Position:
+        """Land one batch and return the position after it. Of a large transaction the last part commits all of them.
 
-    def feed(self, records: Iterable[Record]) -> None:
-        """Take the next records of the stream. Raises FatalError STR-1xx when the unit rules are broken."""
-        for record in records:
-            for unit in self._assembler.feed(read_event(record, self.source.database)):
-                self._pending.add(unit)
-
-    def flush(self) -> None:
-        """Close an open snapshot slice: nothing more has arrived."""
-        for unit in self._assembler.flush():
-            self._pending.add(unit)
-
-    def land_next(self) -> Position:
-        """Land one batch of what is pending and return the position after it."""
-        self._doubt_again()
-        batch = self._pending.take()
-        changes = self._concerning(batch)
-        if changes:
-            self.grow(Announcement(changes))
-        self.position = self._land(batch)
+        Raises Abandoned if a batch before it has failed.
+        """
+        if self._is_broken:
+            raise Abandoned
+        try:
+            self._doubt_again()
+            changes = self._concerning(prepared.batch)
+            if changes:
+                self.grow(Announcement(changes))
+            if prepared.batch.is_part:
+                self._land_part(prepared)
+            else:
+                self.position = self._land(prepared)
+        except BaseException:
+            self._is_broken = True
+            raise
         return self.position
+
+    def abandon(self) -> None:
+        """Land nothing more; undo the parts of a large transaction that is not whole."""
+        self._is_broken = True
+        if self._part is not None:
+            self._part = None
+            self._session.roll_back()
 
     def grow(self, announcement: Announcement = _NOTHING) -> None:
         """Read the source's catalogue again and let contracts and mirrors grow by what is new.
@@ -107,22 +124,25 @@ class StreamLanding:
             raise FatalError("LND-106", f"{unknown.mirror}.{unknown.column}")
         self._follow(wanted, announcement)
 
-    def watch_source(self) -> None:
-        """Let contracts and mirrors follow what nothing in the stream tells of; returns at once, to be called often.
+    def take_reading(self) -> Catalogue | None:
+        """Return the source's catalogue if it was just read: of a source whose log does not tell of every change.
 
-        Raises as `grow` does, but for a source that does not answer: it is asked again later.
+        Returns at once, to be called often. Raises FatalError as reading it does.
         """
-        wanted = None if self._is_announced else self._watch.take()
-        if wanted is None:
+        return None if self._is_announced else self._watch.take()
+
+    def follow(self, reading: Catalogue) -> None:
+        """Let contracts and mirrors follow a reading, unless the catalogue was read again since. Raises as `grow`."""
+        if self._is_broken or not self._watch.is_latest():
             return
         try:
-            self._follow(wanted, _NOTHING, lock_timeout=_SHORT_WAIT)
+            self._follow(reading, _NOTHING, lock_timeout=_SHORT_WAIT)
         except LockNotAvailable:
             _logger.info("mirror_in_use", stream=self.source.stream)
 
-    def _land(self, batch: Batch) -> Position:
+    def _land(self, prepared: Prepared) -> Position:
         try:
-            return self._landed(batch)
+            return self._landed(prepared)
         except NewColumn as unknown:
             self.grow(Announcement(unknown=unknown))
         except Outgrown:
@@ -135,10 +155,25 @@ class StreamLanding:
                 raise
             # The table was added to the connector: `cdc target apply` may have put its contract in force meanwhile.
             self._decoder = self._read_contracts()
-        return self._landed(batch)
+        return self._landed(prepared)
 
-    def _landed(self, batch: Batch) -> Position:
-        return land(self._session, self.position, prepare(batch, self._decoder, self.position.chain))
+    def _landed(self, prepared: Prepared) -> Position:
+        if prepared.decoder is not self._decoder or not prepared.is_decoded:
+            prepared = prepared.again(self._decoder)
+        return land(self._session, self._part or self.position, prepared)
+
+    def _land_part(self, prepared: Prepared) -> None:
+        """Land a part in the transaction that the first one opens and the last one commits."""
+        try:
+            self._session.connection.execute("SELECT")  # the batch's own transaction is a savepoint in this one
+            self._part = self._land(prepared)
+            if prepared.batch.is_last_part:
+                self._session.connection.commit()
+                self.position, self._part = self._part, None
+        except BaseException:
+            self._part = None
+            self._session.roll_back()
+            raise
 
     def _doubt_again(self) -> None:
         if not self._decoder.doubts and time.monotonic() >= self._trusted_until:
@@ -173,12 +208,6 @@ class StreamLanding:
         with self._session.connection.transaction():
             contracts = read_contracts_in_force(self._session.connection, self.source.name)
         return TableDecoder(contracts, self.source.database, self.source.captured, doubts=doubts)
-
-    def _find_landed(self, unit_id: str) -> Landed | None:
-        for unit in self._pending:
-            if unit.id == unit_id and unit.rows:
-                return Landed(unit.last_place)
-        return find_landed(self._session.connection, self.source.stream, unit_id)
 
 
 def _has_column(contracts: Iterable[Contract], unknown: NewColumn) -> bool:

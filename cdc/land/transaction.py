@@ -78,6 +78,8 @@ class _Landing:
         self._batch = prepared.batch
         self._decoder = prepared.decoder
         self._careful = careful
+        # Of a large transaction the batches before this one are not committed; what they staged is still there.
+        self._stage_is_filled = prepared.batch.is_part
         self._started = time.perf_counter()
         self._ledger = ledger.Ledger()
         self._refusals: Counter[tuple[str, str]] = Counter()
@@ -169,7 +171,7 @@ class _Landing:
         writer = self._session.writer(contract, ground.watched.get(mirror, ()))
         has_stale = mirror in ground.stale or mirror in self._careful
         for number, stretch in enumerate(stretches(self._fill_in(writer, items))):
-            if number:
+            if number or self._stage_is_filled:
                 writer.empty_stage()
             changes = self._admit(writer, stretch.changes, has_stale=has_stale)
             folded = fold(change for change in changes if not (isinstance(change, Refusal) and change.code == LONG_KEY))
@@ -281,13 +283,14 @@ class _Landing:
         stamps = [unit.source_ts for unit in units if unit.source_ts is not None]
         with self._connection.cursor() as cursor:
             new = [unit for unit in units if unit.first_offset not in ground.replayed]
+            replay.note_parts(new, position.batch)
             replay.write_units(cursor, position.stream, position.batch, new)
             entry = ledger.BatchEntry(
                 position.stream,
                 position.batch,
                 self._batch.first_offset,
                 position.next_offset,
-                len(units),
+                sum(unit.is_last for unit in units),
                 sum(len(unit.records) for unit in units),
                 stamps[0] if stamps else None,
                 stamps[-1] if stamps else None,

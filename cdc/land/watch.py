@@ -30,6 +30,7 @@ class CatalogueWatch:
         self._every_s = every_s
         self._due = 0.0
         self._answer: SimpleQueue[Catalogue | Exception] | None = None
+        self._begun = self._forgotten = 0  # numbers of readings
 
     def take(self) -> Catalogue | None:
         """Return what was read since the last call, if anything, and begin another reading when it is time.
@@ -47,22 +48,25 @@ class CatalogueWatch:
         return answer
 
     def forget(self) -> None:
-        """Drop a reading that is under way: the catalogue has been read in another way since it began."""
-        self._answer = None
+        """Drop what was read so far: the catalogue has been read in another way since. Any thread may say so."""
+        self._forgotten = self._begun
         self._due = time.monotonic() + self._every_s
 
+    def is_latest(self) -> bool:
+        """Tell whether what `take` returned last is still the newest that is known of the catalogue."""
+        return self._forgotten < self._begun
+
     def _take_answer(self) -> Catalogue | Exception | None:
-        if self._answer is None:
-            return None
         try:
-            answer = self._answer.get_nowait()
+            answer = self._answer.get_nowait() if self._answer is not None else None
         except Empty:
             return None
         self._answer = None
-        return answer
+        return answer if self.is_latest() else None
 
     def _begin(self) -> None:
         self._answer = SimpleQueue()
+        self._begun += 1
         self._due = time.monotonic() + self._every_s
         # A reading that hangs must not keep the worker from ending.
         threading.Thread(target=_run, args=(self._read, self._answer), name="catalogue", daemon=True).start()

@@ -1,16 +1,19 @@
 """The land worker: streams that the group assigns to it become mirrors, as fast as they arrive.
 
-One thread: poll, cut, land. A drained stream lands what is there at once; under a backlog batches fill up to the
-limits. What fails for a while closes the stream, or all of them with the connection; it is opened again from its
-position after a growing wait, and polling goes on meanwhile, so that the group keeps the worker.
+One thread polls, cuts and decodes, another one writes (`cdc.land.writer`). A drained stream lands what is there at
+once; under a backlog batches fill up to the limits. What fails for a while closes the stream, or all of them with the
+connection; it is opened again from its position after a growing wait, and polling goes on meanwhile, so that the group
+keeps the worker.
 """
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, wait
 from functools import partial
 from pathlib import Path
 
@@ -23,16 +26,17 @@ from cdc.capture.source import Source, find_source, load_sources
 from cdc.change import Record
 from cdc.config import Settings, environment
 from cdc.errors import CdcError, TransientError
-from cdc.land.position import Moved, Position, adopt_topic, reclaim, take_over
-from cdc.land.session import Session
-from cdc.land.stream import StreamLanding, StreamSource
-from cdc.store.connection import classify, connect
+from cdc.land.lane import Lane
+from cdc.land.position import Moved
+from cdc.land.stream import StreamSource
+from cdc.land.writer import Writer
+from cdc.store.connection import classify
 from cdc.stream.consumer import StreamConsumer
 
 # Lag tools look every few seconds; a commit per batch would only cost the broker.
 COMMIT_EVERY_S = 1.0
-# All statements of some hundred mirrors; the default of 100 would plan them again and again.
-PREPARED_STATEMENTS = 3000
+# How long a reader with nothing to read waits for its writer before it looks again.
+WRITER_WAIT_S = 0.005
 
 _logger = structlog.get_logger()
 
@@ -47,6 +51,7 @@ def run(settings: Settings, stop: threading.Event, member: str | None = None) ->
     consumer = _join(settings, sources, member, stop)
     if consumer is None:
         return
+    _share_the_interpreter()
     worker = LandWorker(settings, {source.stream: source for source in sources}, consumer)
     try:
         while not stop.is_set():
@@ -54,6 +59,15 @@ def run(settings: Settings, stop: threading.Event, member: str | None = None) ->
         worker.drain()
     finally:
         worker.close()
+
+
+def _share_the_interpreter() -> None:
+    """Let the writer have its turn soon after the target's answer, and let the garbage collector rest.
+
+    Records, events and rows come by the ten thousand and refer to nothing that refers to them.
+    """
+    sys.setswitchinterval(0.001)
+    gc.set_threshold(100_000, 20, 20)
 
 
 def stream_source(source: Source, connector_configs: Path) -> StreamSource:
@@ -89,21 +103,6 @@ def _join(
     return None
 
 
-@dataclass(slots=True)
-class _Lane:
-    """An assigned stream: open with its landing, or closed until its back-off is over."""
-
-    source: StreamSource
-    landing: StreamLanding | None = None
-    # Where it was when it was closed; its epoch is ours as long as the group leaves us the stream.
-    owned: Position | None = None
-    backoff: Backoff = field(default_factory=Backoff)
-
-    @property
-    def has_pending(self) -> bool:
-        return self.landing is not None and self.landing.has_pending
-
-
 class LandWorker:
     """What the worker keeps between two turns."""
 
@@ -111,23 +110,26 @@ class LandWorker:
         self._settings = settings
         self._sources = sources
         self._consumer = consumer
-        self._lanes: dict[str, _Lane] = {}
-        self._session: Session | None = None
+        self._writer = Writer(settings.target)
+        self._lanes: dict[str, Lane] = {}
         self._kafka_backoff = Backoff()
         self._committed_at = 0.0
+        consumer.before_revoking(self._settle)
 
     def turn(self) -> None:
-        """Poll once, land what is complete, open what is closed. Raises FatalError."""
+        """Poll once, hand over what is complete, open what is closed. Raises FatalError."""
+        self._collect()
         records = self._poll()
         # The poll may have taken streams away, and the position of one that came back may be anywhere.
         self._follow_assignment()
         for stream, lane in self._lanes.items():
-            if lane.landing is not None:
-                self._guard(lane, lane.landing.watch_source)
-            if stream in records and lane.landing is not None:
-                self._guard(lane, partial(lane.landing.feed, records[stream]))
-            self._land(lane, drained=stream not in records)
-        for lane in self._lanes.values():
+            if stream in records:
+                self._guard(lane, partial(lane.feed, records[stream]))
+        for lane in self._free_lanes():
+            self._guard(lane, lane.follow)
+            self._guard(lane, partial(lane.submit, drained=lane.source.stream not in records))
+            self._begin_again(lane)
+        for lane in self._free_lanes():
             if lane.landing is None and lane.backoff.is_over:
                 self._guard(lane, partial(self._open, lane))
         self._commit(every_s=COMMIT_EVERY_S)
@@ -135,69 +137,82 @@ class LandWorker:
     def drain(self) -> None:
         """Land the whole units in hand."""
         for lane in self._lanes.values():
-            while lane.landing is not None and lane.landing.has_pending:
-                self._guard(lane, lane.landing.land_next)
+            if lane.reads_parts:
+                lane.close()  # the rest of the transaction may be long in coming
+            while lane.has_pending or lane.jobs:
+                self._guard(lane, partial(lane.submit, drained=True))
+                wait(lane.jobs)
+                self._collect()
         self._commit(every_s=0.0)
 
     def close(self) -> None:
         """Leave the group and the target."""
         self._consumer.close()
-        if self._session is not None:
-            self._session.connection.close()
+        self._writer.close()
+
+    def _collect(self) -> None:
+        for lane in self._lanes.values():
+            for outcome in lane.finished():
+                self._guard(lane, outcome)
+                if lane.landing is None:
+                    break  # the batches behind the one that failed are read again
+                lane.backoff.succeed()
 
     def _poll(self) -> dict[str, list[Record]]:
         waiting = any(lane.has_pending for lane in self._lanes.values())
+        free = list(self._free_lanes())
+        for stream, lane in self._lanes.items():
+            self._consumer.hold(stream, held=lane.landing is None or lane.is_full or lane not in free)
         try:
             records = self._consumer.poll(0 if waiting else self._settings.land.drain_wait_ms)
         except TransientError as error:
-            wait = min(self._kafka_backoff.fail(), 1.0)  # a longer one would keep SIGTERM waiting
-            _logger.warning("kafka_away", error=error, wait_s=round(wait, 1))
-            time.sleep(wait)
+            pause = min(self._kafka_backoff.fail(), 1.0)  # a longer one would keep SIGTERM waiting
+            _logger.warning("kafka_away", error=error, wait_s=round(pause, 1))
+            time.sleep(pause)
             return {}
         self._kafka_backoff.succeed()
+        if waiting and not records:
+            # Nothing to read: what can be done next comes from the writer.
+            jobs = [job for lane in self._lanes.values() for job in lane.jobs]
+            wait(jobs, WRITER_WAIT_S, FIRST_COMPLETED)
         return records
+
+    def _free_lanes(self) -> list[Lane]:
+        """Return the lanes that may use the writer: one that lands a large transaction has it for itself."""
+        return [lane for lane in self._lanes.values() if lane.reads_parts] or list(self._lanes.values())
+
+    def _begin_again(self, lane: Lane) -> None:
+        """Read a large transaction again, once all before it has been handed over."""
+        reader = None if lane.landing is None else lane.landing.reader
+        if reader is not None and reader.rewind is not None and not reader.has_pending:
+            _logger.info("large_transaction", stream=lane.source.stream, offset=reader.rewind)
+            self._consumer.start(lane.source.stream, reader.rewind)
+            reader.begin_again()
 
     def _follow_assignment(self) -> None:
         for stream in self._consumer.take_new():
-            self._lanes[stream] = _Lane(self._sources[stream])
+            self._lanes[stream] = Lane(self._sources[stream], self._writer)
         for stream in self._lanes.keys() - self._consumer.streams:
             del self._lanes[stream]
             _logger.info("stream_revoked", stream=stream)
 
-    def _land(self, lane: _Lane, *, drained: bool) -> None:
-        if drained and lane.landing is not None:
-            lane.landing.flush()
-        while lane.landing is not None and lane.landing.has_pending and (drained or lane.landing.is_full):
-            self._guard(lane, lane.landing.land_next)
-            if lane.landing is not None:
-                lane.backoff.succeed()
+    def _settle(self, streams: Iterable[str]) -> None:
+        """Finish what the writer has of streams that go to another worker: it must not find them moving."""
+        for stream in streams:
+            if stream in self._lanes:
+                self._lanes[stream].settle()
 
-    def _open(self, lane: _Lane) -> None:
-        session = self._connected()
+    def _open(self, lane: Lane) -> None:
         stream = lane.source.stream
-        if lane.owned is None:
-            position = take_over(session.connection, stream, lane.source.name)
-        else:
-            position = reclaim(session.connection, lane.owned)
-        adopt_topic(session.connection, position, self._consumer.topic_id(stream))
-        lane.landing = StreamLanding(lane.source, session, position, self._settings.land)
-        self._consumer.start(stream, position.next_offset)
-        _logger.info("stream_opened", stream=stream, offset=position.next_offset, epoch=position.epoch)
+        self._consumer.start(stream, lane.open(self._settings.land, self._consumer.topic_id(stream)))
 
-    def _connected(self) -> Session:
-        if self._session is None:
-            connection = connect(self._settings.target, "cdc land")
-            connection.prepared_max = PREPARED_STATEMENTS
-            self._session = Session(connection)
-        return self._session
-
-    def _guard(self, lane: _Lane, step: Callable[[], object]) -> None:
+    def _guard(self, lane: Lane, step: Callable[[], object]) -> None:
         """Do one step of a stream. What passes by itself closes the stream; if the connection was it, all of them."""
         try:
             step()
         except Moved as moved:
             _logger.info("own_commit_found", stream=moved.position.stream, offset=moved.position.next_offset)
-            self._close(lane)
+            lane.close()
         except TransientError as error:
             self._wait(lane, error)
         except psycopg.Error as error:
@@ -207,23 +222,15 @@ class LandWorker:
             self._wait(lane, known)
             self._disconnect()
 
-    def _wait(self, lane: _Lane, error: CdcError) -> None:
-        wait = lane.backoff.fail()
-        _logger.warning("stream_waits", stream=lane.source.stream, error=error, wait_s=round(wait, 1))
-        self._close(lane)
-
-    def _close(self, lane: _Lane) -> None:
-        """Forget what was read: the stream is opened again from its position."""
-        self._consumer.pause(lane.source.stream)
-        if lane.landing is not None:
-            lane.owned, lane.landing = lane.landing.position, None
+    def _wait(self, lane: Lane, error: CdcError) -> None:
+        pause = lane.backoff.fail()
+        _logger.warning("stream_waits", stream=lane.source.stream, error=error, wait_s=round(pause, 1))
+        lane.close()
 
     def _disconnect(self) -> None:
-        if self._session is not None:
-            self._session.connection.close()
-            self._session = None
         for lane in self._lanes.values():
-            self._close(lane)
+            lane.close()
+        self._writer.do(self._writer.disconnect)
 
     def _commit(self, *, every_s: float) -> None:
         now = time.monotonic()

@@ -7,7 +7,7 @@ the position. Offsets are committed only so that lag tools see something.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -155,10 +155,15 @@ class StreamConsumer:
             self._kafka.seek(TopicPartition(stream, 0), offset)
             self._kafka.resume(TopicPartition(stream, 0))
 
-    def pause(self, stream: str) -> None:
-        """Deliver nothing of a stream until it is started again."""
-        if stream in self._listener.streams:
-            self._kafka.pause(TopicPartition(stream, 0))
+    def hold(self, stream: str, *, held: bool) -> None:
+        """Deliver nothing of a stream for a while, or go on; what was fetched is kept."""
+        partition = TopicPartition(stream, 0)
+        if stream in self._listener.streams and held != (partition in self._kafka.paused()):
+            (self._kafka.pause if held else self._kafka.resume)(partition)
+
+    def before_revoking(self, settle: Callable[[Iterable[str]], None]) -> None:
+        """Have `settle` called with the streams that go to other members, before they do."""
+        self._listener.settle = settle
 
     def commit(self, offsets: Mapping[str, int]) -> None:
         """Tell lag tools how far the streams have landed, without waiting; what fails is told again later."""
@@ -188,8 +193,10 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client 
         self.consumer: Any = None
         self.streams: set[str] = set()
         self.new: set[str] = set()
+        self.settle: Callable[[Iterable[str]], None] = lambda _: None
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.settle([partition.topic for partition in revoked])
         for partition in revoked:
             self.streams.discard(partition.topic)
 

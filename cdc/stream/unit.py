@@ -17,6 +17,8 @@ Each rule here was needed on the real connectors:
   position or for the second time, says that an interrupted snapshot started again and opens another one. `last` or
   the first streamed BEGIN closes it. A transaction that is open when a generation begins ends there: its position was
   taken from the connector in the middle, and the snapshot brings what came of it.
+- A transaction that is too large to be held is counted to its end and then read again, in parts: nothing of it lands
+  before its END is known to be in the stream, and all of it lands in one transaction of the target.
 - Rows of a table that is read beside the stream are slices without a generation. They come from another connector
   (`cdc.capture.reading`), so they also fall inside transactions: they land with one but are no part of it, neither
   counted by END nor repeated with it.
@@ -26,7 +28,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -46,6 +48,32 @@ class Fold(Protocol):
 
 
 @dataclass(slots=True)
+class State:
+    """What the assembler has to know of the stream before its first record; all of it stands in `cdc.position`."""
+
+    last_unit: str | None
+    generations: int
+    snapshot_position: str | None = None
+    """Log position of the snapshot whose generation is open; None if none is."""
+
+
+@dataclass(slots=True)
+class Counted:
+    """What is kept of a transaction that is too large to be held: where it is, and how many row events it has.
+
+    `state` is that of the stream before it. `is_abandoned` says that its rest never came, `first_batch` is the batch of
+    its first part once that was written.
+    """
+
+    first_offset: int
+    next_offset: int
+    rows: int
+    state: State
+    is_abandoned: bool = False
+    first_batch: int | None = None
+
+
+@dataclass(slots=True)
 class Unit:
     """One source transaction, one slice of a snapshot, or control records that stand alone.
 
@@ -56,6 +84,8 @@ class Unit:
     `replay` marks the tail of a transaction that landed before, `rowless` that of one of which nothing is on record
     because it brought no rows; `resumable` a unit that only a heartbeat closed.
     `snapshot_position` is that of the generation that is open after it, None if none is.
+    `counted` is set once a transaction has become too large: it holds neither rows nor records from then on. Of such
+    a `whole` the parts are units of their own; only the last of them `is_last`.
     """
 
     id: str | None = None
@@ -77,16 +107,28 @@ class Unit:
     source_ts: datetime | None = None
     position: LogPosition = None
     size: int = 0
+    has_rows: bool = False
+    counted: Counted | None = None
+    whole: Unit | None = None
+    is_last: bool = True
 
     @property
     def first_offset(self) -> int:
         """Offset of its first record."""
-        return self.records[0].offset
+        return self.records[0].offset if self.counted is None else self.counted.first_offset
 
     @property
     def next_offset(self) -> int:
         """Offset after its last record; gaps behind it (Kafka's control records) belong to the unit that follows."""
-        return self.records[-1].offset + 1
+        return self.records[-1].offset + 1 if self.counted is None else self.counted.next_offset
+
+    @property
+    def row_count(self) -> int:
+        """Number of its distinct row and TRUNCATE events; of a part, that of the whole."""
+        counted = self.whole.counted if self.whole is not None else self.counted
+        if counted is None:
+            return len(self.rows)
+        return 0 if counted.is_abandoned else counted.rows
 
     @property
     def events(self) -> list[Event]:
@@ -95,7 +137,7 @@ class Unit:
 
     def digest(self) -> bytes:
         """Return SHA-256 over the digests of its rows: equal if it is sent again."""
-        return self.fold.digest()
+        return (self.whole or self).fold.digest()
 
 
 def event_digest(event: Event) -> bytes:
@@ -113,49 +155,54 @@ class Landed:
     last_place: Place
 
 
-@dataclass(slots=True)
-class State:
-    """What the assembler has to know of the stream before its first record; all of it stands in `cdc.position`."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a slice of a snapshot is closed, or a part of a large transaction; and when a transaction is large."""
 
-    last_unit: str | None
-    generations: int
-    snapshot_position: str | None = None
-    """Log position of the snapshot whose generation is open; None if none is."""
+    slice_rows: int = 5000
+    slice_bytes: int = 16 * 1024 * 1024
+    large_rows: int = 20_000
+    large_bytes: int = 16 * 1024 * 1024
 
 
 class Assembler:
-    """Turns events in offset order into closed units. Holds one open unit; forgets it when the stream is rewound."""
+    """Turns events in offset order into closed units. Holds one open unit; forgets it when the stream is rewound.
+
+    `whole` is a large transaction that was counted to its end: reading begins anew at its first offset, and it comes
+    in parts.
+    """
 
     def __init__(
         self,
         database: str,
         state: State,
         landed: Callable[[str], Landed | None],
-        slice_rows: int = 5000,
-        slice_bytes: int = 16 * 1024 * 1024,
+        limits: Limits = Limits(),
+        whole: Unit | None = None,
     ) -> None:
         self._rowless_may_lack_end = database != "postgresql"
         self._contiguous = database == "postgresql"
         self._state = state
         self._landed = landed
-        self._slice_rows, self._slice_bytes = slice_rows, slice_bytes
+        self._limits = limits
+        self._whole = whole
         self._open: Unit | None = None
+        self._state_before = state  # the open unit
         self._section_events = 0  # distinct events since the last BEGIN, which END must count
         self._section_place: Place = ()
         # Tables that the open generation has begun to read, and whether it was read to its end. Forgotten by a restart.
         self._read: dict[str, bool] = {}
 
-    @property
-    def open_rows(self) -> int:
-        """Number of rows that wait for the end of their unit."""
-        return len(self._open.rows) if self._open else 0
-
     def feed(self, event: Event) -> Iterable[Unit]:
         """Take the next event; return the units that it closes. Raises FatalError STR-1xx when the rules are broken."""
-        if event.kind is Kind.ROW and self._open is not None and self._open.id is not None and event.transaction:
+        unit = self._open
+        # Both halves of a key change stay together: the second may leave out values that only the first one's row has.
+        relieves = unit is not None and event.transaction == unit.id and event.record.old_key is None
+        parts = self._relieve() if relieves else ()
+        if event.kind is Kind.ROW and unit is not None and unit.id is not None and event.transaction:
             self._member(event)  # nearly all events are that
-            return ()
-        return list(self._feed(event))
+            return parts
+        return [*parts, *self._feed(event)]
 
     def _feed(self, event: Event) -> Iterator[Unit]:
         if event.kind in (Kind.ROW, Kind.TRUNCATE) and event.transaction is None:
@@ -199,8 +246,33 @@ class Assembler:
         unit.opens_generation |= opens
         self._add_row(unit, event)
         unit.closes_generation = event.snapshot == "last"
-        if unit.closes_generation or len(unit.rows) >= self._slice_rows or unit.size >= self._slice_bytes:
+        if unit.closes_generation or self._fills_slice(unit):
             yield self._close()
+
+    def _fills_slice(self, unit: Unit) -> bool:
+        return len(unit.records) >= self._limits.slice_rows or unit.size >= self._limits.slice_bytes
+
+    def _relieve(self) -> Iterable[Unit]:
+        """Keep the open transaction within bounds: count it only, or cut off a part of one that was counted."""
+        unit = self._open
+        if unit is None or unit.id is None or unit.counted is not None:
+            return ()
+        if self._whole is not None:
+            return (self._cut(unit),) if self._fills_slice(unit) else ()
+        if len(unit.records) > self._limits.large_rows or unit.size > self._limits.large_bytes:
+            unit.counted = Counted(unit.first_offset, unit.next_offset, len(unit.rows), self._state_before)
+            unit.rows, unit.repeated, unit.reread, unit.records = [], [], [], []
+        return ()
+
+    def _cut(self, unit: Unit) -> Unit:
+        """Take what the open unit holds out of it, as a part of the whole."""
+        part = replace(unit, whole=self._whole, is_last=False, closes_generation=False)
+        part.snapshot_position = self._state.snapshot_position
+        unit.rows, unit.repeated, unit.reread, unit.records = [], [], [], []
+        unit.control, unit.size, unit.schema_changed = 0, 0, False
+        if self._whole is not None and self._whole.counted is not None and self._whole.counted.is_abandoned:
+            part.abandoned, part.rows, part.reread = part.events, [], []
+        return part
 
     def _opens_generation(self, event: Event) -> bool:
         current = self._state.snapshot_position
@@ -253,7 +325,9 @@ class Assembler:
             unit.last_place = max(unit.last_place, event.place)
             self._add_control(unit, event)
         elif unit.replay or not new:
-            unit.repeated.append(event)
+            unit.has_rows = True
+            if unit.counted is None:
+                unit.repeated.append(event)
             self._add_record(unit, event)
         else:
             unit.last_place = event.place
@@ -263,7 +337,7 @@ class Assembler:
         alone = self._open is None
         unit = self._open or self._start(None)
         self._add_control(unit, event)
-        if alone or (self._rowless_may_lack_end and not _has_rows(unit)):
+        if alone or (self._rowless_may_lack_end and not unit.has_rows):
             unit.resumable = not alone
             yield self._close()
 
@@ -293,7 +367,7 @@ class Assembler:
 
     def _close_rowless(self, event: Event) -> Unit:
         unit = self._open
-        if unit is None or _has_rows(unit) or (unit.control and not self._rowless_may_lack_end):
+        if unit is None or unit.has_rows or (unit.control and not self._rowless_may_lack_end):
             raise FatalError("STR-103", f"BEGIN or snapshot row inside a transaction at offset {event.record.offset}")
         return self._close()
 
@@ -302,10 +376,13 @@ class Assembler:
         unit = self._open
         assert unit is not None  # noqa: S101 - states for the type checker what the caller has established
         unit.abandoned, unit.rows, unit.reread = unit.events, [], []
+        if unit.counted is not None:
+            unit.counted.is_abandoned = True
         return self._close()
 
     def _start(self, transaction: str | None) -> Unit:
         self._open = Unit(id=transaction)
+        self._state_before = replace(self._state)
         self._section_events = 0
         self._section_place = ()
         return self._open
@@ -315,7 +392,11 @@ class Assembler:
         self._add_record(unit, event)
 
     def _add_row(self, unit: Unit, event: Event) -> None:
-        unit.rows.append(event)
+        if unit.counted is None:
+            unit.rows.append(event)
+        else:
+            unit.counted.rows += 1
+        unit.has_rows |= event.kind is Kind.ROW
         self._add_record(unit, event)
         unit.position = event.position or unit.position
         if unit.id is not None:
@@ -323,19 +404,27 @@ class Assembler:
 
     def _add_reread(self, unit: Unit, event: Event) -> None:
         """Take a re-read row into a transaction, whose position and time it does not change."""
-        unit.reread.append(event)
-        unit.records.append(event.record)
-        unit.size += event.record.size
+        if unit.counted is None:
+            unit.reread.append(event)
+        self._keep(unit, event.record)
+
+    def _keep(self, unit: Unit, record: Record) -> None:
+        if unit.counted is not None:
+            unit.counted.next_offset = record.offset + 1
+            return
+        unit.records.append(record)
+        unit.size += record.size
 
     def _add_record(self, unit: Unit, event: Event) -> None:
-        unit.records.append(event.record)
-        unit.size += event.record.size
+        self._keep(unit, event.record)
         unit.source_ts = event.source_ts or unit.source_ts
 
     def _close(self) -> Unit:
         unit = self._open
         assert unit is not None  # noqa: S101 - states for the type checker what the callers have established
         self._open = None
+        if self._whole is not None:
+            self._finish(unit, self._whole)
         if unit.closes_generation:
             self._state.snapshot_position = None
             self._state.generations += 1
@@ -343,13 +432,15 @@ class Assembler:
         self._state.last_unit = resumable_id(unit, self._state.last_unit)
         return unit
 
+    def _finish(self, unit: Unit, whole: Unit) -> None:
+        """See that the second reading was of what was counted. Raises FatalError STR-102."""
+        if unit.next_offset != whole.next_offset or unit.fold.digest() != whole.fold.digest():
+            raise FatalError("STR-102", f"transaction {unit.id} was another one when it was read again")
+        unit.whole, self._whole = whole, None
+
 
 def resumable_id(unit: Unit, before: str | None) -> str | None:
     """Return the transaction that rows may still continue after `unit`, given the one before it."""
     if unit.id is None:
         return before
     return unit.id if unit.resumable else None
-
-
-def _has_rows(unit: Unit) -> bool:
-    return any(row.kind is Kind.ROW for row in unit.rows) or bool(unit.repeated)

@@ -18,9 +18,9 @@ from cdc.config import Land
 from cdc.land import transaction, write
 from cdc.land.position import take_over
 from cdc.land.session import Session
-from cdc.land.stream import StreamLanding, StreamSource
+from cdc.land.stream import StreamSource
 from cdc.observe import log
-from tests.contract.cdc.land.stage import DATABASES, recorded
+from tests.contract.cdc.land.stage import DATABASES, DirectLanding, recorded
 from tests.contract.cdc.land.test_cuts import grown
 
 lines = 0
@@ -36,7 +36,7 @@ def main(dsn: str, source: str, where: str) -> None:
         position = take_over(connection, f"cdc.{source}", source)
         described = (lambda: grown(source), lambda: {contract.mirror for contract in grown(source)})
         stream = StreamSource(source, f"cdc.{source}", DATABASES[source], *described)
-        landing = StreamLanding(stream, Session(connection), position, Land(batch_rows=12))
+        landing = DirectLanding(stream, Session(connection), position, Land(batch_rows=12))
         for record in recorded(source):
             if record.offset >= position.next_offset:
                 landing.feed([record])

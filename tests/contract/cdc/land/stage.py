@@ -15,9 +15,11 @@ from cdc.change import Record
 from cdc.config import Land
 from cdc.land.contracts import put_in_force, read_contracts_in_force
 from cdc.land.position import Position, take_over
+from cdc.land.replay import find_landed
 from cdc.land.session import Session
 from cdc.land.stream import StreamLanding, StreamSource
 from cdc.store.migrate import migrate
+from cdc.stream.unit import Landed
 
 REPO = Path(__file__).resolve().parents[4]
 ENVELOPES = REPO / "tests" / "contract" / "envelopes"
@@ -46,6 +48,50 @@ def with_column(contracts: Iterable[Contract], mirror: str, column: Any) -> tupl
     )
 
 
+class DirectLanding(StreamLanding):
+    """Reader and writer of a stream in one thread, without Kafka: what a large transaction reads again is kept here."""
+
+    def __init__(self, source: StreamSource, session: Session, position: Position, limits: Land) -> None:
+        super().__init__(source, session, position, limits, self._landed_before)
+        self._records: list[Record] = []
+
+    @property
+    def has_pending(self) -> bool:
+        return self.reader.has_pending
+
+    @property
+    def is_full(self) -> bool:
+        return self.reader.is_full
+
+    def feed(self, records: Iterable[Record]) -> None:
+        new = list(records)
+        self._records += new
+        self.reader.feed(new)
+        self._read_again()
+
+    def flush(self) -> None:
+        self.reader.flush()
+
+    def land_next(self) -> Position:
+        self.land(self.take())
+        self._read_again()
+        return self.position
+
+    def watch_source(self) -> None:
+        reading = self.take_reading()
+        if reading is not None:
+            self.follow(reading)
+
+    def _read_again(self) -> None:
+        while self.reader.rewind is not None and not self.reader.has_pending:
+            first = self.reader.rewind
+            self.reader.begin_again()
+            self.reader.feed(record for record in self._records if record.offset >= first)
+
+    def _landed_before(self, unit_id: str) -> Landed | None:
+        return find_landed(self._session.connection, self.source.stream, unit_id)
+
+
 class Stage:
     """One source's mirrors in an empty target, and its landing."""
 
@@ -64,11 +110,11 @@ class Stage:
         self.session = Session(self.connection)
         self.position = take_over(self.connection, self.stream, source)
 
-    def landing(self, **limits: Any) -> StreamLanding:
+    def landing(self, **limits: Any) -> DirectLanding:
         """Start from the position, as after a restart."""
         self.position = take_over(self.connection, self.stream, self.source)
         source = StreamSource(self.source, self.stream, self.database, lambda: self.catalogue, self.captured)
-        return StreamLanding(source, self.session, self.position, Land(**limits))
+        return DirectLanding(source, self.session, self.position, Land(**limits))
 
     def captured(self) -> set[str]:
         """Return the mirrors of the tables that the source's catalogue has."""
@@ -83,9 +129,9 @@ class Stage:
             self.position = landing.land_next()
         return self.position
 
-    def land_units(self, records: Iterable[Record], cut: Callable[[], bool]) -> Position:
-        """Land unit by unit or several together, as `cut` says after each record; a cut also restarts the worker."""
-        landing = self.landing()
+    def land_units(self, records: Iterable[Record], cut: Callable[[], bool], **limits: Any) -> Position:
+        """Land unit by unit or several together, as `cut` says after each record."""
+        landing = self.landing(**limits)
         for found in records:
             landing.feed([found])
             if landing.has_pending and cut():

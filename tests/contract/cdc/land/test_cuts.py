@@ -22,9 +22,9 @@ def expected(history: History, stale: list[int]) -> list[tuple[Any, ...]]:
     return [(row["id"], row["name"], row["note"], row["qty"]) for row in rows]
 
 
-def land(stage: Stage, history: History, cut: Callable[[], bool]) -> dict[str, Any]:
+def land(stage: Stage, history: History, cut: Callable[[], bool], **limits: Any) -> dict[str, Any]:
     stage.database = history.wire.database
-    stage.land_units(history.wire.records, cut)
+    stage.land_units(history.wire.records, cut, **limits)
     stale = [int(key[0]) for (key,) in stage.query("SELECT key FROM cdc.stale")]
     assert stage.query(MIRROR, stale) == expected(history, stale)
     last = stage.query(
@@ -49,6 +49,10 @@ def test_every_cut_of_a_random_history_gives_the_same(
     monkeypatch.setattr(write, "COPY_FROM_ROWS", 0)
     monkeypatch.setattr("cdc.land.transaction.COPY_FROM_ROWS", 0)
     assert land(new_stage(), history, lambda: chance.random() < 0.3) == whole
+    monkeypatch.setattr("cdc.land.reader._LARGE_BATCHES", 3)
+    in_parts = new_stage()
+    assert land(in_parts, history, lambda: chance.random() < 0.3, batch_rows=1) == whole
+    assert in_parts.query("SELECT count(*) > 0 FROM cdc.unit WHERE first_batch < batch") == [(True,)]
 
 
 @pytest.mark.parametrize("source", ["erp", "mes"])
@@ -62,6 +66,9 @@ def test_every_cut_of_a_recorded_stream_gives_the_same(new_stage: Callable[..., 
         cuts = random.Random(source)
         stage.land_units(recorded(source), lambda: cuts.random() < chance)  # noqa: B023 - used within the turn
         assert stage.state() == whole
+    stage = new_stage(source, contracts, DATABASES[source])
+    stage.land_units(recorded(source), lambda: True, batch_rows=1)
+    assert stage.state() == whole
 
 
 def grown(source: str) -> Any:

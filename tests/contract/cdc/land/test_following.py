@@ -15,9 +15,9 @@ from cdc.config import Land
 from cdc.errors import CdcError, FatalError, TransientError
 from cdc.land.contracts import put_in_force, read_contracts_in_force, renew_sessions
 from cdc.land.position import take_over
-from cdc.land.stream import StreamLanding, StreamSource
+from cdc.land.stream import StreamSource
 from cdc.land.watch import CatalogueWatch
-from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.stage import DirectLanding, Stage
 from tests.contract.cdc.land.tables import CONTRACTS, ITEM, PAIR, column, item, pair
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
@@ -53,7 +53,7 @@ class Follower:
         self.stage, self.wire, self.source = stage, wire, source
         described = StreamSource("src", "cdc.src", wire.database, source, stage.captured)
         position = take_over(stage.connection, described.stream, described.name)
-        self.landing = StreamLanding(described, stage.session, position, Land(**limits))
+        self.landing = DirectLanding(described, stage.session, position, Land(**limits))
         self.next_offset = position.next_offset
 
     def land(self) -> None:

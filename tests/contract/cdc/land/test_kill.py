@@ -19,7 +19,7 @@ from tests.contract.cdc.land.test_cuts import grown
 
 RANDOM_KILLS = 5
 # One kill each: while rows are copied, in the middle of the writes, before COMMIT, after COMMIT before anybody knows.
-NAMED = ("_load:6", "write_ledger:3", "write_position:2", "run:return", "land_next:return")
+NAMED = ("_load:6", "write_ledger:3", "write_position:2", "run:return", "_landed:return")
 
 
 def run(dsn: str, source: str, where: str) -> str:

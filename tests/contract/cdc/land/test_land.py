@@ -11,8 +11,7 @@ from cdc.config import Land
 from cdc.errors import FatalError
 from cdc.land.contracts import put_in_force
 from cdc.land.position import Moved, take_over
-from cdc.land.stream import StreamLanding
-from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.stage import DirectLanding, Stage
 from tests.contract.cdc.land.tables import CONTRACTS, column, item, pair
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
@@ -392,7 +391,7 @@ def test_a_commit_whose_reply_was_lost_is_found_and_not_repeated(stage: Stage, w
     wire.insert("item", "id", item(1))
     wire.end()
     first = stage.landing()
-    second = StreamLanding(first.source, stage.session, first.position, Land())
+    second = DirectLanding(first.source, stage.session, first.position, Land())
     for landing in (first, second):
         landing.feed(wire.records)
     landed = first.land_next()

@@ -11,7 +11,7 @@ import pytest
 from cdc.change import Record
 from cdc.errors import FatalError
 from cdc.stream.envelope import read_event
-from cdc.stream.unit import Assembler, Landed, State, Unit, event_digest
+from cdc.stream.unit import Assembler, Landed, Limits, State, Unit, event_digest
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
 RECORDED = Path(__file__).resolve().parents[3] / "contract" / "envelopes"
@@ -27,7 +27,7 @@ def units(
     records: Iterable[Record] | None = None,
 ) -> list[Unit]:
     """Return what the assembler makes of a whole stream."""
-    assembler = Assembler(wire.database, state or State(None, 1), landed, slice_rows, slice_bytes)
+    assembler = Assembler(wire.database, state or State(None, 1), landed, Limits(slice_rows, slice_bytes))
     closed = [
         unit
         for record in (wire.records if records is None else records)
@@ -416,7 +416,95 @@ def test_the_recorded_streams_become_units_without_a_rest(source: str) -> None:
     state = State(None, 0)
     assembler = Assembler(database, state, lambda _: None)
     closed = [unit for record in records for unit in assembler.feed(read_event(record, database))]
-    assert assembler.open_rows == 0
+    assert list(assembler.flush()) == []
     assert state.generations == 1
     assert [record for unit in closed for record in unit.records] == records
     assert [unit for unit in closed if unit.opens_generation] == [unit for unit in closed if unit.closes_generation]
+
+
+SMALL = Limits(slice_rows=2, slice_bytes=1 << 24, large_rows=4, large_bytes=1 << 24)
+
+
+def read_twice(wire: Wire, state: State, limits: Limits = SMALL) -> tuple[Unit, list[Unit]]:
+    """Count the stream's large transaction, then read it again; return it and its parts."""
+    first = Assembler(wire.database, state, lambda _: None, limits)
+    closed = [unit for record in wire.records for unit in first.feed(read_event(record, wire.database))]
+    (whole,) = [unit for unit in closed if unit.counted is not None]
+    assert whole.counted is not None
+    second = Assembler(wire.database, whole.counted.state, lambda _: None, limits, whole)
+    again = [record for record in wire.records if whole.first_offset <= record.offset < whole.next_offset]
+    if whole.counted.is_abandoned:
+        again = [record for record in wire.records if record.offset >= whole.first_offset]
+    parts = [unit for record in again for unit in second.feed(read_event(record, wire.database))]
+    return whole, [part for part in parts if part.whole is whole]
+
+
+@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])
+def test_a_large_transaction_is_counted_and_comes_in_parts(wire: Wire) -> None:
+    wire.begin("0-1-1" if wire.database == "mariadb" else None)
+    for number in range(9):
+        wire.insert("item", "id", row(number))
+        wire.heartbeat()
+    wire.end()
+    whole, parts = read_twice(wire, State(None, 1))
+    assert (whole.rows, whole.records) == ([], [])
+    assert (whole.row_count, whole.next_offset) == (9, wire.records[-1].offset + 1)
+    assert [record for part in parts for record in part.records] == wire.records
+    assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert {part.row_count for part in parts} == {9}
+    assert {part.digest() for part in parts} == {whole.digest()}
+    assert max(len(part.records) for part in parts) <= 3
+
+
+def test_both_halves_of_a_key_change_stay_in_one_part() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    for number in range(9):
+        wire.change_key("item", "id", row(number), row(number + 10))
+    wire.end()
+    _, parts = read_twice(wire, State(None, 1))
+    assert len(parts) > 2
+    assert all(part.rows[0].op == "d" for part in parts if part.rows)
+
+
+def test_a_large_transaction_that_a_new_snapshot_cuts_off_is_abandoned_in_parts() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    for number in range(9):
+        wire.insert("item", "id", row(number))
+    wire.id = None
+    wire.start_snapshot()
+    wire.snapshot("item", "id", row(1), "first")
+    whole, parts = read_twice(wire, State(None, 1))
+    assert whole.row_count == 0
+    assert sum(len(part.abandoned) for part in parts) == 9
+    assert not any(part.rows for part in parts)
+
+
+def test_a_large_transaction_that_differs_when_it_is_read_again_stops() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    for number in range(9):
+        wire.insert("item", "id", row(number))
+    wire.end()
+    first = Assembler(wire.database, State(None, 1), lambda _: None, SMALL)
+    (whole,) = [unit for record in wire.records for unit in first.feed(read_event(record, wire.database))]
+    other = wire.records[2]
+    wire.records[2] = other._replace(value=(other.value or b"").replace(b'"id": 1', b'"id": 7'))
+    second = Assembler(wire.database, State(None, 1), lambda _: None, SMALL, whole)
+    events = [read_event(record, wire.database) for record in wire.records]
+    with pytest.raises(FatalError, match="STR-102"):
+        list(map(second.feed, events))
+
+
+def test_a_large_transaction_whose_count_is_wrong_stops_before_anything_lands() -> None:
+    wire = PostgresWire()
+    wire.begin()
+    for number in range(9):
+        wire.insert("item", "id", row(number))
+    wire.end(count=8)
+    first = Assembler(wire.database, State(None, 1), lambda _: None, SMALL)
+    *before, end = [read_event(record, wire.database) for record in wire.records]
+    assert [list(first.feed(event)) for event in before] == [[]] * len(before)
+    with pytest.raises(FatalError, match="STR-102"):
+        first.feed(end)

@@ -1,0 +1,124 @@
+"""An assigned stream of a worker: read here, written by the writer's thread.
+
+Batches are made ready as long as there are fewer than two that the writer has not finished: one that it works on, one
+that it begins with at once. Everything behind them waits in the reader, within its bounds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+
+import structlog
+
+from cdc.backoff import Backoff
+from cdc.change import Record
+from cdc.config import Land
+from cdc.land.position import Position, adopt_topic, reclaim, take_over
+from cdc.land.replay import find_landed
+from cdc.land.stream import StreamLanding, StreamSource
+from cdc.land.writer import Writer
+from cdc.stream.unit import Landed
+
+_AHEAD = 2
+
+_logger = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Lane:
+    """The stream is open with its landing, or closed until its back-off is over."""
+
+    source: StreamSource
+    writer: Writer
+    landing: StreamLanding | None = None
+    # Where it was when it was closed; its epoch is ours as long as the group leaves us the stream.
+    owned: Position | None = None
+    backoff: Backoff = field(default_factory=Backoff)
+    jobs: deque[Future[object]] = field(default_factory=deque)
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether a large transaction is being landed, part by part in one transaction of the target."""
+        return self.landing is not None and self.landing.reader.reads_parts
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether something waits that the writer does not have yet."""
+        return self.landing is not None and self.landing.reader.has_pending
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more must not be read: the writer is behind, or a large transaction has to be read again first."""
+        reader = None if self.landing is None else self.landing.reader
+        return reader is not None and (reader.rewind is not None or (len(self.jobs) >= _AHEAD and reader.is_full))
+
+    def open(self, limits: Land, topic_id: str) -> int:
+        """Take the stream over, or go on with it; return the offset to read from. Raises as the target does."""
+        self.landing = self.writer.do(self._open, limits, topic_id)
+        position = self.landing.position
+        _logger.info("stream_opened", stream=position.stream, offset=position.next_offset, epoch=position.epoch)
+        return position.next_offset
+
+    def close(self) -> None:
+        """Forget what was read: the stream is opened again from its position."""
+        if self.landing is not None:
+            self.writer.submit(self.landing.abandon)
+            self.owned, self.landing = self.landing.position, None
+        self.jobs.clear()
+
+    def feed(self, records: Iterable[Record]) -> None:
+        """Take the next records. Raises FatalError STR-1xx."""
+        if self.landing is not None:
+            self.landing.reader.feed(records)
+
+    def submit(self, *, drained: bool) -> None:
+        """Give the writer what is ready: whatever there is of a drained stream, else batches that are full."""
+        landing = self.landing
+        if landing is None:
+            return
+        if drained:
+            landing.reader.flush()
+        while landing.reader.has_pending and (drained or landing.reader.is_full):
+            # A batch that is not full may as well grow while another one is being written.
+            if len(self.jobs) >= (_AHEAD if landing.reader.is_full else 1):
+                break
+            self.jobs.append(self.writer.submit(landing.land, landing.take()))
+
+    def follow(self) -> None:
+        """Let the writer follow a reading of the source's catalogue, if there is one. Raises FatalError."""
+        landing = self.landing
+        reading = None if landing is None else landing.take_reading()
+        if landing is not None and reading is not None:
+            self.jobs.append(self.writer.submit(landing.follow, reading))
+
+    def settle(self) -> None:
+        """Wait until the writer has done what it has been given, and give it no more."""
+        wait(self.jobs)
+        errors = [job.exception() for job in self.jobs]
+        self.close()
+        self.writer.do(lambda: None)
+        if any(errors):
+            _logger.warning("stream_settled", stream=self.source.stream, error=next(filter(None, errors)))
+
+    def finished(self) -> list[Callable[[], object]]:
+        """Return the outcomes of the jobs that are done, in order; each raises what its job raised."""
+        done: list[Callable[[], object]] = []
+        while self.jobs and self.jobs[0].done():
+            done.append(self.jobs.popleft().result)
+        return done
+
+    def _open(self, limits: Land, topic_id: str) -> StreamLanding:
+        session = self.writer.session()
+        stream = self.source.stream
+        if self.owned is None:
+            position = take_over(session.connection, stream, self.source.name)
+        else:
+            position = reclaim(session.connection, self.owned)
+        adopt_topic(session.connection, position, topic_id)
+        return StreamLanding(self.source, session, position, limits, self._find_landed)
+
+    def _find_landed(self, unit_id: str) -> Landed | None:
+        return self.writer.do(lambda: find_landed(self.writer.session().connection, self.source.stream, unit_id))

@@ -1,0 +1,57 @@
+"""The thread that writes: everything that touches the connection to the target is done there, one job after another.
+
+The reader's thread goes on reading and decoding meanwhile; of both, only one at a time runs Python, but the database's
+share of the work costs the reader nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from cdc.config import Target
+from cdc.land.session import Session
+from cdc.store.connection import connect
+
+# All statements of some hundred mirrors; the default of 100 would plan them again and again.
+PREPARED_STATEMENTS = 3000
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Writer:
+    """The thread, and the session that its jobs share."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._session: Session | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+
+    def submit(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Let the thread do a job after those before it."""
+        return self._thread.submit(job, *args, **kwargs)
+
+    def do(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Let the thread do a job and wait for what comes of it."""
+        return self.submit(job, *args, **kwargs).result()
+
+    def session(self) -> Session:
+        """Return the session, connecting if there is none. Inside jobs only."""
+        if self._session is None:
+            connection = connect(self._target, "cdc land")
+            connection.prepared_max = PREPARED_STATEMENTS
+            self._session = Session(connection)
+        return self._session
+
+    def disconnect(self) -> None:
+        """Forget the session: the next job that wants one connects again. Inside jobs only."""
+        if self._session is not None:
+            self._session.connection.close()
+            self._session = None
+
+    def close(self) -> None:
+        """Finish the jobs that were submitted and disconnect."""
+        self.submit(self.disconnect)
+        self._thread.shutdown()
