@@ -53,7 +53,9 @@ class Lane:
     def is_full(self) -> bool:
         """Whether more must not be read: the writer is behind, or a large transaction has to be read again first."""
         reader = None if self.landing is None else self.landing.reader
-        return reader is not None and (reader.rewind is not None or (len(self.jobs) >= _AHEAD and reader.is_full))
+        if reader is None:
+            return False
+        return reader.rewind is not None or reader.end is not None or (len(self.jobs) >= _AHEAD and reader.is_full)
 
     def open(self, limits: Land, topic_id: str) -> int:
         """Take the stream over, or go on with it; return the offset to read from. Raises as the target does."""
@@ -70,12 +72,15 @@ class Lane:
         self.jobs.clear()
 
     def feed(self, records: Iterable[Record]) -> None:
-        """Take the next records. Raises FatalError STR-1xx."""
+        """Take the next records."""
         if self.landing is not None:
             self.landing.reader.feed(records)
 
     def submit(self, *, drained: bool) -> None:
-        """Give the writer what is ready: whatever there is of a drained stream, else batches that are full."""
+        """Give the writer what is ready: whatever there is of a drained stream, else batches that are full.
+
+        Raises FatalError STR-1xx at the end of a stream that is broken, once all before it has landed.
+        """
         landing = self.landing
         if landing is None:
             return
@@ -86,6 +91,8 @@ class Lane:
             if len(self.jobs) >= (_AHEAD if landing.reader.is_full else 1):
                 break
             self.jobs.append(self.writer.submit(landing.land, landing.take()))
+        if landing.reader.end is not None and not landing.reader.has_pending and not self.jobs:
+            raise landing.reader.end
 
     def follow(self) -> None:
         """Let the writer follow a reading of the source's catalogue, if there is one. Raises FatalError."""

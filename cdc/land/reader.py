@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cdc.change import Record
 from cdc.config import Land
+from cdc.errors import FatalError
 from cdc.land.batch import Pending
 from cdc.land.decode import TableDecoder
 from cdc.land.position import Position
@@ -24,12 +25,22 @@ class StreamReader:
     A transaction that is too large to be held is counted to its end. Then `rewind` says where to read again from: once
     what is pending has been taken, call `begin_again` and feed the records from there. `reads_parts` holds from then
     until its last part has been taken.
+
+    Nothing is read behind a broken rule: `end` is what it says (FatalError STR-1xx), to be raised once all that stands
+    before it has landed.
     """
 
     def __init__(
-        self, database: str, position: Position, limits: Land, find_landed: Callable[[str], Landed | None]
+        self,
+        database: str,
+        origin: str | None,
+        position: Position,
+        limits: Land,
+        find_landed: Callable[[str], Landed | None],
     ) -> None:
+        self.end: FatalError | None = None
         self._database = database
+        self._origin = origin
         self._find_landed = find_landed
         rows, size = limits.batch_rows, limits.batch_bytes
         self._limits = Limits(rows, size, _LARGE_BATCHES * rows, size)
@@ -48,7 +59,7 @@ class StreamReader:
     @property
     def is_full(self) -> bool:
         """Whether a batch should land before more is read."""
-        return self._pending.is_full
+        return self._pending.is_full or self.end is not None
 
     @property
     def rewind(self) -> int | None:
@@ -56,12 +67,16 @@ class StreamReader:
         return None if self._whole is None else self._whole.first_offset
 
     def feed(self, records: Iterable[Record]) -> None:
-        """Take the next records of the stream. Raises FatalError STR-1xx when the unit rules are broken."""
-        for record in records:
-            if self._whole is not None:
-                return  # what follows is read again, too
-            for unit in self._assembler.feed(read_event(record, self._database)):
-                self._add(unit)
+        """Take the next records of the stream, up to one that breaks a rule."""
+        try:
+            for record in records:
+                if self._whole is not None or self.end is not None:
+                    return  # what follows is read again, or not at all
+                for unit in self._assembler.feed(read_event(record, self._database, self._origin)):
+                    self._add(unit)
+        except FatalError as error:
+            self.flush()
+            self.end = error
 
     def flush(self) -> None:
         """Close an open snapshot slice: nothing more has arrived."""

@@ -39,7 +39,7 @@ _SHORT_WAIT = "1s"
 class StreamSource:
     """What landing has to know of a source: its stream, the product, how to ask its catalogue, what is captured of it.
 
-    `captured` returns the mirrors of the tables that the connector file names now.
+    `captured` returns the mirrors of the tables that the connector file names now. `origin` is the captured database.
     """
 
     name: str
@@ -47,6 +47,7 @@ class StreamSource:
     database: str
     read_catalogue: Callable[[], tuple[Contract, ...]]
     captured: Callable[[], Container[str]]
+    origin: str | None = None
 
 
 class Abandoned(Exception):
@@ -69,7 +70,7 @@ class StreamLanding:
     ) -> None:
         self.source = source
         self.position = position
-        self.reader = StreamReader(source.database, position, limits, find_landed)
+        self.reader = StreamReader(source.database, source.origin, position, limits, find_landed)
         self._session = session
         self._limits = limits
         self._is_announced = source.database != "postgresql"

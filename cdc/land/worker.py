@@ -25,7 +25,7 @@ from cdc.capture.catalogue import read_contracts
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.change import Record
 from cdc.config import Settings, environment
-from cdc.errors import CdcError, TransientError
+from cdc.errors import CdcError, FatalError, TransientError
 from cdc.land.lane import Lane
 from cdc.land.position import Moved
 from cdc.land.stream import StreamSource
@@ -74,7 +74,7 @@ def stream_source(source: Source, connector_configs: Path) -> StreamSource:
     """Return what landing has to know of a source."""
     read_catalogue = partial(read_contracts, source, environment())
     captured = partial(captured_mirrors, source.name, connector_configs)
-    return StreamSource(source.name, source.stream, source.kind, read_catalogue, captured)
+    return StreamSource(source.name, source.stream, source.kind, read_catalogue, captured, source.database)
 
 
 def captured_mirrors(name: str, connector_configs: Path) -> frozenset[str]:
@@ -215,10 +215,12 @@ class LandWorker:
             lane.close()
         except TransientError as error:
             self._wait(lane, error)
+        except FatalError as error:
+            raise FatalError(error.code, f"{lane.source.stream}: {error.detail}") from error
         except psycopg.Error as error:
             known = classify(error)
             if not isinstance(known, TransientError):
-                raise known from error
+                raise FatalError(known.code, f"{lane.source.stream}: {known.detail}") from error
             self._wait(lane, known)
             self._disconnect()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 
@@ -24,6 +25,10 @@ READER_SUFFIX = "-read"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# The target keeps places and positions as bigint, and transactions by their id in an index.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_MAX_ID = 200
+
 
 class _Source(msgspec.Struct, gc=False):
     """The `source` block; each connector fills its own half."""
@@ -35,16 +40,16 @@ class _Source(msgspec.Struct, gc=False):
     snapshot: str | bool | None = None
     ts_us: int | None = None
     ts_ms: int | None = None
-    lsn: int | None = None
+    lsn: _Count | None = None
     gtid: str | None = None
     file: str | None = None
-    pos: int | None = None
-    row: int | None = None
+    pos: _Count | None = None
+    row: _Count | None = None
 
 
 class _Transaction(msgspec.Struct, gc=False):
     id: str
-    total_order: int
+    total_order: _Count
 
 
 _NULL = msgspec.Raw(b"null")
@@ -60,46 +65,59 @@ class _Envelope(msgspec.Struct, gc=False):
     transaction: _Transaction | None = None
     status: str | None = None
     id: str | None = None
-    event_count: int | None = None
-    ts_ms: int | None = None
+    event_count: _Count | None = None
     ddl: msgspec.Raw = _NULL
     tableChanges: msgspec.Raw = _NULL  # noqa: N815 - the field's name on the wire
 
 
+class _Heartbeat(msgspec.Struct, forbid_unknown_fields=True):
+    """A heartbeat has nothing else: what has more was meant to be something else."""
+
+    ts_ms: int
+
+
 _decode = msgspec.json.Decoder(_Envelope).decode
+_decode_heartbeat = msgspec.json.Decoder(_Heartbeat).decode
 _KINDS = {**dict.fromkeys("curd", Kind.ROW), "t": Kind.TRUNCATE, "m": Kind.MESSAGE}
 
 
-def read_event(record: Record, database: str) -> Event:
+def read_event(record: Record, database: str, origin: str | None = None) -> Event:
     """Return the event that `record` holds. `database` is the connector's kind: `postgresql` or `mariadb`.
 
-    Raises FatalError STR-101 for a record that is not an envelope: nobody knows which row it changes.
+    `origin` is the name of the source's database; None takes the rows of any. Raises FatalError STR-101 for a record
+    that is not an envelope: nobody knows which row it changes.
     """
     if record.value is None:
         return Event(record, Kind.TOMBSTONE)
     try:
         envelope = _decode(record.value)
-        if envelope.op is not None and envelope.source is not None:
-            return _row_event(record, envelope, envelope.source, database)
-        return _other_event(record, envelope, database)
-    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError) as error:
+        if envelope.op is None:
+            return _other_event(record, record.value, envelope, database)
+        event = _row_event(record, envelope, envelope.source, database)
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
         raise FatalError("STR-101", f"offset {record.offset}") from error
+    if origin is not None and envelope.source is not None and envelope.source.db != origin:
+        raise FatalError("STR-101", f"row of another database than {origin} at offset {record.offset}")
+    return event
 
 
-def _row_event(record: Record, envelope: _Envelope, source: _Source, database: str) -> Event:
+def _row_event(record: Record, envelope: _Envelope, source: _Source | None, database: str) -> Event:
     op = envelope.op or ""
     kind = _KINDS.get(op)
     if kind is None:
         raise FatalError("STR-101", f"operation {op!r:.5} at offset {record.offset}")
     transaction = envelope.transaction
     is_postgresql = database == "postgresql"
+    schema = source and (source.schema if is_postgresql else source.db)
+    if source is None or schema is None or source.table is None or (op == "r" and transaction is not None):
+        raise FatalError("STR-101", f"offset {record.offset}")
     # Neither the markers of its snapshot nor its place in the log are the stream's.
     is_read_beside = source.name.endswith(READER_SUFFIX)
     return Event(
         record,
         kind,
         op,
-        f"{source.schema if is_postgresql else source.db}.{source.table}",
+        f"{schema}.{source.table}",
         None if transaction is None else transaction_id(transaction.id, database),
         () if transaction is None else _place(op, source, transaction, database),
         "incremental" if is_read_beside else _snapshot(source.snapshot),
@@ -111,7 +129,7 @@ def _row_event(record: Record, envelope: _Envelope, source: _Source, database: s
     )
 
 
-def _other_event(record: Record, envelope: _Envelope, database: str) -> Event:
+def _other_event(record: Record, value: bytes, envelope: _Envelope, database: str) -> Event:
     if envelope.status == "BEGIN" and envelope.id:
         return Event(record, Kind.BEGIN, transaction=transaction_id(envelope.id, database))
     if envelope.status == "END" and envelope.id and envelope.event_count is not None:
@@ -119,13 +137,13 @@ def _other_event(record: Record, envelope: _Envelope, database: str) -> Event:
         return Event(record, Kind.END, transaction=transaction, event_count=envelope.event_count)
     if _bytes(envelope.ddl) is not None or _bytes(envelope.tableChanges) is not None:
         return Event(record, Kind.SCHEMA, source_ts=_time(envelope.source))
-    if envelope.ts_ms is not None and envelope.source is None:
-        return Event(record, Kind.HEARTBEAT, source_ts=_instant(envelope.ts_ms * 1000))
-    raise FatalError("STR-101", f"offset {record.offset}")
+    return Event(record, Kind.HEARTBEAT, source_ts=_instant(_decode_heartbeat(value).ts_ms * 1000))
 
 
 def transaction_id(raw: str, database: str) -> str:
-    """Return the part of a transaction id that all its events share."""
+    """Return the part of a transaction id that all its events share. ValueError for what is no id of a transaction."""
+    if len(raw) > _MAX_ID or "\0" in raw:
+        raise ValueError("not an id")
     return raw.partition(":")[0] if database == "postgresql" else raw
 
 
@@ -140,7 +158,11 @@ def _place(op: str, source: _Source, transaction: _Transaction, database: str) -
 def _position(source: _Source) -> LogPosition:
     if source.lsn is not None:
         return source.lsn
-    return None if source.file is None else (source.file, source.pos or 0, source.row or 0)
+    if source.file is None:
+        return None
+    if len(source.file) > _MAX_ID or "\0" in source.file:
+        raise ValueError("not the name of a log")
+    return (source.file, source.pos or 0, source.row or 0)
 
 
 def position_text(position: LogPosition) -> str:

@@ -1,16 +1,18 @@
 """Whether a decoded value fits its mirror type to the last digit.
 
-PostgreSQL rounds a decimal or a time of too many digits without a word, and ends the whole transaction at a number or
-text that is too long. Both happen when a source column was widened and the contract does not know yet. Types that are
-not here either take everything that their decoder lets through, or are checked by the decoder.
+PostgreSQL rounds a decimal, a real or a time of too many digits without a word, and ends the whole transaction at a
+number or text that is too long. Both happen when a source column was widened and the contract does not know yet. Types
+that are not here either take everything that their decoder lets through, or are checked by the decoder.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from math import isfinite
 from typing import Any
 
 Fit = Callable[[Any], bool]
@@ -19,6 +21,7 @@ _INTEGERS = {"smallint": 15, "integer": 31, "bigint": 63}
 _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _CHARACTER = re.compile(r"character(?: varying)?\((\d+)\)")
 _TIME = re.compile(r"time(?:stamp)?\((\d)\) with(?:out)? time zone")
+_SINGLE = struct.Struct("f")
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -32,6 +35,8 @@ def fit(mirror_type: str) -> Fit | None:
         return partial(check, precision - scale, scale)
     if match := _CHARACTER.fullmatch(mirror_type):
         return partial(_character, int(match[1]))
+    if mirror_type == "real":
+        return _real
     if match := _TIME.fullmatch(mirror_type):
         return partial(_time, int(match[1]))
     return None
@@ -51,6 +56,24 @@ def _numeric(whole_digits: int, scale: int, value: Any) -> bool:
         text = format(Decimal(text), "f")
     whole, _, fraction = text.partition(".")
     return len(whole.lstrip("0")) <= whole_digits and len(fraction.rstrip("0")) <= scale
+
+
+def _real(value: Any) -> bool:
+    """Tell whether a number is one of 32 bits: itself, or written with the up to nine digits that tell it from others.
+
+    Java's last digit is not always the nearest one.
+    """
+    number = float(value)
+    if not isfinite(number):
+        return True
+    try:
+        (single,) = _SINGLE.unpack(_SINGLE.pack(number))
+    except OverflowError:
+        return False
+    written = Decimal(value)
+    digits = len(written.as_tuple().digits)
+    last_digit = Decimal(1).scaleb(written.adjusted() - digits + 1)
+    return number == single or (digits <= 9 and abs(written - Decimal(single)) < last_digit)
 
 
 def _odd_numeric(whole_digits: int, scale: int, value: Any) -> bool:

@@ -37,8 +37,10 @@ _MICROSECONDS = 1_000_000
 _DAY_US = 86_400 * _MICROSECONDS
 _LONGEST_US = 839 * 3600 * _MICROSECONDS - 1
 _DATES_US = 3 * _MICROSECONDS
-_ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z", re.ASCII)
-_INTERVAL = re.compile(r"P(-?\d+Y)?(-?\d+M)?(-?\d+D)?(T(-?\d+H)?(-?\d+M)?(-?\d+(\.\d{1,9})?S)?)?", re.ASCII)
+# PostgreSQL keeps six digits of a second and rounds more without a word.
+_FRACTION = r"(\.\d{1,6}0{0,3})?"
+_ZONED = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d(:\d\d{_FRACTION})?Z", re.ASCII)
+_INTERVAL = re.compile(rf"P(-?\d+Y)?(-?\d+M)?(-?\d+D)?(T(-?\d+H)?(-?\d+M)?(-?\d+{_FRACTION}S)?)?", re.ASCII)
 
 # How the log reader writes infinity. Of dates, the select of a snapshot says the same (`cdc.capture.snapshot_select`);
 # in arrays they are what Java makes of its largest and smallest moment, a day more or less by its own time zone.

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from cdc.capture.contract import Contract
 from cdc.change import UNCHANGED, Change, Event, Key
 from cdc.errors import FatalError, RowError, TransientError
 from cdc.stream.column import column_decoder
+from cdc.stream.image import read_image
 from cdc.stream.misfit import Misfit, TooWide
 from cdc.stream.whole_row import whole_row_reader
 
@@ -148,9 +147,6 @@ def _defaults(contract: Contract) -> Iterator[tuple[str, Any]]:
 
 def _document(image: bytes | None, event: Event) -> dict[str, Any]:
     try:
-        document = msgspec.json.decode(image or b"null")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return read_image(image or b"null")
+    except ValueError as error:
         raise RowError("VAL-101", f"image of {event.table}") from error
-    if not isinstance(document, dict):
-        raise RowError("VAL-101", f"image of {event.table}")
-    return document

@@ -81,7 +81,7 @@ def read_schema_changes(record: Record) -> tuple[SchemaChange, ...]:
         return ()
     try:
         envelope = _decoder.decode(record.value)
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FatalError("STR-101", f"schema event at offset {record.offset}") from error
     source = envelope.source
     is_snapshot = source.snapshot in ("true", True)

@@ -228,7 +228,7 @@ class Assembler:
             yield self._close()
 
     def _snapshot_row(self, event: Event) -> Iterator[Unit]:
-        if event.snapshot is None:
+        if event.snapshot is None or event.op != "r":
             raise FatalError("STR-104", f"offset {event.record.offset}")
         if self._open is not None and self._open.id is not None:
             if event.snapshot == "incremental":

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import base64
 import re
+from binascii import unhexlify
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
+from math import isinf
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +29,8 @@ from cdc.stream.misfit import Misfit
 Decoder = Callable[[Any], Any]
 
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,4})?", re.ASCII)
+_EXACT_INT = 2**53
+_UUID_LENGTH = 36
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DECIMAL_NAMES = {"NAN": "NaN", "POSITIVE_INFINITY": "Infinity", "NEGATIVE_INFINITY": "-Infinity"}
 _FLOAT_NAMES = frozenset({"NaN", "Infinity", "-Infinity"})
@@ -78,11 +83,18 @@ def _decimal(value: Any) -> Any:
 
 
 def _float(value: Any) -> Any:
-    if type(value) is float or type(value) is int:
+    if isinstance(value, Decimal):
+        number = float(value)
+        if isinf(number) or (value and not number):
+            raise Misfit  # too large, or too small, to be one
+        return repr(number)
+    if type(value) is float:
         return repr(value)
     if isinstance(value, str) and value in _FLOAT_NAMES:
         return value
-    raise Misfit
+    if abs(_int(value)) > _EXACT_INT:
+        raise Misfit
+    return str(value)
 
 
 def _text(value: Any) -> Any:
@@ -97,7 +109,7 @@ def _text(value: Any) -> Any:
 
 def _uuid(value: Any) -> Any:
     try:
-        return str(UUID(value)) if isinstance(value, str) else _refuse()
+        return str(UUID(value)) if isinstance(value, str) and len(value) == _UUID_LENGTH else _refuse()
     except ValueError as error:
         raise Misfit from error
 
@@ -107,7 +119,7 @@ def _bytes_hex(value: Any) -> Any:
     if value in (_PLACEHOLDER_HEX, PLACEHOLDER):
         return UNCHANGED
     try:
-        return "\\x" + bytes.fromhex(value).hex()
+        return "\\x" + unhexlify(value).hex()
     except (TypeError, ValueError) as error:
         raise Misfit from error
 
@@ -116,7 +128,7 @@ def _text_hex(value: Any) -> Any:
     if value in (_PLACEHOLDER_HEX, PLACEHOLDER):
         return UNCHANGED
     try:
-        return _text(bytes.fromhex(value).decode())
+        return _text(unhexlify(value).decode())
     except (TypeError, ValueError) as error:
         raise Misfit from error
 

@@ -57,7 +57,7 @@ class DirectLanding(StreamLanding):
 
     @property
     def has_pending(self) -> bool:
-        return self.reader.has_pending
+        return self.reader.has_pending or self.reader.end is not None
 
     @property
     def is_full(self) -> bool:
@@ -73,6 +73,8 @@ class DirectLanding(StreamLanding):
         self.reader.flush()
 
     def land_next(self) -> Position:
+        if self.reader.end is not None and not self.reader.has_pending:
+            raise self.reader.end
         self.land(self.take())
         self._read_again()
         return self.position

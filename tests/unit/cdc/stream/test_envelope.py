@@ -79,12 +79,52 @@ def test_a_tombstone_is_control() -> None:
     assert read_event(Record(1, b"{}", None), "mariadb").kind is Kind.TOMBSTONE
 
 
+SOURCE = b'"source": {"db": "src", "schema": "public", "table": "t", "file": "binlog.000001", "pos": 4}'
+
+
 @pytest.mark.parametrize(
-    "value", [b"", b"[]", b"{}", b"{", b'{"op": "c"}', b'{"op": "z", "source": {}}', b'{"status": "BEGIN"}']
+    "value",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"{",
+        b'\xef\xbb\xbf{"ts_ms": 1}',
+        b'{"op": "c"}',
+        b'{"op": "z", "source": {}}',
+        b'{"op": "\xff", %b}' % SOURCE,
+        b'{"op": "c", "after": ' + b"[" * 100_000 + b"]" * 100_000 + b", %b}" % SOURCE,
+        b'{"op": "c", "after": {}, "source": {"db": "src", "schema": "public"}}',
+        b'{"op": "r", "after": {}, %b, "transaction": {"id": "1", "total_order": 1}}' % SOURCE,
+        b'{"op": "c", "after": {}, %b, "transaction": {"id": "1", "total_order": -1}}' % SOURCE,
+        b'{"op": "c", "after": {}, %b, "transaction": {"id": "1", "total_order": 9223372036854775808}}' % SOURCE,
+        b'{"op": "c", "after": {}, %b, "transaction": {"id": "1\\u0000", "total_order": 1}}' % SOURCE,
+        b'{"op": "c", "after": {}, %b, "transaction": {"id": "1", "total_order": 1}}' % SOURCE.replace(b"0001", b"x"),
+        b'{"op": "c", "after": {}, %b}' % SOURCE.replace(b"binlog", b"bin\\u0000log"),
+        b'{"op": "c", "after": {}, %b}' % SOURCE.replace(b"pos", b"ts_us").replace(b"4", b"9" * 19),
+        b'{"status": "BEGIN"}',
+        b'{"status": "BEGIN", "id": "%b"}' % (b"1" * 201),
+        # Each of them has what a heartbeat has, and is none: a row, a marker, something of somebody else.
+        b'{"op": "c", "after": {"id": 1}, "ts_ms": 1}',
+        b'{"op": null, "after": {"id": 1}, "ts_ms": 1}',
+        b'{"after": {"id": 1}, "ts_ms": 1}',
+        b'{"status": "END", "id": "1", "ts_ms": 1}',
+        b'{"status": "ROLLBACK", "id": "1", "event_count": 0, "ts_ms": 1}',
+        b'{"hello": 1, "ts_ms": 1}',
+        b'{"ts_ms": 9223372036854775807}',
+    ],
 )
 def test_anything_else_stops_the_stream(value: bytes) -> None:
     with pytest.raises(FatalError, match="STR-101"):
         read_event(Record(1, None, value), "mariadb")
+
+
+def test_a_row_of_another_database_stops_the_stream() -> None:
+    wire = PostgresWire()
+    wire.snapshot("t", "id", {"id": 1}, "last")
+    assert read_event(wire.records[-1], "postgresql", "src").table == "public.t"
+    with pytest.raises(FatalError, match=r"STR-101 .*another database than plm at offset 0"):
+        read_event(wire.records[-1], "postgresql", "plm")
 
 
 @pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])

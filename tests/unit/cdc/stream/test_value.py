@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,6 +28,9 @@ PLACEHOLDER = "__debezium_unavailable_value"
         ("float", 0.1, "0.1"),
         ("float", -0.0, "-0.0"),
         ("float", "Infinity", "Infinity"),
+        ("float", Decimal("-0.0"), "-0.0"),
+        ("float", Decimal("1E-7"), "1e-07"),
+        ("float", Decimal("4.9E-324"), "5e-324"),
         ("text", "批次\x1d", "批次\x1d"),
         ("uuid", "B68A35A7-17AD-35B3-AF2A-AE46EDB4545A", "b68a35a7-17ad-35b3-af2a-ae46edb4545a"),
         ("bytes_hex", "00ff", "\\x00ff"),
@@ -109,7 +113,14 @@ def test_what_the_log_left_out_is_unchanged(name: str, value: Any) -> None:
         ("decimal", "٣", "VAL-101"),
         ("text", 5, "VAL-101"),
         ("text", "a\x00b", "VAL-103"),
+        ("float", Decimal("1E+400"), "VAL-101"),
+        ("float", Decimal("1E-400"), "VAL-101"),
+        ("float", 2**53 + 1, "VAL-101"),
         ("uuid", "x", "VAL-101"),
+        ("uuid", "{b68a35a7-17ad-35b3-af2a-ae46edb4545a}", "VAL-101"),
+        ("bytes_hex", "00 ff", "VAL-101"),
+        ("timestamptz_iso", "2024-02-29T10:34:56.1234567Z", "VAL-102"),
+        ("interval", "PT0.1234567S", "VAL-101"),
         ("bytes_hex", "0g", "VAL-101"),
         ("bit:10", "////", "VAL-101"),
         ("date", 1_709_164_800_000_000, "VAL-102"),
