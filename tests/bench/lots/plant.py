@@ -34,7 +34,7 @@ _SOURCE = """\
 kind: postgresql
 host: 127.0.0.1
 port: 9
-database: nowhere
+database: mes
 user: nobody
 password: ${env:CDC_TARGET_PASSWORD}
 state: stopped
