@@ -12,38 +12,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
+from cdc.access import Connect, Fault, Kafka, Target, connect_faults, kafka_faults, target_faults
 from cdc.document import Document, read_document
 from cdc.errors import FatalError
 from cdc.reference import Secret, UnresolvedError, is_reference, resolve
 
+# What stands here is used by Kafka Connect; on this machine its secrets need not be known.
+_OF_CONNECT = ("kafka", "connectors")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The PostgreSQL database that receives everything."""
-
-    host: str
-    port: int
-    database: str
-    user: str
-    password: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Kafka:
-    """The brokers, `host:port[,host:port]`."""
-
-    bootstrap: str
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Kafka Connect's REST interface."""
-
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +126,15 @@ class _Reader:
                 self._fault(here, "is missing")
 
     def _value(self, kind: Any, value: Any, entry: tuple[str, ...]) -> Any:
+        kind, may_be_none = _without_none(kind)
+        if may_be_none and value is None:
+            return None
         if dataclasses.is_dataclass(kind):
             if not isinstance(value, dict):
                 return self._fault(entry, "is not a group of settings")
             known = len(self.faults)
             fields = dict(self._entries(cast(type[Any], kind), value, entry))
             return cast(type[Any], kind)(**fields) if len(self.faults) == known else None
-        if kind == Path | None and value is None:
-            return None
         return self._scalar(kind, value, entry)
 
     def _scalar(self, kind: Any, value: Any, entry: tuple[str, ...]) -> Any:
@@ -164,23 +143,31 @@ class _Reader:
         if kind is Secret and not (isinstance(value, str) and is_reference(value)):
             return self._fault(entry, "is a secret: write a reference such as ${env:NAME}")
         try:
+            if kind is Secret:
+                return self._secret(str(value), entry)
             text = resolve(str(value), self.variables)
         except UnresolvedError as error:
             return self._fault(entry, str(error))
         return self._converted(kind, text, entry)
 
+    def _secret(self, reference: str, entry: tuple[str, ...]) -> Secret:
+        secret = Secret.behind(reference, self.variables)
+        if entry[:2] != _OF_CONNECT:
+            secret.reveal()  # at the first use it would be too late for a complaint
+        return secret
+
     def _converted(self, kind: Any, text: str, entry: tuple[str, ...]) -> Any:
         if kind is int:
             return int(text) if text.isascii() and text.isdecimal() else self._fault(entry, "is not a whole number")
-        if kind is Secret:
-            return Secret(text)
         if not text:
             return self._fault(entry, "is empty")
+        if get_origin(kind) is Literal:
+            return text if text in get_args(kind) else self._fault(entry, f"is none of {', '.join(get_args(kind))}")
         return text if kind is str else self.folder / text
 
     def _check_ranges(self, settings: Settings) -> None:
-        if not 1 <= settings.target.port <= 65535:
-            self._fault(("target", "port"), "is not a port")
+        for entry, what in _access_faults(settings):
+            self._fault(entry, what)
         if settings.log.level not in LOG_LEVELS:
             self._fault(("log", "level"), f"is none of {', '.join(LOG_LEVELS)}")
         for name in ("batch_rows", "batch_bytes", "drain_wait_ms", "catalogue_every_s"):
@@ -191,3 +178,15 @@ class _Reader:
 
     def _fault(self, entry: tuple[str, ...], what: str) -> None:
         self.faults.append(f"{self.document.place(*entry)}: {'.'.join(entry)} {what}")
+
+
+def _without_none(kind: Any) -> tuple[Any, bool]:
+    """Split `X | None` into X and whether None is allowed."""
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    return (parts[0], True) if type(None) in get_args(kind) else (kind, False)
+
+
+def _access_faults(settings: Settings) -> Iterator[Fault]:
+    yield from target_faults(settings.target)
+    yield from kafka_faults(settings.kafka)
+    yield from connect_faults(settings.connect)

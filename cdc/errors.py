@@ -6,6 +6,7 @@ A failure is one of three, by what the worker does next:
      +- TransientError   back off, then the same work again (connection, deadlock, lock time-out)
      +- RowError         refuse or hold this row, go on
      +- FatalError       stop and page: going on would lose or alter something
+         +- NotAdmitted  stop at the start; wait while running
 
 Every error carries a code. The code is the same string in the exception, the log, the stored row and the catalogue
 (`cdc/codes.yaml` for the service, `errors.yaml` of the dictionary for what stewards govern); `cdc code CODE` prints it.
@@ -73,3 +74,11 @@ class FatalError(CdcError):
     """Stop: going on would lose, double or alter something. A person has to look."""
 
     kind = "fatal"
+
+
+class NotAdmitted(FatalError):
+    """A server refused our login, or one side did not trust the other.
+
+    Fatal for whoever starts. A worker that runs waits instead: passwords and certificates are replaced while it does,
+    and never at the same moment on both sides.
+    """

@@ -11,6 +11,7 @@ from cdc.capture import catalogue_mariadb, catalogue_postgresql
 from cdc.capture.contract import Contract
 from cdc.capture.login import login_of
 from cdc.capture.source import Source
+from cdc.errors import NotAdmitted, TransientError
 
 _READERS = {"mariadb": catalogue_mariadb.read, "postgresql": catalogue_postgresql.read}
 
@@ -18,8 +19,17 @@ _READERS = {"mariadb": catalogue_mariadb.read, "postgresql": catalogue_postgresq
 def read_contracts(source: Source, variables: Mapping[str, str]) -> tuple[Contract, ...]:
     """Return the contract of every captured table, in the order of the connector file.
 
-    `variables` are what `${env:NAME}` means. Raises TransientError SRC-110 if the server does not answer, FatalError
-    SRC-111 for a login or privilege, SRC-12x for tables, keys and publications, SRC-20x for types and names, LND-107
+    `variables` are what `${env:NAME}` means. Raises TransientError SRC-110 if the server does not answer, NotAdmitted
+    SRC-101 for references that lead nowhere, SRC-111 for the login, SRC-112 if one side does not trust the other,
+    FatalError SRC-111 for a privilege, SRC-12x for tables, keys and publications, SRC-20x for types and names, LND-107
     for foreign keys that cascade.
     """
     return _READERS[source.kind](source, login_of(source, variables))
+
+
+def follow_contracts(source: Source, variables: Mapping[str, str]) -> tuple[Contract, ...]:
+    """Return the same for a worker that runs. Raises TransientError SRC-113 if it is not let in (any more)."""
+    try:
+        return read_contracts(source, variables)
+    except NotAdmitted as error:
+        raise TransientError("SRC-113", f"{error.code}, {error.detail}") from error

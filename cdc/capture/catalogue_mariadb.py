@@ -18,7 +18,8 @@ from cdc.capture.finding import check_declared_key, check_names, for_each, raise
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_mariadb import of_mariadb
-from cdc.errors import CdcError, FatalError, TransientError
+from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
+from cdc.tls import UnusableError, client_context, fault_of, unverified_context
 
 _QUERY_TIMEOUT_S = 60
 
@@ -34,13 +35,8 @@ CHARSETS = frozenset(
     }
 )
 
-_DENIED = frozenset(
-    {
-        *(ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.BAD_DB_ERROR, ER.TABLEACCESS_DENIED_ERROR),
-        *(ER.COLUMNACCESS_DENIED_ERROR, ER.SPECIFIC_ACCESS_DENIED_ERROR, ER.HOST_NOT_PRIVILEGED),
-        *(1698, 3159),  # the account has no password login; the server demands encryption
-    }
-)
+# The last two: the account has no password login; the server demands encryption.
+_NO_LOGIN = frozenset({ER.ACCESS_DENIED_ERROR, ER.HOST_NOT_PRIVILEGED, 1698, 3159})
 _AWAY = frozenset(
     {
         *(CR.CR_CONNECTION_ERROR, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST),
@@ -170,7 +166,7 @@ def _connection(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
             host=login.host,
             port=login.port,
             user=login.user,
-            password=login.password.reveal(),
+            password=login.password.reveal().encode(),  # the library's own choice would be Latin-1
             database=login.database,
             charset="utf8mb4",
             program_name=APPLICATION,
@@ -182,19 +178,27 @@ def _connection(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
         with connection:
             connection.query("START TRANSACTION READ ONLY")
             yield connection
+    except UnusableError as error:
+        raise NotAdmitted("SRC-112", f"{login.user} at {login.host}:{login.port}: {error}") from error
     except pymysql.Error as error:
         raise _classified(error, login) from error
 
 
 def _encryption(login: Login) -> dict[str, Any]:
-    """Return what the connector's `database.ssl.mode` means for this client; certificates are the system's."""
-    mode = login.settings.get("database.ssl.mode", "disable")
-    if mode == "disable":
+    if login.tls.mode == "disable":
         return {"ssl_disabled": True}
-    return {"ssl": {"check_hostname": mode == "verify-full", "verify_mode": None if mode == "trust" else True}}
+    if login.tls.mode == "require":
+        return {"ssl": unverified_context(login.tls)}
+    return {"ssl": client_context(login.tls)}
 
 
 def _classified(error: pymysql.Error, login: Login) -> CdcError:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    place = f"{login.user} at {login.host}:{login.port}, error {number}"
-    return TransientError("SRC-110", place) if number in _AWAY else FatalError("SRC-111", place)
+    place = f"{login.user} at {login.host}:{login.port}"
+    distrust = "it offers no TLS" if number == CR.CR_SSL_CONNECTION_ERROR else fault_of(error)
+    if distrust is not None:
+        return NotAdmitted("SRC-112", f"{place}: {distrust}")
+    place = f"{place}, error {number}"
+    if number in _AWAY:
+        return TransientError("SRC-110", place)
+    return (NotAdmitted if number in _NO_LOGIN else FatalError)("SRC-111", place)

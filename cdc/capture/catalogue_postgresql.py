@@ -19,14 +19,14 @@ from cdc.capture.finding import check_declared_key, check_names, for_each, raise
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
-from cdc.errors import CdcError, FatalError, TransientError
+from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
+from cdc.postgresql import distrust_of, encryption, reason_of
 
 # The empty search_path makes the catalogue print names of other schemas in full; the rest, values as mirrors take them.
 _SESSION = (
     "-c default_transaction_read_only=on -c search_path= -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
     " -c statement_timeout=60000"
 )
-_ENCRYPTION = ("sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert")
 
 _TABLES = """
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relreplident AS identity,
@@ -240,8 +240,8 @@ def _by_table(rows: _Rows) -> Mapping[int, list[Mapping[str, Any]]]:
 
 @contextmanager
 def _connection(login: Login) -> Iterator[psycopg.Connection[DictRow]]:
-    named = {name: login.settings.get(f"database.{name}") for name in _ENCRYPTION}
-    encryption: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    tls = login.tls
+    parameters: dict[str, Any] = dict(encryption(tls.mode, tls.ca, tls.certificate, tls.key, tls.key_password))
     try:
         with psycopg.connect(
             host=login.host,
@@ -253,7 +253,7 @@ def _connection(login: Login) -> Iterator[psycopg.Connection[DictRow]]:
             connect_timeout=CONNECT_TIMEOUT_S,
             options=_SESSION,
             row_factory=dict_row,
-            **encryption,
+            **parameters,
         ) as connection:
             yield connection
     except psycopg.Error as error:
@@ -263,9 +263,15 @@ def _connection(login: Login) -> Iterator[psycopg.Connection[DictRow]]:
 def _classified(error: psycopg.Error, login: Login) -> CdcError:
     """Tell a refusal from an absence. libpq has no SQLSTATE for what happens before a session; its text says it."""
     place = f"{login.user} at {login.host}:{login.port}"
-    refused = error.sqlstate is not None and error.sqlstate[:2] in ("28", "42", "3D")
-    if refused or any(word in str(error) for word in _REFUSALS):
-        return FatalError("SRC-111", place)
+    if error.sqlstate is not None:
+        refused = error.sqlstate[:2] in ("28", "42", "3D")
+        return FatalError("SRC-111", place) if refused else TransientError("SRC-110", place)
+    reason = reason_of(error)
+    distrust = distrust_of(reason, login.host, login.port, login.tls.ca)
+    if distrust is not None:
+        return NotAdmitted("SRC-112", f"{place}: {distrust}")
+    if any(word in reason for word in _REFUSALS):
+        return NotAdmitted("SRC-111", f"{place}: {reason}")
     return TransientError("SRC-110", place)
 
 

@@ -15,7 +15,10 @@ from typing import Any, Final, Self
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from cdc.errors import FatalError, TransientError
+from cdc import access
+from cdc.errors import FatalError, NotAdmitted, TransientError
+from cdc.reference import UnresolvedError
+from cdc.tls import UnusableError, fault_of, reread_context
 
 ABSENT: Final = "ABSENT"
 _POLL_S = 0.25
@@ -64,9 +67,12 @@ class Status:
 class Connect:
     """A client of one Connect cluster. `patience_s` bounds repeated requests, `settle_s` the wait for a state."""
 
-    def __init__(self, url: str, *, patience_s: float = 10.0, settle_s: float = 60.0) -> None:
+    def __init__(self, settings: access.Connect, *, patience_s: float = 10.0, settle_s: float = 60.0) -> None:
+        self._settings = settings
         # Requests go to the address in the settings, not through whatever proxy the shell names.
-        self._client = httpx.Client(base_url=url, timeout=_REQUEST_TIMEOUT_S, trust_env=False)
+        self._client = httpx.Client(
+            base_url=settings.url, timeout=_REQUEST_TIMEOUT_S, trust_env=False, verify=reread_context(settings)
+        )
         self._patience_s = patience_s
         self._wait_s = settle_s
 
@@ -94,6 +100,14 @@ class Connect:
     def restart(self, name: str, *, only_failed: bool) -> None:
         """Have connector and tasks started again; returns before they are."""
         self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+
+    def renew(self, name: str, state: str) -> None:
+        """Have connector and tasks started again and wait until they are in `state`; references are resolved anew.
+
+        Raises CON-103 if it fails, CON-104 if it takes too long.
+        """
+        self.restart(name, only_failed=False)
+        self._await(name, state, _SETTLE_S)
 
     def in_snapshot(self, name: str) -> bool:
         """Tell whether the connector still reads its first snapshot, or has not recorded anything at all."""
@@ -205,12 +219,24 @@ class Connect:
 
     def _send_once(self, method: str, path: str, body: Mapping[str, Any] | None, timeout_s: float) -> httpx.Response:
         try:
-            response = self._client.request(method, path, json=body, timeout=timeout_s)
-        except httpx.TransportError as error:
+            response = self._client.request(method, path, json=body, timeout=timeout_s, auth=self._login())
+        except (httpx.TransportError, UnusableError) as error:
+            distrust = fault_of(error)
+            if distrust is not None:
+                raise NotAdmitted("CON-110", f"{self._settings.url}: {distrust}") from error
             raise TransientError("CON-101", type(error).__name__) from error
         if response.is_error and isinstance(refusal := _refusal(response), TransientError):
             raise refusal
         return response
+
+    def _login(self) -> httpx.Auth | None:
+        """Return user and password as they are now."""
+        if self._settings.user is None or self._settings.password is None:
+            return None
+        try:
+            return httpx.BasicAuth(self._settings.user, self._settings.password.reveal())
+        except UnresolvedError as error:
+            raise NotAdmitted("CON-111", str(error)) from error
 
 
 def _refusal(response: httpx.Response) -> TransientError | FatalError:
@@ -220,6 +246,8 @@ def _refusal(response: httpx.Response) -> TransientError | FatalError:
         message = masked(str(response.json()["message"])).strip()
     except (ValueError, KeyError, TypeError):
         message = ""
+    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return NotAdmitted("CON-111", f"status {response.status_code}")
     if response.status_code == httpx.codes.BAD_REQUEST:
         return FatalError("CON-102", message)
     # Connect answers 500 for a request that its leader did not take in time.

@@ -2,7 +2,7 @@
 
 Every pinned setting is here because its default loses, alters or delays something, or because landing depends on it.
 References to secrets stay references: Kafka Connect resolves them itself. The rendering is a pure function of the
-connector file and the brokers' addresses, so that `apply` can tell whether anything would change.
+connector file and of how the brokers are reached, so that `apply` can tell whether anything would change.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
+from cdc.access import Brokers
+from cdc.capture.client_security import client_security
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types import PLACEHOLDER
 from cdc.stream.envelope import READER_SUFFIX
@@ -165,22 +167,22 @@ def table_names(source: Source) -> list[str]:
     return [".".join(_parts(source, table)) for table in source.tables]
 
 
-def render(source: Source, bootstrap: str) -> dict[str, str]:
+def render(source: Source, brokers: Brokers) -> dict[str, str]:
     """Return the connector's configuration as Kafka Connect takes it, sorted by key, references unresolved."""
-    own = _mariadb(source, bootstrap) if source.kind == "mariadb" else _postgresql(source)
-    config = {**_PINNED, **_common(source, bootstrap), **own, **source.settings}
+    own = _mariadb(source, brokers) if source.kind == "mariadb" else _postgresql(source)
+    config = {**_PINNED, **_common(source, brokers), **own, **source.settings}
     if DDL_FILTER in source.settings:
         config[DDL_FILTER] = ",".join((*_FILTERED_DDL, source.settings[DDL_FILTER]))
     return dict(sorted(config.items()))
 
 
-def render_reader(source: Source, tables: Container[str], bootstrap: str) -> dict[str, str]:
+def render_reader(source: Source, tables: Container[str], brokers: Brokers) -> dict[str, str]:
     """Return the configuration of a source's second connector: it reads tables once, beside the stream, and is done.
 
     `tables` are names as of `table_names`. What it reads goes into the same stream, under a name of its own.
     """
     names = zip(table_names(source), source.tables, strict=True)
-    config = render(replace(source, tables=tuple(table for name, table in names if name in tables)), bootstrap)
+    config = render(replace(source, tables=tuple(table for name, table in names if name in tables)), brokers)
     reader = reader_name(source)
     config |= {
         "name": reader,
@@ -205,7 +207,7 @@ def render_reader(source: Source, tables: Container[str], bootstrap: str) -> dic
     return config
 
 
-def _common(source: Source, bootstrap: str) -> dict[str, str]:
+def _common(source: Source, brokers: Brokers) -> dict[str, str]:
     common = {
         "name": source.name,
         "connector.class": CLASSES[source.kind],
@@ -219,8 +221,10 @@ def _common(source: Source, bootstrap: str) -> dict[str, str]:
         "transforms.stream.replacement": source.stream,
         "signal.kafka.topic": signal_topic(source),
         "signal.kafka.groupId": signal_topic(source),
-        "signal.kafka.bootstrap.servers": bootstrap,
+        "signal.kafka.bootstrap.servers": brokers.bootstrap,
         "notification.sink.topic.name": signal_topic(source),
+        **source.encryption.connector_settings(source.kind),
+        **client_security(brokers.security, ["signal.consumer"]),
     }
     declared = [table for table in source.tables if table.key]
     if declared:
@@ -229,13 +233,14 @@ def _common(source: Source, bootstrap: str) -> dict[str, str]:
     return common
 
 
-def _mariadb(source: Source, bootstrap: str) -> dict[str, str]:
+def _mariadb(source: Source, brokers: Brokers) -> dict[str, str]:
     return {
         **_PINNED_MARIADB,
         "database.include.list": _escaped((source.database,)),
         "database.server.id": str(_server_id(source.name)),
         "schema.history.internal.kafka.topic": history_topic(source),
-        "schema.history.internal.kafka.bootstrap.servers": bootstrap,
+        "schema.history.internal.kafka.bootstrap.servers": brokers.bootstrap,
+        **client_security(brokers.security, [f"schema.history.internal.{name}" for name in ("producer", "consumer")]),
     }
 
 

@@ -29,6 +29,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cdc.access import Kafka
 from cdc.capture.connect import Connect
 from cdc.capture.connector import reader_name, render_reader, signal_topic, table_names
 from cdc.capture.source import Source
@@ -130,9 +131,9 @@ class Readings:
 class Reading:
     """The reading of one source's tables. All methods raise STR-109 or STR-110 if Kafka does not do its part."""
 
-    def __init__(self, source: Source, bootstrap: str, *, begin_s: float = _BEGIN_S) -> None:
+    def __init__(self, source: Source, kafka: Kafka, *, begin_s: float = _BEGIN_S) -> None:
         self._source = source
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._topic = signal_topic(source)
         self._tables = table_names(source)
         self._reader = reader_name(source)
@@ -202,9 +203,9 @@ class Reading:
         """Create the reader. One that is there has failed, or lacks a table: a snapshot starts over in any case."""
         if connect.config(self._reader) is not None:
             connect.remove(self._reader)
-        config = render_reader(self._source, tables, self._bootstrap)
+        config = render_reader(self._source, tables, self._kafka.for_connectors)
         if self._source.kind == "mariadb":
-            apply_topics(self._bootstrap, [history_plan(config["schema.history.internal.kafka.topic"])])
+            apply_topics(self._kafka, [history_plan(config["schema.history.internal.kafka.topic"])])
         connect.apply(self._reader, config, "running")
 
     def _await(self, due: Sequence[str]) -> None:
@@ -221,11 +222,11 @@ class Reading:
         listed = list(tables)
         if listed:
             key, value = f"{self._source.name}/{what}", msgspec.json.encode({"tables": listed})
-            send_signal(self._bootstrap, self._topic, key.encode(), value)
+            send_signal(self._kafka, self._topic, key.encode(), value)
 
     def _readings(self) -> Readings:
         readings = Readings(self._source.name)
-        for signal in read_signals(self._bootstrap, self._topic):
+        for signal in read_signals(self._kafka, self._topic):
             readings.take(signal)
         return readings
 

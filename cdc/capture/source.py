@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cdc.capture import tunable
+from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read_encryption
 from cdc.document import Document, Entry, read_document
 from cdc.errors import FatalError
 from cdc.reference import is_reference
@@ -28,8 +29,8 @@ _RESERVED_NAME = re.compile(r"cdc|trace|public|information_schema|pg_.*|.*_delet
 # Names go into the connector's lists of regular expressions, where commas, colons and semicolons are separators.
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")
-_ENTRIES = ("kind", *_CONNECTION, "state", "tables", "settings")
-_OPTIONAL = ("state", "settings")
+_ENTRIES = ("kind", *_CONNECTION, "tls", "state", "tables", "settings")
+_OPTIONAL = ("tls", "state", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,12 @@ class Source:
     state: str
     tables: tuple[SourceTable, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
+    tls: Encryption | None = None
+
+    @property
+    def encryption(self) -> Encryption:
+        """How connections to the server are encrypted."""
+        return self.tls or default_for(self.host)
 
     @property
     def stream(self) -> str:
@@ -107,7 +114,10 @@ class _Reader:
         state = self._choice(data, "state", STATES, "running")
         tables = tuple(self._tables(data.get("tables", []), kind))
         settings = dict(self._settings(data.get("settings") or {}, kind))
-        return None if self.faults else Source(self.name, kind, **values, state=state, tables=tables, settings=settings)
+        tls = self._tls(data.get("tls"), kind, values.get("host", ""))
+        if self.faults:
+            return None
+        return Source(self.name, kind, **values, state=state, tables=tables, settings=settings, tls=tls)
 
     def _check_name(self) -> None:
         if not _SOURCE_NAME.fullmatch(self.name):
@@ -137,6 +147,24 @@ class _Reader:
         elif key == "port" and not (is_reference(str(value)) or _is_port(str(value))):
             self._fault((key,), "port is not a port")
         return str(value)
+
+    def _tls(self, group: Any, kind: str, host: str) -> Encryption | None:
+        known = len(self.faults)
+        if group is not None and not isinstance(group, dict):
+            self._fault(("tls",), "tls is not a group of entries")
+        for key, value in (group if isinstance(group, dict) else {}).items():
+            if key not in ENTRIES:
+                self._fault(("tls", key), f"{key} is not an entry of tls")
+            elif not isinstance(value, str) or not value:
+                self._fault(("tls", key), f"{key} is not a single value")
+            elif key == "mode" and value not in MODES:
+                self._fault(("tls", key), f"mode is none of {', '.join(MODES)}")
+        if len(self.faults) > known:
+            return None
+        tls = default_for(host) if group is None else read_encryption(group)
+        for key, what in tls.faults(kind):
+            self._fault(("tls", key), f"tls.{key} {what}")
+        return None if group is None else tls
 
     def _tables(self, entries: Any, kind: str) -> Iterator[SourceTable]:
         if not isinstance(entries, list) or ("tables" in self.document.data and not entries):

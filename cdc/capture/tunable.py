@@ -1,4 +1,4 @@
-"""Which connector settings a source may set for itself: speed, encryption, names, waiting times.
+"""Which connector settings a source may set for itself: speed, names, waiting times, its Kafka clients' security.
 
 It is a list of what is allowed, not of what is forbidden: Kafka Connect ignores a setting that it does not know in
 silence, and most of those that it knows lose or alter data when they are set wrong.
@@ -39,11 +39,6 @@ _OF_KIND = {
             "binlog.net.write.timeout",
             "min.row.count.to.stream.results",
             "use.nongraceful.disconnect",
-            "database.ssl.mode",
-            "database.ssl.keystore",
-            "database.ssl.keystore.password",
-            "database.ssl.truststore",
-            "database.ssl.truststore.password",
         }
     ),
     "postgresql": frozenset(
@@ -56,11 +51,6 @@ _OF_KIND = {
             "status.update.interval.ms",
             "lsn.flush.timeout.ms",
             "database.tcpKeepAlive",
-            "database.sslmode",
-            "database.sslcert",
-            "database.sslkey",
-            "database.sslpassword",
-            "database.sslrootcert",
         }
     ),
 }

@@ -10,10 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
+from cdc.access import Kafka
+from cdc.backoff import Backoff
 from cdc.capture.connect import Connect
 from cdc.capture.connector import reader_name
 from cdc.capture.reading import Reading
@@ -34,20 +36,23 @@ _logger = structlog.get_logger()
 def run(settings: Settings, stop: threading.Event) -> None:
     """Watch every source whose file says running, until `stop`. Raises SRC-101 for connector files with faults."""
     sources = load_sources(settings.folders.connector_configs).values()
-    with Connect(settings.connect.url) as connect:
-        watches = [Watch(source, connect, settings.kafka.bootstrap) for source in sources if source.state == "running"]
+    with Connect(settings.connect) as connect:
+        watches = [Watch(source, connect, settings.kafka) for source in sources if source.state == "running"]
         while not stop.wait(_LOOK_S):
             for watch in watches:
-                _look(watch)
+                if watch.backoff.is_over:
+                    _look(watch)
 
 
 def _look(watch: Watch) -> None:
     try:
         watch.look()
         watch.look_at_reader()
+        watch.backoff.succeed()
     except CdcError as error:
         # Whatever Connect or Kafka answers: what is watched goes on, and so must the watching.
         watch.forget()
+        watch.backoff.fail()
         _logger.warning("watch_failed", source=watch.source.name, code=error.code, detail=error.detail)
 
 
@@ -57,10 +62,12 @@ class Watch:
 
     source: Source
     connect: Connect
-    bootstrap: str
+    kafka: Kafka
     silence_s: float = _SILENCE_S
     first_wait_s: float = _FIRST_WAIT_S
     now: Callable[[], float] = time.monotonic
+    # For looks that failed, not for restarts.
+    backoff: Backoff = field(default_factory=Backoff)
     _end: int = -1
     _since: float = 0.0
     _wait: float = 0.0
@@ -69,7 +76,7 @@ class Watch:
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
-        end, now = end_offset(self.bootstrap, self.source.stream), self.now()
+        end, now = end_offset(self.kafka, self.source.stream), self.now()
         if end != self._end:
             grew, self._end, self._since = self._end >= 0, end, now
             self._wait = 0.0 if grew else self._wait
@@ -91,7 +98,7 @@ class Watch:
             self.connect.restart(reader, only_failed=True)
             self._reader_not_before = self.now() + _LONGEST_WAIT_S
         elif status.is_in("running"):
-            for action in Reading(self.source, self.bootstrap).tidy(self.connect):
+            for action in Reading(self.source, self.kafka).tidy(self.connect):
                 _logger.info("reader_removed", source=self.source.name, detail=action)
 
     def forget(self) -> None:

@@ -136,7 +136,7 @@ def _check_services(read: Settings) -> Iterator[Finding]:
         yield _attempt("target", "tables", lambda: _check_prepared(read))[0]
     for source in _sources(read):
         yield _attempt("source", source.name, partial(_check_source, source))[0]
-    yield _attempt("kafka", read.kafka.bootstrap, lambda: end_offsets(read.kafka.bootstrap, ()))[0]
+    yield _attempt("kafka", read.kafka.bootstrap, lambda: end_offsets(read.kafka, ()))[0]
     yield _attempt("connect", read.connect.url, lambda: _check_connect(read))[0]
 
 
@@ -167,7 +167,7 @@ def _check_source(source: Source) -> None:
 
 
 def _check_connect(read: Settings) -> None:
-    with Connect(read.connect.url, patience_s=1.0) as connect_worker:
+    with Connect(read.connect, patience_s=1.0) as connect_worker:
         connect_worker.config("cdc-check")
 
 

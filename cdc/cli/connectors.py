@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cdc.access import Kafka
 from cdc.capture import connector, watchdog
 from cdc.capture.connect import Connect, Status
 from cdc.capture.reading import Reading, Unread
@@ -33,21 +34,21 @@ def apply(context: typer.Context, names: _Names = None) -> None:
     file of a running connector are read beside the stream; `cdc connectors status` says when they have been.
     """
     options = settings(context)
-    with Connect(options.connect.url) as connect:
+    with Connect(options.connect) as connect:
         for source in _chosen(options, names):
-            done = apply_source(source, options.kafka.bootstrap, connect)
+            done = apply_source(source, options.kafka, connect)
             for action in done or ["nothing to do"]:
                 write_line(f"{source.name}: {action}")
 
 
-def apply_source(source: Source, bootstrap: str, connect: Connect) -> list[str]:
+def apply_source(source: Source, kafka: Kafka, connect: Connect) -> list[str]:
     """Bring the topics and the connector of one source to its file; return what was done, in words."""
-    done = apply_topics(bootstrap, topic_plans(source))
-    reading = Reading(source, bootstrap)
+    done = apply_topics(kafka, topic_plans(source))
+    reading = Reading(source, kafka)
     done += reading.tidy(connect)
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
     reading.note_changes(connect.config(source.name))
-    done += connect.apply(source.name, connector.render(source, bootstrap), source.state)
+    done += connect.apply(source.name, connector.render(source, kafka.for_connectors), source.state)
     return done + reading.begin(connect)
 
 
@@ -71,9 +72,9 @@ def read(
     """
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
-    reading = Reading(source, options.kafka.bootstrap)
+    reading = Reading(source, options.kafka)
     needed = _captured(source, tables)
-    with Connect(options.connect.url) as connect:
+    with Connect(options.connect) as connect:
         done = reading.tidy(connect)
         reading.need(needed)
         done += reading.begin(connect)
@@ -89,6 +90,19 @@ def _captured(source: Source, tables: Sequence[str]) -> list[str]:
     if unknown:
         raise FatalError("SRC-104", f"{source.name}: {', '.join(unknown)}")
     return [names[table] for table in tables]
+
+
+@app.command()
+def restart(context: typer.Context, names: _Names = None) -> None:
+    """Start connectors again, so that they read passwords, certificates and keys anew; wait until they run.
+
+    Nothing is lost or read twice.
+    """
+    options = settings(context)
+    with Connect(options.connect) as connect:
+        for source in _chosen(options, names):
+            connect.renew(source.name, source.state)
+            write_line(f"{source.name}: restarted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +133,8 @@ def status(
     only settings differ from the file.
     """
     options = settings(context)
-    with Connect(options.connect.url) as connect:
-        findings = [_finding(source, options.kafka.bootstrap, connect) for source in _chosen(options, None)]
+    with Connect(options.connect) as connect:
+        findings = [_finding(source, options.kafka, connect) for source in _chosen(options, None)]
     if as_json:
         write_json(findings)
     else:
@@ -147,7 +161,7 @@ def render(
     """Print the configuration that Kafka Connect is sent; secrets stay references."""
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
-    write_json(connector.render(source, options.kafka.bootstrap))
+    write_json(connector.render(source, options.kafka.for_connectors))
 
 
 @app.command()
@@ -161,12 +175,12 @@ def _chosen(options: Settings, names: Sequence[str] | None) -> list[Source]:
     return [find_source(sources, name) for name in names or sources]
 
 
-def _finding(source: Source, bootstrap: str, connect: Connect) -> Finding:
+def _finding(source: Source, kafka: Kafka, connect: Connect) -> Finding:
     now = connect.status(source.name)
     current = connect.config(source.name)
-    wanted = connector.render(source, bootstrap)
+    wanted = connector.render(source, kafka.for_connectors)
     agreement = "absent" if current is None else "as applied" if current == wanted else "differ"
-    reading = Reading(source, bootstrap)
+    reading = Reading(source, kafka)
     unread = reading.unread() if current is not None else []
     return Finding(
         *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure),

@@ -111,7 +111,7 @@ def _stream_names(connection: psycopg.Connection) -> list[str]:
 def _ends(read: Settings, names: list[str]) -> tuple[dict[str, int], list[Attention]]:
     """Return where streams end, and what is wrong with that: no answer, or a topic that is not there any more."""
     try:
-        ends = end_offsets(read.kafka.bootstrap, names)
+        ends = end_offsets(read.kafka, names)
     except CdcError as error:
         return {}, [Attention("kafka", f"{error}; lag is not known", error.code)]
     gone = [name for name in names if name not in ends]
@@ -123,7 +123,7 @@ def _unread(read: Settings, sources: Iterable[Source], past_snapshot: Collection
     try:
         for source in sources:
             if source.stream in past_snapshot and source.state == "running":
-                unread = Reading(source, read.kafka.bootstrap).unread()
+                unread = Reading(source, read.kafka).unread()
                 missing = ", ".join(str(table) for table in unread if table.state not in (STARTING, READING))
                 if missing:
                     said = f"rows of a table have not been read ({missing}): run `cdc connectors apply {source.name}`"

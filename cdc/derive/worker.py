@@ -17,7 +17,7 @@ from cdc.derive.plan import Plan, bind, mirror_refs
 from cdc.derive.session import Connection, empty_tables
 from cdc.derive.turn import Derived, Version, run_turn
 from cdc.errors import FatalError, TransientError
-from cdc.store.connection import classify, connect
+from cdc.store.connection import classify, reconnect
 from transforms.domain import Domain
 from transforms.errors import DictionaryError
 from transforms.load import load
@@ -77,7 +77,7 @@ class _DomainWorker:
         """Derive until told to stop; after a fault that passes, begin again with a new session."""
         while not self._stopped():
             try:
-                with connect(self.settings.target, f"cdc derive {self.domain.name}") as connection:
+                with reconnect(self.settings.target, f"cdc derive {self.domain.name}") as connection:
                     self._work(connection)
             except TransientError as error:
                 self._back_off(error)

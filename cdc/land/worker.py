@@ -21,7 +21,7 @@ import psycopg
 import structlog
 
 from cdc.backoff import Backoff
-from cdc.capture.catalogue import read_contracts
+from cdc.capture.catalogue import follow_contracts
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.change import Record
 from cdc.config import Settings, environment
@@ -72,7 +72,7 @@ def _share_the_interpreter() -> None:
 
 def stream_source(source: Source, connector_configs: Path) -> StreamSource:
     """Return what landing has to know of a source."""
-    read_catalogue = partial(read_contracts, source, environment())
+    read_catalogue = partial(follow_contracts, source, environment())
     captured = partial(captured_mirrors, source.name, connector_configs)
     return StreamSource(source.name, source.stream, source.kind, read_catalogue, captured, source.database)
 
@@ -90,7 +90,7 @@ def _join(
     while not stop.is_set():
         try:
             return StreamConsumer(
-                settings.kafka.bootstrap,
+                settings.kafka,
                 settings.land.group,
                 [source.stream for source in sources],
                 settings.land.batch_rows,

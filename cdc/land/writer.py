@@ -10,9 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from cdc.config import Target
+from cdc.access import Target
 from cdc.land.session import Session
-from cdc.store.connection import connect
+from cdc.store.connection import reconnect
 
 # All statements of some hundred mirrors; the default of 100 would plan them again and again.
 PREPARED_STATEMENTS = 3000
@@ -40,7 +40,7 @@ class Writer:
     def session(self) -> Session:
         """Return the session, connecting if there is none. Inside jobs only."""
         if self._session is None:
-            connection = connect(self._target, "cdc land")
+            connection = reconnect(self._target, "cdc land")
             connection.prepared_max = PREPARED_STATEMENTS
             self._session = Session(connection)
         return self._session

@@ -7,12 +7,14 @@ keys are compared as the text that PostgreSQL prints.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
-from cdc.config import Target
-from cdc.errors import CdcError, FatalError, TransientError
+from cdc.access import Target
+from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
+from cdc.postgresql import distrust_of, encryption, reason_of
+from cdc.reference import UnresolvedError
 
 _SESSION: Final = {
     # A worker that was frozen or lost its network must not hold its locks for longer.
@@ -67,7 +69,12 @@ _PASSING: Final = ("remaining connection slots", "too many", "starting up", "shu
 
 
 def connect(target: Target, application: str) -> psycopg.Connection:
-    """Open a session with autocommit off. Raises TGT-101 if nobody answers, TGT-102 if the login is refused."""
+    """Open a session with autocommit off. Passwords and certificates are read anew.
+
+    Raises TransientError TGT-101 if nobody answers, NotAdmitted TGT-102 if the login is refused, TGT-114 if one side
+    does not trust the other.
+    """
+    place = f"{target.user}@{target.host}:{target.port}/{target.database}"
     try:
         return psycopg.connect(
             host=target.host,
@@ -81,13 +88,23 @@ def connect(target: Target, application: str) -> psycopg.Connection:
             keepalives_idle=5,
             keepalives_interval=2,
             keepalives_count=3,
+            **_encryption(target),
         )
+    except UnresolvedError as error:
+        raise NotAdmitted("TGT-102", f"{place}: {error}") from error
     except psycopg.Error as error:
-        place = f"{target.user}@{target.host}:{target.port}/{target.database}"
-        reason = _reason(error)
-        if _is_refused(error, reason):
-            raise FatalError("TGT-102", f"{place}: {reason}") from error
-        raise TransientError("TGT-101", f"{place}: {reason}") from error
+        raise _unconnected(error, target, place) from error
+
+
+def reconnect(target: Target, application: str) -> psycopg.Connection:
+    """Do the same for a worker that runs. Raises TransientError TGT-101 or TGT-124.
+
+    Passwords and certificates are replaced while workers run, and never at the same moment on both sides.
+    """
+    try:
+        return connect(target, application)
+    except NotAdmitted as error:
+        raise TransientError("TGT-124", f"{error.code}, {error.detail}") from error
 
 
 def classify(error: psycopg.Error) -> CdcError:
@@ -95,7 +112,7 @@ def classify(error: psycopg.Error) -> CdcError:
     if error.sqlstate is None:
         # No answer of the server: the connection broke, or was closed by an earlier fault.
         broken = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-        return TransientError("TGT-101", _reason(error)) if broken else FatalError("TGT-108", type(error).__name__)
+        return TransientError("TGT-101", reason_of(error)) if broken else FatalError("TGT-108", type(error).__name__)
     code = _code(error)
     return (TransientError if code in _TRANSIENT else FatalError)(code, _detail(error))
 
@@ -118,10 +135,19 @@ def _detail(error: psycopg.Error) -> str:
     return ", ".join(part for part in (f"SQLSTATE {state} ({type(error).__name__})", place, said) if part)
 
 
-def _reason(error: psycopg.Error) -> str:
-    """Return libpq's first line without the address before it, which the caller names in its own way."""
-    first = str(error).strip().partition("\n")[0]
-    return first.rpartition(" failed: ")[2] or type(error).__name__
+def _encryption(target: Target) -> dict[str, Any]:
+    key = (target.sslcert, target.sslkey, target.sslpassword)
+    return dict(encryption(target.encryption, target.sslrootcert, *key))
+
+
+def _unconnected(error: psycopg.Error, target: Target, place: str) -> CdcError:
+    reason = reason_of(error)
+    distrust = distrust_of(reason, target.host, target.port, target.sslrootcert)
+    if distrust is not None:
+        return NotAdmitted("TGT-114", f"{place}: {distrust}")
+    if _is_refused(error, reason):
+        return NotAdmitted("TGT-102", f"{place}: {reason}")
+    return TransientError("TGT-101", f"{place}: {reason}")
 
 
 def _is_refused(error: psycopg.Error, reason: str) -> bool:

@@ -23,9 +23,11 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
+from cdc.access import Brokers
 from cdc.change import Record
-from cdc.errors import CdcError, FatalError, TransientError
+from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
 from cdc.stream import record_batch
+from cdc.stream.connection import Connection
 from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, describe_topic, kafka_admin
 
 _SETTINGS: Mapping[str, Any] = {
@@ -56,30 +58,35 @@ class StreamConsumer:
     """This worker's membership in the group, and the streams that it was given."""
 
     def __init__(
-        self, bootstrap: str, group: str, streams: Iterable[str], max_records: int, member: str | None = None
+        self, brokers: Brokers, group: str, streams: Iterable[str], max_records: int, member: str | None = None
     ) -> None:
-        """Join. Raises TransientError STR-109 if no broker answers.
+        """Join. Raises TransientError STR-109 if no broker answers, NotAdmitted STR-113 or STR-114 if none lets us in.
 
         `member` is a name by which the group knows this worker again when it was killed and started anew: its streams
         are its own at once, not after the session has timed out. Two workers with one name shut each other out.
         """
-        self._bootstrap = bootstrap
+        self._brokers = brokers
+        self._connection = Connection(brokers)
         self._group = group
         self._member = member
         self._listener = _Listener()
         self._topic_ids: dict[str, str] = {}
         self._answered_at = time.monotonic()
-        with _translated():
+        try:
             self._kafka = KafkaConsumer(
-                bootstrap_servers=bootstrap.split(","),
                 group_id=group,
                 group_instance_id=member,
                 max_poll_records=max_records,
                 **_SETTINGS,
+                **self._connection.settings,
             )
-            record_batch.install(self._kafka)
-            self._listener.consumer = self._kafka
-            self._kafka.subscribe(sorted(streams), listener=self._listener)
+        except KafkaError as error:
+            known = self._connection.away(error)
+            self._connection.close()
+            raise known from error
+        record_batch.install(self._kafka)
+        self._listener.consumer = self._kafka
+        self._kafka.subscribe(sorted(streams), listener=self._listener)
 
     @property
     def streams(self) -> frozenset[str]:
@@ -94,7 +101,10 @@ class StreamConsumer:
 
     def topic_id(self, stream: str) -> str:
         """Return the id of the stream's topic. Raises STR-109 if there is none, STR-108 for several partitions."""
-        topic = describe_topic(self._bootstrap, stream)
+        try:
+            topic = describe_topic(self._brokers, stream)
+        except NotAdmitted as error:
+            raise _shut_out(error) from error
         if topic is None:
             raise TransientError("STR-109", f"no topic {stream}")
         if topic.partitions != 1:
@@ -106,10 +116,10 @@ class StreamConsumer:
         """Return what has arrived, in offset order per stream, waiting for the first record at most that long.
 
         Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106 to STR-109,
-        STR-111, STR-112.
+        STR-111, STR-112, STR-115.
         """
         self._finish_joining()
-        with _translated():
+        with _translated(self._connection):
             polled = self._kafka.poll(timeout_ms=wait_ms)
         self._require_same_topics()
         if not polled:  # what was polled must not be lost by raising: the client is behind it
@@ -128,16 +138,17 @@ class StreamConsumer:
 
     def _require_answers(self) -> None:
         """Raise what is a poll without records to the client: STR-111 for topics that may not be read, STR-109 every
-        few seconds that the broker is away.
+        few seconds that the broker is away, STR-115 that it does not let us in.
         """
         coordinator, now = self._kafka._coordinator, time.monotonic()  # nothing public shows either of them
         if coordinator._cluster.unauthorized_topics:
             raise FatalError("STR-111", ", ".join(sorted(coordinator._cluster.unauthorized_topics)))
-        if not coordinator.coordinator_unknown():
+        refusal = self._connection.refusal  # it may be that of the one broker that has a stream
+        if refusal is None and not coordinator.coordinator_unknown():
             self._answered_at = now
         elif now - self._answered_at > _SILENCE_S:
             self._answered_at = now
-            raise TransientError("STR-109", "no connection to the group's broker")
+            raise _shut_out(refusal) if refusal else TransientError("STR-109", "no connection to the group's broker")
 
     def _require_same_topics(self) -> None:
         """Stop at a topic that was made anew while it was read: its offsets mean something else.
@@ -151,7 +162,7 @@ class StreamConsumer:
 
     def start(self, stream: str, offset: int) -> None:
         """Read a stream from `offset` on."""
-        with _translated():
+        with _translated(self._connection):
             self._kafka.seek(TopicPartition(stream, 0), offset)
             self._kafka.resume(TopicPartition(stream, 0))
 
@@ -182,7 +193,7 @@ class StreamConsumer:
 
     def _leave(self, member: str) -> None:
         """Leave for a member with a name, which the client does not; if it fails, the session's time-out does it."""
-        with suppress(CdcError), kafka_admin(self._bootstrap, PATIENCE_OF_A_PERSON_MS) as admin:
+        with suppress(CdcError), kafka_admin(self._brokers, PATIENCE_OF_A_PERSON_MS) as admin:
             admin.remove_group_members(self._group, [MemberToRemove(group_instance_id=member)])
 
 
@@ -211,8 +222,13 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client 
             self.new.add(partition.topic)
 
 
+def _shut_out(refusal: NotAdmitted) -> TransientError:
+    """Return what a refusal is to a worker that runs: it waits, a password or a certificate may be being replaced."""
+    return TransientError("STR-115", f"{refusal.code}, {refusal.detail}")
+
+
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(connection: Connection) -> Iterator[None]:
     try:
         yield
     except (OffsetOutOfRangeError, PositionOutOfRangeError) as error:
@@ -224,7 +240,8 @@ def _translated() -> Iterator[None]:
     except KafkaError as error:
         if isinstance(error.__cause__, CdcError):
             raise error.__cause__ from error  # of our listener, which the client calls and whose errors it wraps
-        raise TransientError("STR-109", type(error).__name__) from error
+        known = connection.away(error)
+        raise (_shut_out(known) if isinstance(known, NotAdmitted) else known) from error
 
 
 def _places(error: KafkaError) -> str:

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from cdc.access import Brokers
 from cdc.errors import TransientError
-from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, translated
+from cdc.stream.connection import connection_to
+from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS
 
 _TIMEOUT_MS = 10_000
 _POLL_MS = 200
@@ -22,28 +24,25 @@ class Signal(NamedTuple):
     value: bytes | None
 
 
-def read_signals(bootstrap: str, topic: str) -> list[Signal]:
-    """Return all committed records of the topic, the oldest first. Raises STR-109, STR-110."""
+def read_signals(brokers: Brokers, topic: str) -> list[Signal]:
+    """Return all committed records of the topic, the oldest first. Raises as `cdc.stream.connection.connection_to`."""
     partition = TopicPartition(topic, 0)
-    with translated():
+    with connection_to(brokers) as connection:
         consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap.split(","),
             bootstrap_timeout_ms=PATIENCE_OF_A_PERSON_MS,
             isolation_level="read_committed",
             enable_auto_commit=False,
             allow_auto_create_topics=False,
+            **connection.settings,
         )
-        try:
-            consumer.assign([partition])
-            return list(_read(consumer, partition))
-        finally:
-            consumer.close()
+        consumer.assign([partition])
+        return list(_read(consumer, partition))
 
 
-def send_signal(bootstrap: str, topic: str, key: bytes, value: bytes) -> None:
-    """Append a record and wait until Kafka has it. Raises STR-109, STR-110."""
-    with translated():
-        producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=PATIENCE_OF_A_PERSON_MS)
+def send_signal(brokers: Brokers, topic: str, key: bytes, value: bytes) -> None:
+    """Append a record and wait until Kafka has it. Raises as `cdc.stream.connection.connection_to`."""
+    with connection_to(brokers) as connection:
+        producer = KafkaProducer(bootstrap_timeout_ms=PATIENCE_OF_A_PERSON_MS, **connection.settings)
         try:
             producer.send(topic, key=key, value=value, partition=0).get(_TIMEOUT_MS / 1000)
         finally:

@@ -13,9 +13,11 @@ from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import BrokerResponseError, KafkaError, TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError
 
-from cdc.errors import FatalError, TransientError
+from cdc.access import Brokers
+from cdc.errors import FatalError
+from cdc.stream.connection import connection_to
 
 _BOOTSTRAP_TIMEOUT_MS = 5000
 PATIENCE_OF_A_PERSON_MS = 2000
@@ -54,35 +56,35 @@ def signal_plan(name: str) -> TopicPlan:
     return TopicPlan(name, _KEEP_ALL)
 
 
-def describe_topic(bootstrap: str, name: str) -> Topic | None:
+def describe_topic(brokers: Brokers, name: str) -> Topic | None:
     """Return the topic, None if there is none. Raises TransientError STR-109, FatalError STR-110."""
-    with kafka_admin(bootstrap) as admin:
+    with kafka_admin(brokers) as admin:
         return _describe(admin, name)
 
 
-def end_offset(bootstrap: str, name: str) -> int:
+def end_offset(brokers: Brokers, name: str) -> int:
     """Return the offset behind the last record of a stream, control records of Kafka included. Raises STR-109."""
     partition = TopicPartition(name, 0)
-    with kafka_admin(bootstrap) as admin:
+    with kafka_admin(brokers) as admin:
         end: int = admin.list_partition_offsets({partition: OffsetSpec.LATEST})[partition].offset
         return end
 
 
-def end_offsets(bootstrap: str, names: Iterable[str]) -> dict[str, int]:
+def end_offsets(brokers: Brokers, names: Iterable[str]) -> dict[str, int]:
     """Return the same for several streams, without those that do not exist. Raises STR-109, soon: a person waits."""
-    with kafka_admin(bootstrap, PATIENCE_OF_A_PERSON_MS) as admin:
+    with kafka_admin(brokers, PATIENCE_OF_A_PERSON_MS) as admin:
         existing = set(admin.list_topics())
         wanted = {TopicPartition(name, 0): OffsetSpec.LATEST for name in names if name in existing}
         found = admin.list_partition_offsets(wanted) if wanted else {}
         return {partition.topic: int(place.offset) for partition, place in found.items()}
 
 
-def apply_topics(bootstrap: str, plans: Iterable[TopicPlan]) -> list[str]:
+def apply_topics(brokers: Brokers, plans: Iterable[TopicPlan]) -> list[str]:
     """Create what is missing, set what differs; return what was done, in words. A second call does nothing.
 
     Raises STR-108 for a topic that has several partitions or is compacted: records have lost their order or are gone.
     """
-    with kafka_admin(bootstrap) as admin:
+    with kafka_admin(brokers) as admin:
         return [done for plan in plans for done in _apply(admin, plan)]
 
 
@@ -126,22 +128,7 @@ def _settings(admin: KafkaAdminClient, name: str) -> dict[str, str]:
 
 
 @contextmanager
-def kafka_admin(bootstrap: str, wait_ms: int = _BOOTSTRAP_TIMEOUT_MS) -> Iterator[KafkaAdminClient]:
-    """Yield a client for a few requests. Raises STR-109, STR-110."""
-    with translated():
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=wait_ms)
-        try:
-            yield admin
-        finally:
-            admin.close()
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise what Kafka raises as TransientError STR-109, or as FatalError STR-110 what the broker itself refuses."""
-    try:
-        yield
-    except KafkaError as error:
-        if isinstance(error, BrokerResponseError) and not getattr(error, "retriable", False):
-            raise FatalError("STR-110", type(error).__name__) from error
-        raise TransientError("STR-109", type(error).__name__) from error
+def kafka_admin(brokers: Brokers, wait_ms: int = _BOOTSTRAP_TIMEOUT_MS) -> Iterator[KafkaAdminClient]:
+    """Yield a client for a few requests. Raises as `cdc.stream.connection.connection_to`."""
+    with connection_to(brokers) as connection:
+        yield KafkaAdminClient(bootstrap_timeout_ms=wait_ms, **connection.settings)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -52,13 +53,18 @@ CONNECTORS = (
 
 @dataclass(frozen=True, slots=True)
 class ConnectWorker:
-    """The one worker; it keeps all its state in the broker's topics."""
+    """The one worker; it keeps all its state in the broker's topics.
+
+    `settings` are added to the common ones, `client` is what a client of its REST interface needs beside the address.
+    """
 
     local: Path
     jars: Path
     port: int
     bootstrap: str
     env: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    client: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -92,9 +98,9 @@ class ConnectWorker:
 
     def ready(self) -> bool:
         """Tell whether the worker has joined its group and knows both connectors."""
-        url = f"http://127.0.0.1:{self.port}"
+        url = self.settings.get("listeners", f"http://127.0.0.1:{self.port}")
         try:
-            with httpx.Client(base_url=url, timeout=5, trust_env=False) as client:
+            with httpx.Client(base_url=url, timeout=5, trust_env=False, **self.client) as client:
                 if client.get("/health").status_code != httpx.codes.OK:
                     return False
                 plugins = {plugin["class"] for plugin in client.get("/connector-plugins").json()}
@@ -112,4 +118,4 @@ class ConnectWorker:
             "config.providers.file.param.allowed.paths": secrets,
             "config.providers.dir.param.allowed.paths": secrets,
         }
-        return properties({**_SETTINGS, **own})
+        return properties({**_SETTINGS, **own, **self.settings})

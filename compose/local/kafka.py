@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -48,13 +49,18 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The one broker. `port` serves clients, `controller_port` its own quorum of one."""
+    """The one broker. `port` serves clients, `controller_port` its own quorum of one.
+
+    `settings` are added to the common ones, `client` is what a client needs beside the address.
+    """
 
     local: Path
     jars: Path
     port: int
     controller_port: int
     env: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    client: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -88,7 +94,8 @@ class Broker:
     def ready(self) -> bool:
         """Tell whether the broker answers a client."""
         try:
-            admin = KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{self.port}", bootstrap_timeout_ms=1000)
+            address = f"127.0.0.1:{self.port}"
+            admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=1000, **self.client)
         except KafkaError:
             return False
         try:
@@ -130,4 +137,4 @@ class Broker:
             "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(folder / "log"),
         }
-        return properties({**_SETTINGS, **own})
+        return properties({**_SETTINGS, **own, **self.settings})

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pymysql
@@ -44,11 +44,12 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class MariaDbServer:
-    """The ERP server. `env` names its port, database and accounts."""
+    """The ERP server. `env` names its port, database and accounts; `settings` are added to the common ones."""
 
     local: Path
     port: int
     env: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -62,13 +63,14 @@ class MariaDbServer:
 
     def prepare(self) -> None:
         """Make the data folder with accounts and database unless it is there; a half-made one is made again."""
+        self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.folder.exists():
             self._initialise()
 
     def daemon(self) -> Daemon:
         """Return how the server is run."""
-        options = {**_SETTINGS, "port": str(self.port), "datadir": str(self.folder)}
-        flags = [f"--{name}={value}" for name, value in options.items()]
+        options = {**_SETTINGS, **self.settings, "port": str(self.port), "datadir": str(self.folder)}
+        flags = [f"--{name}={value}" for name, value in {**options, "tmpdir": str(self._temporary)}.items()]
         return Daemon(
             name=self.name,
             local=self.local,
@@ -78,6 +80,11 @@ class MariaDbServer:
             env=process_environment(self.env),
             ports={self.port: "CDC_PORT_ERP"},
         )
+
+    @property
+    def _temporary(self) -> Path:
+        """The folder for temporary tables: a server that starts removes those of all others that have the same one."""
+        return self.folder.with_name(f"{self.name}.tmp")
 
     def ready(self) -> bool:
         """Tell whether the application's account can log in and use its database."""
@@ -98,9 +105,10 @@ class MariaDbServer:
         making = self.folder.with_name(f"{self.name}.new")
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(mode=0o700, parents=True)
-        install = (_program("mariadb-install-db"), "--no-defaults", *_user(), f"--datadir={making}", "--skip-test-db")
+        places = (f"--datadir={making}", f"--tmpdir={self._temporary}")
+        install = (_program("mariadb-install-db"), "--no-defaults", *_user(), *places, "--skip-test-db")
         self._run((*install, "--auth-root-authentication-method=normal", "--skip-name-resolve"))
-        bootstrap = (_program("mariadbd"), "--no-defaults", *_user(), f"--datadir={making}", "--bootstrap")
+        bootstrap = (_program("mariadbd"), "--no-defaults", *_user(), *places, "--bootstrap")
         self._run(bootstrap, "\n".join(self._accounts()))
         making.rename(self.folder)
 

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -50,7 +50,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """One server: where it lives, who owns its database, and what differs from the common settings."""
+    """One server: where it lives, who owns its database, what differs from the common settings, and what a client needs
+    beside address and account.
+    """
 
     name: str
     local: Path
@@ -61,6 +63,7 @@ class PostgresServer:
     superuser: Account
     env: Mapping[str, str]
     settings: Mapping[str, str]
+    client: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -112,7 +115,12 @@ class PostgresServer:
     def dsn(self, account: Account) -> str:
         """Return the connection string of an account for this server's database."""
         return psycopg.conninfo.make_conninfo(
-            host="127.0.0.1", port=self.port, dbname=self.database, user=account.user, password=account.password
+            host="127.0.0.1",
+            port=self.port,
+            dbname=self.database,
+            user=account.user,
+            password=account.password,
+            **self.client,
         )
 
     def _initialise(self) -> None:

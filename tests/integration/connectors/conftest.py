@@ -9,6 +9,7 @@ import pymysql
 import pytest
 from kafka.admin import KafkaAdminClient
 
+from cdc import access
 from cdc.capture.connect import Connect
 from cdc.stream.envelope import READER_SUFFIX
 from compose.local.env import process_environment
@@ -45,7 +46,7 @@ def _mariadb(env: dict[str, str]) -> pymysql.Connection:
 
 def _clear(env: dict[str, str]) -> None:
     """Remove connectors with their offsets and topics: the names are used again by the next test."""
-    with Connect(env["CDC_CONNECT_URL"]) as connect:
+    with Connect(access.Connect(env["CDC_CONNECT_URL"])) as connect:
         names = [name + suffix for name in SOURCES for suffix in (READER_SUFFIX, "")]
         for name in names:
             if connect.config(name) is not None:

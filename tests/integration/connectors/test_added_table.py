@@ -16,6 +16,8 @@ import pymysql
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from cdc import access
+from cdc.access import Kafka
 from cdc.capture.connect import Connect
 from cdc.capture.reading import Reading, Unread
 from tests.integration.connectors.deployment import FILES, Sources
@@ -66,7 +68,7 @@ def test_a_table_that_is_added_while_it_is_written_to_arrives_whole(sources: Sou
                 f"{name}: settings changed: table.include.list",
                 f"{name}: reading of {NAMED[name]} begun",
             ]
-            with Connect(sources.env["CDC_CONNECT_URL"]) as client:
+            with Connect(access.Connect(sources.env["CDC_CONNECT_URL"])) as client:
                 for connector in (name, f"{name}-read"):
                     client.restart(connector, only_failed=False)
             await_(lambda: not unread(sources, name), "the reader reads the table")
@@ -180,7 +182,7 @@ def landing(sources: Sources) -> Iterator[None]:
 
 
 def unread(sources: Sources, name: str) -> list[Unread]:
-    return Reading(sources.source(name), sources.env["CDC_KAFKA"]).unread()
+    return Reading(sources.source(name), Kafka(sources.env["CDC_KAFKA"])).unread()
 
 
 def drained(sources: Sources, target: psycopg.Connection, name: str) -> None:

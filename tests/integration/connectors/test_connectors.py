@@ -8,6 +8,8 @@ import httpx
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from cdc import access
+from cdc.access import Kafka
 from cdc.capture.connect import Connect
 from cdc.capture.connector import render
 from cdc.capture.watchdog import Watch
@@ -41,7 +43,7 @@ _NOT_LISTED = {
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_connectors_know_every_setting(sources: Sources, name: str) -> None:
-    config = render(sources.source(name), sources.env["CDC_KAFKA"])
+    config = render(sources.source(name), Kafka(sources.env["CDC_KAFKA"]))
     plugin = config["connector.class"].rpartition(".")[2]
     url = f"{sources.env['CDC_CONNECT_URL']}/connector-plugins/{plugin}/config/validate"
     answer = httpx.put(url, json=config, timeout=60, trust_env=False).json()
@@ -152,7 +154,7 @@ def test_a_wrong_password_is_refused_before_anything_runs(sources: Sources, name
     told = sources.cdc("connectors", "apply", name, exit_code=1)
     assert "CON-102" in told
     assert not any(value in told for key, value in sources.env.items() if key.endswith("_PASSWORD"))
-    with Connect(sources.env["CDC_CONNECT_URL"]) as connect:
+    with Connect(access.Connect(sources.env["CDC_CONNECT_URL"])) as connect:
         assert connect.config(name) is None
 
 
@@ -182,12 +184,12 @@ def test_a_compacted_topic_is_refused(sources: Sources, admin: KafkaAdminClient)
 
 def test_a_topic_that_would_lose_records_is_set_right(sources: Sources, admin: KafkaAdminClient) -> None:
     sources.cdc("connectors", "apply", "plant")
-    before = describe_topic(sources.env["CDC_KAFKA"], "cdc.plant")
+    before = describe_topic(Kafka(sources.env["CDC_KAFKA"]), "cdc.plant")
     resource = ConfigResource(ConfigResourceType.TOPIC, "cdc.plant", configs={"retention.ms": "86400000"})
     admin.alter_configs([resource])
     told = sources.cdc("connectors", "apply", "plant").splitlines()
     assert told == ["plant: topic cdc.plant: retention.ms set to -1"]
-    assert describe_topic(sources.env["CDC_KAFKA"], "cdc.plant") == before
+    assert describe_topic(Kafka(sources.env["CDC_KAFKA"]), "cdc.plant") == before
     assert before is not None
     assert before.partitions == 1
 
@@ -224,8 +226,8 @@ def test_the_watch_starts_a_connector_again_that_lost_its_server(sources: Source
     stack.start(["erp"])
     sources.mariadb.connect()
     sources.books("INSERT INTO books.parent VALUES (7, 'after')")
-    with Connect(sources.env["CDC_CONNECT_URL"]) as connect:
-        watch = Watch(sources.source("books"), connect, sources.env["CDC_KAFKA"], silence_s=3.0)
+    with Connect(access.Connect(sources.env["CDC_CONNECT_URL"])) as connect:
+        watch = Watch(sources.source("books"), connect, Kafka(sources.env["CDC_KAFKA"]), silence_s=3.0)
         deadline = time.monotonic() + 60
         while (code := watch.look()) is None:
             assert time.monotonic() < deadline

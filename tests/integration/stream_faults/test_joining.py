@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from cdc.access import Kafka
 from cdc.stream.consumer import StreamConsumer
 from cdc.stream.topic import TopicPlan, apply_topics
 from compose.local.stack import Stack
@@ -12,7 +13,7 @@ TOPICS = ("cdc.joining_a", "cdc.joining_b")
 
 
 def test_polls_shorter_than_a_join_get_the_streams_all_the_same(stack: Stack) -> None:
-    broker = stack.env["CDC_KAFKA"]
+    broker = Kafka(stack.env["CDC_KAFKA"])
     apply_topics(broker, map(TopicPlan, TOPICS))
     for _ in range(5):
         consumer = StreamConsumer(broker, "joining", TOPICS, 100)
@@ -24,7 +25,7 @@ def test_polls_shorter_than_a_join_get_the_streams_all_the_same(stack: Stack) ->
 
 
 def test_a_member_with_a_name_leaves_when_it_is_closed(stack: Stack) -> None:
-    broker = stack.env["CDC_KAFKA"]
+    broker = Kafka(stack.env["CDC_KAFKA"])
     apply_topics(broker, map(TopicPlan, TOPICS))
     for member in ("first", "second"):  # had `first` stayed, `second` would wait for its session to time out
         consumer = StreamConsumer(broker, "leaving", TOPICS, 100, member)
@@ -37,7 +38,7 @@ def test_a_member_with_a_name_leaves_when_it_is_closed(stack: Stack) -> None:
 
 
 def test_a_successor_with_the_same_name_does_not_wait(stack: Stack) -> None:
-    broker = stack.env["CDC_KAFKA"]
+    broker = Kafka(stack.env["CDC_KAFKA"])
     apply_topics(broker, map(TopicPlan, TOPICS))
     killed = StreamConsumer(broker, "succeeding", TOPICS, 100, "worker")
     while len(killed.streams) < len(TOPICS):

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from kafka.admin import KafkaAdminClient
 
+from cdc.access import Kafka
 from cdc.errors import FatalError
 from cdc.stream.consumer import StreamConsumer
 from cdc.stream.topic import TopicPlan, apply_topics
@@ -17,7 +18,7 @@ TOPIC = "cdc.made_anew"
 
 
 def test_a_topic_made_anew_while_it_is_read_stops_the_worker(stack: Stack) -> None:
-    broker = stack.env["CDC_KAFKA"]
+    broker = Kafka(stack.env["CDC_KAFKA"])
     apply_topics(broker, [TopicPlan(TOPIC)])
     with closing(StreamConsumer(broker, "made-anew", [TOPIC], 100)) as consumer:
         while not consumer.streams:
@@ -25,7 +26,7 @@ def test_a_topic_made_anew_while_it_is_read_stops_the_worker(stack: Stack) -> No
         consumer.topic_id(TOPIC)
         consumer.start(TOPIC, 0)
         consumer.poll(100)  # the same topic still: nothing is raised
-        with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
+        with closing(KafkaAdminClient(bootstrap_servers=broker.bootstrap)) as admin:
             admin.delete_topics([TOPIC])
         apply_topics(broker, [TopicPlan(TOPIC)])
         with pytest.raises(FatalError, match=f"STR-107 .*{TOPIC}"):

@@ -6,9 +6,10 @@ import pytest
 
 from cdc.config import load
 from cdc.errors import FatalError
+from cdc.reference import UnresolvedError
 
 GOOD = """\
-target: {host: db, port: "${env:PORT}", database: cdc, user: cdc, password: "${file:PROPERTIES:target.password}"}
+target: {host: 127.0.0.1, port: "${env:PORT}", database: cdc, user: cdc, password: "${file:PROPERTIES:a.b}"}
 kafka: {bootstrap: "127.0.0.1:${env:KAFKA}"}
 connect: {url: "http://127.0.0.1:8083"}
 folders: {connector_configs: configs}
@@ -18,7 +19,7 @@ folders: {connector_configs: configs}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "configs").mkdir()
-    (tmp_path / "secret.properties").write_text("# comment=1\ntarget.password = s3cret\n")
+    (tmp_path / "secret.properties").write_text("# comment=1\na.b = s3cret\n")
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "target").write_text("from-a-file\n")
     return tmp_path
@@ -48,9 +49,19 @@ def test_references_are_resolved_and_defaults_stand(folder: Path) -> None:
 
 
 def test_a_secret_from_a_folder_loses_only_its_last_line_end(folder: Path) -> None:
-    text = GOOD.replace("${file:PROPERTIES:target.password}", f"${{dir:{folder}/keys:target}}")
+    text = GOOD.replace("${file:PROPERTIES:a.b}", f"${{dir:{folder}/keys:target}}")
     settings = load(settings_file(folder, text), {"PORT": "1", "KAFKA": "2"})
     assert settings.target.password.reveal() == "from-a-file"
+
+
+def test_a_secret_in_a_file_is_read_again_at_each_use(folder: Path) -> None:
+    password = load(settings_file(folder, GOOD), {"PORT": "1", "KAFKA": "2"}).target.password
+    assert password.reveal() == "s3cret"
+    (folder / "secret.properties").write_text("a.b = another\n")
+    assert password.reveal() == "another"
+    (folder / "secret.properties").unlink()
+    with pytest.raises(UnresolvedError, match=r"secret\.properties cannot be read"):
+        password.reveal()
 
 
 def test_secrets_show_in_no_text_of_the_settings(folder: Path) -> None:
@@ -60,7 +71,7 @@ def test_secrets_show_in_no_text_of_the_settings(folder: Path) -> None:
 
 def test_the_file_is_named_by_the_environment(folder: Path) -> None:
     path = settings_file(folder, GOOD)
-    assert load(variables={"CDC_CONFIG": str(path), "PORT": "5432", "KAFKA": "1"}).target.host == "db"
+    assert load(variables={"CDC_CONFIG": str(path), "PORT": "5432", "KAFKA": "1"}).target.host == "127.0.0.1"
     with pytest.raises(FatalError, match="CDC_CONFIG"):
         load(variables={})
 

@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from cdc import access
 from cdc.capture.connect import ABSENT, Connect, Status, Task, masked, shortened
 from cdc.errors import FatalError, TransientError
 
@@ -101,34 +102,41 @@ class _Server:
 
 def test_a_rebalance_passes() -> None:
     with _Server((409, '{"message": "rebalance"}'), (503, ""), (200, '{"a": "b"}')) as server:
-        with Connect(server.url) as connect:
+        with Connect(access.Connect(server.url)) as connect:
             assert connect.config("erp") == {"a": "b"}
         assert server.requests == ["/connectors/erp/config"] * 3
 
 
 def test_a_rebalance_that_lasts_is_reported() -> None:
-    with _Server((409, "{}")) as server, Connect(server.url, patience_s=0.3) as connect:
+    with _Server((409, "{}")) as server, Connect(access.Connect(server.url), patience_s=0.3) as connect:
         with pytest.raises(TransientError, match=r"CON-101.*409"):
             connect.status("erp")
         assert len(server.requests) > 1
 
 
 def test_an_absent_connector_is_no_error() -> None:
-    with _Server((404, '{"error_code": 404, "message": "not found"}')) as server, Connect(server.url) as connect:
+    with (
+        _Server((404, '{"error_code": 404, "message": "not found"}')) as server,
+        Connect(access.Connect(server.url)) as connect,
+    ):
         assert connect.status("erp") == Status(ABSENT)
         assert connect.config("erp") is None
 
 
 def test_an_address_that_is_not_connect_is_told() -> None:
-    with _Server((200, "<html>")) as server, Connect(server.url) as connect, pytest.raises(FatalError, match="CON-105"):
+    with (
+        _Server((200, "<html>")) as server,
+        Connect(access.Connect(server.url)) as connect,
+        pytest.raises(FatalError, match="CON-105"),
+    ):
         connect.config("erp")
-    with _Server((502, "proxy")) as server, Connect(server.url) as connect:  # noqa: SIM117
+    with _Server((502, "proxy")) as server, Connect(access.Connect(server.url)) as connect:  # noqa: SIM117
         with pytest.raises(FatalError, match=r"CON-105 .*status 502"):
             connect.config("erp")
 
 
 def test_nobody_there_is_told_after_a_while(unused_port: int) -> None:
-    with Connect(f"http://127.0.0.1:{unused_port}", patience_s=0.3) as connect:  # noqa: SIM117
+    with Connect(access.Connect(f"http://127.0.0.1:{unused_port}"), patience_s=0.3) as connect:  # noqa: SIM117
         with pytest.raises(TransientError, match="CON-101"):
             connect.status("erp")
 

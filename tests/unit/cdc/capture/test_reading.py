@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cdc.access import Kafka
 from cdc.capture import reading
 from cdc.capture.connect import Status, Task
 from cdc.capture.connector import render, render_reader
@@ -18,6 +19,7 @@ from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
 from cdc.stream.signal import Signal
 
+BROKERS = Kafka("b")
 LOT, CERT = "public.lot", "public.cert"
 
 
@@ -165,7 +167,7 @@ class Connector:
         self.topic.signals += self.answer(list(self.tables))
 
     def begin(self, file: Source, **options: Any) -> list[str]:
-        return Reading(file, "b", **options).begin(self)  # type: ignore[arg-type]
+        return Reading(file, BROKERS, **options).begin(self)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -181,26 +183,26 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Topic]:
 
 def test_a_table_that_the_connector_does_not_have_is_noted_before_it_gets_it(topic: Callable[..., Topic]) -> None:
     made = topic()
-    Reading(source("lot", "cert"), "b").note_changes(render(source("lot"), "b"))
+    Reading(source("lot", "cert"), BROKERS).note_changes(render(source("lot"), BROKERS))
     assert made.written() == [("mes/needed", [CERT])]
 
 
 def test_noting_twice_notes_once(topic: Callable[..., Topic]) -> None:
     made = topic()
     for _ in range(2):
-        Reading(source("lot", "cert"), "b").note_changes(render(source("lot"), "b"))
+        Reading(source("lot", "cert"), BROKERS).note_changes(render(source("lot"), BROKERS))
     assert made.written() == [("mes/needed", [CERT])]
 
 
 def test_a_connector_that_was_deleted_needs_only_what_was_never_read(topic: Callable[..., Topic]) -> None:
     made = topic(needed(LOT), scanned(LOT, connector="mes"))
-    Reading(source("lot", "cert"), "b").note_changes(None)
+    Reading(source("lot", "cert"), BROKERS).note_changes(None)
     assert made.written()[1:] == [("mes/needed", [CERT])]
 
 
 def test_a_table_that_leaves_is_noted(topic: Callable[..., Topic]) -> None:
     made = topic()
-    Reading(source("lot"), "b").note_changes(render(source("lot", "cert"), "b"))
+    Reading(source("lot"), BROKERS).note_changes(render(source("lot", "cert"), BROKERS))
     assert made.written() == [("mes/dropped", [CERT])]
 
 
@@ -208,9 +210,9 @@ def test_the_need_outlives_an_apply_that_was_interrupted(topic: Callable[..., To
     made = topic()
     connector = Connector(made)
     file = source("lot", "cert")
-    Reading(file, "b").note_changes(render(source("lot"), "b"))
+    Reading(file, BROKERS).note_changes(render(source("lot"), BROKERS))
     # Here the first call died, after it gave the connector its new list: the second one sees no difference any more.
-    Reading(file, "b").note_changes(render(file, "b"))
+    Reading(file, BROKERS).note_changes(render(file, BROKERS))
     assert connector.begin(file) == [f"reading of {CERT} begun"]
     assert (connector.told, connector.tables) == (["running mes-read"], (CERT,))
     assert connector.begin(file) == []
@@ -270,7 +272,7 @@ def test_a_table_that_comes_back_is_refused_until_a_new_snapshot(topic: Callable
 @pytest.mark.parametrize("over", [True, False])
 def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic], *, over: bool) -> None:
     connector = Connector(topic(needed(CERT), starting(CERT), *([scanned(CERT)] if over else [])), CERT)
-    watch = Watch(source("lot", "cert"), connector, "b")  # type: ignore[arg-type]
+    watch = Watch(source("lot", "cert"), connector, BROKERS)  # type: ignore[arg-type]
     watch.look_at_reader()
     watch.look_at_reader()
     assert connector.told == ["remove mes-read"] * over
@@ -278,10 +280,10 @@ def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic]
 
 def test_the_reader_reads_the_tables_once_into_the_same_stream() -> None:
     file = source("lot", "cert")
-    config = render_reader(file, [CERT], "b")
+    config = render_reader(file, [CERT], BROKERS)
     assert config["table.include.list"] == r"public\.cert"
     assert config["snapshot.mode"] == "initial_only"
     assert re.fullmatch(config["transforms.stream.regex"], "mes-read.public.cert")
-    own = {name: render(file, "b").get(name) for name in ("topic.prefix", "slot.name", "name")}
+    own = {name: render(file, BROKERS).get(name) for name in ("topic.prefix", "slot.name", "name")}
     assert not own.items() & config.items()
     assert config["transforms.stream.replacement"] == "cdc.mes"

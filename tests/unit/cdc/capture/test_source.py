@@ -18,6 +18,7 @@ tables:
   - public.orders
   - table: public.lines
     key: [order_no, line_no]
+tls: {ca: /run/secrets/mes.pem}
 """
 
 
@@ -87,14 +88,14 @@ def test_a_fault_names_its_line(tmp_path: Path, change: tuple[str, str], fault: 
         ("max.batchsize: 4096", "max.batchsize is not a setting that a source may change"),
         # Of the other kind of database.
         ("database.server.id: 7", "database.server.id is not a setting that a source may change"),
-        ("database.sslpassword: geheim", "database.sslpassword is written out"),
+        ("database.sslmode: disable", "database.sslmode is not a setting that a source may change"),
         ("producer.override.sasl.jaas.config: geheim", "producer.override.sasl.jaas.config is written out"),
         ("max.batch.size: [1]", "max.batch.size is not a single value"),
     ],
 )
 def test_only_harmless_settings_may_differ(tmp_path: Path, setting: str, fault: str) -> None:
     (line,) = _faults(tmp_path, GOOD + f"settings:\n  {setting}\n")
-    assert line.startswith(f"mes.yaml:12: {fault}")
+    assert line.startswith(f"mes.yaml:13: {fault}")
 
 
 @pytest.mark.parametrize("name", ["Mes", "1mes", "cdc", "trace", "pg_mes", "mes_deleted", "a" * 41, "me-s"])

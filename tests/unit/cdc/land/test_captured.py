@@ -9,7 +9,7 @@ from cdc.land.worker import captured_mirrors
 
 FILE = """
 kind: postgresql
-host: h
+host: localhost
 port: 5432
 database: d
 user: u

@@ -1,0 +1,113 @@
+"""How the connections to a source are encrypted: the group `tls` of a connector file.
+
+The service and the connector read the same entries; references lead to the files of the machine on which they are
+resolved. Both connectors read Java's key stores (PKCS12). The PostgreSQL connector (3.6, driver 42.7) also reads PEM
+files, as the service does, but for keys with a password and for other keys than RSA; the MariaDB connector (3.5) reads
+none. So what the service reads and what the connector reads stand side by side where they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cdc.access import is_loopback
+from cdc.reference import is_reference
+
+MODES = ("verify-full", "verify-ca", "require", "disable")
+_VERIFYING = ("verify-full", "verify-ca")
+_PASSWORDS = ("key_password", "truststore_password", "keystore_password")
+_STORES = ("truststore", "truststore_password", "keystore", "keystore_password")
+
+_POSTGRESQL_PEM = {"ca": "database.sslrootcert", "certificate": "database.sslcert", "key": "database.sslkey"}
+_POSTGRESQL_STORE = {
+    "ca": "database.sslrootcert",
+    "keystore": "database.sslkey",
+    "keystore_password": "database.sslpassword",
+}
+_MARIADB = {
+    "truststore": "database.ssl.truststore",
+    "truststore_password": "database.ssl.truststore.password",
+    "keystore": "database.ssl.keystore",
+    "keystore_password": "database.ssl.keystore.password",
+}
+# What the MariaDB connector calls it when nothing is verified.
+_MARIADB_MODES = {"require": "trust"}
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """The entries of the group; all but `mode` may hold references, passwords are references. Empty: not there.
+
+    The service reads `ca`, `certificate`, `key` (PEM files) and `key_password`. The connector reads the stores; of a
+    PostgreSQL source also `ca`, and `certificate` and `key` if there is no key store.
+    """
+
+    mode: str
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    key_password: str = ""
+    truststore: str = ""
+    truststore_password: str = ""
+    keystore: str = ""
+    keystore_password: str = ""
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The entries that the service itself reads, by name."""
+        return {name: value for name, value in self._named().items() if name not in _STORES}
+
+    def connector_settings(self, kind: str) -> dict[str, str]:
+        """Return what a connector of that kind is told, references unresolved."""
+        if kind == "postgresql":
+            names = _POSTGRESQL_STORE if self.keystore else _POSTGRESQL_PEM
+            mode = {"database.sslmode": self.mode}
+        else:
+            names, mode = _MARIADB, {"database.ssl.mode": _MARIADB_MODES.get(self.mode, self.mode)}
+        return mode | {names[name]: value for name, value in self._named().items() if name in names}
+
+    def faults(self, kind: str) -> Iterator[tuple[str, str]]:
+        """Yield entries that do not fit together, and why."""
+        named = self._named()
+        if self.mode == "disable":
+            yield from ((name, "is of no use: mode is disable") for name in named)
+        if bool(self.certificate) != bool(self.key):
+            yield "certificate", "and key belong together"
+        for name in _PASSWORDS:
+            if name in named and not is_reference(named[name]):
+                yield name, "is written out: write a reference such as ${env:NAME}"
+        yield from self._postgresql_faults() if kind == "postgresql" else self._mariadb_faults()
+
+    def _postgresql_faults(self) -> Iterator[tuple[str, str]]:
+        if self.mode in _VERIFYING and not self.ca:
+            yield "ca", f"is missing: mode is {self.mode}; name the authority's file, or a weaker mode"
+        if self.truststore:
+            yield "truststore", "is for MariaDB connectors only"
+        if self.key_password and not self.keystore:
+            yield "keystore", "is missing: the connector reads no PEM key that has a password"
+
+    def _mariadb_faults(self) -> Iterator[tuple[str, str]]:
+        if self.mode in _VERIFYING and bool(self.ca) != bool(self.truststore):
+            yield "truststore", "and ca belong together: the connector reads the one, the service the other"
+        if bool(self.certificate) != bool(self.keystore):
+            yield "keystore", "and certificate belong together: the connector reads the one, the service the other"
+
+    def _named(self) -> dict[str, str]:
+        """Return the entries that are there, but for the mode."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "mode"}
+        return {name: value for name, value in values.items() if value}
+
+
+ENTRIES = tuple(field.name for field in fields(Encryption))
+
+
+def default_for(host: str) -> Encryption:
+    """Return what holds for a source whose file says nothing: a host that is a reference may be anywhere."""
+    return Encryption("disable" if is_loopback(host) else "verify-full")
+
+
+def read_encryption(group: Mapping[str, Any]) -> Encryption:
+    """Return what a file's group says; `faults` tells whether it is usable. Values are single ones, keys are known."""
+    return Encryption(**{"mode": "verify-full", **{name: str(value) for name, value in group.items()}})
