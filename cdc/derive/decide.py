@@ -41,7 +41,7 @@ def pull_in(work: Work) -> None:
 def pull_claimants(work: Work, fresh: set[Step]) -> None:
     """Pull in who claims a key of which a staged row has, or had, a candidate."""
     for step in sorted(fresh, key=lambda step: step.number):
-        _pull(work, step, _claimants(step))
+        _pull(work, step, _claimants(step, work.has_candidates_held(step)))
 
 
 def pull_waiting(work: Work, fresh: set[Step]) -> set[Step]:
@@ -136,17 +136,22 @@ def _not_taken(step: Step, row: str) -> str:
 
 
 @cache
-def _claimants(step: Step) -> bytes:
+def _claimants(step: Step, among_held: bool) -> bytes:  # noqa: FBT001 - part of the cache's key
+    """Stage who claims a key that a staged candidate claims, or that a taken row had.
+
+    Where no candidate is held nobody but a staged one can claim what a taken row had: it was that row's alone.
+    """
     key = columns(step.key, "o")
-    tables = (step.canonical, step.held)
+    tables = (step.canonical, step.held) if among_held else (step.canonical,)
     keys = [f"SELECT {key} FROM {step.stage} o WHERE _candidate"]
-    keys += [f"SELECT {key} FROM {step.take} t JOIN {table} o ON {_is_of(step)}" for table in tables]
+    if among_held:
+        keys += [f"SELECT {key} FROM {step.take} t JOIN {table} o ON {_is_of(step)}" for table in tables]
     queries = [
         f"SELECT {stored_columns(step, 'o')}, true FROM claimed k JOIN {table} o ON {equal(step.key, 'o', 'k')}"
         f" WHERE {_not_taken(step, 'o')}"
         for table in tables
     ]
-    return _stored(step, queries, f"claimed AS ({' UNION '.join(keys)})")
+    return _stored(step, queries, f"claimed AS (SELECT DISTINCT * FROM ({' UNION ALL '.join(keys)}) k)")
 
 
 def _is_of(step: Step) -> str:

@@ -86,6 +86,7 @@ class Work:
     taken: dict[Step, int] = field(default_factory=dict)
     staged: dict[Step, int] = field(default_factory=dict)
     changed: dict[str, set[str]] = field(default_factory=dict)
+    _held: dict[Step, bool] = field(default_factory=dict)
 
     def run(self, statement: bytes, parameters: Iterable[object] | None = None) -> Cursor:
         """Execute one statement, the way the size of the turn wants it."""
@@ -116,15 +117,44 @@ class Work:
             self.round_trips += 1
             self.connection.execute(_LARGE_SETTINGS, prepare=False)
         if self.large and count > LARGE:
-            self.run(f"ANALYZE {table}".encode())
+            self.run(f"ANALYZE {table} {_compared_columns(self.plan, table)}".encode())
+
+    def has_candidates_held(self, step: Step) -> bool:
+        """Tell whether any candidate of an earlier turn waits beside the canonical table."""
+        if step not in self._held:
+            self._held[step] = self.run(f"SELECT FROM {step.held} LIMIT 1".encode()).rowcount > 0
+        return self._held[step]
+
+
+def taking(step: Step, query: str) -> bytes:
+    """Return the statement that adds the source keys of a query, of one column, to what the step takes.
+
+    Nothing is taken twice, but no unique index sees to it: its comparisons of arrays took longer than all the rest.
+    """
+    return (
+        f"INSERT INTO {step.take} SELECT DISTINCT q.key FROM ({query}) q (key)"
+        f" WHERE NOT EXISTS (SELECT FROM {step.take} t WHERE t.key = q.key)"
+    ).encode()
+
+
+def _compared_columns(plan: Plan, table: str) -> str:
+    """Return the columns that statements of a large turn search or join a temporary table by; "" stands for all."""
+    for step in plan.steps:
+        if table == step.stage:
+            references = [name for link in plan.links if link.child is step for name in link.reference.columns]
+            names = dict.fromkeys([*step.key, *references])
+            return f"(_source_key, _candidate, _deleted, _code, _shadowed, {columns(names)})"
+    return ""
 
 
 def create_tables(plan: Plan) -> str:
     """Return the statements that make a session's temporary tables; they outlive transactions and are emptied."""
     statements = [
         'CREATE TEMP TABLE changed (mirror text, key text[] COLLATE "C", op "char", old jsonb)',
-        *(f'CREATE TEMP TABLE take_{step.number} (key text[] COLLATE "C" PRIMARY KEY)' for step in plan.steps),
+        *(f'CREATE TEMP TABLE take_{step.number} (key text[] COLLATE "C" NOT NULL)' for step in plan.steps),
         *(_create_stage(plan, step) for step in plan.steps),
+        *(f"CREATE INDEX ON {step.take} USING hash (key)" for step in plan.steps),
+        *(f"CREATE INDEX ON {step.stage} USING hash (_source_key)" for step in plan.steps),
         _seem_small(plan),
     ]
     return "; ".join(statements)
@@ -155,7 +185,7 @@ def _create_stage(plan: Plan, step: Step) -> str:
     required = [column.name for column in target.columns if column.required or column.name in target.key]
     sound = [*(f"{quoted(name)} IS NOT NULL" for name in required), *_short_enough(plan, step)]
     return (
-        f'CREATE TEMP TABLE stage_{step.number} (_source_key text[] COLLATE "C" PRIMARY KEY, _source_offset bigint,'
+        f'CREATE TEMP TABLE stage_{step.number} (_source_key text[] COLLATE "C" NOT NULL, _source_offset bigint,'
         " _source_ts timestamptz, _deleted boolean, _candidate boolean, _code text, _field text, _detail text,"
         f" _waits_for text, _waits_key text[], {values}, _shadowed boolean NOT NULL DEFAULT false,"
         f" CONSTRAINT sound CHECK (NOT _candidate OR ({' AND '.join(sound)})))"

@@ -20,7 +20,7 @@ from functools import cache
 from cdc.derive.mirror import Mirror, same
 from cdc.derive.names import literal, quoted
 from cdc.derive.plan import Step
-from cdc.derive.session import Work
+from cdc.derive.session import Work, taking
 from transforms.mapping import Lookup
 
 STALE = "STL-101"
@@ -149,7 +149,7 @@ def _of(mirror: Mirror) -> str:
 
 @cache
 def _changed(step: Step) -> bytes:
-    return f"INSERT INTO {step.take} SELECT j.key FROM {_of(step.source)} ON CONFLICT DO NOTHING".encode()
+    return taking(step, f"SELECT j.key FROM {_of(step.source)}")
 
 
 @cache
@@ -158,26 +158,22 @@ def every_row(step: Step) -> bytes:
     rows = [f"SELECT {step.source.key_text('m')} FROM {name} m" for name in _images(step, step.source)]
     rows += [f"SELECT _source_key FROM {name} WHERE _mapping = {step.name}" for name in (step.canonical, step.held)]
     rows.append(f"SELECT source_key FROM cdc.held WHERE mapping = {step.name}")
-    return f"INSERT INTO {step.take} {' UNION ALL '.join(rows)} ON CONFLICT DO NOTHING".encode()
+    return taking(step, " UNION ALL ".join(rows))
 
 
 @cache
 def _healed(step: Step) -> bytes:
     mirrors = ", ".join(sorted({literal(str(mirror.ref)) for mirror in _looked_up(step)}))
-    return (
-        f"INSERT INTO {step.take} SELECT h.source_key FROM pg_temp.changed j"
-        f" JOIN cdc.held h ON h.waits_for = j.mirror AND h.waits_key = j.key"
-        f" WHERE j.mirror IN ({mirrors}) AND h.code = {literal(STALE)} AND h.mapping = {step.name}"
-        " ON CONFLICT DO NOTHING"
-    ).encode()
+    return taking(
+        step,
+        f"SELECT h.source_key FROM pg_temp.changed j JOIN cdc.held h ON h.waits_for = j.mirror AND h.waits_key = j.key"
+        f" WHERE j.mirror IN ({mirrors}) AND h.code = {literal(STALE)} AND h.mapping = {step.name}",
+    )
 
 
 @cache
 def _queued(step: Step) -> bytes:
-    return (
-        f"INSERT INTO {step.take} SELECT source_key FROM cdc.derive_queue WHERE mapping = {step.name}"
-        " ON CONFLICT DO NOTHING"
-    ).encode()
+    return taking(step, f"SELECT source_key FROM cdc.derive_queue WHERE mapping = {step.name}")
 
 
 def _keep_moved(work: Work, mirror: Mirror) -> str:
@@ -231,10 +227,11 @@ def _looking_up_by(step: Step, lookup: Lookup, values: tuple[Callable[[Step, Loo
             same(_side(step, alias, match.column), _side(step, match.alias, match.source_column))
             for match in step.lookup(alias).match
         ]
-    return (
-        f"INSERT INTO {step.take} SELECT DISTINCT {step.source.key_text(_alias(step, ''))}"
-        f" FROM ({queries}) v ({names}) {' '.join(tables)} WHERE {' AND '.join(conditions)} ON CONFLICT DO NOTHING"
-    ).encode()
+    return taking(
+        step,
+        f"SELECT {step.source.key_text(_alias(step, ''))} FROM ({queries}) v ({names}) {' '.join(tables)}"
+        f" WHERE {' AND '.join(conditions)}",
+    )
 
 
 def ancestors(step: Step, lookup: Lookup) -> list[str]:

@@ -189,7 +189,7 @@ def _finish(work: Work, version: Version, epoch: int) -> None:
     if work.window.everything:
         validate_foreign_keys(work.connection, work.plan)
     move_watermarks(work, version, epoch)
-    work.connection.execute(f"{clear_tables(work)}; COMMIT".encode())
+    work.connection.execute(b"COMMIT" if work.large else f"{clear_tables(work)}; COMMIT".encode())
     if work.window.everything:  # not before: two domains would remove the same rows, and one of them fail
         work.connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
     if work.large:

@@ -21,6 +21,9 @@ from tests.bench.lots.plant import Deployment, Plant, plant
 from tests.bench.lots.stream import STREAM, Lots, Writer
 
 _POLL_S = 0.02
+_BACKENDS = (
+    "SELECT application_name, pid FROM pg_stat_activity WHERE application_name LIKE 'cdc %' AND state IS NOT NULL"
+)
 
 
 def say(text: str) -> None:
@@ -70,6 +73,8 @@ def drain(deployment: Deployment, changes: int, names: tuple[str, ...]) -> tuple
         seconds = time.monotonic() - began
         for name, worker in workers.items():
             say(f"  {name}: {cpu_s(worker.pid) - busy[name]:.1f} s of processor time, {pss_mib(worker.pid):.0f} MiB")
+        for name, pid in connection.execute(_BACKENDS).fetchall():
+            say(f"  target, backend of {name}: {cpu_s(pid):.1f} s of processor time")
         _report(connection)
     return seconds, peak
 
