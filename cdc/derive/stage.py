@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from cdc.crash import crash_point
 from cdc.derive.lookup import FIXED_COLUMNS, select_rows
 from cdc.derive.names import columns
 from cdc.derive.plan import Step
@@ -128,6 +129,7 @@ def _copy_rows(work: Work, step: Step, rows: list[Row]) -> None:
     with work.connection.cursor() as cursor, cursor.copy(f"COPY {step.stage} ({names}) FROM STDIN".encode()) as copy:
         for row in rows:
             copy.write_row(row)
+        crash_point("D4")
 
 
 def _is_about_a_row(error: Exception) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from cdc.crash import crash_point
 from cdc.derive.decide import decide, pull_in
 from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.names import literals
@@ -75,17 +76,21 @@ def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, c
     if window is not None and window.everything:
         connection.execute(LEAVE)
         _record(connection, version)
+        crash_point("D9")
         window = _begin(connection, plan, epoch)
     if window is None or not (window.everything or window.queued or window.moves):
         connection.execute(LEAVE)
         return None
+    crash_point("D3")
     work = Work(connection, plan, window, careful)
     _read_changes(work)
     take_rows(work)
     stage_rows(work)
     pull_in(work)
     decide(work)
+    crash_point("D5")
     write_rows(work)
+    crash_point("D6")
     _finish(work, version, epoch)
     return Derived(
         window.everything,
@@ -102,6 +107,7 @@ def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, c
 def _begin(connection: Connection, plan: Plan, epoch: int) -> Window | None:
     """Open the transaction and see what is new; None while a stream that the domain reads has no snapshot yet."""
     connection.execute("; ".join(OPENING[0](plan)).encode())
+    crash_point("D2")
     rows = connection.execute(_window(plan), {"domain": plan.name}, prepare=True).fetchall()
     if not rows or any(row[5] is None or row[5] < 1 for row in rows):
         return None
@@ -189,7 +195,9 @@ def _finish(work: Work, version: Version, epoch: int) -> None:
     if work.window.everything:
         validate_foreign_keys(work.connection, work.plan)
     move_watermarks(work, version, epoch)
+    crash_point("D7")
     work.connection.execute(b"COMMIT" if work.large else f"{clear_tables(work)}; COMMIT".encode())
+    crash_point("D8")
     if work.window.everything:  # not before: two domains would remove the same rows, and one of them fail
         work.connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
     if work.large:

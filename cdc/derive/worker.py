@@ -10,6 +10,7 @@ import structlog
 
 from cdc.backoff import Backoff
 from cdc.config import Settings
+from cdc.crash import crash_point
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
@@ -131,6 +132,7 @@ class _DomainWorker:
         while epoch is None and not self._stopped():
             self.stop.wait(STAND_BY_S)
             epoch = take_lease(connection, plan)
+        crash_point("D1")
         self.log.info("domain_opened", epoch=epoch, dictionary=plan.digest)
         return epoch
 

@@ -16,6 +16,7 @@ import structlog
 from cdc.backoff import Backoff
 from cdc.change import Record
 from cdc.config import Land
+from cdc.crash import crash_point
 from cdc.land.position import Position, adopt_topic, reclaim, take_over
 from cdc.land.replay import find_landed
 from cdc.land.stream import StreamLanding, StreamSource
@@ -90,7 +91,9 @@ class Lane:
             # A batch that is not full may as well grow while another one is being written.
             if len(self.jobs) >= (_AHEAD if landing.reader.is_full else 1):
                 break
-            self.jobs.append(self.writer.submit(landing.land, landing.take()))
+            prepared = landing.take()
+            crash_point("W2")
+            self.jobs.append(self.writer.submit(landing.land, prepared))
         if landing.reader.end is not None and not landing.reader.has_pending and not self.jobs:
             raise landing.reader.end
 
@@ -125,6 +128,7 @@ class Lane:
         else:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)
+        crash_point("W16")
         return StreamLanding(self.source, session, position, limits, self._find_landed)
 
     def _find_landed(self, unit_id: str) -> Landed | None:

@@ -15,6 +15,7 @@ from psycopg.errors import LockNotAvailable
 
 from cdc.capture.contract import Contract
 from cdc.config import Land
+from cdc.crash import crash_point
 from cdc.errors import FatalError
 from cdc.land.batch import Batch
 from cdc.land.contracts import Announcement, follow_source, read_contracts_in_force, renew_sessions
@@ -171,6 +172,8 @@ class StreamLanding:
             if prepared.batch.is_last_part:
                 self._session.connection.commit()
                 self.position, self._part = self._part, None
+            else:
+                crash_point("W15")
         except BaseException:
             self._part = None
             self._session.roll_back()
@@ -199,6 +202,8 @@ class StreamLanding:
             if lock_timeout is not None:
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (lock_timeout,))
             steps = follow_source(connection, self.source.name, wanted, announcement if self._is_announced else None)
+            if steps:
+                crash_point("W12")
         with connection.transaction():
             renew_sessions(connection, steps)
         for step in steps:

@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 
 from cdc.capture.contract import Contract
 from cdc.change import Change, Event, Refusal
+from cdc.crash import crash_point
 from cdc.errors import FatalError
 from cdc.land import journal, ledger, replay
 from cdc.land.decode import LONG_KEY, Item, Stretch, stretches
@@ -101,6 +102,7 @@ class _Landing:
         with self._pipeline() as sync, self._connection.transaction():
             # 1. The position is ours and where we believe it; nobody else can move it until we commit.
             ground = self._open()
+            crash_point("W3")
             # 2. Mirrors, changed keys, stale rows and refused records, table by table.
             tables = self._tables(ground)
             for mirror in sorted(tables):
@@ -110,10 +112,13 @@ class _Landing:
             position = self._advance()
             self._close_generation(position, ground)
             # 4. Evidence, ledger, position.
+            crash_point("W5")
             self._record(position, ground)
             sync()
             for expectation in self._expectations:
                 expectation.check()
+            crash_point("W6")
+        crash_point("W8")
         return position
 
     def report(self) -> None:
@@ -227,6 +232,7 @@ class _Landing:
                 *(refusal.code, refusal.detail, record.key, record.value),
             )
         )
+        crash_point("W10")
 
     def _count(self, mirror: str, stretch: Stretch, folded: Folded, refused: set[int]) -> None:
         events = len({change.offset for change in stretch.changes if change.offset not in self._overlaid})
@@ -277,6 +283,7 @@ class _Landing:
             writer = self._session.writer(contract, ground.watched.get(contract.mirror, ()))
             writer.delete_ghosts(parameters)
         heal_missing(self._connection, parameters)
+        crash_point("W13")
 
     def _record(self, position: Position, ground: _Ground) -> None:
         units = self._batch.units

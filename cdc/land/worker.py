@@ -25,6 +25,7 @@ from cdc.capture.catalogue import follow_contracts
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.change import Record
 from cdc.config import Settings, environment
+from cdc.crash import crash_point
 from cdc.errors import CdcError, FatalError, TransientError
 from cdc.land.lane import Lane
 from cdc.land.position import Moved
@@ -120,6 +121,8 @@ class LandWorker:
         """Poll once, hand over what is complete, open what is closed. Raises FatalError."""
         self._collect()
         records = self._poll()
+        if records:
+            crash_point("W1")
         # The poll may have taken streams away, and the position of one that came back may be anywhere.
         self._follow_assignment()
         for stream, lane in self._lanes.items():
@@ -136,6 +139,7 @@ class LandWorker:
 
     def drain(self) -> None:
         """Land the whole units in hand."""
+        crash_point("W14")
         for lane in self._lanes.values():
             if lane.reads_parts:
                 lane.close()  # the rest of the transaction may be long in coming
@@ -200,6 +204,7 @@ class LandWorker:
         """Finish what the writer has of streams that go to another worker: it must not find them moving."""
         for stream in streams:
             if stream in self._lanes:
+                crash_point("W9")
                 self._lanes[stream].settle()
 
     def _open(self, lane: Lane) -> None:

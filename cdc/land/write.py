@@ -15,6 +15,7 @@ from psycopg import pq
 from psycopg.sql import Composed
 
 from cdc.change import UNCHANGED, Key, Record, Refusal
+from cdc.crash import crash_point
 from cdc.land import changed_keys, generation, mirror_rows, reread, staging, stale_rows
 from cdc.land.duplicate import Claim
 from cdc.land.fold import Folded, Image
@@ -132,6 +133,7 @@ class MirrorWriter:
             self._execute(self._sql(mirror_rows.revive), ())
         if has_stale:
             self._execute(self._sql(stale_rows.heal), ())
+            crash_point("W11")
         if staged.marks_stale:
             self._execute(self._sql(stale_rows.mark_stale), (stream,))
         return [expectation for expectation in expectations if expectation is not None]
@@ -240,12 +242,14 @@ class MirrorWriter:
         with self._connection.cursor() as cursor:
             if self._is_pipelined:
                 cursor.executemany(self._sql(staging.insert_stage), staged.rows)
+                crash_point("W4")
                 return
             for statement, rows in ((staging.copy_plain, staged.plain), (staging.copy_stage, staged.rows)):
                 if rows:
                     with cursor.copy(self._sql(statement), ()) as copy:
                         for row in rows:
                             copy.write_row(row)
+                        crash_point("W4")
 
     def _select(self, keys: Sequence[Key], columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
         return self._given(mirror_rows.select_values, keys, columns)
