@@ -43,9 +43,10 @@ _SETTINGS: Mapping[str, Any] = {
     "heartbeat_interval_ms": 2000,
     # A stream that is made later is found within this time.
     "metadata_max_age_ms": 10_000,
-    # At least the largest record (`cdc.capture.connector`), and few round trips when there is a backlog.
-    "max_partition_fetch_bytes": 16 * 1024 * 1024,
-    "fetch_max_bytes": 32 * 1024 * 1024,
+    # Few round trips when there is a backlog, and no more in memory than that: it is several times as much when it is
+    # decompressed. A larger batch comes all the same, alone.
+    "max_partition_fetch_bytes": 4 * 1024 * 1024,
+    "fetch_max_bytes": 16 * 1024 * 1024,
     "bootstrap_timeout_ms": 5000,
     # The default grows to 30 s: a broker that is back would be left waiting.
     "reconnect_backoff_max_ms": 2000,

@@ -60,6 +60,11 @@ class Source:
             self.wire.insert("item", "id", self._new_row())
             self.wire.end()
 
+    def insert(self, rows: int) -> None:
+        """Insert rows into the transaction that is open."""
+        for _ in range(rows):
+            self.wire.insert("item", "id", self._new_row())
+
     def send(self) -> None:
         """Write to the topic what it does not have yet, and wait until the broker has it."""
         producer = KafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
