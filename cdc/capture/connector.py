@@ -99,7 +99,8 @@ _PINNED_MARIADB = {
 }
 
 # The connector reads every DDL statement of the server and stops at one that it does not understand. A source may name
-# such statements; the setting replaces the connector's own list, which is therefore repeated here.
+# such statements; the setting replaces the connector's own list, which is therefore repeated here, FLUSH put for its
+# FLUSH RELAY LOGS.
 DDL_FILTER = "internal.schema.history.internal.ddl.filter"
 _SET_STATEMENT = r"^(?:SET STATEMENT\s+.*?FOR\s+)?"
 _FILTERED_DDL = (
@@ -110,7 +111,8 @@ _FILTERED_DDL = (
     r"(SET STATEMENT .*)?INSERT INTO (mysql\.)?rds_monitor\(.*\) values \(.*\) ON DUPLICATE KEY UPDATE value = .*",
     r"(SET STATEMENT .*)?INSERT INTO (mysql\.)?rds_monitor\(.*\) values \(.*\)",
     r"(SET STATEMENT .*)?DELETE FROM (mysql\.)?rds_monitor.*",
-    r"FLUSH RELAY LOGS.*",
+    # Nothing that FLUSH does is a change of a table; of FLUSH SSL, after a new certificate, the parser knows nothing.
+    rf"{_SET_STATEMENT}FLUSH\s+.*",
     r"SAVEPOINT .*",
     r"^\s*#\s*Dummy event.*",
     r"(SET STATEMENT .*)?TRUNCATE TABLE .*",
@@ -171,8 +173,8 @@ def render(source: Source, brokers: Brokers) -> dict[str, str]:
     """Return the connector's configuration as Kafka Connect takes it, sorted by key, references unresolved."""
     own = _mariadb(source, brokers) if source.kind == "mariadb" else _postgresql(source)
     config = {**_PINNED, **_common(source, brokers), **own, **source.settings}
-    if DDL_FILTER in source.settings:
-        config[DDL_FILTER] = ",".join((*_FILTERED_DDL, source.settings[DDL_FILTER]))
+    if source.kind == "mariadb":
+        config[DDL_FILTER] = ",".join((*_FILTERED_DDL, *filter(None, [source.settings.get(DDL_FILTER)])))
     return dict(sorted(config.items()))
 
 

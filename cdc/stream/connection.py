@@ -53,7 +53,7 @@ class Connection:
         self._client: KafkaNetClient | None = None
         self._refusal: NotAdmitted | None = None
         self._refused_at = 0.0
-        self._failure: BaseException | None = None
+        self._failure = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Connection:
 
     def away(self, error: KafkaError) -> CdcError:
         """Return what a failure of the client amounts to: NotAdmitted STR-113, STR-114, or TransientError STR-109."""
-        behind = "" if self._failure is None else f" ({self._failure})"
+        behind = f" ({self._failure})" if self._failure else ""
         return self.refusal or TransientError("STR-109", f"{type(error).__name__}{behind}")
 
     def close(self) -> None:
@@ -88,11 +88,11 @@ class Connection:
 
     def succeeded(self, _: object) -> None:
         """Take note that a broker let us in."""
-        self._refusal = self._failure = None
+        self._refusal, self._failure = None, ""
 
     def failed(self, failure: BaseException) -> None:
         """Take note of why there is no connection to a broker, or no more."""
-        self._failure = failure
+        self._failure = str(failure)
         refusal = _refusal(failure, self._brokers)
         if refusal is not None:
             self._refusal, self._refused_at = refusal, time.monotonic()

@@ -66,10 +66,10 @@ def events(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
-def await_event(log: Path, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Wait until an event is in the log; return the first one."""
+def await_event(log: Path, wanted: Callable[[dict[str, Any]], bool], since: int = 0) -> dict[str, Any]:
+    """Wait until an event is in the log, behind the first `since`; return the first one."""
     deadline = time.monotonic() + PATIENCE_S
-    while not (found := [event for event in events(log) if wanted(event)]):
+    while not (found := [event for event in events(log)[since:] if wanted(event)]):
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
     return found[0]

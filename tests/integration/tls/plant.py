@@ -103,6 +103,7 @@ class Plant:
         capture.store()
         capture.encrypted_key(KEY_PASSWORD)
         stack.issued("cdc").encrypted_key(KEY_PASSWORD)
+        stack.stranger.issue("cdc", ())
         plant.set_secrets(
             key=KEY_PASSWORD,
             store=STORE_PASSWORD,

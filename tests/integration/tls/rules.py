@@ -27,13 +27,14 @@ _RULES = {
 def rules() -> list[ACL]:
     """Return all of them."""
     return [
-        _rule(user, kind, name, operation)
+        rule(user, kind, name, operation)
         for user, granted in _RULES.items()
         for kind, name, *operations in granted
         for operation in operations
     ]
 
 
-def _rule(user: str, kind: ResourceType, name: str, operation: str) -> ACL:
+def rule(user: str, kind: ResourceType, name: str, operation: str) -> ACL:
+    """Return the rule that a user may do something with what begins with a name; an empty one: with everything."""
     pattern = ResourcePattern(kind, name, ACLResourcePatternType.PREFIXED) if name else ResourcePattern(kind, "*")
     return ACL(f"User:{user}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, pattern)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kafka.admin import KafkaAdminClient, UserScramCredentialUpsertion
+from kafka.admin import ACLFilter, KafkaAdminClient, ResourceType, UserScramCredentialUpsertion
 
 from compose.local.connect import ConnectWorker
 from compose.local.databases import mes_server, target_server
@@ -26,12 +26,14 @@ from compose.local.mariadb import MariaDbServer
 from compose.local.postgres import PostgresServer
 from compose.local.service import Service, bring_up
 from tests.authority import STORE_PASSWORD, Authority, Identity
-from tests.integration.tls.rules import rules
+from tests.integration.tls.rules import rule, rules
 
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
+_PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+PLAIN_PASSWORD = "canary-plain"
 _LISTENERS = ("MTLS", "LOGIN", "EXPIRED")
 # A client has to log in again after this time: a password that was changed shows.
-REAUTHENTICATION_S = 4
+REAUTHENTICATION_S = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,9 @@ class SecuredStack:
             **_pem("listener.name.expired.", self.authority, self.issued("forgotten", expired=True)),
             "listener.name.mtls.ssl.client.auth": "required",
             "ssl.principal.mapping.rules": "RULE:^CN=([^,]+)$/$1/,DEFAULT",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512,SCRAM-SHA-256",
-            **{f"listener.name.login.scram-sha-{n}.sasl.jaas.config": f"{_SCRAM} required;" for n in (256, 512)},
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+            "listener.name.login.scram-sha-512.sasl.jaas.config": f"{_SCRAM} required;",
+            "listener.name.login.plain.sasl.jaas.config": f'{_PLAIN} required user_cdc="{PLAIN_PASSWORD}";',
             "connections.max.reauth.ms": str(REAUTHENTICATION_S * 1000),
             "allow.everyone.if.no.acl.found": "false",
             # The controller's port is for the process itself.
@@ -173,6 +176,18 @@ class SecuredStack:
         credential = UserScramCredentialUpsertion(user, mechanism, password)
         with closing(KafkaAdminClient(bootstrap_servers=self.kafka_address("MTLS"), **self.kafka_admin())) as admin:
             admin.alter_user_scram_credentials([credential])
+
+    @contextmanager
+    def without_right(self, user: str, kind: ResourceType, name: str, operation: str) -> Iterator[None]:
+        """Take a right from a user for a while."""
+        right = rule(user, kind, name, operation)
+        pattern = ACLFilter(right.principal, right.host, right.operation, right.permission_type, right.resource_pattern)
+        with closing(KafkaAdminClient(bootstrap_servers=self.kafka_address("MTLS"), **self.kafka_admin())) as admin:
+            admin.delete_acls([pattern])
+            try:
+                yield
+            finally:
+                admin.create_acls([right])
 
     def _postgresql(self, server: PostgresServer) -> PostgresServer:
         own = self.issued(server.name)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture.catalogue import read_contracts
+from cdc.capture.catalogue import follow_contracts, read_contracts
 from cdc.capture.contract import Contract, from_document, to_document
 from cdc.capture.source import Source
 from cdc.errors import CdcError, FatalError, TransientError
@@ -273,6 +273,8 @@ def test_a_wrong_password_is_told_from_an_absent_server(
     with pytest.raises(FatalError, match="SRC-111") as refused:
         read_contracts(mariadb_source("t", password="${env:WRONG}"), variables)
     assert "no-such-word" not in refused.value.advice()
+    with pytest.raises(TransientError, match=r"SRC-113 .*SRC-111, "):
+        follow_contracts(mariadb_source("t", password="${env:WRONG}"), variables)
     with pytest.raises(FatalError, match="SRC-111"):
         read_contracts(mariadb_source("t", database="nowhere"), servers)
     with pytest.raises(TransientError, match="SRC-110"):

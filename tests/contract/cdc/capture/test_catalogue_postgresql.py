@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture.catalogue import read_contracts
+from cdc.capture.catalogue import follow_contracts, read_contracts
 from cdc.capture.contract import Contract, from_document, to_document, to_yaml
 from cdc.capture.source import Source
 from cdc.errors import CdcError, FatalError, TransientError
@@ -356,6 +356,10 @@ def test_a_wrong_password_is_told_from_an_absent_server(
     with pytest.raises(FatalError, match="SRC-111") as refused:
         read_contracts(postgresql_source("t", password="${env:WRONG}"), variables)
     assert "no-such-word" not in refused.value.advice()
+    with pytest.raises(TransientError, match=r"SRC-113 .*SRC-111, "):
+        follow_contracts(postgresql_source("t", password="${env:WRONG}"), variables)
+    with pytest.raises(TransientError, match=r"(?s)SRC-113 .*NOBODY is not set"):
+        follow_contracts(postgresql_source("t", password="${env:NOBODY}"), variables)
     with pytest.raises(FatalError, match="SRC-111"):
         read_contracts(postgresql_source("t", database="nowhere"), servers)
     with pytest.raises(TransientError, match="SRC-110"):

@@ -10,7 +10,7 @@ import pytest
 from cdc.config import Target
 from cdc.errors import CdcError, FatalError, TransientError
 from cdc.reference import Secret
-from cdc.store.connection import classify, connect
+from cdc.store.connection import classify, connect, reconnect
 
 
 @pytest.fixture
@@ -61,6 +61,23 @@ def test_a_refused_login_is_fatal_and_names_the_place_but_no_secret(target: Targ
     assert f":{target.port}/" in str(caught.value)
     assert "wrong-secret" not in str(caught.value)
     assert target.password.reveal() not in str(caught.value)
+
+
+def test_a_login_that_is_refused_is_waited_for_by_who_runs_already(target: Target) -> None:
+    with pytest.raises(TransientError, match=r"TGT-124 .*TGT-102, .*password authentication failed"):
+        reconnect(dataclasses.replace(target, password=Secret("wrong-secret")), "test")
+    with pytest.raises(TransientError, match=r"TGT-124 .*server does not support SSL"):
+        reconnect(dataclasses.replace(target, sslmode="require"), "test")
+    with pytest.raises(TransientError, match=r"TGT-124 .*variable NOBODY is not set"):
+        reconnect(dataclasses.replace(target, password=Secret.behind("${env:NOBODY}", {})), "test")
+
+
+def test_a_session_is_not_encrypted_by_what_the_user_has_at_home(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    monkeypatch.setenv("PGSSLROOTCERT", "/nowhere")
+    connect(target, "test").close()
 
 
 def test_a_server_that_does_not_answer_is_transient(target: Target) -> None:

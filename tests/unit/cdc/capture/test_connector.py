@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdc.access import Kafka
-from cdc.capture.connector import render
+from cdc.capture.connector import DDL_FILTER, render
 from cdc.capture.source import Source, SourceTable, load_sources
 from cdc.capture.tunable import is_secret, may_differ
 
@@ -75,13 +75,34 @@ def test_settings_of_the_file_win_over_what_may_differ(sources: dict[str, Source
     assert (config["publication.name"], config["poll.interval.ms"]) == ("other", "5")
 
 
+@pytest.mark.parametrize(
+    ("statement", "passed_over"),
+    [
+        ("FLUSH SSL", True),
+        ("flush  privileges", True),
+        ("SET STATEMENT max_statement_time=1 FOR FLUSH TABLES", True),
+        ("GRANT SELECT ON *.* TO x", True),
+        ("CREATE TABLE generated (id int)", True),
+        ("CREATE TABLE other (id int)", False),
+        ("ALTER TABLE flush ADD COLUMN x int", False),
+    ],
+)
+def test_statements_that_change_no_table_are_passed_over(
+    sources: dict[str, Source], statement: str, passed_over: bool
+) -> None:
+    source = replace(sources["erp"], settings={DDL_FILTER: "CREATE TABLE generated .*"})
+    patterns = render(source, BROKERS)[DDL_FILTER].split(",")
+    # As the connector does: the whole statement, whatever the case.
+    assert any(re.fullmatch(pattern, statement, re.IGNORECASE | re.DOTALL) for pattern in patterns) == passed_over
+
+
 def test_no_setting_that_decides_what_arrives_may_differ(sources: dict[str, Source]) -> None:
     may = {
         name: {key for key in render(source, BROKERS) if may_differ(key, source.kind)}
         for name, source in sources.items()
     }
     assert may == {
-        "erp": {"poll.interval.ms", "database.server.id"},
+        "erp": {"poll.interval.ms", "database.server.id", DDL_FILTER},
         "mes": {"poll.interval.ms", "slot.name", "publication.name"},
     }
 
