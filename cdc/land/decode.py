@@ -82,7 +82,7 @@ class TableDecoder:
     def _decoder(self, event: Event) -> RowDecoder:
         decoder = self._decoders.get(event.table)
         if decoder is None:
-            raise FatalError("LND-102", f"{event.table}, offset {event.record.offset}")
+            raise FatalError("LND-102", f"{event.table:.200}, offset {event.record.offset}")
         return decoder
 
 

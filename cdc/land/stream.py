@@ -123,7 +123,7 @@ class StreamLanding:
         self._watch.forget()
         unknown = announcement.unknown
         if unknown is not None and not _has_column(wanted, unknown):
-            raise FatalError("LND-106", f"{unknown.mirror}.{unknown.column}")
+            raise FatalError("LND-106", unknown.detail)
         self._follow(wanted, announcement)
 
     def take_reading(self) -> Catalogue | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from math import isfinite
@@ -21,6 +21,9 @@ _INTEGERS = {"smallint": 15, "integer": 31, "bigint": 63}
 _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _CHARACTER = re.compile(r"character(?: varying)?\((\d+)\)")
 _TIME = re.compile(r"time(?:stamp)?\((\d)\) with(?:out)? time zone")
+_PLACES = 16_383
+# With an exponent of four digits that is not too many either.
+_SHORT = _PLACES - 10_000
 _SINGLE = struct.Struct("f")
 _FRACTION = re.compile(r"\.(\d+)")
 
@@ -35,8 +38,8 @@ def fit(mirror_type: str) -> Fit | None:
         return partial(check, precision - scale, scale)
     if match := _CHARACTER.fullmatch(mirror_type):
         return partial(_character, int(match[1]))
-    if mirror_type == "real":
-        return _real
+    if mirror_type in _WITHOUT_LENGTH:
+        return _WITHOUT_LENGTH[mirror_type]
     if match := _TIME.fullmatch(mirror_type):
         return partial(_time, int(match[1]))
     return None
@@ -76,6 +79,14 @@ def _real(value: Any) -> bool:
     return number == single or (digits <= 9 and abs(written - Decimal(single)) < last_digit)
 
 
+def _any_numeric(value: Any) -> bool:
+    """Tell the same for a numeric without precision: it keeps 16,383 digits behind the point, and rounds the rest."""
+    if len(value) < _SHORT:
+        return True
+    _, _, exponent = Decimal(value).as_tuple()
+    return not isinstance(exponent, int) or -exponent <= _PLACES
+
+
 def _odd_numeric(whole_digits: int, scale: int, value: Any) -> bool:
     """Tell the same for a scale below zero (numeric(5,-2)) or beyond the precision (numeric(3,5))."""
     text = str(value).lstrip("+-")
@@ -96,3 +107,6 @@ def _character(length: int, value: Any) -> bool:
 def _time(digits: int, value: Any) -> bool:
     fraction = _FRACTION.search(str(value))
     return fraction is None or len(fraction[1].rstrip("0")) <= digits
+
+
+_WITHOUT_LENGTH: Mapping[str, Fit] = {"real": _real, "numeric": _any_numeric}

@@ -17,8 +17,9 @@ from cdc.stream.whole_row import whole_row_reader
 class NewColumn(TransientError):
     """The event carries a column that the contract does not know yet; the mirror has to grow first."""
 
-    def __init__(self, mirror: str, column: str) -> None:
-        super().__init__("LND-101", f"{mirror}.{column}")
+    def __init__(self, mirror: str, column: str, offset: int) -> None:
+        # No database has such a long name, but a record may.
+        super().__init__("LND-101", f"{mirror}.{column:.200}, offset {offset}")
         self.mirror = mirror
         self.column = column
 
@@ -78,9 +79,15 @@ class RowDecoder:
         return Change(event.record.offset, event.op, key, values, event.source_ts, self._old_key(event, key))
 
     def key(self, event: Event) -> Key:
-        """Return the key of the row that an event changes. Raises FatalError LND-103."""
-        image = event.before if event.op == "d" else event.after
-        return self._key_of(image if image is not None else event.record.key, event)
+        """Return the key of the row that an event changes. Raises FatalError LND-103.
+
+        The record's own key says it where the image is missing, or not to be read.
+        """
+        try:
+            document = _document(event.before if event.op == "d" else event.after, event)
+        except RowError:
+            return self._key_of(event.record.key, event)
+        return self._key_in(document, event)
 
     def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a whole row. The event is older than the column, or younger than its drop."""
@@ -105,7 +112,7 @@ class RowDecoder:
             if name not in decoders:
                 if name in self._omitted:
                     continue
-                raise NewColumn(self.contract.mirror, name)
+                raise NewColumn(self.contract.mirror, name, event.record.offset)
             try:
                 values[name] = None if value is None else decoders[name](value)
             except Misfit as misfit:
@@ -114,19 +121,27 @@ class RowDecoder:
         return values
 
     def _key_of(self, image: bytes | None, event: Event) -> Key:
-        place = f"{self.contract.mirror}, offset {event.record.offset}"
+        try:
+            document = _document(image, event)
+        except RowError as error:
+            raise FatalError("LND-103", self._place(event)) from error
+        return self._key_in(document, event)
+
+    def _key_in(self, document: dict[str, Any], event: Event) -> Key:
         name = ""
         key = []
         try:
-            document = _document(image, event)
             for name in self.contract.key:
                 key.append(self._decoders[name](document[name]))
-        except (KeyError, Misfit, RowError) as error:
+        except (KeyError, Misfit) as error:
             self._doubt(error, name)
-            raise FatalError("LND-103", place) from error
+            raise FatalError("LND-103", self._place(event)) from error
         if UNCHANGED in key:
-            raise FatalError("LND-103", place)
+            raise FatalError("LND-103", self._place(event))
         return tuple(key)
+
+    def _place(self, event: Event) -> str:
+        return f"{self.contract.mirror}, offset {event.record.offset}"
 
     def _doubt(self, error: Exception, name: str) -> None:
         if self._doubts and isinstance(error, TooWide):

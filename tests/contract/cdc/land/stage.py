@@ -97,8 +97,16 @@ class DirectLanding(StreamLanding):
 class Stage:
     """One source's mirrors in an empty target, and its landing."""
 
-    def __init__(self, dsn: str, source: str, contracts: tuple[Contract, ...], database: str = "postgresql") -> None:
+    def __init__(
+        self,
+        dsn: str,
+        source: str,
+        contracts: tuple[Contract, ...],
+        database: str = "postgresql",
+        origin: str | None = None,
+    ) -> None:
         self.source = source
+        self.origin = origin
         self.database = database
         self.stream = f"cdc.{source}"
         self.catalogue = contracts
@@ -115,7 +123,9 @@ class Stage:
     def landing(self, **limits: Any) -> DirectLanding:
         """Start from the position, as after a restart."""
         self.position = take_over(self.connection, self.stream, self.source)
-        source = StreamSource(self.source, self.stream, self.database, lambda: self.catalogue, self.captured)
+        source = StreamSource(
+            self.source, self.stream, self.database, lambda: self.catalogue, self.captured, self.origin
+        )
         return DirectLanding(source, self.session, self.position, Land(**limits))
 
     def captured(self) -> set[str]:
