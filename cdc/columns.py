@@ -5,6 +5,7 @@ A mirror has SERVICE_COLUMNS, its deleted twin DELETED_COLUMNS, its staging tabl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 SERVICE_COLUMNS: Final = {"_offset": "bigint NOT NULL", "_source_ts": "timestamptz"}
@@ -28,3 +29,21 @@ RESERVED_NAMES: Final = frozenset(_SYSTEM).union(*_OWN)
 
 # A table of PostgreSQL has 1600 columns at most.
 MAX_SOURCE_COLUMNS: Final = 1600 - max(map(len, _OWN))
+
+# Of names PostgreSQL keeps that many bytes and cuts off the rest in silence.
+_NAME_BYTES: Final = 63
+
+
+def is_name(name: str) -> bool:
+    """Tell whether PostgreSQL, and a person who reads it, can have a name as it is."""
+    return 0 < len(name.encode(errors="replace")) <= _NAME_BYTES and name.isprintable()
+
+
+def name_faults(table: str, columns: Sequence[str]) -> list[str]:
+    """Return what a mirror cannot have of a source's table: names, or so many columns."""
+    faults = [f"column {name!r}" for name in columns if not is_name(name) or name in RESERVED_NAMES]
+    if len(columns) > MAX_SOURCE_COLUMNS:
+        faults.append(f"{len(columns)} columns, {MAX_SOURCE_COLUMNS} at most")
+    if not is_name(table) or "." in table:
+        faults.insert(0, f"table {table!r}")
+    return faults

@@ -39,7 +39,7 @@ def read_document(path: Path) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         return Document(path.name, None, faults=(f"{path.name}: cannot be read ({type(error).__name__})",))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         return Document(path.name, None, faults=(f"{path.name}:{line}: is not YAML",))

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from cdc.capture.types import is_decoder, is_mirror_type
+from cdc.columns import is_name, name_faults
+from cdc.document import read_document
 from cdc.errors import FatalError
 
 KEY_ORIGINS = ("primary", "unique", "declared")
@@ -120,6 +123,7 @@ def _column_document(column: ColumnContract) -> dict[str, Any]:
 def from_document(document: Mapping[str, Any], place: str) -> Contract:
     """Build a contract from plain data. Raises SRC-102 with `place` and every fault at once."""
     try:
+        msgspec.convert(document, Contract)  # for the kinds of all entries
         contract = Contract(
             mirror=document["mirror"],
             source_table=document["source_table"],
@@ -131,7 +135,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             announced=tuple(document.get("announced", ())),
             announced_at=document.get("announced_at", -1),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise FatalError("SRC-102", f"{place}: {type(error).__name__} {error}") from error
     faults = [*_faults(contract), *(f"unknown entry {key}" for key in document if key not in _ENTRIES)]
     if faults:
@@ -148,6 +152,9 @@ def _faults(contract: Contract) -> Iterable[str]:
     names = [column.name for column in contract.columns]
     if not all(contract.mirror.partition(".")):
         yield f"mirror {contract.mirror} is not schema.table"
+    if not is_name(contract.schema):
+        yield f"schema {contract.schema!r}"
+    yield from name_faults(contract.table, names)
     if not contract.key:
         yield "the key has no column"
     yield from (f"key column {name} is not a column" for name in contract.key if name not in names)
@@ -181,10 +188,9 @@ def read_contracts(folder: Path) -> tuple[Contract, ...]:
 
 
 def _read(path: Path) -> Contract:
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FatalError("SRC-102", f"{path.name}: not readable as YAML") from error
-    if not isinstance(document, dict):
+    document = read_document(path)
+    if document.faults:
+        raise FatalError("SRC-102", "; ".join(document.faults))
+    if not isinstance(document.data, dict):
         raise FatalError("SRC-102", f"{path.name}: not a mapping")
-    return from_document(document, path.name)
+    return from_document(document.data, path.name)

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from cdc.capture.contract import ColumnContract
-from cdc.columns import MAX_SOURCE_COLUMNS, RESERVED_NAMES
+from cdc.columns import name_faults
 from cdc.errors import FatalError
-
-_NAME_BYTES = 63
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,12 +41,7 @@ def _line(error: FatalError) -> str:
 
 def check_names(place: str, table: str, columns: Iterable[str]) -> None:
     """Raise SRC-204 if PostgreSQL or the mirror cannot have the table or its columns: by a name, or so many of them."""
-    columns = tuple(columns)
-    faults = [f"column {name!r}" for name in columns if not _is_name(name) or name in RESERVED_NAMES]
-    if len(columns) > MAX_SOURCE_COLUMNS:
-        faults.append(f"{len(columns)} columns, {MAX_SOURCE_COLUMNS} at most")
-    if not _is_name(table) or "." in table:
-        faults.insert(0, f"table {table!r}")
+    faults = name_faults(table, tuple(columns))
     if faults:
         raise FatalError("SRC-204", f"{place}: {', '.join(faults)}")
 
@@ -62,7 +55,3 @@ def check_declared_key(place: str, key: Sequence[str], columns: Sequence[ColumnC
     loose = [name for name in key if nullable[name]]
     if loose:
         raise FatalError("SRC-122", f"{place}: {', '.join(loose)} may be NULL")
-
-
-def _is_name(name: str) -> bool:
-    return 0 < len(name.encode()) <= _NAME_BYTES and name.isprintable()

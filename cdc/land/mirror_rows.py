@@ -74,7 +74,7 @@ def delete(table: MirrorTable) -> Composed:
     return SQL(
         "WITH gone AS (DELETE FROM {mirror} m USING {stage} s WHERE s._op IN ('d', 'x') AND {match}"
         " RETURNING {kept}, m._offset, m._source_ts, s._deleted_offset, s._deleted_ts)"
-        " INSERT INTO {deleted} ({names}) SELECT {names} FROM gone {conflict}"
+        " INSERT INTO {deleted} AS t ({names}) SELECT {names} FROM gone {conflict}"
     ).format(
         mirror=table.name,
         stage=table.stage,
@@ -99,7 +99,7 @@ def deleting(table: MirrorTable, condition: Composable) -> Composed:
     columns = table.columns
     return SQL(
         "WITH gone AS (DELETE FROM {mirror} m WHERE {condition} RETURNING m.*),"
-        " kept AS (INSERT INTO {deleted} ({names}) SELECT {columns}, _offset, _source_ts,"
+        " kept AS (INSERT INTO {deleted} AS t ({names}) SELECT {columns}, _offset, _source_ts,"
         " %(deleted_offset)s, %(deleted_ts)s FROM gone {conflict})"
     ).format(
         mirror=table.name,
@@ -136,6 +136,7 @@ def _twin(columns: Iterable[str]) -> list[str]:
 
 
 def _overwrite(table: MirrorTable) -> Composed:
+    # The table has another name in the statement: the source's may be called excluded.
     return SQL("ON CONFLICT ({key}) DO UPDATE SET {sets}").format(
         key=list_of(table.contract.key),
         sets=SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(name_of(name)) for name in _twin(table.columns)),
