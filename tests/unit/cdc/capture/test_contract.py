@@ -16,7 +16,7 @@ from cdc.errors import FatalError
 from tests.corpus.corpus import HERE, contract
 
 SPECIMEN = yaml.safe_load((HERE / "specimen.yaml").read_text())
-BAD = yaml.safe_load((HERE / "bad_contracts.yaml").read_text())
+BAD = yaml.safe_load((HERE / "contracts.yaml").read_text())
 
 
 def changed(changes: dict[str, Any]) -> dict[str, Any]:
