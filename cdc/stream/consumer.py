@@ -120,6 +120,7 @@ class StreamConsumer:
         STR-111, STR-112, STR-115.
         """
         self._finish_joining()
+        self._go_on_with_held()
         with _translated(self._connection):
             polled = self._kafka.poll(timeout_ms=wait_ms)
         self._require_same_topics()
@@ -136,6 +137,16 @@ class StreamConsumer:
         coordinator = self._kafka._coordinator  # nothing public shows it
         if coordinator.rejoining:
             coordinator.request_rejoin()
+
+    def _go_on_with_held(self) -> None:
+        """See to it that what was fetched of a stream before it was held is delivered once it is not.
+
+        The client (3.0.12) puts it aside, fetches nothing more of the stream, and looks for it only while nothing is in
+        line; it takes a batch of another stream that was read to its end for something.
+        """
+        fetcher = self._kafka._fetcher  # nothing public shows it
+        if fetcher._next_partition_records is not None and not fetcher._next_partition_records:
+            fetcher._next_partition_records = None
 
     def _require_answers(self) -> None:
         """Raise what is a poll without records to the client: STR-111 for topics that may not be read, STR-109 every
