@@ -21,6 +21,9 @@ from cdc.reference import Secret, UnresolvedError, is_reference, resolve
 
 # What stands here is used by Kafka Connect; on this machine its secrets need not be known.
 _OF_CONNECT = ("kafka", "connectors")
+RESTARTS = "CDC_RESTARTS"
+"""The variable in which the parent tells a child how often it was started again."""
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -54,6 +57,26 @@ class Derive:
 
 
 @dataclass(frozen=True, slots=True)
+class Observe:
+    """Where the workers answer `/metrics`, `/livez` and `/readyz`: each on a port of its own, 0 for none.
+
+    There is no login: an address other than loopback is for a network that only the operators reach.
+    """
+
+    host: str = "127.0.0.1"
+    land_port: int = 9401
+    derive_port: int = 9402
+    watch_port: int = 9403
+    # How long a loop may take for one turn; `/livez` says no after that. Longer than the longest statement of the
+    # target (5 min): who restarts on a no would end honest work again and again. Large derivations have an hour.
+    stall_s: int = 330
+
+    def port(self, worker: str) -> int:
+        """Return the port of a worker: land, derive or watch."""
+        return {"land": self.land_port, "derive": self.derive_port, "watch": self.watch_port}[worker]
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What is logged."""
 
@@ -70,12 +93,19 @@ class Settings:
     folders: Folders
     land: Land = field(default_factory=Land)
     derive: Derive = field(default_factory=Derive)
+    observe: Observe = field(default_factory=Observe)
     log: Log = field(default_factory=Log)
 
 
 def environment() -> Mapping[str, str]:
     """Return the process environment, read-only: what `${env:NAME}` means."""
     return MappingProxyType(os.environ)
+
+
+def restarts_so_far() -> int:
+    """Return how often `cdc run` has started this process again; 0 if it was not started by it."""
+    text = environment().get(RESTARTS, "0")
+    return int(text) if text.isascii() and text.isdecimal() else 0
 
 
 def load(path: Path | None = None, variables: Mapping[str, str] | None = None) -> Settings:
@@ -109,8 +139,10 @@ class _Reader:
         sections = dict(self._entries(Settings, data, ()))
         if self.faults:
             return None
-        self._check_ranges(Settings(**sections))
-        return Settings(**sections)
+        settings = Settings(**sections)
+        self._check_ranges(settings)
+        self._check_observe(settings.observe)
+        return settings
 
     def _entries(self, model: type[Any], data: dict[str, Any], entry: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         """Yield what the fields of `model` take from `data`; faults of unknown and missing keys on the way."""
@@ -175,6 +207,13 @@ class _Reader:
                 self._fault(("land", name), "must be at least 1")
         if not settings.folders.connector_configs.is_dir():
             self._fault(("folders", "connector_configs"), f"is not a folder: {settings.folders.connector_configs}")
+
+    def _check_observe(self, observe: Observe) -> None:
+        for name in ("land_port", "derive_port", "watch_port"):
+            if getattr(observe, name) > 65535:
+                self._fault(("observe", name), "is not a port")
+        if observe.stall_s < 1:
+            self._fault(("observe", "stall_s"), "must be at least 1")
 
     def _fault(self, entry: tuple[str, ...], what: str) -> None:
         self.faults.append(f"{self.document.place(*entry)}: {'.'.join(entry)} {what}")

@@ -21,14 +21,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from cdc.config import Settings
+from cdc.config import RESTARTS, Settings, environment, restarts_so_far
 from cdc.observe import log
 
-Work = Callable[[Settings, threading.Event], None]
+if TYPE_CHECKING:
+    from cdc.observe.monitor import Monitor
+
+Work = Callable[[Settings, threading.Event, "Monitor"], None]
 
 INTERRUPTED: Final = 130
 _STOP: Final = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -52,7 +55,12 @@ class Patience:
 
 
 def work(name: str, run: Work, settings: Settings) -> int:
-    """Run one worker in this process until SIGTERM (returns 0) or SIGINT (130). Errors of `run` are the caller's."""
+    """Run one worker in this process until SIGTERM (returns 0) or SIGINT (130). Errors of `run` are the caller's.
+
+    What it shows of itself is served meanwhile (`cdc.observe.endpoint`).
+    """
+    from cdc.observe.endpoint import shown  # noqa: PLC0415 - only workers serve; the parent stays small
+
     log.configure(settings.log.level, worker=name)
     stop = threading.Event()
     received: list[signal.Signals] = []
@@ -60,7 +68,8 @@ def work(name: str, run: Work, settings: Settings) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     threading.Thread(target=_await_stop, args=(stop, received), name="signals", daemon=True).start()
     _logger.info("worker_started", pid=os.getpid())
-    run(settings, stop)
+    with shown(name, settings.observe, restarts_so_far(), stop) as monitor:
+        run(settings, stop, monitor)
     _logger.info("worker_stopped")
     return INTERRUPTED if signal.SIGINT in received else 0
 
@@ -84,6 +93,7 @@ class _Child:
     started: float = 0.0
     wait: float = 0.0
     due: float = 0.0
+    restarts: int = 0
 
 
 @dataclass(slots=True)
@@ -114,7 +124,7 @@ class Parent:
     def _start_due(self, mask: set[int | signal.Signals]) -> None:
         for child in self._children:
             if child.process is None and self._exit is None and child.due <= time.monotonic():
-                child.process = _start(child.command, mask)
+                child.process = _start(child.command, mask, child.restarts)
                 child.started = time.monotonic()
                 _logger.info("child_started", child=child.name, pid=child.process.pid)
 
@@ -159,6 +169,7 @@ class Parent:
         longer = min(child.wait * 2, self.patience.longest_wait)
         child.wait = self.patience.first_wait if not child.wait or lived > self.patience.settled else longer
         child.due = time.monotonic() + child.wait
+        child.restarts += 1
         name = signal.Signals(-code).name if code else None
         _logger.warning("child_died", child=child.name, signal=name, restart_in_s=child.wait)
 
@@ -176,10 +187,11 @@ class Parent:
                     child.process = None
 
 
-def _start(command: Sequence[str], mask: set[int | signal.Signals]) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], mask: set[int | signal.Signals], restarts: int) -> subprocess.Popen[bytes]:
     parent = os.getpid()
     return subprocess.Popen(
         command,
+        env={**environment(), RESTARTS: str(restarts)},
         stdin=subprocess.DEVNULL,
         # Of its own process group: Ctrl-C at the terminal reaches the parent alone, which passes it on once.
         process_group=0,

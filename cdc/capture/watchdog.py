@@ -22,6 +22,8 @@ from cdc.capture.reading import Reading
 from cdc.capture.source import Source, load_sources
 from cdc.config import Settings
 from cdc.errors import CdcError
+from cdc.observe.monitor import Monitor
+from cdc.observe.watching import WatchMetrics
 from cdc.stream.topic import end_offset
 
 _LOOK_S = 2.0
@@ -33,26 +35,29 @@ _LONGEST_WAIT_S = 60.0
 _logger = structlog.get_logger()
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
+def run(settings: Settings, stop: threading.Event, monitor: Monitor) -> None:
     """Watch every source whose file says running, until `stop`. Raises SRC-101 for connector files with faults."""
     sources = load_sources(settings.folders.connector_configs).values()
     with Connect(settings.connect) as connect:
         watches = [Watch(source, connect, settings.kafka) for source in sources if source.state == "running"]
+        metrics = WatchMetrics(monitor, [watch.source.name for watch in watches])
         while not stop.wait(_LOOK_S):
             for watch in watches:
                 if watch.backoff.is_over:
-                    _look(watch)
+                    _look(watch, metrics)
+            metrics.turned()
 
 
-def _look(watch: Watch) -> None:
+def _look(watch: Watch, metrics: WatchMetrics) -> None:
     try:
-        watch.look()
-        watch.look_at_reader()
+        restarted = watch.look(), watch.look_at_reader()
+        metrics.looked(watch.source.name, restarted)
         watch.backoff.succeed()
     except CdcError as error:
         # Whatever Connect or Kafka answers: what is watched goes on, and so must the watching.
         watch.forget()
         watch.backoff.fail()
+        metrics.failed(watch.source.name, error)
         _logger.warning("watch_failed", source=watch.source.name, code=error.code, detail=error.detail)
 
 
@@ -89,17 +94,19 @@ class Watch:
         self._not_before, self._since = now + self._wait, now
         return code
 
-    def look_at_reader(self) -> None:
-        """Start the source's reader again if it has failed; remove it once it has read its tables."""
+    def look_at_reader(self) -> str | None:
+        """Start the reader again if it has failed, and return the code of why. Remove it once its tables are read."""
         reader = reader_name(self.source)
         status = self.connect.status(reader)
         if status.failure and self.now() >= self._reader_not_before:
             _logger.warning("connector_restarted", source=reader, code="CON-103", detail=status.failure)
             self.connect.restart(reader, only_failed=True)
             self._reader_not_before = self.now() + _LONGEST_WAIT_S
-        elif status.is_in("running"):
+            return "CON-103"
+        if status.is_in("running"):
             for action in Reading(self.source, self.kafka).tidy(self.connect):
                 _logger.info("reader_removed", source=self.source.name, detail=action)
+        return None
 
     def forget(self) -> None:
         """Start the silence anew: while nobody could be asked, it proves nothing."""

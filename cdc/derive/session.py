@@ -16,6 +16,7 @@ import psycopg
 from cdc.derive.mirror import Mirror, max_bytes
 from cdc.derive.names import columns, quoted
 from cdc.derive.plan import Plan, Step
+from cdc.observe.pulse import Pulse
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -35,6 +36,8 @@ _LARGE_SETTINGS = (
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;"
     "SET LOCAL cursor_tuple_fraction = 1; SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = '60min'"
 )
+LARGE_STATEMENT_S = 3660.0
+"""A large turn may be silent for so long: its longest statement, and a little."""
 
 STAGE_META = ("_source_key", "_source_offset", "_source_ts", "_deleted")
 """What a candidate says of its source row, in a stage as in the tables that it goes to."""
@@ -86,12 +89,18 @@ class Work:
     taken: dict[Step, int] = field(default_factory=dict)
     staged: dict[Step, int] = field(default_factory=dict)
     changed: dict[str, set[str]] = field(default_factory=dict)
+    pulse: Pulse = field(default_factory=Pulse)
     _held: dict[Step, bool] = field(default_factory=dict)
 
     def run(self, statement: bytes, parameters: Iterable[object] | None = None) -> Cursor:
         """Execute one statement, the way the size of the turn wants it."""
         self.round_trips += 1
+        self.beat()
         return self.connection.execute(statement, parameters, prepare=not self.large)  # type: ignore[arg-type]
+
+    def beat(self) -> None:
+        """Say that the turn goes on, and how long the next statement may take."""
+        self.pulse.beat(LARGE_STATEMENT_S if self.large else 0)
 
     def has_changed(self, mirror: Mirror) -> bool:
         """Tell whether the window changed rows of the mirror."""
@@ -116,6 +125,7 @@ class Work:
             self.large = True
             self.round_trips += 1
             self.connection.execute(_LARGE_SETTINGS, prepare=False)
+            self.beat()
         if self.large and count > LARGE:
             self.run(f"ANALYZE {table} {_compared_columns(self.plan, table)}".encode())
 

@@ -126,6 +126,7 @@ def _try_rows(work: Work, step: Step, rows: list[Row]) -> Exception | None:
 def _copy_rows(work: Work, step: Step, rows: list[Row]) -> None:
     names = columns((*STAGE_META, *_OUTCOME, *step.columns))
     work.round_trips += 2
+    work.beat()
     with work.connection.cursor() as cursor, cursor.copy(f"COPY {step.stage} ({names}) FROM STDIN".encode()) as copy:
         for row in rows:
             copy.write_row(row)

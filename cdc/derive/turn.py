@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 
@@ -22,6 +23,7 @@ from cdc.derive.stage import RowRefusedError, stage_rows
 from cdc.derive.take import STALE, take_rows
 from cdc.derive.write import write_rows
 from cdc.errors import CdcError, FatalError, TransientError
+from cdc.observe.pulse import Pulse
 from cdc.store.connection import classify
 from transforms.errors import DictionaryError
 
@@ -53,24 +55,29 @@ class Derived:
     seconds: float
 
 
-def run_turn(connection: Connection, plan: Plan, version: Version, epoch: int) -> Derived | None:
-    """Derive what is new; None if nothing is, or if a stream's first snapshot is still open.
+def run_turn(
+    connection: Connection, plan: Plan, version: Version, epoch: int, pulse: Pulse | None = None
+) -> Derived | None:
+    """Derive what is new; None if nothing is, or if a stream's first snapshot is still open. `pulse` beats meanwhile.
 
     Raises TransientError when the same work may go well later, FatalError when it will not.
     """
+    turn = partial(_turn, connection, plan, version, epoch, pulse or Pulse())
     try:
         try:
-            return _turn(connection, plan, version, epoch, careful=False)
+            return turn(careful=False)
         except RowRefusedError:
             connection.execute("ROLLBACK")
-            return _turn(connection, plan, version, epoch, careful=True)
+            return turn(careful=True)
     except psycopg.Error as error:
         raise _classified(error) from error
     except DictionaryError as error:
         raise FatalError("DRV-106", str(error)) from error
 
 
-def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, careful: bool) -> Derived | None:
+def _turn(
+    connection: Connection, plan: Plan, version: Version, epoch: int, pulse: Pulse, *, careful: bool
+) -> Derived | None:
     started = time.monotonic()
     window = _begin(connection, plan, epoch)
     if window is not None and window.everything:
@@ -82,7 +89,7 @@ def _turn(connection: Connection, plan: Plan, version: Version, epoch: int, *, c
         connection.execute(LEAVE)
         return None
     crash_point("D3")
-    work = Work(connection, plan, window, careful)
+    work = Work(connection, plan, window, careful, pulse=pulse)
     _read_changes(work)
     take_rows(work)
     stage_rows(work)

@@ -18,6 +18,8 @@ from cdc.derive.plan import Plan, bind, mirror_refs
 from cdc.derive.session import Connection, empty_tables
 from cdc.derive.turn import Derived, Version, run_turn
 from cdc.errors import FatalError, TransientError
+from cdc.observe.deriving import DerivingMetrics
+from cdc.observe.monitor import Monitor
 from cdc.store.connection import classify, reconnect
 from transforms.domain import Domain
 from transforms.errors import DictionaryError
@@ -32,16 +34,18 @@ STAND_BY_S = 0.5
 LEFT_ROWS = 100_000
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
+def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = None) -> None:
     """Derive all domains until `stop` is set. Raises FatalError when one of them cannot go on."""
     dictionary = read_dictionary(settings)
     domains = dictionary.domains()
+    metrics = DerivingMetrics(monitor or Monitor("derive"), settings.target, domains)
     if not domains:
         stop.wait()
         return
     ended = threading.Event()
     with ThreadPoolExecutor(len(domains), thread_name_prefix="derive") as pool:
-        work = [pool.submit(_DomainWorker(settings, dictionary, domain, stop, ended).run) for domain in domains]
+        workers = [_DomainWorker(settings, dictionary, domain, stop, ended, metrics) for domain in domains]
+        work = [pool.submit(worker.run) for worker in workers]
         done, _ = wait(work, return_when=FIRST_EXCEPTION)
         ended.set()
         for future in done:
@@ -66,8 +70,11 @@ class _DomainWorker:
         domain: Domain,
         stop: threading.Event,
         ended: threading.Event,
+        metrics: DerivingMetrics,
     ) -> None:
         self.settings, self.dictionary, self.domain, self.stop, self.ended = settings, dictionary, domain, stop, ended
+        self.metrics = metrics
+        self.pulse = metrics.pulse(domain.name)
         self.log = _log.bind(domain=domain.name)
         names = tuple(mapping.name for mapping in dictionary.mappings)
         self.version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
@@ -95,7 +102,8 @@ class _DomainWorker:
         epoch = self._stand_by(connection, plan)
         self.left = 0
         while epoch is not None and not self._stopped():
-            derived = run_turn(connection, plan, self.version, epoch)
+            self.pulse.beat()
+            derived = run_turn(connection, plan, self.version, epoch, self.pulse)
             self.backoff.succeed()
             self._tidy(connection, plan, derived)
             if derived is None:
@@ -129,10 +137,13 @@ class _DomainWorker:
         epoch = take_lease(connection, plan)
         if epoch is None:
             self.log.info("domain_stands_by")
+            self.metrics.is_well(self.domain.name, "stands by")
         while epoch is None and not self._stopped():
+            self.pulse.beat()
             self.stop.wait(STAND_BY_S)
             epoch = take_lease(connection, plan)
         crash_point("D1")
+        self.metrics.is_well(self.domain.name, "derives")
         self.log.info("domain_opened", epoch=epoch, dictionary=plan.digest)
         return epoch
 
@@ -141,6 +152,7 @@ class _DomainWorker:
             pass
 
     def _report(self, derived: Derived) -> None:
+        self.metrics.derived(self.domain.name, derived.batches, derived.taken, derived.seconds)
         self.log.debug(
             "domain_derived",
             everything=derived.everything,
@@ -151,6 +163,8 @@ class _DomainWorker:
         )
 
     def _back_off(self, error: TransientError) -> None:
+        self.metrics.failed(self.domain.name, error)
+        self.pulse.beat()
         wait = self.backoff.fail()
         self.log.warning("domain_waits", error=error, wait_s=round(wait, 1))
         self.stop.wait(wait)

@@ -21,6 +21,7 @@ from cdc.land.position import Position, adopt_topic, reclaim, take_over
 from cdc.land.replay import find_landed
 from cdc.land.stream import StreamLanding, StreamSource
 from cdc.land.writer import Writer
+from cdc.observe.landing import StreamState
 from cdc.stream.unit import Landed
 
 _AHEAD = 2
@@ -37,6 +38,9 @@ class Lane:
     landing: StreamLanding | None = None
     # Where it was when it was closed; its epoch is ours as long as the group leaves us the stream.
     owned: Position | None = None
+    # The last batch of the worker before; why the stream is closed.
+    after: int = 0
+    fault: str = "is being opened"
     backoff: Backoff = field(default_factory=Backoff)
     jobs: deque[Future[object]] = field(default_factory=deque)
 
@@ -57,6 +61,16 @@ class Lane:
         if reader is None:
             return False
         return reader.rewind is not None or reader.end is not None or (len(self.jobs) >= _AHEAD and reader.is_full)
+
+    def state(self, end: int | None) -> StreamState:
+        """Return what others may see of it, from any thread; `end` is where its topic ends, as far as is known."""
+        landing = self.landing
+        position = self.owned if landing is None else landing.position
+        fault = self.fault if landing is None else ""
+        if position is None:
+            return StreamState(self.source.stream, fault)
+        place = (position.epoch, self.after, position.batch, position.next_offset)
+        return StreamState(self.source.stream, fault, *place, end)
 
     def open(self, limits: Land, topic_id: str) -> int:
         """Take the stream over, or go on with it; return the offset to read from. Raises as the target does."""
@@ -125,6 +139,7 @@ class Lane:
         stream = self.source.stream
         if self.owned is None:
             position = take_over(session.connection, stream, self.source.name)
+            self.after = position.batch
         else:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)

@@ -13,7 +13,7 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,8 @@ from cdc.land.lane import Lane
 from cdc.land.position import Moved
 from cdc.land.stream import StreamSource
 from cdc.land.writer import Writer
+from cdc.observe.landing import LandingMetrics, StreamState
+from cdc.observe.monitor import Condition, Monitor
 from cdc.store.connection import classify
 from cdc.stream.consumer import StreamConsumer
 
@@ -45,18 +47,19 @@ WRITER_WAIT_S = 0.005
 _logger = structlog.get_logger()
 
 
-def run(settings: Settings, stop: threading.Event, member: str | None = None) -> None:
+def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = None, member: str | None = None) -> None:
     """Land until `stop` is set, then finish the batches in hand. Raises FatalError when a person has to look.
 
     `member` is the worker's name in the consumer group, if it has one (`cdc.stream.consumer`).
     """
     folder = settings.folders.connector_configs
     sources = [stream_source(source, folder) for source in load_sources(folder).values()]
-    consumer = _join(settings, sources, member, stop)
+    monitor = monitor or Monitor("land")
+    consumer = _join(settings, sources, member, stop, monitor)
     if consumer is None:
         return
     _tune_process()
-    worker = LandWorker(settings, {source.stream: source for source in sources}, consumer)
+    worker = LandWorker(settings, {source.stream: source for source in sources}, consumer, monitor)
     try:
         while not stop.is_set():
             worker.turn()
@@ -93,7 +96,7 @@ def captured_mirrors(name: str, connector_configs: Path) -> frozenset[str]:
 
 
 def _join(
-    settings: Settings, sources: list[StreamSource], member: str | None, stop: threading.Event
+    settings: Settings, sources: list[StreamSource], member: str | None, stop: threading.Event, monitor: Monitor
 ) -> StreamConsumer | None:
     backoff = Backoff()
     while not stop.is_set():
@@ -106,6 +109,7 @@ def _join(
                 member,
             )
         except TransientError as error:
+            monitor.failed(error)
             wait = backoff.fail()
             _logger.warning("kafka_away", error=error, wait_s=round(wait, 1))
             stop.wait(wait)
@@ -115,18 +119,33 @@ def _join(
 class LandWorker:
     """What the worker keeps between two turns."""
 
-    def __init__(self, settings: Settings, sources: Mapping[str, StreamSource], consumer: StreamConsumer) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Mapping[str, StreamSource],
+        consumer: StreamConsumer,
+        monitor: Monitor | None = None,
+    ) -> None:
         self._settings = settings
         self._sources = sources
         self._consumer = consumer
-        self._writer = Writer(settings.target)
+        self._monitor = monitor or Monitor("land")
+        self._metrics = LandingMetrics(self._monitor, settings.target, self.states)
+        self._pulse = self._monitor.pulse("reader")
+        self._writer = Writer(settings.target, self._monitor.pulse("writer"))
         self._lanes: dict[str, Lane] = {}
         self._kafka_backoff = Backoff()
         self._committed_at = 0.0
         consumer.before_revoking(self._settle)
+        self._monitor.need(self._conditions)
+
+    def states(self) -> list[StreamState]:
+        """Return the streams that this worker has; from any thread."""
+        return [lane.state(self._consumer.end(stream)) for stream, lane in list(self._lanes.items())]
 
     def turn(self) -> None:
         """Poll once, hand over what is complete, open what is closed. Raises FatalError."""
+        self._pulse.beat()
         self._collect()
         records = self._poll()
         if records:
@@ -152,6 +171,7 @@ class LandWorker:
             if lane.reads_parts:
                 lane.close()  # the rest of the transaction may be long in coming
             while lane.has_pending or lane.jobs:
+                self._pulse.beat()
                 self._guard(lane, partial(lane.submit, drained=True))
                 wait(lane.jobs)
                 self._collect()
@@ -178,6 +198,7 @@ class LandWorker:
         try:
             records = self._consumer.poll(0 if waiting else self._settings.land.drain_wait_ms)
         except TransientError as error:
+            self._monitor.failed(error)
             pause = min(self._kafka_backoff.fail(), 1.0)  # a longer one would keep SIGTERM waiting
             _logger.warning("kafka_away", error=error, wait_s=round(pause, 1))
             time.sleep(pause)
@@ -202,11 +223,12 @@ class LandWorker:
             reader.begin_again()
 
     def _follow_assignment(self) -> None:
-        for stream in self._consumer.take_new():
-            self._lanes[stream] = Lane(self._sources[stream], self._writer)
-        for stream in self._lanes.keys() - self._consumer.streams:
-            del self._lanes[stream]
+        new = self._consumer.take_new()
+        for stream in self._lanes.keys() - (self._consumer.streams - new):
+            self._metrics.release(self._lanes.pop(stream).state(None))
             _logger.info("stream_revoked", stream=stream)
+        for stream in new:
+            self._lanes[stream] = Lane(self._sources[stream], self._writer)
 
     def _settle(self, streams: Iterable[str]) -> None:
         """Finish what the writer has of streams that go to another worker: it must not find them moving."""
@@ -238,6 +260,8 @@ class LandWorker:
             self._disconnect()
 
     def _wait(self, lane: Lane, error: CdcError) -> None:
+        self._monitor.failed(error)
+        lane.fault = f"waits for {error.code} {error.entry.title}"
         pause = lane.backoff.fail()
         _logger.warning("stream_waits", stream=lane.source.stream, error=error, wait_s=round(pause, 1))
         lane.close()
@@ -246,6 +270,20 @@ class LandWorker:
         for lane in self._lanes.values():
             lane.close()
         self._writer.do(self._writer.disconnect)
+
+    def _conditions(self) -> Iterator[Condition]:
+        """Yield what has to be there; a worker to which the group has given nothing stands by, and that is well."""
+        yield Condition("kafka", self._kafka_fault())
+        states = self.states()
+        if not states:
+            yield Condition("streams", note="none is assigned to this worker")
+        for state in states:
+            yield Condition(state.stream, state.fault, "" if state.fault else f"at offset {state.next_offset}")
+
+    def _kafka_fault(self) -> str:
+        if self._kafka_backoff.failures:
+            return "does not answer"
+        return "" if self._consumer.has_joined else "the group has not taken this worker up yet"
 
     def _commit(self, *, every_s: float) -> None:
         now = time.monotonic()

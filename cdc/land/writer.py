@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from cdc.access import Target
 from cdc.land.session import Session
+from cdc.observe.pulse import Pulse
 from cdc.store.connection import reconnect
 
 # All statements of some hundred mirrors; the default of 100 would plan them again and again.
@@ -24,18 +26,28 @@ T = TypeVar("T")
 class Writer:
     """The thread, and the session that its jobs share."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, pulse: Pulse) -> None:
         self._target = target
+        self._pulse = pulse
+        pulse.rest()
         self._session: Session | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
     def submit(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Let the thread do a job after those before it."""
-        return self._thread.submit(job, *args, **kwargs)
+        return self._thread.submit(self._do, partial(job, *args, **kwargs))
 
     def do(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Let the thread do a job and wait for what comes of it."""
         return self.submit(job, *args, **kwargs).result()
+
+    def _do(self, job: Callable[[], T]) -> T:
+        """Do a job; as long as it takes, the thread is not at rest."""
+        self._pulse.beat()
+        try:
+            return job()
+        finally:
+            self._pulse.rest()
 
     def session(self) -> Session:
         """Return the session, connecting if there is none. Inside jobs only."""

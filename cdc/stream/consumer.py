@@ -94,6 +94,18 @@ class StreamConsumer:
         """The streams that this worker has at the moment."""
         return frozenset(self._listener.streams)
 
+    @property
+    def has_joined(self) -> bool:
+        """Whether the group has taken this worker up, and told it its streams, which may be none."""
+        return self._listener.has_joined
+
+    def end(self, stream: str) -> int | None:
+        """Return where the stream ended when records of it were fetched last; from any thread."""
+        partition = self._kafka._subscription.assignment.get(TopicPartition(stream, 0))
+        return (
+            None if partition is None else partition.highwater
+        )  # the public method raises for a stream that just went
+
     def take_new(self) -> set[str]:
         """Return the streams that were assigned since the last call; each is paused until `start`."""
         new = self._listener.new & self._listener.streams
@@ -216,14 +228,17 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client 
         self.consumer: Any = None
         self.streams: set[str] = set()
         self.new: set[str] = set()
+        self.has_joined = False
         self.settle: Callable[[Iterable[str]], None] = lambda _: None
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.has_joined = False
         self.settle([partition.topic for partition in revoked])
         for partition in revoked:
             self.streams.discard(partition.topic)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self.has_joined = True
         for partition in assigned:
             if partition.partition != 0:
                 raise FatalError("STR-108", partition.topic)

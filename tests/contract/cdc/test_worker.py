@@ -20,15 +20,16 @@ import os, pathlib, signal, sys, threading
 from cdc.reference import Secret
 from cdc import config, worker
 here = pathlib.Path(sys.argv[1]) / sys.argv[2]
-def run(settings, stop):
+def run(settings, stop, monitor):
     with here.open("a") as file:
         file.write(f"{os.getpid()}\\n")
     stop.wait()
     here.with_suffix(".drained").touch()
 settings = config.Settings(
-    config.Target("", 1, "", "", Secret("")), config.Kafka(""), config.Connect(""), config.Folders(pathlib.Path())
+    config.Target("", 1, "", "", Secret("")), config.Kafka(""), config.Connect(""), config.Folders(pathlib.Path()),
+    observe=config.Observe(land_port=0),
 )
-sys.exit(worker.work(sys.argv[2], run, settings))
+sys.exit(worker.work("land", run, settings))
 """
 DEAF = """
 import os, pathlib, signal, sys, time

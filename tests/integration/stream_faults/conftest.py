@@ -28,6 +28,10 @@ kafka: {bootstrap: "${env:CDC_KAFKA}"}
 connect: {url: "${env:CDC_CONNECT_URL}"}
 folders: {connector_configs: connector-configs, dictionary: dictionary}
 land: {group: "${env:CDC_GROUP}", batch_rows: 20}
+observe:
+  land_port: "${env:CDC_PORT_LAND}"
+  derive_port: "${env:CDC_PORT_DERIVE}"
+  watch_port: "${env:CDC_PORT_WATCH}"
 """
 
 
@@ -41,6 +45,8 @@ def prepared(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     shutil.copy(PACKAGED / "errors.yaml", folder / "dictionary")
     (folder / "cdc.yaml").write_text(SETTINGS)
     own = {"CDC_CONFIG": str(folder / "cdc.yaml"), "CDC_TARGET_DATABASE": "faultless", "CDC_GROUP": "none"}
+    # Several workers of one machine; a test that scrapes gives them ports of their own.
+    own |= {f"CDC_PORT_{worker}": "0" for worker in ("LAND", "DERIVE", "WATCH")}
     env = process_environment(stack.env | own)
     _administer(env, "DROP DATABASE IF EXISTS faultless", "CREATE DATABASE faultless OWNER cdc")
     deployment = Deployment(folder, env)

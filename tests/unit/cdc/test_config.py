@@ -106,12 +106,15 @@ extra: 1
 
 def test_ranges_are_checked_once_the_rest_is_right(folder: Path) -> None:
     text = GOOD.replace("configs}", "nowhere}") + "land: {batch_rows: 0}\nlog: {level: loud}\n"
+    text += "observe: {derive_port: 65536, stall_s: 0}\n"
     found = faults(folder, text, PORT="70000", KAFKA="1")
     assert [fault.split(": ", 1)[1].split(" ")[0] for fault in found] == [
         "target.port",
         "log.level",
         "land.batch_rows",
         "folders.connector_configs",
+        "observe.derive_port",
+        "observe.stall_s",
     ]
 
 
