@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import threading
 import time
@@ -17,7 +18,9 @@ from cdc.config import Connect, Derive, Folders, Kafka, Settings, Target
 from cdc.derive import worker
 from cdc.derive.worker import run
 from cdc.errors import CdcError, FatalError
+from cdc.reference import Secret
 from compose.local.env import REPO
+from compose.local.postgres import PostgresServer
 from transforms.load import PACKAGED
 
 PATIENCE_S = 60
@@ -174,6 +177,33 @@ def test_a_worker_goes_on_after_its_session_was_ended(settings: Settings, source
     sources.land(1)
     wait_until(lambda: sources.parties() == ["C1"])
     assert sources.domain()[0] == 2
+    assert worker.end(sources) is None
+
+
+def test_a_worker_goes_on_after_its_password_was_replaced(
+    settings: Settings, sources: Sources, target_server: PostgresServer, tmp_path: Path
+) -> None:
+    def replace(word: str) -> None:
+        with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as administrator:
+            administrator.execute(f"ALTER ROLE {settings.target.user} PASSWORD '{word}'".encode())
+
+    first = settings.target.password.reveal()
+    file = tmp_path / "password"
+    file.write_text(first)
+    password = Secret.behind(f"${{dir:{tmp_path}:password}}", {})
+    worker = Worker(dataclasses.replace(settings, target=dataclasses.replace(settings.target, password=password)))
+    sources.close_snapshots()
+    wait_until(lambda: sources.connection.execute("SELECT FROM cdc.domain WHERE derivation = 1").rowcount == 1)
+    try:
+        replace("second")
+        sources.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'cdc derive%'"
+        )
+        sources.land(1)
+        file.write_text("second\n")
+        wait_until(lambda: sources.parties() == ["C1"])
+    finally:
+        replace(first)
     assert worker.end(sources) is None
 
 
