@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +11,7 @@ import pymysql
 from pymysql.constants import CR, ER
 from pymysql.cursors import DictCursor
 
+from cdc.capture.cascade import Cascade, cascades_of
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_mariadb import mirror_default
 from cdc.capture.finding import check_declared_key, check_names, for_each, raise_all
@@ -48,7 +48,8 @@ _TABLES = """
 SELECT TABLE_NAME AS name, TABLE_TYPE AS type FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"""
 _COLUMNS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name, COLUMN_TYPE AS type, IS_NULLABLE = 'YES' AS nullable,
-       COLUMN_DEFAULT AS `default`, CHARACTER_SET_NAME AS charset, EXTRA AS extra, IS_GENERATED = 'ALWAYS' AS computed
+       COLUMN_DEFAULT AS `default`, CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, EXTRA AS extra,
+       IS_GENERATED = 'ALWAYS' AS computed
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
 _KEYS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name
@@ -62,16 +63,12 @@ FROM information_schema.COLUMNS
 WHERE (TABLE_SCHEMA = %s AND DATA_TYPE IN ('inet4', 'inet6'))
    OR (DATA_TYPE NOT IN ('enum', 'set') AND COLUMN_TYPE LIKE '%%/*%%COMPRESSED%%')
 ORDER BY 1"""
-# information_schema shows the rules of foreign keys to nobody who may only read; the table's own statement does.
-_CASCADE = re.compile(
-    r"^ *CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY .*ON (?:DELETE|UPDATE) (?:CASCADE|SET NULL)", re.MULTILINE
-)
-
 # What the server must write into its log. A compressed one is read with events missing.
 _LOGGING = {"log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL", "log_bin_compress": "OFF"}
 _VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN %s"
 
 _Rows = Sequence[Mapping[str, Any]]
+_Cascades = Mapping[str, tuple[Cascade, ...]]
 
 
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
@@ -80,12 +77,15 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
         _check_logging(source, connection)
         tables, columns, keys = (_rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS))
         _check_tables(source, login, tables)
-        _check_cascades(source, connection)
+        cascades = {table.name: _cascades(connection, login.database, table) for table in source.tables}
         _check_readable(source, connection, login.database)
-    return tuple(for_each(source.tables, partial(_contract, source, login.database, columns, keys)))
+    raise_all(_unperformable(source, login.database, columns, cascades))
+    return tuple(for_each(source.tables, partial(_contract, source, login.database, columns, keys, cascades)))
 
 
-def _contract(source: Source, database: str, columns: _Rows, keys: _Rows, table: SourceTable) -> Contract:
+def _contract(
+    source: Source, database: str, columns: _Rows, keys: _Rows, cascades: _Cascades, table: SourceTable
+) -> Contract:
     mirror = f"{source.name}.{table.name}"
     own = [row for row in columns if row["table"] == table.name]
     check_names(mirror, table.name, (row["name"] for row in own))
@@ -96,7 +96,9 @@ def _contract(source: Source, database: str, columns: _Rows, keys: _Rows, table:
         raise FatalError("SRC-121", mirror)
     check_declared_key(mirror, key, kept)
     omitted = tuple(row["name"] for row in own if row["computed"])
-    return Contract(mirror, f"{database}.{table.name}", key, origin, kept, omitted=omitted)
+    return Contract(
+        mirror, f"{database}.{table.name}", key, origin, kept, omitted=omitted, cascades=cascades[table.name]
+    )
 
 
 def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
@@ -133,9 +135,20 @@ def _check_tables(source: Source, login: Login, tables: _Rows) -> None:
     raise_all(errors)
 
 
-def _check_cascades(source: Source, connection: pymysql.Connection[DictCursor]) -> None:
-    found = [f"{source.name}.{table.name} ({name})" for table in source.tables for name in _cascades(connection, table)]
-    raise_all([FatalError("LND-107", place) for place in found])
+def _unperformable(source: Source, database: str, columns: _Rows, cascades: _Cascades) -> list[FatalError]:
+    """Return why landing could not do what InnoDB does: it needs the parent's events, and to compare as InnoDB does."""
+    captured = {f"{database}.{table.name}" for table in source.tables}
+    collations = {(row["table"], row["name"]): row["collation"] for row in columns}
+    errors = []
+    for table, keys in cascades.items():
+        for key in keys:
+            place = f"{source.name}.{table} ({key.name})"
+            folds = [c for c in (collations.get((table, name)) for name in key.columns) if c and not c.endswith("_bin")]
+            if key.parent not in captured:
+                errors.append(FatalError("LND-107", f"{place}: {key.parent} is not captured"))
+            elif folds:
+                errors.append(FatalError("LND-107", f"{place}: its texts are compared by {folds[0]}"))
+    return errors
 
 
 def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
@@ -145,12 +158,12 @@ def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], 
     raise_all([FatalError("SRC-126", f"{source.name}: {place}") for place in places])
 
 
-def _cascades(connection: pymysql.Connection[DictCursor], table: SourceTable) -> list[str]:
+def _cascades(connection: pymysql.Connection[DictCursor], database: str, table: SourceTable) -> tuple[Cascade, ...]:
     quoted = table.name.replace("`", "``")
     with connection.cursor() as cursor:
         cursor.execute(f"SHOW CREATE TABLE `{quoted}`")
         row = cursor.fetchone() or {}
-    return [name.replace("``", "`") for name in _CASCADE.findall(str(row.get("Create Table", "")))]
+    return tuple(cascades_of(str(row.get("Create Table", "")), database))
 
 
 def _rows(connection: pymysql.Connection[DictCursor], query: str, database: str) -> _Rows:

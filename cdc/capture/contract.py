@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 import yaml
 
+from cdc.capture import cascade
+from cdc.capture.cascade import Cascade
 from cdc.capture.types import is_decoder, is_mirror_type
 from cdc.columns import is_name, name_faults
 from cdc.document import read_document
@@ -51,7 +53,7 @@ class Contract:
     ones: the log does not have them) and that a decoder must therefore skip. `dropped` are columns that the source has
     no more; the mirror keeps them, and older events carry them. `announced` are the columns as of the stream's last
     schema event, at offset `announced_at` (the source may be far ahead of it); () where none has come. Files have none
-    of these.
+    of these. `cascades` are its foreign keys by which a change of another table changes it without an event.
     """
 
     mirror: str
@@ -63,6 +65,7 @@ class Contract:
     dropped: tuple[str, ...] = ()
     announced: tuple[str, ...] = ()
     announced_at: int = -1
+    cascades: tuple[Cascade, ...] = ()
 
     @property
     def schema(self) -> str:
@@ -98,6 +101,8 @@ def to_document(contract: Contract) -> dict[str, Any]:
     if contract.announced:
         document["announced"] = list(contract.announced)
         document["announced_at"] = contract.announced_at
+    if contract.cascades:
+        document["cascades"] = [cascade.to_document(each) for each in contract.cascades]
     return document
 
 
@@ -134,6 +139,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             dropped=tuple(document.get("dropped", ())),
             announced=tuple(document.get("announced", ())),
             announced_at=document.get("announced_at", -1),
+            cascades=tuple(cascade.from_document(each) for each in document.get("cascades", ())),
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise FatalError("SRC-102", f"{place}: {type(error).__name__} {error}") from error
@@ -144,7 +150,18 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
 
 
 _ENTRIES = frozenset(
-    {"mirror", "source_table", "key", "key_origin", "columns", "omitted", "dropped", "announced", "announced_at"}
+    {
+        "mirror",
+        "source_table",
+        "key",
+        "key_origin",
+        "columns",
+        "omitted",
+        "dropped",
+        "announced",
+        "announced_at",
+        "cascades",
+    }
 )
 
 
@@ -161,6 +178,8 @@ def _faults(contract: Contract) -> Iterable[str]:
     yield from (f"column {name} stands twice" for name in sorted({n for n in names if names.count(n) > 1}))
     yield from (f"column {name} is also omitted" for name in contract.omitted if name in names)
     yield from (f"dropped column {name} is not a column" for name in contract.dropped if name not in names)
+    for each in contract.cascades:
+        yield from cascade.faults_of(each, set(names))
     if contract.key_origin not in KEY_ORIGINS:
         yield f"key_origin {contract.key_origin} is none of {', '.join(KEY_ORIGINS)}"
     for column in contract.columns:

@@ -13,6 +13,7 @@ import msgspec
 from cdc.capture.contract import Contract
 from cdc.change import UNCHANGED, Change, Event, Key, Kind, Refusal
 from cdc.errors import FatalError, RowError
+from cdc.land.cascade import Cascades
 from cdc.stream.row import RowDecoder
 
 # PostgreSQL indexes no more than 2,704 bytes. Keys stand in indexes of mirrors, of stale and of canonical rows, beside
@@ -47,13 +48,15 @@ class TableDecoder:
     database: str
     captured: Callable[[], Container[str]]
     doubts: bool = False
-    _decoders: dict[str, RowDecoder] = field(init=False)
+    decoders: dict[str, RowDecoder] = field(init=False)
+    cascades: Cascades = field(init=False)
 
     def __post_init__(self) -> None:
-        self._decoders = {
+        self.decoders = {
             contract.source_table: RowDecoder(contract, self.database, doubts=self.doubts)
             for contract in self.contracts
         }
+        self.cascades = Cascades(self.contracts, self.decoders)
 
     def contract(self, event: Event) -> Contract:
         """Return the contract of the table that an event changes. Raises FatalError LND-102."""
@@ -80,7 +83,7 @@ class TableDecoder:
         return _careful_items(decoder, event, refused.get(offset))
 
     def _decoder(self, event: Event) -> RowDecoder:
-        decoder = self._decoders.get(event.table)
+        decoder = self.decoders.get(event.table)
         if decoder is None:
             raise FatalError("LND-102", f"{event.table:.200}, offset {event.record.offset}")
         return decoder

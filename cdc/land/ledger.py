@@ -13,6 +13,8 @@ from datetime import datetime
 import psycopg
 
 FATES = ("landed", "superseded", "filtered", "replayed", "refused")
+CASCADED = "cascaded"
+"""Rows of a mirror that a cascade changed: no event tells of them, so they are none of the captured ones."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,8 @@ def write_ledger(cursor: psycopg.Cursor, entry: BatchEntry, ledger: Ledger) -> N
     )
     for mirror, counter in sorted(ledger.tables.items()):
         cursor.execute(
-            "INSERT INTO cdc.batch_table (stream, batch, mirror, landed, superseded, filtered, replayed, refused)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-            (entry.stream, entry.batch, mirror, *(counter[fate] for fate in FATES)),
+            "INSERT INTO cdc.batch_table"
+            " (stream, batch, mirror, landed, superseded, filtered, replayed, refused, cascaded)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (entry.stream, entry.batch, mirror, *(counter[fate] for fate in (*FATES, CASCADED))),
         )

@@ -39,6 +39,8 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
     omitted = tuple(name for name in wanted.omitted if name not in {column.name for column in kept})
     dropped = in_force.dropped
     if live:
+        if set(wanted.cascades) != set(in_force.cascades):
+            raise FatalError("TGT-115", f"{wanted.mirror}: {_keys_that_differ(in_force, wanted)}")
         _refuse_returned(in_force, wanted)
         dropped = tuple(column.name for column in kept)
     last = max(wanted, in_force, key=lambda contract: contract.announced_at)
@@ -50,6 +52,11 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
         announced=last.announced,
         announced_at=last.announced_at,
     )
+
+
+def _keys_that_differ(in_force: Contract, wanted: Contract) -> str:
+    differ = set(wanted.cascades) ^ set(in_force.cascades)
+    return ", ".join(sorted({cascade.name for cascade in differ}))
 
 
 def _refuse_renamed(mirror: str, gone: Iterable[ColumnContract], new: list[ColumnContract]) -> None:

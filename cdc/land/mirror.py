@@ -7,6 +7,7 @@ the contract does not have (any more) stays.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ def plan_mirrors(connection: psycopg.Connection, contracts: Iterable[Contract]) 
     for contract in contracts:
         for schema, service in ((contract.schema, SERVICE_COLUMNS), (f"{contract.schema}_deleted", DELETED_COLUMNS)):
             steps += _table_steps(connection, contract, schema, service)
+        steps += _cascade_indexes(connection, contract)
     return tuple(steps)
 
 
@@ -85,6 +87,26 @@ def _table_steps(
                 raise FatalError("TGT-110", f"{name}.{column.name}: is {held}, contract says {column.mirror_type}")
             title = f"widen column {name}.{column.name} to {column.mirror_type}"
             yield Step(title, _widening(table, column, contract), changes_type=True)
+
+
+def _cascade_indexes(connection: psycopg.Connection, contract: Contract) -> Iterator[Step]:
+    """Plan what a cascade finds its children by, where the mirror's key does not begin with it."""
+    for columns in dict.fromkeys(cascade.columns for cascade in contract.cascades):
+        name = f"cascade_{hashlib.sha256(repr((contract.mirror, columns)).encode()).hexdigest()[:32]}"
+        there = connection.execute(
+            "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = %s AND c.relname = %s",
+            (contract.schema, name),
+        ).fetchone()
+        if there is None and contract.key[: len(columns)] != columns:
+            yield Step(
+                f"create index on {contract.mirror} ({', '.join(columns)})",
+                SQL("CREATE INDEX {} ON {} ({})").format(
+                    Identifier(name),
+                    Identifier(contract.schema, contract.table),
+                    SQL(", ").join(map(Identifier, columns)),
+                ),
+            )
 
 
 def _require_known_default(

@@ -131,6 +131,17 @@ def select_values(table: MirrorTable, columns: Sequence[str]) -> Composed:
     )
 
 
+def select_matching(table: MirrorTable, columns: Sequence[str]) -> Composed:
+    """Read rows by values of columns that are not the key, given as one array of text per column; and a limit."""
+    given, match, _ = table.given(columns)
+    return SQL("SELECT k.n, {columns} FROM {given} JOIN {mirror} m ON {match} LIMIT %s").format(
+        columns=SQL(", ").join(SQL("{}::text").format(name_of("m", name)) for name in table.columns),
+        given=given,
+        mirror=table.name,
+        match=match,
+    )
+
+
 def _twin(columns: Iterable[str]) -> list[str]:
     return [*columns, "_offset", "_source_ts", "_deleted_offset", "_deleted_ts"]
 

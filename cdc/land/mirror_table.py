@@ -6,7 +6,7 @@ Every statement takes parameters, if only `()`: a percent sign in a legacy colum
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
@@ -64,17 +64,21 @@ class MirrorTable:
         )
 
     def given_keys(self) -> tuple[Composed, Composed, Composed]:
-        """Keys given as one array of text per key column, and two conditions on them.
+        """Keys given as one array of text per key column; returns what `given` does."""
+        return self.given(self.contract.key)
 
-        Returns the FROM item `k` (its `n` is a key's place from 1 on), the condition that the mirror's row `m` has the
-        key, and the key as text[], each column as PostgreSQL prints it.
+    def given(self, columns: Sequence[str]) -> tuple[Composed, Composed, Composed]:
+        """Values of some columns given as one array of text per column, and two conditions on them.
+
+        Returns the FROM item `k` (its `n` is a value's place from 1 on), the condition that the mirror's row `m` has
+        the values, and the values as text[], each column as PostgreSQL prints it.
         """
-        aliases = [f"k{number}" for number in range(len(self.contract.key))]
+        aliases = [f"k{number}" for number in range(len(columns))]
         values = [
             SQL("k.{}::{}").format(Identifier(alias), SQL(self.contract.column(name).mirror_type))
-            for alias, name in zip(aliases, self.contract.key, strict=True)
+            for alias, name in zip(aliases, columns, strict=True)
         ]
-        pairs = zip(self.contract.key, values, strict=True)
+        pairs = zip(columns, values, strict=True)
         return (
             SQL("unnest({}) WITH ORDINALITY AS k({})").format(
                 SQL(", ").join([SQL("%s::text[]")] * len(aliases)), list_of([*aliases, "n"])

@@ -6,7 +6,7 @@ is decoded again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -25,7 +25,7 @@ _NONE: Final[Mapping[int, str]] = MappingProxyType({})
 
 @dataclass(slots=True)
 class Prepared:
-    """A batch with the chunks of its journal and, unit by unit, what its events do: mirror, items.
+    """A batch with the chunks of its journal and, unit by unit, what its events do: event, mirror, items.
 
     `refused` says which offsets the target did not take, and by which code; those are refusals among the items.
     """
@@ -33,7 +33,7 @@ class Prepared:
     batch: Batch
     decoder: TableDecoder
     chunks: tuple[journal.Chunk, ...]
-    units: list[tuple[Unit, list[tuple[str, tuple[Item, ...]]]]] = field(default_factory=list)
+    units: list[tuple[Unit, list[tuple[Event, str, tuple[Item, ...]]]]] = field(default_factory=list)
     contracts: dict[str, Contract] = field(default_factory=dict)
     refused: Mapping[int, str] = field(default_factory=dict)
     is_decoded: bool = False
@@ -45,6 +45,13 @@ class Prepared:
         if self._events is None:
             self._events = {event.record.offset: event for unit in self.batch.units for event in unit.events}
         return self._events
+
+    def written_contracts(self) -> Iterable[Contract]:
+        """Return the contracts of all mirrors that may be written."""
+        found = dict(self.contracts)
+        for contract in self.contracts.values():
+            found |= self.decoder.cascades.below(contract.source_table)
+        return found.values()
 
     @property
     def reads_beside(self) -> bool:
@@ -67,7 +74,7 @@ class Prepared:
             for event in unit.events:
                 contract = self.decoder.contract(event)
                 self.contracts[contract.mirror] = contract
-                decoded.append((contract.mirror, self.decoder.items(event, self.refused)))
+                decoded.append((event, contract.mirror, self.decoder.items(event, self.refused)))
             self.units.append((unit, decoded))
         self.is_decoded = True
 

@@ -176,6 +176,14 @@ class MirrorWriter:
             refused[stale[place - 1]].append((code, Record(*record)))
         return {key: replace(row, refused=refused.get(key, ())) for key, row in known.items()}
 
+    def matching(
+        self, columns: Sequence[str], values: Sequence[tuple[Any, ...]], limit: int
+    ) -> list[tuple[int, tuple[Any, ...]]]:
+        """Read rows whose columns have one of the given values: which of them, from 1 on, and the row as text."""
+        arrays = [[str(part) for part in parts] for parts in zip(*values, strict=True)]
+        found = self._execute(self._sql(mirror_rows.select_matching, tuple(columns)), [*arrays, limit]).fetchall()
+        return [(place, tuple(row)) for place, *row in found]
+
     def find_misfits(self, folded: Folded) -> dict[int, str]:
         """Return offset and code of the images that the target refuses, trying one after the other."""
         misfits: dict[int, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cdc.capture.contract import Contract
@@ -88,6 +88,17 @@ class RowDecoder:
         except RowError:
             return self._key_of(event.record.key, event)
         return self._key_in(document, event)
+
+    def columns(self, event: Event, image: bytes | None, names: Iterable[str]) -> tuple[Any, ...]:
+        """Return some columns of one of an event's images. Raises FatalError LND-103 if one cannot be read."""
+        try:
+            document = _document(image, event)
+            found = [document[name] for name in names]
+            return tuple(
+                None if value is None else self._decoders[name](value) for name, value in zip(names, found, strict=True)
+            )
+        except (KeyError, Misfit, RowError) as error:
+            raise FatalError("LND-103", f"{self.contract.mirror}, offset {event.record.offset}") from error
 
     def _completed(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return a whole row. The event is older than the column, or younger than its drop."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cdc.capture.cascade import Cascade
 from cdc.capture.catalogue import follow_contracts, read_contracts
 from cdc.capture.contract import Contract, from_document, to_document
 from cdc.capture.source import Source
@@ -174,7 +175,7 @@ def test_what_cannot_be_mirrored_is_refused(
     assert _refusal(mariadb_source(*tables), servers) == (code, detail)
 
 
-def test_a_child_of_a_cascading_key_is_refused_also_without_its_parent(
+def test_a_child_of_a_cascading_key_is_refused_without_its_parent(
     mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
 ) -> None:
     mariadb("CREATE TABLE parent (id int PRIMARY KEY)")
@@ -182,19 +183,39 @@ def test_a_child_of_a_cascading_key_is_refused_also_without_its_parent(
         mariadb("DROP TABLE IF EXISTS child")
         mariadb(f"""CREATE TABLE child (id int PRIMARY KEY, parent int,
                     CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES parent (id) {rule})""")
-        assert _refusal(mariadb_source("child"), servers) == ("LND-107", "legacy.child (of_parent)")
+        found = _refusal(mariadb_source("child"), servers)
+        assert found == ("LND-107", "legacy.child (of_parent): quirks.parent is not captured")
     assert _only(mariadb_source("parent"), servers).key == ("id",)
 
 
 def test_a_cascading_key_is_seen_by_an_account_that_may_only_read(
     mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
 ) -> None:
-    mariadb("CREATE TABLE parent (id int PRIMARY KEY)")
-    mariadb("""CREATE TABLE `chi``ld` (id int PRIMARY KEY, parent int,
-               CONSTRAINT `of``parent` FOREIGN KEY (parent) REFERENCES parent (id) ON UPDATE CASCADE)""")
+    mariadb("CREATE TABLE `par``ent` (id int, no int, PRIMARY KEY (id, no))")
+    mariadb("""CREATE TABLE `chi``ld` (id int PRIMARY KEY, parent int, `n``o` int, CONSTRAINT `of``parent`
+               FOREIGN KEY (parent, `n``o`) REFERENCES `par``ent` (id, no) ON DELETE SET NULL ON UPDATE CASCADE)""")
     mariadb("CREATE OR REPLACE USER reader@'%' IDENTIFIED BY 'only-reads'; GRANT SELECT ON quirks.* TO reader@'%'")
-    source = mariadb_source("chi`ld", user="reader", password="only-reads")
-    assert _refusal(source, servers) == ("LND-107", "legacy.chi`ld (of`parent)")
+    source = mariadb_source("par`ent", "chi`ld", user="reader", password="only-reads")
+    _, child = read_contracts(source, servers)
+    assert child.cascades == (
+        Cascade("of`parent", ("parent", "n`o"), "quirks.par`ent", ("id", "no"), "set null", "cascade"),
+    )
+    assert from_document(to_document(child), "here") == child
+
+
+@pytest.mark.parametrize(("collation", "is_exact"), [("utf8mb4_bin", True), ("utf8mb4_general_ci", False)])
+def test_texts_of_a_cascading_key_have_to_be_compared_byte_by_byte(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], collation: str, is_exact: bool
+) -> None:
+    mariadb(f"CREATE TABLE parent (id varchar(9) COLLATE {collation} PRIMARY KEY)")
+    mariadb(f"""CREATE TABLE child (id int PRIMARY KEY, parent varchar(9) COLLATE {collation},
+                CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES parent (id) ON DELETE CASCADE)""")
+    source = mariadb_source("parent", "child")
+    if is_exact:
+        assert read_contracts(source, servers)[1].cascades
+    else:
+        detail = f"legacy.child (of_parent): its texts are compared by {collation}"
+        assert _refusal(source, servers) == ("LND-107", detail)
 
 
 def test_a_foreign_key_that_only_restricts_is_no_obstacle(

@@ -1,0 +1,150 @@
+"""The tables of one batch, written inside its transaction: mirrors, changed keys, stale rows, refused records."""
+
+from __future__ import annotations
+
+from collections import ChainMap, Counter
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+
+from cdc.capture.contract import Contract
+from cdc.change import Change, Event, Refusal
+from cdc.crash import crash_point
+from cdc.land.decode import LONG_KEY, Item, Stretch, stretches
+from cdc.land.duplicate import Claims, keys_of, may_double
+from cdc.land.fold import Folded, fold
+from cdc.land.ledger import CASCADED, Ledger
+from cdc.land.prepare import Prepared
+from cdc.land.reread import fill_in, reread_keys
+from cdc.land.session import Session
+from cdc.land.write import Expectation, MirrorWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the landing transaction finds when it opens.
+
+    `stream` and `batch` go to the journal's keys; `watched` are the columns that look-ups read, by mirror; `stale` the
+    mirrors with stale rows; `replayed` the first offsets of units that landed before; `generation_from` the first
+    offset of the snapshot generation that is open.
+    """
+
+    stream: str
+    batch: int
+    watched: Mapping[str, tuple[str, ...]]
+    stale: frozenset[str]
+    replayed: frozenset[int]
+    generation_from: int | None
+
+
+class Tables:
+    """What one attempt to land a batch has written so far.
+
+    `careful` are the mirrors whose partial updates are to be looked at one by one.
+    """
+
+    def __init__(
+        self, session: Session, prepared: Prepared, ledger: Ledger, ground: Ground, careful: Container[str]
+    ) -> None:
+        self._session = session
+        self._prepared = prepared
+        self._ledger = ledger
+        self._ground = ground
+        self._careful = careful
+        self._stale = set(ground.stale)
+        self._staged: set[str] = set()
+        self._overlaid: dict[int, Event] = {}
+        self._folded: list[tuple[MirrorWriter, Folded]] = []
+        self.expectations: list[Expectation] = []
+        self.refusals: Counter[tuple[str, str]] = Counter()
+
+    def writer(self, contract: Contract) -> MirrorWriter:
+        """Return the writer of a mirror."""
+        return self._session.writer(contract, self._ground.watched.get(contract.mirror, ()))
+
+    def write(self, contract: Contract, items: list[Item]) -> None:
+        """Write what a table's items do, in order."""
+        mirror = contract.mirror
+        writer = self.writer(contract)
+        for stretch in stretches(self._fill_in(writer, items)):
+            has_stale = mirror in self._stale or mirror in self._careful
+            changes = self._admit(writer, stretch.changes, has_stale=has_stale)
+            folded = fold(change for change in changes if not (isinstance(change, Refusal) and change.code == LONG_KEY))
+            self._folded.append((writer, folded))
+            writer.resolve(folded, has_stale=has_stale)
+            refusals = [change for change in changes if isinstance(change, Refusal)] + folded.refusals
+            refusals = [refusal for refusal in refusals if refusal.offset not in self._overlaid]
+            if refusals:
+                self._stale.add(mirror)
+            self._write(writer, folded, has_stale=has_stale or bool(refusals))
+            for refusal in refusals:
+                self._refuse(writer, refusal)
+            self._count(mirror, stretch, folded, {refusal.offset for refusal in refusals})
+            if stretch.truncation is not None:
+                truncation = stretch.truncation
+                writer.truncate(truncation.offset, truncation.source_ts, self._ground.stream, self._ground.batch)
+                self._stale.discard(mirror)
+
+    def write_effects(self, contract: Contract, changes: list[Change]) -> None:
+        """Write changes that no event tells of: a cascade's."""
+        self._write(self.writer(contract), fold(changes), has_stale=contract.mirror in self._stale)
+        self._ledger.count(contract.mirror, CASCADED, len({change.key for change in changes}))
+
+    def find_misfits(self) -> dict[int, str]:
+        """After a refusal by the database: find the rows that it does not take, one by one; offset to code."""
+        misfits: dict[int, str] = {}
+        for writer, folded in self._folded:
+            misfits.update(writer.find_misfits(folded))
+        return misfits
+
+    def _write(self, writer: MirrorWriter, folded: Folded, *, has_stale: bool) -> None:
+        mirror = writer.table.contract.mirror
+        # Of a large transaction the batches before this one are not committed; what they staged is still there.
+        if mirror in self._staged or self._prepared.batch.is_part:
+            writer.empty_stage()
+        if folded.images:
+            self._staged.add(mirror)
+            self.expectations += writer.write(folded, self._ground.stream, self._ground.batch, has_stale=has_stale)
+
+    def _fill_in(self, writer: MirrorWriter, items: list[Item]) -> list[Item]:
+        """Put the rows that were read beside the stream where they belong among its changes."""
+        keys = reread_keys(items, self._prepared.events) if self._prepared.reads_beside else []
+        if not keys:
+            return items
+        filling = fill_in(
+            items, self._prepared.events, writer.known(keys), self._prepared.decoder, self._prepared.refused
+        )
+        self._overlaid.update(filling.overlaid)
+        self._ledger.count(writer.table.contract.mirror, "superseded", filling.superseded)
+        return filling.items
+
+    def _admit(
+        self, writer: MirrorWriter, changes: list[Change | Refusal], *, has_stale: bool
+    ) -> list[Change | Refusal]:
+        """Refuse second rows of a key, where nothing but a declaration says that there are none."""
+        contract = writer.table.contract
+        if contract.key_origin != "declared" or not changes:
+            return changes
+        events = ChainMap(self._overlaid, self._prepared.events)
+        if not has_stale and not may_double(changes, events):
+            return changes
+        claims = Claims(contract.mirror, writer.claims(keys_of(changes)), events, self._ground.generation_from)
+        return list(claims.admit(changes))
+
+    def _refuse(self, writer: MirrorWriter, refusal: Refusal) -> None:
+        record = self._prepared.events[refusal.offset].record
+        self.refusals[(writer.table.contract.mirror, refusal.code)] += 1
+        writer.refuse(
+            (
+                *(self._ground.stream, refusal.offset, self._ground.batch),
+                *(None if part is None else str(part) for part in refusal.key),
+                *(refusal.code, refusal.detail, record.key, record.value),
+            )
+        )
+        crash_point("W10")
+
+    def _count(self, mirror: str, stretch: Stretch, folded: Folded, refused: set[int]) -> None:
+        events = len({change.offset for change in stretch.changes if change.offset not in self._overlaid})
+        landed = {image.last_offset for image in folded.images.values() if image.values is not None or image.is_deleted}
+        self._ledger.count(mirror, "refused", len(refused))
+        self._ledger.count(mirror, "landed", len(landed - refused) + (stretch.truncation is not None))
+        self._ledger.count(mirror, "superseded", events - len(refused | landed))
