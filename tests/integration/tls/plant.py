@@ -44,6 +44,11 @@ kafka:
 connect: {url: "https://127.0.0.1:${env:CDC_PORT_CONNECT}", ca: OWN/ca.pem, certificate: OWN/cdc.pem, key: OWN/cdc.key}
 folders: {connector_configs: connector-configs, dictionary: dictionary}
 land: {catalogue_every_s: 1}
+observe:
+  land_port: ${env:CDC_PORT_LAND}
+  derive_port: ${env:CDC_PORT_DERIVE}
+  watch_port: ${env:CDC_PORT_WATCH}
+log: {level: debug}
 """
 FILES = {
     "books": """\

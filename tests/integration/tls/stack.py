@@ -20,7 +20,7 @@ from kafka.admin import ACLFilter, KafkaAdminClient, ResourceType, UserScramCred
 
 from compose.local.connect import ConnectWorker
 from compose.local.databases import mes_server, target_server
-from compose.local.env import environment
+from compose.local.env import PORTS, environment
 from compose.local.kafka import Broker
 from compose.local.mariadb import MariaDbServer
 from compose.local.postgres import PostgresServer
@@ -217,8 +217,7 @@ class SecuredStack:
 @contextmanager
 def secured_stack(local: Path, jars: Mapping[str, str]) -> Iterator[SecuredStack]:
     """Start a stack with an authority of its own; nothing of it is left."""
-    names = ("CDC_PORT_CONTROLLER", "CDC_PORT_CONNECT", "CDC_PORT_ERP", "CDC_PORT_MES", "CDC_PORT_TARGET")
-    ports = {name: str(port) for name, port in zip(names, _free_ports(len(names)), strict=True)}
+    ports = {name: str(port) for name, port in zip(PORTS, _free_ports(len(PORTS)), strict=True)}
     folder = local / "secrets" / "tls"
     env = environment({"CDC_LOCAL": str(local), **jars, **ports})
     stack = SecuredStack(env, Authority(folder / "own"), Authority(folder / "stranger"))

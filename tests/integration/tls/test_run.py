@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.integration.service import eventually
@@ -125,11 +126,13 @@ def test_no_secret_shows(plant: Plant, log: Path) -> None:
         "status": plant.deployment.cdc("status", "--json"),
         "connectors": plant.deployment.cdc("connectors", "status", "--json"),
         "processes": processes(),
+        **{f"metrics of {worker}": metrics(plant, worker) for worker in ("LAND", "DERIVE", "WATCH")},
         "run": log.read_text(),
         "connect": (plant.stack.local / "log" / "connect.log").read_text(),
         "render": plant.deployment.cdc("connectors", "render", "books"),
     }
-    assert "cdc land" in outputs["processes"].replace("\0", " ")
+    assert " land --member" in outputs["processes"]
+    assert 'cdc_transient_failures_total{code="TGT-124"}' in outputs["metrics of LAND"]
     assert "${file:" in outputs["render"]
     secrets = set(plant.secrets().values()) | {
         f"{CANARY}{name}-{n}" for name in ("target", "books", "plant") for n in "12"
@@ -179,6 +182,12 @@ def forms(secret: str) -> Iterator[str]:
     yield secret
     yield base64.b64encode(secret.encode()).decode().rstrip("=")
     yield secret.encode().hex()
+
+
+def metrics(plant: Plant, worker: str) -> str:
+    """Return what a worker tells everybody who asks."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{plant.stack.env[f'CDC_PORT_{worker}']}", trust_env=False) as client:
+        return "".join(client.get(path).text for path in ("/metrics", "/livez", "/readyz"))
 
 
 def processes() -> str:

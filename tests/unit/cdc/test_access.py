@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from cdc.access import Kafka
+from cdc.capture.source import load_sources
 from cdc.config import load
 from cdc.errors import FatalError
+from compose.local.env import REPO
 
 PASSWORD = '"${file:FOLDER/secrets:password}"'
 TARGET = f"target: {{host: HOST, port: 5432, database: d, user: u, password: {PASSWORD}"
@@ -131,3 +134,32 @@ def test_what_only_connect_uses_need_not_be_on_this_machine(folder: Path) -> Non
 def test_connectors_reach_the_brokers_as_the_service_does_unless_said_otherwise(folder: Path) -> None:
     kafka = load(write(folder), {}).kafka
     assert kafka.for_connectors is kafka
+
+
+def test_the_settings_in_the_readme_are_usable(tmp_path: Path) -> None:
+    text = example(REPO / "README.md", "sslrootcert")
+    assert "  # ... port, database, user, password\n" in text
+    rest = '  port: 5432\n  database: cdc\n  user: cdc\n  password: "${env:PASSWORD}"\n'
+    secrets = tmp_path / "secrets.properties"
+    secrets.write_text("kafka=secret\n")
+    text = text.replace("  # ... port, database, user, password\n", rest).replace("/etc/cdc/", f"{tmp_path}/")
+    for folder in ("configs", "tls"):
+        (tmp_path / folder).mkdir()
+    for file in re.findall(r"tls/[\w.-]+", text):
+        (tmp_path / file).write_text("a file")
+    (tmp_path / "cdc.yaml").write_text(text + "folders: {connector_configs: configs}\n")
+    settings = load(tmp_path / "cdc.yaml", {"PASSWORD": "secret"})
+    assert (settings.target.encryption, settings.kafka.security.protocol) == ("verify-full", "SASL_SSL")
+    assert settings.connect.certificate is not None
+
+
+def test_the_connector_file_in_its_readme_is_usable(tmp_path: Path) -> None:
+    (tmp_path / "mes.yaml").write_text(example(REPO / "connector-configs" / "README.md", "kind: postgresql"))
+    assert load_sources(tmp_path)["mes"].encryption.mode == "verify-full"
+
+
+def example(page: Path, holds: str) -> str:
+    """Return the block of YAML of a page that holds some text."""
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (found,) = (block for block in blocks if holds in block)
+    return found
