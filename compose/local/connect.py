@@ -12,39 +12,8 @@ import httpx
 from compose.local.daemon import Daemon
 from compose.local.env import process_environment
 from compose.local.jvm import java_command, properties
+from compose.local.settings import FOLDER, read_settings
 
-_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
-_PROVIDERS = "org.apache.kafka.common.config.provider"
-_SETTINGS = {
-    "group.id": "cdc-connect",
-    "config.storage.topic": "connect-configs",
-    "offset.storage.topic": "connect-offsets",
-    "status.storage.topic": "connect-status",
-    "config.storage.replication.factor": "1",
-    "offset.storage.replication.factor": "1",
-    "status.storage.replication.factor": "1",
-    "offset.storage.partitions": "1",
-    "status.storage.partitions": "1",
-    "exactly.once.source.support": "enabled",
-    "key.converter": _CONVERTER,
-    "value.converter": _CONVERTER,
-    "key.converter.schemas.enable": "false",
-    "value.converter.schemas.enable": "false",
-    # The default leaves the tasks of a killed worker unassigned for five minutes.
-    "scheduled.rebalance.max.delay.ms": "0",
-    # A killed worker is a member of its group until this runs out, and its successor waits for that.
-    "session.timeout.ms": "6000",
-    "heartbeat.interval.ms": "1500",
-    "plugin.discovery": "service_load",
-    "offset.flush.interval.ms": "5000",
-    "connector.client.config.override.policy": "All",
-    # Secrets reach connectors by reference: variables of the stack, or files in its folder of secrets. Nothing else.
-    "config.providers": "env,file,dir",
-    "config.providers.env.class": f"{_PROVIDERS}.EnvVarConfigProvider",
-    "config.providers.env.param.allowlist.pattern": "^CDC_.*$",
-    "config.providers.file.class": f"{_PROVIDERS}.FileConfigProvider",
-    "config.providers.dir.class": f"{_PROVIDERS}.DirectoryConfigProvider",
-}
 CONNECTORS = (
     "io.debezium.connector.postgresql.PostgresConnector",
     "io.debezium.connector.mariadb.MariaDbConnector",
@@ -118,4 +87,4 @@ class ConnectWorker:
             "config.providers.file.param.allowed.paths": secrets,
             "config.providers.dir.param.allowed.paths": secrets,
         }
-        return properties({**_SETTINGS, **own, **self.settings})
+        return properties({**read_settings(FOLDER / "connect" / "worker.properties"), **own, **self.settings})

@@ -9,23 +9,16 @@ from compose.local.postgres import Account, PostgresServer
 
 
 def mes_server(env: Mapping[str, str]) -> PostgresServer:
-    """Return the MES: a source, ready for logical decoding, with the disk fuse that a source should have."""
-    settings = {
-        "wal_level": "logical",
-        "max_replication_slots": "10",
-        "max_wal_senders": "10",
-        "max_slot_wal_keep_size": "4GB",
-        "timezone": "Asia/Shanghai",
-    }
-    return _server(env, "mes", "CDC_MES", settings)
+    """Return the MES, which is a source."""
+    return _server(env, "mes", "CDC_MES")
 
 
 def target_server(env: Mapping[str, str]) -> PostgresServer:
     """Return the target: mirrors, canonical tables and the service's own tables."""
-    return _server(env, "target", "CDC_TARGET", {"timezone": "UTC"})
+    return _server(env, "target", "CDC_TARGET")
 
 
-def _server(env: Mapping[str, str], name: str, prefix: str, settings: Mapping[str, str]) -> PostgresServer:
+def _server(env: Mapping[str, str], name: str, prefix: str) -> PostgresServer:
     """Build one server from its variables; the MES is owned by its application, the target by the service."""
     owner, superuser = ("ADMIN", "DBA") if prefix == "CDC_MES" else ("", "ADMIN")
     return PostgresServer(
@@ -37,7 +30,6 @@ def _server(env: Mapping[str, str], name: str, prefix: str, settings: Mapping[st
         owner=_account(env, f"{prefix}_{owner}".rstrip("_")),
         superuser=_account(env, f"{prefix}_{superuser}"),
         env=env,
-        settings=settings,
     )
 
 

@@ -63,6 +63,7 @@ def environment(overrides: Mapping[str, str] = os.environ) -> dict[str, str]:
         env[name] = overrides.get(name) or str(default)
     env["CDC_KAFKA"] = f"127.0.0.1:{env['CDC_PORT_KAFKA']}"
     env["CDC_CONNECT_URL"] = f"http://127.0.0.1:{env['CDC_PORT_CONNECT']}"
+    env["CDC_OBSERVE_HOST"] = "127.0.0.1"
     for database in ("ERP", "MES", "TARGET"):
         env[f"CDC_{database}_HOST"] = "127.0.0.1"
         env[f"CDC_{database}_PORT"] = env[f"CDC_PORT_{database}"]

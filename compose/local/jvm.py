@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from compose.local.daemon import StackError
+from compose.local.settings import jvm_options
 
 _OLDEST_JAVA = 17
-_ZERO_DATES = "io.debezium.connector.binlog.jdbc.BinlogValueConverters.invalid_value"
 
 
 def java_command(jars: Path, heap_mib: int, main_class: str) -> tuple[str, ...]:
@@ -24,15 +24,7 @@ def java_command(jars: Path, heap_mib: int, main_class: str) -> tuple[str, ...]:
     return (
         _java(),
         f"-Xmx{heap_mib}m",
-        # Two cores are shared by five servers: one collecting thread each, and no heap taken before it is needed.
-        "-XX:+UseSerialGC",
-        "-Xms64m",
-        "-XX:-UsePerfData",
-        "-Djava.awt.headless=true",
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
-        # A line for every zero date of a MariaDB source, at WARN: a legacy table writes megabytes a minute.
-        f"-Dorg.slf4j.simpleLogger.log.{_ZERO_DATES}=error",
+        *jvm_options(),
         "-cp",
         f"{jars}/kafka/*",
         main_class,

@@ -17,34 +17,7 @@ from kafka.errors import KafkaError
 from compose.local.daemon import Daemon, StackError
 from compose.local.env import process_environment
 from compose.local.jvm import java_command, properties
-
-_SETTINGS = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-    # A topic that nobody declared is a mistake; streams have one partition by design.
-    "auto.create.topics.enable": "false",
-    "num.partitions": "1",
-    "min.insync.replicas": "1",
-    "default.replication.factor": "1",
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "transaction.state.log.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    "share.coordinator.state.topic.num.partitions": "1",
-    "group.initial.rebalance.delay.ms": "0",
-    # The cleaner's default buffer alone is 128 MiB of heap.
-    "log.cleaner.dedupe.buffer.size": "8388608",
-    # The journal of record is in the target; the demo never runs long enough for more than this.
-    "log.retention.hours": "168",
-    # Everybody may do everything until a rule says otherwise: the tests write some.
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "allow.everyone.if.no.acl.found": "true",
-}
+from compose.local.settings import FOLDER, read_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +110,4 @@ class Broker:
             "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(folder / "log"),
         }
-        return properties({**_SETTINGS, **own, **self.settings})
+        return properties({**read_settings(FOLDER / "kafka" / "server.properties"), **own, **self.settings})

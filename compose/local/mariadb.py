@@ -1,8 +1,4 @@
-"""The ERP's MariaDB server, made ready off-line: data folder, accounts and GBK database exist before the first start.
-
-It is set up as such a server is found: row log with full images and GTID, no strict mode (zero dates and over-long
-texts go in as the application sends them), the clock of the plant.
-"""
+"""The ERP's MariaDB server, made off-line: data folder, accounts and GBK database exist before the first start."""
 
 from __future__ import annotations
 
@@ -17,29 +13,7 @@ import pymysql
 
 from compose.local.daemon import Daemon, StackError
 from compose.local.env import process_environment
-
-_SETTINGS = {
-    "bind-address": "127.0.0.1",
-    # Relative to the data folder: the path of a socket may be 107 bytes long, and a clone may lie deeper.
-    "socket": "server.sock",
-    "pid-file": "server.pid",
-    "server-id": "1",
-    "log-bin": "binlog",
-    "binlog-format": "ROW",
-    "binlog-row-image": "FULL",
-    "binlog-expire-logs-seconds": "604800",
-    "gtid-domain-id": "0",
-    "sql-mode": "",
-    "character-set-server": "gbk",
-    "collation-server": "gbk_chinese_ci",
-    "default-time-zone": "+08:00",
-    # Each commit reaches the operating system: it survives SIGKILL of the server, not a power cut.
-    "innodb-flush-log-at-trx-commit": "2",
-    "sync-binlog": "0",
-    "innodb-buffer-pool-size": "96M",
-    "innodb-log-file-size": "48M",
-    "performance-schema": "OFF",
-}
+from compose.local.settings import FOLDER, accounts, read_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +43,23 @@ class MariaDbServer:
 
     def daemon(self) -> Daemon:
         """Return how the server is run."""
-        options = {**_SETTINGS, **self.settings, "port": str(self.port), "datadir": str(self.folder)}
-        flags = [f"--{name}={value}" for name, value in {**options, "tmpdir": str(self._temporary)}.items()]
+        places = {
+            "bind-address": "127.0.0.1",
+            # Relative to the data folder: the path of a socket may be 107 bytes long, and a clone may lie deeper.
+            "socket": "server.sock",
+            "pid-file": "server.pid",
+            "port": str(self.port),
+            "datadir": str(self.folder),
+            "tmpdir": str(self._temporary),
+        }
+        options = {**read_settings(FOLDER / self.name / "server.cnf"), **self.settings, **places}
+        flags = [f"--{name}={value}" for name, value in options.items()]
         return Daemon(
             name=self.name,
             local=self.local,
             folder=self.folder,
             executable="mariadbd",
-            argv=(_program("mariadbd"), "--no-defaults", *_user(), "--skip-name-resolve", *flags),
+            argv=(_program("mariadbd"), "--no-defaults", *_user(), *flags),
             env=process_environment(self.env),
             ports={self.port: "CDC_PORT_ERP"},
         )
@@ -109,24 +92,8 @@ class MariaDbServer:
         install = (_program("mariadb-install-db"), "--no-defaults", *_user(), *places, "--skip-test-db")
         self._run((*install, "--auth-root-authentication-method=normal", "--skip-name-resolve"))
         bootstrap = (_program("mariadbd"), "--no-defaults", *_user(), *places, "--bootstrap")
-        self._run(bootstrap, "\n".join(self._accounts()))
+        self._run(bootstrap, "\n".join(accounts(self.name, self.env)))
         making.rename(self.folder)
-
-    def _accounts(self) -> tuple[str, ...]:
-        database, owner, dba = (
-            self.env["CDC_ERP_DATABASE"],
-            self.env["CDC_ERP_ADMIN_USER"],
-            self.env["CDC_ERP_DBA_USER"],
-        )
-        return (
-            # The bootstrap server starts without its grant tables; accounts can be made once they are loaded.
-            "FLUSH PRIVILEGES;",
-            f"CREATE DATABASE {database} CHARACTER SET gbk COLLATE gbk_chinese_ci;",
-            f"CREATE USER {owner}@'%' IDENTIFIED BY '{self.env['CDC_ERP_ADMIN_PASSWORD']}';",
-            f"GRANT ALL ON {database}.* TO {owner}@'%';",
-            f"CREATE OR REPLACE USER {dba}@'127.0.0.1' IDENTIFIED BY '{self.env['CDC_ERP_DBA_PASSWORD']}';",
-            f"GRANT ALL ON *.* TO {dba}@'127.0.0.1' WITH GRANT OPTION;",
-        )
 
     def _run(self, argv: tuple[str, ...], text: str = "") -> None:
         done = subprocess.run(argv, input=text.encode(), capture_output=True, check=False)

@@ -2,7 +2,6 @@
 
 PostgreSQL refuses to run as root. As root the server is therefore put into a user namespace, where the data folder may
 stay root's (a clone may lie in /root or another closed folder); where the kernel forbids that, it runs as `postgres`.
-fsync is off: the demo survives the SIGKILL of any process, not a power cut.
 """
 
 from __future__ import annotations
@@ -20,24 +19,10 @@ import psycopg
 
 from compose.local.daemon import Daemon, StackError
 from compose.local.env import process_environment
+from compose.local.settings import FOLDER, accounts, read_settings
 
 _NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n"
-_SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    # A socket path may be 107 bytes long and a clone may lie deeper: there is only TCP.
-    "unix_socket_directories": "",
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "on",
-    "shared_buffers": "96MB",
-    "max_connections": "100",
-    "max_wal_size": "1GB",
-    "checkpoint_timeout": "15min",
-    "jit": "off",
-    "log_line_prefix": "%m [%p] %q%a ",
-    "log_min_messages": "warning",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +35,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """One server: where it lives, who owns its database, what differs from the common settings, and what a client needs
-    beside address and account.
+    """One server: where it lives, who owns its database, what is added to the settings of its file, and what a client
+    needs beside address and account.
     """
 
     name: str
@@ -62,7 +47,7 @@ class PostgresServer:
     owner: Account
     superuser: Account
     env: Mapping[str, str]
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
     client: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -88,7 +73,9 @@ class PostgresServer:
 
     def daemon(self) -> Daemon:
         """Return how the server is run."""
-        options = {**_SETTINGS, **self.settings, "port": str(self.port)}
+        # A socket path may be 107 bytes long and a clone may lie deeper: there is only TCP.
+        places = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": str(self.port)}
+        options = {**read_settings(FOLDER / self.name / "postgresql.conf"), **self.settings, **places}
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return Daemon(
             name=self.name,
@@ -137,13 +124,8 @@ class PostgresServer:
             (str(_binaries() / "initdb"), "-D", str(making), *superuser, "-E", "UTF8", "--no-locale", "--no-sync")
         )
         (making / "pg_hba.conf").write_text(_HBA)
-        statements = (
-            f"ALTER ROLE {self.superuser.user} PASSWORD '{self.superuser.password}'",
-            f"CREATE ROLE {self.owner.user} LOGIN PASSWORD '{self.owner.password}'",
-            f"CREATE DATABASE {self.database} OWNER {self.owner.user}",
-        )
         single_user = (str(_binaries() / "postgres"), "--single", "-D", str(making), "-c", "fsync=off", "postgres")
-        self._run(single_user, "".join(f"{statement}\n" for statement in statements))
+        self._run(single_user, "".join(f"{statement}\n" for statement in accounts(self.name, self.env)))
         making.rename(self.folder)
 
     def _run(self, argv: tuple[str, ...], text: str = "") -> None:

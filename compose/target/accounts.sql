@@ -1,0 +1,4 @@
+-- Run once, by whoever makes the server; one statement a line. The database belongs to the service.
+ALTER ROLE ${CDC_TARGET_ADMIN_USER} PASSWORD '${CDC_TARGET_ADMIN_PASSWORD}';
+CREATE ROLE ${CDC_TARGET_USER} LOGIN PASSWORD '${CDC_TARGET_PASSWORD}';
+CREATE DATABASE ${CDC_TARGET_DATABASE} OWNER ${CDC_TARGET_USER};
