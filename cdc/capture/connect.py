@@ -101,13 +101,13 @@ class Connect:
         """Have connector and tasks started again; returns before they are."""
         self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
 
-    def renew(self, name: str, state: str) -> None:
-        """Have connector and tasks started again and wait until they are in `state`; references are resolved anew.
+    def renew(self, name: str) -> None:
+        """Have connector and tasks started again and wait until they run; references are resolved anew.
 
         Raises CON-103 if it fails, CON-104 if it takes too long.
         """
         self.restart(name, only_failed=False)
-        self._await(name, state, _SETTLE_S)
+        self._await(name, "running", _SETTLE_S)
 
     def in_snapshot(self, name: str) -> bool:
         """Tell whether the connector still reads its first snapshot, or has not recorded anything at all."""

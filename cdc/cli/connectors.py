@@ -101,8 +101,9 @@ def restart(context: typer.Context, names: _Names = None) -> None:
     options = settings(context)
     with Connect(options.connect) as connect:
         for source in _chosen(options, names):
-            connect.renew(source.name, source.state)
-            write_line(f"{source.name}: restarted")
+            if source.state == "running":
+                connect.renew(source.name)
+            write_line(f"{source.name}: {'restarted' if source.state == 'running' else 'does not run'}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from compose.local.env import environment
+from compose.local.stack import Stack
 from tests.integration.tls.plant import Plant
 from tests.integration.tls.stack import SecuredStack, secured_stack
 
@@ -20,6 +22,7 @@ _FOLDER = Path(f"{os.environ.get('CDC_TEST_LOCAL') or Path(__file__).resolve().p
 def secured() -> Iterator[SecuredStack]:
     """All five services, nothing open."""
     jars = {"CDC_JARS": os.environ["CDC_JARS"]} if "CDC_JARS" in os.environ else {}
+    Stack(environment({"CDC_LOCAL": str(_FOLDER), **jars})).stop()  # what a killed session has left
     shutil.rmtree(_FOLDER, ignore_errors=True)
     with secured_stack(_FOLDER, jars) as stack:
         yield stack

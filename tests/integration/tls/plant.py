@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pymysql
 
+from cdc.properties import read_properties
 from compose.local.env import process_environment
 from tests.authority import STORE_PASSWORD
 from tests.integration.service import Deployment
@@ -83,6 +84,11 @@ CANARY = "canary-"
 KEY_PASSWORD = "canary-of-the-key"
 
 
+def secret(name: str, number: int) -> str:
+    """Return a password as people's programs make them: with a backslash, a colon and a blank at its end."""
+    return f"{CANARY}{name}-{number}\\n:= "
+
+
 @dataclass(frozen=True, slots=True)
 class Plant:
     """The deployment with its sources, and those who administer the servers."""
@@ -114,10 +120,10 @@ class Plant:
             store=STORE_PASSWORD,
             kafka=stack.password("cdc"),
             connect=stack.password("connect"),
-            **{name: f"{CANARY}{name}-1" for name in ("target", "books", "plant")},
+            **{name: secret(name, 1) for name in ("target", "books", "plant")},
         )
         for name in ("target", "books", "plant"):
-            plant.set_password(name, f"{CANARY}{name}-1")
+            plant.set_password(name, secret(name, 1))
         return plant
 
     def write(self, name: str, text: str) -> None:
@@ -134,14 +140,14 @@ class Plant:
 
     def set_secrets(self, **secrets: str) -> None:
         """Write secrets into the file, in one step, as a rotation does."""
-        known = dict(line.split("=", 1) for line in self._lines())
         new = self._secrets.with_suffix(".new")
-        new.write_text("".join(f"{name}={value}\n" for name, value in {**known, **secrets}.items()))
+        written = {name: value.replace("\\", "\\\\") for name, value in {**self.secrets(), **secrets}.items()}
+        new.write_text("".join(f"{name}={value}\n" for name, value in written.items()))
         new.replace(self._secrets)
 
     def secrets(self) -> Mapping[str, str]:
         """Return the secrets as they stand in the file."""
-        return dict(line.split("=", 1) for line in self._lines())
+        return read_properties(self._secrets.read_text()) if self._secrets.exists() else {}
 
     def set_password(self, name: str, password: str) -> None:
         """Change the password of an account on its server: target, books or plant."""
@@ -151,7 +157,7 @@ class Plant:
             self.plant.execute(f"ALTER ROLE capture PASSWORD '{password}'".encode())
         else:
             with self.books.cursor() as cursor:
-                cursor.execute(f"ALTER USER capture@'%' IDENTIFIED BY '{password}' REQUIRE SSL")
+                cursor.execute("ALTER USER capture@'%%' IDENTIFIED BY %s REQUIRE SSL", (password,))
 
     def insert(self, name: str, number: int) -> None:
         """Insert one row into a source."""
@@ -165,9 +171,6 @@ class Plant:
     @property
     def _secrets(self) -> Path:
         return self.stack.secrets / "cdc.properties"
-
-    def _lines(self) -> list[str]:
-        return self._secrets.read_text().splitlines() if self._secrets.exists() else []
 
 
 def administer_books(stack: SecuredStack) -> pymysql.Connection[Any]:

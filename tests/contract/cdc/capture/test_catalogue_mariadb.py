@@ -7,8 +7,9 @@ import pytest
 from cdc.capture.cascade import Cascade
 from cdc.capture.catalogue import follow_contracts, read_contracts
 from cdc.capture.contract import Contract, from_document, to_document
+from cdc.capture.encryption import Encryption
 from cdc.capture.source import Source
-from cdc.errors import CdcError, FatalError, TransientError
+from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
 
 Run = Callable[[str], None]
 Describe = Callable[..., Source]
@@ -300,6 +301,15 @@ def test_a_wrong_password_is_told_from_an_absent_server(
         read_contracts(mariadb_source("t", database="nowhere"), servers)
     with pytest.raises(TransientError, match="SRC-110"):
         read_contracts(mariadb_source("t", port="1"), servers)
+
+
+@pytest.mark.parametrize("mode", ["verify-full", "require"])
+def test_a_server_without_tls_gets_no_password(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], mode: str
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY)")
+    with pytest.raises(NotAdmitted, match=r"SRC-112 .*it offers no TLS"):
+        read_contracts(mariadb_source("t", tls=Encryption(mode)), servers)
 
 
 def test_references_that_lead_nowhere_are_named(mariadb_source: Describe) -> None:
