@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
 # The tests, by hand and in CI: sets up what is missing, then runs the lanes in order and prints the minutes of each.
 #
-#   bash tests/run.sh            format, lint, types, unit, contract, integration (real stack), demo (one minute of it)
+#   bash tests/run.sh            format, lint, types, unit, contract, integration (real stack), faults, demo (a minute)
 #   bash tests/run.sh --all      also the tests marked slow, and the lanes that are too long for CI
 #   bash tests/run.sh LANE ...   only these lanes
 #
 # Exit 0 only if every lane passed. A lane that fails does not keep the later ones from running.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-lanes=(format lint types unit contract integration demo)
+lanes=(format lint types unit contract integration faults demo)
 selection=(-m "not slow")
 case "${1:-}" in
-    --all) lanes+=(faults bench); selection=(); shift ;;
+    --all) lanes+=(kills bench); selection=(); shift ;;
     -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 [ $# -eq 0 ] || lanes=("$@")
 for name in "${lanes[@]}"; do
-    [[ " format lint types unit contract integration demo faults bench " == *" $name "* ]] || { echo "no lane $name: see --help" >&2; exit 2; }
+    [[ " format lint types unit contract integration faults demo kills bench " == *" $name "* ]] || { echo "no lane $name: see --help" >&2; exit 2; }
 done
 
 bash compose/local/setup.sh dev || exit 1
@@ -36,8 +36,9 @@ lane() {
         unit) pytest -q tests/unit "${selection[@]}" ;;
         contract) pytest -q tests/contract "${selection[@]}" ;;
         integration) test_stack pytest -q tests/integration "${selection[@]}" ;;
+        faults) test_stack pytest -q tests/faults "${selection[@]}" ;;
         demo) test_stack python -m compose.demo run --fresh ;;
-        faults) test_stack python -m compose.demo run --seconds 180 --kills 10 ;;
+        kills) test_stack python -m compose.demo run --seconds 180 --kills 10 ;;
         bench) for bench in tests/bench/*.py; do
             echo "== $bench"; python -m "tests.bench.$(basename "$bench" .py)" || return 1
         done ;;

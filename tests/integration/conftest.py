@@ -1,36 +1,17 @@
-"""The real stack for a test session: fresh data, own folder and ports, stopped at the end.
-
-Started through `tests/run.sh integration`, which moves folder and ports away from those of a demo that may be up.
-"""
+"""All five services for the session."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from compose.demo import process
-from compose.local.env import PORTS, environment, ports_from
 from compose.local.stack import Stack
-
-# A variable of its own: the folder is emptied, and CDC_LOCAL may be a demo's.
-_FOLDER = Path(os.environ.get("CDC_TEST_LOCAL") or Path(__file__).resolve().parents[2] / ".local" / "test")
+from tests.stack import fresh_stack
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """All five services, empty."""
-    moved = {name: os.environ.get(name, default) for name, default in ports_from(29000).items()}
-    taken = {name: moved[name] for name in PORTS if moved[name] == str(PORTS[name])}
-    ports = ports_from(29000) if taken else moved  # called by hand: never onto the demo's ports
-    jars = {"CDC_JARS": os.environ["CDC_JARS"]} if "CDC_JARS" in os.environ else {}
-    stack = Stack(environment({"CDC_LOCAL": str(_FOLDER), **jars, **ports}))
-    process.stop_all(stack.env)  # what a killed demo of the lane `faults` or `demo` has left
-    stack.stop()
-    shutil.rmtree(_FOLDER, ignore_errors=True)
-    stack.start()
-    yield stack
-    stack.stop()
+    with fresh_stack() as stack:
+        yield stack
