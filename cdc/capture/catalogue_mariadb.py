@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from pymysql.cursors import DictCursor
 from cdc.capture.cascade import Cascade, cascades_of
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_mariadb import mirror_default
-from cdc.capture.finding import check_declared_key, check_names, for_each, raise_all
+from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_mariadb import of_mariadb
@@ -67,6 +67,9 @@ ORDER BY 1"""
 _LOGGING = {"log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL", "log_bin_compress": "OFF"}
 _VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN %s"
 
+_DATES = frozenset({"date", "timestamp_us", "timestamptz_iso"})
+_SHOWN = 3
+
 _Rows = Sequence[Mapping[str, Any]]
 _Cascades = Mapping[str, tuple[Cascade, ...]]
 
@@ -80,7 +83,10 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
         cascades = {table.name: _cascades(connection, login.database, table) for table in source.tables}
         _check_readable(source, connection, login.database)
     raise_all(_unperformable(source, login.database, columns, cascades))
-    return tuple(for_each(source.tables, partial(_contract, source, login.database, columns, keys, cascades)))
+    raise_all(_left_out(source, login.database, cascades))
+    contracts = for_each(source.tables, partial(_contract, source, login.database, columns, keys, cascades))
+    _check_zero_dates(source, contracts)
+    return tuple(contracts)
 
 
 def _contract(
@@ -88,16 +94,22 @@ def _contract(
 ) -> Contract:
     mirror = f"{source.name}.{table.name}"
     own = [row for row in columns if row["table"] == table.name]
-    check_names(mirror, table.name, (row["name"] for row in own))
-    kept = tuple(for_each((row for row in own if not row["computed"]), partial(_column, mirror)))
+    taken = [row for row in own if row["name"] not in table.without]
+    check_names(mirror, table.name, (row["name"] for row in taken))
+    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(_column, mirror)))
     primary = tuple(row["name"] for row in keys if row["table"] == table.name)
     key, origin = (table.key, "declared") if table.key else (primary, "primary")
     if not key:
         raise FatalError("SRC-121", mirror)
+    check_without(mirror, table.without, key, (row["name"] for row in own))
     check_declared_key(mirror, key, kept)
-    omitted = tuple(row["name"] for row in own if row["computed"])
+    _check_bits(mirror, key, kept)
+    omitted = tuple(row["name"] for row in taken if row["computed"])
     return Contract(
-        mirror, f"{database}.{table.name}", key, origin, kept, omitted=omitted, cascades=cascades[table.name]
+        *(mirror, f"{database}.{table.name}", key, origin, kept),
+        omitted=omitted,
+        without=table.without,
+        cascades=cascades[table.name],
     )
 
 
@@ -107,11 +119,37 @@ def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
     if charset is not None and charset not in CHARSETS:
         raise FatalError("SRC-203", f"{place} is {charset}")
     kind = of_mariadb(row["type"], place, charset)
+    hidden = " invisible" if "INVISIBLE" in row["extra"] else ""
     nullable = bool(row["nullable"])
     default, computed = mirror_default(row["default"], row["extra"], kind, nullable=nullable)
+    zero = nullable and kind.decoder in _DATES
     return ColumnContract(
-        row["name"], row["type"], kind.mirror_type, kind.decoder, nullable, default, computed, charset
+        *(row["name"], row["type"] + hidden, kind.mirror_type, kind.decoder, nullable, default, computed, charset, zero)
     )
+
+
+def _check_bits(mirror: str, key: Sequence[str], columns: Iterable[ColumnContract]) -> None:
+    """Raise for bits of several bytes in a key: the snapshot turns them around once for the key, once for the row."""
+    for column in columns:
+        if column.name in key and column.decoder.startswith("bit:") and int(column.decoder.removeprefix("bit:")) > 8:
+            raise FatalError(
+                "SRC-202", f"{mirror}.{column.name} is {column.type}: in a key its bytes are turned around"
+            )
+
+
+def _check_zero_dates(source: Source, contracts: Iterable[Contract]) -> None:
+    """Raise if a zero date may arrive as NULL and nobody has said that this is what it means."""
+    if source.zero_dates == "as_null":
+        return
+    places = [
+        f"{contract.mirror}.{column.name}"
+        for contract in contracts
+        for column in contract.columns
+        if column.zero_date_is_null
+    ]
+    if places:
+        more = f" and {len(places) - _SHOWN} more columns" if len(places) > _SHOWN else ""
+        raise FatalError("SRC-206", f"{', '.join(places[:_SHOWN])}{more}")
 
 
 def _check_logging(source: Source, connection: pymysql.Connection[DictCursor]) -> None:
@@ -149,6 +187,19 @@ def _unperformable(source: Source, database: str, columns: _Rows, cascades: _Cas
             elif folds:
                 errors.append(FatalError("LND-107", f"{place}: its texts are compared by {folds[0]}"))
     return errors
+
+
+def _left_out(source: Source, database: str, cascades: _Cascades) -> list[FatalError]:
+    """Return which columns may not be left out because landing performs a cascade by them."""
+    without = {f"{database}.{table.name}": set(table.without) for table in source.tables}
+    return [
+        FatalError("SRC-127", f"{source.name}: {table}.{name} is in a key that cascades")
+        for child, keys in cascades.items()
+        for key in keys
+        for table, names in ((f"{database}.{child}", key.columns), (key.parent, key.parent_columns))
+        for name in names
+        if name in without.get(table, ())
+    ]
 
 
 def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from cdc.capture.connector import publication
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_postgresql import mirror_default
-from cdc.capture.finding import check_declared_key, check_names, for_each, raise_all
+from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
@@ -110,15 +110,18 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
 def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], columns: _Rows, indexes: _Rows) -> Contract:
     table, row = item
     mirror = f"{source.name}.{table.name}"
-    check_names(mirror, table.name, (column["name"] for column in columns))
+    taken = [column for column in columns if column["name"] not in table.without]
+    check_names(mirror, table.name, (column["name"] for column in taken))
     whole = row["identity"] == "f"
-    present = (column for column in columns if not column["computed"])
+    present = (column for column in taken if not column["computed"])
     kept = tuple(for_each(present, partial(_column, mirror, logs_all=whole)))
     key, origin = _key(mirror, table, row["identity"], indexes)
+    check_without(mirror, table.without, key, (column["name"] for column in columns))
     _check_key(mirror, key, columns)
     check_declared_key(mirror, key, kept)
-    omitted = tuple(column["name"] for column in columns if column["computed"])
-    return Contract(mirror, f"{table.schema}.{table.name}", key, origin, kept, omitted=omitted)
+    omitted = tuple(column["name"] for column in taken if column["computed"])
+    name = f"{table.schema}.{table.name}"
+    return Contract(mirror, name, key, origin, kept, omitted=omitted, without=table.without)
 
 
 def _check_key(mirror: str, key: Sequence[str], columns: _Rows) -> None:
@@ -193,11 +196,12 @@ def _check_money(source: Source, tables: _Tables, columns: Mapping[int, _Rows], 
     """Raise if the server prints money in a way that Debezium reads wrongly (1.234,56 for 1234.56)."""
     if _MONETARY.fullmatch(locale):
         return
+    left_out = {(table.schema, table.name): table.without for table in source.tables}
     places = [
         f"{source.name}.{row['name']}.{column['name']}"
         for row in tables.values()
         for column in columns[row["oid"]]
-        if column["base"] == "money"
+        if column["base"] == "money" and column["name"] not in left_out[row["schema"], row["name"]]
     ]
     raise_all([FatalError("SRC-202", f"{place} is money: lc_monetary is {locale}, not C or en_US") for place in places])
 

@@ -30,6 +30,8 @@ _VALIDATION_TIMEOUT_S = 90.0
 _VERBS = {"running": "resume", "paused": "pause", "stopped": "stop"}
 _SECRET = re.compile(r"(?i)((?:password|secret|token)\w*\"?\s*[=:]\s*)[^\s,;&]+")
 _TRACE_LINE_CHARACTERS = 300
+# What offsets name a place in the log by: PostgreSQL's, MariaDB's.
+_PLACES = frozenset({"lsn", "file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,13 @@ class Connect:
         self._await(name, "running", _SETTLE_S)
 
     def in_snapshot(self, name: str) -> bool:
-        """Tell whether the connector still reads its first snapshot, or has not recorded anything at all."""
-        recorded = self._send("GET", f"/connectors/{name}/offsets")["offsets"]
-        return not recorded or any("snapshot" in entry["offset"] for entry in recorded)
+        """Tell whether the connector still reads its first snapshot, or has not begun to.
+
+        What it records before the first row, with the notification that it begins, has no place in the log.
+        """
+        recorded = [entry["offset"] for entry in self._send("GET", f"/connectors/{name}/offsets")["offsets"]]
+        is_placed = any(_PLACES & offset.keys() for offset in recorded)
+        return not is_placed or any("snapshot" in offset for offset in recorded)
 
     def remove(self, name: str) -> None:
         """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time."""

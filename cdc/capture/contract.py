@@ -31,8 +31,9 @@ class ColumnContract:
 
     `default` is what rows hold that were written before the column existed, as text that PostgreSQL casts to
     `mirror_type`; None is NULL. `computed_default` says that nobody can tell (`DEFAULT now()`): a mirror with rows
-    cannot grow such a column. `number` is what PostgreSQL's catalogue knows the column by, whatever it is called; it
-    differs from server to server, so files do not have it.
+    cannot grow such a column. `zero_date_is_null` says that NULL is also what zero dates of the source become. `number`
+    is what PostgreSQL's catalogue knows the column by, whatever it is called; it differs from server to server, so
+    files do not have it.
     """
 
     name: str
@@ -43,14 +44,16 @@ class ColumnContract:
     default: str | None = None
     computed_default: bool = False
     charset: str | None = None
+    zero_date_is_null: bool = False
     number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
     """One table. `mirror` is `schema.table` in the target, `source_table` what Debezium calls it (`db.table` or
-    `schema.table`), `key` the columns that identify a row, `omitted` columns that are not replicated (generated
-    ones: the log does not have them) and that a decoder must therefore skip. `dropped` are columns that the source has
+    `schema.table`), `key` the columns that identify a row. Two kinds of columns are not replicated, and a decoder must
+    skip them: `omitted` are generated ones, which the log does not have; `without` those that the connector file leaves
+    out, which events have that are older than its entry. `dropped` are columns that the source has
     no more; the mirror keeps them, and older events carry them. `announced` are the columns as of the stream's last
     schema event, at offset `announced_at` (the source may be far ahead of it); () where none has come. Files have none
     of these. `cascades` are its foreign keys by which a change of another table changes it without an event.
@@ -62,6 +65,7 @@ class Contract:
     key_origin: str
     columns: tuple[ColumnContract, ...]
     omitted: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     announced: tuple[str, ...] = ()
     announced_at: int = -1
@@ -76,6 +80,11 @@ class Contract:
     def table(self) -> str:
         """Table of the mirror: spelled as in the source."""
         return self.mirror.partition(".")[2]
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Columns of the source that the mirror does not have."""
+        return (*self.omitted, *self.without)
 
     def column(self, name: str) -> ColumnContract:
         """Return the column of that name; KeyError if there is none."""
@@ -96,6 +105,8 @@ def to_document(contract: Contract) -> dict[str, Any]:
     }
     if contract.omitted:
         document["omitted"] = list(contract.omitted)
+    if contract.without:
+        document["without"] = list(contract.without)
     if contract.dropped:
         document["dropped"] = list(contract.dropped)
     if contract.announced:
@@ -120,6 +131,8 @@ def _column_document(column: ColumnContract) -> dict[str, Any]:
         document["computed_default"] = True
     if column.charset is not None:
         document["charset"] = column.charset
+    if column.zero_date_is_null:
+        document["zero_date_is_null"] = True
     if column.number is not None:
         document["number"] = column.number
     return document
@@ -136,6 +149,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             key_origin=document["key_origin"],
             columns=tuple(ColumnContract(**column) for column in document["columns"]),
             omitted=tuple(document.get("omitted", ())),
+            without=tuple(document.get("without", ())),
             dropped=tuple(document.get("dropped", ())),
             announced=tuple(document.get("announced", ())),
             announced_at=document.get("announced_at", -1),
@@ -151,16 +165,8 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
 
 _ENTRIES = frozenset(
     {
-        "mirror",
-        "source_table",
-        "key",
-        "key_origin",
-        "columns",
-        "omitted",
-        "dropped",
-        "announced",
-        "announced_at",
-        "cascades",
+        *("mirror", "source_table", "key", "key_origin", "columns", "omitted", "without", "dropped", "announced"),
+        *("announced_at", "cascades"),
     }
 )
 
@@ -176,7 +182,7 @@ def _faults(contract: Contract) -> Iterable[str]:
         yield "the key has no column"
     yield from (f"key column {name} is not a column" for name in contract.key if name not in names)
     yield from (f"column {name} stands twice" for name in sorted({n for n in names if names.count(n) > 1}))
-    yield from (f"column {name} is also omitted" for name in contract.omitted if name in names)
+    yield from (f"column {name} is also left out" for name in contract.skipped if name in names)
     yield from (f"dropped column {name} is not a column" for name in contract.dropped if name not in names)
     for each in contract.cascades:
         yield from cascade.faults_of(each, set(names))
@@ -199,6 +205,11 @@ def to_yaml(contract: Contract) -> str:
     for column in document["columns"]:
         column.pop("number", None)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+def left_out(contracts: Iterable[Contract]) -> list[str]:
+    """Return a line for each table of which the connector file leaves columns out."""
+    return [f"left out of {c.mirror}: {', '.join(c.without)}" for c in contracts if c.without]
 
 
 def read_contracts(folder: Path) -> tuple[Contract, ...]:

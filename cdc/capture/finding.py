@@ -55,3 +55,14 @@ def check_declared_key(place: str, key: Sequence[str], columns: Sequence[ColumnC
     loose = [name for name in key if nullable[name]]
     if loose:
         raise FatalError("SRC-122", f"{place}: {', '.join(loose)} may be NULL")
+
+
+def check_without(place: str, without: Sequence[str], key: Sequence[str], columns: Iterable[str]) -> None:
+    """Raise SRC-127 if what the connector file leaves out is not in the table, or is part of its key."""
+    names = set(columns)
+    unknown = [name for name in without if name not in names]
+    if unknown:
+        raise FatalError("SRC-127", f"{place} has no column {', '.join(unknown)}")
+    needed = [name for name in without if name in key]
+    if needed:
+        raise FatalError("SRC-127", f"{place}: {', '.join(needed)} identifies its rows")

@@ -163,8 +163,10 @@ class Reading:
             return [f"reading is over: connector {self._reader} removed"]
         return []
 
-    def begin(self, connect: Connect) -> list[str]:
+    def begin(self, connect: Connect, selects: Mapping[str, str]) -> list[str]:
         """Have what is unread read by a second connector, and wait until it has begun; return what was done, in words.
+
+        `selects` as of `cdc.capture.connector.render`.
 
         Nothing is done while the connector does not run, or takes its first snapshot: that one reads all. Raises
         FatalError CON-107 if a table could not be read, CON-108 if it was captured before, TransientError CON-109 if
@@ -181,7 +183,7 @@ class Reading:
             return []
         due = [state.table for state in unread]
         self._note(STARTING, due)
-        self._start(due, connect)
+        self._start(due, connect, selects)
         self._await(due)
         return [f"reading of {table} begun" for table in due]
 
@@ -199,11 +201,11 @@ class Reading:
         config = connect.config(self._reader)
         return set() if config is None else _captured(config)
 
-    def _start(self, tables: Sequence[str], connect: Connect) -> None:
+    def _start(self, tables: Sequence[str], connect: Connect, selects: Mapping[str, str]) -> None:
         """Create the reader. One that is there has failed, or lacks a table: a snapshot starts over in any case."""
         if connect.config(self._reader) is not None:
             connect.remove(self._reader)
-        config = render_reader(self._source, tables, self._kafka.for_connectors)
+        config = render_reader(self._source, tables, self._kafka.for_connectors, selects)
         if self._source.kind == "mariadb":
             apply_topics(self._kafka, [history_plan(config["schema.history.internal.kafka.topic"])])
         connect.apply(self._reader, config, "running")

@@ -29,23 +29,30 @@ _RESERVED_NAME = re.compile(r"cdc|trace|public|information_schema|pg_.*|.*_delet
 # Names go into the connector's lists of regular expressions, where commas, colons and semicolons are separators.
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")
-_ENTRIES = ("kind", *_CONNECTION, "tls", "state", "tables", "settings")
-_OPTIONAL = ("tls", "state", "settings")
+_ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "tables", "settings")
+_OPTIONAL = ("tls", "state", "zero_dates", "settings")
+# What a source may say of MariaDB's zero dates in columns that may be NULL: that NULL is what they mean.
+ZERO_DATES = ("as_null",)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A captured table. `schema` is empty where the database is the schema (MariaDB); `key` only if it is declared."""
+    """A captured table. `schema` is empty where the database is the schema (MariaDB); `key` only if it is declared.
+
+    `without` are columns that are left out on purpose.
+    """
 
     schema: str
     name: str
     key: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """One legacy database. The five connection values may hold references, `password` is one; `database` is the
-    database's name, `kind` the product. `tables` stand parents first: it is the order of the snapshot.
+    database's name, `kind` the product. `tables` stand parents first: it is the order of the snapshot. `zero_dates` is
+    one of ZERO_DATES, or empty: a column that may hold zero dates is then refused.
     """
 
     name: str
@@ -59,6 +66,7 @@ class Source:
     tables: tuple[SourceTable, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     tls: Encryption | None = None
+    zero_dates: str = ""
 
     @property
     def encryption(self) -> Encryption:
@@ -115,9 +123,12 @@ class _Reader:
         tables = tuple(self._tables(data.get("tables", []), kind))
         settings = dict(self._settings(data.get("settings") or {}, kind))
         tls = self._tls(data.get("tls"), kind, values.get("host", ""))
+        zero_dates = self._zero_dates(data, kind)
         if self.faults:
             return None
-        return Source(self.name, kind, **values, state=state, tables=tables, settings=settings, tls=tls)
+        return Source(
+            *(self.name, kind), **values, state=state, tables=tables, settings=settings, tls=tls, zero_dates=zero_dates
+        )
 
     def _check_name(self) -> None:
         if not _SOURCE_NAME.fullmatch(self.name):
@@ -138,6 +149,11 @@ class _Reader:
         if key in data and value not in choices:
             self._fault((key,), f"{key} is none of {', '.join(choices)}")
         return str(value)
+
+    def _zero_dates(self, data: dict[str, Any], kind: str) -> str:
+        if "zero_dates" in data and kind != "mariadb":
+            self._fault(("zero_dates",), "zero_dates is an entry for MariaDB, no other product has them")
+        return self._choice(data, "zero_dates", ZERO_DATES, "")
 
     def _connection_value(self, key: str, value: Any) -> str:
         if not isinstance(value, (str, int)) or isinstance(value, bool) or not str(value).strip():
@@ -185,14 +201,14 @@ class _Reader:
         known = len(self.faults)
         if isinstance(entry, dict):
             for key in entry:
-                if key not in ("table", "key"):
+                if key not in ("table", "key", "without"):
                     self._fault((*place, key), f"{key} is not an entry of a table")
-            name, key_columns = entry.get("table"), entry.get("key")
-        else:
-            name, key_columns = entry, None
-        schema, table = self._table_name(name, kind, place)
-        key = self._key(key_columns, (*place, "key"))
-        return SourceTable(schema, table, key) if len(self.faults) == known else None
+        named = entry if isinstance(entry, dict) else {"table": entry}
+        schema, table = self._table_name(named.get("table"), kind, place)
+        key, without = (self._columns(named.get(part), (*place, part)) for part in ("key", "without"))
+        if set(key) & set(without):
+            self._fault((*place, "without"), "a column under without is also under key")
+        return SourceTable(schema, table, key, without) if len(self.faults) == known else None
 
     def _table_name(self, name: Any, kind: str, place: Entry) -> tuple[str, str]:
         parts = name.split(".") if isinstance(name, str) else []
@@ -204,16 +220,17 @@ class _Reader:
             self._fault(place, f"table {name} holds a character that connectors cannot be given")
         return (parts[0], parts[1]) if wanted == 2 else ("", parts[0])
 
-    def _key(self, columns: Any, place: Entry) -> tuple[str, ...]:
+    def _columns(self, columns: Any, place: Entry) -> tuple[str, ...]:
+        """Return the columns of an entry of a table, which is the last part of `place`."""
         if columns is None:
             return ()
         if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
-            self._fault(place, "key is not a list of columns")
+            self._fault(place, f"{place[-1]} is not a list of columns")
             return ()
         if not all(_OBJECT_NAME.fullmatch(column) for column in columns):
-            self._fault(place, "a column under key holds a character that connectors cannot be given")
+            self._fault(place, f"a column under {place[-1]} holds a character that connectors cannot be given")
         if len(set(columns)) < len(columns):
-            self._fault(place, "a column stands twice under key")
+            self._fault(place, f"a column stands twice under {place[-1]}")
         return tuple(columns)
 
     def _settings(self, settings: Any, kind: str) -> Iterator[tuple[str, str]]:

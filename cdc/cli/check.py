@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
 
 from cdc.capture.connect import Connect
-from cdc.capture.contract import read_contracts
+from cdc.capture.contract import left_out, read_contracts
+from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
@@ -106,20 +107,19 @@ def _check_files(read: Settings) -> Iterator[Finding]:
     finding, sources = _attempt("connector files", str(folder), lambda: load_sources(folder))
     yield finding
     for source in (sources or {}).values():
-        yield _attempt("contracts", source.name, partial(_check_contracts, read, source))[0]
+        finding, lines = _attempt("contracts", source.name, partial(_check_contracts, read, source))
+        yield replace(finding, detail="; ".join(lines)) if lines else finding
     finding, dictionary = _attempt("dictionary", "", lambda: load_dictionary(read.folders.dictionary))
     yield finding
     if dictionary is not None:
         yield _attempt("dictionary", "mappings", lambda: _check_mappings(read, dictionary))[0]
 
 
-def _check_contracts(read: Settings, source: Source) -> None:
+def _check_contracts(read: Settings, source: Source) -> list[str]:
+    """Return what the connector file leaves out, in words."""
     contracts = read_contracts(read.folders.connector_configs / "contracts" / source.name)
-    described = {contract.source_table for contract in contracts}
-    captured = [f"{table.schema or source.database}.{table.name}" for table in source.tables]
-    missing = [name for name in captured if name not in described]
-    if missing:
-        raise FatalError("LND-102", ", ".join(missing))
+    snapshot_selects(source, contracts)
+    return left_out(contracts)
 
 
 def _check_mappings(read: Settings, dictionary: Dictionary) -> None:

@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from cdc.access import Kafka
 from cdc.capture import connector, watchdog
 from cdc.capture.connect import Connect, Status
+from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.reading import Reading, Unread
+from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
+from cdc.cli.left_out import check_left_out
 from cdc.cli.output import write_json, write_line, write_table
 from cdc.config import Settings
 from cdc.errors import FatalError
@@ -36,20 +38,23 @@ def apply(context: typer.Context, names: _Names = None) -> None:
     options = settings(context)
     with Connect(options.connect) as connect:
         for source in _chosen(options, names):
-            done = apply_source(source, options.kafka, connect)
+            done = apply_source(source, options, connect)
             for action in done or ["nothing to do"]:
                 write_line(f"{source.name}: {action}")
 
 
-def apply_source(source: Source, kafka: Kafka, connect: Connect) -> list[str]:
+def apply_source(source: Source, options: Settings, connect: Connect) -> list[str]:
     """Bring the topics and the connector of one source to its file; return what was done, in words."""
-    done = apply_topics(kafka, topic_plans(source))
-    reading = Reading(source, kafka)
+    contracts = _contracts(source, options)
+    selects = snapshot_selects(source, contracts)
+    check_left_out(source, contracts, options)
+    done = apply_topics(options.kafka, topic_plans(source))
+    reading = Reading(source, options.kafka)
     done += reading.tidy(connect)
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
     reading.note_changes(connect.config(source.name))
-    done += connect.apply(source.name, connector.render(source, kafka.for_connectors), source.state)
-    return done + reading.begin(connect)
+    done += connect.apply(source.name, connector.render(source, options.kafka.for_connectors, selects), source.state)
+    return done + reading.begin(connect, selects)
 
 
 def topic_plans(source: Source) -> Iterator[TopicPlan]:
@@ -74,10 +79,11 @@ def read(
     source = find_source(load_sources(options.folders.connector_configs), name)
     reading = Reading(source, options.kafka)
     needed = _captured(source, tables)
+    selects = snapshot_selects(source, _contracts(source, options))
     with Connect(options.connect) as connect:
         done = reading.tidy(connect)
         reading.need(needed)
-        done += reading.begin(connect)
+        done += reading.begin(connect, selects)
     for action in done or ["noted: it is under way, or `cdc connectors apply` begins it once the connector runs"]:
         write_line(f"{name}: {action}")
 
@@ -135,7 +141,7 @@ def status(
     """
     options = settings(context)
     with Connect(options.connect) as connect:
-        findings = [_finding(source, options.kafka, connect) for source in _chosen(options, None)]
+        findings = [_finding(source, options, connect) for source in _chosen(options, None)]
     if as_json:
         write_json(findings)
     else:
@@ -162,7 +168,7 @@ def render(
     """Print the configuration that Kafka Connect is sent; secrets stay references."""
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
-    write_json(connector.render(source, options.kafka.for_connectors))
+    write_json(_rendered(source, options))
 
 
 @app.command()
@@ -176,12 +182,20 @@ def _chosen(options: Settings, names: Sequence[str] | None) -> list[Source]:
     return [find_source(sources, name) for name in names or sources]
 
 
-def _finding(source: Source, kafka: Kafka, connect: Connect) -> Finding:
+def _contracts(source: Source, options: Settings) -> tuple[Contract, ...]:
+    return read_contracts(options.folders.connector_configs / "contracts" / source.name)
+
+
+def _rendered(source: Source, options: Settings) -> dict[str, str]:
+    return connector.render(source, options.kafka.for_connectors, snapshot_selects(source, _contracts(source, options)))
+
+
+def _finding(source: Source, options: Settings, connect: Connect) -> Finding:
     now = connect.status(source.name)
     current = connect.config(source.name)
-    wanted = connector.render(source, kafka.for_connectors)
+    wanted = _rendered(source, options)
     agreement = "absent" if current is None else "as applied" if current == wanted else "differ"
-    reading = Reading(source, kafka)
+    reading = Reading(source, options.kafka)
     unread = reading.unread() if current is not None else []
     return Finding(
         *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure),

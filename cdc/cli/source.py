@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cdc.capture.catalogue import read_contracts
-from cdc.capture.contract import Contract, to_yaml
+from cdc.capture.contract import Contract, left_out, to_yaml
 from cdc.capture.source import find_source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
@@ -43,6 +43,8 @@ def contract(
     differences = compare_files(files, contracts)
     for difference in differences.values():
         write_line(difference)
+    for line in left_out(contracts):
+        say(line)
     if not differences:
         say(f"{len(contracts)} contracts of {name} are as the source has them.")
         return

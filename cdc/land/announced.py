@@ -49,7 +49,7 @@ class _Now:
 
     def __init__(self, in_force: Contract, catalogue: Contract) -> None:
         self._mirror = catalogue.mirror
-        self._skipped = {*in_force.omitted, *catalogue.omitted}
+        self._skipped = {*in_force.skipped, *catalogue.skipped}
         self._known = {column.name for column in in_force.columns}
         self._present = {column.name for column in catalogue.columns}
         self._dropped = set(in_force.dropped)

@@ -19,7 +19,8 @@ _NAMED = ("enum", "set")
 def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) -> Contract:
     """Return `wanted` plus the columns that only the contract in force has, which come last.
 
-    A dropped column stays: events that were written before the drop may still be in the stream. `live` says that
+    A dropped column stays: events that were written before the drop may still be in the stream. One that is left out
+    goes, and events that carry it are read without it. `live` says that
     `wanted` is what the source has now. A file may be behind the mirror: it neither drops a column nor narrows one.
     Raises FatalError TGT-110, TGT-113.
     """
@@ -27,7 +28,7 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
         return wanted
     before = {column.name: column for column in in_force.columns}
     names = {column.name for column in wanted.columns}
-    kept = tuple(column for column in in_force.columns if column.name not in names)
+    kept = tuple(column for column in in_force.columns if column.name not in {*names, *wanted.without})
     new = [column for column in wanted.columns if column.name not in before]
     _refuse_renamed(wanted.mirror, (column for column in kept if column.name not in in_force.dropped), new)
     columns = [
@@ -43,6 +44,8 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
             raise FatalError("TGT-115", f"{wanted.mirror}: {_keys_that_differ(in_force, wanted)}")
         _refuse_returned(in_force, wanted)
         dropped = tuple(column.name for column in kept)
+    else:
+        dropped = tuple(name for name in dropped if name not in wanted.without)
     last = max(wanted, in_force, key=lambda contract: contract.announced_at)
     return dataclasses.replace(
         wanted,
@@ -76,8 +79,8 @@ def _refuse_returned(in_force: Contract, wanted: Contract) -> None:
 
 
 def _come(in_force: Contract, column: ColumnContract) -> ColumnContract:
-    """Return a new column. One that was generated before holds values that no event has brought."""
-    if column.name in in_force.omitted:
+    """Return a new column. One that was generated or left out before holds values that no event has brought."""
+    if column.name in in_force.skipped:
         return dataclasses.replace(column, default=None, computed_default=True)
     return column
 

@@ -2,7 +2,8 @@
 
 A mirror only ever grows: it is created, it gets columns, a column's type gets wider. Any other change of a type and a
 changed key are refused, because the rows that are there cannot be altered into what the source holds. A column that
-the contract does not have (any more) stays.
+the contract does not have (any more) stays, unless the connector file leaves it out on purpose: nothing would keep its
+values true.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def _table_steps(
         return
     if existing.key != contract.key:
         raise FatalError("TGT-111", f"{name}: key ({', '.join(existing.key)}), contract ({', '.join(contract.key)})")
+    yield from _without(contract, existing, table, name)
     for column in contract.columns:
         held = existing.types.get(column.name)
         if held is None:
@@ -107,6 +109,13 @@ def _cascade_indexes(connection: psycopg.Connection, contract: Contract) -> Iter
                     SQL(", ").join(map(Identifier, columns)),
                 ),
             )
+
+
+def _without(contract: Contract, existing: _Existing, table: Composable, name: str) -> Iterator[Step]:
+    for column in contract.without:
+        if column in existing.types:
+            removal = SQL("ALTER TABLE {} DROP COLUMN {}").format(table, Identifier(column))
+            yield Step(f"drop column {name}.{column}, which the connector file leaves out", removal, changes_type=True)
 
 
 def _require_known_default(

@@ -219,6 +219,6 @@ class StreamLanding:
 def _has_column(contracts: Iterable[Contract], unknown: NewColumn) -> bool:
     return any(
         contract.mirror == unknown.mirror
-        and unknown.column in (*(column.name for column in contract.columns), *contract.omitted)
+        and unknown.column in (*(column.name for column in contract.columns), *contract.skipped)
         for contract in contracts
     )

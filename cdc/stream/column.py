@@ -52,10 +52,16 @@ def _of_mariadb(decode: Decoder, column: ColumnContract) -> Decoder:
     if column.decoder in _FIRST:
         return _refusing_zero(decode, None if column.nullable else _ZERO, _FIRST[column.decoder])
     if column.decoder == "timestamptz_iso":
-        return _refusing(decode, lambda value: value.startswith(_ZERO_MOMENT), "VAL-102")
+        if column.zero_date_is_null:
+            return lambda value: None if _is_zero_moment(value) else decode(value)
+        return _refusing(decode, _is_zero_moment, "VAL-102")
     if is_mended(column):
         return lambda value: decode(value.replace("\\,", ",") if isinstance(value, str) else value)
     return decode
+
+
+def _is_zero_moment(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(_ZERO_MOMENT)
 
 
 def _true_to_charset(decode: Decoder, charset: str | None) -> Decoder:

@@ -42,7 +42,7 @@ class RowDecoder:
         self._doubts = doubts
         self._decoders = {column.name: column_decoder(column, database) for column in contract.columns}
         self._defaults = dict(_defaults(contract))
-        self._omitted = frozenset(contract.omitted)
+        self._skipped = frozenset(contract.skipped)
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.
         self._splits_key_changes = contract.key_origin == "primary"
         self._read_whole = whole_row_reader(contract, self._decoders)
@@ -121,7 +121,7 @@ class RowDecoder:
         values = {}
         for name, value in _document(image, event).items():
             if name not in decoders:
-                if name in self._omitted:
+                if name in self._skipped:
                     continue
                 raise NewColumn(self.contract.mirror, name, event.record.offset)
             try:

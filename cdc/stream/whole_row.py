@@ -17,6 +17,7 @@ import msgspec
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.types import PLACEHOLDER
+from cdc.change import UNCHANGED
 from cdc.stream.column import REPLACEMENT, UNICODE, is_mended
 from cdc.stream.image import has_names
 from cdc.stream.misfit import Misfit
@@ -43,7 +44,7 @@ def whole_row_reader(contract: Contract, decoders: Mapping[str, Decoder]) -> Rea
     `decoders` are those of `cdc.stream.row`, by column.
     """
     names = tuple(column.name for column in contract.columns)
-    if any(_NEEDS_ESCAPE.search(name) for name in (*names, *contract.omitted)):
+    if any(_NEEDS_ESCAPE.search(name) for name in (*names, *contract.skipped)):
         return lambda _: None
     decode = msgspec.json.Decoder(_structure(contract), float_hook=Decimal).decode
     convert = [(place, decoders[name]) for place, name in enumerate(names) if _type(contract.column(name)) is None]
@@ -58,7 +59,9 @@ def whole_row_reader(contract: Contract, decoders: Mapping[str, Decoder]) -> Rea
             values = list(found[:count])
             for place, decoder in convert:
                 if values[place] is not None:
-                    values[place] = decoder(values[place])
+                    value = values[place] = decoder(values[place])
+                    if value is UNCHANGED:
+                        return None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Misfit):
             return None
         return dict(zip(names, values, strict=True))
@@ -79,8 +82,8 @@ def _structure(contract: Contract) -> type[msgspec.Struct]:
     for place, column in enumerate(contract.columns):
         plain = _type(column)
         fields.append((f"c{place}", Any if plain is None else plain | None))
-    fields += [(f"omitted{place}", Any, msgspec.UNSET) for place in range(len(contract.omitted))]
-    spelled = [column.name for column in contract.columns] + list(contract.omitted)
+    fields += [(f"skipped{place}", Any, msgspec.UNSET) for place in range(len(contract.skipped))]
+    spelled = [column.name for column in contract.columns] + list(contract.skipped)
     rename = {field[0]: name for field, name in zip(fields, spelled, strict=True)}
     return msgspec.defstruct("WholeRow", fields, rename=rename, forbid_unknown_fields=True, gc=False)
 

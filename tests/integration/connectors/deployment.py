@@ -66,7 +66,7 @@ class Sources:
     plant: psycopg.Connection
 
     def make(self) -> None:
-        """Create databases, connector files and settings."""
+        """Create databases, connector files, settings and contracts."""
         for statement in _BOOKS.split(";"):
             self.books(statement)
         self.plant.execute(_PLANT)
@@ -75,6 +75,8 @@ class Sources:
             self.write(name, text)
         settings = _SETTINGS_FILE.read_text().replace("../connector-configs", "connector-configs")
         (self.folder / "cdc.yaml").write_text(settings)
+        for name in SOURCES:
+            self.cdc("source", "contract", name)
 
     def books(self, statement: str) -> None:
         """Run one statement in the MariaDB source, committed."""

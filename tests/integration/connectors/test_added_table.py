@@ -64,8 +64,11 @@ def test_a_table_that_is_added_while_it_is_written_to_arrives_whole(sources: Sou
             sources.cdc("source", "contract", name)
             sources.cdc("target", "apply")
             told = sources.cdc("connectors", "apply").splitlines()
+            # MariaDB's table has a column of which the snapshot has to be told how to select it.
+            select = "snapshot.select.statement.overrides"
+            more = f"{select}, {select}.{NAMED[name]}, " if name == "books" else ""
             assert told == [
-                f"{name}: settings changed: table.include.list",
+                f"{name}: settings changed: {more}table.include.list",
                 f"{name}: reading of {NAMED[name]} begun",
             ]
             with Connect(access.Connect(sources.env["CDC_CONNECT_URL"])) as client:

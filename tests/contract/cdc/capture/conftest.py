@@ -63,13 +63,13 @@ def postgresql(servers: dict[str, str]) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture
 def mariadb_source() -> Callable[..., Source]:
-    """Describe tables of database `quirks`; a name, or a name with its declared key."""
+    """Describe tables of database `quirks`; a name, a name with its declared key, or a name with what is left out."""
     return lambda *tables, **changes: _source("mariadb", "ERP", "quirks", tables, changes)
 
 
 @pytest.fixture
 def postgresql_source() -> Callable[..., Source]:
-    """Describe tables of schema `quirks`; a name, or a name with its declared key."""
+    """Describe tables of schema `quirks`; a name, a name with its declared key, or a name with what is left out."""
     return lambda *tables, **changes: _source("postgresql", "MES", "mes", tables, changes)
 
 
@@ -77,11 +77,11 @@ def _source(
     kind: str,
     prefix: str,
     database: str,
-    tables: tuple[str | tuple[str, tuple[str, ...]], ...],
+    tables: tuple[str | tuple[str, tuple[str, ...]] | tuple[str, tuple[str, ...], tuple[str, ...]], ...],
     changes: dict[str, str],
 ) -> Source:
     schema = "quirks" if kind == "postgresql" else ""
-    named = [(table, ()) if isinstance(table, str) else table for table in tables]
+    named = [(table,) if isinstance(table, str) else table for table in tables]
     values = {
         "host": "127.0.0.1",
         "port": f"${{env:CDC_PORT_{prefix}}}",
@@ -90,5 +90,6 @@ def _source(
         "password": f"${{env:CDC_{prefix}_DBA_PASSWORD}}",
         **changes,
     }
-    described = tuple(SourceTable(schema, name, key) for name, key in named)
+    described = tuple(SourceTable(schema, *parts) for parts in named)
+    values.setdefault("zero_dates", "as_null" if kind == "mariadb" else "")
     return Source("legacy", kind, **values, state="running", tables=described)

@@ -277,6 +277,64 @@ def test_a_table_at_which_the_connector_would_stop_is_named_though_it_is_not_cap
     assert _refusal(mariadb_source("t"), servers) == ("SRC-126", detail)
 
 
+def test_a_column_that_is_left_out_does_not_cost_its_table(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY, u uuid, n int, v int AS (n) VIRTUAL, w int AS (n) VIRTUAL)")
+    contract = _only(mariadb_source(("t", (), ("u", "w"))), servers)
+    assert [column.name for column in contract.columns] == ["id", "n"]
+    assert (contract.omitted, contract.without) == (("v",), ("u", "w"))
+    assert from_document(to_document(contract), "t.yaml") == contract
+
+
+@pytest.mark.parametrize(
+    ("without", "detail"), [(("z",), "legacy.t has no column z"), (("id",), "legacy.t: id identifies its rows")]
+)
+def test_what_cannot_be_left_out_is_refused(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], without: tuple[str, ...], detail: str
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY, n int)")
+    assert _refusal(mariadb_source(("t", (), without)), servers) == ("SRC-127", detail)
+
+
+def test_what_a_cascade_is_performed_by_is_not_left_out(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE parent (id int PRIMARY KEY, code int UNIQUE)")
+    mariadb("""CREATE TABLE child (id int PRIMARY KEY, p int,
+               FOREIGN KEY (p) REFERENCES parent (code) ON DELETE SET NULL)""")
+    for tables, detail in (
+        (["parent", ("child", (), ("p",))], "legacy: quirks.child.p is in a key that cascades"),
+        ([("parent", (), ("code",)), "child"], "legacy: quirks.parent.code is in a key that cascades"),
+    ):
+        assert _refusal(mariadb_source(*tables), servers) == ("SRC-127", detail)
+
+
+def test_zero_dates_are_null_only_where_somebody_says_so(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY, a date, b datetime, c timestamp NULL, d date, e date NOT NULL)")
+    code, detail = _refusal(mariadb_source("t", zero_dates=""), servers)
+    assert (code, detail) == ("SRC-206", "legacy.t.a, legacy.t.b, legacy.t.c and 1 more columns")
+    contract = _only(mariadb_source("t", zero_dates="as_null"), servers)
+    assert [column.name for column in contract.columns if column.zero_date_is_null] == ["a", "b", "c", "d"]
+    _only(mariadb_source(("t", (), ("a", "b", "c", "d")), zero_dates=""), servers)
+
+
+def test_bits_of_several_bytes_do_not_identify_rows(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb("CREATE TABLE t (a bit(9), b bit(8), c bit(64), PRIMARY KEY (b, a))")
+    reason = "legacy.t.a is bit(9): in a key its bytes are turned around"
+    assert _refusal(mariadb_source("t"), servers) == ("SRC-202", reason)
+
+
+def test_a_column_that_is_invisible_says_so(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY, n int(11) INVISIBLE)")
+    column = _only(mariadb_source("t"), servers).column("n")
+    assert (column.type, column.mirror_type) == ("int(11) invisible", "integer")
+
+
 def test_nothing_is_written_and_the_reader_may_only_read(
     mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
 ) -> None:

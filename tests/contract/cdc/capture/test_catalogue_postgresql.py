@@ -329,6 +329,17 @@ def test_a_partitioned_table_is_read_through_its_root(
     assert _only(postgresql_source("t"), servers).key == ("a",)
 
 
+def test_a_column_that_is_left_out_does_not_cost_its_table(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE TABLE t (id int PRIMARY KEY, u timetz, n int, s int GENERATED ALWAYS AS (n) STORED)")
+    postgresql("CREATE PUBLICATION cdc FOR TABLE t")
+    contract = _only(postgresql_source(("t", (), ("u",))), servers)
+    assert [column.name for column in contract.columns] == ["id", "n"]
+    assert (contract.omitted, contract.without) == (("s",), ("u",))
+    assert _refusal(postgresql_source(("t", (), ("u", "z"))), servers) == ("SRC-127", "legacy.t has no column z")
+
+
 def test_a_domain_over_an_enum_anywhere_is_refused(
     postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
 ) -> None:

@@ -147,3 +147,15 @@ def test_names_with_quotes_and_percent_signs_land(new_stage: Callable[..., Stage
         wire.end()
         stage.land(wire.records)
     assert stage.query("SELECT old FROM cdc.journal_key WHERE batch = 2") == [({'税率%"s': "1.00"},)]
+
+
+def test_a_column_that_is_left_out_goes_from_both_tables(stage: Stage) -> None:
+    fill(stage)
+    without = dataclasses.replace(ITEM, columns=tuple(c for c in ITEM.columns if c.name != "note"), without=("note",))
+    assert put(stage, without) == [
+        "drop column src.item.note, which the connector file leaves out",
+        "drop column src_deleted.item.note, which the connector file leaves out",
+    ]
+    assert put(stage, without) == []
+    assert in_force(stage).without == ("note",)
+    assert refused(stage, ITEM) == "TGT-112"

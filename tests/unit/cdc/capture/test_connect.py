@@ -67,6 +67,28 @@ def test_a_failure_is_told_from_connector_or_task() -> None:
     assert not Status("RUNNING", (Task(0, "RUNNING"),)).failure
 
 
+@pytest.mark.parametrize(
+    ("offsets", "is_on"),
+    [
+        ([], True),
+        # Recorded with the notification that the snapshot begins, before its first row.
+        ([{}], True),
+        ([{"ts_usec": 0}], True),
+        ([{"lsn": 5, "snapshot": "INITIAL", "snapshot_completed": False}], True),
+        ([{"file": "binlog.000001", "pos": 4, "snapshot": "INITIAL"}], True),
+        ([{"lsn": 5, "txId": 7}], False),
+        ([{"file": "binlog.000001", "pos": 4}], False),
+    ],
+)
+def test_a_connector_is_in_its_first_snapshot_until_it_has_a_place_behind_it(
+    monkeypatch: pytest.MonkeyPatch, offsets: list[dict[str, object]], is_on: bool
+) -> None:
+    answer = {"offsets": [{"partition": {"server": "s"}, "offset": offset} for offset in offsets]}
+    monkeypatch.setattr(Connect, "_send", lambda *_arguments: answer)
+    with Connect(access.Connect("http://127.0.0.1:1")) as connect:
+        assert connect.in_snapshot("s") is is_on
+
+
 class _Server:
     """A web server that gives the answers it was told, in order, the last one again and again."""
 

@@ -20,7 +20,7 @@ def sources() -> dict[str, Source]:
 
 
 def test_secrets_stay_references(sources: dict[str, Source]) -> None:
-    config = render(sources["erp"], BROKERS)
+    config = render(sources["erp"], BROKERS, {})
     assert config["database.password"] == "${env:CDC_ERP_PASSWORD}"
 
 
@@ -36,19 +36,19 @@ def test_secrets_stay_references(sources: dict[str, Source]) -> None:
     ],
 )
 def test_the_router_sends_all_of_a_source_to_its_stream(sources: dict[str, Source], topic: str, routed: bool) -> None:
-    config = render(sources["mes"], BROKERS)
+    config = render(sources["mes"], BROKERS, {})
     assert bool(re.fullmatch(config["transforms.stream.regex"], topic)) == routed
     assert config["transforms.stream.replacement"] == "cdc.mes"
 
 
 def test_tables_stand_in_the_order_of_the_file(sources: dict[str, Source]) -> None:
-    listed = render(sources["mes"], BROKERS)["table.include.list"].split(",")
+    listed = render(sources["mes"], BROKERS, {})["table.include.list"].split(",")
     assert listed == [rf"public\.{table.name}" for table in sources["mes"].tables]
 
 
 def test_table_expressions_match_their_table_and_nothing_else(sources: dict[str, Source]) -> None:
     tables = (SourceTable("Odd Schema", "a$b-1", ("k",)),)
-    config = render(replace(sources["mes"], tables=tables), BROKERS)
+    config = render(replace(sources["mes"], tables=tables), BROKERS, {})
     expression = config["table.include.list"]
     assert re.fullmatch(expression, "Odd Schema.a$b-1")
     assert not re.fullmatch(expression, "Odd Schemaxa$b-1")
@@ -56,22 +56,40 @@ def test_table_expressions_match_their_table_and_nothing_else(sources: dict[str,
 
 
 def test_only_declared_keys_override_the_tables_own(sources: dict[str, Source]) -> None:
-    assert render(sources["erp"], BROKERS)["message.key.columns"] == r"erp\.ICInventory:FItemID,FStockID,FBatchNo"
-    assert "message.key.columns" not in render(sources["mes"], BROKERS)
+    assert render(sources["erp"], BROKERS, {})["message.key.columns"] == r"erp\.ICInventory:FItemID,FStockID,FBatchNo"
+    assert "message.key.columns" not in render(sources["mes"], BROKERS, {})
+
+
+def test_what_is_left_out_is_named_to_the_connector(sources: dict[str, Source]) -> None:
+    tables = (SourceTable("Odd Schema", "a$b-1", ("k",), ("x$", "y")),)
+    config = render(replace(sources["mes"], tables=tables), BROKERS, {})
+    listed = config["column.exclude.list"].split(",")
+    assert [re.sub(r"\\(.)", r"\1", name) for name in listed] == ["Odd Schema.a$b-1.x$", "Odd Schema.a$b-1.y"]
+    assert "column.exclude.list" not in render(sources["erp"], BROKERS, {})
+
+
+def test_selects_stand_under_the_names_of_their_tables(sources: dict[str, Source]) -> None:
+    config = render(sources["erp"], BROKERS, {"erp.a": "SELECT 1", "erp.b": "SELECT 2"})
+    key = "snapshot.select.statement.overrides"
+    assert {name: value for name, value in config.items() if name.startswith(key)} == {
+        key: "erp.a,erp.b",
+        f"{key}.erp.a": "SELECT 1",
+        f"{key}.erp.b": "SELECT 2",
+    }
 
 
 def test_each_source_is_another_replica(sources: dict[str, Source]) -> None:
     one, other = sources["erp"], replace(sources["erp"], name="erp2")
-    ids = {render(source, BROKERS)["database.server.id"] for source in (one, other)}
+    ids = {render(source, BROKERS, {})["database.server.id"] for source in (one, other)}
     assert len(ids) == 2
     assert all(0 < int(number) < 2**32 for number in ids)
-    slots = {render(replace(sources["mes"], name=name), BROKERS)["slot.name"] for name in ("mes", "mes2")}
+    slots = {render(replace(sources["mes"], name=name), BROKERS, {})["slot.name"] for name in ("mes", "mes2")}
     assert slots == {"cdc_mes", "cdc_mes2"}
 
 
 def test_settings_of_the_file_win_over_what_may_differ(sources: dict[str, Source]) -> None:
     source = replace(sources["mes"], settings={"publication.name": "other", "poll.interval.ms": "5"})
-    config = render(source, BROKERS)
+    config = render(source, BROKERS, {})
     assert (config["publication.name"], config["poll.interval.ms"]) == ("other", "5")
 
 
@@ -91,14 +109,14 @@ def test_statements_that_change_no_table_are_passed_over(
     sources: dict[str, Source], statement: str, passed_over: bool
 ) -> None:
     source = replace(sources["erp"], settings={DDL_FILTER: "CREATE TABLE generated .*"})
-    patterns = render(source, BROKERS)[DDL_FILTER].split(",")
+    patterns = render(source, BROKERS, {})[DDL_FILTER].split(",")
     # As the connector does: the whole statement, whatever the case.
     assert any(re.fullmatch(pattern, statement, re.IGNORECASE | re.DOTALL) for pattern in patterns) == passed_over
 
 
 def test_no_setting_that_decides_what_arrives_may_differ(sources: dict[str, Source]) -> None:
     may = {
-        name: {key for key in render(source, BROKERS) if may_differ(key, source.kind)}
+        name: {key for key in render(source, BROKERS, {}) if may_differ(key, source.kind)}
         for name, source in sources.items()
     }
     assert may == {

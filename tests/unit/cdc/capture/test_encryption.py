@@ -38,7 +38,7 @@ def source(folder: Path, kind: str, tls: str = "", host: str = "db.plant") -> So
 
 
 def rendered(folder: Path, kind: str, tls: str = "", host: str = "db.plant") -> dict[str, str]:
-    config = render(source(folder, kind, tls, host), BROKERS)
+    config = render(source(folder, kind, tls, host), BROKERS, {})
     return {key.removeprefix("database."): value for key, value in config.items() if key.startswith("database.ssl")}
 
 
@@ -133,7 +133,7 @@ def test_a_password_that_connect_would_read_differently_is_refused(tmp_path: Pat
 
 def clients(kind: str, folder: Path, security: KafkaSecurity) -> dict[str, dict[str, str]]:
     """Return what each of a connector's own Kafka clients is told."""
-    config = render(source(folder, kind, host="localhost"), Kafka("b:1", security))
+    config = render(source(folder, kind, host="localhost"), Kafka("b:1", security), {})
     history = "schema.history.internal"
     prefixes = ("signal.consumer.", f"{history}.producer.", f"{history}.consumer.")
     return {

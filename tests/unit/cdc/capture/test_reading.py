@@ -167,7 +167,7 @@ class Connector:
         self.topic.signals += self.answer(list(self.tables))
 
     def begin(self, file: Source, **options: Any) -> list[str]:
-        return Reading(file, BROKERS, **options).begin(self)  # type: ignore[arg-type]
+        return Reading(file, BROKERS, **options).begin(self, {})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -183,14 +183,14 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Topic]:
 
 def test_a_table_that_the_connector_does_not_have_is_noted_before_it_gets_it(topic: Callable[..., Topic]) -> None:
     made = topic()
-    Reading(source("lot", "cert"), BROKERS).note_changes(render(source("lot"), BROKERS))
+    Reading(source("lot", "cert"), BROKERS).note_changes(render(source("lot"), BROKERS, {}))
     assert made.written() == [("mes/needed", [CERT])]
 
 
 def test_noting_twice_notes_once(topic: Callable[..., Topic]) -> None:
     made = topic()
     for _ in range(2):
-        Reading(source("lot", "cert"), BROKERS).note_changes(render(source("lot"), BROKERS))
+        Reading(source("lot", "cert"), BROKERS).note_changes(render(source("lot"), BROKERS, {}))
     assert made.written() == [("mes/needed", [CERT])]
 
 
@@ -202,7 +202,7 @@ def test_a_connector_that_was_deleted_needs_only_what_was_never_read(topic: Call
 
 def test_a_table_that_leaves_is_noted(topic: Callable[..., Topic]) -> None:
     made = topic()
-    Reading(source("lot"), BROKERS).note_changes(render(source("lot", "cert"), BROKERS))
+    Reading(source("lot"), BROKERS).note_changes(render(source("lot", "cert"), BROKERS, {}))
     assert made.written() == [("mes/dropped", [CERT])]
 
 
@@ -210,9 +210,9 @@ def test_the_need_outlives_an_apply_that_was_interrupted(topic: Callable[..., To
     made = topic()
     connector = Connector(made)
     file = source("lot", "cert")
-    Reading(file, BROKERS).note_changes(render(source("lot"), BROKERS))
+    Reading(file, BROKERS).note_changes(render(source("lot"), BROKERS, {}))
     # Here the first call died, after it gave the connector its new list: the second one sees no difference any more.
-    Reading(file, BROKERS).note_changes(render(file, BROKERS))
+    Reading(file, BROKERS).note_changes(render(file, BROKERS, {}))
     assert connector.begin(file) == [f"reading of {CERT} begun"]
     assert (connector.told, connector.tables) == (["running mes-read"], (CERT,))
     assert connector.begin(file) == []
@@ -280,10 +280,10 @@ def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic]
 
 def test_the_reader_reads_the_tables_once_into_the_same_stream() -> None:
     file = source("lot", "cert")
-    config = render_reader(file, [CERT], BROKERS)
+    config = render_reader(file, [CERT], BROKERS, {})
     assert config["table.include.list"] == r"public\.cert"
     assert config["snapshot.mode"] == "initial_only"
     assert re.fullmatch(config["transforms.stream.regex"], "mes-read.public.cert")
-    own = {name: render(file, BROKERS).get(name) for name in ("topic.prefix", "slot.name", "name")}
+    own = {name: render(file, BROKERS, {}).get(name) for name in ("topic.prefix", "slot.name", "name")}
     assert not own.items() & config.items()
     assert config["transforms.stream.replacement"] == "cdc.mes"

@@ -42,6 +42,18 @@ def test_references_stay_references_and_order_stays_order(tmp_path: Path) -> Non
     )
 
 
+def test_columns_may_be_left_out(tmp_path: Path) -> None:
+    source = _load(tmp_path, GOOD.replace("line_no]", "line_no]\n    without: [photo, odd$]"))
+    assert source.tables[1] == SourceTable("public", "lines", ("order_no", "line_no"), ("photo", "odd$"))
+
+
+def test_zero_dates_are_null_if_the_file_says_so(tmp_path: Path) -> None:
+    text = GOOD.replace("postgresql", "mariadb").replace("public.", "").partition("tls:")[0] + "tls: {mode: disable}\n"
+    assert _load(tmp_path, text).zero_dates == ""
+    assert _load(tmp_path, text + "zero_dates: as_null\n").zero_dates == "as_null"
+    assert any("zero_dates is none of as_null" in fault for fault in _faults(tmp_path, text + "zero_dates: x\n"))
+
+
 def test_a_source_runs_unless_its_file_says_otherwise(tmp_path: Path) -> None:
     assert _load(tmp_path, GOOD).state == "running"
     assert _load(tmp_path, GOOD + "state: stopped\n").state == "stopped"
@@ -70,6 +82,10 @@ def test_settings_are_text_as_connectors_take_them(tmp_path: Path) -> None:
         (("line_no]", "order_no]"), "mes.yaml:10: a column stands twice under key"),
         (("line_no]", '"a;b"]'), "mes.yaml:10: a column under key holds a character"),
         (("    key:", "    keys:"), "mes.yaml:10: keys is not an entry of a table"),
+        (("line_no]", "line_no]\n    without: x"), "mes.yaml:11: without is not a list of columns"),
+        (("line_no]", "line_no]\n    without: [a, a]"), "mes.yaml:11: a column stands twice under without"),
+        (("line_no]", "line_no]\n    without: [line_no]"), "mes.yaml:11: a column under without is also under key"),
+        (("tables:", "zero_dates: as_null\ntables:"), "mes.yaml:7: zero_dates is an entry for MariaDB"),
         (("kind:", "kind: mariadb\nkind:"), "mes.yaml:2: kind stands twice"),
     ],
 )

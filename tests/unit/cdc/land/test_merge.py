@@ -123,3 +123,17 @@ def test_a_number_that_loses_its_sign_is_refused() -> None:
 def test_a_generated_column_that_becomes_a_plain_one_holds_what_nobody_can_tell() -> None:
     merged = merge(table(omitted=("total",)), table(column("total", 2)), live=True)
     assert merged.column("total").computed_default
+
+
+def test_a_column_that_is_left_out_goes_and_one_that_comes_back_holds_what_nobody_can_tell() -> None:
+    before = table(column("photo", 2), column("gone", 3), dropped=("gone",))
+    merged = merge(before, table(without=("photo",)))
+    assert [found.name for found in merged.columns] == ["id", "gone"]
+    assert (merged.without, merged.dropped) == (("photo",), ("gone",))
+    assert merge(merged, table(without=("photo",)), live=True) == merged
+    assert merge(merged, table(column("photo", 2))).column("photo").computed_default
+
+
+def test_a_dropped_column_that_is_left_out_is_forgotten() -> None:
+    merged = merge(table(column("photo", 2), dropped=("photo",)), table(without=("photo",)))
+    assert (merged.columns, merged.dropped) == (table().columns, ())

@@ -26,7 +26,15 @@ TYPES = {
     "json": ("json",),
     "float": ("real",),
     "array:int": ("integer[]",),
+    "array:date": ("date[]",),
+    "array:uuid": ("uuid[]",),
+    "hstore": ("jsonb",),
+    "text_hex": ("text", "path"),
+    "enum": ("text",),
 }
+# Of a column that is an enum, the members: one has a comma, which MariaDB's log reader escapes.
+SOURCE_TYPE = "enum('a','x,y')"
+LEFT_OUT = "__debezium_unavailable_value"
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -37,8 +45,14 @@ VALUES = st.one_of(
     st.sampled_from(
         ["1.50", "1.505", "1234.5", "NAN", "1E3", "2024-02-29T10:34:56.1Z", "ab", "\x00", "♁", "\ufffd", "😀"]
     ),
-    st.sampled_from(["__debezium_unavailable_value", "5f5f", "\ud800"]),
+    st.sampled_from([LEFT_OUT, "5f5f", "\ud800"]),
     st.lists(st.integers(0, 9), max_size=2),
+    st.sampled_from(
+        [
+            *(list(LEFT_OUT.encode()), [LEFT_OUT], ["b68a35a7-17ad-35b3-af2a-ae46edb4545a"], LEFT_OUT.encode().hex()),
+            *(f'{{"{LEFT_OUT}":"{LEFT_OUT}"}}', r"x\,y", "x,y"),
+        ]
+    ),
 )
 
 
@@ -47,7 +61,9 @@ def tables(draw: Any) -> tuple[Contract, str]:
     chosen = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=5))
     charset = draw(st.sampled_from([None, "gbk", "latin1"]))
     columns = [
-        ColumnContract(f"c{n}", "x", draw(st.sampled_from(TYPES[name])), name, draw(st.booleans()), charset=charset)
+        ColumnContract(
+            f"c{n}", SOURCE_TYPE, draw(st.sampled_from(TYPES[name])), name, draw(st.booleans()), charset=charset
+        )
         for n, name in enumerate(chosen)
     ]
     key = ColumnContract("id", "integer", "integer", "int", nullable=False)

@@ -1,0 +1,202 @@
+"""Both sources played once, all types side by side; the tests look at what came of it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from compose.local.env import process_environment
+from compose.local.stack import Stack
+from tests.integration.service import Deployment, connect
+from tests.integration.types import mariadb, postgresql
+from tests.integration.types.case import Case
+from tests.integration.types.world import LATER, Database, MariaDb, PostgreSql, Table, change, create, names, tables
+
+SETTINGS = """\
+target:
+  host: ${env:CDC_TARGET_HOST}
+  port: ${env:CDC_TARGET_PORT}
+  database: ${env:CDC_TARGET_DATABASE}
+  user: ${env:CDC_TARGET_USER}
+  password: ${env:CDC_TARGET_PASSWORD}
+kafka: {bootstrap: "${env:CDC_KAFKA}"}
+connect: {url: "${env:CDC_CONNECT_URL}"}
+folders: {connector_configs: connector-configs, dictionary: dictionary}
+land: {group: types}
+"""
+FILE = """\
+kind: {kind}
+host: 127.0.0.1
+port: ${{env:CDC_{server}_PORT}}
+database: {name}
+user: ${{env:CDC_{server}_DBA_USER}}
+password: ${{env:CDC_{server}_DBA_PASSWORD}}
+{more}tables:
+{tables}
+"""
+# Left out of its table: a type that does not arrive, and one that would stop the snapshot.
+LEFT_OUT = {"pgtypes": ("odd",), "mytypes": ("odd", "y")}
+SECRET = "not to be seen by anybody"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What was played: the sources, what the mirrors hold, and the command line."""
+
+    deployment: Deployment
+    sources: Mapping[str, Database]
+    target: PostgreSql
+
+    def source_rows(self, source: str, table: str, key: str, case: Case) -> dict[str, str | None]:
+        """Return what the source holds of a case."""
+        return self.sources[source].rows(table, key, case.read.format("v"))
+
+    def mirror_rows(self, source: str, table: str, key: str, case: Case) -> dict[str, str | None]:
+        """Return what the mirror holds of it."""
+        return self.target.rows(f"{source}.{table}", key, case.kept.format("v"))
+
+
+@pytest.fixture(scope="package")
+def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The two sources, snapshot and stream landed."""
+    folder = tmp_path_factory.mktemp("types")
+    own = {"CDC_CONFIG": str(folder / "cdc.yaml"), "CDC_TARGET_DATABASE": "types"}
+    env = process_environment(stack.env | own)
+    _administer(env, "TARGET", "DROP DATABASE IF EXISTS types", "CREATE DATABASE types OWNER cdc")
+    _administer(env, "MES", "DROP DATABASE IF EXISTS pgtypes WITH (FORCE)", "CREATE DATABASE pgtypes")
+    with connect({**env, "CDC_MES_DATABASE": "pgtypes"}, "MES", "DBA_") as source:
+        databases: dict[str, Database] = {"pgtypes": PostgreSql(source), "mytypes": MariaDb(env, "mytypes")}
+        _make_postgresql(databases["pgtypes"])
+        _make_mariadb(databases["mytypes"])
+        deployment = _deploy(folder, env)
+        with deployment.target() as target:
+            with deployment.running() as service:
+                _await_end(target, databases, 1, service)
+                _change_postgresql(databases["pgtypes"])
+                _change_mariadb(databases["mytypes"])
+                _await_end(target, databases, 2, service)
+            yield World(deployment, databases, PostgreSql(target))
+
+
+def _await_end(target: psycopg.Connection, sources: Iterable[str], rows: int, service: subprocess.Popen[bytes]) -> None:
+    """Wait until the last table of each source has so many rows: all that came before has landed, too."""
+    deadline = time.monotonic() + 120
+    for source in sources:
+        while target.execute(f"SELECT count(*) FROM {source}.zz_end".encode()).fetchall() != [(rows,)]:
+            assert service.poll() is None, "the service has stopped"
+            assert time.monotonic() < deadline, f"{source} has not landed"
+            time.sleep(0.1)
+
+
+def _deploy(folder: Path, env: Mapping[str, str]) -> Deployment:
+    (folder / "cdc.yaml").write_text(SETTINGS)
+    (folder / "dictionary").mkdir()
+    (folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
+    (folder / "connector-configs").mkdir()
+    for name, kind, server, more in (
+        ("pgtypes", "postgresql", "MES", ""),
+        ("mytypes", "mariadb", "ERP", "zero_dates: as_null\n"),
+    ):
+        listed = "\n".join(_entry(name, table) for table in _captured(name))
+        text = FILE.format(kind=kind, server=server, name=name, more=more, tables=listed)
+        (folder / "connector-configs" / f"{name}.yaml").write_text(text)
+    deployment = Deployment(folder, dict(env))
+    for name in ("pgtypes", "mytypes"):
+        deployment.cdc("source", "contract", name)
+    deployment.cdc("connectors", "apply")
+    deployment.cdc("target", "apply")
+    return deployment
+
+
+def _captured(name: str) -> Iterator[str]:
+    if name == "pgtypes":
+        yield from names(tables(postgresql.CASES))
+        yield from (f"l{number:03}" for number in range(len(postgresql.LONG_VALUES)))
+    else:
+        yield from names(tables(mariadb.CASES))
+    yield "without"
+    yield "zz_end"
+
+
+def _entry(name: str, table: str) -> str:
+    named = f"public.{table}" if name == "pgtypes" else table
+    if table == "without":
+        return f"  - {{table: {named}, without: [{', '.join(LEFT_OUT[name])}]}}"
+    return f"  - {named}"
+
+
+def _make_postgresql(source: Database) -> None:
+    source.run(postgresql.MAKE_TYPES)
+    for table in tables(postgresql.CASES):
+        source.run(*create(table, PostgreSql.ignore), *_identity(table))
+    for number, (name, literal) in enumerate(postgresql.LONG_VALUES.items()):
+        identity = "FULL" if name in postgresql.LONG_VALUES_IN_FULL else "DEFAULT"
+        source.run(
+            f"CREATE TABLE l{number:03} (id int PRIMARY KEY, v {name}, note int)",
+            f"ALTER TABLE l{number:03} REPLICA IDENTITY {identity}",
+            f"INSERT INTO l{number:03} VALUES (1, {literal}, 0)",
+        )
+    source.run(
+        "CREATE TABLE without (id int PRIMARY KEY, day date, odd varbit, made int GENERATED ALWAYS AS (id) STORED,"
+        " tail text)",
+        "INSERT INTO without VALUES (1, '0044-03-15 BC', B'101', DEFAULT, 'a')",
+        "CREATE TABLE zz_end (id int PRIMARY KEY)",
+        "INSERT INTO zz_end VALUES (1)",
+        "CREATE PUBLICATION cdc FOR ALL TABLES",
+    )
+
+
+def _identity(table: Table) -> Iterator[str]:
+    if table.case.needs_full:
+        yield f"ALTER TABLE {table.name} REPLICA IDENTITY FULL"
+
+
+def _make_mariadb(source: Database) -> None:
+    for table in tables(mariadb.CASES):
+        source.run(*create(table, MariaDb.ignore))
+    source.run(
+        "CREATE TABLE without (id int PRIMARY KEY, moment datetime(6), odd varchar(40), y year,"
+        " made int AS (id + 1) PERSISTENT, unseen int INVISIBLE DEFAULT 7, tail text)",
+        f"INSERT INTO without (id, moment, odd, y, tail) VALUES (1, '2024-03-31 02:30:00.5', '{SECRET}', 0, 'a')",
+        # Read by `t.*` and an expression, which pass over columns that are invisible.
+        "CREATE TABLE zz_end (id int PRIMARY KEY, f float, unseen int INVISIBLE DEFAULT 7)",
+        "INSERT INTO zz_end VALUES (1, 16777217)",
+    )
+
+
+def _change_postgresql(source: Database) -> None:
+    for table in tables(postgresql.CASES):
+        source.run(*change(table, PostgreSql.ignore))
+    for number, literal in enumerate(postgresql.LONG_VALUES.values()):
+        source.run(f"INSERT INTO l{number:03} VALUES ({LATER}, {literal}, 0)")
+        source.run(f"UPDATE l{number:03} SET note = 1")
+        source.run(f"UPDATE l{number:03} SET id = id + 1")
+    source.run("INSERT INTO without (id, day, odd, tail) VALUES (2, 'infinity', B'00101', 'b')")
+    source.run("UPDATE without SET tail = 'c' WHERE id = 1", "INSERT INTO zz_end VALUES (2)")
+
+
+def _change_mariadb(source: Database) -> None:
+    for table in tables(mariadb.CASES):
+        source.run(*change(table, MariaDb.ignore))
+    source.run(f"INSERT INTO without (id, moment, odd, y, tail) VALUES (2, '0000-00-00', '{SECRET}', 0, 'b')")
+    source.run("UPDATE without SET tail = 'c' WHERE id = 1", "INSERT INTO zz_end VALUES (2, 16777217)")
+
+
+def _administer(env: Mapping[str, str], server: str, *statements: str) -> None:
+    role = "ADMIN_" if server == "TARGET" else "DBA_"
+    with connect({**env, f"CDC_{server}_DATABASE": "postgres"}, server, role) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def refusals(target: psycopg.Connection, mirror: str) -> dict[int, str]:
+    """Return the code of each refused row of a mirror by its integer key; each row has one only."""
+    rows = target.execute("SELECT DISTINCT key[1]::int, code FROM cdc.refused WHERE mirror = %s", (mirror,)).fetchall()
+    assert len(dict(rows)) == len(rows)
+    return dict(rows)

@@ -1,0 +1,46 @@
+"""Types that are refused with their contract: the real catalogues print them, and the contract says why not."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cdc.capture.catalogue import read_contracts
+from cdc.capture.source import Source, SourceTable
+from cdc.errors import FatalError
+from tests.integration.types import mariadb, postgresql
+from tests.integration.types.case import Refusal
+from tests.integration.types.conftest import World
+from tests.integration.types.world import Database
+
+
+def _source(kind: str, server: str, name: str) -> Source:
+    schema = "public" if kind == "postgresql" else ""
+    return Source(
+        *(name, kind, "127.0.0.1", f"${{env:CDC_{server}_PORT}}", name),
+        *(f"${{env:CDC_{server}_DBA_USER}}", f"${{env:CDC_{server}_DBA_PASSWORD}}", "running"),
+        (SourceTable(schema, "refused"),),
+    )
+
+
+def _refused(source: Source, database: Database, world: World, refusal: Refusal) -> str:
+    database.run(f"CREATE TABLE refused (id int PRIMARY KEY, v {refusal.type})")
+    try:
+        with pytest.raises(FatalError) as caught:
+            read_contracts(source, world.deployment.env)
+    finally:
+        database.run("DROP TABLE refused")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("refusal", postgresql.REFUSALS, ids=lambda refusal: refusal.type)
+def test_postgresql(world: World, refusal: Refusal) -> None:
+    told = _refused(_source("postgresql", "MES", "pgtypes"), world.sources["pgtypes"], world, refusal)
+    assert re.match(rf"{refusal.code} .*pgtypes\.refused\.v", told)
+
+
+@pytest.mark.parametrize("refusal", mariadb.REFUSALS, ids=lambda refusal: refusal.type)
+def test_mariadb(world: World, refusal: Refusal) -> None:
+    told = _refused(_source("mariadb", "ERP", "mytypes"), world.sources["mytypes"], world, refusal)
+    assert re.search(rf"{refusal.code} .*(pg|my)types\.refused\.v", told, re.DOTALL)
