@@ -177,7 +177,7 @@ def test_java_reads_the_file_of_options_as_we_do(local: dict[str, Any]) -> None:
         check=True,
     ).stderr
     named = dict(option.removeprefix("-D").split("=", 1) for option in jvm_options() if option.startswith("-D"))
-    assert len(named) == 4
+    assert len(named) == 5
     for name, value in named.items():
         assert f"    {name} = {value}\n" in shown
 
