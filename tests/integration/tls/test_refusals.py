@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -203,20 +202,6 @@ def test_what_does_not_speak_tls_is_no_refusal_and_is_not_waited_for(plant: Plan
         topics(Kafka(plant.stack.kafka_address("LOGIN"), KafkaSecurity("PLAINTEXT")))
 
 
-def test_a_handshake_that_nobody_answers_ends(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cdc.stream.connection._HANDSHAKE_S", 1.0)
-    with silent_server() as address, pytest.raises(TransientError, match="STR-109"):
-        topics(Kafka(address, settings.kafka.security))
-
-
-@contextmanager
-def silent_server() -> Iterator[str]:
-    """Listen and say nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        host, port = server.getsockname()
-        yield f"{host}:{port}"
-
-
 def brokers(plant: Plant, settings: Settings, listener: str, change: dict[str, Any]) -> Kafka:
     host, _, name = listener.rpartition(" ")
     address = plant.stack.kafka_address(name)
@@ -270,6 +255,16 @@ def test_connect_with_a_certificate_that_has_expired(plant: Plant, settings: Set
             "CON-110",
             f"{url}: its certificate is not accepted: certificate has expired",
         )
+
+
+def test_an_authority_that_is_replaced_is_taken_by_a_client_that_runs(
+    plant: Plant, settings: Settings, tmp_path: Path
+) -> None:
+    shutil.copy(plant.stack.stranger.ca, tmp_path / "ca.pem")
+    with Connect(dataclasses.replace(settings.connect, ca=tmp_path / "ca.pem")) as client:
+        assert refusal(lambda: client.config("books"))[0] == "CON-110"
+        shutil.copy(plant.stack.authority.ca, tmp_path / "ca.pem")
+        assert client.config("books") is not None
 
 
 def test_connect_with_a_login(plant: Plant, settings: Settings, tmp_path: Path) -> None:
