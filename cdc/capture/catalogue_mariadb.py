@@ -15,6 +15,7 @@ from cdc.capture.cascade import Cascade, cascades_of
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_mariadb import mirror_default
 from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
+from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_mariadb import of_mariadb
@@ -99,6 +100,10 @@ def _contract(
     kept = tuple(for_each((row for row in taken if not row["computed"]), partial(_column, mirror)))
     primary = tuple(row["name"] for row in keys if row["table"] == table.name)
     key, origin = (table.key, "declared") if table.key else (primary, "primary")
+    if table.is_keyless:
+        kept, key, origin = as_keyless(mirror, kept, primary)
+        if cascades[table.name]:
+            raise FatalError("LND-107", f"{mirror} ({cascades[table.name][0].name}): the table has no key")
     if not key:
         raise FatalError("SRC-121", mirror)
     check_without(mirror, table.without, key, (row["name"] for row in own))
@@ -175,15 +180,19 @@ def _check_tables(source: Source, login: Login, tables: _Rows) -> None:
 
 def _unperformable(source: Source, database: str, columns: _Rows, cascades: _Cascades) -> list[FatalError]:
     """Return why landing could not do what InnoDB does: it needs the parent's events, and to compare as InnoDB does."""
-    captured = {f"{database}.{table.name}" for table in source.tables}
+    captured = {f"{database}.{table.name}": table.without for table in source.tables}
     collations = {(row["table"], row["name"]): row["collation"] for row in columns}
     errors = []
     for table, keys in cascades.items():
         for key in keys:
             place = f"{source.name}.{table} ({key.name})"
             folds = [c for c in (collations.get((table, name)) for name in key.columns) if c and not c.endswith("_bin")]
+            left_out = {*captured[f"{database}.{table}"]}.intersection(key.columns)
+            left_out |= {*captured.get(key.parent, ())}.intersection(key.parent_columns)
             if key.parent not in captured:
                 errors.append(FatalError("LND-107", f"{place}: {key.parent} is not captured"))
+            elif left_out:
+                errors.append(FatalError("LND-107", f"{place}: {', '.join(sorted(left_out))} is left out"))
             elif folds:
                 errors.append(FatalError("LND-107", f"{place}: its texts are compared by {folds[0]}"))
     return errors

@@ -16,6 +16,7 @@ from cdc.capture.connector import publication
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_postgresql import mirror_default
 from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
+from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
@@ -115,7 +116,13 @@ def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], colum
     whole = row["identity"] == "f"
     present = (column for column in taken if not column["computed"])
     kept = tuple(for_each(present, partial(_column, mirror, logs_all=whole)))
-    key, origin = _key(mirror, table, row["identity"], indexes)
+    if table.is_keyless:
+        if not whole:
+            raise FatalError("SRC-121", f"{mirror} (replica identity {_IDENTITIES[row['identity']]}, not full)")
+        primary = tuple(index["name"] for index in indexes if index["is_primary"])
+        kept, key, origin = as_keyless(mirror, kept, primary)
+    else:
+        key, origin = _key(mirror, table, row["identity"], indexes)
     check_without(mirror, table.without, key, (column["name"] for column in columns))
     _check_key(mirror, key, columns)
     check_declared_key(mirror, key, kept)

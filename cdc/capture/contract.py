@@ -22,7 +22,7 @@ from cdc.columns import is_name, name_faults
 from cdc.document import read_document
 from cdc.errors import FatalError
 
-KEY_ORIGINS = ("primary", "unique", "declared")
+KEY_ORIGINS = ("primary", "unique", "declared", "rows")
 
 
 @dataclass(frozen=True, slots=True)

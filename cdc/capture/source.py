@@ -29,6 +29,7 @@ _RESERVED_NAME = re.compile(r"cdc|trace|public|information_schema|pg_.*|.*_delet
 # Names go into the connector's lists of regular expressions, where commas, colons and semicolons are separators.
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")
+_NO_KEY = "none"
 _ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "tables", "settings")
 _OPTIONAL = ("tls", "state", "zero_dates", "settings")
 # What a source may say of MariaDB's zero dates in columns that may be NULL: that NULL is what they mean.
@@ -39,13 +40,15 @@ ZERO_DATES = ("as_null",)
 class SourceTable:
     """A captured table. `schema` is empty where the database is the schema (MariaDB); `key` only if it is declared.
 
-    `without` are columns that are left out on purpose.
+    `without` are columns that are left out on purpose. `is_keyless` says that
+    it has no key, and that its mirror is to count equal rows.
     """
 
     schema: str
     name: str
     key: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    is_keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +208,12 @@ class _Reader:
                     self._fault((*place, key), f"{key} is not an entry of a table")
         named = entry if isinstance(entry, dict) else {"table": entry}
         schema, table = self._table_name(named.get("table"), kind, place)
-        key, without = (self._columns(named.get(part), (*place, part)) for part in ("key", "without"))
+        is_keyless = named.get("key") == _NO_KEY
+        columns = {"without": named.get("without"), "key": None if is_keyless else named.get("key")}
+        key, without = (self._columns(columns[part], (*place, part)) for part in ("key", "without"))
         if set(key) & set(without):
             self._fault((*place, "without"), "a column under without is also under key")
-        return SourceTable(schema, table, key, without) if len(self.faults) == known else None
+        return SourceTable(schema, table, key, without, is_keyless) if len(self.faults) == known else None
 
     def _table_name(self, name: Any, kind: str, place: Entry) -> tuple[str, str]:
         parts = name.split(".") if isinstance(name, str) else []

@@ -77,6 +77,8 @@ class TableDecoder:
         offset = event.record.offset
         if event.kind is Kind.TRUNCATE:
             return (Truncation(offset, event.source_ts),)
+        if decoder.is_keyless:
+            return tuple(decoder.keyless_changes(event))
         plain = decoder.whole_change(event)
         if plain is not None and offset not in refused and not _is_long(plain.key):
             return (plain,)

@@ -81,8 +81,8 @@ def delete(table: MirrorTable) -> Composed:
         match=table.match("m"),
         kept=SQL(", ").join(name_of("m", name) for name in columns),
         deleted=table.deleted,
-        names=list_of(_twin(columns)),
-        conflict=_overwrite(table),
+        names=list_of(twin(columns)),
+        conflict=overwrite(table),
     )
 
 
@@ -105,9 +105,9 @@ def deleting(table: MirrorTable, condition: Composable) -> Composed:
         mirror=table.name,
         condition=condition,
         deleted=table.deleted,
-        names=list_of(_twin(columns)),
+        names=list_of(twin(columns)),
         columns=list_of(columns),
-        conflict=_overwrite(table),
+        conflict=overwrite(table),
     )
 
 
@@ -142,13 +142,15 @@ def select_matching(table: MirrorTable, columns: Sequence[str]) -> Composed:
     )
 
 
-def _twin(columns: Iterable[str]) -> list[str]:
+def twin(columns: Iterable[str]) -> list[str]:
+    """Return the columns of the deleted twin."""
     return [*columns, "_offset", "_source_ts", "_deleted_offset", "_deleted_ts"]
 
 
-def _overwrite(table: MirrorTable) -> Composed:
+def overwrite(table: MirrorTable) -> Composed:
+    """The clause by which a later delete of a key takes the place of an earlier one."""
     # The table has another name in the statement: the source's may be called excluded.
     return SQL("ON CONFLICT ({key}) DO UPDATE SET {sets}").format(
         key=list_of(table.contract.key),
-        sets=SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(name_of(name)) for name in _twin(table.columns)),
+        sets=SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(name_of(name)) for name in twin(table.columns)),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from cdc.capture.contract import Contract
+from cdc.capture.keyless import source_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class MirrorTable:
     def columns(self) -> tuple[str, ...]:
         """Source columns in the contract's order."""
         return tuple(column.name for column in self.contract.columns)
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """The same without what only the mirror of a table without a key has."""
+        return tuple(column.name for column in source_columns(self.contract.columns))
 
     def key_array(self, alias: str) -> Composed:
         """A row's key as text[], each column as PostgreSQL prints it."""

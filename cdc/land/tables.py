@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from cdc.capture.contract import Contract
+from cdc.capture.keyless import ORIGIN
 from cdc.change import Change, Event, Refusal
 from cdc.crash import crash_point
 from cdc.land.decode import LONG_KEY, Item, Stretch, stretches
@@ -65,6 +66,9 @@ class Tables:
         """Write what a table's items do, in order."""
         mirror = contract.mirror
         writer = self.writer(contract)
+        if contract.key_origin == ORIGIN:
+            self._write_rows(writer, items)
+            return
         for stretch in stretches(self._fill_in(writer, items)):
             has_stale = mirror in self._stale or mirror in self._careful
             changes = self._admit(writer, stretch.changes, has_stale=has_stale)
@@ -104,6 +108,17 @@ class Tables:
         if folded.images:
             self._staged.add(mirror)
             self.expectations += writer.write(folded, self._ground.stream, self._ground.batch, has_stale=has_stale)
+
+    def _write_rows(self, writer: MirrorWriter, items: list[Item]) -> None:
+        """Write what the items of a table without a key do."""
+        place = (self._ground.stream, self._ground.batch)
+        for stretch in stretches(items):
+            changes = [change for change in stretch.changes if isinstance(change, Change)]
+            writer.write_rows(changes, place, self._ground.generation_from)
+            events = len({change.offset for change in changes}) + (stretch.truncation is not None)
+            self._ledger.count(writer.table.contract.mirror, "landed", events)
+            if stretch.truncation is not None:
+                writer.truncate(stretch.truncation.offset, stretch.truncation.source_ts, *place)
 
     def _fill_in(self, writer: MirrorWriter, items: list[Item]) -> list[Item]:
         """Put the rows that were read beside the stream where they belong among its changes."""

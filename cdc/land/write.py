@@ -14,9 +14,9 @@ import psycopg
 from psycopg import pq
 from psycopg.sql import Composed
 
-from cdc.change import UNCHANGED, Key, Record, Refusal
+from cdc.change import UNCHANGED, Change, Key, Record, Refusal
 from cdc.crash import crash_point
-from cdc.land import changed_keys, generation, mirror_rows, reread, staging, stale_rows
+from cdc.land import changed_keys, generation, mirror_rows, multiset, reread, staging, stale_rows
 from cdc.land.duplicate import Claim
 from cdc.land.fold import Folded, Image
 from cdc.land.mirror_table import MirrorTable
@@ -137,6 +137,10 @@ class MirrorWriter:
         if staged.marks_stale:
             self._execute(self._sql(stale_rows.mark_stale), (stream,))
         return [expectation for expectation in expectations if expectation is not None]
+
+    def write_rows(self, changes: list[Change], place: tuple[str, int], generation_from: int | None) -> None:
+        """Write rows of a table without a key, as `cdc.land.multiset` says."""
+        multiset.write_rows(self._connection, self.table, changes, place, generation_from)
 
     def empty_stage(self) -> None:
         """Make room for another stretch in the same transaction."""

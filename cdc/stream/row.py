@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from cdc.capture.contract import Contract
+from cdc.capture.keyless import ORIGIN, source_columns
 from cdc.change import UNCHANGED, Change, Event, Key
 from cdc.errors import FatalError, RowError, TransientError
 from cdc.stream.column import column_decoder
 from cdc.stream.image import read_image
 from cdc.stream.misfit import Misfit, TooWide
 from cdc.stream.whole_row import whole_row_reader
+
+Row = dict[str, Any]
 
 
 class NewColumn(TransientError):
@@ -40,12 +45,14 @@ class RowDecoder:
     def __init__(self, contract: Contract, database: str, *, doubts: bool = False) -> None:
         self.contract = contract
         self._doubts = doubts
-        self._decoders = {column.name: column_decoder(column, database) for column in contract.columns}
+        self.is_keyless = contract.key_origin == ORIGIN
+        columns = source_columns(contract.columns)
+        self._decoders = {column.name: column_decoder(column, database) for column in columns}
         self._defaults = dict(_defaults(contract))
         self._skipped = frozenset(contract.skipped)
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.
         self._splits_key_changes = contract.key_origin == "primary"
-        self._read_whole = whole_row_reader(contract, self._decoders)
+        self._read_whole = whole_row_reader(dataclasses.replace(contract, columns=columns), self._decoders)
 
     def whole_change(self, event: Event) -> Change | None:
         """Return the change of an event that carries a whole row and leaves its key alone; None if it is not plain.
@@ -77,6 +84,37 @@ class RowDecoder:
         if event.op != "u" and len(values) < len(self._decoders):
             values = self._completed(values)
         return Change(event.record.offset, event.op, key, values, event.source_ts, self._old_key(event, key))
+
+    def keyless_changes(self, event: Event) -> Iterator[Change]:
+        """Yield what a row event of a table without a key does: rows that go (d), rows that come (c or r).
+
+        Raises NewColumn, Outgrown, FatalError LND-103: a row that cannot be read is one that nobody can find again,
+        and LND-108 for a row that was read beside the stream: it may be one that the stream has told of.
+        """
+        if event.snapshot == "incremental":
+            raise FatalError("LND-108", f"{self.contract.mirror}, offset {event.record.offset}")
+        try:
+            before = {} if event.op not in "ud" else self._whole_row(event, event.before)
+            if before:
+                yield Change(event.record.offset, "d", (), before, event.source_ts)
+            if event.op != "d":
+                after = self._whole_row(event, event.after, before)
+                op = "r" if event.op == "r" else "c"
+                yield Change(event.record.offset, op, (), after, event.source_ts)
+        except RowError as error:
+            place = f"{self.contract.mirror}, offset {event.record.offset}: {error.code} {error.detail}"
+            raise FatalError("LND-103", place) from error
+
+    def _whole_row(self, event: Event, image: bytes | None, before: Mapping[str, Any] = MappingProxyType({})) -> Row:
+        """Return a whole row; what an update left alone is taken from the row before."""
+        plain = None if image is None else self._read_whole(image)
+        if plain is not None:
+            return plain
+        values = self._completed(self._values(event, image))
+        whole = {name: before.get(name, value) if value is UNCHANGED else value for name, value in values.items()}
+        if UNCHANGED in whole.values():
+            raise RowError("VAL-104", "the row that it was before")
+        return whole
 
     def key(self, event: Event) -> Key:
         """Return the key of the row that an event changes. Raises FatalError LND-103.
@@ -164,7 +202,7 @@ def _defaults(contract: Contract) -> Iterator[tuple[str, Any]]:
 
     Of a dropped column a younger row holds nothing, and where nobody can tell there is no entry.
     """
-    for column in contract.columns:
+    for column in source_columns(contract.columns):
         if column.name in contract.dropped:
             yield column.name, None
         elif not column.computed_default:

@@ -1,0 +1,162 @@
+"""Tables without a key, on both products through the real connectors: every row as often as the source has it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pymysql
+import pytest
+
+from compose.local.env import process_environment
+from compose.local.stack import Stack
+from tests.integration.service import Deployment, connect, eventually
+
+SETTINGS = """\
+target:
+  host: ${env:CDC_TARGET_HOST}
+  port: ${env:CDC_TARGET_PORT}
+  database: ${env:CDC_TARGET_DATABASE}
+  user: ${env:CDC_TARGET_USER}
+  password: ${env:CDC_TARGET_PASSWORD}
+kafka: {bootstrap: "${env:CDC_KAFKA}"}
+connect: {url: "${env:CDC_CONNECT_URL}"}
+folders: {connector_configs: connector-configs, dictionary: dictionary}
+land: {group: keyless, batch_rows: 300}
+"""
+FILES = {
+    "nokeym": """\
+kind: mariadb
+host: 127.0.0.1
+port: ${env:CDC_ERP_PORT}
+database: nokeym
+user: ${env:CDC_ERP_DBA_USER}
+password: ${env:CDC_ERP_DBA_PASSWORD}
+tables: [{table: log, key: none}]
+""",
+    "nokeyp": """\
+kind: postgresql
+host: 127.0.0.1
+port: ${env:CDC_MES_PORT}
+database: nokeyp
+user: ${env:CDC_MES_DBA_USER}
+password: ${env:CDC_MES_DBA_PASSWORD}
+tables: [{table: public.log, key: none}]
+""",
+}
+TABLE = "CREATE TABLE log (a int, note varchar(20), qty decimal(10,2), long_note text)"
+LONG = "y" * 50_000  # PostgreSQL keeps it beside the row; of incompressible text there would be more
+Execute = Callable[[str], None]
+Read = Callable[[], Counter[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def mariadb(stack: Stack) -> Iterator[tuple[Execute, Read]]:
+    """Execute in the MariaDB source, and read its table."""
+    env = stack.env
+    with pymysql.connect(
+        host="127.0.0.1",
+        port=int(env["CDC_ERP_PORT"]),
+        user=env["CDC_ERP_DBA_USER"],
+        password=env["CDC_ERP_DBA_PASSWORD"],
+        charset="utf8mb4",
+        autocommit=True,
+    ) as connection:
+        cursor = connection.cursor()
+
+        def read() -> Counter[tuple[Any, ...]]:
+            cursor.execute("SELECT a, note, CAST(qty AS char), long_note FROM log")
+            return Counter(cursor.fetchall())
+
+        for statement in ("DROP DATABASE IF EXISTS nokeym", "CREATE DATABASE nokeym", "USE nokeym", TABLE):
+            cursor.execute(statement)
+        yield lambda statement: void(cursor.execute(statement)), read
+        cursor.execute("DROP DATABASE nokeym")
+
+
+@pytest.fixture
+def postgresql(stack: Stack) -> Iterator[tuple[Execute, Read]]:
+    """Execute in the PostgreSQL source, and read its table."""
+    with connect(stack.env, "MES", "DBA_") as admin:
+        admin.execute("CREATE DATABASE nokeyp")
+        with connect({**stack.env, "CDC_MES_DATABASE": "nokeyp"}, "MES", "DBA_") as connection:
+            connection.execute(f"{TABLE}; ALTER TABLE log REPLICA IDENTITY FULL; CREATE PUBLICATION cdc FOR TABLE log")
+            connection.execute("ALTER TABLE log ALTER long_note SET STORAGE EXTERNAL")
+
+            def read() -> Counter[tuple[Any, ...]]:
+                return Counter(connection.execute("SELECT a, note, qty::text, long_note FROM log").fetchall())
+
+            yield lambda statement: void(connection.execute(statement.encode())), read
+
+
+@pytest.fixture
+def deployment(stack: Stack, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment of both sources, with a target database of its own."""
+    (tmp_path / "connector-configs").mkdir()
+    for name, text in FILES.items():
+        (tmp_path / "connector-configs" / f"{name}.yaml").write_text(text)
+    (tmp_path / "dictionary").mkdir()
+    (tmp_path / "dictionary" / "dictionary.yaml").write_text("dictionary: keyless\nversion: '1'\nstatus: draft\n")
+    (tmp_path / "cdc.yaml").write_text(SETTINGS)
+    own = {"CDC_CONFIG": str(tmp_path / "cdc.yaml"), "CDC_TARGET_DATABASE": "keyless"}
+    env = process_environment(stack.env | own)
+    with connect({**env, "CDC_TARGET_DATABASE": "postgres"}, "TARGET", "ADMIN_") as admin:
+        admin.execute("CREATE DATABASE keyless OWNER cdc")
+    yield Deployment(tmp_path, env)
+    with connect({**env, "CDC_TARGET_DATABASE": "postgres"}, "TARGET", "ADMIN_") as admin:
+        admin.execute("DROP DATABASE keyless WITH (FORCE)")
+
+
+def void(_: object) -> None:
+    """Return nothing."""
+
+
+def play(execute: Execute, chance: random.Random, statements: int) -> None:
+    """Insert rows that are alike, change and delete them."""
+    for _ in range(statements):
+        a, note = chance.choice(["1", "2", "NULL"]), chance.choice(["'x'", "''", "NULL"])
+        qty, long_note = chance.choice(["1.5", "NULL"]), chance.choice([f"'{LONG}'", "NULL"])
+        where = f"a = {chance.choice('123')}"
+        kinds = [
+            f"INSERT INTO log VALUES ({a}, {note}, {qty}, {long_note})",
+            f"INSERT INTO log SELECT {a}, note, qty, long_note FROM log WHERE {where} LIMIT 2",
+            f"UPDATE log SET note = {note} WHERE {where}",
+            f"UPDATE log SET a = {a}, qty = {qty} WHERE note = {note}",
+            f"DELETE FROM log WHERE {where} AND note = {note}",
+            "TRUNCATE log",
+        ]
+        execute(chance.choices(kinds, [8, 3, 3, 2, 2, 0.2])[0])
+
+
+def counted(target: psycopg.Connection, schema: str) -> Counter[tuple[Any, ...]]:
+    """Read a mirror."""
+    found = target.execute(f"SELECT a, note, qty::text, long_note, _count FROM {schema}.log").fetchall()
+    return Counter({tuple(row): count for *row, count in found})
+
+
+def test_mirrors_count_the_rows_of_tables_without_a_key(
+    deployment: Deployment, mariadb: tuple[Execute, Read], postgresql: tuple[Execute, Read]
+) -> None:
+    sources = {"nokeym": mariadb, "nokeyp": postgresql}
+    chance = random.Random(1)
+    for execute, _ in sources.values():
+        for _ in range(3):
+            execute("INSERT INTO log VALUES (1, 'x', 1.5, NULL)")
+        play(execute, chance, 10)
+    for name in sources:
+        deployment.cdc("source", "contract", name)
+    deployment.cdc("connectors", "apply")
+    deployment.cdc("target", "apply")
+    with deployment.running(), deployment.target() as target:
+        eventually(target, "SELECT count(*) FROM cdc.position WHERE generations = 1", [(2,)])
+        for execute, _ in sources.values():
+            play(execute, chance, 120)
+            execute("INSERT INTO log VALUES (99, 'last', NULL, NULL)")
+        for name, (_, read) in sources.items():
+            eventually(target, f"SELECT _count FROM {name}.log WHERE a = 99", [(1,)])
+            assert counted(target, name) == read()
+            assert max(read().values()) > 2
