@@ -180,19 +180,15 @@ def _check_tables(source: Source, login: Login, tables: _Rows) -> None:
 
 def _unperformable(source: Source, database: str, columns: _Rows, cascades: _Cascades) -> list[FatalError]:
     """Return why landing could not do what InnoDB does: it needs the parent's events, and to compare as InnoDB does."""
-    captured = {f"{database}.{table.name}": table.without for table in source.tables}
+    captured = {f"{database}.{table.name}" for table in source.tables}
     collations = {(row["table"], row["name"]): row["collation"] for row in columns}
     errors = []
     for table, keys in cascades.items():
         for key in keys:
             place = f"{source.name}.{table} ({key.name})"
             folds = [c for c in (collations.get((table, name)) for name in key.columns) if c and not c.endswith("_bin")]
-            left_out = {*captured[f"{database}.{table}"]}.intersection(key.columns)
-            left_out |= {*captured.get(key.parent, ())}.intersection(key.parent_columns)
             if key.parent not in captured:
                 errors.append(FatalError("LND-107", f"{place}: {key.parent} is not captured"))
-            elif left_out:
-                errors.append(FatalError("LND-107", f"{place}: {', '.join(sorted(left_out))} is left out"))
             elif folds:
                 errors.append(FatalError("LND-107", f"{place}: its texts are compared by {folds[0]}"))
     return errors
