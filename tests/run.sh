@@ -33,8 +33,8 @@ lane() {
         format) ruff format --check . ;;
         lint) ruff check . ;;
         types) mypy ;;
-        unit) pytest -q tests/unit "${selection[@]}" ;;
-        contract) pytest -q tests/contract "${selection[@]}" ;;
+        unit) pytest -q -n 2 --dist loadfile tests/unit "${selection[@]}" ;;
+        contract) pytest -q -n 2 --dist loadfile tests/contract "${selection[@]}" ;;
         integration) test_stack pytest -q tests/integration "${selection[@]}" ;;
         faults) test_stack pytest -q tests/faults "${selection[@]}" ;;
         demo) test_stack python -m compose.demo run --fresh ;;

@@ -16,7 +16,7 @@ from cdc.derive.take import columns_read
 from transforms.mapping import Lookup
 
 FIXED_COLUMNS = 5
-"""Columns before the inputs: source key, offset, time, deleted, what is stale (mirror, then its key)."""
+"""Columns before the inputs: source key as text, offset, time, deleted, what is stale (mirror, then its key)."""
 
 _FOUND = "_look_up_found"
 
@@ -44,7 +44,7 @@ class _Query:
         inputs = ", ".join(self._value(value.alias, value.column) for value in step.mapping.inputs)
         lookups = " ".join(self._join(lookup) for lookup in step.mapping.lookups)
         return (
-            f"SELECT t.key, {row}.{prefix}_offset, {row}.{prefix or '_source'}_ts, {str(self.deleted).lower()},"
+            f"SELECT t.key::text, {row}.{prefix}_offset, {row}.{prefix or '_source'}_ts, {str(self.deleted).lower()},"
             f" {self._stale()}{', ' if inputs else ''}{inputs}"
             f" FROM {step.take} t JOIN {name} {row} ON {step.source.has_key(row, 't.key')} {lookups}"
         )
