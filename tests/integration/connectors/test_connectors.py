@@ -22,10 +22,6 @@ from tests.integration.connectors.deployment import FILES, SOURCES, Sources, kin
 # listed by Connect's validation.
 _NOT_LISTED = {
     "books": {
-        "driver.connectionTimeZone",
-        "driver.forceConnectionTimeZoneToSession",
-        "driver.preserveInstants",
-        "driver.timezone",
         "internal.schema.history.internal.ddl.filter",
         "binary.handling.mode",
         "event.converting.failure.handling.mode",
