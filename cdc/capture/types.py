@@ -1,6 +1,7 @@
 """What a source type becomes: mirror type and decoder. The table below is the contract between catalogue and stream.
 
-Which type of which product becomes what stands in `types_postgresql` and `types_mariadb` beside this file.
+Which type of which product becomes what stands in `types_postgresql`, `types_mariadb`, `types_sqlserver` and
+`types_oracle` beside this file.
 
 JSON forms are those of the pinned connector modes (schemas off, decimal=string, time=microseconds, binary=hex,
 interval=string, bigint.unsigned=precise with decimal.format=NUMERIC). NULL is JSON null for every decoder.
@@ -33,6 +34,13 @@ interval=string, bigint.unsigned=precise with decimal.format=NUMERIC). NULL is J
 | timestamptz_iso | string "2024-02-29T10:34:56.123456Z"; "infinity", "-infinity"        | timestamp with time zone|
 | interval        | string "P1Y2M3DT4H5M6.789S"                                          | interval                |
 | year            | integer                                                              | smallint                |
+| number          | as decimal, or an integer (Oracle, not run against a database)       | numeric                 |
+| date_iso,       | strings "2017-09-15Z", "04:05:11.789Z", "2019-07-09T02:28:57.1234Z", | date, time without time |
+| time_iso,       | "2019-07-09T02:28:57.1234+08:00" (SQL Server, Oracle; not run        | zone, timestamp without |
+| timestamp_iso,  | against a database)                                                  | and with time zone      |
+| timestamptz_    |                                                                      |                         |
+| offset,         |                                                                      |                         |
+| datetimeoffset  |                                                                      |                         |
 | array:D         | list of D's form, one dimension                                      | type[]                  |
 
 An unchanged TOAST value of PostgreSQL arrives as PLACEHOLDER (text, enum, json, decimal, text_hex), as its hex
@@ -55,7 +63,8 @@ _MIRROR_TYPE = re.compile(
 )
 _DECODER = re.compile(
     r"(array:)?(int|tinyint1|boolean|decimal|float|text|enum|set|json|hstore|uuid|bytes_hex|text_hex|bit:\d{1,8}|point"
-    r"|geometry|date|time_us|duration_us|timestamp_us|timestamptz_iso|interval|year)"
+    r"|geometry|date|time_us|duration_us|timestamp_us|timestamptz_iso|interval|year|number"
+    r"|date_iso|time_iso|timestamp_iso|timestamptz_offset|datetimeoffset)"
 )
 
 

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from cdc.capture.types import PLACEHOLDER
 from cdc.change import UNCHANGED
-from cdc.stream import moment
+from cdc.stream import iso, moment
 from cdc.stream.array import array_of
 from cdc.stream.misfit import Misfit
 
@@ -80,6 +80,10 @@ def _decimal(value: Any) -> Any:
         if value == PLACEHOLDER:
             return UNCHANGED
     raise Misfit
+
+
+def _number(value: Any) -> Any:
+    return str(value) if type(value) is int else _decimal(value)
 
 
 def _float(value: Any) -> Any:
@@ -193,6 +197,12 @@ _DECODERS: dict[str, Decoder] = {
     "timestamptz_iso": moment.zoned_of,
     "interval": moment.interval_of,
     "year": moment.year_of,
+    "number": _number,
+    "date_iso": iso.date_of,
+    "time_iso": iso.time_of,
+    "timestamp_iso": iso.timestamp_of,
+    "timestamptz_offset": iso.zoned_of,
+    "datetimeoffset": iso.datetimeoffset_of,
 }
 _IN_ARRAYS: dict[str, Decoder] = {
     "date": moment.date_in_array,

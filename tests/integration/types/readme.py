@@ -5,9 +5,10 @@ python -m tests.integration.types.readme          writes them into connector-con
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cdc.capture import types_oracle, types_sqlserver
 from compose.local.env import REPO
 from tests.integration.types import mariadb, postgresql
 from tests.integration.types.case import Case, Refusal
@@ -20,6 +21,17 @@ Written by `python -m tests.integration.types.readme` from the cases of `tests/i
 values of every type into both products, before the snapshot and while the connector streams, and compare each mirror
 with what psycopg and PyMySQL read from the source. Run with PostgreSQL 15 and MariaDB 10.11. What stands in no list is
 refused with its contract (SRC-201): leave the column out with `without`, see [README.md](README.md).
+"""
+
+
+_DOCUMENTED = """
+## {product}: from the documentation, not run against a database
+
+No connector file can name this product yet. Decoders are written from the documentation and source of Debezium 3.6 and
+tested on envelopes of the shape shown there; nobody has compared them with a live database.
+
+| type | in the mirror | what is refused, and what else to know |
+|---|---|---|
 """
 
 
@@ -36,7 +48,19 @@ def text() -> str:
         parts += [f"{line}\n" for line in _captured(cases)]
         parts.append("\n| refused with the contract | code | why |\n|---|---|---|\n")
         parts += [f"{line}\n" for line in _refused(refusals)]
+    for product, types, remarks, refused in (
+        ("SQL Server", types_sqlserver.TYPES, types_sqlserver.REMARKS, types_sqlserver.ABSENT),
+        ("Oracle", types_oracle.TYPES, types_oracle.REMARKS, types_oracle.UNREAD),
+    ):
+        parts += [_DOCUMENTED.format(product=product), *_documented(types, remarks)]
+        parts.append(f"\nRefused: {', '.join(f'`{name}`' for name in refused)}.\n")
     return "".join(parts)
+
+
+def _documented(types: Mapping[str, tuple[str, str]], remarks: Mapping[str, str]) -> Iterator[str]:
+    for name, (mirror_type, _) in types.items():
+        kept = mirror_type.replace("{args}", "(…)").replace("{digits}", "(…)")
+        yield f"| `{name}` | `{kept}` | {remarks.get(name, '')} |\n"
 
 
 def _captured(cases: Sequence[Case]) -> Iterator[str]:
