@@ -53,8 +53,8 @@ REMARKS = {
     "CLOB": "an empty one arrives as NULL in a column that may be NULL",
     "NCLOB": "an empty one arrives as NULL in a column that may be NULL",
     "TIMESTAMP": "digits behind the sixth that are not 0 are refused (VAL-102)",
-    "TIMESTAMP WITH TIME ZONE": "the same moment in UTC, its zone is not kept; digits behind the sixth that are not 0 are"
-    " refused (VAL-102)",
+    "TIMESTAMP WITH TIME ZONE": "the same moment in UTC, its zone is not kept; digits behind the sixth that are not 0"
+    " are refused (VAL-102)",
     "INTERVAL DAY TO SECOND": "digits behind the sixth that are not 0 are refused (VAL-101)",
 }
 # The connector passes over every event of a table that has one, whether the column is left out or not.
