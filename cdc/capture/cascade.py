@@ -30,8 +30,8 @@ class Cascade:
     columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
-    on_delete: str | None
-    on_update: str | None
+    on_delete: str | None = None
+    on_update: str | None = None
 
 
 def cascades_of(create_table: str, database: str) -> Iterator[Cascade]:
