@@ -93,6 +93,7 @@ class Daemon:
 
     def stop(self) -> None:
         """Stop the process and every orphan of it: first by its own signal, by SIGKILL at last."""
+        was_running = self.running() is not None
         for signal_number in self.stop_signals:
             targets = self._family()
             if not targets:
@@ -104,6 +105,8 @@ class Daemon:
         if self._family():
             raise StackError(f"{self.name} does not end, not even by SIGKILL; see {self.log}.")
         self.record.unlink(missing_ok=True)
+        if was_running:
+            self._await_ports()
 
     def kill(self) -> None:
         """End the process as a crash would: SIGKILL, nothing cleaned up."""
@@ -111,6 +114,7 @@ class Daemon:
         if process is not None:
             _send(process, signal.SIGKILL)
             self._wait_gone(self.stop_timeout_s)
+            self._await_ports()
 
     def last_log_line(self) -> str:
         """Return the last line of the log that is not empty, for a message."""
@@ -155,6 +159,12 @@ class Daemon:
         deadline = time.monotonic() + timeout_s
         while self._family() and time.monotonic() < deadline:
             time.sleep(0.05)
+
+    def _await_ports(self) -> None:
+        """Wait for the ports of a process that has ended: its last threads let go of them."""
+        deadline = time.monotonic() + self.stop_timeout_s
+        while any(map(port_holder, self.ports)) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _read_record(self) -> _Record | None:
         try:

@@ -28,7 +28,7 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         settings = Settings(arguments.seconds, arguments.rate, arguments.seed, arguments.quiet)
-        summary = run(env, settings, arguments.log, stop)
+        summary = run(env, settings, arguments.log, stop, reconnects=arguments.reconnect)
     except SimulatorError as error:
         print(error, file=sys.stderr)
         return 1
@@ -45,6 +45,7 @@ def _parser(log: Path) -> argparse.ArgumentParser:
     play.add_argument("--rate", type=_positive, default=50.0, help="transactions per second (default: 50)")
     play.add_argument("--seed", type=int, default=1, help="another seed, other transactions (default: 1)")
     play.add_argument("--log", type=Path, default=log, help=f"of all runs on the same data (default: {log})")
+    play.add_argument("--reconnect", action="store_true", help="wait for a database that is restarted, and go on")
     play.add_argument(
         "--quiet",
         type=_windows,

@@ -41,6 +41,14 @@ class Database(Protocol):
         """Give the transaction up."""
         ...
 
+    def mark(self) -> str:
+        """Begin a transaction and return what it can be asked for later."""
+        ...
+
+    def has_committed(self, mark: str) -> bool:
+        """Tell, over a connection made since, whether the transaction of the mark was committed."""
+        ...
+
     def close(self) -> None:
         """End the connection."""
         ...
@@ -83,6 +91,15 @@ class MariaDb:
         """Give the transaction up."""
         self._connection.rollback()
 
+    def mark(self) -> str:
+        """Return where the log is. Nobody but the application moves it."""
+        self._cursor.execute("SELECT @@gtid_binlog_pos")
+        return str((self._cursor.fetchone() or ("",))[0])
+
+    def has_committed(self, mark: str) -> bool:
+        """Tell whether the log has moved since."""
+        return self.mark() != mark
+
     def close(self) -> None:
         """End the connection; the server may have ended it before."""
         if self._connection.open:
@@ -124,23 +141,30 @@ class PostgreSql:
         """Give the transaction up."""
         self._connection.rollback()
 
+    def mark(self) -> str:
+        """Return the number of the transaction."""
+        return str((self._connection.execute("SELECT pg_current_xact_id()").fetchone() or ("",))[0])
+
+    def has_committed(self, mark: str) -> bool:
+        """Tell whether the transaction is among the committed ones; a session that was cut off may take a moment."""
+        status = "in progress"
+        while status == "in progress":
+            (status,) = self.fetch(f"SELECT pg_xact_status('{int(mark)}')")
+        return bool(status == "committed")
+
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
 
 
-def carry_out(database: Database, transaction: Transaction) -> None:
-    """Execute a transaction and end it as it is planned to end. Raises SimulatorError."""
+def refusal(error: Exception, transaction: Transaction) -> SimulatorError:
+    """Return what a person is told when a transaction cannot be executed."""
     name = transaction.source.upper()
-    try:
-        write_all(database, transaction)
-        (database.roll_back if transaction.rolls_back else database.commit)()
-    except ERRORS as error:
-        if _is_gone(error):
-            raise SimulatorError(
-                f"The {name}'s database is gone ({_sentence(error)}): see whether it runs, then start anew."
-            ) from error
-        raise SimulatorError(f"The {name}'s database refused “{transaction.action}”: {_sentence(error)}.") from error
+    if is_gone(error):
+        return SimulatorError(
+            f"The {name}'s database is gone ({_sentence(error)}): see whether it runs, then start anew."
+        )
+    return SimulatorError(f"The {name}'s database refused “{transaction.action}”: {_sentence(error)}.")
 
 
 def write_all(database: Database, transaction: Transaction) -> None:
@@ -178,7 +202,8 @@ def _connected(name: str, connect: Callable[[], _Connection]) -> _Connection:
         ) from error
 
 
-def _is_gone(error: Exception) -> bool:
+def is_gone(error: Exception) -> bool:
+    """Tell whether the server, or the connection to it, is not there any more."""
     if isinstance(error, psycopg.Error):
         return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
     return isinstance(error, pymysql.err.InterfaceError) or bool(error.args and error.args[0] in _GONE)

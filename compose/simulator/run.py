@@ -6,15 +6,17 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from compose.simulator import plan
-from compose.simulator.database import ERRORS, Database, MariaDb, PostgreSql, carry_out
+from compose.simulator.database import ERRORS, Database, MariaDb, PostgreSql
 from compose.simulator.error import SimulatorError
 from compose.simulator.log import LogWriter, Past, read_past
 from compose.simulator.plan import Settings
 from compose.simulator.seed import Seed, seed
+from compose.simulator.session import Session
 from compose.simulator.world import World
 
 # A few figures that every transaction moves sooner or later: enough to notice foreign or missing work.
@@ -31,26 +33,32 @@ _FIGURES = {
 _STORIES = 10
 
 
-def run(env: Mapping[str, str], settings: Settings, log_path: Path, stop: threading.Event) -> dict[str, object]:
-    """Play a run to its end, or until `stop`; return the summary. Raises SimulatorError."""
+def run(
+    env: Mapping[str, str], settings: Settings, log_path: Path, stop: threading.Event, *, reconnects: bool = False
+) -> dict[str, object]:
+    """Play a run to its end, or until `stop`; return the summary. Raises SimulatorError.
+
+    `reconnects`: wait for a database that goes away, and go on.
+    """
     settings.heavy_steps()
     past = read_past(log_path)
     start = seed()
     relive(start.world, past)
-    databases: dict[str, Database] = {"erp": MariaDb(env), "mes": PostgreSql(env)}
+    sessions: dict[str, Session] = {}
     try:
-        for source, database in databases.items():
-            _require_known(source, database, start.world)
+        for source, connect in (("erp", MariaDb), ("mes", PostgreSql)):
+            sessions[source] = Session(partial(connect, env), reconnects=reconnects)
+            _require_known(source, sessions[source].database, start.world)
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("a", encoding="utf-8") as file:
             log = LogWriter(file, past.seq)
             if not past.seq:
                 _note_seed(log, start)
             log.begin(settings)
-            return _play(databases, start.world, settings, log, stop)
+            return _play(sessions, start.world, settings, log, stop)
     finally:
-        for database in databases.values():
-            database.close()
+        for session in sessions.values():
+            session.close()
 
 
 def relive(world: World, past: Past) -> None:
@@ -88,7 +96,7 @@ def _note_seed(log: LogWriter, start: Seed) -> None:
 
 
 def _play(
-    databases: Mapping[str, Database], world: World, settings: Settings, log: LogWriter, stop: threading.Event
+    sessions: Mapping[str, Session], world: World, settings: Settings, log: LogWriter, stop: threading.Event
 ) -> dict[str, object]:
     began, cpu = time.monotonic(), time.process_time()
     planned = plan.run(world, settings)
@@ -100,7 +108,7 @@ def _play(
             break
         late_s = max(late_s, -wait_s)
         transaction = next(planned)  # not before the wait: what is planned has happened
-        carry_out(databases[transaction.source], transaction)
+        sessions[transaction.source].carry_out(transaction)
         log.note(transaction)
         progress.show()
     progress.close()

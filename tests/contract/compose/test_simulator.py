@@ -323,6 +323,31 @@ def test_another_log_than_that_of_the_data_is_refused(applications: Applications
     assert len(errors.splitlines()) == 1
 
 
+def test_a_run_that_reconnects_does_all_it_had_planned_once_whatever_its_servers_do(
+    applications: Applications, played: dict[str, Any]
+) -> None:
+    arguments = ("run", "--seconds", "8", "--rate", "100", "--log", str(applications.log), "--reconnect")
+    process = applications.start(*arguments)
+    stack = Stack(applications.env)
+    try:
+        for server in ("erp", "mes", "erp"):
+            wait_for_lines(applications.log, 50)
+            stack.services()[server].daemon().kill()
+            stack.start([server])
+        for _ in range(20):  # sessions that are ended while the server lives; some of them in a COMMIT
+            wait_for_lines(applications.log, 5)
+            applications.mes(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'simulator'", "DBA_"
+            )
+        output, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert json.loads(output)["transactions"] == 800
+    assert_the_databases_hold_the_plan(applications)
+
+
 def test_a_lost_connection_is_one_sentence_and_the_log_stays_whole(
     applications: Applications, played: dict[str, Any]
 ) -> None:
