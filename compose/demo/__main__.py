@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,10 @@ stop     stop everything; the data stays
 
 A second run reuses the stack and goes on with its data, log and positions included, if the run before has ended with
 a clean comparison; otherwise (mismatches, a crash, Ctrl-C), or with --fresh, it begins with new data.
+
+With --chaos more goes wrong than kills, one thing after the other, drawn with a seed: workers are killed, or frozen
+until others take over; Connect, broker, target and sources are killed or restarted, tasks restarted, sessions ended,
+connections reset. What has to hold at the end is the same; how fresh rows were is no part of it.
 """
 
 _KEPT = """
@@ -76,8 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds",
         type=_positive,
-        default=60.0,
-        help="how long the simulator works (60; 40 or more, or there are fewer than 500 freshness probes)",
+        help="how long the simulator works (60, with --chaos 180; 40 or more, or there are fewer than 500 probes)",
     )
     parser.add_argument("--rate", type=_positive, default=50.0, help="its transactions per second (50)")
     parser.add_argument("--seed", type=int, default=1, help="what the simulator's content is made from (1)")
@@ -86,6 +90,14 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=2,
         help="SIGKILLs of workers; 2: both at once in the middle, else spread over the run (2)",
+    )
+    parser.add_argument(
+        "--chaos",
+        nargs="?",
+        type=int,
+        const=-1,
+        metavar="SEED",
+        help="let everything go wrong; without a seed another one each time, which is printed (instead of --kills)",
     )
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
     parser.add_argument("--fresh", action="store_true", help="begin with new data whatever there is")
@@ -100,8 +112,10 @@ def _positive(text: str) -> float:
 
 
 def _run(env: Mapping[str, str], options: argparse.Namespace) -> int:
-    screen = Screen(options.seconds)
-    asked = Options(options.seconds, options.rate, options.seed, options.kills, options.fresh)
+    chaos = secrets.randbelow(1_000_000) if options.chaos == -1 else options.chaos
+    seconds = options.seconds or (60.0 if chaos is None else 180.0)
+    screen = Screen(seconds)
+    asked = Options(seconds, options.rate, options.seed, options.kills, options.fresh, options.keep, chaos)
     ended = False
     try:
         outcome = Demo(env, asked, screen).run()

@@ -24,9 +24,10 @@ def install(env: Mapping[str, str]) -> None:
 def simulator(env: Mapping[str, str], state: State, rate: float, seed: int, schedule: Schedule) -> Daemon:
     """Return how the simulator is run."""
     quiet = ",".join(f"{window.start}-{window.end}" for window in schedule.quiet)
+    reconnect = ["--reconnect"] if schedule.faults else []
     options = {"seconds": schedule.seconds, "rate": rate, "seed": seed, "log": state.log, "quiet": quiet}
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    return process.background(env, process.SIMULATOR, "compose.simulator", "run", *arguments)
+    return process.background(env, process.SIMULATOR, "compose.simulator", "run", *arguments, *reconnect)
 
 
 def await_first_commit(simulator: Daemon, state: State, written: int) -> float:

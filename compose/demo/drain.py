@@ -18,24 +18,26 @@ from kafka import KafkaConsumer, TopicPartition
 from compose.compare.database import PostgreSql
 from compose.local.daemon import StackError
 
-_TIMEOUT_S = 120.0
+TIMEOUT_S = 120.0
 _POLL_S = 0.1
 _GTID = re.compile(rb'"id":"\d+-\d+-(\d+)"')
 _LSN = re.compile(rb'"lsn":(\d+)')
 
 
-def drain(env: Mapping[str, str], target: PostgreSql, alive: Callable[[], bool]) -> dict[str, int]:
+def drain(
+    env: Mapping[str, str], target: PostgreSql, alive: Callable[[], bool], timeout_s: float = TIMEOUT_S
+) -> dict[str, int]:
     """Wait until all that is in the sources now is landed and derived; return the offsets that had to be passed.
 
     Raises StackError when that does not happen, or when the service is not `alive` any more.
     """
     ends = {
-        "cdc.erp": _find(env, "cdc.erp", _GTID, _last_gtid(env)),
-        "cdc.mes": _find(env, "cdc.mes", _LSN, _last_lsn(env)),
+        "cdc.erp": _find(env, "cdc.erp", _GTID, _last_gtid(env), timeout_s),
+        "cdc.mes": _find(env, "cdc.mes", _LSN, _last_lsn(env), timeout_s),
     }
-    _await(lambda: _landed(target, ends), alive, f"the positions do not reach the end offsets {ends}")
+    _await(lambda: _landed(target, ends), alive, f"the positions do not reach the end offsets {ends}", timeout_s)
     batches = _batches(target)
-    _await(lambda: _derived(target, batches), alive, f"the watermarks do not reach the batches {batches}")
+    _await(lambda: _derived(target, batches), alive, f"the watermarks do not reach the batches {batches}", timeout_s)
     return ends
 
 
@@ -59,14 +61,14 @@ def _last_lsn(env: Mapping[str, str]) -> int:
     return int(row[0]) if row else 0
 
 
-def _find(env: Mapping[str, str], topic: str, pattern: re.Pattern[bytes], wanted: int) -> int:
+def _find(env: Mapping[str, str], topic: str, pattern: re.Pattern[bytes], wanted: int, timeout_s: float) -> int:
     """Return the end of the topic once a record in it has a place in the source's log of at least `wanted`.
 
     What was committed before stands before it. On PostgreSQL it may be the next heartbeat that has it.
     """
     partition = TopicPartition(topic, 0)
     consumer = KafkaConsumer(bootstrap_servers=env["CDC_KAFKA"], group_id=None, isolation_level="read_committed")
-    deadline = time.monotonic() + _TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     try:
         consumer.assign([partition])
         consumer.seek(partition, max(0, consumer.end_offsets([partition])[partition] - 1_000))
@@ -95,11 +97,11 @@ def _derived(target: PostgreSql, batches: Mapping[str, int]) -> bool:
     return bool(rows) and all(batch >= batches[stream] for stream, batch in rows)
 
 
-def _await(reached: Callable[[], bool], alive: Callable[[], bool], complaint: str) -> None:
-    deadline = time.monotonic() + _TIMEOUT_S
+def _await(reached: Callable[[], bool], alive: Callable[[], bool], complaint: str, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
     while not reached():
         if not alive():
             raise StackError(f"The service has ended, and {complaint}.")
         if time.monotonic() > deadline:
-            raise StackError(f"After {_TIMEOUT_S:.0f} s {complaint}.")
+            raise StackError(f"After {timeout_s:.0f} s {complaint}.")
         time.sleep(_POLL_S)

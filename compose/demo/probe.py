@@ -5,6 +5,8 @@ named there until they are visible. The age of a row is the moment of the answer
 to read the log and up to one polling interval count against us.
 
     python -m compose.demo.probe LOG RESULTS      until SIGTERM
+
+While the target is away it tries again: the rows are late, and seen to be.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +30,7 @@ from compose.local.env import environment
 
 _INTERVAL_S = 0.004
 _GAP_LIMIT_S = 0.005
+_AWAY_S = 0.05
 
 Key = tuple[str, ...]
 
@@ -73,6 +77,10 @@ class Probe:
         for table, rows in waiting.items():
             for key in rows.seen(self._connection):
                 self._write(table, key, rows.rows.pop(key))
+
+    def reconnected(self, connection: psycopg.Connection[Any]) -> None:
+        """Go on over another connection."""
+        self._connection = connection
 
     def close(self) -> None:
         """Write down what never became visible, and how often polls were further apart than promised."""
@@ -126,7 +134,7 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    target = PostgreSql(environment(), "CDC_TARGET", "CDC_TARGET", "target")
+    target = _connect()
     with log_path.open(encoding="utf-8") as log, results_path.open("w", encoding="utf-8") as results:
         log.seek(0, 2)
         results.write(json.dumps({"ready": True}) + "\n")
@@ -134,11 +142,22 @@ def main() -> int:
         probe = Probe(target.connection, log, results)
         while not stop.is_set():
             began = time.monotonic()
-            probe.poll()
+            try:
+                probe.poll()
+            except psycopg.OperationalError:
+                stop.wait(_AWAY_S)
+                with suppress(psycopg.OperationalError):
+                    target.close()
+                    target = _connect()
+                    probe.reconnected(target.connection)
             stop.wait(max(0.0, _INTERVAL_S - (time.monotonic() - began)))
         probe.close()
     target.close()
     return 0
+
+
+def _connect() -> PostgreSql:
+    return PostgreSql(environment(), "CDC_TARGET", "CDC_TARGET", "target")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from compose.local.daemon import Daemon, StackError
 from compose.local.env import REPO, process_environment
 
 SERVICE, SIMULATOR, PROBE = "cdc", "simulator", "probe"
+STAND_BYS = {"land-2": ("cdc", "land"), "derive-2": ("cdc", "derive")}  # of a chaotic run
 NAMES = (SERVICE, SIMULATOR, PROBE)
 VISITORS = (SIMULATOR, PROBE)  # they run only while the simulator works
 
@@ -44,7 +45,7 @@ def service(env: Mapping[str, str]) -> Daemon:
 
 def stop_all(env: Mapping[str, str]) -> None:
     """End all of them, whoever has started them."""
-    for name in (PROBE, SIMULATOR, SERVICE):
+    for name in (PROBE, SIMULATOR, *STAND_BYS, SERVICE):
         background(env, name).stop()
 
 

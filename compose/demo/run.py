@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,21 +12,26 @@ from compose.compare.compare import compare
 from compose.compare.log import entries
 from compose.demo import applications, process
 from compose.demo.actions import ACTIONS
-from compose.demo.drain import drain
+from compose.demo.chaos import Chaos
+from compose.demo.drain import TIMEOUT_S, drain
+from compose.demo.fault import Surroundings
 from compose.demo.freshness import read_freshness
 from compose.demo.kill import Kill
 from compose.demo.killer import Killer
-from compose.demo.schedule import Schedule, plan
+from compose.demo.proxy import Proxy
+from compose.demo.schedule import PlannedFault, Schedule, plan, plan_chaos
 from compose.demo.screen import Screen
+from compose.demo.service import Service
 from compose.demo.state import State
-from compose.demo.verdict import Outcome
+from compose.demo.verdict import ChaosRecord, Outcome
 from compose.demo.watch import Watch
 from compose.local.daemon import Daemon, StackError
-from compose.local.proc_table import Process
 from compose.local.stack import Stack
 
 _SNAPSHOT_TIMEOUT_S = 180.0
 _SAMPLE_EVERY_S = 1.0
+# What went wrong last may need a restart of a connector that says nothing, which is noticed after 20 s.
+_CHAOS_TIMEOUT_S = 300.0
 _STREAMS = 2
 
 
@@ -38,6 +44,8 @@ class Options:
     seed: int
     kills: int
     fresh: bool
+    keep: bool = False
+    chaos: int | None = None
 
 
 class Demo:
@@ -48,21 +56,40 @@ class Demo:
         self._options = options
         self._screen = screen
         self._state = State.of(env)
-        self._schedule = plan(options.seconds, options.kills)
+        if options.chaos is None:
+            self._schedule = plan(options.seconds, options.kills)
+        else:
+            self._schedule = plan_chaos(options.seconds, options.chaos)
         self._kills: list[Kill] = []
+        self._faults: list[PlannedFault] = []
+        self._service = Service(env)
 
     def run(self) -> Outcome:
         """Run all of it. Raises StackError when something does not work at all."""
+        if self._options.chaos is None:
+            return self._run()
+        self._screen.say(f"Chaos with seed {self._options.chaos}; the same seed and length make the same schedule:")
+        self._screen.say(", ".join(f"{fault.at:.0f} s {fault.kind}" for fault in self._schedule.faults))
+        with Proxy(int(self._env["CDC_TARGET_PORT"])) as proxy:
+            through_proxy = {**self._env, "CDC_TARGET_PORT": str(proxy.port)}
+            self._service = Service(through_proxy, has_stand_bys=True)
+            outcome = self._run(proxy)
+            self._service.stop()
+        if self._options.keep:
+            Service(self._env).start()
+        return outcome
+
+    def _run(self, proxy: Proxy | None = None) -> Outcome:
         began = time.monotonic()
         runs = self._bring_up()
         start_seconds = time.monotonic() - began
-        with closing(Watch(self._env, self._parent(), _STREAMS)) as watch:
+        with closing(Watch(self._env, self._service.parent, _STREAMS)) as watch:
             self._await_snapshot(watch)
             self._screen.say(
                 f"Up in {start_seconds:.1f} s, first snapshot derived in {time.monotonic() - began:.1f} s."
             )
             self._state.write("running", runs)
-            outcome = self._work_and_compare(watch, round(start_seconds, 1))
+            outcome = self._work_and_compare(watch, round(start_seconds, 1), proxy)
         self._state.write("clean" if outcome.comparison.clean else "different", runs + 1)
         return outcome
 
@@ -89,33 +116,25 @@ class Demo:
         self._service.start()
         return runs
 
-    @property
-    def _service(self) -> Daemon:
-        return process.service(self._env)
-
-    def _parent(self) -> Process:
-        running = self._service.running()
-        if running is None:
-            raise StackError(f"cdc run has ended: {self._service.last_log_line()} (log: {self._service.log})")
-        return running
-
     def _await_snapshot(self, watch: Watch) -> None:
         deadline = time.monotonic() + _SNAPSHOT_TIMEOUT_S
         sample = watch.take()
         while not sample.started:
-            self._parent()
+            self._service.parent()
             if time.monotonic() > deadline:
                 raise StackError(f"The first snapshot is not derived after {_SNAPSHOT_TIMEOUT_S:.0f} s.")
             time.sleep(0.2)
             sample = watch.take()
 
-    def _work_and_compare(self, watch: Watch, start_seconds: float) -> Outcome:
+    def _work_and_compare(self, watch: Watch, start_seconds: float, proxy: Proxy | None) -> Outcome:
         before = self._transactions()
-        clock = self._work(watch)
+        clock = self._work(watch, proxy)
         after = self._transactions()
         self._screen.say("The simulator has stopped. Draining.")
         began = time.monotonic()
-        drain(self._env, watch.target, lambda: self._service.running() is not None)
+        watch.look()  # it may have to connect again
+        timeout_s = TIMEOUT_S if proxy is None else _CHAOS_TIMEOUT_S
+        drain(self._env, watch.target, self._is_alive, timeout_s)
         drained = round(time.monotonic() - began, 1)
         watch.take()
         process.background(self._env, process.PROBE).stop()
@@ -139,7 +158,17 @@ class Demo:
             drain_seconds=drained,
             transactions=transactions,
             rate=round(transactions / self._options.seconds, 1),
+            chaos=self._chaos_record(),
         )
+
+    def _is_alive(self) -> bool:
+        return bool(self._service.parent())
+
+    def _chaos_record(self) -> ChaosRecord | None:
+        if self._options.chaos is None:
+            return None
+        done = [fault.kind for fault in self._faults]
+        return ChaosRecord(self._options.chaos, len(self._schedule.faults), done, self._service.fenced)
 
     def _transactions(self) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -149,8 +178,8 @@ class Demo:
         counts.pop("installed", None)  # the seeded data, not an action
         return counts
 
-    def _work(self, watch: Watch) -> float:
-        """Let the simulator work while workers are killed; return the clock at which the run began."""
+    def _work(self, watch: Watch, proxy: Proxy | None) -> float:
+        """Let the simulator work while things go wrong; return the clock at which the run began."""
         self._state.log.touch()
         self._state.freshness.unlink(missing_ok=True)
         probe = applications.probe(self._env, self._state)
@@ -163,21 +192,31 @@ class Demo:
         simulator.start()
         clock = applications.await_first_commit(simulator, self._state, written)
         began = time.monotonic() - (time.time() - clock)
-        with Killer(self._env, self._schedule.kills, self._parent, began) as killer, self._screen:
-            self._show(watch, simulator, probe, began)
-        self._kills = killer.kills()
-        for kill in self._kills:
-            self._screen.say(str(kill))
+        if proxy is None:
+            with Killer(self._env, self._schedule.kills, self._service.parent, began) as killer, self._screen:
+                self._show(watch, simulator, probe, began)
+            self._kills = killer.kills()
+            for kill in self._kills:
+                self._screen.say(str(kill))
+        else:
+            with self._screen, Chaos(self._schedule.faults, self._around(proxy, began), self._screen.say) as chaos:
+                self._show(watch, simulator, probe, began)
+            self._faults = chaos.done()
         applications.require_success(simulator, self._state)
         return clock
 
+    def _around(self, proxy: Proxy, began: float) -> Surroundings:
+        return Surroundings(self._env, self._service.parent, proxy, began, threading.Event())
+
     def _show(self, watch: Watch, simulator: Daemon, probe: Daemon, began: float) -> None:
         while simulator.running() is not None:
-            self._parent()
+            self._service.parent()
             if probe.running() is None:
                 raise StackError(f"The probe has ended: {probe.last_log_line()} (log: {probe.log})")
             looked = time.monotonic()
-            self._screen.show(watch.take(), _phase(self._schedule, looked - began))
+            sample = watch.take() if self._options.chaos is None else watch.look()
+            if sample is not None:
+                self._screen.show(sample, _phase(self._schedule, looked - began))
             time.sleep(max(0.0, _SAMPLE_EVERY_S - (time.monotonic() - looked)))
 
 

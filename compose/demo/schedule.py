@@ -2,14 +2,36 @@
 
 A minute is cut into warming up, quiet, busy, quiet. Freshness is measured in quiet windows; workers are killed, tables
 are updated in bulk and grow columns in busy ones, early enough that the backlog is gone when the next quiet window
-begins.
+begins. A chaotic run is quiet once, at its beginning; what goes wrong in the rest of it is drawn with a seed.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
+from typing import Final
 
 WORKERS = ("land", "derive")
+
+# What a chaotic run has, and about how many seconds each takes. Some freezes are longer than a member of the group may
+# be silent (6 s): another worker takes the streams over.
+FAULTS: Final = {
+    "kill land": 1.0,
+    "kill derive": 1.0,
+    "freeze land": 0.5,
+    "freeze derive": 0.5,
+    "crash connect": 14.0,
+    "task erp": 1.0,
+    "task mes": 1.0,
+    "crash kafka": 10.0,
+    "abort target": 3.0,
+    "session target": 0.5,
+    "reset target": 0.5,
+    "restart erp": 5.0,
+    "crash erp": 4.0,
+    "restart mes": 3.0,
+    "abort mes": 3.0,
+}
 
 _CYCLE_S = 60.0
 # The first seconds warm up the virtual machines and the databases' caches; the whole run's figures have them.
@@ -17,6 +39,11 @@ _QUIET = ((0.16, 0.36), (0.74, 0.98))
 _BUSY = (0.36, 0.62)
 # Kills come after the bulk update and the DDL have begun, and the last one leaves time to catch up.
 _KILLS = (0.42, 0.58)
+_CHAOS_QUIET = (0.05, 0.2)
+# What went wrong last has some seconds to heal before the simulator ends.
+_CHAOS = (0.21, 0.92)
+_FREEZE_S = (2.0, 11.0)
+_PAUSE_S = (1.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +66,15 @@ class PlannedKill:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedFault:
+    """Something that goes wrong: when, what and whom (`freeze land`), and for how long where that is up to the plan."""
+
+    at: float
+    kind: str
+    hold_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """The plan of one run."""
 
@@ -46,6 +82,7 @@ class Schedule:
     quiet: tuple[Window, ...]
     busy: tuple[Window, ...]
     kills: tuple[PlannedKill, ...]
+    faults: tuple[PlannedFault, ...] = ()
 
 
 def plan(seconds: float, kills: int) -> Schedule:
@@ -60,6 +97,23 @@ def plan(seconds: float, kills: int) -> Schedule:
     busy = tuple(_part(start, length, _BUSY) for start in starts)
     spans = [_part(start, length, _KILLS) for start in starts]
     return Schedule(seconds, quiet, busy, tuple(_kills(spans, kills)))
+
+
+def plan_chaos(seconds: float, seed: int) -> Schedule:
+    """Draw what goes wrong in a run; the same for the same seed and length. Each kind comes before any comes again."""
+    quiet, busy = _part(0.0, seconds, _CHAOS_QUIET), _part(0.0, seconds, _CHAOS)
+    draw = random.Random(seed)
+    faults: list[PlannedFault] = []
+    deck: list[str] = []
+    at = busy.start
+    while True:
+        deck = deck or draw.sample(sorted(FAULTS), len(FAULTS))
+        kind = deck.pop()
+        hold_s = round(draw.uniform(*_FREEZE_S), 1) if kind.startswith("freeze") else 0.0
+        if at + FAULTS[kind] + hold_s > busy.end:
+            return Schedule(seconds, (quiet,), (busy,), (), tuple(faults))
+        faults.append(PlannedFault(round(at, 1), kind, hold_s))
+        at += FAULTS[kind] + hold_s + draw.uniform(*_PAUSE_S)
 
 
 def _part(start: float, length: float, part: tuple[float, float]) -> Window:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from compose.compare.ledger import FATES
 from compose.compare.result import Result
@@ -15,6 +15,16 @@ MIN_PROBES = 500
 # With so many kills, half of them have to hit an open transaction; two may both miss by chance.
 MANY_KILLS = 10
 AIM_MS = (150, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosRecord:
+    """What went wrong in a chaotic run: the faults that were committed, in order, and how often a worker was fenced."""
+
+    seed: int
+    planned: int
+    done: list[str]
+    fenced: int
 
 
 @dataclass(slots=True)
@@ -36,6 +46,7 @@ class Outcome:
     transactions: int
     rate: float
     faults: list[str] = field(default_factory=list)
+    chaos: ChaosRecord | None = None
 
     @property
     def hits(self) -> int:
@@ -65,7 +76,7 @@ class Outcome:
             (self.holds == 0, "no row was seen to become held"),
             (self.releases == 0, "no held row was seen to be released"),
             (
-                self.freshness.probes < MIN_PROBES,
+                self.chaos is None and self.freshness.probes < MIN_PROBES,
                 f"{self.freshness.probes} probes in quiet windows are fewer than {MIN_PROBES}:"
                 " a longer run or a higher rate has more",
             ),
@@ -74,6 +85,10 @@ class Outcome:
                 f"only {self.hits} of {self.planned_kills} kills hit an open transaction",
             ),
             (len(self.kills) < self.planned_kills, f"only {len(self.kills)} of {self.planned_kills} kills were done"),
+            (
+                self.chaos is not None and 2 * len(self.chaos.done) < self.chaos.planned,
+                "fewer than half of the planned faults were committed: a longer run has time for more",
+            ),
         )
         return [*self.faults, *(reason for failed, reason in checks if failed)]
 
@@ -108,6 +123,7 @@ class Outcome:
             "held_codes": self.comparison.held_codes,
             "kills": len(self.kills),
             "kills_in_transaction": self.hits,
+            "chaos": None if self.chaos is None else asdict(self.chaos),
             "start_seconds": self.start_seconds,
             "drain_seconds": self.drain_seconds,
             "actions": dict(sorted(self.actions.items())),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from psycopg import sql
 
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
@@ -46,7 +48,7 @@ class Watch:
     """Takes samples; remembers which rows it has seen held, and which of them were derived later."""
 
     env: Mapping[str, str]
-    parent: Process
+    parent: Callable[[], Process]
     streams: int
     target: PostgreSql = field(init=False)
     peak_pss_mib: float = 0.0
@@ -57,9 +59,22 @@ class Watch:
     _held: set[HeldRow] | None = None
 
     def __post_init__(self) -> None:
-        self.target = PostgreSql(self.env, "CDC_TARGET", "CDC_TARGET", "target")
+        self._connect()
         self._domains = load(None).domains()
         self._consumer = KafkaConsumer(bootstrap_servers=self.env["CDC_KAFKA"], group_id=None)
+
+    def look(self) -> Sample | None:
+        """Look once; None if what is looked at is away for the moment."""
+        try:
+            return self.take()
+        except (psycopg.OperationalError, KafkaError):
+            with suppress(psycopg.Error):
+                self.target.close()
+                self._connect()
+            return None
+
+    def _connect(self) -> None:
+        self.target = PostgreSql(self.env, "CDC_TARGET", "CDC_TARGET", "target")
 
     def close(self) -> None:
         """Close the connections."""
@@ -82,8 +97,12 @@ class Watch:
         return Sample(enough, domains, pss_mib, len(self.holds), len(self.releases))
 
     def end_offsets(self, streams: list[str]) -> dict[str, int]:
-        """Return where the streams end."""
-        ends = self._consumer.end_offsets([TopicPartition(stream, 0) for stream in streams]) if streams else {}
+        """Return where the streams end; nothing if the client cannot say at the moment."""
+        partitions = [TopicPartition(stream, 0) for stream in streams]
+        try:
+            ends = self._consumer.end_offsets(partitions, timeout_ms=2000) if partitions else {}
+        except KeyError:  # what it (3.0.12) raises for a partition that it had to ask for twice
+            return {}
         return {partition.topic: offset for partition, offset in ends.items()}
 
     def _note_held(self, connection: psycopg.Connection[Any]) -> None:
@@ -102,7 +121,8 @@ class Watch:
         return connection.execute(statement.format(table), (name, list(source_key))).fetchone() is not None
 
     def _pss_mib(self) -> float:
-        return sum(map(_pss_kib, [self.parent, *workers(self.parent).values()])) / 1024
+        parent = self.parent()
+        return sum(map(_pss_kib, [parent, *workers(parent).values()])) / 1024
 
 
 def _pss_kib(process: Process) -> int:

@@ -9,7 +9,7 @@ import pytest
 from compose.compare.result import Result
 from compose.demo.freshness import Freshness
 from compose.demo.kill import Kill
-from compose.demo.verdict import Outcome
+from compose.demo.verdict import ChaosRecord, Outcome
 
 _LEDGER = {"captured": 10, "landed": 5, "superseded": 1, "filtered": 0, "replayed": 0, "refused": 0, "control": 4}
 _FRESH = Freshness(600, 40.0, 90.0, 900, 45.0, 4000.0, 0, 9000, 2)
@@ -55,6 +55,7 @@ def test_the_last_line_has_every_figure_and_its_fates_add_up() -> None:
         {"kills": []},
         {"planned_kills": 10, "kills": [_HIT] * 4 + [_MISSED] * 6},
         {"faults": ["the service ended"]},
+        {"chaos": ChaosRecord(1, 9, ["kill land"] * 4, 0)},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -76,3 +77,17 @@ def test_freshness_is_shown_beside_what_is_aimed_at() -> None:
     never = dataclasses.replace(_PASSED, freshness=dataclasses.replace(_FRESH, p99_ms=None))
     assert "p99 never" in never.freshness_line()
     assert never.freshness_line().endswith("NOT MET in this run")
+
+
+def test_a_chaotic_run_is_not_judged_by_its_probes_and_says_what_went_wrong() -> None:
+    fresh = dataclasses.replace(_FRESH, probes=3)
+    chaotic = dataclasses.replace(_PASSED, freshness=fresh, chaos=ChaosRecord(7, 2, ["kill land", "abort mes"], 1))
+    assert chaotic.failures() == []
+    assert json.loads(chaotic.to_json())["chaos"] == {
+        "seed": 7,
+        "planned": 2,
+        "done": ["kill land", "abort mes"],
+        "fenced": 1,
+    }
+    assert json.loads(_PASSED.to_json())["chaos"] is None
+    assert dataclasses.replace(chaotic, chaos=None).failures() != []
