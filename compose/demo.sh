@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The demo: two live legacy databases flow into one target, exactly once.
 #
-#   bash compose/demo.sh [run] [--seconds N] [--kills N] [--rate N] [--fresh] [--keep]
+#   bash compose/demo.sh [run] [--seconds N] [--kills N | --chaos [SEED]] [--rate N] [--fresh] [--keep]
 #                                                        set up what is missing, run everything, compare
 #   bash compose/demo.sh status | stop                   look at what --keep left running, end it
 #   bash compose/demo.sh --help                          all options, explained (once it is set up)

@@ -11,12 +11,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 lanes=(format lint types unit contract integration faults demo)
 selection=(-m "not slow")
 case "${1:-}" in
-    --all) lanes+=(kills bench); selection=(); shift ;;
+    --all) lanes+=(kills chaos bench); selection=(); shift ;;
     -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 [ $# -eq 0 ] || lanes=("$@")
 for name in "${lanes[@]}"; do
-    [[ " format lint types unit contract integration faults demo kills bench " == *" $name "* ]] || { echo "no lane $name: see --help" >&2; exit 2; }
+    [[ " format lint types unit contract integration faults demo kills chaos bench " == *" $name "* ]] || { echo "no lane $name: see --help" >&2; exit 2; }
 done
 
 bash compose/local/setup.sh dev || exit 1
@@ -39,6 +39,7 @@ lane() {
         faults) test_stack pytest -q tests/faults "${selection[@]}" ;;
         demo) test_stack python -m compose.demo run --fresh ;;
         kills) test_stack python -m compose.demo run --seconds 180 --kills 10 ;;
+        chaos) test_stack python -m compose.demo run --seconds 120 --chaos 1 ;;
         bench) for bench in tests/bench/*.py; do
             echo "== $bench"; python -m "tests.bench.$(basename "$bench" .py)" || return 1
         done ;;

@@ -9,13 +9,15 @@ from typing import Annotated, TypeVar
 import psycopg
 import typer
 
+from cdc.capture.catalogue import estimate_rows
 from cdc.capture.reading import READING, STARTING, Reading
 from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import say, write_json, write_line, write_table
-from cdc.config import Settings
+from cdc.config import Settings, environment
 from cdc.errors import CdcError, FatalError
+from cdc.observe.load import LOADED, LOADING, Load, open_snapshots, read_loads
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
@@ -31,13 +33,17 @@ SILENT_S = 60.0
 BEHIND_S = 60.0
 
 _STREAM_COLUMNS = ("stream", "position", "captured", "landed", "refused", "stale", "lag", "freshness s", "worker")
+_LOAD_COLUMNS = ("stream", "table", "state", "rows", "of about", "percent", "rows/s", "ends in")
 _DOMAIN_COLUMNS = ("domain", "rows", "held", "held by code", "behind batches", "behind s", "worker")
 _JSON_HELP = (
     "Print one object: `streams`, a list of stream, position, batch, generations, captured, landed, superseded, "
     "filtered, replayed, refused, control, stale, lag (offsets to the stream's end, Kafka's transaction markers "
     "included: 0 or 1 is caught up; null if Kafka does not answer), freshness_s (null before the first change), "
-    "has_worker; `domains`, a list of domain, tables (rows by table), held (rows by code), behind_batches, behind_s, "
-    "derivation, has_worker; `attention`, a list of object, text and code (or null)."
+    "has_worker; `loads`, a list of the sources whose snapshot is open: stream, rows (landed so far), estimated_rows "
+    "(by the source's statistics; null: unknown), percent, rows_per_s (of the last minute), eta_s (null: unknown), "
+    "seconds (since it began), tables (a list of mirror, state, rows, estimated_rows, percent); `domains`, a list of "
+    "domain, tables (rows by table), held (rows by code), behind_batches, behind_s, derivation, has_worker; "
+    "`attention`, a list of object, text and code (or null)."
 )
 
 
@@ -50,44 +56,52 @@ class Attention:
     code: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `cdc status` finds; its fields, in this order, are those of the JSON object."""
+
+    streams: list[StreamStatus]
+    loads: list[Load]
+    domains: list[DomainStatus]
+    attention: list[Attention]
+
+
 def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
-    """Show how far every stream has landed and every domain is derived.
+    """Show how far every stream has landed, every initial load has come, and every domain is derived.
 
     Exit code 4 when something needs attention: no worker, a silent source, refused changes, an unread table, a domain
     that falls behind. Held rows are the stewards' everyday work and no reason for it: see `cdc held list`.
     """
-    streams, domains, attention = read_status(settings(context))
+    found = read_status(settings(context))
     if as_json:
-        document = {
-            "streams": [asdict(stream) for stream in streams],
-            "domains": [asdict(domain) for domain in domains],
-            "attention": [asdict(item) for item in attention],
-        }
-        write_json(document)
+        write_json(asdict(found))
     else:
-        _write(streams, domains, attention)
-    raise typer.Exit(Exit.ATTENTION if attention else Exit.OK)
+        _write(found)
+    raise typer.Exit(Exit.ATTENTION if found.attention else Exit.OK)
 
 
-def read_status(read: Settings) -> tuple[list[StreamStatus], list[DomainStatus], list[Attention]]:
+def read_status(read: Settings) -> Status:
     """Read the target in one snapshot. Raises TGT-109 if it is not prepared."""
     faults: list[Attention] = []
     domains = _usable("dictionary", lambda: load_dictionary(read.folders.dictionary).domains(), faults)
     sources = _usable("connector files", lambda: load_sources(read.folders.connector_configs).values(), faults)
     with connect(read.target, "cdc status") as connection:
         # Kafka may take seconds to be silent: asked between transactions, which may not be idle for so long.
-        names = _stream_names(connection)
+        names, loading = _stream_names(connection)
         ends, silent = _ends(read, names)
+        loaded = [source for source in sources if source.stream in loading]
+        estimates = _estimates(loaded)
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         streams, derived = read_streams(connection, ends), read_domains(connection, domains)
+        loads = read_loads(connection, {source.stream: _mirrors(source) for source in loaded}, estimates)
     found = [*faults, *silent, *_never_landed(sources, names), *_stream_attention(streams), *_domain_attention(derived)]
     if not any(item.code for item in silent):
         found += _unread(read, sources, {stream.stream for stream in streams if stream.generations})
-    return streams, derived, found
+    return Status(streams, loads, derived, found)
 
 
 def _usable(what: str, read: Callable[[], Iterable[_Item]], faults: list[Attention]) -> Iterable[_Item]:
@@ -100,12 +114,30 @@ def _usable(what: str, read: Callable[[], Iterable[_Item]], faults: list[Attenti
         return ()
 
 
-def _stream_names(connection: psycopg.Connection) -> list[str]:
+def _mirrors(source: Source) -> list[str]:
+    """Return the mirrors of a source in the order in which its snapshot reads them."""
+    return [f"{source.name}.{table.name}" for table in source.tables]
+
+
+def _estimates(sources: Iterable[Source]) -> dict[str, int]:
+    """Return about how many rows tables have. A source that does not say is said, and hides nothing else."""
+    estimates: dict[str, int] = {}
+    for source in sources:
+        try:
+            estimates |= estimate_rows(source, environment())
+        except CdcError as error:
+            say(f"How many rows {source.name} has is not known: {error}")
+    return estimates
+
+
+def _stream_names(connection: psycopg.Connection) -> tuple[list[str], list[str]]:
+    """Return every stream that was ever owned, and those that are in a snapshot."""
     with connection.transaction():
         missing = pending(connection)
         if missing:
             raise FatalError("TGT-109", ", ".join(migration.name for migration in missing))
-        return [name for (name,) in connection.execute("SELECT stream FROM cdc.position ORDER BY stream").fetchall()]
+        names = connection.execute("SELECT stream FROM cdc.position ORDER BY stream").fetchall()
+        return [name for (name,) in names], open_snapshots(connection)
 
 
 def _ends(read: Settings, names: list[str]) -> tuple[dict[str, int], list[Attention]]:
@@ -158,22 +190,42 @@ def _domain_attention(domains: Sequence[DomainStatus]) -> Iterator[Attention]:
             yield Attention(domain.domain, f"derivation is {domain.behind_s:.0f} s behind landing")
 
 
-def _write(streams: Sequence[StreamStatus], domains: Sequence[DomainStatus], attention: Sequence[Attention]) -> None:
+def _write(found: Status) -> None:
     rows = [
         (s.stream, s.position, s.captured, s.landed, s.refused, s.stale, s.lag, s.freshness_s, _yes(s.has_worker))
-        for s in streams
+        for s in found.streams
     ]
     write_table("Streams", _STREAM_COLUMNS, rows)
     write_line()
-    write_table("Domains", _DOMAIN_COLUMNS, [_domain_row(domain) for domain in domains])
+    if found.loads:
+        write_table("Initial load", _LOAD_COLUMNS, [row for load in found.loads for row in _load_rows(load)])
+        write_line()
+    write_table("Domains", _DOMAIN_COLUMNS, [_domain_row(domain) for domain in found.domains])
     write_line()
-    tables = [(domain.domain, table, rows) for domain in domains for table, rows in domain.tables.items()]
+    tables = [(domain.domain, table, rows) for domain in found.domains for table, rows in domain.tables.items()]
     write_table("Canonical tables", ("domain", "table", "rows"), tables)
-    if not attention:
+    if not found.attention:
         say("Nothing needs attention.")
         return
     write_line()
-    write_table("Needs attention", ("object", "what"), [(item.object, item.text) for item in attention])
+    write_table("Needs attention", ("object", "what"), [(item.object, item.text) for item in found.attention])
+
+
+def _load_rows(load: Load) -> Iterator[tuple[str | int | float | None, ...]]:
+    """Yield the source as a whole, then its tables."""
+    count = sum(table.state == LOADED for table in load.tables)
+    tables = f"{count} of {len(load.tables)} tables"
+    whole = (load.rows, load.estimated_rows, load.percent, round(load.rows_per_s), _span(load.eta_s))
+    yield load.stream, tables, LOADING, *whole
+    for table in load.tables:
+        yield load.stream, table.mirror, table.state, table.rows, table.estimated_rows, table.percent, None, None
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    minutes = round(seconds / 60)
+    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def _domain_row(domain: DomainStatus) -> tuple[str | int | float | None, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -52,6 +52,12 @@ class Source:
         """Let the initial snapshot bring two rows."""
         for marker in ("first", "last"):
             self.wire.snapshot("item", "id", self._new_row(), marker)
+
+    def read(self, markers: Iterable[str]) -> None:
+        """Let a snapshot bring rows, one for each marker, and send them."""
+        for marker in markers:
+            self.wire.snapshot("item", "id", self._new_row(), marker)
+        self.send()
 
     def commit(self, transactions: int) -> None:
         """Insert one row in each of some transactions."""

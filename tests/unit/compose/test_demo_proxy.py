@@ -64,6 +64,5 @@ def test_a_reset_is_seen_as_one_on_both_sides_and_the_next_connection_works(upst
 def test_nobody_upstream_is_an_end_at_once(upstream: socket.socket) -> None:
     port = upstream.getsockname()[1]
     upstream.close()
-    with Proxy(port) as proxy, closing(connect(proxy)) as client:
-        with suppress(ConnectionResetError):
-            assert client.recv(1) == b""
+    with Proxy(port) as proxy, closing(connect(proxy)) as client, suppress(ConnectionResetError):
+        assert client.recv(1) == b""

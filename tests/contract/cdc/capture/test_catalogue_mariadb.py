@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cdc.capture.cascade import Cascade
-from cdc.capture.catalogue import follow_contracts, read_contracts
+from cdc.capture.catalogue import estimate_rows, follow_contracts, read_contracts
 from cdc.capture.contract import Contract, from_document, to_document
 from cdc.capture.encryption import Encryption
 from cdc.capture.source import Source
@@ -389,3 +389,16 @@ def _refusal(source: Source, variables: dict[str, str]) -> tuple[str, str]:
     with pytest.raises(CdcError) as refused:
         read_contracts(source, variables)
     return refused.value.code, refused.value.detail
+
+
+def test_about_how_many_rows_a_table_has_stands_in_its_statistics(
+    servers: dict[str, str], mariadb: Run, mariadb_source: Describe
+) -> None:
+    mariadb(
+        "CREATE TABLE many (id int PRIMARY KEY); CREATE TABLE none (id int PRIMARY KEY); CREATE TABLE other (id int)"
+    )
+    mariadb("INSERT INTO many SELECT seq FROM seq_1_to_3000; ANALYZE TABLE many, none")
+    found = estimate_rows(mariadb_source("many", "none", "absent"), servers)
+    assert found.keys() == {"legacy.many", "legacy.none"}
+    assert 2000 < found["legacy.many"] < 4000
+    assert found["legacy.none"] == 0

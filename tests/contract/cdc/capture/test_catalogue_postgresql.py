@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture.catalogue import follow_contracts, read_contracts
+from cdc.capture.catalogue import estimate_rows, follow_contracts, read_contracts
 from cdc.capture.contract import Contract, from_document, to_document, to_yaml
 from cdc.capture.source import Source
 from cdc.errors import CdcError, FatalError, TransientError
@@ -386,3 +386,12 @@ def _refusal(source: Source, variables: dict[str, str]) -> tuple[str, str]:
     with pytest.raises(CdcError) as refused:
         read_contracts(source, variables)
     return refused.value.code, refused.value.detail
+
+
+def test_about_how_many_rows_a_table_has_is_known_once_it_was_analysed(
+    servers: dict[str, str], postgresql: Run, postgresql_source: Describe
+) -> None:
+    postgresql("CREATE TABLE many (id int PRIMARY KEY); CREATE TABLE fresh (id int PRIMARY KEY)")
+    postgresql("ALTER TABLE fresh SET (autovacuum_enabled = off); INSERT INTO many SELECT generate_series(1, 3000)")
+    postgresql("INSERT INTO fresh SELECT generate_series(1, 3000); ANALYZE many")
+    assert estimate_rows(postgresql_source("many", "fresh", "absent"), servers) == {"legacy.many": 3000}

@@ -186,3 +186,62 @@ def test_a_table_that_nobody_reads_asks_for_attention_once_the_first_snapshot_ha
     land(connection, "cdc.mes", 1, "5, 0, 0, 0, 0, 0, 5")
     connection.commit()
     assert unread() == ["cdc.mes"]
+
+
+def load(connection: psycopg.Connection, batch: int, age_s: int, **rows: int) -> None:
+    """Put a batch of snapshot rows into the ledger of the MES, whose snapshot began at offset 100."""
+    land(connection, "cdc.mes", batch, f"{sum(rows.values())}, {sum(rows.values())}, 0, 0, 0, 0, 0", age_s)
+    connection.execute("UPDATE cdc.position SET generation_from = 100, snapshot_position = '0/1', generations = 0")
+    for table, count in rows.items():
+        connection.execute(
+            "INSERT INTO cdc.batch_table (stream, batch, mirror, landed) VALUES ('cdc.mes', %s, %s, %s)",
+            (batch, f"mes.{table}", count),
+        )
+
+
+def test_an_open_snapshot_shows_how_far_each_table_is(
+    connection: psycopg.Connection, cdc: Cdc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimates = {"mes.mes_wo": 900, "mes.mes_lot": 1000, "mes.mes_sn": 2000}
+    monkeypatch.setattr("cdc.cli.status.estimate_rows", lambda source, _variables: estimates)
+    land(connection, "cdc.mes", 1, "9, 0, 0, 0, 0, 0, 9", 3000)  # before the snapshot
+    load(connection, 2, 900, mes_wo=700)
+    load(connection, 3, 30, mes_wo=100, mes_lot=200)
+    load(connection, 4, 10, mes_lot=400)
+    connection.commit()
+    (found,) = cdc("status", "--json").document["loads"]
+    tables = {table["mirror"]: table for table in found["tables"]}
+    assert [tables[f"mes.{name}"]["state"] for name in ("mes_wo", "mes_lot", "mes_sn")] == [
+        "loaded",
+        "loading",
+        "waiting",
+    ]
+    assert tables["mes.mes_wo"]["estimated_rows"] == 800
+    assert (tables["mes.mes_lot"]["rows"], tables["mes.mes_lot"]["percent"]) == (600, 60.0)
+    # Four tables are not in the statistics: nobody knows when it ends.
+    assert (found["rows"], found["estimated_rows"], found["eta_s"]) == (1400, None, None)
+    assert found["rows_per_s"] == pytest.approx(700 / 60)
+    assert 900 <= found["seconds"] < 1000
+    estimates |= {f"mes.{name}": 0 for name in ("mes_insp_h", "mes_insp_d", "mes_genealogy", "mes_label")}
+    (found,) = cdc("status", "--json").document["loads"]
+    assert (found["estimated_rows"], found["eta_s"]) == (3800, pytest.approx(2400 / (700 / 60)))
+    lines = cdc("status").lines
+    assert ["cdc.mes", "1 of 7 tables", "loading", "1400", "3800", "36.8", "12", "3 min"] in lines
+    assert ["cdc.mes", "mes.mes_lot", "loading", "600", "1000", "60.0", "-", "-"] in lines
+    connection.execute("UPDATE cdc.position SET snapshot_position = NULL, generations = 1")
+    connection.commit()
+    assert cdc("status", "--json").document["loads"] == []
+
+
+def test_a_source_that_does_not_answer_leaves_its_rows_unknown_and_is_named(
+    connection: psycopg.Connection, cdc: Cdc
+) -> None:
+    load(connection, 2, 1, mes_wo=700)
+    connection.commit()
+    shown = cdc("status", "--json")
+    (found,) = shown.document["loads"]
+    assert (found["rows"], found["estimated_rows"], found["percent"], found["eta_s"]) == (700, None, None, None)
+    assert "How many rows mes has is not known: SRC-110" in shown.err
+    assert "secret-of-source" not in shown.err
+    (line,) = [line for line in cdc("status").lines if line[1:2] == ["0 of 7 tables"]]
+    assert (line[2:6], line[7]) == (["loading", "700", "-", "-"], "unknown")
