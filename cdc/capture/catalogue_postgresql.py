@@ -21,6 +21,7 @@ from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
+from cdc.key import is_loose
 from cdc.postgresql import distrust_of, encryption, reason_of
 
 # The empty search_path makes the catalogue print names of other schemas in full; the rest, values as mirrors take them.
@@ -138,6 +139,9 @@ def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], colum
     check_without(mirror, table.without, key, (column["name"] for column in columns))
     _check_key(mirror, key, columns)
     check_declared_key(mirror, key, kept)
+    loose = [column.name for column in kept if column.name in key and is_loose(column.mirror_type)]
+    if loose:
+        raise FatalError("SRC-127", f"{mirror}: {', '.join(loose)}")
     omitted = tuple(column["name"] for column in taken if column["computed"])
     name = f"{table.schema}.{table.name}"
     return Contract(mirror, name, key, origin, kept, omitted=omitted, without=table.without)

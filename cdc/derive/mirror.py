@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from cdc.derive.names import literal, quoted
+from cdc.key import text_template
 from transforms.mapping import MirrorRef
 
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
@@ -41,7 +42,8 @@ class Mirror:
 
     def key_text(self, alias: str) -> str:
         """Return a row's key as `cdc.journal_key` writes it."""
-        return f"ARRAY[{', '.join(f'{alias}.{quoted(name)}::text' for name in self.key)}]"
+        texts = (text_template(self.types[name]).format(f"{alias}.{quoted(name)}") for name in self.key)
+        return f"ARRAY[{', '.join(texts)}]"
 
     def has_key(self, alias: str, key: str) -> str:
         """Return the condition that the row has the key in the text array `key`; uses the primary key's index."""

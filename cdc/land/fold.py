@@ -178,7 +178,7 @@ def _present(change: Change, before: Image | None, *, partial: bool) -> Image:
             is_complete=True,
         )
     values = _completed(change, before)
-    in_place = partial and change.old_key is None
+    in_place = partial and change.old_key in (None, change.key)
     return Image(
         change.key,
         change.offset,

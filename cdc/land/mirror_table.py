@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import source_columns
+from cdc.key import text_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,14 @@ class MirrorTable:
         return tuple(column.name for column in source_columns(self.contract.columns))
 
     def key_array(self, alias: str) -> Composed:
-        """A row's key as text[], each column as PostgreSQL prints it."""
+        """A row's key as text[] (`cdc.key`)."""
         return SQL("ARRAY[{}]").format(
-            SQL(", ").join(SQL("{}::text").format(name_of(alias, name)) for name in self.contract.key)
+            SQL(", ").join(self.text_of(name, name_of(alias, name)) for name in self.contract.key)
         )
+
+    def text_of(self, column: str, value: Composable) -> Composed:
+        """A value of a key column as text."""
+        return SQL(text_template(self.contract.column(column).mirror_type)).format(value)
 
     def match(self, alias: str) -> Composed:
         """The condition that a row has the key of the staged row s."""
@@ -77,7 +82,7 @@ class MirrorTable:
         """Values of some columns given as one array of text per column, and two conditions on them.
 
         Returns the FROM item `k` (its `n` is a value's place from 1 on), the condition that the mirror's row `m` has
-        the values, and the values as text[], each column as PostgreSQL prints it.
+        the values, and the values as text[] (`cdc.key`).
         """
         aliases = [f"k{number}" for number in range(len(columns))]
         values = [
@@ -90,7 +95,7 @@ class MirrorTable:
                 SQL(", ").join([SQL("%s::text[]")] * len(aliases)), list_of([*aliases, "n"])
             ),
             SQL(" AND ").join(SQL("{} = {}").format(name_of("m", name), value) for name, value in pairs),
-            SQL("ARRAY[{}]").format(SQL(", ").join(SQL("{}::text").format(value) for value in values)),
+            SQL("ARRAY[{}]").format(SQL(", ").join(map(self.text_of, columns, values))),
         )
 
     def exists(self, alias: str) -> Composed:

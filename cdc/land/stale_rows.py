@@ -26,7 +26,8 @@ def mark_stale(table: MirrorTable) -> Composed:
 def refuse(table: MirrorTable) -> Composed:
     """Keep a refused record. Parameters: stream, offset, batch, key columns..., code, detail, record key, value."""
     keys = SQL(", ").join(
-        SQL("%s::{}::text").format(SQL(table.contract.column(name).mirror_type)) for name in table.contract.key
+        table.text_of(name, SQL("%s::{}").format(SQL(table.contract.column(name).mirror_type)))
+        for name in table.contract.key
     )
     return SQL(
         'INSERT INTO cdc.refused (stream, "offset", batch, mirror, key, code, detail, record_key, record_value)'

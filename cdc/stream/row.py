@@ -11,6 +11,7 @@ from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN, source_columns
 from cdc.change import UNCHANGED, Change, Event, Key
 from cdc.errors import FatalError, RowError, TransientError
+from cdc.key import spelling
 from cdc.stream.column import column_decoder
 from cdc.stream.image import read_image
 from cdc.stream.misfit import Misfit, TooWide
@@ -52,6 +53,8 @@ class RowDecoder:
         self._skipped = frozenset(contract.skipped)
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.
         self._splits_key_changes = contract.key_origin == "primary"
+        spellings = {name: spelling(contract.column(name).mirror_type) for name in contract.key}
+        self._spellings = {name: spell for name, spell in spellings.items() if spell is not None}
         self._read_whole = whole_row_reader(dataclasses.replace(contract, columns=columns), self._decoders)
 
     def whole_change(self, event: Event) -> Change | None:
@@ -69,6 +72,8 @@ class RowDecoder:
         key = tuple([values[name] for name in self.contract.key])
         if None in key:
             return None
+        if self._spellings:
+            key = self._spelled(key)
         return Change(event.record.offset, event.op, key, values, event.source_ts, None, True)
 
     def change(self, event: Event) -> Change:
@@ -187,7 +192,15 @@ class RowDecoder:
             raise FatalError("LND-103", self._place(event)) from error
         if UNCHANGED in key:
             raise FatalError("LND-103", self._place(event))
-        return tuple(key)
+        return self._spelled(tuple(key))
+
+    def _spelled(self, key: Key) -> Key:
+        """Return a key in its one spelling: the source takes several of them for the same."""
+        spellings = self._spellings
+        return tuple(
+            spellings[name](part) if name in spellings else part
+            for name, part in zip(self.contract.key, key, strict=True)
+        )
 
     def _place(self, event: Event) -> str:
         return f"{self.contract.mirror}, offset {event.record.offset}"
