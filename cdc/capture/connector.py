@@ -16,6 +16,7 @@ from dataclasses import replace
 from cdc.access import Brokers
 from cdc.capture.client_security import client_security
 from cdc.capture.source import Source, SourceTable
+from cdc.capture.tunable import MAX_RECORD_BYTES, MAX_REQUEST
 from cdc.capture.types import PLACEHOLDER
 from cdc.stream.envelope import READER_SUFFIX
 
@@ -24,8 +25,6 @@ CLASSES = {
     "postgresql": "io.debezium.connector.postgresql.PostgresConnector",
 }
 PUBLICATION = "cdc"
-# One record is one row image or two as JSON; Kafka's default of 1 MiB fails a task at the first instrument protocol.
-MAX_RECORD_BYTES = 16 * 1024 * 1024
 
 _JSON = "org.apache.kafka.connect.json.JsonConverter"
 
@@ -56,10 +55,11 @@ _PINNED = {
     "signal.enabled.channels": "kafka",
     "signal.poll.interval.ms": "1000",
     "notification.enabled.channels": "sink",
-    # -- JSON without schemas: the contracts say what the values are
+    # -- JSON without schemas: the contracts say what the values are. Headers have the key that a row had before, and
+    # the default writes something that only looks like JSON there (NaN, line ends).
     **{
         f"{part}.converter{suffix}": value
-        for part in ("key", "value")
+        for part in ("key", "value", "header")
         for suffix, value in {
             "": _JSON,
             ".schemas.enable": "false",
@@ -68,7 +68,7 @@ _PINNED = {
         }.items()
     },
     "producer.override.compression.type": "lz4",
-    "producer.override.max.request.size": str(MAX_RECORD_BYTES),
+    MAX_REQUEST: str(MAX_RECORD_BYTES),
 }
 
 _PINNED_MARIADB = {
@@ -171,6 +171,11 @@ def table_names(source: Source) -> list[str]:
     return [".".join(_parts(source, table)) for table in source.tables]
 
 
+def max_record_bytes(source: Source) -> int:
+    """Return how large a record of the source's stream may be."""
+    return int(source.settings.get(MAX_REQUEST, MAX_RECORD_BYTES))
+
+
 def render(source: Source, brokers: Brokers, selects: Mapping[str, str]) -> dict[str, str]:
     """Return the connector's configuration as Kafka Connect takes it, sorted by key, references unresolved.
 
@@ -178,6 +183,8 @@ def render(source: Source, brokers: Brokers, selects: Mapping[str, str]) -> dict
     """
     own = _mariadb(source, brokers) if source.kind == "mariadb" else _postgresql(source)
     config = {**_PINNED, **_common(source, brokers), **_selected(selects), **own, **source.settings}
+    # What the producer holds back has to have room for the largest record, or it refuses it.
+    config["producer.override.buffer.memory"] = str(2 * max_record_bytes(source))
     if source.kind == "mariadb":
         config[DDL_FILTER] = ",".join((*_FILTERED_DDL, *filter(None, [source.settings.get(DDL_FILTER)])))
     return dict(sorted(config.items()))

@@ -250,6 +250,8 @@ class _Reader:
                 self._fault(place, f"{key} is not a setting that a source may change")
             elif tunable.is_secret(key) and not is_reference(str(value)):
                 self._fault(place, f"{key} is written out: write a reference such as ${{env:NAME}}")
+            elif fault := tunable.fault_of(key, str(value)):
+                self._fault(place, fault)
             else:
                 yield key, str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -7,6 +7,14 @@ silence, and most of those that it knows lose or alter data when they are set wr
 from __future__ import annotations
 
 import re
+from typing import Final
+
+MAX_REQUEST: Final = "producer.override.max.request.size"
+"""The largest record, in bytes: one row image or two as JSON. The stream's topic takes as much."""
+# Kafka's default of 1 MiB fails a task at the first instrument protocol.
+MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
+# What a broker takes of one request (`socket.request.max.bytes`), less its head.
+LARGEST_RECORD_BYTES: Final = 100 * 1024 * 1024 - 65_536
 
 _COMMON = frozenset(
     {
@@ -15,6 +23,7 @@ _COMMON = frozenset(
         "max.batch.size",
         "max.queue.size",
         "max.queue.size.in.bytes",
+        MAX_REQUEST,
         "snapshot.fetch.size",
         "query.fetch.size",
         # Waiting and trying again.
@@ -69,3 +78,12 @@ def may_differ(key: str, kind: str) -> bool:
 def is_secret(key: str) -> bool:
     """Tell whether the value of a connector setting must be a reference."""
     return _SECRET.fullmatch(key) is not None
+
+
+def fault_of(key: str, value: str) -> str | None:
+    """Return what is wrong with the value of a setting that the service itself depends on."""
+    if key != MAX_REQUEST:
+        return None
+    if value.isascii() and value.isdecimal() and MAX_RECORD_BYTES <= int(value) <= LARGEST_RECORD_BYTES:
+        return None
+    return f"{key} is not a number of bytes from {MAX_RECORD_BYTES} to {LARGEST_RECORD_BYTES}"

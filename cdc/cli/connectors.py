@@ -59,7 +59,7 @@ def apply_source(source: Source, options: Settings, connect: Connect) -> list[st
 
 def topic_plans(source: Source) -> Iterator[TopicPlan]:
     """Yield the topics that a source's connector needs."""
-    yield stream_plan(source.stream, connector.MAX_RECORD_BYTES)
+    yield stream_plan(source.stream, connector.max_record_bytes(source))
     yield signal_plan(connector.signal_topic(source))
     if source.kind == "mariadb":
         yield history_plan(connector.history_topic(source))

@@ -9,7 +9,7 @@ import pytest
 from cdc.access import Kafka
 from cdc.capture.connector import DDL_FILTER, render
 from cdc.capture.source import Source, SourceTable, load_sources
-from cdc.capture.tunable import is_secret, may_differ
+from cdc.capture.tunable import MAX_REQUEST, is_secret, may_differ
 
 BROKERS = Kafka("broker:9092")
 
@@ -120,8 +120,8 @@ def test_no_setting_that_decides_what_arrives_may_differ(sources: dict[str, Sour
         for name, source in sources.items()
     }
     assert may == {
-        "erp": {"poll.interval.ms", "database.server.id", DDL_FILTER},
-        "mes": {"poll.interval.ms", "slot.name", "publication.name"},
+        "erp": {"poll.interval.ms", "database.server.id", DDL_FILTER, MAX_REQUEST},
+        "mes": {"poll.interval.ms", "slot.name", "publication.name", MAX_REQUEST},
     }
 
 
