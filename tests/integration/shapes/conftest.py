@@ -1,0 +1,34 @@
+"""One deployment of two sources for all shapes: their first snapshot, `cdc run` all the time, one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from compose.local.env import process_environment
+from compose.local.stack import Stack
+from tests.integration.shapes.shapes import Shapes, clear, make_deployment
+from tests.integration.shapes.side import Side
+from tests.integration.shapes.tables import APART, DEPOT, HALL, SNAPSHOT
+
+
+@pytest.fixture(scope="package")
+def shapes(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shapes]:
+    """The deployment, up to its first snapshot; it must run to the end without a failure."""
+    folder = tmp_path_factory.mktemp("shapes")
+    hall = Side("hall", "postgresql", tuple(HALL), process_environment(stack.env))
+    depot = Side("depot", "mariadb", tuple(DEPOT), process_environment(stack.env))
+    made = make_deployment(folder, stack, "shapes", hall, depot)
+    for side, tables in ((hall, HALL), (depot, DEPOT)):
+        side.run(*(f"CREATE TABLE {name} ({columns})" for name, columns in tables.items()), *SNAPSHOT)
+    hall.run(*(f"ALTER TABLE {table} ALTER text SET STORAGE EXTERNAL" for table in APART))
+    hall.run(f"CREATE PUBLICATION cdc FOR TABLE {', '.join(HALL)}")
+    for side in (hall, depot):
+        made.deployment.cdc("source", "contract", side.name)
+    made.deployment.cdc("connectors", "apply")
+    made.deployment.cdc("target", "apply")
+    with made.running():
+        made.until("SELECT count(*) FROM cdc.position WHERE generations > 0", [(2,)])
+        yield made
+    clear(made)

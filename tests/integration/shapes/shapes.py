@@ -1,0 +1,156 @@
+"""A deployment of the service for a test of its own: sources, target, connectors; and how it is cleared away."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pymysql
+from kafka.admin import KafkaAdminClient
+
+from cdc import access
+from cdc.capture.connect import Connect
+from cdc.stream.envelope import READER_SUFFIX
+from compose.local.env import process_environment
+from compose.local.stack import Stack
+from tests.integration.service import Deployment, connect
+from tests.integration.shapes.side import Side
+from transforms.load import PACKAGED
+
+HERE = Path(__file__).parent
+_SETTINGS = """\
+target:
+  host: ${env:CDC_TARGET_HOST}
+  port: ${env:CDC_TARGET_PORT}
+  database: ${env:CDC_TARGET_DATABASE}
+  user: ${env:CDC_TARGET_USER}
+  password: ${env:CDC_TARGET_PASSWORD}
+  sslmode: disable
+kafka: {bootstrap: "${env:CDC_KAFKA}"}
+connect: {url: "${env:CDC_CONNECT_URL}"}
+folders: {connector_configs: connector-configs, dictionary: dictionary}
+land: {group: "${env:CDC_GROUP}", catalogue_every_s: 1}
+"""
+_LEDGER = "captured - (landed + superseded + filtered + replayed + refused + control)"
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """The deployment and its sources, by name."""
+
+    deployment: Deployment
+    sides: dict[str, Side]
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables of the stack, and of this deployment."""
+        return dict(self.deployment.env)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """`cdc run` in the background, to be ended by SIGTERM at the end of the block."""
+        with self.deployment.running() as process:
+            self._processes.append(process)
+            yield
+            self._processes.remove(process)
+
+    def check(self, *tables: str) -> None:
+        """Wait until everything has landed, then compare tables (`source.table`) with their mirrors, row by row."""
+        for name in sorted({table.partition(".")[0] for table in tables}):
+            self.until(f"SELECT text FROM {name}.mark", [(self.sides[name].leave_mark(),)])
+        with self.deployment.target() as target:
+            for table in tables:
+                name, _, own = table.partition(".")
+                # As Python spells them: NaN is no other NaN, 1.0 is not 1.00, 0 is not -0.
+                found, wanted = (
+                    map(repr, rows) for rows in (self.sides[name].mirror(target, own), self.sides[name].rows(own))
+                )
+                assert list(found) == list(wanted), table
+            assert target.execute(f"SELECT stream, batch FROM cdc.batch WHERE {_LEDGER} <> 0").fetchall() == []
+            assert target.execute("SELECT mirror, key, code FROM cdc.stale").fetchall() == []
+
+    def until(self, text: str, wanted: Any, timeout_s: float = 90) -> None:
+        """Wait until the target answers so; whoever runs must go on running."""
+        deadline = time.monotonic() + timeout_s
+        while (found := self.query(text)) != wanted:
+            for process in self._processes:
+                assert process.poll() is None, (self.deployment.folder / "run.log").read_text()[-3000:]
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+
+    def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Ask the target; what is not there yet has no rows."""
+        with (
+            self.deployment.target() as target,
+            suppress(psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn),
+        ):
+            return target.execute(text.encode(), parameters).fetchall()
+        return []
+
+
+def make_deployment(folder: Path, stack: Stack, database: str, *sides: Side) -> Shapes:
+    """Make connector files, settings and empty databases of sources and target; there are no tables yet."""
+    (folder / "connector-configs").mkdir()
+    for side in sides:
+        (folder / "connector-configs" / f"{side.name}.yaml").write_text(side.file)
+    shutil.copytree(HERE / "dictionary", folder / "dictionary")
+    shutil.copy(PACKAGED / "errors.yaml", folder / "dictionary")
+    (folder / "cdc.yaml").write_text(_SETTINGS)
+    own = {"CDC_CONFIG": str(folder / "cdc.yaml"), "CDC_TARGET_DATABASE": database, "CDC_GROUP": database}
+    shapes = Shapes(Deployment(folder, process_environment(stack.env | own)), {side.name: side for side in sides})
+    clear(shapes)
+    _administer(shapes.env, "TARGET", "ADMIN_", f"CREATE DATABASE {database} OWNER cdc")
+    for side in sides:
+        if side.kind == "postgresql":
+            _administer(shapes.env, "MES", "DBA_", f"CREATE DATABASE {side.name}")
+        else:
+            _mariadb(shapes.env, f"CREATE DATABASE {side.name} CHARACTER SET utf8mb4")
+    return shapes
+
+
+def clear(shapes: Shapes) -> None:
+    """Remove connectors with their offsets, topics, databases and slots."""
+    env = shapes.env
+    names = [name + suffix for name in shapes.sides for suffix in (READER_SUFFIX, "")]
+    with Connect(access.Connect(env["CDC_CONNECT_URL"])) as client:
+        for name in names:
+            if client.config(name) is not None:
+                client.remove(name)
+    admin = KafkaAdminClient(bootstrap_servers=env["CDC_KAFKA"])
+    topics = [topic for topic in admin.list_topics() if topic.rpartition(".")[2] in names]
+    if topics:
+        admin.delete_topics(topics)
+    admin.close()
+    _administer(env, "TARGET", "ADMIN_", f"DROP DATABASE IF EXISTS {env['CDC_TARGET_DATABASE']} WITH (FORCE)")
+    for side in shapes.sides.values():
+        if side.kind == "postgresql":
+            slots = f"FROM pg_replication_slots WHERE database = '{side.name}'"
+            _administer(env, "MES", "DBA_", f"SELECT pg_drop_replication_slot(slot_name) {slots}")
+            _administer(env, "MES", "DBA_", f"DROP DATABASE IF EXISTS {side.name} WITH (FORCE)")
+        else:
+            _mariadb(env, f"DROP DATABASE IF EXISTS {side.name}")
+
+
+def _administer(env: dict[str, str], server: str, role: str, statement: str) -> None:
+    with connect({**env, f"CDC_{server}_DATABASE": "postgres"}, server, role) as connection:
+        connection.execute(statement.encode())
+
+
+def _mariadb(env: dict[str, str], statement: str) -> None:
+    connection = pymysql.connect(
+        host="127.0.0.1",
+        port=int(env["CDC_ERP_PORT"]),
+        user=env["CDC_ERP_DBA_USER"],
+        password=env["CDC_ERP_DBA_PASSWORD"],
+        autocommit=True,
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statement)
