@@ -51,7 +51,8 @@ def test_connectors_know_every_setting(sources: Sources, name: str) -> None:
     answer = httpx.put(url, json=config, timeout=60, trust_env=False).json()
     known = {entry["definition"]["name"] for entry in answer["configs"]}
     # The last is handed on to the database's driver.
-    prefixes = ("key.converter.", "value.converter.", "header.converter.", "producer.override.", "transforms.stream.", "driver.")
+    converters = ("key.converter.", "value.converter.", "header.converter.")
+    prefixes = (*converters, "producer.override.", "transforms.stream.", "driver.")
     unknown = {key for key in config if key not in known and not key.startswith(prefixes)}
     assert answer["error_count"] == 0
     assert unknown == _NOT_LISTED[name]
