@@ -49,9 +49,17 @@ def send_signal(brokers: Brokers, topic: str, key: bytes, value: bytes) -> None:
             producer.close()
 
 
+def _end(consumer: KafkaConsumer, partition: TopicPartition) -> int:
+    try:
+        end: int = consumer.end_offsets([partition])[partition]
+    except KeyError as error:  # what the client (3.0.12) raises for a partition that it had to ask for twice
+        raise TransientError("STR-109", f"{partition.topic}: where it ends was not said") from error
+    return end
+
+
 def _read(consumer: KafkaConsumer, partition: TopicPartition) -> Iterator[Signal]:
     # The end is that of what is committed: an open transaction of the connector is not waited for.
-    end = consumer.end_offsets([partition])[partition]
+    end = _end(consumer, partition)
     consumer.seek_to_beginning(partition)
     deadline = time.monotonic() + _TIMEOUT_MS / 1000
     while consumer.position(partition) < end:
