@@ -73,6 +73,7 @@ class Endpoint:
     def __init__(self, monitor: Monitor, host: str, port: int, try_again_s: float = _TRY_AGAIN_S) -> None:
         self._monitor = monitor
         self._host, self._port, self._try_again_s = host, port, try_again_s
+        self._place = f"{host}:{port}"
         self._metrics = make_wsgi_app(monitor.registry)
         self._server: _Server | None = None
         self._closed = threading.Event()
@@ -82,6 +83,9 @@ class Endpoint:
     def open(self) -> None:
         """Listen, now or as soon as the port is free. Raises FatalError CFG-101 for an address that is not ours."""
         if not self._listen():
+            taken = TransientError("OBS-101", self._place)
+            self._monitor.failed(taken)
+            _logger.warning("endpoint_waits", error=taken, worker=self._monitor.worker)
             threading.Thread(target=self._listen_later, name="endpoint", daemon=True).start()
 
     def close(self) -> None:
@@ -106,18 +110,14 @@ class Endpoint:
 
     def _listen(self) -> bool:
         """Return whether the port was free."""
-        place = f"{self._host}:{self._port}"
         try:
             self._server = _serve(self._host, self._port, self._answer)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 said = error.strerror or type(error).__name__
-                raise FatalError("CFG-101", f"observe: nothing can listen on {place}: {said}") from error
-            taken = TransientError("OBS-101", place)
-            self._monitor.failed(taken)
-            _logger.warning("endpoint_waits", error=taken, worker=self._monitor.worker)
+                raise FatalError("CFG-101", f"observe: nothing can listen on {self._place}: {said}") from error
             return False
-        _logger.info("endpoint_opened", address=place)
+        _logger.info("endpoint_opened", address=self._place)
         return True
 
     def _listen_later(self) -> None:

@@ -323,6 +323,7 @@ def test_another_log_than_that_of_the_data_is_refused(applications: Applications
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_reconnects_does_all_it_had_planned_once_whatever_its_servers_do(
     applications: Applications, played: dict[str, Any]
 ) -> None:

@@ -202,6 +202,7 @@ def load(connection: psycopg.Connection, batch: int, age_s: int, **rows: int) ->
 def test_an_open_snapshot_shows_how_far_each_table_is(
     connection: psycopg.Connection, cdc: Cdc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cdc.cli.status.end_offsets", lambda _brokers, names: dict.fromkeys(names, 400))
     estimates = {"mes.mes_wo": 900, "mes.mes_lot": 1000, "mes.mes_sn": 2000}
     monkeypatch.setattr("cdc.cli.status.estimate_rows", lambda source, _variables: estimates)
     land(connection, "cdc.mes", 1, "9, 0, 0, 0, 0, 0, 9", 3000)  # before the snapshot
@@ -234,8 +235,9 @@ def test_an_open_snapshot_shows_how_far_each_table_is(
 
 
 def test_a_source_that_does_not_answer_leaves_its_rows_unknown_and_is_named(
-    connection: psycopg.Connection, cdc: Cdc
+    connection: psycopg.Connection, cdc: Cdc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cdc.cli.status.end_offsets", lambda _brokers, names: dict.fromkeys(names, 400))
     load(connection, 2, 1, mes_wo=700)
     connection.commit()
     shown = cdc("status", "--json")

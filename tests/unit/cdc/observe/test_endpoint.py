@@ -130,8 +130,10 @@ def test_a_port_that_is_taken_is_taken_over_when_it_is_free(monitor: Monitor, sa
         endpoint = Endpoint(monitor, HOST, port, try_again_s=0.01)
         endpoint.open()
         assert monitor.registry.get_sample_value("cdc_transient_failures_total", {"code": "OBS-101"}) == 1
+        time.sleep(0.1)  # several tries
     assert "OBS-101" in said.getvalue()
     eventually(lambda: answers(port))
+    assert said.getvalue().count("endpoint_waits") == 1
     endpoint.close()
     assert not answers(port)
 
