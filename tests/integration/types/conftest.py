@@ -16,30 +16,9 @@ from compose.local.stack import Stack
 from tests.integration.service import Deployment, connect
 from tests.integration.types import mariadb, postgresql
 from tests.integration.types.case import Case
+from tests.integration.types.deployment import make
 from tests.integration.types.world import LATER, Database, MariaDb, PostgreSql, Table, change, create, names, tables
 
-SETTINGS = """\
-target:
-  host: ${env:CDC_TARGET_HOST}
-  port: ${env:CDC_TARGET_PORT}
-  database: ${env:CDC_TARGET_DATABASE}
-  user: ${env:CDC_TARGET_USER}
-  password: ${env:CDC_TARGET_PASSWORD}
-kafka: {bootstrap: "${env:CDC_KAFKA}"}
-connect: {url: "${env:CDC_CONNECT_URL}"}
-folders: {connector_configs: connector-configs, dictionary: dictionary}
-land: {group: types}
-"""
-FILE = """\
-kind: {kind}
-host: 127.0.0.1
-port: ${{env:CDC_{server}_PORT}}
-database: {name}
-user: ${{env:CDC_{server}_DBA_USER}}
-password: ${{env:CDC_{server}_DBA_PASSWORD}}
-{more}tables:
-{tables}
-"""
 # Left out of its table: a type that does not arrive, and one that would stop the snapshot.
 LEFT_OUT = {"pgtypes": ("odd",), "mytypes": ("odd", "y")}
 SECRET = "not to be seen by anybody"
@@ -68,8 +47,8 @@ def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
     folder = tmp_path_factory.mktemp("types")
     own = {"CDC_CONFIG": str(folder / "cdc.yaml"), "CDC_TARGET_DATABASE": "types"}
     env = process_environment(stack.env | own)
-    _administer(env, "TARGET", "DROP DATABASE IF EXISTS types", "CREATE DATABASE types OWNER cdc")
-    _administer(env, "MES", "DROP DATABASE IF EXISTS pgtypes WITH (FORCE)", "CREATE DATABASE pgtypes")
+    administer(env, "TARGET", "DROP DATABASE IF EXISTS types", "CREATE DATABASE types OWNER cdc")
+    administer(env, "MES", "DROP DATABASE IF EXISTS pgtypes WITH (FORCE)", "CREATE DATABASE pgtypes")
     with connect({**env, "CDC_MES_DATABASE": "pgtypes"}, "MES", "DBA_") as source:
         databases: dict[str, Database] = {"pgtypes": PostgreSql(source), "mytypes": MariaDb(env, "mytypes")}
         _make_postgresql(databases["pgtypes"])
@@ -95,20 +74,8 @@ def _await_end(target: psycopg.Connection, sources: Iterable[str], rows: int, se
 
 
 def _deploy(folder: Path, env: Mapping[str, str]) -> Deployment:
-    (folder / "cdc.yaml").write_text(SETTINGS)
-    (folder / "dictionary").mkdir()
-    (folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
-    (folder / "connector-configs").mkdir()
-    for name, kind, server, more in (
-        ("pgtypes", "postgresql", "MES", ""),
-        ("mytypes", "mariadb", "ERP", "zero_dates: as_null\n"),
-    ):
-        listed = "\n".join(_entry(name, table) for table in _captured(name))
-        text = FILE.format(kind=kind, server=server, name=name, more=more, tables=listed)
-        (folder / "connector-configs" / f"{name}.yaml").write_text(text)
-    deployment = Deployment(folder, dict(env))
-    for name in ("pgtypes", "mytypes"):
-        deployment.cdc("source", "contract", name)
+    entries = {name: [_entry(name, table) for table in _captured(name)] for name in ("pgtypes", "mytypes")}
+    deployment = make(folder, env, entries)
     deployment.cdc("connectors", "apply")
     deployment.cdc("target", "apply")
     return deployment
@@ -127,8 +94,8 @@ def _captured(name: str) -> Iterator[str]:
 def _entry(name: str, table: str) -> str:
     named = f"public.{table}" if name == "pgtypes" else table
     if table == "without":
-        return f"  - {{table: {named}, without: [{', '.join(LEFT_OUT[name])}]}}"
-    return f"  - {named}"
+        return f"{{table: {named}, without: [{', '.join(LEFT_OUT[name])}]}}"
+    return named
 
 
 def _make_postgresql(source: Database) -> None:
@@ -188,7 +155,8 @@ def _change_mariadb(source: Database) -> None:
     source.run("UPDATE without SET tail = 'c' WHERE id = 1", "INSERT INTO zz_end VALUES (2, 16777217)")
 
 
-def _administer(env: Mapping[str, str], server: str, *statements: str) -> None:
+def administer(env: Mapping[str, str], server: str, *statements: str) -> None:
+    """Run statements of an administrator of the MES or the target, outside of any database of the test."""
     role = "ADMIN_" if server == "TARGET" else "DBA_"
     with connect({**env, f"CDC_{server}_DATABASE": "postgres"}, server, role) as connection:
         for statement in statements:
