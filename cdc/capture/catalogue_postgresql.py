@@ -141,7 +141,7 @@ def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], colum
     check_declared_key(mirror, key, kept)
     loose = [column.name for column in kept if column.name in key and is_loose(column.mirror_type)]
     if loose:
-        raise FatalError("SRC-127", f"{mirror}: {', '.join(loose)}")
+        raise FatalError("SRC-128", f"{mirror}: {', '.join(loose)}")
     omitted = tuple(column["name"] for column in taken if column["computed"])
     name = f"{table.schema}.{table.name}"
     return Contract(mirror, name, key, origin, kept, omitted=omitted, without=table.without)

@@ -44,6 +44,11 @@ def test_no_code_stands_in_both_catalogues() -> None:
     assert sorted(catalogue().keys() & load().errors.keys()) == []
 
 
+def test_no_code_has_two_entries() -> None:
+    text = (REPO / "cdc" / "codes.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"^([A-Z]{3}-\d{3}):", text, re.MULTILINE) == list(catalogue())
+
+
 @pytest.mark.parametrize("entry", catalogue().values(), ids=lambda entry: entry.code)
 def test_an_entry_says_what_why_and_what_to_do(entry: object) -> None:
     code, kind, title, cause, action = (getattr(entry, name) for name in ("code", "kind", "title", "cause", "action"))

@@ -240,10 +240,10 @@ def test_a_declared_key_needs_the_whole_row_in_the_log(
     ("ddl", "code", "detail"),
     [
         ("CREATE TABLE t (a int)", "SRC-121", "legacy.t (replica identity default)"),
-        ("CREATE TABLE t (a int, b interval, c jsonb, PRIMARY KEY (a, b, c))", "SRC-127", "legacy.t: b, c"),
+        ("CREATE TABLE t (a int, b interval, c jsonb, PRIMARY KEY (a, b, c))", "SRC-128", "legacy.t: b, c"),
         (
             "CREATE TABLE t (a numeric[], b int, PRIMARY KEY (a, b)); ALTER TABLE t REPLICA IDENTITY FULL",
-            "SRC-127",
+            "SRC-128",
             "legacy.t: a",
         ),
         ("CREATE TABLE t (a int); ALTER TABLE t REPLICA IDENTITY FULL", "SRC-121", "legacy.t (replica identity full)"),
