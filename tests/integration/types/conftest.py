@@ -15,12 +15,28 @@ from compose.local.env import process_environment
 from compose.local.stack import Stack
 from tests.integration.service import Deployment, connect
 from tests.integration.types import mariadb, postgresql
-from tests.integration.types.case import Case
 from tests.integration.types.deployment import make
-from tests.integration.types.world import LATER, Database, MariaDb, PostgreSql, Table, change, create, names, tables
+from tests.integration.types.world import (
+    LATER,
+    Column,
+    Database,
+    MariaDb,
+    PostgreSql,
+    change,
+    change_keyed,
+    columns_of,
+    create,
+    create_keyed,
+    keys_of,
+    tables_of,
+)
 
 # Left out of its table: a type that does not arrive, and one that would stop the snapshot.
 LEFT_OUT = {"pgtypes": ("odd",), "mytypes": ("odd", "y")}
+COLUMNS = {"pgtypes": columns_of(postgresql.CASES), "mytypes": columns_of(mariadb.CASES)}
+KEYS = {"pgtypes": keys_of(postgresql.CASES), "mytypes": keys_of(mariadb.CASES)}
+# Tables of long values, without and with REPLICA IDENTITY FULL.
+LONG = {"long": postgresql.LONG_VALUES, "long_full": postgresql.LONG_VALUES_IN_FULL}
 SECRET = "not to be seen by anybody"
 
 
@@ -32,13 +48,13 @@ class World:
     sources: Mapping[str, Database]
     target: PostgreSql
 
-    def source_rows(self, source: str, table: str, key: str, case: Case) -> dict[str, str | None]:
-        """Return what the source holds of a case."""
-        return self.sources[source].rows(table, key, case.read.format("v"))
+    def held(self, source: str, column: Column, key: str) -> dict[str, str | None]:
+        """Return what the source holds of a column, by the text of another one."""
+        return self.sources[source].rows(column.table, key, column.case.read.format(column.name))
 
-    def mirror_rows(self, source: str, table: str, key: str, case: Case) -> dict[str, str | None]:
+    def found(self, source: str, column: Column, key: str) -> dict[str, str | None]:
         """Return what the mirror holds of it."""
-        return self.target.rows(f"{source}.{table}", key, case.kept.format("v"))
+        return self.target.rows(f"{source}.{column.table}", key, column.case.kept.format(column.name))
 
 
 @pytest.fixture(scope="package")
@@ -82,13 +98,11 @@ def _deploy(folder: Path, env: Mapping[str, str]) -> Deployment:
 
 
 def _captured(name: str) -> Iterator[str]:
+    yield from tables_of(COLUMNS[name])
+    yield from tables_of(KEYS[name])
     if name == "pgtypes":
-        yield from names(tables(postgresql.CASES))
-        yield from (f"l{number:03}" for number in range(len(postgresql.LONG_VALUES)))
-    else:
-        yield from names(tables(mariadb.CASES))
-    yield "without"
-    yield "zz_end"
+        yield from LONG
+    yield from ("without", "zz_end")
 
 
 def _entry(name: str, table: str) -> str:
@@ -98,17 +112,32 @@ def _entry(name: str, table: str) -> str:
     return named
 
 
+def _make(name: str, source: Database) -> None:
+    for table, columns in tables_of(COLUMNS[name]).items():
+        source.run(*create(table, columns))
+    for table, columns in tables_of(KEYS[name]).items():
+        source.run(*create_keyed(table, columns))
+
+
+def _change(name: str, source: Database) -> None:
+    for table, columns in tables_of(COLUMNS[name]).items():
+        source.run(*change(table, columns))
+    for table, columns in tables_of(KEYS[name]).items():
+        source.run(*change_keyed(table, columns))
+
+
 def _make_postgresql(source: Database) -> None:
     source.run(postgresql.MAKE_TYPES)
-    for table in tables(postgresql.CASES):
-        source.run(*create(table, PostgreSql.ignore), *_identity(table))
-    for number, (name, literal) in enumerate(postgresql.LONG_VALUES.items()):
-        identity = "FULL" if name in postgresql.LONG_VALUES_IN_FULL else "DEFAULT"
+    _make("pgtypes", source)
+    for table in tables_of(column for column in COLUMNS["pgtypes"] if column.case.needs_full):
+        source.run(f"ALTER TABLE {table} REPLICA IDENTITY FULL")
+    for table, values in LONG.items():
+        columns = ", ".join(f"v{number:02} {name}" for number, name in enumerate(values))
         source.run(
-            f"CREATE TABLE l{number:03} (id int PRIMARY KEY, v {name}, note int)",
-            f"ALTER TABLE l{number:03} REPLICA IDENTITY {identity}",
-            f"INSERT INTO l{number:03} VALUES (1, {literal}, 0)",
+            f"CREATE TABLE {table} (id int PRIMARY KEY, {columns}, note int)",
+            f"INSERT INTO {table} VALUES (1, {', '.join(values.values())}, 0)",
         )
+    source.run("ALTER TABLE long_full REPLICA IDENTITY FULL")
     source.run(
         "CREATE TABLE without (id int PRIMARY KEY, day date, odd varbit, made int GENERATED ALWAYS AS (id) STORED,"
         " tail text)",
@@ -119,14 +148,8 @@ def _make_postgresql(source: Database) -> None:
     )
 
 
-def _identity(table: Table) -> Iterator[str]:
-    if table.case.needs_full:
-        yield f"ALTER TABLE {table.name} REPLICA IDENTITY FULL"
-
-
 def _make_mariadb(source: Database) -> None:
-    for table in tables(mariadb.CASES):
-        source.run(*create(table, MariaDb.ignore))
+    _make("mytypes", source)
     source.run(
         "CREATE TABLE without (id int PRIMARY KEY, moment datetime(6), odd varchar(40), y year,"
         " made int AS (id + 1) PERSISTENT, unseen int INVISIBLE DEFAULT 7, tail text)",
@@ -138,19 +161,17 @@ def _make_mariadb(source: Database) -> None:
 
 
 def _change_postgresql(source: Database) -> None:
-    for table in tables(postgresql.CASES):
-        source.run(*change(table, PostgreSql.ignore))
-    for number, literal in enumerate(postgresql.LONG_VALUES.values()):
-        source.run(f"INSERT INTO l{number:03} VALUES ({LATER}, {literal}, 0)")
-        source.run(f"UPDATE l{number:03} SET note = 1")
-        source.run(f"UPDATE l{number:03} SET id = id + 1")
+    _change("pgtypes", source)
+    for table, values in LONG.items():
+        source.run(f"INSERT INTO {table} VALUES ({LATER}, {', '.join(values.values())}, 0)")
+        source.run(f"UPDATE {table} SET note = 1")
+        source.run(f"UPDATE {table} SET id = id + 1")
     source.run("INSERT INTO without (id, day, odd, tail) VALUES (2, 'infinity', B'00101', 'b')")
     source.run("UPDATE without SET tail = 'c' WHERE id = 1", "INSERT INTO zz_end VALUES (2)")
 
 
 def _change_mariadb(source: Database) -> None:
-    for table in tables(mariadb.CASES):
-        source.run(*change(table, MariaDb.ignore))
+    _change("mytypes", source)
     source.run(f"INSERT INTO without (id, moment, odd, y, tail) VALUES (2, '0000-00-00', '{SECRET}', 0, 'b')")
     source.run("UPDATE without SET tail = 'c' WHERE id = 1", "INSERT INTO zz_end VALUES (2, 16777217)")
 

@@ -2,61 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from cdc.capture.contract import read_contracts
-from tests.integration.types import mariadb, postgresql
-from tests.integration.types.conftest import LATER, LEFT_OUT, SECRET, World, refusals
-from tests.integration.types.world import Table, expected, normal, tables
+from tests.integration.types.conftest import COLUMNS, KEYS, LEFT_OUT, LONG, SECRET, World, refusals
+from tests.integration.types.world import LATER, Column, expected, normal
 
-CASES = [
-    *(("pgtypes", table) for table in tables(postgresql.CASES)),
-    *(("mytypes", table) for table in tables(mariadb.CASES)),
-]
-KEYED = [(source, table) for source, table in CASES if table.case.as_key]
+ALL = [(source, column) for source, columns in COLUMNS.items() for column in columns]
+KEYED = [(source, column) for source, columns in KEYS.items() for column in columns]
+LONG_VALUES = [(table, f"v{number:02}", name) for table, names in LONG.items() for number, name in enumerate(names)]
 
 
 def _id(value: object) -> str:
-    return value if isinstance(value, str) else value.case.type[:40] if isinstance(value, Table) else str(value)
+    return value if isinstance(value, str) else value.case.type[:40] if isinstance(value, Column) else str(value)
 
 
-@pytest.mark.parametrize(("source", "table"), CASES, ids=_id)
-def test_values_arrive_as_they_are_or_are_refused(world: World, source: str, table: Table) -> None:
-    case = table.case
-    held = {int(row): text for row, text in world.source_rows(source, table.name, "id", case).items()}
-    wanted, refused = expected(case, held)
-    found = {int(row): text for row, text in world.mirror_rows(source, table.name, "id", case).items()}
-    assert {row: normal(case.mirror, text) for row, text in found.items()} == {
-        row: normal(case.mirror, text) for row, text in wanted.items()
-    }
-    assert refusals(world.target.connection, f"{source}.{table.name}") == refused
+def _normal(column: Column, rows: Mapping[int, str | None]) -> dict[int, str | None]:
+    return {row: normal(column.case.mirror, text) for row, text in rows.items()}
 
 
-@pytest.mark.parametrize(("source", "table"), KEYED, ids=_id)
-def test_values_identify_rows(world: World, source: str, table: Table) -> None:
-    case = table.case
-    held = world.sources[source].rows(table.keyed, case.read.format("v"), "note")
-    found = world.target.rows(f"{source}.{table.keyed}", case.kept.format("v"), "note")
-    assert held
-    assert {normal(case.mirror, key): note for key, note in found.items()} == {
-        normal(case.mirror, key): note for key, note in held.items()
-    }
+@pytest.mark.parametrize(("source", "column"), ALL, ids=_id)
+def test_values_arrive_as_they_are_or_are_refused(world: World, source: str, column: Column) -> None:
+    held = {int(row): text for row, text in world.held(source, column, "id").items()}
+    wanted, refused = expected(column.case, held)
+    found = {int(row): text for row, text in world.found(source, column, "id").items()}
+    assert _normal(column, found) == _normal(column, wanted)
+    assert refusals(world.target.connection, f"{source}.{column.table}") == refused
 
 
-@pytest.mark.parametrize(("source", "table"), CASES, ids=_id)
-def test_the_contract_says_what_the_mirror_is(world: World, source: str, table: Table) -> None:
+@pytest.mark.parametrize(("source", "column"), KEYED, ids=_id)
+def test_values_identify_rows(world: World, source: str, column: Column) -> None:
+    held = {int(row): text for row, text in world.held(source, column, "n").items()}
+    found = {int(row): text for row, text in world.found(source, column, "n").items()}
+    assert len(held) > 1
+    assert _normal(column, found) == _normal(column, held)
+    notes = world.sources[source].rows(column.table, "n", "note")
+    assert world.target.rows(f"{source}.{column.table}", "n", "note") == notes
+
+
+@pytest.mark.parametrize(("source", "column"), ALL, ids=_id)
+def test_the_contract_says_what_the_mirror_is(world: World, source: str, column: Column) -> None:
     contracts = read_contracts(world.deployment.folder / "connector-configs" / "contracts" / source)
-    contract = next(contract for contract in contracts if contract.table == table.name)
-    assert contract.column("v").mirror_type == table.case.mirror
+    contract = next(contract for contract in contracts if contract.table == column.table)
+    assert contract.column(column.name).mirror_type == column.case.mirror
 
 
-@pytest.mark.parametrize(("number", "name"), list(enumerate(postgresql.LONG_VALUES)))
-def test_a_long_value_that_updates_leave_alone_stays(world: World, number: int, name: str) -> None:
-    table = f"l{number:03}"
-    read = "md5(hstore_to_jsonb(v)::text)" if name == "hstore" else "md5(v::text)"
-    held = world.sources["pgtypes"].rows(table, "id", read)
+@pytest.mark.parametrize(("table", "column", "name"), LONG_VALUES, ids=_id)
+def test_a_long_value_that_updates_leave_alone_stays(world: World, table: str, column: str, name: str) -> None:
+    value = f"hstore_to_jsonb({column})" if name == "hstore" else column
+    held = world.sources["pgtypes"].rows(table, "id", f"md5({value}::text)")
     assert set(held) == {"2", str(LATER + 1)}
-    assert world.target.rows(f"pgtypes.{table}", "id", "md5(v::text)") == held
+    assert world.target.rows(f"pgtypes.{table}", "id", f"md5({column}::text)") == held
 
 
 def test_what_is_left_out_is_nowhere_and_the_rest_is_whole(world: World) -> None:

@@ -1,8 +1,8 @@
-"""Both sources with a table for every type, played from the snapshot on, and what the service made of it.
+"""Both sources with a column for every type, played from the snapshot on, and what the service made of it.
 
-Of each case there is a table `t…` with a key of its own, and, where the case says so, a table `k…` whose key the type
-is. Rows are there before the snapshot; others come, change and go while the connector streams. All that is compared is
-text as the servers print it.
+Types of which every value arrives share a table, `plain`; the others have one of their own, `t…`. Tables `k…` have some
+types in their primary keys. Rows are there before the snapshot; others come, change and go while the connector streams.
+All that is compared is text as the servers print it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from tests.integration.types.case import Case
 # Rows by their ids: i is in the snapshot, 100 + i is inserted later.
 LATER = 100
 NULL_ROW, LATE_NULL_ROW = 900, 901
+# A key of MariaDB has 3,072 bytes at most.
+_KEY_COLUMNS = 5
 _FRACTION = re.compile(r"\.(\d*?)0+(?!\d)")
 
 Rows = dict[int, str | None]
@@ -37,73 +39,113 @@ class Database(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A case and the table that holds it."""
+class Column:
+    """A case and where it is."""
 
     case: Case
-    number: int
+    table: str
+    name: str
 
     @property
-    def name(self) -> str:
-        """The table with a key of its own."""
-        return f"t{self.number:03}"
-
-    @property
-    def keyed(self) -> str:
-        """The table whose key is of the type."""
-        return f"k{self.number:03}"
+    def is_plain(self) -> bool:
+        """Tell whether the column shares its table with others."""
+        return self.table.startswith("plain")
 
 
-def tables(cases: Sequence[Case]) -> list[Table]:
-    """Return the tables of a source's cases."""
-    return [Table(case, number) for number, case in enumerate(cases)]
+def columns_of(cases: Iterable[Case]) -> list[Column]:
+    """Return where each case is, in the order of the cases."""
+    return [Column(case, _table(case, number), f"v{number:03}") for number, case in enumerate(cases)]
 
 
-def names(of: Iterable[Table]) -> Iterator[str]:
-    """Yield the names of all tables."""
-    for table in of:
-        yield table.name
-        if table.case.as_key:
-            yield table.keyed
+def _table(case: Case, number: int) -> str:
+    if case.refused or case.altered:
+        return f"t{number:03}"
+    return "plain_full" if case.needs_full else "plain"
 
 
-def create(table: Table, ignore: str) -> Iterator[str]:
-    """Yield the statements that make a case's tables and fill them before the snapshot."""
-    case = table.case
-    yield f"CREATE TABLE {table.name} (id int PRIMARY KEY, v {case.type}, note int)"
-    for number, literal in enumerate(case.values, start=1):
-        yield f"INSERT INTO {table.name} VALUES ({number}, {literal}, 0)"
-    if case.may_be_null:
-        yield f"INSERT INTO {table.name} VALUES ({NULL_ROW}, NULL, 0)"
-    if case.as_key:
-        yield f"CREATE TABLE {table.keyed} (v {case.type} PRIMARY KEY, note int)"
-        for literal in case.exact[::2]:
-            yield _keyed(table, literal, ignore)
+def keys_of(cases: Iterable[Case]) -> list[Column]:
+    """Return where each case is that is part of a key."""
+    groups = _groups([case for case in cases if case.as_key])
+    return [Column(case, f"k{group:02}", f"v{place}") for group, own in groups for place, case in enumerate(own)]
 
 
-def change(table: Table, ignore: str) -> Iterator[str]:
-    """Yield the statements that change them while the connector streams."""
-    case = table.case
-    for number, literal in enumerate(case.values, start=1):
-        yield f"INSERT INTO {table.name} VALUES ({LATER + number}, {literal}, 0)"
-    yield f"UPDATE {table.name} SET note = 1 WHERE id < {LATER}"
-    yield f"UPDATE {table.name} SET v = {case.exact[-1]} WHERE id = {LATER + 1}"
-    if len(case.exact) > 1:
-        yield f"DELETE FROM {table.name} WHERE id = {LATER + 2}"
-    if case.may_be_null:
-        yield f"INSERT INTO {table.name} VALUES ({LATE_NULL_ROW}, {case.exact[0]}, 0)"
-        yield f"UPDATE {table.name} SET v = NULL WHERE id = {LATE_NULL_ROW}"
-        yield f"UPDATE {table.name} SET v = {case.exact[0]} WHERE id = {NULL_ROW}"
-    if case.as_key:
-        for literal in case.exact[1::2]:
-            yield _keyed(table, literal, ignore)
-        yield f"UPDATE {table.keyed} SET note = note + 1"
-        if len(case.exact) > 2:
-            yield f"DELETE FROM {table.keyed} WHERE v = {case.exact[0]}"
+def _groups(cases: Sequence[Case]) -> Iterator[tuple[int, Sequence[Case]]]:
+    for first in range(0, len(cases), _KEY_COLUMNS):
+        yield first // _KEY_COLUMNS, cases[first : first + _KEY_COLUMNS]
 
 
-def _keyed(table: Table, literal: str, ignore: str) -> str:
-    return ignore.format(f"INTO {table.keyed} VALUES ({literal}, 0)")
+def tables_of(columns: Iterable[Column]) -> dict[str, list[Column]]:
+    """Return the columns by their tables."""
+    found: dict[str, list[Column]] = {}
+    for column in columns:
+        found.setdefault(column.table, []).append(column)
+    return found
+
+
+def create(table: str, columns: Sequence[Column]) -> Iterator[str]:
+    """Yield the statements that make a table and fill it before the snapshot."""
+    listed = ", ".join(f"{column.name} {column.case.type}" for column in columns)
+    yield f"CREATE TABLE {table} (id int PRIMARY KEY, {listed}, note int)"
+    yield from _rows(table, columns, 0)
+
+
+def _rows(table: str, columns: Sequence[Column], first: int) -> Iterator[str]:
+    """Yield inserts: of each column's values one after the other, then of NULL, or of its last one."""
+    for number in range(1, max(len(column.case.values) for column in columns) + 2):
+        literals = (_literal(column.case, number) for column in columns)
+        if columns[0].is_plain or number <= len(columns[0].case.values):
+            yield f"INSERT INTO {table} VALUES ({first + number}, {', '.join(literals)}, 0)"
+
+
+def _literal(case: Case, number: int) -> str:
+    return case.values[number - 1] if number <= len(case.values) else _null_or_last(case)
+
+
+def _null_or_last(case: Case) -> str:
+    return "NULL" if case.may_be_null else case.exact[-1]
+
+
+def change(table: str, columns: Sequence[Column]) -> Iterator[str]:
+    """Yield the statements that change the table while the connector streams."""
+    yield from _rows(table, columns, LATER)
+    yield f"UPDATE {table} SET note = 1 WHERE id < {LATER}"
+    last = ", ".join(f"{column.name} = {column.case.exact[-1]}" for column in columns)
+    yield f"UPDATE {table} SET {last} WHERE id = {LATER + 1}"
+    if all(len(column.case.exact) > 1 for column in columns) or columns[0].is_plain:
+        yield f"DELETE FROM {table} WHERE id = {LATER + 2}"
+    null = ", ".join(f"{column.name} = NULL" for column in columns if column.case.may_be_null)
+    if null:
+        firsts = ", ".join(column.case.exact[0] for column in columns)
+        yield f"INSERT INTO {table} VALUES ({LATE_NULL_ROW}, {firsts}, 0)"
+        yield f"UPDATE {table} SET {null} WHERE id = {LATE_NULL_ROW}"
+        nulls = ", ".join(_null_or_last(column.case) for column in columns)
+        yield f"INSERT INTO {table} VALUES ({NULL_ROW}, {nulls}, 0)"
+        firsts = ", ".join(f"{column.name} = {column.case.exact[0]}" for column in columns)
+        yield f"UPDATE {table} SET {firsts} WHERE id = {NULL_ROW}"
+
+
+def create_keyed(table: str, columns: Sequence[Column]) -> Iterator[str]:
+    """Yield the statements that make a table with the columns in its key, every other row there before the snapshot."""
+    listed = ", ".join(f"{column.name} {column.case.type}" for column in columns)
+    key = ", ".join(column.name for column in columns)
+    yield f"CREATE TABLE {table} (n int, {listed}, note int, PRIMARY KEY (n, {key}))"
+    yield from _keyed(table, columns, 2)
+
+
+def change_keyed(table: str, columns: Sequence[Column]) -> Iterator[str]:
+    """Yield the statements that change it while the connector streams."""
+    yield from _keyed(table, columns, 1)
+    yield f"UPDATE {table} SET note = note + 1"
+    given = " AND ".join(f"{column.name} = {column.case.exact[0]}" for column in columns)
+    yield f"DELETE FROM {table} WHERE n = 1 AND {given}"
+    others = ", ".join(f"{column.name} = {column.case.exact[0]}" for column in columns)
+    yield f"UPDATE {table} SET {others} WHERE n = 2"
+
+
+def _keyed(table: str, columns: Sequence[Column], first: int) -> Iterator[str]:
+    for number in range(first, max(len(column.case.exact) for column in columns) + 1, 2):
+        literals = (column.case.exact[min(number, len(column.case.exact)) - 1] for column in columns)
+        yield f"INSERT INTO {table} VALUES ({number}, {', '.join(literals)}, 0)"
 
 
 def expected(case: Case, source: Mapping[int, str | None]) -> tuple[Rows, dict[int, str]]:
@@ -111,13 +153,16 @@ def expected(case: Case, source: Mapping[int, str | None]) -> tuple[Rows, dict[i
 
     `source` is what the source holds.
     """
-    kept, refused = dict(source), {}
+    kept: Rows = dict(source)
+    refused: dict[int, str] = {}
     for number, literal in enumerate(case.values, start=1):
         for row in (number, LATER + number):
-            if row in source and literal in case.refused:
+            if row not in source or row == LATER + 1:
+                continue
+            if literal in case.refused:
                 refused[row] = case.refused[literal]
                 del kept[row]
-            if row in source and literal in case.altered and row != LATER + 1:
+            elif literal in case.altered:
                 kept[row] = case.altered[literal]
     return kept, refused
 
@@ -133,8 +178,6 @@ def normal(mirror: str, text: str | None) -> str | None:
 
 class PostgreSql:
     """A PostgreSQL database. COPY prints values by their types' own output functions."""
-
-    ignore = "INSERT {} ON CONFLICT DO NOTHING"
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
@@ -156,8 +199,6 @@ class PostgreSql:
 
 class MariaDb:
     """A MariaDB database; the driver decodes nothing and hands over what the server prints."""
-
-    ignore = "INSERT IGNORE {}"
 
     def __init__(self, env: Mapping[str, str], database: str) -> None:
         self.connection = pymysql.connect(
