@@ -76,6 +76,7 @@ def test_stopping(new_cell: Callable[..., Cell]) -> None:
     derive = cell.derive()
     for batches in (1, 2, 3):
         land = cell.land(crash="W14:1")
+        land.has_started()  # the worker before it may have landed that many batches
         until(lambda landed=batches: cell.has_landed(landed), "batches")
         land.process.terminate()
         land.died()

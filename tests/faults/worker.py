@@ -56,10 +56,14 @@ class Worker:
         assert last.startswith(f"{code} {entry.title}"), self.said()
         assert last.endswith(f"  next:  {entry.action}\n"), self.said()
 
+    def has_started(self) -> None:
+        """Wait until the worker ends in order when it is told to; before that it would just be gone."""
+        until(lambda: "worker_started" in self.said() or self.process.poll() is not None, "started")
+
     def stop(self) -> None:
         """Tell the worker to end, which it does in order."""
-        until(lambda: "worker_started" in self.said() or self.process.poll() is not None, "started")
-        self.process.terminate()  # before that it would just be gone
+        self.has_started()
+        self.process.terminate()
         assert self.exit_code() == 0, self.said()
 
     def kill(self) -> None:
