@@ -20,6 +20,7 @@ from cdc.derive.names import literals
 from cdc.derive.plan import Plan
 from cdc.derive.session import Connection, Span, Window, Work, clear_tables, empty_tables
 from cdc.derive.stage import RowRefusedError, stage_rows
+from cdc.derive.statistics import refresh_statistics
 from cdc.derive.take import STALE, take_rows
 from cdc.derive.write import write_rows
 from cdc.errors import CdcError, FatalError, TransientError
@@ -83,6 +84,7 @@ def _turn(
     if window is not None and window.everything:
         connection.execute(LEAVE)
         _record(connection, version)
+        refresh_statistics(connection, plan)
         crash_point("D9")
         window = _begin(connection, plan, epoch)
     if window is None or not (window.everything or window.queued or window.moves):
@@ -209,6 +211,7 @@ def _finish(work: Work, version: Version, epoch: int) -> None:
         work.connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
     if work.large:
         work.connection.execute(empty_tables(work.plan).encode())
+        refresh_statistics(work.connection, work.plan)
 
 
 def move_watermarks(work: Work, version: Version, epoch: int) -> None:
@@ -253,7 +256,6 @@ def _remove_left_behind(work: Work) -> None:
     for table in tables:
         statement = f"DELETE FROM {table.replace('%', '%%')} WHERE _mapping <> ALL (%s)"
         work.connection.execute(statement.encode(), (names,))
-    work.connection.execute(f"ANALYZE {', '.join(tables)}".encode())
 
 
 def _classified(error: psycopg.Error) -> CdcError:

@@ -1,0 +1,199 @@
+"""Landing and deriving look at as many rows as have changed, however many there are: no statement reads a table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from cdc.cli.target import apply_target
+from cdc.config import Target
+from cdc.derive.lease import open_session, take_lease
+from cdc.derive.mirror import read_mirrors
+from cdc.derive.plan import bind, mirror_refs
+from cdc.derive.turn import Version, run_turn
+from cdc.derive.worker import read_dictionary
+from cdc.store.connection import connect
+from compose.local.postgres import PostgresServer
+from tests.bench.bench_derive import FILL, settings_for
+from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.tables import CONTRACTS, item
+from tests.contract.explained import Read, explain_all, reads
+from tests.unit.cdc.stream.wire import PostgresWire
+
+ROWS = 30_000
+UNCHANGED = "__debezium_unavailable_value"
+# A statement may meet a row more than once: as what it was, what it is, and what refers to it.
+TIMES = 4
+SOME = 300
+"""Rows of small tables, and what a page more or less makes."""
+CHANGED = """
+WITH new AS (SELECT %s::bigint AS batch, %s::int AS first, %s::int AS last),
+unit AS (SELECT n, batch FROM new, generate_series(first, last) n),
+moved AS (INSERT INTO mes.mes_sn (sn, item_no, lot_no, status, station, rework_count, produced_at, _offset)
+    SELECT 'SN' || n, 'M' || n / 100 %% 100, 'L' || n / 100, 'OK', 'ST-07', batch, '2026-04-12T10:15:00+08:00', n
+    FROM unit
+    ON CONFLICT (sn) DO UPDATE SET rework_count = excluded.rework_count),
+noted AS (INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)
+    SELECT 'cdc.mes', batch, 'mes.mes_sn', ARRAY['SN' || n], 'u' FROM unit)
+UPDATE cdc.position SET batch = new.batch FROM new WHERE stream = 'cdc.mes'
+"""
+
+
+def seem_huge(connection: psycopg.Connection, schemas: tuple[str, ...]) -> None:
+    """Let the planner believe that the large tables of the schemas have ten million rows."""
+    large = connection.execute(
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace::regnamespace::text = ANY (%s)"
+        " AND relkind = 'r' AND pg_relation_size(oid) > 100000",
+        (list(schemas),),
+    ).fetchall()
+    for (table,) in large:
+        connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)".encode())
+        connection.execute(
+            "UPDATE pg_class SET reltuples = 10000000, relpages = pg_relation_size(oid) / 8192"
+            " WHERE oid = %s::regclass",
+            (table,),
+        )
+
+
+def require_proportion(found: list[tuple[str, Read]], changed: int) -> None:
+    assert found
+    for statement, read in found:
+        for table, rows in read.items():
+            if not table.startswith("pg_temp"):
+                assert rows <= TIMES * changed + SOME, f"{rows:.0f} rows of {table} for {changed}: {statement[:1000]}"
+
+
+def admin_of(server: PostgresServer, target: Target) -> psycopg.Connection:
+    server = dataclasses.replace(server, database=target.database)
+    return psycopg.connect(server.dsn(server.superuser), autocommit=True)
+
+
+def wire_of(transactions: int, changed: int) -> PostgresWire:
+    """Every third row is updated but for its long value, every third deleted and every third inserted, and back."""
+    wire = PostgresWire()
+    for turn in range(transactions):
+        wire.begin()
+        for number in range(0, changed, 3):
+            wire.update("item", "id", item(1 + number, name=str(turn), note=UNCHANGED))
+            there, absent = (2 + number, ROWS + 1 + number)[:: -1 if turn % 2 else 1]
+            wire.delete("item", "id", {"id": there})
+            wire.insert("item", "id", item(absent))
+        wire.end()
+    return wire
+
+
+@pytest.mark.parametrize("changed", [9, 6000])
+def test_landing_looks_at_what_changed(
+    changed: int, target: Target, target_dsn: str, target_server: PostgresServer
+) -> None:
+    explain_all(target_server, target.database)
+    stage = Stage(target_dsn, "src", CONTRACTS)
+    values = "'a', 'long', 1.5, '2024-01-01 00:00:00'"
+    with admin_of(target_server, target) as admin:
+        admin.execute(f"INSERT INTO src.item SELECT n, {values}, n FROM generate_series(1, {ROWS}) n".encode())
+        admin.execute(
+            f"INSERT INTO src_deleted.item SELECT n, {values}, n, NULL, n"
+            f" FROM generate_series({ROWS + 1}, {2 * ROWS}) n".encode()
+        )
+        admin.execute("ANALYZE")
+        seem_huge(admin, ("src", "src_deleted"))
+    with reads(stage.connection) as found:
+        # From the sixth time on the server may keep a plan.
+        stage.land_units(wire_of(8, changed).records, lambda: True)
+    require_proportion(found, changed)
+    stage.connection.close()
+
+
+def test_a_mirror_that_grew_since_a_plan_was_made_is_not_read_as_a_whole(
+    target: Target, target_dsn: str, target_server: PostgresServer
+) -> None:
+    explain_all(target_server, target.database)
+    stage = Stage(target_dsn, "src", CONTRACTS)
+    wire, landed = PostgresWire(), 0
+    for _ in range(16):
+        wire.begin()
+        for number in range(landed, landed + 500):
+            wire.insert("item", "id", item(2 * number))
+            wire.insert("item", "id", item(2 * number + 1))
+            if landed:
+                wire.update("item", "id", item(2 * number - 999, name="b", note=UNCHANGED))
+            if number % 2 == 0:
+                wire.delete("item", "id", {"id": number})
+        wire.end()
+        landed += 500
+    with reads(stage.connection) as found:
+        stage.land_units(wire.records, lambda: True)
+    require_proportion(found, 1500)
+    stage.connection.close()
+
+
+class Deriving:
+    """A session that derives serial units of the packaged dictionary: they look up their item, refer to their lot."""
+
+    def __init__(self, server: PostgresServer, target: Target) -> None:
+        settings = settings_for(dataclasses.replace(server, database=target.database))
+        apply_target(settings)
+        dictionary = read_dictionary(settings)
+        domain = next(each for each in dictionary.domains() if any(m.name == "mes.mes_sn" for m in each.mappings))
+        names = tuple(mapping.name for mapping in dictionary.mappings)
+        self.version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
+        self.land, self.derive = connect(target, "land"), connect(target, "derive")
+        self.land.autocommit = self.derive.autocommit = True
+        self.plan = bind(domain, dictionary.digest, read_mirrors(self.derive, mirror_refs(domain)))
+        open_session(self.derive, self.plan)
+        self.epoch = take_lease(self.derive, self.plan) or 0
+
+    def fill(self, rows: int) -> None:
+        psycopg.ClientCursor(self.land).execute(FILL.encode(), {"rows": rows, "lots": ROWS // 100})
+
+    def change(self, batch: int, first: int, rows: int) -> None:
+        """Land a batch of so many units, from the one with the number `first` on."""
+        self.land.execute(CHANGED.encode(), (batch, first, first + rows - 1))
+
+    def turn(self) -> None:
+        assert run_turn(self.derive, self.plan, self.version, self.epoch)
+
+    def units(self, rework_count: int) -> int:
+        query = "SELECT count(*) FROM trace.serial_unit WHERE rework_count = %s"
+        return self.land.execute(query, (rework_count,)).fetchall()[0][0]
+
+
+@pytest.fixture
+def deriving(target: Target, target_server: PostgresServer) -> Iterator[Deriving]:
+    explain_all(target_server, target.database)
+    made = Deriving(target_server, target)
+    with made.land, made.derive:
+        yield made
+
+
+@pytest.mark.parametrize("changed", [9, 6000])
+def test_deriving_looks_at_what_changed(
+    changed: int, deriving: Deriving, target: Target, target_server: PostgresServer
+) -> None:
+    deriving.fill(ROWS)
+    deriving.turn()
+    with admin_of(target_server, target) as admin, reads(deriving.derive) as found:
+        for batch in range(1, 9):
+            deriving.change(batch, 1, changed)
+            seem_huge(admin, ("mes", "erp", "trace", "trace_held"))
+            deriving.turn()
+    assert deriving.units(8) == changed
+    require_proportion(found, changed)
+
+
+def test_a_table_that_grew_since_it_was_analyzed_is_not_taken_for_a_small_one(deriving: Deriving) -> None:
+    """The server's own analyzer comes by once a minute; until then much can be derived."""
+    deriving.fill(1)
+    deriving.turn()
+    for batch in range(1, 5):
+        deriving.change(batch, 1 + 5000 * batch, 5000)
+        deriving.turn()
+    for batch in range(5, 9):
+        deriving.change(batch, 10_000, 900)  # of the same rows: what is changed is much, what comes out is little
+    with reads(deriving.derive) as found:
+        deriving.turn()
+    assert deriving.units(8) == 900
+    require_proportion(found, 4 * 900)
