@@ -29,12 +29,18 @@ Batch = dict[str, Any]
 
 def require_in_order(deployment: Deployment, judge: Judge) -> None:
     """Judge a target in which everything has landed and is derived. Raises AssertionError with all that is wrong."""
+    faults = audit(deployment, judge)
+    assert not faults, "\n".join(faults[:20])
+
+
+def audit(deployment: Deployment, judge: Judge) -> list[str]:
+    """Return all that is wrong."""
     with deployment.target() as target:
         picture = look(target, judge.topics)
         faults = [*judge.mirrors(picture), *judge.canonical(picture), *_open_ends(judge, picture)]
         for topic in judge.topics.values():
             faults += faults_of(target, topic)
-    assert not faults, "\n".join(faults[:20])
+    return faults
 
 
 def _open_ends(judge: Judge, picture: Any) -> Iterator[str]:
@@ -57,6 +63,7 @@ def faults_of(target: psycopg.Connection[Any], topic: Topic) -> Iterator[str]:
     yield from _units(target, topic)
     yield from _refused(target, topic)
     yield from _moves(target, topic.name)
+    yield from _torn(target, topic)
 
 
 def _batches(target: psycopg.Connection[Any], stream: str) -> list[Batch]:
@@ -208,3 +215,15 @@ def _moves(target: psycopg.Connection[Any], stream: str) -> Iterator[str]:
             yield f"{stream}: batch {batch} up to {following} after batch {old_batch} up to {old_next}"
         if pid != owner:
             yield f"{stream}: batch {batch} is written by another than the owner of epoch {epoch}"
+
+
+def _torn(target: psycopg.Connection[Any], topic: Topic) -> Iterator[str]:
+    """What was committed together ends where a source transaction ends, or lies inside of a snapshot."""
+    rows = target.execute(
+        "SELECT max(next_offset) FROM witness.move WHERE stream = %s AND batch > old_batch GROUP BY transaction",
+        (topic.name,),
+    ).fetchall()
+    for (offset,) in rows:
+        step = topic.history.step_over(topic.records_before(offset))
+        if step is not None and not topic.history.is_snapshot(step):
+            yield f"{topic.name}: a commit at {offset} ends inside of a source transaction"

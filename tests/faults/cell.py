@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from tests.faults.accounts import require_in_order
+from tests.faults.accounts import audit, require_in_order
 from tests.faults.judge import Judge
 from tests.faults.observer import Observer
 from tests.faults.topic import Topic
@@ -112,3 +113,16 @@ class Cell:
             worker.stop()
         self.observer.require_nothing_wrong()
         require_in_order(self.deployment, self.judge)
+
+    def require_found(self, said: str, *workers: Worker, timeout_s: float = 60) -> None:
+        """Wait until the onlooker says something, or all has landed and been derived and the audit says it."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline and not self._has_seen(said) and not self.is_done():
+            time.sleep(0.05)
+        for worker in workers:
+            worker.kill()
+        findings = [*self.observer.faults, *audit(self.deployment, self.judge)]
+        assert any(said in finding for finding in findings), "\n".join(findings[:20]) or "nothing is found"
+
+    def _has_seen(self, said: str) -> bool:
+        return any(said in fault for fault in self.observer.faults)

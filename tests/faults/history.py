@@ -100,10 +100,20 @@ class History:
 
     def expected(self, records: int) -> State | None:
         """Return the state after the first `records` records; None inside of a snapshot, where none is promised."""
-        place = bisect_right(self.steps, records, key=lambda step: step.next)
-        if place < len(self.steps) and self._is_snapshot(place) and self.steps[place].first < records:
+        over = self.step_over(records)
+        if over is not None and self.is_snapshot(over):
             return None
+        place = bisect_right(self.steps, records, key=lambda step: step.next)
         return self.steps[place - 1].state if place else None
+
+    def step_over(self, records: int) -> Step | None:
+        """Return the step that has begun and not ended after the first `records` records."""
+        place = bisect_right(self.steps, records, key=lambda step: step.next)
+        return self.steps[place] if place < len(self.steps) and self.steps[place].first < records else None
+
+    def is_snapshot(self, step: Step) -> bool:
+        """Whether it is a snapshot, not a transaction."""
+        return b'"op": "r"' in (self.wire.records[step.first].value or b"")
 
     def play(self, commits: int, *, large: int = 0) -> None:
         """Begin with a snapshot, go on with transactions, now and then a new snapshot; one transaction is large."""
@@ -302,10 +312,6 @@ class History:
 
     def _settled(self, first: int) -> None:
         self.steps.append(Step(first, self.length, self.state.copy()))
-
-    def _is_snapshot(self, place: int) -> bool:
-        record = self.wire.records[self.steps[place].first]
-        return b'"op": "r"' in (record.value or b"")
 
     def _pick(self, table: str) -> int:
         keys = sorted(self.rows[table])

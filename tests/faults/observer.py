@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from tests.faults.judge import Judge
-from tests.faults.picture import Picture, look
+from tests.faults.picture import Picture, read, take
 from tests.integration.service import Deployment
 
 _EVERY_S = 0.03
@@ -18,13 +18,14 @@ _EVERY_S = 0.03
 
 @dataclass
 class Observer:
-    """A thread with a connection of its own; it connects again when the target was away."""
+    """A thread with a connection of its own; it connects again when the target was away. `pictures` differ."""
 
     deployment: Deployment
     judge: Judge
     sources: Iterable[str]
     faults: list[str] = field(default_factory=list)
     pictures: int = 0
+    _last: str = ""
     _seen: dict[str, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Observer:
@@ -47,7 +48,10 @@ class Observer:
             try:
                 with self.deployment.target() as connection:
                     while not self._enough.wait(_EVERY_S):
-                        self._judge(look(connection, self.sources))
+                        text = take(connection, self.sources)
+                        if text != self._last:
+                            self._judge(read(text, self.sources))
+                        self._last = text
             except psycopg.OperationalError:
                 self._enough.wait(_EVERY_S)
 

@@ -1,0 +1,59 @@
+"""The lane finds faults: workers with one built in are found out, each by what it does wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.cell import Cell
+from tests.faults.mutant import MUTANTS
+
+# Mutant of landing: where it has to be killed to show, and what then is said of it.
+LANDING = {
+    "position_before_rows": ("W5:3", "the ledger covers"),
+    "position_after_rows": ("W8:3", "batches are not numbered"),
+    "transactions_are_torn": ("", "ends inside of a source transaction"),
+    "parts_are_committed": ("", "ends inside of a source transaction"),
+    "deletes_are_dropped": ("", "north.lot: missing"),
+    "deleted_rows_are_not_kept": ("", "deleted north.lot: missing"),
+    "refused_changes_are_dropped": ("", "refused: 0 changes are kept"),
+    "superseded_counts_as_filtered": ("", "'filtered'"),
+    "journal_has_gaps": ("", "the journal has"),
+    "deleted_keys_are_not_noted": ("", "trace.lot at"),
+    "old_values_are_not_noted": ("", "trace.serial at"),
+}
+DERIVING = {
+    "watermark_before_rows": ("D5:2", "trace.lot at"),
+    "fewer_batches_than_visible": ("", "at ("),
+    "statements_see_different_batches": ("", "at ("),
+    "held_rows_are_not_listed": ("", "cdc.held at"),
+}
+# Found elsewhere, by a worker that is frozen.
+FROZEN = {"nobody_is_fenced"}
+
+
+def test_every_mutant_is_tried() -> None:
+    assert MUTANTS.keys() == LANDING.keys() | DERIVING.keys() | FROZEN
+
+
+@pytest.mark.parametrize("name", LANDING)
+def test_a_land_worker_with_a_fault_is_found_out(name: str, new_cell: Callable[..., Cell]) -> None:
+    crash, said = LANDING[name]
+    cell = new_cell()
+    derive = cell.derive()
+    if crash:
+        cell.land(crash=crash, mutant=name).died()
+    land = cell.land(mutant=name)
+    cell.require_found(said, land, derive)
+
+
+@pytest.mark.parametrize("name", DERIVING)
+def test_a_derive_worker_with_a_fault_is_found_out(name: str, new_cell: Callable[..., Cell]) -> None:
+    crash, said = DERIVING[name]
+    cell = new_cell()
+    land = cell.land()
+    if crash:
+        cell.derive(crash=crash, mutant=name).died()
+    derive = cell.derive(mutant="" if crash else name)
+    cell.require_found(said, land, derive)
