@@ -2,16 +2,23 @@
 
 The lease is an advisory lock of the session: it ends with the connection, whatever ends that. The epoch in `cdc.domain`
 is raised with each lease and compared by each commit, so that nothing of an earlier holder gets through.
+
+A connection does not end because its worker is frozen, or because the network between them is gone. So who stands by
+watches the session that has the lease, and ends it when its client has been silent for too long.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import time
+from dataclasses import dataclass
 
 from cdc.derive.plan import Plan
 from cdc.derive.session import SMALL_SETTINGS, Connection, create_tables
 from cdc.derive.value import load_unreadable_as_text
+
+_KEY = "hashtextextended(%(name)s, 0)"
 
 
 def open_session(connection: Connection, plan: Plan) -> None:
@@ -24,9 +31,7 @@ def open_session(connection: Connection, plan: Plan) -> None:
 
 def take_lease(connection: Connection, plan: Plan) -> int | None:
     """Take the domain's lease and return its new epoch; None while another session has it."""
-    row = connection.execute(
-        "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (f"cdc derive {plan.name}",)
-    ).fetchone()
+    row = connection.execute(f"SELECT pg_try_advisory_lock({_KEY})".encode(), _lock(plan)).fetchone()
     if row is None or not row[0]:
         return None
     row = connection.execute(
@@ -35,3 +40,44 @@ def take_lease(connection: Connection, plan: Plan) -> int | None:
         (plan.name, f"{socket.gethostname()} {os.getpid()}"),
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+@dataclass(slots=True)
+class HolderWatch:
+    """Watches who has a domain's lease. `patience_s`: longer than any healthy worker lets the target wait for it."""
+
+    patience_s: float
+    _seen: tuple[object, ...] | None = None
+    _since: float = 0.0
+
+    def look(self, connection: Connection, plan: Plan) -> bool:
+        """Look at the holder's session, to be called often; end it and return True if it has shown no life for so long.
+
+        Life is another statement, or one that the server works on. What it waits for may be a lock or a disk; that it
+        waits for its client all the time, be it inside COPY, no time limit of the server ends.
+        """
+        found = connection.execute(_HOLDER, _lock(plan)).fetchone()
+        if found is None or found != self._seen:
+            self._seen, self._since = found, time.monotonic()
+        elif time.monotonic() - self._since >= self.patience_s:
+            self._seen = None
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE (pid, backend_start) = (%s, %s)",
+                found[:2],
+            )
+            return True
+        return False
+
+
+_HOLDER = f"""
+SELECT a.pid, a.backend_start, a.state, a.state_change, a.query_start
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()
+AND l.database = a.datid AND (l.classid::bigint << 32) | l.objid::bigint = {_KEY}
+AND (a.state LIKE 'idle%%' OR a.state = 'active' AND a.wait_event_type = 'Client')
+""".encode()
+"""The session that has the lease, if it waits for its client."""
+
+
+def _lock(plan: Plan) -> dict[str, str]:
+    return {"name": f"cdc derive {plan.name}"}

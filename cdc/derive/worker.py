@@ -12,7 +12,7 @@ from cdc.backoff import Backoff
 from cdc.config import Settings
 from cdc.crash import crash_point
 from cdc.derive.ddl import plan_target
-from cdc.derive.lease import open_session, take_lease
+from cdc.derive.lease import HolderWatch, open_session, take_lease
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.plan import Plan, bind, mirror_refs
 from cdc.derive.session import Connection, empty_tables
@@ -30,6 +30,8 @@ _log = structlog.get_logger()
 
 # A stand-by looks for a free lease; what a take-over costs in freshness after a crash.
 STAND_BY_S = 0.5
+# How long whoever has the lease may let the target wait for it; a healthy one asks several times a second.
+SILENT_S = 10.0
 # Deleted rows in temporary tables, some 30 bytes each, that cost less than planning afresh.
 LEFT_ROWS = 100_000
 
@@ -138,9 +140,12 @@ class _DomainWorker:
         if epoch is None:
             self.log.info("domain_stands_by")
             self.metrics.is_well(self.domain.name, "stands by")
+        watch = HolderWatch(max(SILENT_S, 3 * self.settings.derive.idle_wait_ms / 1000))
         while epoch is None and not self._stopped():
             self.pulse.beat()
             self.stop.wait(STAND_BY_S)
+            if watch.look(connection, plan):
+                self.log.warning("silent_holder_ended", silent_s=watch.patience_s)
             epoch = take_lease(connection, plan)
         crash_point("D1")
         self.metrics.is_well(self.domain.name, "derives")

@@ -69,29 +69,37 @@ def take_over(connection: psycopg.Connection, stream: str, source: str) -> Posit
 def reclaim(connection: psycopg.Connection, position: Position) -> Position:
     """Name a new connection as the owner's, under the same epoch, and return where the stream is now.
 
-    Raises FatalError LND-105 if somebody else took the stream over meanwhile.
+    The connection before may be lost on this side only: its backend then holds the lock, and is ended. Raises
+    FatalError LND-105 if somebody else took the stream over meanwhile, TransientError TGT-120 as `take_over`.
     """
-    with connection.transaction(), connection.cursor(row_factory=class_row(Position)) as cursor:
-        cursor.execute(
-            "UPDATE cdc.position SET backend_pid = pg_backend_pid(), updated_at = now(),"
-            " backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())"
-            f" WHERE stream = %s AND epoch = %s RETURNING {_COLUMNS}",
-            (position.stream, position.epoch),
-        )
-        found = cursor.fetchone()
+    try:
+        with connection.transaction(), connection.cursor(row_factory=class_row(Position)) as cursor:
+            cursor.execute(
+                "UPDATE cdc.position SET backend_pid = pg_backend_pid(), updated_at = now(),"
+                " backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())"
+                f" WHERE stream = %s AND epoch = %s RETURNING {_COLUMNS}",
+                (position.stream, position.epoch),
+            )
+            found = cursor.fetchone()
+    except psycopg.errors.LockNotAvailable as error:
+        end_former_owner(connection, position.stream, position.epoch)
+        raise TransientError("TGT-120", f"position of {position.stream}") from error
     if found is None:
         raise FatalError("LND-105", position.stream)
     return found
 
 
-def end_former_owner(connection: psycopg.Connection, stream: str) -> None:
-    """End the backend that the position names as its owner's, if it is still that one and not our own."""
+def end_former_owner(connection: psycopg.Connection, stream: str, epoch: int | None = None) -> None:
+    """End the backend that the position names as its owner's, if it is still that one and not our own.
+
+    With `epoch` only if that is the owner's: it is no former owner if it came after us.
+    """
     with connection.transaction():
         connection.execute(
             "SELECT pg_terminate_backend(a.pid) FROM cdc.position p JOIN pg_stat_activity a"
             " ON a.pid = p.backend_pid AND a.backend_start = p.backend_start"
-            " WHERE p.stream = %s AND a.pid <> pg_backend_pid()",
-            (stream,),
+            " WHERE p.stream = %s AND p.epoch = coalesce(%s, p.epoch) AND a.pid <> pg_backend_pid()",
+            (stream, epoch),
         )
 
 

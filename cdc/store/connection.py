@@ -19,6 +19,11 @@ from cdc.reference import UnresolvedError
 _SESSION: Final = {
     # A worker that was frozen or lost its network must not hold its locks for longer.
     "idle_in_transaction_session_timeout": "3s",
+    # What the network has swallowed on the way to a worker ends its session in as many seconds as on the other side.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "15s",
     # Longer than any wait among healthy workers; a DDL that waits blocks everybody behind it.
     "lock_timeout": "10s",
     # The largest single statements are index builds and first derivations.
@@ -88,6 +93,9 @@ def connect(target: Target, application: str) -> psycopg.Connection:
             keepalives_idle=5,
             keepalives_interval=2,
             keepalives_count=3,
+            # Keepalives are not sent while something is on its way: without this it would be sent again for a quarter
+            # of an hour, in silence.
+            tcp_user_timeout=15_000,
             **_encryption(target),
         )
     except UnresolvedError as error:
