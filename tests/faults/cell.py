@@ -15,6 +15,7 @@ import psycopg
 from tests.faults.accounts import audit, require_in_order
 from tests.faults.judge import Judge
 from tests.faults.observer import Observer
+from tests.faults.picture import take
 from tests.faults.topic import Topic
 from tests.faults.worker import Worker, until
 from tests.integration.service import Deployment
@@ -87,6 +88,11 @@ class Cell:
         finally:
             enough.set()
             thread.join()
+
+    def state(self) -> str:
+        """Return all that a worker could have moved."""
+        with self.deployment.target() as target:
+            return take(target, self.topics)
 
     def ends(self) -> dict[str, int]:
         """Return how far they are sent."""

@@ -12,16 +12,12 @@ import pytest
 from compose.local.env import process_environment
 from compose.local.stack import Stack
 from tests.faults.cell import Cell
-from tests.faults.history import History
 from tests.faults.picture import WITNESS
+from tests.faults.streams import Streams
 from tests.faults.tables import write_deployment
 from tests.faults.topic import Topic
 from tests.integration.service import Deployment, connect
 from tests.stack import fresh_stack
-
-TRANSACTIONS = 130
-# More than the four batches of `small.yaml` that a worker holds of one transaction.
-LARGE_ROWS = 120
 
 _number = itertools.count()
 
@@ -54,32 +50,13 @@ def prepared(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 
 @pytest.fixture(scope="session")
-def written(stack: Stack) -> Callable[[int], dict[str, Topic]]:
-    """The streams of a seed, written when they are asked for first; those of another seed are gone then."""
-    current: dict[int, dict[str, Topic]] = {}
-
-    def write(seed: int) -> dict[str, Topic]:
-        if seed not in current:
-            current.clear()
-            current[seed] = {source: _written(stack, source, seed) for source in ("north", "south")}
-        return current[seed]
-
-    return write
-
-
-def _written(stack: Stack, source: str, seed: int) -> Topic:
-    history = History(source, seed)
-    history.play(TRANSACTIONS, large=LARGE_ROWS)
-    topic = Topic(history, stack.env["CDC_KAFKA"])
-    topic.make()
-    topic.fill()
-    return topic
+def streams(stack: Stack) -> Streams:
+    """The streams of the session."""
+    return Streams(stack.env["CDC_KAFKA"])
 
 
 @pytest.fixture
-def new_cell(
-    prepared: Callable[[str], Deployment], written: Callable[[int], dict[str, Topic]], tmp_path: Path
-) -> Iterator[Callable[..., Cell]]:
+def new_cell(prepared: Callable[[str], Deployment], streams: Streams, tmp_path: Path) -> Iterator[Callable[..., Cell]]:
     """Makes a cell: a fresh target, a consumer group of its own, an observer."""
     made: list[Cell] = []
 
@@ -90,7 +67,7 @@ def new_cell(
         folder.mkdir()
         env = {**deployment.env, "CDC_TARGET_DATABASE": database, "CDC_GROUP": f"{tmp_path.name}-{database}"}
         administer(deployment, f"CREATE DATABASE {database} TEMPLATE {template} OWNER cdc")
-        cell = Cell(Deployment(folder, env), topics or written(seed), deployment.folder / "dictionary")
+        cell = Cell(Deployment(folder, env), topics or streams.written(seed), deployment.folder / "dictionary")
         made.append(cell)
         cell.begin()
         return cell

@@ -47,6 +47,7 @@ kafka: {{bootstrap: "${{env:CDC_KAFKA}}"}}
 connect: {{url: "${{env:CDC_CONNECT_URL}}"}}
 folders: {{connector_configs: {configs}, dictionary: dictionary}}
 land: {{group: "${{env:CDC_GROUP}}", batch_rows: {batch_rows}}}
+observe: {{land_port: 0, derive_port: 0, watch_port: 0}}
 """
 _SOURCE: Final = """\
 kind: {kind}

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -36,18 +35,13 @@ class Topic:
             admin.create_topics([NewTopic(self.name, 1, 1)])
         self.offsets.clear()
 
-    @contextmanager
-    def sending(self) -> Iterator[Sender]:
+    def sender(self) -> Sender:
         """Open a producer."""
-        sender = Sender(self, self._bootstrap, self._random)
-        try:
-            yield sender
-        finally:
-            sender.close()
+        return Sender(self, self._bootstrap, self._random)
 
     def fill(self) -> None:
         """Send the whole history."""
-        with self.sending() as sender:
+        with closing(self.sender()) as sender:
             while not sender.is_done:
                 sender.send_block(aborts=True)
 

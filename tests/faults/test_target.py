@@ -1,0 +1,124 @@
+"""The target fails: it crashes in the middle of transactions, takes no writes, is full, or others stand in the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from compose.local.stack import Stack
+from tests.faults.cell import Cell
+from tests.faults.conftest import administer
+from tests.faults.worker import until
+from tests.integration.service import connect
+
+MOMENTS = [("W4", "D4"), ("W6", "D7")]
+MORE_MOMENTS = [("W3", "D2"), ("W5", "D5"), ("W8", "D8"), ("W13", "D3"), ("W15", "D6")]
+
+
+@pytest.fixture(autouse=True)
+def _target_comes_back(stack: Stack) -> Iterator[None]:
+    """Also when a test has failed half-way."""
+    yield
+    stack.start(["target"])
+
+
+@pytest.mark.parametrize(("landing", "deriving"), MOMENTS)
+def test_the_target_crashes(landing: str, deriving: str, stack: Stack, new_cell: Callable[..., Cell]) -> None:
+    crash_at(landing, deriving, stack, new_cell())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("landing", "deriving"), MORE_MOMENTS)
+def test_the_target_crashes_at_other_moments(
+    landing: str, deriving: str, stack: Stack, new_cell: Callable[..., Cell]
+) -> None:
+    crash_at(landing, deriving, stack, new_cell(seed=2))
+
+
+def crash_at(landing: str, deriving: str, stack: Stack, cell: Cell) -> None:
+    """Freeze both workers where it hurts, so that the moment is the right one."""
+    workers = [cell.land(crash=f"{landing}:2:STOP"), cell.derive(crash=f"{deriving}:2:STOP")]
+    until(lambda: all(worker.is_frozen() for worker in workers), "frozen")
+    stack.services()["target"].daemon().kill()
+    for worker in workers:
+        worker.thaw()
+    for worker in workers:
+        until(lambda who=worker: "TGT-101" in who.said(), "noticed")
+    stack.start(["target"])
+    cell.require_recovery(*workers)
+
+
+def test_the_target_takes_no_writes_for_a_while(new_cell: Callable[..., Cell]) -> None:
+    cell = new_cell()
+    workers = [cell.land(), cell.derive()]
+    until(lambda: cell.has_landed(2), "batches")
+    with cell.retries():
+        administer(cell.deployment, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+        until(lambda: all("TGT-123" in worker.said() for worker in workers), "noticed")
+        writable = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"
+        administer(
+            cell.deployment, writable, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"
+        )
+    cell.require_recovery(*workers)
+
+
+def test_a_deadlock(new_cell: Callable[..., Cell]) -> None:
+    """Somebody has a mirror and wants the position that landing has, which wants the mirror."""
+    cell = new_cell()
+    derive = cell.derive()
+    land = cell.land(crash="W3:2:STOP")
+    until(land.is_frozen, "frozen")
+    with rival(cell) as other:
+        # Whoever looks first gives way: not this one.
+        other.execute("SET deadlock_timeout = '1min'")
+        other.execute("LOCK TABLE north.shelf, south.shelf IN SHARE ROW EXCLUSIVE MODE")
+        waits = threading.Thread(target=other.execute, args=("SELECT FROM cdc.position FOR UPDATE",))
+        waits.start()
+        land.thaw()
+        waits.join()
+        assert "40P01" in land.said()
+    cell.require_recovery(land, derive)
+
+
+def test_somebody_locks_what_is_written(new_cell: Callable[..., Cell]) -> None:
+    """For longer than the workers wait for a lock: they say so, and begin again."""
+    cell = new_cell()
+    workers = [cell.land(), cell.derive()]
+    until(lambda: cell.has_landed(2), "batches")
+    with rival(cell) as other, cell.retries():
+        other.execute("LOCK TABLE north.lot, trace.lot IN ACCESS EXCLUSIVE MODE")
+        until(lambda: all("TGT-120" in worker.said() for worker in workers), "noticed")
+    cell.require_recovery(*workers)
+
+
+@pytest.mark.parametrize("point", ["W4", "W6", "D4", "D7"])
+def test_a_session_is_ended_by_an_administrator(point: str, new_cell: Callable[..., Cell]) -> None:
+    cell = new_cell("wide" if point.startswith("W") else "small")
+    start, other = (cell.land, cell.derive) if point.startswith("W") else (cell.derive, cell.land)
+    beside, victim = other(), start(crash=f"{point}:2:STOP")
+    until(victim.is_frozen, "frozen")
+    end_sessions(cell, "cdc land" if point.startswith("W") else "cdc derive%")
+    victim.thaw()
+    cell.require_recovery(victim, beside)
+
+
+def end_sessions(cell: Cell, application: str) -> None:
+    ended = cell.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name LIKE %s AND datname = current_database()",
+        application,
+    )
+    assert ended == [(True,)]
+
+
+@contextmanager
+def rival(cell: Cell) -> Iterator[psycopg.Connection]:
+    """A superuser with an open transaction."""
+    with connect(cell.deployment.env, "TARGET", "ADMIN_") as other:
+        other.autocommit = False
+        yield other
+        other.rollback()
