@@ -70,7 +70,12 @@ _REFUSALS: Final = (
     "permission denied for database",
     "no password supplied",
 )
-_PASSING: Final = ("remaining connection slots", "too many", "starting up", "shutting down", "in recovery mode")
+_PASSING: Final = (
+    *("remaining connection slots", "too many", "starting up", "shutting down", "in recovery mode"),
+    # The library's own: the connection broke before the server had said anything.
+    *("server closed the connection", "could not receive data", "could not send data", "timeout expired"),
+    *("SSL connection has been closed", "SSL SYSCALL error"),
+)
 
 
 def connect(target: Target, application: str) -> psycopg.Connection:

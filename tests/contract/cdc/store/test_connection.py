@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 
@@ -83,6 +85,27 @@ def test_a_session_is_not_encrypted_by_what_the_user_has_at_home(
 def test_a_server_that_does_not_answer_is_transient(target: Target) -> None:
     with pytest.raises(TransientError, match=r"TGT-101 .*:1/test_connection: .*refused"):
         connect(dataclasses.replace(target, port=1), "test")
+
+
+@pytest.mark.parametrize("resets", [False, True], ids=["closed", "reset"])
+def test_a_server_that_is_lost_after_the_password_has_refused_nothing(target: Target, resets: bool) -> None:
+    """As when it crashes at that moment, or the network does: who starts then has no wrong password."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=ask_for_password_and_go, args=(listener, resets))
+        server.start()
+        with pytest.raises(TransientError, match="TGT-101"):
+            connect(dataclasses.replace(target, port=listener.getsockname()[1]), "test")
+        server.join()
+
+
+def ask_for_password_and_go(listener: socket.socket, resets: bool) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(1024)  # the start of a session
+        connection.sendall(b"R\0\0\0\x08\0\0\0\x03")  # the password in clear text, please
+        connection.recv(1024)
+        if resets:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def test_a_host_that_does_not_exist_is_transient(target: Target) -> None:
