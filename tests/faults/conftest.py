@@ -60,12 +60,13 @@ def new_cell(prepared: Callable[[str], Deployment], streams: Streams, tmp_path: 
     """Makes a cell: a fresh target, a consumer group of its own, an observer."""
     made: list[Cell] = []
 
-    def make(settings: str = "small", *, seed: int = 1, topics: dict[str, Topic] | None = None) -> Cell:
+    def make(settings: str = "small", *, seed: int = 1, topics: dict[str, Topic] | None = None, **changes: str) -> Cell:
         deployment = prepared(settings)
         template, database = deployment.env["CDC_TARGET_DATABASE"], f"cell_{next(_number)}"
         folder = tmp_path / database
         folder.mkdir()
-        env = {**deployment.env, "CDC_TARGET_DATABASE": database, "CDC_GROUP": f"{tmp_path.name}-{database}"}
+        own = {"CDC_TARGET_DATABASE": database, "CDC_GROUP": f"{tmp_path.name}-{database}", **changes}
+        env = {**deployment.env, **own}
         administer(deployment, f"CREATE DATABASE {database} TEMPLATE {template} OWNER cdc")
         cell = Cell(Deployment(folder, env), topics or streams.written(seed), deployment.folder / "dictionary")
         made.append(cell)

@@ -61,6 +61,7 @@ def test_connections_are_reset(pair: tuple[Cell, Worker, Worker], proxy: Proxy) 
     with cell.retries():
         cuts = 0
         while cuts < 6:
+            assert worker.process.poll() is None, worker.said()
             cuts += proxy.cut()
             time.sleep(moment.uniform(0.0, 0.4))
     cell.require_recovery(worker, beside)
@@ -72,6 +73,7 @@ def test_the_target_does_not_notice_that_a_connection_is_gone(pair: tuple[Cell, 
     with cell.retries():
         cuts = 0
         while cuts < 2:
+            assert worker.process.poll() is None, worker.said()
             cuts += proxy.cut(server_too=False)
             time.sleep(0.3)
     cell.require_recovery(worker, beside, timeout_s=120)
