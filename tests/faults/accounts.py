@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
@@ -54,16 +55,21 @@ def _open_ends(judge: Judge, picture: Any) -> Iterator[str]:
 
 def faults_of(target: psycopg.Connection[Any], topic: Topic) -> Iterator[str]:
     """Judge what is on record of one stream."""
-    records = topic.read()
-    batches = _batches(target, topic.name)
-    yield from _cover(batches, records)
-    yield from _journal(target, topic.name, batches, records)
-    for batch in batches:
+    yield from evidence(target, topic.name, topic.read())
+    for batch in _batches(target, topic.name):
         yield from _fates(target, topic, batch)
     yield from _units(target, topic)
     yield from _refused(target, topic)
-    yield from _moves(target, topic.name)
     yield from _torn(target, topic)
+
+
+def evidence(target: psycopg.Connection[Any], stream: str, records: list[Record]) -> Iterator[str]:
+    """Judge ledger, journal and moves of a stream of which these are all records that have landed."""
+    batches = _batches(target, stream)
+    yield from _cover(batches, records)
+    yield from _balance(batches)
+    yield from _journal(target, stream, batches, records)
+    yield from _moves(target, stream)
 
 
 def _batches(target: psycopg.Connection[Any], stream: str) -> list[Batch]:
@@ -86,8 +92,19 @@ def _cover(batches: list[Batch], records: list[Record]) -> Iterator[str]:
             yield f"batch {batch['batch']} captured {batch['captured']} of {len(_records_of(batch, records))} records"
 
 
+def _balance(batches: list[Batch]) -> Iterator[str]:
+    """Every captured record has one fate."""
+    fates = ("landed", "superseded", "filtered", "replayed", "refused", "control")
+    for batch in batches:
+        if batch["captured"] != sum(batch[fate] for fate in fates):
+            yield f"batch {batch['batch']}: fates do not add up"
+
+
 def _records_of(batch: Batch, records: list[Record]) -> list[Record]:
-    return [record for record in records if batch["first_offset"] <= record.offset < batch["next_offset"]]
+    first, end = (
+        bisect_left(records, batch[name], key=lambda record: record.offset) for name in ("first_offset", "next_offset")
+    )
+    return records[first:end]
 
 
 def _journal(

@@ -65,6 +65,10 @@ class Cell:
         """Return how far the streams have landed."""
         return dict(self.query("SELECT stream, next_offset FROM cdc.position"))  # type: ignore[arg-type]
 
+    def owners(self) -> dict[str, int]:
+        """Return which process owns which stream."""
+        return dict(self.query("SELECT stream, split_part(owner, ':', 2)::int FROM cdc.position"))  # type: ignore[arg-type]
+
     def has_landed(self, batches: int) -> bool:
         """Whether a stream has as many batches."""
         return bool(self.query("SELECT FROM cdc.batch GROUP BY stream HAVING max(batch) >= %s", batches))

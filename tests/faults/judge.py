@@ -61,6 +61,10 @@ class Judge:
         if outcome is not None:
             yield from self._wrong(outcome, picture, cut)
 
+    def derived(self, picture: Picture, sources: Iterable[str]) -> Iterator[str]:
+        """Hold canonical rows and what is held against D of the mirrors that the same picture shows."""
+        yield from self._wrong(evaluate(self.mappings, _world_shown(picture, sources)), picture, ())
+
     def _outcome(self, domain: list[Topic], cut: tuple[int, ...]) -> Outcome | None:
         if cut not in self._outcomes:
             states = [topic.history.expected(records) for topic, records in zip(domain, cut, strict=True)]
@@ -137,6 +141,20 @@ def _world(domain: list[Topic], states: list[State]) -> World:
                 for key, row in state.deleted[table].items()
             }
             world.stale |= {(ref, (str(key),)) for key in state.stale[table]}
+    return world
+
+
+def _world_shown(picture: Picture, sources: Iterable[str]) -> World:
+    world = World({}, {}, {})
+    for source in sources:
+        for table, columns in TABLES[source].items():
+            ref, mirror = MirrorRef(source, table), f"{source}.{table}"
+            world.types[ref] = {name: _TYPES.get(kind, "text") for name, kind in columns.items()}
+            world.live[ref] = {(str(row["id"]),): Image(row, row["_offset"]) for row in picture.mirrors[mirror]}
+            world.deleted[ref] = {
+                (str(row["id"]),): Image(row, row["_deleted_offset"]) for row in picture.deleted[mirror]
+            }
+            world.stale |= {(ref, tuple(row["key"])) for row in picture.stale if row["mirror"] == mirror}
     return world
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
+import psycopg
 import pytest
 
 from compose.local.databases import target_server
@@ -23,7 +24,7 @@ from tests.faults.ports import free_ports
 from tests.faults.streams import Streams
 from tests.faults.tables import write_deployment
 from tests.faults.worker import until
-from tests.integration.service import Deployment
+from tests.integration.service import Deployment, connect
 
 
 @dataclass
@@ -69,6 +70,8 @@ def test_the_disk_of_the_target_is_full(full: str, stack: Stack, streams: Stream
             until(workers[0].is_frozen, "frozen")
             disk.fill()
             workers[0].thaw()
+            if full == "log":
+                use_up_log(cell)
             # Data: the statement fails. The log: the server panics, and comes back by itself or as somebody starts it.
             code = "TGT-121" if full == "data" else "TGT-101"
             until(lambda: any(code in worker.said() for worker in workers), "noticed")
@@ -77,6 +80,13 @@ def test_the_disk_of_the_target_is_full(full: str, stack: Stack, streams: Stream
             cell.require_recovery(*workers)
         finally:
             cell.end()
+
+
+def use_up_log(cell: Cell) -> None:
+    """Write what the segments take that are there: another one cannot be made, and the server gives up."""
+    text = "SELECT count(pg_logical_emit_message(true, 'tests', repeat('x', 1000000))) FROM generate_series(1, 200)"
+    with connect(cell.deployment.env, "TARGET", "ADMIN_") as other, pytest.raises(psycopg.OperationalError):
+        other.execute(text)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.faults.cell import Cell
@@ -16,9 +16,10 @@ LANDING = {"W2": "small", "W3": "small", "W4": "wide", "W6": "small", "W8": "sma
 DERIVING = ("D2", "D3", "D4", "D7", "D8")
 
 
-def test_frozen_land_workers_are_replaced(new_cell: Callable[..., Cell]) -> None:
-    cells = [(point, new_cell(settings)) for point, settings in LANDING.items()]
-    together(land_frozen_at, cells)
+def test_frozen_workers_are_replaced(new_cell: Callable[..., Cell]) -> None:
+    """All moments at once: most of the time is waiting."""
+    landing = [(land_frozen_at, point, new_cell(settings)) for point, settings in LANDING.items()]
+    together(landing + [(derive_frozen_at, point, new_cell()) for point in DERIVING])
 
 
 def land_frozen_at(point: str, cell: Cell) -> None:
@@ -32,10 +33,6 @@ def land_frozen_at(point: str, cell: Cell) -> None:
         cell.require_recovery(successor, derive)
     else:
         cell.require_recovery(successor, victim, derive)
-
-
-def test_frozen_derive_workers_are_replaced(new_cell: Callable[..., Cell]) -> None:
-    together(derive_frozen_at, [(point, new_cell()) for point in DERIVING])
 
 
 def derive_frozen_at(point: str, cell: Cell) -> None:
@@ -59,13 +56,9 @@ def replace_frozen(cell: Cell, victim: Worker, replace: Callable[[], Worker]) ->
     return successor
 
 
-def together(test: Callable[[str, Cell], None], cells: Iterable[tuple[str, Cell]]) -> None:
-    """Run several cells at once: most of their time is waiting."""
-    cells = list(cells)
-    with ThreadPoolExecutor(len(cells)) as pool:
-        failures = [
-            f"{point}: {error!r}"
-            for point, future in [(point, pool.submit(test, point, cell)) for point, cell in cells]
-            if (error := future.exception()) is not None
-        ]
+def together(tests: list[tuple[Callable[[str, Cell], None], str, Cell]]) -> None:
+    """Run tests side by side, each for a moment and in a cell."""
+    with ThreadPoolExecutor(len(tests)) as pool:
+        running = [(point, pool.submit(test, point, cell)) for test, point, cell in tests]
+    failures = [f"{point}: {error!r}" for point, future in running if (error := future.exception()) is not None]
     assert not failures, "\n\n".join(failures)

@@ -9,6 +9,7 @@ import pytest
 from tests.faults.cell import Cell
 from tests.faults.mutant import MUTANTS
 
+PROGRAM = ("tests.faults.mutant",)
 # Mutant of landing: where it has to be killed to show, and what then is said of it.
 LANDING = {
     "position_before_rows": ("W5:3", "the ledger covers"),
@@ -43,8 +44,8 @@ def test_a_land_worker_with_a_fault_is_found_out(name: str, new_cell: Callable[.
     cell = new_cell()
     derive = cell.derive()
     if crash:
-        cell.land(crash=crash, mutant=name).died()
-    land = cell.land(mutant=name)
+        cell.land(crash=crash, program=(*PROGRAM, name)).died()
+    land = cell.land(program=(*PROGRAM, name))
     cell.require_found(said, land, derive)
 
 
@@ -54,6 +55,6 @@ def test_a_derive_worker_with_a_fault_is_found_out(name: str, new_cell: Callable
     cell = new_cell()
     land = cell.land()
     if crash:
-        cell.derive(crash=crash, mutant=name).died()
-    derive = cell.derive(mutant="" if crash else name)
+        cell.derive(crash=crash, program=(*PROGRAM, name)).died()
+    derive = cell.derive() if crash else cell.derive(program=(*PROGRAM, name))
     cell.require_found(said, land, derive)

@@ -60,7 +60,7 @@ class Topic:
             found: list[Record] = []
             while len(found) < len(self.offsets):
                 polled = consumer.poll(timeout_ms=1000)
-                found += [_record(message) for message in polled.get(partition, ())]
+                found += [record_of(message) for message in polled.get(partition, ())]
         sent = [record._replace(offset=0) for record in self.history.wire.records[: len(found)]]
         assert [record._replace(offset=0) for record in found] == sent
         assert [record.offset for record in found] == self.offsets
@@ -106,6 +106,7 @@ class Sender:
         return [future.get().offset for future in sent]
 
 
-def _record(message: object) -> Record:
+def record_of(message: object) -> Record:
+    """Return a consumer's message as the service keeps it."""
     old_key = next((value for name, value in message.headers if name == "__debezium.oldkey"), None)  # type: ignore[attr-defined]
     return Record(message.offset, message.key, message.value, old_key)  # type: ignore[attr-defined]

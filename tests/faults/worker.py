@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,22 @@ from tests.integration.service import Deployment
 from tests.integration.stream_faults.worker import events
 
 PATIENCE_S = 60
-_CDC = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "cdc")
-_MUTANT = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.faults.mutant")
+# It ends with the tests even if those are killed.
+_PYTHON = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-m")
 
 
 class Worker:
-    """One running `cdc land` or `cdc derive`. `crash` is an order for it, `mutant` the name of a patch."""
+    """One running `cdc land` or `cdc derive`. `crash` is an order for it, `program` what stands in for the command."""
 
-    def __init__(self, deployment: Deployment, *arguments: str, crash: str = "", mutant: str = "", **env: str) -> None:
+    def __init__(
+        self, deployment: Deployment, *arguments: str, crash: str = "", program: Sequence[str] = ("cdc",), **env: str
+    ) -> None:
         number = len(list(deployment.folder.glob("*.log")))
         self.log = deployment.folder / f"{number:03}-{arguments[0]}.log"
-        command = (*_MUTANT, mutant) if mutant else _CDC
         orders = {VARIABLE: crash} if crash else {}
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                (*command, *arguments),
+                (*_PYTHON, *program, *arguments),
                 env={**deployment.env, **orders, **env, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
                 stdout=output,
                 stderr=output,
