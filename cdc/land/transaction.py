@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from cdc.errors import FatalError
 from cdc.land import journal, ledger, replay
 from cdc.land.decode import Item
 from cdc.land.generation import heal_missing
+from cdc.land.pipeline import sync
 from cdc.land.position import Position, lock, require_unmoved, write_position
 from cdc.land.prepare import Prepared
 from cdc.land.segment import perform, segments
@@ -80,7 +82,7 @@ class _Landing:
         """Open the transaction, write everything, commit."""
         for contract in self._prepared.written_contracts():
             self._session.prepare(contract)
-        with self._pipeline() as sync, self._connection.transaction():
+        with self._pipeline() as settle, self._connection.transaction():
             # 1. The position is ours and where we believe it; nobody else can move it until we commit.
             ground = self._open()
             crash_point("W3")
@@ -93,7 +95,7 @@ class _Landing:
             # 4. Evidence, ledger, position.
             crash_point("W5")
             self._record(position, ground)
-            sync()
+            settle()
             for expectation in tables.expectations:
                 expectation.check()
             crash_point("W6")
@@ -115,7 +117,7 @@ class _Landing:
         """Send the statements of a small batch without waiting for each answer; COPY cannot be pipelined."""
         rows = sum(len(decoded) for _, decoded in self._prepared.units)
         with self._connection.pipeline() if rows < COPY_FROM_ROWS else nullcontext() as pipeline:
-            yield pipeline.sync if pipeline is not None else lambda: None
+            yield (lambda: None) if pipeline is None else partial(sync, pipeline)
 
     def _open(self) -> Ground:
         mine = self._position
