@@ -99,9 +99,26 @@ class Connect:
         tasks = (Task(task["id"], task["state"], shortened(task.get("trace", ""))) for task in answer["tasks"])
         return Status(connector["state"], tuple(tasks), shortened(connector.get("trace", "")))
 
-    def restart(self, name: str, *, only_failed: bool) -> None:
-        """Have connector and tasks started again; returns before they are."""
+    def restart(self, name: str, *, only_failed: bool) -> bool:
+        """Have connector and tasks started again; returns before they are.
+
+        One whose snapshot ended before its first row would take it for done: such a one begins it again, and the
+        answer is True.
+        """
+        if self._is_unbegun(name):
+            self.begin_again(name)
+            return True
         self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+        return False
+
+    def begin_again(self, name: str) -> None:
+        """Have a connector forget where it was and take its snapshot again; returns before it does.
+
+        Raises CON-104 if it does not stop in time. If this is interrupted, the connector stays stopped until the next
+        call.
+        """
+        self._forget(name)
+        self._send("PUT", f"/connectors/{name}/resume")
 
     def renew(self, name: str) -> None:
         """Have connector and tasks started again and wait until they run; references are resolved anew.
@@ -116,15 +133,30 @@ class Connect:
 
         What it records before the first row, with the notification that it begins, has no place in the log.
         """
-        recorded = [entry["offset"] for entry in self._send("GET", f"/connectors/{name}/offsets")["offsets"]]
-        is_placed = any(_PLACES & offset.keys() for offset in recorded)
-        return not is_placed or any("snapshot" in offset for offset in recorded)
+        recorded = self._recorded(name)
+        return not _has_place(recorded) or any("snapshot" in offset for offset in recorded)
+
+    def _is_unbegun(self, name: str) -> bool:
+        """Tell whether something is recorded that a connector which starts takes for a place in the log, and is none.
+
+        PostgreSQL's then skips its snapshot without a word, MariaDB's fails.
+        """
+        recorded = self._recorded(name)
+        return bool(recorded) and not _has_place(recorded)
+
+    def _recorded(self, name: str) -> list[dict[str, Any]]:
+        return [entry["offset"] for entry in self._send("GET", f"/connectors/{name}/offsets")["offsets"]]
+
+    def _forget(self, name: str) -> None:
+        self._send("PUT", f"/connectors/{name}/stop")
+        status = self._until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
+        if not status.is_in("stopped"):
+            raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")
+        self._send("DELETE", f"/connectors/{name}/offsets")
 
     def remove(self, name: str) -> None:
         """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time."""
-        self._send("PUT", f"/connectors/{name}/stop")
-        self._await(name, "stopped", 0.0)
-        self._send("DELETE", f"/connectors/{name}/offsets")
+        self._forget(name)
         self._send("DELETE", f"/connectors/{name}")
         self._until(name, lambda now: now.state == ABSENT, 0.0)
 
@@ -169,8 +201,8 @@ class Connect:
             self._send("PUT", f"/connectors/{name}/{_VERBS[state]}")
             yield state
         elif status.failure and state == "running":
-            self.restart(name, only_failed=True)
-            yield "failed task restarted"
+            is_again = self.restart(name, only_failed=True)
+            yield "snapshot that had not begun is begun again" if is_again else "failed task restarted"
 
     def _await(self, name: str, state: str, settle_s: float) -> None:
         status = self._until(name, lambda now: now.is_in(state), settle_s)
@@ -181,16 +213,18 @@ class Connect:
         seen = "/".join([status.state, *(task.state for task in status.tasks)])
         raise TransientError("CON-104", f"{name} is {seen}, wanted {state}")
 
-    def _until(self, name: str, holds: Callable[[Status], bool], settle_s: float) -> Status:
+    def _until(
+        self, name: str, holds: Callable[[Status], bool], settle_s: float, *, despite_failure: bool = False
+    ) -> Status:
         """Poll until the condition has held for `settle_s`, or time is up; return the last status.
 
-        A failure does not pass by waiting: it ends the wait once it has lasted, too.
+        A failure does not pass by waiting: it ends the wait once it has lasted, too (but for `despite_failure`).
         """
         deadline = time.monotonic() + self._wait_s
         since: tuple[bool, float] | None = None
         while True:
             status, now = self.status(name), time.monotonic()
-            final = holds(status) or bool(status.failure)
+            final = holds(status) or (bool(status.failure) and not despite_failure)
             if since is None or since[0] != final:
                 since = (final, now)
             if (final and now - since[1] >= settle_s) or now >= deadline:
@@ -260,6 +294,10 @@ def _refusal(response: httpx.Response) -> TransientError | FatalError:
     if "timed out" in message:
         return TransientError("CON-101", f"status {response.status_code}: timed out")
     return FatalError("CON-105", f"status {response.status_code}: {message[:_TRACE_LINE_CHARACTERS]}")
+
+
+def _has_place(recorded: Sequence[Mapping[str, Any]]) -> bool:
+    return any(_PLACES & offset.keys() for offset in recorded)
 
 
 def _differing(current: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

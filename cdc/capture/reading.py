@@ -44,6 +44,7 @@ READING: Final = "reading"
 FAILED: Final = "failed"
 
 _READ = "read"
+_SKIPPED = "SKIPPED"
 _DROPPED = "dropped"
 # The reader has to get at the source's catalogue first.
 _BEGIN_S = 60.0
@@ -68,11 +69,33 @@ class Unread:
 
 
 @dataclass(slots=True)
+class _Snapshot:
+    """The last snapshot that the connector began: whether it has ended, what it has scanned, and whether it was skipped
+    by a task that started before it had ended.
+    """
+
+    is_on: bool = False
+    is_skipped: bool = False
+    scanned: set[str] = field(default_factory=set)
+
+    def take(self, step: str, more: Mapping[str, Any]) -> None:
+        if step == "STARTED":
+            self.is_on, self.is_skipped, self.scanned = True, False, set()
+        elif step == "TABLE_SCAN_COMPLETED" and more.get("status") == "SUCCEEDED":
+            self.scanned.add(str(more.get("scanned_collection")))
+        elif step == "COMPLETED":
+            self.is_on = False
+        elif step == _SKIPPED:
+            self.is_skipped = self.is_on
+
+
+@dataclass(slots=True)
 class Readings:
     """What the signal topic tells of the tables of one source, folded record by record."""
 
     source: str
     _states: dict[str, Unread] = field(default_factory=dict)
+    _snapshot: _Snapshot = field(default_factory=_Snapshot)
 
     def unread(self, tables: Iterable[str]) -> list[Unread]:
         """Return those of the tables that have to be read; one of which nothing is on record was read long ago."""
@@ -82,6 +105,10 @@ class Readings:
     def known(self) -> set[str]:
         """Return the tables that have been read or are noted as needed."""
         return {table for table, state in self._states.items() if state.state != _DROPPED}
+
+    def is_skipped(self, tables: Iterable[str]) -> bool:
+        """Tell whether the connector has passed over its snapshot of the tables though an earlier one had not ended."""
+        return self._snapshot.is_skipped and not self._snapshot.scanned.issuperset(tables)
 
     def take(self, signal: Signal) -> None:
         """Take the next record of the topic; what nobody here has written is passed over."""
@@ -107,7 +134,12 @@ class Readings:
         if not isinstance(more, dict) or more.get("connector_name") not in (self.source, self.source + READER_SUFFIX):
             return
         is_reader = more["connector_name"] != self.source
-        if value.get("type") == "TABLE_SCAN_COMPLETED":
+        if not is_reader and value.get("aggregate_type") == "Initial Snapshot":
+            self._snapshot.take(str(value.get("type")), more)
+        if value.get("type") == _SKIPPED and is_reader:
+            running = [table for table, state in self._states.items() if state.state in (STARTING, READING)]
+            self._move(running, (STARTING, READING), FAILED, _SKIPPED)
+        elif value.get("type") == "TABLE_SCAN_COMPLETED":
             self._scanned(str(more.get("scanned_collection")), str(more.get("status")), is_reader=is_reader)
         elif value.get("type") == "IN_PROGRESS" and is_reader:
             self._move(str(more.get("data_collections", "")).split(","), (NEEDED, STARTING, FAILED), READING)
@@ -143,6 +175,14 @@ class Reading:
         """Return the captured tables that have not been read, in the order of the connector file."""
         return self._readings().unread(self._tables)
 
+    def is_skipped(self) -> bool:
+        """Tell whether the connector takes its snapshot for done though it had not ended."""
+        return self._readings().is_skipped(self._tables)
+
+    def is_skipped_by_reader(self) -> bool:
+        """Tell the same of the reader."""
+        return any(state.state == FAILED and state.reason == _SKIPPED for state in self.unread())
+
     def note_changes(self, live: Mapping[str, str] | None) -> None:
         """Note which tables the connector is about to get and to lose; `live` is the configuration that it has."""
         readings = self._readings()
@@ -166,7 +206,7 @@ class Reading:
     def begin(self, connect: Connect, selects: Mapping[str, str]) -> list[str]:
         """Have what is unread read by a second connector, and wait until it has begun; return what was done, in words.
 
-        `selects` as of `cdc.capture.connector.render`.
+        `selects` as of `cdc.capture.connector.render`. Where the connector itself skipped its snapshot, it takes it.
 
         Nothing is done while the connector does not run, or takes its first snapshot: that one reads all. Raises
         FatalError CON-107 if a table could not be read, CON-108 if it was captured before, TransientError CON-109 if
@@ -174,6 +214,9 @@ class Reading:
         """
         if self._source.state != "running" or not self.unread() or connect.in_snapshot(self._source.name):
             return []
+        if self.is_skipped():
+            connect.begin_again(self._source.name)
+            return ["snapshot that was skipped is begun again"]
         # Asked again, and last: what was on before may have ended.
         unread = self.unread()
         again = [state.table for state in unread if state.again]

@@ -3,6 +3,10 @@
 Connect restarts nothing by itself. And a MariaDB connector does not notice that its server has gone: its own thread for
 that (`connect.keep.alive`) has to be off, because it would cut the connection under a reader that only waits for Kafka,
 and rows of the open transaction are lost then. A restart of the task in the same place loses none.
+
+A snapshot that ends before its first row leaves an offset without a place in the log. The task that starts from it,
+whoever starts it, fails for ever (MariaDB) or skips the snapshot (PostgreSQL): such a connector is made to forget it,
+and takes the snapshot.
 """
 
 from __future__ import annotations
@@ -17,20 +21,21 @@ import structlog
 from cdc.access import Kafka
 from cdc.backoff import Backoff
 from cdc.capture.connect import Connect
-from cdc.capture.connector import reader_name
+from cdc.capture.connector import reader_name, signal_topic
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source, load_sources
 from cdc.config import Settings
 from cdc.errors import CdcError
 from cdc.observe.monitor import Monitor
 from cdc.observe.watching import WatchMetrics
-from cdc.stream.topic import end_offset
+from cdc.stream.topic import ends_of
 
 _LOOK_S = 2.0
 # A live connector sends a heartbeat every second; a machine may well hold its breath for some of them.
 _SILENCE_S = 20.0
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 60.0
+_SKIPPED = "the task took it for done"
 
 _logger = structlog.get_logger()
 
@@ -78,41 +83,67 @@ class Watch:
     _wait: float = 0.0
     _not_before: float = 0.0
     _reader_not_before: float = 0.0
+    # The end of the signal topic up to which no skipped snapshot is on record.
+    _signals: int = -1
+    _begins_again: bool = False
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
-        end, now = end_offset(self.kafka, self.source.stream), self.now()
+        (end, signals), now = ends_of(self.kafka, self.source.stream, signal_topic(self.source)), self.now()
         if end != self._end:
             grew, self._end, self._since = self._end >= 0, end, now
             self._wait = 0.0 if grew else self._wait
-        code, detail = self._fault(now)
+        code, detail = self._fault(now, signals)
         if code is None or now < self._not_before:
             return None
         _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
-        self.connect.restart(self.source.name, only_failed=code == "CON-103")
+        if code == "CON-112":
+            self._begin_again()
+            self._signals = signals
+        else:
+            self._restart(self.source.name, only_failed=code == "CON-103")
         self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
         self._not_before, self._since = now + self._wait, now
         return code
 
     def look_at_reader(self) -> str | None:
         """Start the reader again if it has failed, and return the code of why. Remove it once its tables are read."""
-        reader = reader_name(self.source)
-        status = self.connect.status(reader)
-        if status.failure and self.now() >= self._reader_not_before:
-            _logger.warning("connector_restarted", source=reader, code="CON-103", detail=status.failure)
-            self.connect.restart(reader, only_failed=True)
-            self._reader_not_before = self.now() + _LONGEST_WAIT_S
-            return "CON-103"
+        reader, reading = reader_name(self.source), Reading(self.source, self.kafka)
+        status, now = self.connect.status(reader), self.now()
+        code, detail = ("CON-103", status.failure) if status.failure else (None, "")
         if status.is_in("running"):
-            for action in Reading(self.source, self.kafka).tidy(self.connect):
+            for action in reading.tidy(self.connect):
                 _logger.info("reader_removed", source=self.source.name, detail=action)
-        return None
+                return None
+            if reading.is_skipped_by_reader():
+                code, detail = "CON-112", _SKIPPED
+        if code is None or now < self._reader_not_before:
+            return None
+        _logger.warning("connector_restarted", source=reader, code=code, detail=detail)
+        if code == "CON-112":
+            self.connect.begin_again(reader)
+        else:
+            self._restart(reader, only_failed=True)
+        self._reader_not_before = now + _LONGEST_WAIT_S
+        return code
 
     def forget(self) -> None:
         """Start the silence anew: while nobody could be asked, it proves nothing."""
         self._end = -1
 
-    def _fault(self, now: float) -> tuple[str | None, str]:
+    def _restart(self, name: str, *, only_failed: bool) -> None:
+        if self.connect.restart(name, only_failed=only_failed):
+            _logger.warning("snapshot_begun_again", source=name, code="CON-112", detail="it had not begun")
+
+    def _begin_again(self) -> None:
+        # Who dies in between leaves the connector stopped; who only fails comes back to it.
+        self._begins_again = True
+        self.connect.begin_again(self.source.name)
+        self._begins_again = False
+
+    def _fault(self, now: float, signals: int) -> tuple[str | None, str]:
+        if self._begins_again or self._is_skipped(signals):
+            return "CON-112", _SKIPPED
         status = self.connect.status(self.source.name)
         if status.failure:
             return "CON-103", status.failure
@@ -120,3 +151,12 @@ class Watch:
         if silent < self.silence_s or not status.is_in("running") or self.connect.in_snapshot(self.source.name):
             return None, ""
         return "CON-106", f"{silent:.0f} s"
+
+    def _is_skipped(self, signals: int) -> bool:
+        """Tell whether the connector streams without the snapshot that it had begun."""
+        if signals == self._signals:
+            return False
+        if Reading(self.source, self.kafka).is_skipped():
+            return True
+        self._signals = signals
+        return False

@@ -62,12 +62,12 @@ def describe_topic(brokers: Brokers, name: str) -> Topic | None:
         return _describe(admin, name)
 
 
-def end_offset(brokers: Brokers, name: str) -> int:
-    """Return the offset behind the last record of a stream, control records of Kafka included. Raises STR-109."""
-    partition = TopicPartition(name, 0)
+def ends_of(brokers: Brokers, *names: str) -> list[int]:
+    """Return the offset behind the last record of each topic, control records of Kafka included. Raises STR-109."""
+    partitions = [TopicPartition(name, 0) for name in names]
     with kafka_admin(brokers) as admin:
-        end: int = admin.list_partition_offsets({partition: OffsetSpec.LATEST})[partition].offset
-        return end
+        found = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        return [int(found[partition].offset) for partition in partitions]
 
 
 def end_offsets(brokers: Brokers, names: Iterable[str]) -> dict[str, int]:

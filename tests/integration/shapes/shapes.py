@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +39,7 @@ kafka: {bootstrap: "${env:CDC_KAFKA}"}
 connect: {url: "${env:CDC_CONNECT_URL}"}
 folders: {connector_configs: connector-configs, dictionary: dictionary}
 land: {group: "${env:CDC_GROUP}", catalogue_every_s: 1}
+observe: {land_port: 0, derive_port: 0, watch_port: 0}
 """
 _LEDGER = "captured - (landed + superseded + filtered + replayed + refused + control)"
 
@@ -86,6 +89,32 @@ class Shapes:
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
 
+    def status(self) -> str:
+        """Return what `cdc connectors status --json` prints, whatever its exit code."""
+        command = (sys.executable, "-m", "cdc", "connectors", "status", "--json")
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False).stdout
+
+    def empty_target(self) -> None:
+        """Go on with an empty target database of the same name, as if it were another one."""
+        self.drop_target()
+        _administer(self.env, "TARGET", "ADMIN_", f"CREATE DATABASE {self.env['CDC_TARGET_DATABASE']} OWNER cdc")
+
+    def drop_target(self) -> None:
+        """Remove the target database."""
+        database = self.env["CDC_TARGET_DATABASE"]
+        _administer(self.env, "TARGET", "ADMIN_", f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    def apply_stopped(self, *names: str) -> None:
+        """Have connectors created that do not run; their files say that they do."""
+        for name in names:
+            self.write(dataclasses.replace(self.sides[name], more=("state: stopped",)))
+            self.deployment.cdc("connectors", "apply", name)
+            self.write(self.sides[name])
+
+    def write(self, side: Side) -> None:
+        """Write a source's connector file again."""
+        (self.deployment.folder / "connector-configs" / f"{side.name}.yaml").write_text(side.file)
+
     def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask the target; what is not there yet has no rows."""
         with (
@@ -96,13 +125,17 @@ class Shapes:
         return []
 
 
-def make_deployment(folder: Path, stack: Stack, database: str, *sides: Side) -> Shapes:
+def make_deployment(folder: Path, stack: Stack, database: str, *sides: Side, with_mappings: bool = False) -> Shapes:
     """Make connector files, settings and empty databases of sources and target; there are no tables yet."""
     (folder / "connector-configs").mkdir()
     for side in sides:
         (folder / "connector-configs" / f"{side.name}.yaml").write_text(side.file)
-    shutil.copytree(HERE / "dictionary", folder / "dictionary")
-    shutil.copy(PACKAGED / "errors.yaml", folder / "dictionary")
+    if with_mappings:
+        shutil.copytree(HERE / "dictionary", folder / "dictionary")
+        shutil.copy(PACKAGED / "errors.yaml", folder / "dictionary")
+    else:
+        (folder / "dictionary").mkdir()
+        (folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
     (folder / "cdc.yaml").write_text(_SETTINGS)
     own = {"CDC_CONFIG": str(folder / "cdc.yaml"), "CDC_TARGET_DATABASE": database, "CDC_GROUP": database}
     shapes = Shapes(Deployment(folder, process_environment(stack.env | own)), {side.name: side for side in sides})

@@ -18,13 +18,13 @@ _marks = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A source by its name. `kind` is postgresql or mariadb, `file` its connector file without the tables."""
+    """A source by its name. `kind` is postgresql or mariadb, `more` are lines of its connector file."""
 
     name: str
     kind: str
     tables: tuple[str, ...]
     env: Mapping[str, str]
-    settings: tuple[str, ...] = field(default=())
+    more: tuple[str, ...] = field(default=())
 
     @property
     def file(self) -> str:
@@ -40,7 +40,7 @@ class Side:
                 f"user: ${{env:CDC_{server}_DBA_USER}}",
                 f"password: ${{env:CDC_{server}_DBA_PASSWORD}}",
                 f"tables: [{', '.join(prefix + table for table in self.tables)}]",
-                *self.settings,
+                *self.more,
                 "",
             )
         )

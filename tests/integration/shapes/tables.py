@@ -44,3 +44,10 @@ DEPOT = {
 # Long values are stored apart, not compressed: an update that does not change them leaves them out of the log.
 APART = ("chain", "bare", "broken_off")
 SNAPSHOT = ("INSERT INTO mark VALUES (1, 'none')", "INSERT INTO one VALUES (1, 1)")
+FRESH = {
+    "mark": "id int PRIMARY KEY, text varchar(99)",
+    "one": "id int PRIMARY KEY, n int",
+    "big": "id int PRIMARY KEY, n int, text text",
+    "none": "id int PRIMARY KEY, n int",
+    "dated": "id int PRIMARY KEY, day date NOT NULL",
+}

@@ -89,6 +89,39 @@ def test_a_connector_is_in_its_first_snapshot_until_it_has_a_place_behind_it(
         assert connect.in_snapshot("s") is is_on
 
 
+@pytest.mark.parametrize(
+    ("offsets", "told"),
+    [
+        ([], ["POST restart"]),
+        ([{"lsn": 5, "snapshot": "INITIAL"}], ["POST restart"]),
+        ([{"lsn": 5}], ["POST restart"]),
+        ([{"file": "binlog.000001", "pos": 4}], ["POST restart"]),
+        ([{}], ["PUT stop", "DELETE offsets", "PUT resume"]),
+        ([{"ts_usec": 0}], ["PUT stop", "DELETE offsets", "PUT resume"]),
+    ],
+)
+def test_a_connector_that_would_start_from_no_place_forgets_it(
+    monkeypatch: pytest.MonkeyPatch, offsets: list[dict[str, object]], told: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def answer(_: Connect, method: str, path: str, **_options: object) -> object:
+        step = path.rpartition("/")[2].partition("?")[0]
+        if method != "GET":
+            asked.append(f"{method} {step}")
+        if step == "offsets":
+            return {"offsets": [{"partition": {"server": "s"}, "offset": offset} for offset in offsets]}
+        # A task that has failed is shown for a moment after the connector was told to stop.
+        tasks = [{"id": 0, "state": "FAILED", "trace": "x"}] if len(asked) == 1 and step == "status" else []
+        asked.extend([""] * bool(tasks))
+        return {"connector": {"state": "STOPPED"}, "tasks": tasks}
+
+    monkeypatch.setattr(Connect, "_send", answer)
+    with Connect(access.Connect("http://127.0.0.1:1")) as connect:
+        assert connect.restart("s", only_failed=True) is (len(told) > 1)
+    assert [step for step in asked if step] == told
+
+
 class _Server:
     """A web server that gives the answers it was told, in order, the last one again and again."""
 

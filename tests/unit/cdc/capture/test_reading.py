@@ -96,6 +96,45 @@ def test_a_table_that_comes_back_is_read_by_a_new_snapshot_only() -> None:
     assert unread(*story, scanned(CERT, connector="mes")) == []
 
 
+STARTED = notified("STARTED", "mes")
+SKIPPED = notified("SKIPPED", "mes")
+COMPLETED = notified("COMPLETED", "mes")
+ALL = (scanned(LOT, connector="mes"), scanned(CERT, connector="mes"))
+
+
+@pytest.mark.parametrize(
+    ("story", "is_skipped"),
+    [
+        ((), False),
+        ((STARTED,), False),
+        ((STARTED, SKIPPED), True),
+        ((STARTED, ALL[0], SKIPPED), True),
+        # A table without rows is scanned, then the connector dies behind the last row: there is nothing more to read.
+        ((STARTED, *ALL, SKIPPED), False),
+        ((STARTED, *ALL, COMPLETED, SKIPPED), False),
+        ((SKIPPED,), False),
+        ((STARTED, SKIPPED, STARTED), False),
+        ((STARTED, *ALL, COMPLETED, STARTED, SKIPPED), True),
+        ((STARTED, notified("SKIPPED")), False),
+    ],
+)
+def test_a_snapshot_that_was_begun_and_not_ended_may_not_be_skipped(
+    story: tuple[Signal, ...], *, is_skipped: bool
+) -> None:
+    readings = Readings("mes")
+    for found in story:
+        readings.take(found)
+    assert readings.is_skipped([LOT, CERT]) is is_skipped
+
+
+def test_a_reader_that_skips_has_not_read() -> None:
+    story = (needed(CERT), starting(CERT), notified("SKIPPED"))
+    assert unread(*story) == [Unread(CERT, "failed", "SKIPPED")]
+    assert unread(*story, in_progress(CERT)) == [Unread(CERT, "reading")]
+    # That it has nothing to do any more is no failure.
+    assert unread(needed(CERT), starting(CERT), scanned(CERT), notified("SKIPPED")) == []
+
+
 @pytest.mark.parametrize(
     "strange",
     [
@@ -155,6 +194,9 @@ class Connector:
     def status(self, name: str) -> Status:
         assert name == "mes-read"
         return Status(self.state, (Task(0, self.state),))
+
+    def begin_again(self, name: str) -> None:
+        self.told.append(f"begin again {name}")
 
     def remove(self, name: str) -> None:
         self.told.append(f"remove {name}")
@@ -276,6 +318,19 @@ def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic]
     watch.look_at_reader()
     watch.look_at_reader()
     assert connector.told == ["remove mes-read"] * over
+
+
+def test_a_reader_that_skipped_is_made_to_begin_again_and_given_time(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), notified("SKIPPED")), CERT)
+    watch = Watch(source("lot", "cert"), connector, BROKERS)  # type: ignore[arg-type]
+    assert [watch.look_at_reader() for _ in range(3)] == ["CON-112", None, None]
+    assert connector.told == ["begin again mes-read"]
+
+
+def test_a_connector_that_skipped_begins_again_instead_of_being_read_for(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(LOT, CERT), STARTED, SKIPPED))
+    assert connector.begin(source("lot", "cert")) == ["snapshot that was skipped is begun again"]
+    assert connector.told == ["begin again mes"]
 
 
 def test_the_reader_reads_the_tables_once_into_the_same_stream() -> None:

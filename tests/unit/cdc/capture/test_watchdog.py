@@ -1,0 +1,81 @@
+"""When a connector under watch is made to take its snapshot again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cdc.access import Kafka
+from cdc.capture import reading, watchdog
+from cdc.capture.connect import Status, Task
+from cdc.capture.source import Source, SourceTable
+from cdc.capture.watchdog import Watch
+from cdc.errors import TransientError
+from cdc.stream.signal import Signal
+
+
+class Connector:
+    """A connector that runs; `away` says that Connect does not do what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.away = False
+
+    def status(self, _name: str) -> Status:
+        return Status("RUNNING", (Task(0, "RUNNING"),))
+
+    def begin_again(self, name: str) -> None:
+        if self.away:
+            raise TransientError("CON-101", name)
+        self.told.append(f"begin again {name}")
+
+
+class World:
+    """A source, its connector, and the steps of its snapshot that are on record."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.connector, self.steps, self.reads, self.clock = Connector(), ["STARTED"], 0, 0.0
+        monkeypatch.setattr(watchdog, "ends_of", lambda *_: [1, len(self.steps)])
+        monkeypatch.setattr(reading, "read_signals", self._read)
+        source = Source("mes", "postgresql", "h", "1", "mes", "u", "p", "running", (SourceTable("public", "lot"),))
+        self.watch = Watch(source, self.connector, Kafka("b"), now=lambda: self.clock)  # type: ignore[arg-type]
+
+    def _read(self, *_: object) -> list[Signal]:
+        self.reads += 1
+        data = {"connector_name": "mes"}
+        values = ({"type": step, "aggregate_type": "Initial Snapshot", "additional_data": data} for step in self.steps)
+        return [Signal(b"{}", json.dumps(value).encode()) for value in values]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def test_a_snapshot_that_is_skipped_is_begun_again_once(world: World) -> None:
+    assert world.watch.look() is None
+    world.steps.append("SKIPPED")
+    assert [world.watch.look() for _ in range(3)] == ["CON-112", None, None]
+    world.clock = 600.0  # it was told to; that it has not begun yet is no reason to tell it again
+    world.watch.silence_s = 1000.0
+    assert world.watch.look() is None
+    assert world.connector.told == ["begin again mes"]
+    world.steps += ["STARTED", "SKIPPED"]
+    assert world.watch.look() == "CON-112"
+
+
+def test_the_record_is_read_only_when_it_has_grown(world: World) -> None:
+    for _ in range(3):
+        world.watch.look()
+    assert world.reads == 1
+
+
+def test_what_was_interrupted_in_the_middle_is_finished(world: World) -> None:
+    world.steps.append("SKIPPED")
+    world.connector.away = True
+    with pytest.raises(TransientError):
+        world.watch.look()
+    world.connector.away = False
+    assert world.watch.look() == "CON-112"
+    assert world.connector.told == ["begin again mes"]
