@@ -96,7 +96,8 @@ def _write_source(configs: Path, name: str) -> None:
     contracts = configs / "contracts" / name
     contracts.mkdir(parents=True)
     shutil.copy(HERE / "north.yaml", configs / f"{name}.yaml")
-    (contracts / "item.yaml").write_text((HERE / "item.yaml").read_text().replace("north", name))
+    for file in ("item.yaml", "scroll.yaml"):
+        (contracts / file).write_text((HERE / file).read_text().replace("north", name))
 
 
 def _administer(env: dict[str, str], *statements: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from kafka import KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import KafkaAdminClient
 
 from tests.integration.service import eventually
 from tests.unit.cdc.stream.wire import PostgresWire
@@ -18,6 +18,7 @@ from tests.unit.cdc.stream.wire import PostgresWire
 Row = tuple[int, str]
 # BEGIN, one row, END.
 RECORDS_OF_A_COMMIT = 3
+_MAX_REQUEST_BYTES = 100 * 1024 * 1024
 
 
 class Source:
@@ -31,12 +32,13 @@ class Source:
         self._bootstrap = bootstrap
         self._sent = 0
 
-    def make_topic(self, partitions: int = 1) -> None:
+    def make_topic(self, partitions: int = 1, max_record_bytes: int = 1024 * 1024) -> None:
         """Create the topic; one of that name is deleted before."""
+        options = {"num_partitions": partitions, "configs": {"max.message.bytes": str(max_record_bytes)}}
         with self._admin() as admin:
             if self.stream in admin.list_topics():
                 admin.delete_topics([self.stream])
-            admin.create_topics([NewTopic(self.stream, partitions, 1)])
+            admin.create_topics({self.stream: options})
 
     def add_partition(self) -> None:
         """Give the topic a second partition."""
@@ -73,12 +75,20 @@ class Source:
 
     def send(self) -> None:
         """Write to the topic what it does not have yet, and wait until the broker has it."""
-        producer = KafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
-        for record in self.wire.records[self._sent :]:
+        producer = KafkaProducer(bootstrap_servers=self._bootstrap, acks="all", max_request_size=_MAX_REQUEST_BYTES)
+        sent = [
             producer.send(self.stream, key=record.key, value=record.value, partition=0)
+            for record in self.wire.records[self._sent :]
+        ]
         producer.flush()
+        for answer in sent:
+            answer.get(0)  # a record that was not taken is an error of the test
         producer.close()
         self._sent = len(self.wire.records)
+
+    def place_of(self, offset: int) -> int:
+        """Return where in the topic a record of the wire is: no gap is behind a transaction there."""
+        return next(place for place, record in enumerate(self.wire.records) if record.offset == offset)
 
     def send_commits(self, transactions: int) -> None:
         """Commit and send."""
