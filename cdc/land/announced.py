@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_mariadb import is_added_with
 from cdc.errors import FatalError
-from cdc.stream.schema_change import AnnouncedColumn, SchemaChange
+from cdc.stream.schema_change import REPLACED, AnnouncedColumn, SchemaChange
+
+_SHOWN = 200  # characters of a statement
 
 
 def as_announced(
@@ -22,13 +24,13 @@ def as_announced(
 
     `awaited` is a column that a row has already. A new column counts as computed unless event and catalogue agree on
     its default. Raises FatalError TGT-113 where one statement took a column and brought one, where a dropped one
-    returns, and where the table was dropped.
+    returns, and where the table was dropped, renamed, or replaced by another one.
     """
     if in_force is None:
         return None, catalogue
     now = _Now(in_force, catalogue)
     for change in changes:
-        if catalogue.source_table in change.tables:
+        if change.concerns(catalogue.source_table):
             now.follow(change)
     if awaited is not None:
         now.brought.setdefault(awaited, None)
@@ -63,6 +65,8 @@ class _Now:
             return
         if change.kind == "DROP" and not change.is_snapshot:
             raise FatalError("TGT-113", f"{self._mirror}: the table was dropped")
+        if change.kind == REPLACED:
+            raise FatalError("TGT-113", f"{self._mirror}: {change.statement[:_SHOWN]}")
         if change.columns is None:
             return
         seen = {c.name: c for c in change.columns if not c.generated and c.name not in self._skipped}

@@ -191,7 +191,7 @@ class StreamLanding:
             change
             for record in records
             for change in read_schema_changes(record)
-            if not tables.isdisjoint(change.tables)
+            if any(change.concerns(table) for table in tables)
         ]
 
     def _follow(

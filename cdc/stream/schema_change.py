@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from cdc.change import Record
 from cdc.errors import FatalError
+from cdc.stream.ddl import replaced_by
+
+REPLACED: Final = "REPLACED"
 
 # "erp"."t_Stock", and two of them with a comma between where a table was renamed.
 _TABLE = re.compile(r'"((?:[^"]|"")+)"\."((?:[^"]|"")+)"')
@@ -34,6 +37,7 @@ class SchemaChange:
     """One table's part of a statement. `columns` None is a table that is gone, or of which nothing is told.
 
     `tables` are names as row events have them (`database.table`). A snapshot announces what it finds in this way, too.
+    Of `kind` REPLACED is a `statement` after which the tables hold other rows, without an event of a row.
     """
 
     offset: int
@@ -41,6 +45,14 @@ class SchemaChange:
     tables: tuple[str, ...]
     columns: tuple[AnnouncedColumn, ...] | None
     is_snapshot: bool
+    statement: str = ""
+
+    def concerns(self, table: str) -> bool:
+        """Tell whether it concerns a table (`database.table`)."""
+        if self.kind != REPLACED:
+            return table in self.tables
+        # As written in the statement; where case does not count, the source's names are in lower case.
+        return table.lower() in self.tables or f"{table.partition('.')[0].lower()}.*" in self.tables
 
 
 class _Column(msgspec.Struct):
@@ -68,6 +80,7 @@ class _Source(msgspec.Struct):
 
 class _Envelope(msgspec.Struct):
     source: _Source = msgspec.field(default_factory=_Source)
+    databaseName: str | None = None  # noqa: N815
     ddl: Any = None
     tableChanges: list[_TableChange] | None = None  # noqa: N815
 
@@ -85,12 +98,20 @@ def read_schema_changes(record: Record) -> tuple[SchemaChange, ...]:
         raise FatalError("STR-101", f"schema event at offset {record.offset}") from error
     source = envelope.source
     is_snapshot = source.snapshot in ("true", True)
+    replaced = () if is_snapshot else _replaced(record.offset, envelope)
     if envelope.tableChanges:
-        return tuple(_change(record.offset, change, is_snapshot=is_snapshot) for change in envelope.tableChanges)
+        changes = (_change(record.offset, change, is_snapshot=is_snapshot) for change in envelope.tableChanges)
+        return (*replaced, *changes)
     if envelope.ddl is None or not source.table:
-        return ()
+        return replaced
     tables = tuple(f"{source.db}.{table.strip()}" for table in source.table.split(","))
-    return (SchemaChange(record.offset, "", tables, None, is_snapshot),)
+    return (*replaced, SchemaChange(record.offset, "", tables, None, is_snapshot))
+
+
+def _replaced(offset: int, envelope: _Envelope) -> tuple[SchemaChange, ...]:
+    statement = envelope.ddl if isinstance(envelope.ddl, str) else ""
+    tables = replaced_by(statement, envelope.databaseName or envelope.source.db or "")
+    return (SchemaChange(offset, REPLACED, tables, None, is_snapshot=False, statement=statement),) if tables else ()
 
 
 def _change(offset: int, change: _TableChange, *, is_snapshot: bool) -> SchemaChange:

@@ -297,6 +297,29 @@ def test_a_renamed_column_stops_the_stream(follow: Callable[..., Follower]) -> N
         follower.land()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "RENAME TABLE item TO item_old, item_new TO item",
+        "CREATE OR REPLACE TABLE Item LIKE pair",
+        "DROP DATABASE public",
+    ],
+)
+def test_a_table_that_is_another_one_now_stops_the_stream(follow: Callable[..., Follower], statement: str) -> None:
+    """Of some of them the connector tells the text only."""
+    follower = follow(MariaWire(), ITEM, PAIR)
+    assert isinstance(follower.wire, MariaWire)
+    follower.wire.begin()
+    follower.wire.ddl(statement.replace("item", "other").replace("Item", "other").replace("public", "archive"))
+    follower.wire.heartbeat()
+    follower.land()
+    follower.wire.begin()
+    follower.wire.ddl(statement)
+    follower.wire.heartbeat()
+    with pytest.raises(FatalError, match=f"TGT-113.*{statement}"):
+        follower.land()
+
+
 def test_rows_after_a_drop_hold_nothing_in_the_dropped_column(follow: Callable[..., Follower]) -> None:
     graded = with_columns(ITEM, grade=column("grade", "name", default="A"))
     follower = follow(MariaWire(), graded, PAIR)
