@@ -14,9 +14,10 @@ from cdc.cli.context import invocation, settings
 from cdc.config import Settings
 from cdc.errors import FatalError, TransientError
 from cdc.observe import log
+from cdc.parent import become_parent, cdc_command
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
-from cdc.worker import Parent, cdc_command, work
+from cdc.worker import work
 
 
 def run(context: typer.Context) -> None:
@@ -24,13 +25,13 @@ def run(context: typer.Context) -> None:
 
     A worker that is killed is started again. A worker that stops with an error ends the command with exit code 1.
     """
-    _prepare(context)
+    read = _prepare(context)
     config = invocation(context).config
     options = ("--config", str(config)) if config else ()
     # Of this parent alone: another one's land worker must not be taken for this one's successor.
     member = f"{socket.gethostname()}-{uuid.uuid4().hex}"
     commands = {"land": ("land", "--member", member), "derive": ("derive",), "watch": ("connectors", "watch")}
-    raise typer.Exit(Parent({name: cdc_command(*options, *words) for name, words in commands.items()}).run())
+    become_parent({name: cdc_command(*options, *words) for name, words in commands.items()}, read.log.level)
 
 
 def land(

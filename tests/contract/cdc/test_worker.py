@@ -57,7 +57,7 @@ class Running:
             for name, code in (("a", a), ("b", b))
         }
         program = (
-            "import sys; from cdc.observe import log; from cdc.worker import Parent, Patience; log.configure();"
+            "import sys; from cdc.observe import log; from cdc.parent import Parent, Patience; log.configure();"
             f"sys.exit(Parent({{'a': {commands['a']}, 'b': {commands['b']}}}, {patience}).run())"
         )
         with (folder / "log").open("w") as log:

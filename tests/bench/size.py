@@ -1,0 +1,78 @@
+"""Drain the same changes into small tables and into huge ones, all of whose rows they may touch.
+
+    python -m tests.bench.size [--rows 10000000] [--changes 200000]
+
+Mirror and canonical table are filled beforehand, by SQL, with 100,000 rows and then with as many as asked. Half of the
+changes update one of these rows, at random. The last line is JSON; `ratio` is the speed with the huge tables by that
+with the small ones, in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+from tests.bench.drain import drain, say
+from tests.bench.lots.plant import Deployment, Plant, plant
+from tests.bench.lots.stream import Lots, Writer
+from transforms.load import load
+
+SMALL = 100_000
+# As rows of `tests.bench.lots.stream` come out; their own values differ, so that every update is one.
+_MIRROR = """
+INSERT INTO mes.mes_lot (lot_id, item_no, lot_no, wo_no, mfg_date, exp_date, qty, status, _offset)
+SELECT n, format('02.%%s.%%s', lpad((n %% 99)::text, 2, '0'), lpad((n %% 997)::text, 3, '0')),
+    '26A' || lpad(n::text, 7, '0'), 'WO26' || n %% 9999, date '2026-02-16' + n %% 365, date '2028-02-16' + n %% 365,
+    n %% 900, 'Q', 0 FROM generate_series(1, %(rows)s::int) n
+"""
+_CANONICAL = """
+INSERT INTO trace.material_lot (material_id, lot_number, job_order_id, manufacture_date, expiry_date, quantity, status,
+    _mapping, _source_key, _source_offset, _deleted, _dictionary, _derivation, _derived_at)
+SELECT rtrim(item_no), lot_no, wo_no, mfg_date, exp_date, qty, 'QUARANTINE', 'mes.mes_lot', ARRAY[lot_id::text], 0,
+    false, %(digest)s, 0, now() FROM mes.mes_lot
+"""
+
+
+def fill(deployment: Deployment, rows: int) -> None:
+    """Make the tables as if so many lots had been landed and derived."""
+    began = time.monotonic()
+    digest = load(deployment.folder / "dictionary").digest
+    with deployment.connect() as connection:
+        connection.execute(_MIRROR.encode(), {"rows": rows})
+        connection.execute(_CANONICAL.encode(), {"digest": digest})
+        connection.execute("INSERT INTO cdc.domain (name, dictionary) VALUES ('material_lot', %s)", (digest,))
+        connection.execute("VACUUM ANALYZE")
+    say(f"  {rows:,} rows in mirror and canonical table after {time.monotonic() - began:.0f} s")
+
+
+def measure(place: Plant, rows: int, changes: int) -> float:
+    """Return how many changes a second are landed and derived beside so many rows."""
+    say(f"{rows:,} rows:")
+    deployment = place.deployment(f"bench_{rows}")
+    fill(deployment, rows)
+    lots = Lots(count=rows)
+    writer = Writer(place.env["CDC_KAFKA"])
+    writer.snapshot(lots)
+    for _ in writer.stream(lots, changes):
+        pass
+    writer.close()
+    seconds, _ = drain(deployment, changes, ("land", "derive"))
+    say(f"  {seconds:.1f} s, {changes / seconds:,.0f} changes/s")
+    return changes / seconds
+
+
+def main() -> None:
+    """Measure twice and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--changes", type=int, default=200_000)
+    arguments = parser.parse_args()
+    with plant() as place:
+        small, huge = (measure(place, rows, arguments.changes) for rows in (SMALL, arguments.rows))
+    speeds = {"small_per_s": round(small), "huge_per_s": round(huge), "ratio": round(huge / small, 3)}
+    print(json.dumps({"rows": arguments.rows, "changes": arguments.changes, **speeds}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
