@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -104,13 +104,13 @@ class Deployment:
 
 
 @contextlib.contextmanager
-def plant(base_port: int = 28000) -> Iterator[Plant]:
-    """Start a broker and a target, empty; stop them and remove their data at the end."""
+def plant(base_port: int = 28000, **settings: str) -> Iterator[Plant]:
+    """Start a broker and a target, empty; stop them and remove their data at the end. `settings` are the target's."""
     local = REPO / ".local" / "bench"
     jars = {"CDC_JARS": os.environ["CDC_JARS"]} if "CDC_JARS" in os.environ else {}
     env = environment({"CDC_LOCAL": str(local), **jars, **ports_from(base_port)})
     broker = Broker(local, Path(env["CDC_JARS"]), int(env["CDC_PORT_KAFKA"]), int(env["CDC_PORT_CONTROLLER"]), env)
-    target = target_server(env)
+    target = replace(target_server(env), settings=settings)
     _stop(broker, target)
     shutil.rmtree(local, ignore_errors=True)
     try:
