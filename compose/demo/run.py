@@ -152,7 +152,7 @@ class Demo:
             planned_kills=len(self._schedule.kills),
             holds=len(watch.holds),
             releases=len(watch.releases),
-            worker_pss_mib=watch.peak_pss_mib,
+            pss_by_minute_mib=watch.pss_by_minute_mib,
             seconds=self._options.seconds,
             start_seconds=start_seconds,
             drain_seconds=drained,

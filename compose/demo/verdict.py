@@ -39,7 +39,7 @@ class Outcome:
     planned_kills: int
     holds: int
     releases: int
-    worker_pss_mib: float
+    pss_by_minute_mib: list[float]
     seconds: float
     start_seconds: float
     drain_seconds: float
@@ -107,8 +107,9 @@ class Outcome:
             "p50_ms": freshness.p50_ms,
             "p99_ms": freshness.p99_ms,
             "probes": freshness.probes,
-            "worker_pss_mib": round(self.worker_pss_mib, 1),
+            "worker_pss_mib": max(self.pss_by_minute_mib, default=0.0),
             "seconds": self.seconds,
+            "worker_pss_by_minute_mib": self.pss_by_minute_mib,
             "run_p50_ms": freshness.all_p50_ms,
             "run_p99_ms": freshness.all_p99_ms,
             "run_probes": freshness.all_probes,

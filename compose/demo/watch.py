@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,12 +52,13 @@ class Watch:
     parent: Callable[[], Process]
     streams: int
     target: PostgreSql = field(init=False)
-    peak_pss_mib: float = 0.0
+    pss_by_minute_mib: list[float] = field(default_factory=list)
     holds: set[HeldRow] = field(default_factory=set)
     releases: set[HeldRow] = field(default_factory=set)
     _domains: tuple[Domain, ...] = field(init=False)
     _consumer: KafkaConsumer = field(init=False)
     _held: set[HeldRow] | None = None
+    _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self._connect()
@@ -92,7 +94,7 @@ class Watch:
         except psycopg.errors.UndefinedTable:
             streams, domains = [], []
         pss_mib = self._pss_mib()
-        self.peak_pss_mib = max(self.peak_pss_mib, pss_mib)
+        self._note_memory(pss_mib)
         enough = streams if len(streams) >= self.streams else []
         return Sample(enough, domains, pss_mib, len(self.holds), len(self.releases))
 
@@ -104,6 +106,12 @@ class Watch:
         except KeyError:  # what it (3.0.12) raises for a partition that it had to ask for twice
             return {}
         return {partition.topic: offset for partition, offset in ends.items()}
+
+    def _note_memory(self, pss_mib: float) -> None:
+        """Keep the highest of every minute: what grows without an end shows from one to the next."""
+        minute = int((time.monotonic() - self._began) / 60)
+        self.pss_by_minute_mib += [0.0] * (minute + 1 - len(self.pss_by_minute_mib))
+        self.pss_by_minute_mib[minute] = max(self.pss_by_minute_mib[minute], round(pss_mib, 1))
 
     def _note_held(self, connection: psycopg.Connection[Any]) -> None:
         rows = connection.execute("SELECT mapping, source_key FROM cdc.held")
