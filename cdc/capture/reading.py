@@ -184,17 +184,31 @@ class Reading:
         return any(state.state == FAILED and state.reason == _SKIPPED for state in self.unread())
 
     def note_changes(self, live: Mapping[str, str] | None) -> None:
-        """Note which tables the connector is about to get and to lose; `live` is the configuration that it has."""
+        """Note which tables the connector is about to get and to lose; `live` is the configuration that it has.
+
+        Raises FatalError CON-113 if a table without a key is to join a connector that runs.
+        """
         readings = self._readings()
         captured = readings.known() if live is None else _captured(live)
         unread = {state.table for state in readings.unread(self._tables)}
-        self._note(NEEDED, [table for table in self._tables if table not in captured | unread])
+        needed = [table for table in self._tables if table not in captured | unread]
+        if live is not None and self._source.state == "running":
+            self._require_keys(needed)
+        self._note(NEEDED, needed)
         if live is not None:
             self._note(_DROPPED, [table for table in captured if table not in self._tables])
 
     def need(self, tables: Iterable[str]) -> None:
-        """Note that captured tables have to be read (again)."""
-        self._note(NEEDED, tables)
+        """Note that captured tables have to be read (again). Raises FatalError CON-113 if one of them has no key."""
+        needed = list(tables)
+        self._require_keys(needed)
+        self._note(NEEDED, needed)
+
+    def _require_keys(self, tables: Iterable[str]) -> None:
+        """A row without a key that is read beside the stream cannot be told from one that the stream has brought."""
+        keyless = {name for name, table in zip(self._tables, self._source.tables, strict=True) if table.is_keyless}
+        if found := [table for table in tables if table in keyless]:
+            raise FatalError("CON-113", f"{self._source.name}: {', '.join(found)}")
 
     def tidy(self, connect: Connect) -> list[str]:
         """Remove the reader if it has read all of its tables; return what was done, in words."""
@@ -209,8 +223,9 @@ class Reading:
         `selects` as of `cdc.capture.connector.render`. Where the connector itself skipped its snapshot, it takes it.
 
         Nothing is done while the connector does not run, or takes its first snapshot: that one reads all. Raises
-        FatalError CON-107 if a table could not be read, CON-108 if it was captured before, TransientError CON-109 if
-        nothing is heard of the reading; CON-102 to CON-104 if the second connector does not run.
+        FatalError CON-107 if a table could not be read, CON-108 if it was captured before, CON-113 if it has no key;
+        TransientError CON-109 if nothing is heard of the reading; CON-102 to CON-104 if the second connector does not
+        run.
         """
         if self._source.state != "running" or not self.unread() or connect.in_snapshot(self._source.name):
             return []
@@ -225,6 +240,7 @@ class Reading:
         if not unread or self.is_under_way(unread, connect):
             return []
         due = [state.table for state in unread]
+        self._require_keys(due)
         self._note(STARTING, due)
         self._start(due, connect, selects)
         self._await(due)

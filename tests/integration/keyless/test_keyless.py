@@ -160,3 +160,18 @@ def test_mirrors_count_the_rows_of_tables_without_a_key(
             eventually(target, f"SELECT _count FROM {name}.log WHERE a = 99", [(1,)])
             assert counted(target, name) == read()
             assert max(read().values()) > 2
+        require_that_none_is_added(deployment, postgresql[0])
+
+
+def require_that_none_is_added(deployment: Deployment, execute: Execute) -> None:
+    """Nothing could tell its rows, read beside the stream, from those of the stream: the connector stays as it is."""
+    file = deployment.folder / "connector-configs" / "nokeyp.yaml"
+    execute("CREATE TABLE more (a int)")
+    execute("ALTER TABLE more REPLICA IDENTITY FULL")
+    execute("ALTER PUBLICATION cdc ADD TABLE more")
+    before = file.read_text()
+    file.write_text(before.replace("[{table", "[{table: public.more, key: none}, {table"))
+    deployment.cdc("source", "contract", "nokeyp")
+    assert "CON-113" in deployment.cdc("connectors", "apply", "nokeyp", exit_code=1)
+    file.write_text(before)
+    assert "nothing to do" in deployment.cdc("connectors", "apply", "nokeyp")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -246,6 +247,23 @@ def test_a_table_that_leaves_is_noted(topic: Callable[..., Topic]) -> None:
     made = topic()
     Reading(source("lot"), BROKERS).note_changes(render(source("lot", "cert"), BROKERS, {}))
     assert made.written() == [("mes/dropped", [CERT])]
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_a_table_without_a_key_joins_no_connector_that_runs(state: str, topic: Callable[..., Topic]) -> None:
+    made = topic()
+    file = source("lot", "cert", state=state)
+    file = replace(file, tables=(file.tables[0], replace(file.tables[1], is_keyless=True)))
+    live = render(source("lot"), BROKERS, {})
+    if state == "stopped":  # for a new snapshot of the whole source
+        Reading(file, BROKERS).note_changes(live)
+        assert made.written() == [("mes/needed", [CERT])]
+        return
+    with pytest.raises(FatalError, match=f"CON-113 .*mes: {re.escape(CERT)}"):
+        Reading(file, BROKERS).note_changes(live)
+    with pytest.raises(FatalError, match="CON-113"):
+        Reading(file, BROKERS).need([CERT])
+    assert made.written() == []
 
 
 def test_the_need_outlives_an_apply_that_was_interrupted(topic: Callable[..., Topic]) -> None:
