@@ -13,6 +13,7 @@ import contextlib
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -58,9 +59,18 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def drain(deployment: Deployment, changes: int, names: tuple[str, ...]) -> tuple[float, float]:
-    """Run the workers until everything is landed and derived; return the seconds and the memory at its highest."""
-    peak = 0.0
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How long it took, the processor time of the workers and their backends, and the memory at its highest."""
+
+    seconds: float
+    cpu_s: float
+    peak_mib: float
+
+
+def drain(deployment: Deployment, changes: int, names: tuple[str, ...]) -> Drained:
+    """Run the workers until everything is landed and derived."""
+    peak = spent = 0.0
     with contextlib.ExitStack() as stack, deployment.connect() as connection:
         workers = {name: stack.enter_context(deployment.worker(name)) for name in names}
         began = _await_begin(connection)
@@ -72,11 +82,14 @@ def drain(deployment: Deployment, changes: int, names: tuple[str, ...]) -> tuple
                 raise SystemExit("a worker ended: " + (deployment.folder / "land.log").read_text()[-2000:])
         seconds = time.monotonic() - began
         for name, worker in workers.items():
-            say(f"  {name}: {cpu_s(worker.pid) - busy[name]:.1f} s of processor time, {pss_mib(worker.pid):.0f} MiB")
+            own = cpu_s(worker.pid) - busy[name]
+            say(f"  {name}: {own:.1f} s of processor time, {pss_mib(worker.pid):.0f} MiB")
+            spent += own
         for name, pid in connection.execute(_BACKENDS).fetchall():
             say(f"  target, backend of {name}: {cpu_s(pid):.1f} s of processor time")
+            spent += cpu_s(pid)
         _report(connection)
-    return seconds, peak
+    return Drained(seconds, spent, peak)
 
 
 def _await_begin(connection: psycopg.Connection) -> float:
@@ -128,11 +141,12 @@ def main() -> None:
                 continue
             say(f"{' and '.join(workers)}:")
             deployment = place.deployment(f"bench_{name}")
-            seconds, peak = drain(deployment, arguments.changes, workers)
+            drained = drain(deployment, arguments.changes, workers)
             check(deployment, lots, derived="derive" in workers)
-            say(f"  {seconds:.1f} s, {arguments.changes / seconds:,.0f} changes/s, {peak:.0f} MiB at most")
-            result[f"{name}_per_s"] = round(arguments.changes / seconds)
-            result["pss_mib"] = round(peak, 1)
+            speed = arguments.changes / drained.seconds
+            say(f"  {drained.seconds:.1f} s, {speed:,.0f} changes/s, {drained.peak_mib:.0f} MiB at most")
+            result[f"{name}_per_s"] = round(speed)
+            result["pss_mib"] = round(drained.peak_mib, 1)
     print(json.dumps(result))  # noqa: T201
 
 

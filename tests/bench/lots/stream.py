@@ -7,6 +7,7 @@ them are real; Kafka transactions leave their control records in the topic, as w
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,11 +35,12 @@ _STATES = ("Q", "OK", "HOLD", "NG")
 
 @dataclass(slots=True)
 class Lots:
-    """The lots of the plant: `count` of them exist, each with `revisions` so far."""
+    """The lots of the plant: `count` of them exist, and the `recent` newest are those that change."""
 
     table: bytes = b"mes_lot"
     first: int = 0
     count: int = 0
+    recent: int = sys.maxsize
 
     def insert(self, chance: random.Random) -> tuple[int, str]:
         """Add a lot; return its id and row."""
@@ -47,7 +49,7 @@ class Lots:
 
     def update(self, chance: random.Random) -> tuple[int, str]:
         """Change one of the lots."""
-        lot = self.first + chance.randint(1, self.count)
+        lot = self.first + chance.randint(max(1, self.count - self.recent + 1), self.count)
         return lot, self.row(lot, chance)
 
     def row(self, lot: int, chance: random.Random) -> str:
