@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -83,7 +84,9 @@ SELECT p.puballtables, p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete
        ARRAY(SELECT format('%%s.%%s', t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t
              WHERE t.pubname = p.pubname) AS tables,
        ARRAY(SELECT r.prrelid FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid
-             AND coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') IS NOT NULL) AS partial
+             AND coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') IS NOT NULL) AS partial,
+       (SELECT jsonb_object_agg(r.prrelid, r.oid::bigint) FROM pg_catalog.pg_publication_rel r
+        WHERE r.prpubid = p.oid) AS entries
 FROM pg_catalog.pg_publication p WHERE p.pubname = %s"""
 
 # With two decimals behind a point, and commas between thousands.
@@ -108,8 +111,12 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
     _check_publication(source, published, tables)
     _check_money(source, tables, columns, locale)
     wanted = ((table, tables[table.schema, table.name]) for table in source.tables)
+    contracts = for_each(wanted, lambda item: _contract(source, item, columns[item[1]["oid"]], indexes[item[1]["oid"]]))
+    # A publication of whole schemas, or of all tables, has none.
+    entries = (published and published["entries"]) or {}
     return tuple(
-        for_each(wanted, lambda item: _contract(source, item, columns[item[1]["oid"]], indexes[item[1]["oid"]]))
+        replace(contract, published=entries.get(str(tables[table.schema, table.name]["oid"])))
+        for table, contract in zip(source.tables, contracts, strict=True)
     )
 
 

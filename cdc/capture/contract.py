@@ -55,8 +55,10 @@ class Contract:
     skip them: `omitted` are generated ones, which the log does not have; `without` those that the connector file leaves
     out, which events have that are older than its entry. `dropped` are columns that the source has
     no more; the mirror keeps them, and older events carry them. `announced` are the columns as of the stream's last
-    schema event, at offset `announced_at` (the source may be far ahead of it); () where none has come. Files have none
-    of these. `cascades` are its foreign keys by which a change of another table changes it without an event.
+    schema event, at offset `announced_at` (the source may be far ahead of it); () where none has come. `published` is
+    what PostgreSQL's catalogue knows the table's entry in the publication by: a table that left and came back has
+    another one. Files have none of these. `cascades` are its foreign keys by which a change of another table changes it
+    without an event.
     """
 
     mirror: str
@@ -70,6 +72,7 @@ class Contract:
     announced: tuple[str, ...] = ()
     announced_at: int = -1
     cascades: tuple[Cascade, ...] = ()
+    published: int | None = None
 
     @property
     def schema(self) -> str:
@@ -114,6 +117,8 @@ def to_document(contract: Contract) -> dict[str, Any]:
         document["announced_at"] = contract.announced_at
     if contract.cascades:
         document["cascades"] = [cascade.to_document(each) for each in contract.cascades]
+    if contract.published is not None:
+        document["published"] = contract.published
     return document
 
 
@@ -154,6 +159,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             announced=tuple(document.get("announced", ())),
             announced_at=document.get("announced_at", -1),
             cascades=tuple(cascade.from_document(each) for each in document.get("cascades", ())),
+            published=document.get("published"),
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise FatalError("SRC-102", f"{place}: {type(error).__name__} {error}") from error
@@ -166,7 +172,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
 _ENTRIES = frozenset(
     {
         *("mirror", "source_table", "key", "key_origin", "columns", "omitted", "without", "dropped", "announced"),
-        *("announced_at", "cascades"),
+        *("announced_at", "cascades", "published"),
     }
 )
 
@@ -202,6 +208,7 @@ def _column_faults(column: ColumnContract) -> Iterable[str]:
 def to_yaml(contract: Contract) -> str:
     """Return the file's text."""
     document = to_document(contract)
+    document.pop("published", None)
     for column in document["columns"]:
         column.pop("number", None)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)

@@ -25,18 +25,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from cdc.access import Kafka
-from cdc.capture.connect import Connect
 from cdc.capture.connector import reader_name, render_reader, signal_topic, table_names
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
 from cdc.stream.envelope import READER_SUFFIX
 from cdc.stream.signal import Signal, read_signals, send_signal
 from cdc.stream.topic import apply_topics, history_plan
+
+if TYPE_CHECKING:  # landing notes what it finds and asks Connect nothing: no client of HTTP in its memory
+    from cdc.capture.connect import Connect
 
 NEEDED: Final = "needed"
 STARTING: Final = "starting"
@@ -209,6 +211,11 @@ class Reading:
         keyless = {name for name, table in zip(self._tables, self._source.tables, strict=True) if table.is_keyless}
         if found := [table for table in tables if table in keyless]:
             raise FatalError("CON-113", f"{self._source.name}: {', '.join(found)}")
+
+    def note_gap(self, tables: Sequence[str]) -> None:
+        """Note that captured tables were not captured for a while: a new snapshot of the whole source has to come."""
+        self._note(_DROPPED, tables)
+        self._note(NEEDED, tables)
 
     def tidy(self, connect: Connect) -> list[str]:
         """Remove the reader if it has read all of its tables; return what was done, in words."""

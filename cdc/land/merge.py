@@ -22,7 +22,7 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
     A dropped column stays: events that were written before the drop may still be in the stream. One that is left out
     goes, and events that carry it are read without it. `live` says that
     `wanted` is what the source has now. A file may be behind the mirror: it neither drops a column nor narrows one.
-    Raises FatalError TGT-110, TGT-113.
+    Raises FatalError TGT-110, TGT-113, TGT-115.
     """
     if in_force is None:
         return wanted
@@ -54,7 +54,13 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
         dropped=dropped,
         announced=last.announced,
         announced_at=last.announced_at,
+        published=in_force.published if wanted.published is None else wanted.published,
     )
+
+
+def is_published_anew(in_force: Contract, wanted: Contract) -> bool:
+    """Tell whether the table left its publication and came back: what happened in between is in no log."""
+    return None not in (in_force.published, wanted.published) and in_force.published != wanted.published
 
 
 def _keys_that_differ(in_force: Contract, wanted: Contract) -> str:

@@ -7,7 +7,7 @@ which has the connection to the target, lands them one after the other (`land`, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +20,7 @@ from cdc.errors import FatalError
 from cdc.land.batch import Batch
 from cdc.land.contracts import Announcement, follow_source, read_contracts_in_force, renew_sessions
 from cdc.land.decode import TableDecoder
+from cdc.land.merge import is_published_anew
 from cdc.land.position import Position
 from cdc.land.prepare import Prepared
 from cdc.land.reader import StreamReader
@@ -41,6 +42,8 @@ class StreamSource:
     """What landing has to know of a source: its stream, the product, how to ask its catalogue, what is captured of it.
 
     `captured` returns the mirrors of the tables that the connector file names now. `origin` is the captured database.
+    `note_gap` is told, by their names in the source, which tables were not captured for a while: it puts on record that
+    they have to be read again.
     """
 
     name: str
@@ -49,6 +52,7 @@ class StreamSource:
     read_catalogue: Callable[[], tuple[Contract, ...]]
     captured: Callable[[], Container[str]]
     origin: str | None = None
+    note_gap: Callable[[Sequence[str]], None] | None = None
 
 
 class Abandoned(Exception):
@@ -198,6 +202,7 @@ class StreamLanding:
         self, wanted: tuple[Contract, ...], announcement: Announcement, lock_timeout: str | None = None
     ) -> None:
         connection = self._session.connection
+        self._note_gaps(wanted)
         with connection.transaction():
             if lock_timeout is not None:
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (lock_timeout,))
@@ -209,6 +214,18 @@ class StreamLanding:
         for step in steps:
             _logger.info("mirror_changed", stream=self.source.stream, step=step.title)
         self._decoder = self._read_contracts()
+
+    def _note_gaps(self, wanted: Iterable[Contract]) -> None:
+        """Put on record what the log does not tell, before the contract in force forgets it."""
+        in_force = {contract.mirror: contract for contract in self._decoder.contracts}
+        gaps = [
+            contract.source_table
+            for contract in wanted
+            if contract.mirror in in_force and is_published_anew(in_force[contract.mirror], contract)
+        ]
+        if gaps and self.source.note_gap is not None:
+            _logger.warning("capture_was_interrupted", stream=self.source.stream, code="CON-108", tables=gaps)
+            self.source.note_gap(gaps)
 
     def _read_contracts(self, *, doubts: bool = True) -> TableDecoder:
         with self._session.connection.transaction():

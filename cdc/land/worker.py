@@ -21,8 +21,10 @@ from pathlib import Path
 import psycopg
 import structlog
 
+from cdc.access import Kafka
 from cdc.backoff import Backoff
 from cdc.capture.catalogue import follow_contracts
+from cdc.capture.reading import Reading
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.change import Record
 from cdc.config import Settings, environment
@@ -53,7 +55,7 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = Non
     `member` is the worker's name in the consumer group, if it has one (`cdc.stream.consumer`).
     """
     folder = settings.folders.connector_configs
-    sources = [stream_source(source, folder) for source in load_sources(folder).values()]
+    sources = [stream_source(source, folder, settings.kafka) for source in load_sources(folder).values()]
     monitor = monitor or Monitor("land")
     consumer = _join(settings, sources, member, stop, monitor)
     if consumer is None:
@@ -82,11 +84,14 @@ def _tune_process() -> None:
         mallopt(_MMAP_THRESHOLD, 1024 * 1024)
 
 
-def stream_source(source: Source, connector_configs: Path) -> StreamSource:
+def stream_source(source: Source, connector_configs: Path, kafka: Kafka) -> StreamSource:
     """Return what landing has to know of a source."""
     read_catalogue = partial(follow_contracts, source, environment())
     captured = partial(captured_mirrors, source.name, connector_configs)
-    return StreamSource(source.name, source.stream, source.kind, read_catalogue, captured, source.database)
+    return StreamSource(
+        *(source.name, source.stream, source.kind, read_catalogue, captured, source.database),
+        note_gap=Reading(source, kafka).note_gap,
+    )
 
 
 def captured_mirrors(name: str, connector_configs: Path) -> frozenset[str]:

@@ -326,6 +326,31 @@ def test_a_publication_that_leaves_something_out_is_refused(
     assert _refusal(postgresql_source("t"), servers) == ("SRC-123", detail)
 
 
+def test_a_table_that_left_the_publication_and_came_back_is_told_from_one_that_stayed(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql(
+        "CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int PRIMARY KEY); CREATE PUBLICATION cdc FOR TABLE t"
+    )
+    entries = []
+    for change in ("SET TABLE t", "SET TABLE t, u", "DROP TABLE t", "ADD TABLE t"):
+        postgresql(f"ALTER PUBLICATION cdc {change}")
+        if change != "DROP TABLE t":
+            contract = _only(postgresql_source("t"), servers)
+            entries.append(contract.published)
+            assert "published" not in to_yaml(contract)
+    first, stayed, again = entries
+    assert first == stayed != again
+    assert None not in entries
+
+
+def test_a_publication_of_all_tables_has_no_entries(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("CREATE TABLE t (a int PRIMARY KEY); CREATE PUBLICATION cdc FOR ALL TABLES")
+    assert _only(postgresql_source("t"), servers).published is None
+
+
 def test_a_partitioned_table_is_read_through_its_root(
     postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -51,10 +51,17 @@ class Follower:
 
     def __init__(self, stage: Stage, wire: Wire, source: Source, **limits: Any) -> None:
         self.stage, self.wire, self.source = stage, wire, source
-        described = StreamSource("src", "cdc.src", wire.database, source, stage.captured)
+        self.noted: list[list[str]] = []
+        self.is_kafka_away = False
+        described = StreamSource(*("src", "cdc.src", wire.database, source, stage.captured), note_gap=self.note_gap)
         position = take_over(stage.connection, described.stream, described.name)
         self.landing = DirectLanding(described, stage.session, position, Land(**limits))
         self.next_offset = position.next_offset
+
+    def note_gap(self, tables: Sequence[str]) -> None:
+        if self.is_kafka_away:
+            raise TransientError("STR-109", "x")
+        self.noted.append(list(tables))
 
     def land(self) -> None:
         self.landing.feed(record for record in self.wire.records if record.offset >= self.next_offset)
@@ -182,6 +189,30 @@ def test_a_refusal_of_the_catalogue_stops_the_stream(follow: Callable[..., Follo
     follower.source.answer = FatalError("SRC-123", "cdc lacks public.item")
     with pytest.raises(FatalError, match="SRC-123"):
         follower.watch()
+
+
+def test_a_table_that_left_the_publication_and_came_back_is_put_on_record(follow: Callable[..., Follower]) -> None:
+    entered, again = (dataclasses.replace(ITEM, published=entry) for entry in (7, 8))
+    follower = follow(PostgresWire(), catalogue_every_s=0)
+    noted = follower.noted
+    for answer in (entered, entered, again, again):
+        follower.source.answer = (answer, PAIR)
+        follower.watch()
+    assert noted == [["public.item"]]
+    assert follower.in_force() == again
+
+
+def test_a_gap_is_noted_before_it_is_forgotten(follow: Callable[..., Follower]) -> None:
+    follower = follow(PostgresWire(), catalogue_every_s=0)
+    follower.source.answer = (dataclasses.replace(ITEM, published=7), PAIR)
+    follower.watch()
+    follower.source.answer = (dataclasses.replace(ITEM, published=8), PAIR)
+    follower.is_kafka_away = True
+    with pytest.raises(TransientError, match="STR-109"):
+        follower.watch()
+    follower.is_kafka_away = False
+    follower.watch()
+    assert follower.noted == [["public.item"]]
 
 
 def test_a_source_that_is_away_is_asked_again_and_landing_goes_on(follow: Callable[..., Follower]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.errors import FatalError
-from cdc.land.merge import merge
+from cdc.land.merge import is_published_anew, merge
 
 
 def column(name: str, number: int | None = None, **changes: Any) -> ColumnContract:
@@ -74,6 +74,14 @@ def test_another_column_under_the_same_name_is_refused_if_numbers_tell() -> None
 
 def test_numbers_outlive_a_file() -> None:
     assert merge(table(column("a", 2)), table(column("a"))) == table(column("a", 2))
+
+
+def test_an_entry_of_the_publication_outlives_a_file_and_tells_that_the_table_was_out() -> None:
+    before, after = (dataclasses.replace(table(), published=entry) for entry in (7, 8))
+    assert merge(before, table()).published == merge(table(), before, live=True).published == 7
+    assert merge(before, after, live=True) == after
+    assert is_published_anew(before, after)
+    assert not any(is_published_anew(*pair) for pair in ((before, before), (table(), after), (before, table())))
 
 
 def test_a_reading_that_was_overtaken_drops_nothing_for_good() -> None:
