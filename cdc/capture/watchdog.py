@@ -11,6 +11,7 @@ and takes the snapshot.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,9 @@ from cdc.stream.topic import ends_of
 _LOOK_S = 2.0
 # A live connector sends a heartbeat every second; a machine may well hold its breath for some of them.
 _SILENCE_S = 20.0
+# A task that has failed says so only once its producer is closed, for which Connect gives it 30 s: one that fell silent
+# soon after it was restarted gets the time to say why.
+_CLOSING_S = 45.0
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 60.0
 _SKIPPED = "the task took it for done"
@@ -82,6 +86,7 @@ class Watch:
     _since: float = 0.0
     _wait: float = 0.0
     _not_before: float = 0.0
+    _restarted: float = -math.inf
     _reader_not_before: float = 0.0
     # The end of the signal topic up to which no skipped snapshot is on record.
     _signals: int = -1
@@ -92,7 +97,8 @@ class Watch:
         (end, signals), now = ends_of(self.kafka, self.source.stream, signal_topic(self.source)), self.now()
         if end != self._end:
             grew, self._end, self._since = self._end >= 0, end, now
-            self._wait = 0.0 if grew else self._wait
+            # Also by what a failing task leaves of its transactions: only one that lasts is well again.
+            self._wait = 0.0 if grew and now - self._restarted > _LONGEST_WAIT_S else self._wait
         code, detail = self._fault(now, signals)
         if code is None or now < self._not_before:
             return None
@@ -103,7 +109,7 @@ class Watch:
         else:
             self._restart(self.source.name, only_failed=code == "CON-103")
         self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
-        self._not_before, self._since = now + self._wait, now
+        self._not_before, self._since, self._restarted = now + self._wait, now, now
         return code
 
     def look_at_reader(self) -> str | None:
@@ -148,7 +154,12 @@ class Watch:
         if status.failure:
             return "CON-103", status.failure
         silent = now - self._since
-        if silent < self.silence_s or not status.is_in("running") or self.connect.in_snapshot(self.source.name):
+        was_restarted = self._since - self._restarted <= _LONGEST_WAIT_S
+        if (
+            silent < (max(self.silence_s, _CLOSING_S) if was_restarted else self.silence_s)
+            or not status.is_in("running")
+            or self.connect.in_snapshot(self.source.name)
+        ):
             return None, ""
         return "CON-106", f"{silent:.0f} s"
 

@@ -1,4 +1,4 @@
-"""When a connector under watch is made to take its snapshot again."""
+"""When a connector under watch is started again, and when it is made to take its snapshot again."""
 
 from __future__ import annotations
 
@@ -21,9 +21,17 @@ class Connector:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.away = False
+        self.task = "RUNNING"
 
     def status(self, _name: str) -> Status:
-        return Status("RUNNING", (Task(0, "RUNNING"),))
+        return Status("RUNNING", (Task(0, self.task, self.task),))
+
+    def in_snapshot(self, _name: str) -> bool:
+        return False
+
+    def restart(self, name: str, *, only_failed: bool) -> bool:
+        self.told.append(f"restart {name}")
+        return False
 
     def begin_again(self, name: str) -> None:
         if self.away:
@@ -36,7 +44,8 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.connector, self.steps, self.reads, self.clock = Connector(), ["STARTED"], 0, 0.0
-        monkeypatch.setattr(watchdog, "ends_of", lambda *_: [1, len(self.steps)])
+        self.end = 1
+        monkeypatch.setattr(watchdog, "ends_of", lambda *_: [self.end, len(self.steps)])
         monkeypatch.setattr(reading, "read_signals", self._read)
         source = Source("mes", "postgresql", "h", "1", "mes", "u", "p", "running", (SourceTable("public", "lot"),))
         self.watch = Watch(source, self.connector, Kafka("b"), now=lambda: self.clock)  # type: ignore[arg-type]
@@ -79,3 +88,38 @@ def test_what_was_interrupted_in_the_middle_is_finished(world: World) -> None:
     world.connector.away = False
     assert world.watch.look() == "CON-112"
     assert world.connector.told == ["begin again mes"]
+
+
+def test_a_task_that_fails_again_and_again_gets_the_time_to_say_so(world: World) -> None:
+    """With exactly-once its status is RUNNING for 30 s after it has failed, while the producer is closed."""
+    codes, failed_at = [], 0.0
+    for second in range(600):
+        world.clock = float(second)
+        if second == failed_at:
+            world.end += 2  # what an aborted transaction leaves
+        world.connector.task = "RUNNING" if second < failed_at + 31 else "FAILED"
+        code = world.watch.look()
+        if code is not None:
+            codes.append((second, code))
+            failed_at = second + 3.0
+    (_, first), *others = codes
+    assert first == "CON-106"
+    assert {code for _, code in others} == {"CON-103"}
+    waits = [second - before for (before, _), (second, _) in zip(codes, others, strict=False)]
+    assert waits == sorted(waits)
+    assert waits[-1] == 60
+
+
+def test_a_connector_that_is_well_again_is_restarted_as_soon_as_the_first_time(world: World) -> None:
+    def silence_until_restarted() -> float:
+        began = world.clock
+        while world.watch.look() is None:
+            world.clock += 1
+        return world.clock - began
+
+    assert silence_until_restarted() == 20
+    for _ in range(100):
+        world.clock += 1
+        world.end += 1
+        assert world.watch.look() is None
+    assert silence_until_restarted() == 20
