@@ -89,6 +89,15 @@ class Shapes:
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
 
+    def workers(self, kind: str) -> list[int]:
+        """Return the processes of the running service that do one kind of work."""
+        children = [
+            int(child)
+            for process in self._processes
+            for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        ]
+        return [pid for pid in children if kind in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
+
     def status(self) -> str:
         """Return what `cdc connectors status --json` prints, whatever its exit code."""
         command = (sys.executable, "-m", "cdc", "connectors", "status", "--json")

@@ -40,6 +40,11 @@ DEPOT = {
     "altered": "id int PRIMARY KEY, n int",
     "broken_off": "id int PRIMARY KEY, n int, text longtext",
     "repeated": "id int PRIMARY KEY, n int",
+    "whole": "id int PRIMARY KEY, n int",
+    "piece_of": "id int PRIMARY KEY, whole int, n int,"
+    " FOREIGN KEY (whole) REFERENCES whole (id) ON DELETE CASCADE ON UPDATE CASCADE",
+    "left_by": "id int PRIMARY KEY, whole int,"
+    " FOREIGN KEY (whole) REFERENCES whole (id) ON DELETE SET NULL ON UPDATE SET NULL",
 }
 # Long values are stored apart, not compressed: an update that does not change them leaves them out of the log.
 APART = ("chain", "bare", "broken_off")

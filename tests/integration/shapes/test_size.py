@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 
 import pytest
 
+from tests.integration.process import peak_mib
 from tests.integration.shapes.shapes import Shapes
 from tests.integration.shapes.side import Side
 
@@ -54,6 +56,33 @@ def test_long_transactions_that_run_beside_each_other(shapes: Shapes, name: str)
     assert third < second < first
     assert third[1] < second[0]
     assert second[1] < first[0]
+
+
+MILLION = 1_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["hall", "depot"])
+def test_a_transaction_of_a_million_rows(shapes: Shapes, name: str) -> None:
+    """It lands whole, without being held in memory: the worker's peak is that of small ones, and little more."""
+    side = shapes.sides[name]
+    (worker,) = shapes.workers("land")
+    shapes.check(f"{name}.lengthy")
+    before = peak_mib(worker)
+    source = (
+        f"generate_series(1, {MILLION}) id" if name == "hall" else f"(SELECT seq AS id FROM seq_1_to_{MILLION}) ids"
+    )
+    side.commit(f"INSERT INTO lengthy SELECT -id, 1 FROM {source}", "UPDATE lengthy SET n = 2 WHERE id % 10 = 0")
+    count = f"SELECT count(*) FROM {name}.lengthy WHERE id < 0"
+    seen = set()
+    while (found := shapes.query(count)) != [(MILLION,)]:
+        seen.update(found)
+        shapes.until("SELECT 1", [(1,)])  # whoever runs has to go on running
+        time.sleep(1)
+    assert seen <= {(0,)}
+    shapes.check(f"{name}.lengthy")
+    assert peak_mib(worker) - before < 64
 
 
 def inserts(side: Side, first: int) -> str:

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from tests.integration.service import eventually
@@ -39,6 +39,25 @@ class Source:
             if self.stream in admin.list_topics():
                 admin.delete_topics([self.stream])
             admin.create_topics({self.stream: options})
+
+    def delete_topic(self) -> None:
+        """Delete the topic, and wait until it is gone."""
+        with self._admin() as admin:
+            admin.delete_topics([self.stream])
+            deadline = time.monotonic() + 30
+            while self.stream in admin.list_topics():
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+    def rewind(self, group: str) -> None:
+        """Set what an idle group has committed back to the first record."""
+        consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, group_id=group, enable_auto_commit=False)
+        partition = TopicPartition(self.stream, 0)
+        consumer.assign([partition])
+        assert consumer.committed(partition)
+        consumer.commit({partition: OffsetAndMetadata(0, "", -1)})
+        assert consumer.committed(partition) == 0
+        consumer.close()
 
     def add_partition(self) -> None:
         """Give the topic a second partition."""

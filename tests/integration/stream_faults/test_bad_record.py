@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from cdc.errors import catalogue
+from tests.integration.process import peak_mib
 from tests.integration.service import Deployment, eventually, start
 from tests.integration.stream_faults.source import Source
 from tests.integration.stream_faults.worker import events, landing
@@ -57,12 +57,6 @@ def test_the_service_stops_at_a_record_that_nobody_can_take_and_stays_stopped(
     # The worker had the other stream, too; what of it has landed is whole.
     landed = south.mirror(target)
     assert landed == south.rows[: len(landed)]
-
-
-def peak_mib(pid: int) -> int:
-    """Return the most memory that a process has had resident."""
-    lines = (Path("/proc") / str(pid) / "status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def test_a_row_of_64_mib_lands_or_is_kept_whole(

@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.service import Deployment
 from tests.integration.stream_faults.source import Source
-from tests.integration.stream_faults.worker import landing
+from tests.integration.stream_faults.worker import await_event, landing
 
 
 def land_some(deployment: Deployment, source: Source, target: psycopg.Connection) -> None:
@@ -54,6 +54,41 @@ def test_a_topic_made_anew_under_the_worker(deployment: Deployment, north: Sourc
         again.send_commits(5)
         worker.must_fail("STR-107")
     assert north.state(target) == before
+
+
+def test_a_topic_that_lost_its_end(deployment: Deployment, north: Source, target: psycopg.Connection) -> None:
+    """As after a broker that came back with older data: the position lies behind the last record."""
+    land_some(deployment, north, target)
+    target.execute("UPDATE cdc.position SET next_offset = next_offset + 30 WHERE source = 'north'")
+    target.commit()
+    north.send_commits(3)
+    before = north.state(target)
+    with landing(deployment) as worker:
+        worker.must_fail("STR-106")
+    assert north.state(target) == before
+
+
+def test_a_topic_that_is_gone(deployment: Deployment, north: Source, target: psycopg.Connection) -> None:
+    """Nobody can know whether it comes back; whatever comes under its name is another one."""
+    land_some(deployment, north, target)
+    before = north.state(target)
+    with landing(deployment) as worker:
+        await_event(worker.log, lambda event: event["event"] == "stream_opened")
+        north.delete_topic()
+        north.make_topic()
+        north.send_commits(1)
+        worker.must_fail("STR-107")
+    assert north.state(target) == before
+
+
+def test_a_group_that_was_rewound(deployment: Deployment, north: Source, target: psycopg.Connection) -> None:
+    """What a group has committed in Kafka counts for nothing: the position stands beside the rows."""
+    land_some(deployment, north, target)
+    north.rewind(deployment.env["CDC_GROUP"])
+    north.send_commits(2)
+    with landing(deployment) as worker:
+        north.await_landed(target)
+        assert worker.stop() == 0
 
 
 def test_a_topic_of_two_partitions(deployment: Deployment, north: Source, target: psycopg.Connection) -> None:
