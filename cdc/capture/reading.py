@@ -2,9 +2,9 @@
 
 A connector reads what a table holds in its first snapshot only. A table that is added later is read by a second
 connector, the source's reader: it takes a snapshot of those tables beside the stream, into the same topic, and is
-removed. Landing lets the stream win over whatever it brings (`cdc.land.reread`), so it may read at any time after the
-capture began, be interrupted and start again. The source's signal topic is the record of what has been read: it is kept
-for ever, it has one order, and what matters stands in it.
+removed. Landing lets the stream win over whatever it brings (`cdc.land.change.reread`), so it may read at any time
+after the capture began, be interrupted and start again. The source's signal topic is the record of what has been read:
+it is kept for ever, it has one order, and what matters stands in it.
 
 - `SOURCE/needed`: these tables are captured from now on and have to be read. Written **before** the connector is given
   them, so that whatever is interrupted afterwards leaves the need.

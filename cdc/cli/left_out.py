@@ -15,7 +15,7 @@ from cdc.capture.snapshot_select import lists_columns
 from cdc.capture.source import Source
 from cdc.config import Settings, environment
 from cdc.errors import FatalError
-from cdc.land.contracts import read_contracts_in_force
+from cdc.land.contract.in_force import read_contracts_in_force
 from cdc.store.connection import connect
 
 

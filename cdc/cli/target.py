@@ -17,8 +17,8 @@ from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import Settings
 from cdc.derive.ddl import mirrors_of, plan_target
-from cdc.land.contracts import put_in_force, read_contracts_in_force, renew_sessions
-from cdc.land.mirror import Step
+from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
+from cdc.land.mirror.ddl import Step
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate
 from transforms.load import load as load_dictionary

@@ -17,7 +17,7 @@ from cdc.change import Event
 from cdc.errors import CdcError
 from cdc.land import journal
 from cdc.land.batch import Batch
-from cdc.land.decode import Item, TableDecoder
+from cdc.land.change.decode import Item, TableDecoder
 from cdc.stream.unit import Unit
 
 _NONE: Final[Mapping[int, str]] = MappingProxyType({})

@@ -9,7 +9,7 @@ from cdc.change import Record
 from cdc.config import Land
 from cdc.errors import FatalError
 from cdc.land.batch import Pending
-from cdc.land.decode import TableDecoder
+from cdc.land.change.decode import TableDecoder
 from cdc.land.position import Position
 from cdc.land.prepare import Prepared, prepare
 from cdc.stream.envelope import read_event

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import psycopg
 
 from cdc.capture.contract import Contract
-from cdc.land.mirror_table import MirrorTable
-from cdc.land.write import MirrorWriter
+from cdc.land.mirror.table import MirrorTable
+from cdc.land.mirror.writer import MirrorWriter
 
 
 @dataclass(slots=True)

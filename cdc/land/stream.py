@@ -18,15 +18,15 @@ from cdc.config import Land
 from cdc.crash import crash_point
 from cdc.errors import FatalError
 from cdc.land.batch import Batch
-from cdc.land.contracts import Announcement, follow_source, read_contracts_in_force, renew_sessions
-from cdc.land.decode import TableDecoder
-from cdc.land.merge import is_published_anew
+from cdc.land.change.decode import TableDecoder
+from cdc.land.contract.in_force import Announcement, follow_source, read_contracts_in_force, renew_sessions
+from cdc.land.contract.merge import is_published_anew
+from cdc.land.contract.watch import Catalogue, CatalogueWatch
 from cdc.land.position import Position
 from cdc.land.prepare import Prepared
 from cdc.land.reader import StreamReader
 from cdc.land.session import Session
 from cdc.land.transaction import land
-from cdc.land.watch import Catalogue, CatalogueWatch
 from cdc.stream.row import NewColumn, Outgrown
 from cdc.stream.schema_change import SchemaChange, read_schema_changes
 from cdc.stream.unit import Landed

@@ -10,14 +10,14 @@ from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
 from cdc.change import Change, Event, Refusal
 from cdc.crash import crash_point
-from cdc.land.decode import LONG_KEY, Item, Stretch, stretches
-from cdc.land.duplicate import Claims, keys_of, may_double
-from cdc.land.fold import Folded, fold
+from cdc.land.change.decode import LONG_KEY, Item, Stretch, stretches
+from cdc.land.change.duplicate import Claims, keys_of, may_double
+from cdc.land.change.fold import Folded, fold
+from cdc.land.change.reread import fill_in, reread_keys
 from cdc.land.ledger import CASCADED, Ledger
+from cdc.land.mirror.writer import Expectation, MirrorWriter
 from cdc.land.prepare import Prepared
-from cdc.land.reread import fill_in, reread_keys
 from cdc.land.session import Session
-from cdc.land.write import Expectation, MirrorWriter
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,15 @@ from cdc.change import Event
 from cdc.crash import crash_point
 from cdc.errors import FatalError
 from cdc.land import journal, ledger, replay
-from cdc.land.decode import Item
-from cdc.land.generation import heal_missing
+from cdc.land.change.decode import Item
+from cdc.land.change.segment import perform, segments
+from cdc.land.mirror.generation import heal_missing
+from cdc.land.mirror.writer import COPY_FROM_ROWS, MISFITS, RowMissing
 from cdc.land.pipeline import sync
 from cdc.land.position import Position, lock, require_unmoved, write_position
 from cdc.land.prepare import Prepared
-from cdc.land.segment import perform, segments
 from cdc.land.session import Session
 from cdc.land.tables import Ground, Tables
-from cdc.land.write import COPY_FROM_ROWS, MISFITS, RowMissing
 from cdc.stream.envelope import position_text
 from cdc.stream.unit import Unit, resumable_id
 

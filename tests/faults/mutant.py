@@ -17,8 +17,11 @@ from psycopg.sql import SQL, Composed
 from cdc.config import load
 from cdc.derive import turn
 from cdc.derive import write as derive_write
-from cdc.land import changed_keys, journal, ledger, mirror_rows, reader, stream, transaction, write
-from cdc.land.mirror_table import MirrorTable
+from cdc.land import journal, ledger, reader, stream, transaction
+from cdc.land.mirror import changed_keys
+from cdc.land.mirror import rows as mirror_rows
+from cdc.land.mirror import writer as mirror_writer
+from cdc.land.mirror.table import MirrorTable
 from cdc.land.position import Position, write_position
 from cdc.store.connection import connect
 
@@ -139,7 +142,7 @@ def deleted_rows_are_not_kept() -> None:
 
 @mutant
 def refused_changes_are_dropped() -> None:
-    _put(write.MirrorWriter, "refuse", _nothing)
+    _put(mirror_writer.MirrorWriter, "refuse", _nothing)
 
 
 @mutant

@@ -12,7 +12,7 @@ from cdc.capture.contract import Contract
 from cdc.capture.source import Source
 from cdc.config import Target
 from cdc.errors import FatalError
-from cdc.land.contracts import follow_source, put_in_force
+from cdc.land.contract.in_force import follow_source, put_in_force
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate
 

@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 
 from cdc.config import Land
-from cdc.land import transaction, write
+from cdc.land import transaction
+from cdc.land.mirror import writer as mirror_writer
 from cdc.land.position import take_over
 from cdc.land.session import Session
 from cdc.land.stream import StreamSource
@@ -29,7 +30,7 @@ hits = 0
 
 def main(dsn: str, source: str, where: str) -> None:
     # Both ways to stage rows: single inserts for the smallest batches, COPY for the others.
-    write.COPY_FROM_ROWS = transaction.COPY_FROM_ROWS = 5
+    mirror_writer.COPY_FROM_ROWS = transaction.COPY_FROM_ROWS = 5
     log.configure()  # to standard error
     sys.settrace(tracer(where))
     with psycopg.connect(dsn, options="-c TimeZone=UTC -c DateStyle=ISO") as connection:

@@ -13,7 +13,7 @@ import psycopg
 from cdc.capture.contract import Contract, read_contracts
 from cdc.change import Record
 from cdc.config import Land
-from cdc.land.contracts import put_in_force, read_contracts_in_force
+from cdc.land.contract.in_force import put_in_force, read_contracts_in_force
 from cdc.land.position import Position, take_over
 from cdc.land.replay import find_landed
 from cdc.land.session import Session

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cdc.land import write
+from cdc.land.mirror import writer as mirror_writer
 from tests.contract.cdc.land.history import BAD_QTY, History
 from tests.contract.cdc.land.stage import DATABASES, Stage, contracts_of, recorded, with_column
 from tests.contract.cdc.land.tables import column
@@ -46,7 +46,7 @@ def test_every_cut_of_a_random_history_gives_the_same(
     single = land(new_stage(), history, lambda: True)
     assert single == whole
     chance = random.Random(seed)
-    monkeypatch.setattr(write, "COPY_FROM_ROWS", 0)
+    monkeypatch.setattr(mirror_writer, "COPY_FROM_ROWS", 0)
     monkeypatch.setattr("cdc.land.transaction.COPY_FROM_ROWS", 0)
     assert land(new_stage(), history, lambda: chance.random() < 0.3) == whole
     monkeypatch.setattr("cdc.land.reader._LARGE_BATCHES", 3)

@@ -13,10 +13,10 @@ import pytest
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.config import Land
 from cdc.errors import CdcError, FatalError, TransientError
-from cdc.land.contracts import put_in_force, read_contracts_in_force, renew_sessions
+from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
+from cdc.land.contract.watch import CatalogueWatch
 from cdc.land.position import take_over
 from cdc.land.stream import StreamSource
-from cdc.land.watch import CatalogueWatch
 from tests.contract.cdc.land.stage import DirectLanding, Stage
 from tests.contract.cdc.land.tables import CONTRACTS, ITEM, PAIR, column, item, pair
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire

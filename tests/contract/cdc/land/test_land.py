@@ -9,7 +9,7 @@ import pytest
 
 from cdc.config import Land
 from cdc.errors import FatalError
-from cdc.land.contracts import put_in_force
+from cdc.land.contract.in_force import put_in_force
 from cdc.land.position import Moved, take_over
 from tests.contract.cdc.land.stage import DirectLanding, Stage
 from tests.contract.cdc.land.tables import CONTRACTS, column, item, pair

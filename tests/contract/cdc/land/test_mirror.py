@@ -8,8 +8,8 @@ import pytest
 
 from cdc.capture.contract import Contract
 from cdc.errors import FatalError
-from cdc.land.contracts import follow_source, put_in_force, read_contracts_in_force
-from cdc.land.mirror import plan_mirrors
+from cdc.land.contract.in_force import follow_source, put_in_force, read_contracts_in_force
+from cdc.land.mirror.ddl import plan_mirrors
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import ITEM, PAIR, column, item
 from tests.unit.cdc.stream.wire import PostgresWire

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.sql import SQL, Identifier
 
-from cdc.land.contracts import put_in_force
+from cdc.land.contract.in_force import put_in_force
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import ITEM, column
 from tests.unit.cdc.stream.wire import PostgresWire

@@ -12,7 +12,7 @@ import pytest
 from cdc.capture.contract import Contract
 from cdc.config import Connect, Folders, Kafka, Land, Settings, Target
 from cdc.errors import FatalError
-from cdc.land.contracts import put_in_force
+from cdc.land.contract.in_force import put_in_force
 from cdc.land.stream import StreamSource
 from cdc.land.worker import LandWorker
 from cdc.store.connection import connect

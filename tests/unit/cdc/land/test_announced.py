@@ -10,8 +10,8 @@ import pytest
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.errors import FatalError
-from cdc.land.announced import as_announced
-from cdc.land.merge import merge
+from cdc.land.contract.announced import as_announced
+from cdc.land.contract.merge import merge
 from cdc.stream.schema_change import AnnouncedColumn, SchemaChange
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cdc.change import UNCHANGED, Change, Refusal
 from cdc.errors import FatalError
-from cdc.land.fold import DUPLICATE, Image, fold
+from cdc.land.change.fold import DUPLICATE, Image, fold
 
 
 def change(offset: int, op: str, key: int, old_key: int | None = None, **values: Any) -> Change:

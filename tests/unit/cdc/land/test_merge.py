@@ -7,7 +7,7 @@ import pytest
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.errors import FatalError
-from cdc.land.merge import is_published_anew, merge
+from cdc.land.contract.merge import is_published_anew, merge
 
 
 def column(name: str, number: int | None = None, **changes: Any) -> ColumnContract:

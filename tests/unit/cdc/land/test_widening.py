@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdc.land.widening import is_widening
+from cdc.land.contract.widening import is_widening
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from cdc.change import Refusal
 from cdc.errors import CdcError
-from cdc.land.decode import TableDecoder
+from cdc.land.change.decode import TableDecoder
 from cdc.stream.envelope import read_event
 from cdc.stream.row import NewColumn
 from cdc.stream.unit import Assembler, State, Unit

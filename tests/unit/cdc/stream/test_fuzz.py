@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cdc.change import UNCHANGED, Change, Record, Refusal
 from cdc.errors import CdcError, FatalError, TransientError
-from cdc.land.decode import TableDecoder, Truncation
+from cdc.land.change.decode import TableDecoder, Truncation
 from cdc.stream.envelope import read_event
 from cdc.stream.misfit import Misfit
 from cdc.stream.schema_change import read_schema_changes

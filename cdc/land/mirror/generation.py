@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Composed
 
-from cdc.land.changed_keys import watched_values
-from cdc.land.mirror_rows import deleting
-from cdc.land.mirror_table import MirrorTable
+from cdc.land.mirror.changed_keys import watched_values
+from cdc.land.mirror.rows import deleting
+from cdc.land.mirror.table import MirrorTable
 
 
 def delete_ghosts(table: MirrorTable) -> Composed:

@@ -1,4 +1,4 @@
-"""A batch in the pieces in which it has to be written because of cascades (`cdc.land.cascade`), and their effects."""
+"""A batch in the pieces in which cascades (`cdc.land.change.cascade`) make it be written, and their effects."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from cdc.capture.contract import Contract
 from cdc.change import Change, Event
-from cdc.land.cascade import Action, Cascades
-from cdc.land.decode import Item
-from cdc.land.write import MirrorWriter
+from cdc.land.change.cascade import Action, Cascades
+from cdc.land.change.decode import Item
+from cdc.land.mirror.writer import MirrorWriter
 
 # Children that are held in memory at a time.
 CHUNK = 5000

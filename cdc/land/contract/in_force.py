@@ -13,9 +13,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from cdc.capture.contract import Contract, from_document, to_document
-from cdc.land.announced import as_announced
-from cdc.land.merge import merge
-from cdc.land.mirror import Step, apply_mirrors
+from cdc.land.contract.announced import as_announced
+from cdc.land.contract.merge import merge
+from cdc.land.mirror.ddl import Step, apply_mirrors
 from cdc.stream.row import NewColumn
 from cdc.stream.schema_change import SchemaChange
 

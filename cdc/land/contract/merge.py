@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.errors import FatalError
-from cdc.land.widening import is_widening
+from cdc.land.contract.widening import is_widening
 
 _NAMED = ("enum", "set")
 

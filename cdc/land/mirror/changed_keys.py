@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg.sql import SQL, Composable, Composed
 
-from cdc.land.mirror_table import MirrorTable, name_of, text_of
+from cdc.land.mirror.table import MirrorTable, name_of, text_of
 
 
 def note_keys(table: MirrorTable) -> Composed:

@@ -20,8 +20,8 @@ import msgspec
 from psycopg.sql import SQL, Composed
 
 from cdc.change import UNCHANGED, Change, Event, Key, Record, Refusal
-from cdc.land.decode import LONG_KEY, Item, TableDecoder, Truncation
-from cdc.land.mirror_table import MirrorTable, text_of
+from cdc.land.change.decode import LONG_KEY, Item, TableDecoder, Truncation
+from cdc.land.mirror.table import MirrorTable, text_of
 from cdc.stream.envelope import read_event
 
 PARTIAL: Final = ("VAL-104", "VAL-110")

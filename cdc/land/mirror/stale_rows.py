@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg.sql import SQL, Composed
 
-from cdc.land.mirror_table import MirrorTable
+from cdc.land.mirror.table import MirrorTable
 
 
 def heal(table: MirrorTable) -> Composed:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from psycopg.sql import SQL, Composable, Composed
 
-from cdc.land.mirror_table import MirrorTable, list_of, name_of
+from cdc.land.mirror.table import MirrorTable, list_of, name_of
 
 
 def upsert(table: MirrorTable, columns: Sequence[str]) -> Composed:

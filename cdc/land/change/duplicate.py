@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cdc.change import Change, Event, Key, Refusal
-from cdc.land.decode import detached
-from cdc.land.fold import DUPLICATE
+from cdc.land.change.decode import detached
+from cdc.land.change.fold import DUPLICATE
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ import msgspec
 from cdc.capture.contract import Contract
 from cdc.change import UNCHANGED, Change, Event, Key, Kind, Refusal
 from cdc.errors import FatalError, RowError
-from cdc.land.cascade import Cascades
+from cdc.land.change.cascade import Cascades
 from cdc.stream.row import RowDecoder
 
 # PostgreSQL indexes no more than 2,704 bytes. Keys stand in indexes of mirrors, of stale and of canonical rows, beside

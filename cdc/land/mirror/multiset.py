@@ -19,9 +19,9 @@ from psycopg.sql import SQL, Composed, Literal
 from cdc.capture.keyless import COUNT, ROW
 from cdc.change import Change
 from cdc.errors import FatalError
-from cdc.land.changed_keys import watched_values
-from cdc.land.mirror_rows import overwrite, twin
-from cdc.land.mirror_table import MirrorTable, list_of, name_of
+from cdc.land.mirror.changed_keys import watched_values
+from cdc.land.mirror.rows import overwrite, twin
+from cdc.land.mirror.table import MirrorTable, list_of, name_of
 
 _RAW, _SUM = "r", "a"
 

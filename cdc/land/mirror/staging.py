@@ -12,7 +12,7 @@ from typing import Final
 from psycopg.sql import SQL, Composed
 
 from cdc.columns import STAGE_COLUMNS
-from cdc.land.mirror_table import MirrorTable, list_of, name_of
+from cdc.land.mirror.table import MirrorTable, list_of, name_of
 
 PLAIN_SHAPE: Final = 0
 """The number of the shape that has all columns."""

@@ -16,11 +16,13 @@ from psycopg.sql import Composed
 
 from cdc.change import UNCHANGED, Change, Key, Record, Refusal
 from cdc.crash import crash_point
-from cdc.land import changed_keys, generation, mirror_rows, multiset, reread, staging, stale_rows
-from cdc.land.duplicate import Claim
-from cdc.land.fold import Folded, Image
-from cdc.land.mirror_table import MirrorTable
-from cdc.land.reread import Known
+from cdc.land.change import reread
+from cdc.land.change.duplicate import Claim
+from cdc.land.change.fold import Folded, Image
+from cdc.land.change.reread import Known
+from cdc.land.mirror import changed_keys, generation, multiset, staging, stale_rows
+from cdc.land.mirror import rows as mirror_rows
+from cdc.land.mirror.table import MirrorTable
 
 # COPY costs two round trips and leaves the pipeline; below this many rows single inserts are faster.
 COPY_FROM_ROWS = 100
@@ -139,7 +141,7 @@ class MirrorWriter:
         return [expectation for expectation in expectations if expectation is not None]
 
     def write_rows(self, changes: list[Change], place: tuple[str, int], generation_from: int | None) -> None:
-        """Write rows of a table without a key, as `cdc.land.multiset` says."""
+        """Write rows of a table without a key, as `cdc.land.mirror.multiset` says."""
         multiset.write_rows(self._connection, self.table, changes, place, generation_from)
 
     def empty_stage(self) -> None:

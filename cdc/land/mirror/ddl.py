@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.columns import DELETED_COLUMNS, SERVICE_COLUMNS
 from cdc.errors import FatalError
-from cdc.land.widening import is_widening
+from cdc.land.contract.widening import is_widening
 
 _TEXT_TYPES = ("text", "character")
 
