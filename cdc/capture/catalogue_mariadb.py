@@ -82,6 +82,7 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
     with _connection(login) as connection:
         _check_logging(source, connection)
+        _check_filters(source, connection, login.database)
         tables, columns, keys = (_rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS))
         _check_tables(source, login, tables)
         cascades = {table.name: _cascades(connection, login.database, table) for table in source.tables}
@@ -178,6 +179,32 @@ def _check_logging(source: Source, connection: pymysql.Connection[DictCursor]) -
     ]
     if wrong:
         raise FatalError("SRC-125", f"{source.name}: {', '.join(wrong)}")
+
+
+def _check_filters(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
+    """Raise if the server leaves the database out of its log; only the log's own status tells (before 11.7).
+
+    Nothing is known to an account that may not see it, with which no connector can run.
+    """
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute("SHOW MASTER STATUS")
+        except pymysql.Error as error:
+            if error.args[0] != ER.SPECIFIC_ACCESS_DENIED_ERROR:
+                raise
+            return
+        status = cursor.fetchone() or {}
+    fault = filter_fault(status.get("Binlog_Do_DB", ""), status.get("Binlog_Ignore_DB", ""), database)
+    if fault:
+        raise FatalError("SRC-125", f"{source.name}: {fault}")
+
+
+def filter_fault(only: str, ignored: str, database: str) -> str:
+    """Return what is wrong with the server's lists of databases for its log; empty if they keep `database`."""
+    if only and database not in only.split(","):
+        return f"binlog_do_db is {only}"
+    # Where the first list is there, the server does not look at the second.
+    return f"binlog_ignore_db is {ignored}" if not only and database in ignored.split(",") else ""
 
 
 def _check_tables(source: Source, login: Login, tables: _Rows) -> None:

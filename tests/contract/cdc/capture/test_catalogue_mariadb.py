@@ -6,6 +6,7 @@ import pytest
 
 from cdc.capture.cascade import Cascade
 from cdc.capture.catalogue import estimate_rows, follow_contracts, read_contracts
+from cdc.capture.catalogue_mariadb import filter_fault
 from cdc.capture.contract import Contract, from_document, to_document
 from cdc.capture.encryption import Encryption
 from cdc.capture.source import Source
@@ -259,6 +260,22 @@ def test_a_server_that_logs_less_than_all_is_refused(
         assert _refusal(mariadb_source("t"), servers) == ("SRC-125", detail)
     finally:
         mariadb(f"SET GLOBAL {variable} = {right}")
+
+
+@pytest.mark.parametrize(
+    ("only", "ignored", "fault"),
+    [
+        ("", "", ""),
+        ("erp", "", ""),
+        ("mes,erp", "erp", ""),
+        ("mes,erp_old", "", "binlog_do_db is mes,erp_old"),
+        ("", "mes,erp", "binlog_ignore_db is mes,erp"),
+        ("", "mes", ""),
+    ],
+)
+def test_a_server_that_logs_some_databases_only(only: str, ignored: str, fault: str) -> None:
+    """As `SHOW MASTER STATUS` tells it; the settings themselves take a restart of the server."""
+    assert filter_fault(only, ignored, "erp") == fault
 
 
 @pytest.mark.parametrize(
