@@ -148,9 +148,10 @@ class Watch:
         self._begins_again = False
 
     def _fault(self, now: float, signals: int) -> tuple[str | None, str]:
-        if self._begins_again or self._is_skipped(signals):
-            return "CON-112", _SKIPPED
         status = self.connect.status(self.source.name)
+        # One that somebody has stopped or paused stays so.
+        if self._begins_again or (status.state in ("RUNNING", "FAILED") and self._is_skipped(signals)):
+            return "CON-112", _SKIPPED
         if status.failure:
             return "CON-103", status.failure
         silent = now - self._since

@@ -21,10 +21,10 @@ class Connector:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.away = False
-        self.task = "RUNNING"
+        self.state = self.task = "RUNNING"
 
     def status(self, _name: str) -> Status:
-        return Status("RUNNING", (Task(0, self.task, self.task),))
+        return Status(self.state, (Task(0, self.task, self.task),))
 
     def in_snapshot(self, _name: str) -> bool:
         return False
@@ -71,6 +71,15 @@ def test_a_snapshot_that_is_skipped_is_begun_again_once(world: World) -> None:
     assert world.watch.look() is None
     assert world.connector.told == ["begin again mes"]
     world.steps += ["STARTED", "SKIPPED"]
+    assert world.watch.look() == "CON-112"
+
+
+@pytest.mark.parametrize("state", ["STOPPED", "PAUSED"])
+def test_what_somebody_has_stopped_stays_so(world: World, state: str) -> None:
+    world.steps.append("SKIPPED")
+    world.connector.state = world.connector.task = state
+    assert world.watch.look() is None
+    world.connector.state = world.connector.task = "RUNNING"
     assert world.watch.look() == "CON-112"
 
 
