@@ -18,10 +18,10 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.left_out import check_left_out
 from cdc.cli.output import write_json, write_line, write_table
+from cdc.cli.run import work_noted
 from cdc.config import Settings
 from cdc.errors import FatalError
 from cdc.stream.topic import TopicPlan, apply_topics, history_plan, signal_plan, stream_plan
-from cdc.worker import work
 
 app = typer.Typer(help="Apply, watch and show the connectors of the sources.", no_args_is_help=True)
 
@@ -174,7 +174,7 @@ def render(
 @app.command()
 def watch(context: typer.Context) -> None:
     """Start failed and silent connectors again, until SIGTERM or Ctrl-C. `cdc run` does the same."""
-    raise typer.Exit(work("watch", watchdog.run, settings(context)))
+    raise typer.Exit(work_noted("watch", watchdog.run, settings(context)))
 
 
 def _chosen(options: Settings, names: Sequence[str] | None) -> list[Source]:

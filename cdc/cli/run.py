@@ -11,13 +11,15 @@ import structlog
 import typer
 
 from cdc.cli.context import invocation, settings
+from cdc.cli.failure import as_cdc_error
 from cdc.config import Settings
 from cdc.errors import FatalError, TransientError
 from cdc.observe import log
+from cdc.observe.stopping import forget_stop, note_stop
 from cdc.parent import become_parent, cdc_command
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
-from cdc.worker import work
+from cdc.worker import Work, work
 
 
 def run(context: typer.Context) -> None:
@@ -44,14 +46,24 @@ def land(
     """Run the land worker alone: streams become mirrors."""
     from cdc.land.worker import run as land_run  # noqa: PLC0415 - a command loads what it needs, not all workers
 
-    raise typer.Exit(work("land", partial(land_run, member=member), _prepare(context)))
+    raise typer.Exit(work_noted("land", partial(land_run, member=member), _prepare(context)))
 
 
 def derive(context: typer.Context) -> None:
     """Run the derive worker alone: mirrors become canonical tables."""
     from cdc.derive.worker import run as derive_run  # noqa: PLC0415 - as above
 
-    raise typer.Exit(work("derive", derive_run, _prepare(context)))
+    raise typer.Exit(work_noted("derive", derive_run, _prepare(context)))
+
+
+def work_noted(name: str, run: Work, read: Settings) -> int:
+    """Run a worker as `cdc.worker.work` does, and keep in the target why it ended if that was an error."""
+    forget_stop(read.target, name)
+    try:
+        return work(name, run, read)
+    except Exception as error:
+        note_stop(read.target, name, as_cdc_error(error))
+        raise
 
 
 def _prepare(context: typer.Context) -> Settings:

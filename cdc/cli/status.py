@@ -19,6 +19,7 @@ from cdc.config import Settings, environment
 from cdc.errors import CdcError, FatalError
 from cdc.observe.load import LOADED, LOADING, Load, open_snapshots, read_loads
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
+from cdc.observe.stopping import Stop, read_stops
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
 from cdc.stream.topic import end_offsets
@@ -72,8 +73,9 @@ def status(
 ) -> None:
     """Show how far every stream has landed, every initial load has come, and every domain is derived.
 
-    Exit code 4 when something needs attention: no worker, a silent source, refused changes, an unread table, a domain
-    that falls behind. Held rows are the stewards' everyday work and no reason for it: see `cdc held list`.
+    Exit code 4 when something needs attention: no worker (and the error that the last one ended with), a silent source,
+    refused changes, an unread table, a domain that falls behind. Held rows are the stewards' everyday work and no
+    reason for it: see `cdc held list`.
     """
     found = read_status(settings(context))
     if as_json:
@@ -98,7 +100,9 @@ def read_status(read: Settings) -> Status:
         connection.read_only = True
         streams, derived = read_streams(connection, ends), read_domains(connection, domains)
         loads = read_loads(connection, {source.stream: _mirrors(source) for source in loaded}, estimates)
+        stops = read_stops(connection)
     found = [*faults, *silent, *_never_landed(sources, names), *_stream_attention(streams), *_domain_attention(derived)]
+    found += _stopped(stops, streams, derived)
     if not any(item.code for item in silent):
         found += _unread(read, sources, {stream.stream for stream in streams if stream.generations})
     return Status(streams, loads, derived, found)
@@ -188,6 +192,24 @@ def _domain_attention(domains: Sequence[DomainStatus]) -> Iterator[Attention]:
             yield Attention(domain.domain, "no worker derives this domain: start `cdc run`, or read why it stopped")
         if domain.behind_s is not None and domain.behind_s > BEHIND_S:
             yield Attention(domain.domain, f"derivation is {domain.behind_s:.0f} s behind landing")
+
+
+def _stopped(
+    stops: Iterable[Stop], streams: Sequence[StreamStatus], domains: Sequence[DomainStatus]
+) -> Iterator[Attention]:
+    """Yield the errors that workers ended with, of those whose work nobody has taken up."""
+    missed = {
+        "land": not all(stream.has_worker for stream in streams),
+        "derive": not all(domain.has_worker for domain in domains),
+        "watch": True,
+    }
+    for stop in stops:
+        if missed.get(stop.worker, True):
+            place = "".join(f" ({line})" for line in stop.detail.splitlines()[:1] if line)
+            said = (
+                f"ended at {stop.stopped_at:%Y-%m-%d %H:%M:%S %Z} with {stop.code}{place}: see `cdc code {stop.code}`"
+            )
+            yield Attention(f"{stop.worker} on {stop.host}", said, stop.code)
 
 
 def _write(found: Status) -> None:

@@ -22,6 +22,8 @@ def test_a_mirror_that_was_dropped_by_hand(deployment: Deployment, north: Source
     north.send_commits(1)
     with landing(deployment) as worker:
         worker.must_fail("TGT-107")
+    told = "SELECT worker, code FROM cdc.worker_stop"
+    assert target.execute(told).fetchall() == [("land", "TGT-107")]
     assert target.execute("SELECT next_offset, batch FROM cdc.position WHERE source = 'north'").fetchall() == [(0, 0)]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ import pytest
 from cdc.config import Target
 from cdc.derive.lease import take_lease
 from cdc.derive.plan import Plan
+from cdc.errors import FatalError
 from cdc.observe.status import read_domains, read_streams
+from cdc.observe.stopping import forget_stop, note_stop
 from cdc.store.connection import connect
 from cdc.stream.signal import Signal
 from transforms.load import load as load_dictionary
@@ -139,6 +143,32 @@ def test_status_asks_for_attention_where_a_person_has_to_look(
         assert part in texts
     assert document["streams"][0]["lag"] is None
     assert document["streams"][0]["freshness_s"] >= 500
+
+
+def test_why_the_last_worker_ended_is_told_while_its_work_lies(
+    connection: psycopg.Connection, cdc: Cdc, target: Target
+) -> None:
+    def ended() -> list[str | None]:
+        found = cdc("status", "--json").document["attention"]
+        assert all("see `cdc code LND-105`" in item["text"] for item in found if item["code"] == "LND-105")
+        return [item["code"] for item in found if item["object"] == f"land on {socket.gethostname()}"]
+
+    note_stop(target, "land", FatalError("LND-102", "erp.t"))
+    note_stop(target, "land", FatalError("LND-105", "cdc.erp"))
+    land(connection, "cdc.erp", 1, "0, 0, 0, 0, 0, 0, 0")
+    connection.commit()
+    assert ended() == []  # somebody is at work
+    connection.execute("UPDATE cdc.position SET backend_pid = NULL")
+    connection.commit()
+    assert ended() == ["LND-105"]
+    forget_stop(target, "derive")
+    assert ended() == ["LND-105"]
+    forget_stop(target, "land")
+    assert ended() == []
+
+
+def test_a_target_that_is_away_does_not_hide_why_a_worker_ends(target: Target) -> None:
+    note_stop(dataclasses.replace(target, port=1), "land", FatalError("LND-105", "cdc.erp"))
 
 
 def test_status_in_a_pipe_is_lines_of_tabs(connection: psycopg.Connection, cdc: Cdc) -> None:
