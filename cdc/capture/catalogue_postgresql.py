@@ -98,7 +98,7 @@ _Tables = Mapping[tuple[str, str], Mapping[str, Any]]
 
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
-    with _connection(login) as connection:
+    with session(login) as connection:
         _check_database(source, connection)
         schemas, names = [table.schema for table in source.tables], [table.name for table in source.tables]
         tables = {(row["schema"], row["name"]): row for row in connection.execute(_TABLES, (schemas, names))}
@@ -122,7 +122,7 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
 
 def estimate(source: Source, login: Login) -> dict[str, int]:
     """Return about how many rows tables have, by name, as of their last ANALYZE; one that had none is left out."""
-    with _connection(login) as connection:
+    with session(login) as connection:
         schemas, names = [table.schema for table in source.tables], [table.name for table in source.tables]
         rows = connection.execute(_ESTIMATES, (schemas, names)).fetchall()
     return {row["name"]: row["rows"] for row in rows}
@@ -273,7 +273,8 @@ def _by_table(rows: _Rows) -> Mapping[int, list[Mapping[str, Any]]]:
 
 
 @contextmanager
-def _connection(login: Login) -> Iterator[psycopg.Connection[DictRow]]:
+def session(login: Login) -> Iterator[psycopg.Connection[DictRow]]:
+    """Open a read-only session of one transaction. Raises as `cdc.capture.catalogue.read_contracts`."""
     tls = login.tls
     parameters: dict[str, Any] = dict(encryption(tls.mode, tls.ca, tls.certificate, tls.key, tls.key_password))
     try:

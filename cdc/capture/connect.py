@@ -111,13 +111,14 @@ class Connect:
         self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
         return False
 
-    def begin_again(self, name: str) -> None:
+    def begin_again(self, name: str, prepare: Callable[[], None] = lambda: None) -> None:
         """Have a connector forget where it was and take its snapshot again; returns before it does.
 
-        Raises CON-104 if it does not stop in time. If this is interrupted, the connector stays stopped until the next
-        call.
+        `prepare` is done while it stands still. Raises CON-104 if it does not stop in time. If this is interrupted, the
+        connector stays stopped until the next call.
         """
         self._forget(name)
+        prepare()
         self._send("PUT", f"/connectors/{name}/resume")
 
     def renew(self, name: str) -> None:

@@ -151,6 +151,11 @@ def history_topic(source: Source) -> str:
     return f"cdc-history.{source.name}"
 
 
+def slot_name(source: Source) -> str:
+    """Return the name of the replication slot of a PostgreSQL source."""
+    return f"cdc_{source.name}"
+
+
 def signal_topic(source: Source) -> str:
     """Return the topic in which the connector says how far its snapshots are, and the service what has to be read."""
     return f"cdc-signal.{source.name}"
@@ -274,7 +279,7 @@ def _postgresql(source: Source) -> dict[str, str]:
     return {
         **_PINNED_POSTGRESQL,
         "database.dbname": source.database,
-        "slot.name": f"cdc_{source.name}",
+        "slot.name": slot_name(source),
     }
 
 

@@ -10,6 +10,7 @@ it is kept for ever, it has one order, and what matters stands in it.
   them, so that whatever is interrupted afterwards leaves the need.
 - `SOURCE/starting`: the reader is given these tables.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
+- `SOURCE/slot`: the replication slot was dropped while the connector was stopped; the next snapshot makes another one.
 - the connectors' own notifications, which reach Kafka in the transaction of the rows that they follow: a table has been
   read when one of them says that its scan succeeded.
 
@@ -46,6 +47,7 @@ READING: Final = "reading"
 FAILED: Final = "failed"
 
 _READ = "read"
+_SLOT = "slot"
 _SKIPPED = "SKIPPED"
 _DROPPED = "dropped"
 # The reader has to get at the source's catalogue first.
@@ -72,17 +74,24 @@ class Unread:
 
 @dataclass(slots=True)
 class _Snapshot:
-    """The last snapshot that the connector began: whether it has ended, what it has scanned, and whether it was skipped
-    by a task that started before it had ended.
+    """The last snapshot that the connector began: whether it has ended, what it has scanned, whether it was skipped by
+    a task that started before it had ended, and whether one before it had made the replication slot.
     """
 
     is_on: bool = False
     is_skipped: bool = False
+    finds_slot: bool = False
     scanned: set[str] = field(default_factory=set)
+    _has_slot: bool = False
+
+    def drop_slot(self) -> None:
+        # Whoever dropped it has made the connector forget, too: what comes is its first snapshot.
+        self.is_on = self.is_skipped = self.finds_slot = self._has_slot = False
 
     def take(self, step: str, more: Mapping[str, Any]) -> None:
         if step == "STARTED":
             self.is_on, self.is_skipped, self.scanned = True, False, set()
+            self.finds_slot, self._has_slot = self._has_slot, True
         elif step == "TABLE_SCAN_COMPLETED" and more.get("status") == "SUCCEEDED":
             self.scanned.add(str(more.get("scanned_collection")))
         elif step == "COMPLETED":
@@ -112,6 +121,11 @@ class Readings:
         """Tell whether the connector has passed over its snapshot of the tables though an earlier one had not ended."""
         return self._snapshot.is_skipped and not self._snapshot.scanned.issuperset(tables)
 
+    @property
+    def finds_slot(self) -> bool:
+        """Whether the connector's last snapshot began on a replication slot of an earlier one."""
+        return self._snapshot.finds_slot
+
     def take(self, signal: Signal) -> None:
         """Take the next record of the topic; what nobody here has written is passed over."""
         key = (signal.key or b"").decode(errors="replace")
@@ -120,6 +134,8 @@ class Readings:
             self._need(value)
         elif key == f"{self.source}/{_DROPPED}":
             self._states.update({table: Unread(table, _DROPPED) for table in _tables(value)})
+        elif key == f"{self.source}/{_SLOT}":
+            self._snapshot.drop_slot()
         elif key == f"{self.source}/{STARTING}":
             self._move(_tables(value), (NEEDED, FAILED, READING), STARTING)
         else:
@@ -180,6 +196,17 @@ class Reading:
     def is_skipped(self) -> bool:
         """Tell whether the connector takes its snapshot for done though it had not ended."""
         return self._readings().is_skipped(self._tables)
+
+    def snapshot_fault(self) -> str | None:
+        """Return the code of what is wrong with the connector's own snapshot: CON-112 skipped, CON-114 uneven."""
+        readings = self._readings()
+        if readings.is_skipped(self._tables):
+            return "CON-112"
+        return "CON-114" if self._source.kind == "postgresql" and readings.finds_slot else None
+
+    def note_slot_dropped(self) -> None:
+        """Note that the next snapshot makes a replication slot, as the first one did."""
+        send_signal(self._kafka, self._topic, f"{self._source.name}/{_SLOT}".encode(), b"{}")
 
     def is_skipped_by_reader(self) -> bool:
         """Tell the same of the reader."""

@@ -7,6 +7,11 @@ and rows of the open transaction are lost then. A restart of the task in the sam
 A snapshot that ends before its first row leaves an offset without a place in the log. The task that starts from it,
 whoever starts it, fails for ever (MariaDB) or skips the snapshot (PostgreSQL): such a connector is made to forget it,
 and takes the snapshot.
+
+A PostgreSQL connector reads all tables at the one moment at which its replication slot was made; on a slot that is
+there already (3.6) it reads each table as it is by then, and streams from before them all. Until that is over the
+mirrors would show rows of different moments, and what the log leaves out of them might stay unknown. So a snapshot that
+was interrupted, or is taken again, is begun again once more, without the slot.
 """
 
 from __future__ import annotations
@@ -24,8 +29,9 @@ from cdc.backoff import Backoff
 from cdc.capture.connect import Connect
 from cdc.capture.connector import reader_name, signal_topic
 from cdc.capture.reading import Reading
+from cdc.capture.slot import drop_slot
 from cdc.capture.source import Source, load_sources
-from cdc.config import Settings
+from cdc.config import Settings, environment
 from cdc.errors import CdcError
 from cdc.observe.monitor import Monitor
 from cdc.observe.watching import WatchMetrics
@@ -39,7 +45,7 @@ _SILENCE_S = 20.0
 _CLOSING_S = 45.0
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 60.0
-_SKIPPED = "the task took it for done"
+_SNAPSHOT = {"CON-112": "the task took it for done", "CON-114": "its slot is older"}
 
 _logger = structlog.get_logger()
 
@@ -88,9 +94,9 @@ class Watch:
     _not_before: float = 0.0
     _restarted: float = -math.inf
     _reader_not_before: float = 0.0
-    # The end of the signal topic up to which no skipped snapshot is on record.
+    # The end of the signal topic up to which nothing is on record that is wrong with the snapshot.
     _signals: int = -1
-    _begins_again: bool = False
+    _begins_again: str | None = None
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
@@ -103,8 +109,8 @@ class Watch:
         if code is None or now < self._not_before:
             return None
         _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
-        if code == "CON-112":
-            self._begin_again()
+        if code in _SNAPSHOT:
+            self._begin_again(code)
             self._signals = signals
         else:
             self._restart(self.source.name, only_failed=code == "CON-103")
@@ -122,7 +128,7 @@ class Watch:
                 _logger.info("reader_removed", source=self.source.name, detail=action)
                 return None
             if reading.is_skipped_by_reader():
-                code, detail = "CON-112", _SKIPPED
+                code, detail = "CON-112", _SNAPSHOT["CON-112"]
         if code is None or now < self._reader_not_before:
             return None
         _logger.warning("connector_restarted", source=reader, code=code, detail=detail)
@@ -141,17 +147,24 @@ class Watch:
         if self.connect.restart(name, only_failed=only_failed):
             _logger.warning("snapshot_begun_again", source=name, code="CON-112", detail="it had not begun")
 
-    def _begin_again(self) -> None:
+    def _begin_again(self, code: str) -> None:
         # Who dies in between leaves the connector stopped; who only fails comes back to it.
-        self._begins_again = True
-        self.connect.begin_again(self.source.name)
-        self._begins_again = False
+        self._begins_again = code
+        self.connect.begin_again(self.source.name, self._drop_slot)
+        self._begins_again = None
+
+    def _drop_slot(self) -> None:
+        if self.source.kind == "postgresql":
+            drop_slot(self.source, environment())
+            Reading(self.source, self.kafka).note_slot_dropped()
 
     def _fault(self, now: float, signals: int) -> tuple[str | None, str]:
         status = self.connect.status(self.source.name)
         # One that somebody has stopped or paused stays so.
-        if self._begins_again or (status.state in ("RUNNING", "FAILED") and self._is_skipped(signals)):
-            return "CON-112", _SKIPPED
+        runs = status.state in ("RUNNING", "FAILED")
+        snapshot = self._begins_again or (self._snapshot_fault(signals) if runs else None)
+        if snapshot is not None:
+            return snapshot, _SNAPSHOT[snapshot]
         if status.failure:
             return "CON-103", status.failure
         silent = now - self._since
@@ -164,11 +177,11 @@ class Watch:
             return None, ""
         return "CON-106", f"{silent:.0f} s"
 
-    def _is_skipped(self, signals: int) -> bool:
-        """Tell whether the connector streams without the snapshot that it had begun."""
+    def _snapshot_fault(self, signals: int) -> str | None:
+        """Return the code of what is on record that is wrong with the connector's snapshot."""
         if signals == self._signals:
-            return False
-        if Reading(self.source, self.kafka).is_skipped():
-            return True
-        self._signals = signals
-        return False
+            return None
+        code = Reading(self.source, self.kafka).snapshot_fault()
+        if code is None:
+            self._signals = signals
+        return code

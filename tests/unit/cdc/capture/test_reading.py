@@ -128,6 +128,32 @@ def test_a_snapshot_that_was_begun_and_not_ended_may_not_be_skipped(
     assert readings.is_skipped([LOT, CERT]) is is_skipped
 
 
+SLOT = Signal(b"mes/slot", b"{}")
+
+
+@pytest.mark.parametrize(
+    ("story", "finds_slot"),
+    [
+        ((), False),
+        ((STARTED,), False),
+        ((STARTED, *ALL, COMPLETED), False),
+        ((STARTED, *ALL, COMPLETED, SKIPPED), False),
+        ((STARTED, STARTED), True),
+        ((STARTED, ALL[0], STARTED, *ALL, COMPLETED), True),
+        ((STARTED, *ALL, COMPLETED, STARTED), True),
+        ((STARTED, notified("STARTED")), False),
+        ((STARTED, STARTED, SLOT), False),
+        ((STARTED, STARTED, SLOT, STARTED, *ALL, COMPLETED), False),
+        ((STARTED, STARTED, SLOT, STARTED, STARTED), True),
+    ],
+)
+def test_a_snapshot_makes_its_slot_unless_one_before_it_did(story: tuple[Signal, ...], *, finds_slot: bool) -> None:
+    readings = Readings("mes")
+    for found in story:
+        readings.take(found)
+    assert readings.finds_slot is finds_slot
+
+
 def test_a_reader_that_skips_has_not_read() -> None:
     story = (needed(CERT), starting(CERT), notified("SKIPPED"))
     assert unread(*story) == [Unread(CERT, "failed", "SKIPPED")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +14,8 @@ from cdc.capture.source import Source, SourceTable
 from cdc.capture.watchdog import Watch
 from cdc.errors import TransientError
 from cdc.stream.signal import Signal
+
+BEGIN_AGAIN = ["stop mes", "drop slot", "begin again mes"]
 
 
 class Connector:
@@ -33,28 +36,33 @@ class Connector:
         self.told.append(f"restart {name}")
         return False
 
-    def begin_again(self, name: str) -> None:
+    def begin_again(self, name: str, prepare: Callable[[], None]) -> None:
         if self.away:
             raise TransientError("CON-101", name)
+        self.told.append(f"stop {name}")
+        prepare()
         self.told.append(f"begin again {name}")
 
 
 class World:
     """A source, its connector, and the steps of its snapshot that are on record."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str = "postgresql") -> None:
         self.connector, self.steps, self.reads, self.clock = Connector(), ["STARTED"], 0, 0.0
         self.end = 1
         monkeypatch.setattr(watchdog, "ends_of", lambda *_: [self.end, len(self.steps)])
         monkeypatch.setattr(reading, "read_signals", self._read)
-        source = Source("mes", "postgresql", "h", "1", "mes", "u", "p", "running", (SourceTable("public", "lot"),))
+        monkeypatch.setattr(reading, "send_signal", lambda *_: self.steps.append("SLOT"))
+        monkeypatch.setattr(watchdog, "drop_slot", lambda *_: self.connector.told.append("drop slot"))
+        source = Source("mes", kind, "h", "1", "mes", "u", "p", "running", (SourceTable("public", "lot"),))
         self.watch = Watch(source, self.connector, Kafka("b"), now=lambda: self.clock)  # type: ignore[arg-type]
 
     def _read(self, *_: object) -> list[Signal]:
         self.reads += 1
         data = {"connector_name": "mes"}
         values = ({"type": step, "aggregate_type": "Initial Snapshot", "additional_data": data} for step in self.steps)
-        return [Signal(b"{}", json.dumps(value).encode()) for value in values]
+        keys = (b"mes/slot" if step == "SLOT" else b"{}" for step in self.steps)
+        return [Signal(key, json.dumps(value).encode()) for key, value in zip(keys, values, strict=True)]
 
 
 @pytest.fixture
@@ -69,7 +77,7 @@ def test_a_snapshot_that_is_skipped_is_begun_again_once(world: World) -> None:
     world.clock = 600.0  # it was told to; that it has not begun yet is no reason to tell it again
     world.watch.silence_s = 1000.0
     assert world.watch.look() is None
-    assert world.connector.told == ["begin again mes"]
+    assert world.connector.told == BEGIN_AGAIN
     world.steps += ["STARTED", "SKIPPED"]
     assert world.watch.look() == "CON-112"
 
@@ -96,7 +104,7 @@ def test_what_was_interrupted_in_the_middle_is_finished(world: World) -> None:
         world.watch.look()
     world.connector.away = False
     assert world.watch.look() == "CON-112"
-    assert world.connector.told == ["begin again mes"]
+    assert world.connector.told == BEGIN_AGAIN
 
 
 def test_a_task_that_fails_again_and_again_gets_the_time_to_say_so(world: World) -> None:
@@ -132,3 +140,20 @@ def test_a_connector_that_is_well_again_is_restarted_as_soon_as_the_first_time(w
         world.end += 1
         assert world.watch.look() is None
     assert silence_until_restarted() == 20
+
+
+def test_a_snapshot_on_an_older_slot_is_begun_again_without_it(world: World) -> None:
+    assert world.watch.look() is None
+    world.steps.append("STARTED")
+    assert world.watch.look() == "CON-114"
+    assert world.connector.told == BEGIN_AGAIN
+    world.clock = 600.0
+    world.watch.silence_s = 1000.0
+    world.steps += ["STARTED", "COMPLETED"]
+    assert world.watch.look() is None
+
+
+def test_a_snapshot_of_mariadb_is_of_one_moment_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, "mariadb")
+    world.steps += ["STARTED", "COMPLETED"]
+    assert world.watch.look() is None

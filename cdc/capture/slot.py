@@ -1,0 +1,23 @@
+"""The replication slot of a PostgreSQL source's connector: what the log keeps for it, and where its snapshot stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cdc.capture.catalogue_postgresql import session
+from cdc.capture.connector import slot_name
+from cdc.capture.login import login_of
+from cdc.capture.source import Source
+
+
+def drop_slot(source: Source, variables: Mapping[str, str]) -> None:
+    """Drop the slot of a connector that is stopped, if there is one; its next snapshot makes another one.
+
+    Raises as `cdc.capture.catalogue.read_contracts`: TransientError SRC-110 also while the slot is in use.
+    """
+    with session(login_of(source, variables)) as connection:
+        connection.execute(
+            "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
+            " WHERE slot_name = %s AND database = pg_catalog.current_database()",
+            (slot_name(source),),
+        )
