@@ -68,6 +68,10 @@ _PINNED = {
         }.items()
     },
     "producer.override.compression.type": "lz4",
+    # What a killed Connect worker had begun holds up its successor, with all of its connectors, and whoever reads the
+    # stream, until this runs out (60 s by default). A transaction takes milliseconds; a task that loses one to a
+    # machine that stands still for so long is started again.
+    "producer.override.transaction.timeout.ms": "15000",
     MAX_REQUEST: str(MAX_RECORD_BYTES),
 }
 
