@@ -54,6 +54,12 @@ def without_transactions(stack: Stack) -> Iterator[ConnectWorker]:
         stack.start(["connect"])
 
 
+def exists(shapes: Shapes, name: str) -> bool:
+    """Tell whether there is a connector of that name."""
+    with httpx.Client(base_url=shapes.env["CDC_CONNECT_URL"], timeout=60, trust_env=False) as client:
+        return name in client.get("/connectors").raise_for_status().json()
+
+
 def offsets(shapes: Shapes, name: str) -> Any:
     """Return a connector's stored offsets, as `set_offsets` takes them."""
     with httpx.Client(base_url=shapes.env["CDC_CONNECT_URL"], timeout=60, trust_env=False) as client:

@@ -6,15 +6,17 @@ somebody sees to it.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 
 import pytest
 
 from compose.local.stack import Stack
-from tests.integration.shapes.connect import kill, recorded, restart_tasks, resume
+from tests.integration.shapes.connect import exists, kill, recorded, restart_tasks, resume
 from tests.integration.shapes.shapes import Shapes
 
 NAMES = ("yard", "shed")
@@ -51,6 +53,35 @@ def test_it_is_begun_again(fresh: Shapes, stack: Stack, how: str) -> None:
         fresh.check(*(f"{name}.{table}" for name in NAMES for table in ("big", "one", "none")))
     events = map(json.loads, (fresh.deployment.folder / "run.log").read_text().splitlines())
     assert {event["source"] for event in events if event.get("code") == "CON-112"} == set(NAMES)
+
+
+@pytest.mark.slow  # a snapshot, and another one beside the stream
+def test_a_table_that_is_added_is_read_although_its_reading_ended_before_it_began(fresh: Shapes) -> None:
+    side = fresh.sides["yard"]
+    del fresh.sides["shed"]
+    (fresh.deployment.folder / "connector-configs" / "shed.yaml").unlink()
+    side.run("INSERT INTO one VALUES (1, 1)", "INSERT INTO dated VALUES (1, '2024-02-29'), (2, '2024-03-01')")
+    fresh.write(dataclasses.replace(side, tables=tuple(table for table in side.tables if table != "dated")))
+    fresh.deployment.cdc("source", "contract", "yard")
+    fresh.deployment.cdc("connectors", "apply")
+    fresh.deployment.cdc("target", "apply")
+    with fresh.running():
+        fresh.check("yard.one")
+    fresh.write(side)
+    fresh.deployment.cdc("source", "contract", "yard")
+    fresh.deployment.cdc("target", "apply")
+    with side.connection(autocommit=False) as connection, ThreadPoolExecutor(1) as other:
+        connection.cursor().execute(LOCK["yard"])
+        applied = other.submit(fresh.deployment.cdc, "connectors", "apply", "yard")
+        await_(lambda: exists(fresh, "yard-read") and recorded(fresh, "yard-read") == [{}])
+        restart_tasks(fresh, "yard-read")
+        await_(lambda: recorded(fresh, "yard-read") not in ([], [{}]))
+        connection.rollback()
+        wait([applied])
+    with fresh.running():
+        await_(lambda: json.loads(fresh.status())[0]["unread"] == [])
+        side.run("INSERT INTO dated VALUES (3, '2024-03-02')")
+        fresh.check("yard.dated", "yard.one")
 
 
 def tasks(fresh: Shapes) -> dict[str, str]:

@@ -157,10 +157,10 @@ def test_a_table_that_leaves_the_publication_and_comes_back(fresh: Shapes) -> No
         forget_position(fresh, "yard")
         fresh.write(side)
         fresh.deployment.cdc("connectors", "apply", "yard")
-        fresh.until("SELECT generations FROM cdc.position WHERE source = 'yard'", [(2,)])
-        fresh.check("yard.one", "yard.mark")
+        # The watch begins a snapshot on an old slot again, so there may be one more.
+        fresh.until("SELECT generations > 1 FROM cdc.position WHERE source = 'yard'", [(True,)])
         await_unread(fresh, [])
-        fresh.deployment.cdc("connectors", "status")
+        fresh.check("yard.one", "yard.mark")
 
 
 def await_unread(fresh: Shapes, tables: list[str]) -> list[dict[str, Any]]:
