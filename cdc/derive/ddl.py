@@ -24,6 +24,7 @@ from cdc.derive.plan import META, Plan, Step, bind
 from cdc.derive.statement import Statement, digest_name
 from cdc.derive.take import read_by_others
 from cdc.errors import FatalError
+from cdc.store.storage import ROOM_FOR_UPDATES
 from transforms.domain import Domain
 from transforms.mapping import Match, MirrorRef, Target
 
@@ -116,7 +117,7 @@ class _Table:
     def creation(self) -> str:
         """Return the statement that makes it."""
         listed = ", ".join(f"{quoted(name)} {text}" for name, text in self.columns.items())
-        return f"CREATE TABLE {self.quoted} ({listed}, PRIMARY KEY ({columns(self.key)}))"
+        return f"CREATE TABLE {self.quoted} ({listed}, PRIMARY KEY ({columns(self.key)})) {ROOM_FOR_UPDATES}"
 
 
 def _tables_of(step: Step) -> Iterator[_Table]:

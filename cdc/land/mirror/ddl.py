@@ -19,6 +19,7 @@ from cdc.capture.contract import ColumnContract, Contract
 from cdc.columns import DELETED_COLUMNS, SERVICE_COLUMNS
 from cdc.errors import FatalError
 from cdc.land.contract.widening import is_widening
+from cdc.store.storage import ROOM_FOR_UPDATES
 
 _TEXT_TYPES = ("text", "character")
 
@@ -132,7 +133,8 @@ def _create(table: Composable, contract: Contract, service: dict[str, str]) -> C
     columns: list[Composable] = [_column(column, contract) for column in contract.columns]
     columns += [SQL("{} {}").format(Identifier(name), SQL(type_text)) for name, type_text in service.items()]
     key = SQL(", ").join(Identifier(name) for name in contract.key)
-    return SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(table, SQL(", ").join(columns), key)
+    listed = SQL(", ").join(columns)
+    return SQL("CREATE TABLE {} ({}, PRIMARY KEY ({})) {}").format(table, listed, key, SQL(ROOM_FOR_UPDATES))
 
 
 def _widening(table: Composable, column: ColumnContract, contract: Contract) -> Composed:
