@@ -65,7 +65,10 @@ def migrate(connection: psycopg.Connection, known: list[Migration] | None = None
 
 
 def pending(connection: psycopg.Connection, known: list[Migration] | None = None) -> list[Migration]:
-    """Return the migrations that the target lacks. Raises TGT-103 and TGT-104; reads only."""
+    """Return the migrations that the target lacks; reads only.
+
+    Raises TGT-103 and TGT-104, and what a session that breaks amounts to.
+    """
     known = migrations() if known is None else known
     applied = _applied(connection)
     changed = [
@@ -80,10 +83,13 @@ def pending(connection: psycopg.Connection, known: list[Migration] | None = None
 
 
 def _applied(connection: psycopg.Connection) -> dict[str, str]:
-    row = connection.execute("SELECT to_regclass('cdc.migration') IS NOT NULL").fetchone()
-    if row is None or not row[0]:
-        return {}
-    return dict(connection.execute("SELECT name, digest FROM cdc.migration").fetchall())
+    try:
+        row = connection.execute("SELECT to_regclass('cdc.migration') IS NOT NULL").fetchone()
+        if row is None or not row[0]:
+            return {}
+        return dict(connection.execute("SELECT name, digest FROM cdc.migration").fetchall())
+    except psycopg.Error as error:
+        raise classify(error) from error
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,11 +79,14 @@ class Cell:
         enough = threading.Event()
 
         def ask() -> None:
-            with self.deployment.target() as target:
-                while not enough.wait(0.05):
-                    target.execute(
-                        "INSERT INTO cdc.derive_queue (mapping, reason, actor) VALUES ('north.lot', 'retry', 'tests')"
-                    )
+            while not enough.wait(0.05):
+                # It may be away, or take no writes.
+                with suppress(psycopg.OperationalError, psycopg.InternalError), self.deployment.target() as target:
+                    while not enough.wait(0.05):
+                        target.execute(
+                            "INSERT INTO cdc.derive_queue (mapping, reason, actor)"
+                            " VALUES ('north.lot', 'retry', 'tests')"
+                        )
 
         thread = threading.Thread(target=ask)
         thread.start()

@@ -39,8 +39,8 @@ class Proxy:
         self._open = asyncio.Event()
         self._open.set()
         self._latency_s, self._piece = 0.0, _CHUNK
-        self._commits = 0
-        self._at_commit: Callable[[], None] | None = None
+        self._answer, self._answers = _COMMITTED, 0
+        self._at_answer: Callable[[], None] | None = None
         self.port = 0
 
     def __enter__(self) -> Proxy:
@@ -73,12 +73,16 @@ class Proxy:
 
     def lose_commit(self, number: int = 1, act: Callable[[], None] = lambda: None) -> None:
         """Lose the answer to the next COMMIT but `number - 1`, and with it the connection; `act` is done before."""
-        self._commits, self._at_commit = number, act
+        self._answer, self._answers, self._at_answer = _COMMITTED, number, act
+
+    def lose_answer(self, holding: bytes) -> None:
+        """Lose the next answer that has these bytes in it, and with it the connection."""
+        self._answer, self._answers, self._at_answer = holding, 1, lambda: None
 
     @property
-    def has_lost_commit(self) -> bool:
+    def has_lost_answer(self) -> bool:
         """Whether that has happened."""
-        return self._at_commit is None
+        return self._at_answer is None
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -147,15 +151,15 @@ class Proxy:
             await sink.drain()
 
     def _loses(self, connection: _Connection, data: bytes) -> bool:
-        """Count answers to COMMIT, one cut in two by the network as well; tell whether it is the one to be lost."""
+        """Count the answers in question, one cut in two by the network as well; tell whether this is to be lost."""
         seen = connection.tail + data
-        connection.tail = seen[-len(_COMMITTED) + 1 :]
-        if self._at_commit is None or _COMMITTED not in seen:
+        connection.tail = seen[-len(self._answer) + 1 :]
+        if self._at_answer is None or self._answer not in seen:
             return False
-        self._commits -= seen.count(_COMMITTED)
-        if self._commits > 0:
+        self._answers -= seen.count(self._answer)
+        if self._answers > 0:
             return False
-        act, self._at_commit = self._at_commit, None
+        act, self._at_answer = self._at_answer, None
         act()
         return True
 

@@ -37,7 +37,7 @@ def test_the_answer_to_commit_is_lost(pair: tuple[Cell, Worker, Worker], proxy: 
     with cell.retries():
         for number in (3, 2, 1):
             proxy.lose_commit(number)
-            until(lambda: proxy.has_lost_commit, "lost")
+            until(lambda: proxy.has_lost_answer, "lost")
     cell.require_recovery(worker, beside)
     assert worker.said().count("TGT-101") >= 3
     assert "LND-105" not in worker.said()
@@ -53,6 +53,17 @@ def test_a_worker_is_killed_when_its_commit_is_answered(new_cell: Callable[..., 
             with cell.retries():
                 worker.died()
     cell.require_recovery(cell.land(), cell.derive())
+
+
+@pytest.mark.parametrize("name", ["land", "derive"])
+def test_the_target_is_lost_while_a_worker_starts(name: str, new_cell: Callable[..., Cell], proxy: Proxy) -> None:
+    """In its first query, which asks whether the target is prepared."""
+    cell = new_cell()
+    start, other = (cell.land, cell.derive) if name == "land" else (cell.derive, cell.land)
+    proxy.lose_answer(b"0001_base")
+    worker = start(CDC_TARGET_PORT=str(proxy.port))
+    until(lambda: proxy.has_lost_answer, "lost")
+    cell.require_recovery(worker, other())
 
 
 def test_connections_are_reset(pair: tuple[Cell, Worker, Worker], proxy: Proxy) -> None:
