@@ -89,6 +89,7 @@ def test_connections_to_the_broker_are_reset(new_cell: Callable[..., Cell], dist
     cell.require_recovery(land, derive)
 
 
+@pytest.mark.slow
 def test_nothing_passes_from_the_broker_for_longer_than_the_session(
     new_cell: Callable[..., Cell], distant: tuple[Proxy, Streams]
 ) -> None:

@@ -109,7 +109,9 @@ def test_somebody_locks_what_is_written(new_cell: Callable[..., Cell]) -> None:
     cell.require_recovery(*workers)
 
 
-@pytest.mark.parametrize("point", ["W4", "W6", "D4", "D7"])
+@pytest.mark.parametrize(
+    "point", ["W4", "D7", *(pytest.param(point, marks=pytest.mark.slow) for point in ("W6", "D4"))]
+)
 def test_a_session_is_ended_by_an_administrator(point: str, new_cell: Callable[..., Cell]) -> None:
     cell = new_cell("wide" if point.startswith("W") else "small")
     start, other = (cell.land, cell.derive) if point.startswith("W") else (cell.derive, cell.land)
