@@ -133,8 +133,13 @@ class StreamConsumer:
         """
         self._finish_joining()
         self._go_on_with_held()
-        with _translated(self._connection):
-            polled = self._kafka.poll(timeout_ms=wait_ms)
+        try:
+            with _translated(self._connection):
+                polled = self._kafka.poll(timeout_ms=wait_ms)
+        except FatalError as error:
+            if error.code == "STR-106":
+                self._require_known_topics()
+            raise
         self._require_same_topics()
         if not polled:  # what was polled must not be lost by raising: the client is behind it
             self._require_answers()
@@ -182,6 +187,13 @@ class StreamConsumer:
         for stream in self._listener.streams & self._topic_ids.keys():
             current = self._kafka._cluster.topic_id(stream)
             if current is not None and str(current) != self._topic_ids[stream]:
+                raise FatalError("STR-107", stream)
+
+    def _require_known_topics(self) -> None:
+        """Tell a topic that was made anew, and is shorter, from one that lost records; the client has not asked yet."""
+        for stream in self._listener.streams & self._topic_ids.keys():
+            topic = describe_topic(self._brokers, stream)
+            if topic is not None and topic.id != self._topic_ids[stream]:
                 raise FatalError("STR-107", stream)
 
     def start(self, stream: str, offset: int) -> None:
