@@ -21,6 +21,7 @@ HALL = {
     "none": "id int PRIMARY KEY, n int",
     "altered": "id int PRIMARY KEY, n int",
     "broken_off": "id int PRIMARY KEY, n int, text text",
+    "undone": "id int PRIMARY KEY, n int",
 }
 DEPOT = {
     "mark": "id int PRIMARY KEY, text varchar(99)",
@@ -39,6 +40,8 @@ DEPOT = {
     "none": "id int PRIMARY KEY, n int",
     "altered": "id int PRIMARY KEY, n int",
     "broken_off": "id int PRIMARY KEY, n int, text longtext",
+    "undone": "id int PRIMARY KEY, n int",
+    "unguarded": "id int PRIMARY KEY, n int",
     "repeated": "id int PRIMARY KEY, n int",
     "whole": "id int PRIMARY KEY, n int",
     "piece_of": "id int PRIMARY KEY, whole int, n int,"

@@ -8,7 +8,7 @@ from tests.integration.shapes.connect import await_rows, restart_tasks, resume
 from tests.integration.shapes.shapes import Shapes
 
 NAMES = ("yard", "shed")
-ROWS = 60_000
+ROWS = 30_000
 FILL = {
     "yard": f"INSERT INTO big SELECT n, 0, repeat(md5(n::text), 5) FROM generate_series(1, {ROWS}) n",
     "shed": f"INSERT INTO big SELECT seq, 0, repeat(md5(seq), 5) FROM seq_1_to_{ROWS}",
