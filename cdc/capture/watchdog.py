@@ -32,7 +32,7 @@ from cdc.capture.reading import Reading
 from cdc.capture.slot import drop_slot
 from cdc.capture.source import Source, load_sources
 from cdc.config import Settings, environment
-from cdc.errors import CdcError
+from cdc.errors import CdcError, FatalError, NotAdmitted
 from cdc.observe.monitor import Monitor
 from cdc.observe.watching import WatchMetrics
 from cdc.stream.topic import ends_of
@@ -154,9 +154,17 @@ class Watch:
         self._begins_again = None
 
     def _drop_slot(self) -> None:
-        if self.source.kind == "postgresql":
+        if self.source.kind != "postgresql":
+            return
+        try:
             drop_slot(self.source, environment())
-            Reading(self.source, self.kafka).note_slot_dropped()
+        except NotAdmitted:
+            raise  # passwords are replaced while workers run
+        except FatalError as error:
+            # A snapshot of different moments settles once the stream has passed them; a connector that stands still,
+            # or begins again without an end, does not.
+            _logger.warning("slot_not_dropped", source=self.source.name, error=error)
+        Reading(self.source, self.kafka).note_slot_dropped()
 
     def _fault(self, now: float, signals: int) -> tuple[str | None, str]:
         status = self.connect.status(self.source.name)

@@ -12,7 +12,7 @@ from cdc.capture import reading, watchdog
 from cdc.capture.connect import Status, Task
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.watchdog import Watch
-from cdc.errors import TransientError
+from cdc.errors import FatalError, TransientError
 from cdc.stream.signal import Signal
 
 BEGIN_AGAIN = ["stop mes", "drop slot", "begin again mes"]
@@ -151,6 +151,21 @@ def test_a_snapshot_on_an_older_slot_is_begun_again_without_it(world: World) -> 
     world.watch.silence_s = 1000.0
     world.steps += ["STARTED", "COMPLETED"]
     assert world.watch.look() is None
+
+
+def test_a_slot_that_may_not_be_dropped_leaves_the_snapshot_as_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise FatalError("SRC-111", "cdc at h:1")
+
+    monkeypatch.setattr(watchdog, "drop_slot", refuse)
+    world.steps.append("STARTED")
+    assert world.watch.look() == "CON-114"
+    world.clock, world.watch.silence_s = 600.0, 1000.0
+    world.steps += ["STARTED", "COMPLETED"]
+    assert world.watch.look() is None
+    assert world.connector.told == ["stop mes", "begin again mes"]
 
 
 def test_a_snapshot_of_mariadb_is_of_one_moment_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
