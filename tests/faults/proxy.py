@@ -35,6 +35,7 @@ class Proxy:
         self._upstream = (host, port)
         self._loop = asyncio.new_event_loop()
         self._connections: set[_Connection] = set()
+        self._halves: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
         self._open.set()
@@ -91,6 +92,8 @@ class Proxy:
     async def _close(self) -> None:
         self._server.close()
         await self._cut(server_too=True)
+        for half in self._halves:
+            _reset(half)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -104,6 +107,8 @@ class Proxy:
             _reset(connection.client)
             if server_too:
                 _reset(connection.server)
+            else:
+                self._halves.append(connection.server)
             self._connections.discard(connection)
         return len(connections)
 

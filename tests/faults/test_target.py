@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -12,7 +11,7 @@ import pytest
 from compose.local.stack import Stack
 from tests.faults.cell import Cell
 from tests.faults.conftest import administer
-from tests.faults.worker import until
+from tests.faults.worker import Worker, until
 from tests.integration.service import connect
 
 MOMENTS = ["W4:2", "W6:2", "D4:2", "D7:2"]
@@ -82,20 +81,18 @@ def test_the_target_takes_no_writes_for_a_while(new_cell: Callable[..., Cell]) -
 def test_a_deadlock(new_cell: Callable[..., Cell]) -> None:
     """Somebody has a mirror and wants the position that landing has, which wants the mirror."""
     cell = new_cell()
-    derive = cell.derive()
-    land = cell.land(crash="W3:12:STOP")
-    until(land.is_frozen, "frozen")
-    with rival(cell) as other:
-        # Whoever looks first gives way: not this one.
-        other.execute("SET deadlock_timeout = '1min'")
-        other.execute("LOCK TABLE north.tx, south.tx IN SHARE ROW EXCLUSIVE MODE")
-        waits = threading.Thread(target=other.execute, args=("SELECT FROM cdc.position FOR UPDATE",))
-        waits.start()
-        until(lambda: cell.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)], "waiting")
-        land.thaw()
-        waits.join()
-        until(lambda: "40P01" in land.said(), "noticed")
-    cell.require_recovery(land, derive)
+    # Whoever looks first gives way: landing, but not before the other one has come to wait for it.
+    database = cell.deployment.env["CDC_TARGET_DATABASE"]
+    administer(cell.deployment, f"ALTER DATABASE {database} SET deadlock_timeout = '5s'")
+    workers: list[Worker] = []
+    while not workers or "40P01" not in workers[0].said():
+        with rival(cell) as other:
+            other.execute("SET deadlock_timeout = '1min'")
+            other.execute("LOCK TABLE north.tx, south.tx IN SHARE ROW EXCLUSIVE MODE")
+            workers = workers or [cell.land(), cell.derive()]
+            until(lambda: cell.query("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted") == [(True,)], "waiting")
+            other.execute("SELECT FROM cdc.position FOR UPDATE")
+    cell.require_recovery(*workers)
 
 
 def test_somebody_locks_what_is_written(new_cell: Callable[..., Cell]) -> None:
