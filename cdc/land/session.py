@@ -10,13 +10,18 @@ import psycopg
 from cdc.capture.contract import Contract
 from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import MirrorWriter
+from cdc.observe.pulse import Pulse
+
+WHOLE_TABLE_S = 3600
+"""What is done to a whole mirror (TRUNCATE, a new snapshot's end, another type) may take so long, a statement each."""
 
 
 @dataclass(slots=True)
 class Session:
-    """The connection and its writers."""
+    """The connection and its writers. `pulse` is that of the thread that uses them."""
 
     connection: psycopg.Connection
+    pulse: Pulse = field(default_factory=Pulse)
     _writers: dict[str, MirrorWriter] = field(default_factory=dict)
     _staged: dict[str, Contract] = field(default_factory=dict)
 
@@ -32,6 +37,14 @@ class Session:
         if known is None or known.table.contract != contract or known.table.watched != watched:
             known = self._writers[contract.mirror] = MirrorWriter(self.connection, MirrorTable(contract, watched))
         return known
+
+    def take_time(self) -> None:
+        """Let the statements of this transaction take as long as a whole mirror needs, and nobody think it is frozen.
+
+        A statement that is ended for being slow would be slow again, and the stream stand for ever.
+        """
+        self.connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{WHOLE_TABLE_S}s",))
+        self.pulse.beat(WHOLE_TABLE_S)
 
     def roll_back(self) -> None:
         """End a transaction that several batches share; their staging tables may have been made in it."""

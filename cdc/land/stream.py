@@ -204,6 +204,7 @@ class StreamLanding:
         connection = self._session.connection
         self._note_gaps(wanted)
         with connection.transaction():
+            self._session.take_time()
             if lock_timeout is not None:
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (lock_timeout,))
             steps = follow_source(connection, self.source.name, wanted, announcement if self._is_announced else None)

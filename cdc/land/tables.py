@@ -85,6 +85,7 @@ class Tables:
             self._count(mirror, stretch, folded, {refusal.offset for refusal in refusals})
             if stretch.truncation is not None:
                 truncation = stretch.truncation
+                self._session.take_time()
                 writer.truncate(truncation.offset, truncation.source_ts, self._ground.stream, self._ground.batch)
                 self._stale.discard(mirror)
 
@@ -118,6 +119,7 @@ class Tables:
             events = len({change.offset for change in changes}) + (stretch.truncation is not None)
             self._ledger.count(writer.table.contract.mirror, "landed", events)
             if stretch.truncation is not None:
+                self._session.take_time()
                 writer.truncate(stretch.truncation.offset, stretch.truncation.source_ts, *place)
 
     def _fill_in(self, writer: MirrorWriter, items: list[Item]) -> list[Item]:

@@ -200,6 +200,7 @@ class _Landing:
             "stream": position.stream,
             "batch": position.batch,
         }
+        self._session.take_time()
         for contract in contracts:
             writer = self._session.writer(contract, ground.watched.get(contract.mirror, ()))
             writer.delete_ghosts(parameters)

@@ -54,7 +54,7 @@ class Writer:
         if self._session is None:
             connection = reconnect(self._target, "cdc land")
             connection.prepared_max = PREPARED_STATEMENTS
-            self._session = Session(connection)
+            self._session = Session(connection, self._pulse)
         return self._session
 
     def disconnect(self) -> None:

@@ -156,3 +156,30 @@ def test_a_key_as_long_as_can_be_lands(new_stage: Callable[..., Stage]) -> None:
     assert stage.query("SELECT id FROM src.item") == [(1,)]
     assert stage.query("SELECT key[2], code FROM cdc.stale") == [("1", "VAL-101")]
     assert stage.query("SELECT key[2], code FROM cdc.refused ORDER BY code") == [("1", "VAL-101"), ("22", "VAL-108")]
+
+
+SLOW = """
+CREATE FUNCTION src.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.05); RETURN OLD; END';
+CREATE TRIGGER slow BEFORE DELETE ON src.item FOR EACH ROW EXECUTE FUNCTION src.slow()
+"""
+
+
+@pytest.mark.parametrize("how", ["truncate", "ghosts"])
+def test_what_is_done_to_a_whole_mirror_may_take_longer_than_a_statement(stage: Stage, how: str) -> None:
+    """It would be ended for being slow again and again, and the stream stand for ever."""
+    wire = PostgresWire()
+    for number in range(100):
+        wire.snapshot("item", "id", item(number), "last" if number == 99 else "true")
+    stage.land(wire.records)
+    stage.query("SELECT set_config('statement_timeout', '3s', false)")  # as `cdc.store.connection`, but 5 s are more
+    with stage.connection.transaction():
+        stage.connection.execute(SLOW)
+    if how == "truncate":
+        wire.begin()
+        wire.truncate("item")
+        wire.end()
+    else:
+        wire.snapshot("item", "id", item(7), "last")
+    stage.land(wire.records)
+    assert stage.query("SELECT count(*) FROM src.item") == [(0 if how == "truncate" else 1,)]
+    assert stage.query("SHOW statement_timeout") == [("3s",)]
