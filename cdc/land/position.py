@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from cdc.errors import FatalError, TransientError
 
@@ -32,6 +34,7 @@ class Position:
     last_unit: str | None
     generation_from: int | None
     snapshot_position: str | None
+    snapshot_tables: Mapping[str, bool]
     generations: int
 
     def is_at(self, other: Position) -> bool:
@@ -130,11 +133,13 @@ def write_position(
     """Move the row, inside the landing transaction. What is None stays as it was."""
     cursor.execute(
         "UPDATE cdc.position SET next_offset = %s, batch = %s, chain = %s, last_unit = %s, generation_from = %s,"
-        " snapshot_position = %s, generations = %s, source_ts = coalesce(%s::timestamptz, source_ts),"
-        " source_position = coalesce(%s::text, source_position), updated_at = now() WHERE stream = %s",
+        " snapshot_position = %s, snapshot_tables = %s, generations = %s,"
+        " source_ts = coalesce(%s::timestamptz, source_ts), source_position = coalesce(%s::text, source_position),"
+        " updated_at = now() WHERE stream = %s",
         (
             *(position.next_offset, position.batch, position.chain, position.last_unit, position.generation_from),
-            *(position.snapshot_position, position.generations, source_ts, source_position, position.stream),
+            *(position.snapshot_position, Jsonb(dict(position.snapshot_tables)), position.generations),
+            *(source_ts, source_position, position.stream),
         ),
     )
 

@@ -48,7 +48,9 @@ class StreamReader:
         self._chain = position.chain
         self._whole: Unit | None = None
         self.reads_parts = False
-        state = State(position.last_unit, position.generations, position.snapshot_position)
+        state = State(
+            position.last_unit, position.generations, position.snapshot_position, dict(position.snapshot_tables)
+        )
         self._assembler = self._new_assembler(state)
 
     @property

@@ -3,6 +3,10 @@
 A connector that lost its place sends whole transactions again, or the tail of one. Both are recognised by the source
 transaction's id in `cdc.unit`, and are repetitions only if every event equals what landed; else the source was
 restored from a backup or replaced.
+
+Ids are used again, though. PostgreSQL counts transactions in 32 bits; and a source that was restored or replaced, and
+read anew by a snapshot, counts from wherever it is. A transaction that differs from what landed under its id is another
+one if that is so long ago, or landed before the snapshot.
 """
 
 from __future__ import annotations
@@ -13,19 +17,37 @@ from functools import partial
 
 import psycopg
 
-from cdc.change import Event, Kind, Place
+from cdc.change import Event, Kind, LogPosition, Place
 from cdc.errors import FatalError
 from cdc.land.journal import unpack
-from cdc.stream.envelope import position_text, read_event
+from cdc.stream.envelope import log_sequence_number, position_text, read_event
 from cdc.stream.unit import Landed, Unit, event_digest
+
+# Of 2^32 transactions that change anything each leaves a record of commit or abort in the log, of 32 bytes and more.
+_LOG_OF_ALL_IDS = 2**32 * 32
+# Half of it: two transactions of one id are the whole of it apart, or, of a source that was restored, next to nothing.
+_AN_AGE = _LOG_OF_ALL_IDS // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A transaction that landed: the digest of its rows, and how to get the rows themselves."""
+    """A transaction that landed: the digest of its rows, and how to get the rows themselves.
+
+    `offset` is the first one of its batch, `position` its place in the source's log.
+    """
 
     digest: bytes
     rows: Callable[[], Iterable[Event]]
+    offset: int
+    position: LogPosition = None
+
+    def leaves_id_to(self, unit: Unit, generation_from: int | None) -> bool:
+        """Tell whether another transaction may have the id by now."""
+        if generation_from is not None and self.offset < generation_from <= unit.first_offset:
+            return True
+        if isinstance(unit.position, int) and isinstance(self.position, int):
+            return unit.position - self.position > _AN_AGE
+        return False
 
 
 def read_recorded(
@@ -35,11 +57,12 @@ def read_recorded(
     ids = [unit.id for unit in units if unit.id is not None]
     cursor = connection.execute(
         # One look into the index for each: the planner would rather read them all while the table is young.
-        "SELECT k.id, coalesce(u.first_batch, u.batch), u.batch, u.digest"
+        "SELECT k.id, coalesce(u.first_batch, u.batch), u.batch, u.digest, u.source_position,"
+        " (SELECT b.first_offset FROM cdc.batch b WHERE b.stream = %s AND b.batch = u.batch)"
         " FROM unnest(%s::text[]) AS k (id) CROSS JOIN LATERAL"
-        " (SELECT first_batch, batch, digest FROM cdc.unit WHERE stream = %s AND id = k.id"
+        " (SELECT first_batch, batch, digest, source_position FROM cdc.unit WHERE stream = %s AND id = k.id"
         " ORDER BY batch DESC LIMIT 1) u",
-        (ids, stream),
+        (stream, ids, stream),
     )
 
     def answer() -> dict[str, Recorded]:
@@ -47,17 +70,20 @@ def read_recorded(
             unit_id: Recorded(
                 digest,
                 partial(_journalled, connection, stream, (first, last), unit_id, database),
+                offset,
+                log_sequence_number(position) if database == "postgresql" else None,
             )
-            for unit_id, first, last, digest in cursor.fetchall()
+            for unit_id, first, last, digest, position, offset in cursor.fetchall()
         }
 
     return answer
 
 
-def find_replayed(units: Iterable[Unit], recorded: dict[str, Recorded]) -> set[int]:
+def find_replayed(units: Iterable[Unit], recorded: dict[str, Recorded], generation_from: int | None) -> set[int]:
     """Return the first offsets of the units whose rows have all landed before. Raises FatalError STR-105.
 
-    Grows `recorded` by the units themselves: a transaction may stand twice in one batch.
+    `generation_from` is the first offset of the snapshot that was taken last. Grows `recorded` by the units themselves:
+    a transaction may stand twice in one batch.
     """
     replayed = set()
     for unit in units:
@@ -66,24 +92,29 @@ def find_replayed(units: Iterable[Unit], recorded: dict[str, Recorded]) -> set[i
             continue
         known = recorded.get(unit.id)
         if known is None:
-            recorded[unit.id] = Recorded(unit.digest(), lambda rows=unit.rows: rows)  # type: ignore[misc]
+            recorded[unit.id] = _as_recorded(unit)
             continue
-        if unit.replay or unit.digest() != known.digest:
-            _require_part(unit, events, known)
-        replayed.add(unit.first_offset)
+        if (unit.digest() == known.digest and not unit.replay) or _is_part(events, known):
+            replayed.add(unit.first_offset)
+        elif not unit.replay and known.leaves_id_to(unit, generation_from):
+            recorded[unit.id] = _as_recorded(unit)
+        else:
+            raise FatalError("STR-105", f"transaction {unit.id}, offset {unit.first_offset}")
     return replayed
 
 
-def _require_part(unit: Unit, events: Iterable[Event], known: Recorded) -> None:
+def _as_recorded(unit: Unit) -> Recorded:
+    return Recorded(unit.digest(), lambda: unit.rows, unit.first_offset, unit.position)
+
+
+def _is_part(events: Iterable[Event], known: Recorded) -> bool:
     """Compare event by event: a connector that restarts in mid-transaction sends the tail alone."""
     wanted: dict[Place, bytes] = {}
     differs = any(
         wanted.setdefault(event.place, digest) != digest for event in events if (digest := event_digest(event))
     )
     landed = (event for event in known.rows() if event.place in wanted)
-    found = sum(wanted[event.place] == event_digest(event) for event in landed)
-    if differs or found != len(wanted):
-        raise FatalError("STR-105", f"transaction {unit.id}, offset {unit.first_offset}")
+    return not differs and sum(wanted[event.place] == event_digest(event) for event in landed) == len(wanted)
 
 
 def _journalled(

@@ -134,7 +134,7 @@ class _Landing:
             mine.batch + 1,
             {mirror: tuple(names) for mirror, names in watched.fetchall()},
             frozenset(mirror for (mirror,) in stale.fetchall()),
-            frozenset(replay.find_replayed(self._batch.units, recorded())),
+            frozenset(replay.find_replayed(self._batch.units, recorded(), self._generation_from)),
             self._generation_from,
         )
 
@@ -183,6 +183,7 @@ class _Landing:
             last_unit=last_unit,
             generation_from=self._generation_from,
             snapshot_position=self._batch.units[-1].snapshot_position,
+            snapshot_tables=self._batch.units[-1].snapshot_tables,
             generations=generations,
         )
 

@@ -172,6 +172,12 @@ def position_text(position: LogPosition) -> str:
     return "" if position is None else ":".join(map(str, position))
 
 
+def log_sequence_number(text: str | None) -> int | None:
+    """Return the number that PostgreSQL writes as `text` (`position_text` the other way round); None is none."""
+    high, _, low = (text or "").partition("/")
+    return int(high, 16) << 32 | int(low, 16) if low else None
+
+
 def _snapshot(value: str | bool | None) -> str | None:  # noqa: FBT001 - a value of the wire, not a flag
     return value if isinstance(value, str) and value != "false" else None
 

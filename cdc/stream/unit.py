@@ -55,6 +55,8 @@ class State:
     generations: int
     snapshot_position: str | None = None
     """Log position of the snapshot whose generation is open; None if none is."""
+    snapshot_tables: dict[str, bool] = field(default_factory=dict)
+    """Tables that the open generation has begun to read, and whether each was read to its end."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,8 @@ class Unit:
     `records` are all its records, whatever they hold: the unit covers the offsets from the first to the last of them.
     `replay` marks the tail of a transaction that landed before, `rowless` that of one of which nothing is on record
     because it brought no rows; `resumable` a unit that only a heartbeat closed.
-    `snapshot_position` is that of the generation that is open after it, None if none is.
+    `snapshot_position` and `snapshot_tables` are those of the generation that is open after it, None and empty if none
+    is.
     `counted` is set once a transaction has become too large: it holds neither rows nor records from then on. Of such
     a `whole` the parts are units of their own; only the last of them `is_last`.
     """
@@ -103,6 +106,7 @@ class Unit:
     rowless: bool = False
     resumable: bool = False
     snapshot_position: str | None = None
+    snapshot_tables: dict[str, bool] = field(default_factory=dict)
     last_place: Place = ()
     source_ts: datetime | None = None
     position: LogPosition = None
@@ -190,8 +194,6 @@ class Assembler:
         self._state_before = state  # the open unit
         self._section_events = 0  # distinct events since the last BEGIN, which END must count
         self._section_place: Place = ()
-        # Tables that the open generation has begun to read, and whether it was read to its end. Forgotten by a restart.
-        self._read: dict[str, bool] = {}
 
     def feed(self, event: Event) -> Iterable[Unit]:
         """Take the next event; return the units that it closes. Raises FatalError STR-1xx when the rules are broken."""
@@ -239,9 +241,9 @@ class Assembler:
         if opens:
             yield from self.flush()
             self._state.snapshot_position = position_text(event.position)
-            self._read.clear()
+            self._state.snapshot_tables = {}
         if event.snapshot != "incremental":
-            self._read[event.table] = event.snapshot.startswith("last")
+            self._state.snapshot_tables[event.table] = event.snapshot.startswith("last")
         unit = self._open or self._start(None)
         unit.opens_generation |= opens
         self._add_row(unit, event)
@@ -267,7 +269,7 @@ class Assembler:
     def _cut(self, unit: Unit) -> Unit:
         """Take what the open unit holds out of it, as a part of the whole."""
         part = replace(unit, whole=self._whole, is_last=False, closes_generation=False)
-        part.snapshot_position = self._state.snapshot_position
+        self._note_generation(part)
         unit.rows, unit.repeated, unit.reread, unit.records = [], [], [], []
         unit.control, unit.size, unit.schema_changed = 0, 0, False
         if self._whole is not None and self._whole.counted is not None and self._whole.counted.is_abandoned:
@@ -283,7 +285,7 @@ class Assembler:
 
     def _comes_again(self, event: Event) -> bool:
         """Tell whether a table begins or ends for the second time: the log of an idle source stands still."""
-        ended = self._read.get(event.table)
+        ended = self._state.snapshot_tables.get(event.table)
         return ended is not None and (ended or event.snapshot == "first_in_data_collection")
 
     def _begin(self, event: Event) -> Iterator[Unit]:
@@ -426,11 +428,17 @@ class Assembler:
         if self._whole is not None:
             self._finish(unit, self._whole)
         if unit.closes_generation:
-            self._state.snapshot_position = None
+            self._state.snapshot_position, self._state.snapshot_tables = None, {}
             self._state.generations += 1
-        unit.snapshot_position = self._state.snapshot_position
+        self._note_generation(unit)
         self._state.last_unit = resumable_id(unit, self._state.last_unit)
         return unit
+
+    def _note_generation(self, unit: Unit) -> None:
+        """Write down what a restart behind the unit has to know of the generation that is open."""
+        if self._state.snapshot_position is not None:
+            unit.snapshot_position = self._state.snapshot_position
+            unit.snapshot_tables = dict(self._state.snapshot_tables)
 
     def _finish(self, unit: Unit, whole: Unit) -> None:
         """See that the second reading was of what was counted. Raises FatalError STR-102."""

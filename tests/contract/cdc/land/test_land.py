@@ -426,6 +426,34 @@ def test_a_transaction_that_comes_again_with_other_content_stops_the_stream(stag
     assert stopped(stage, wire) == "STR-105"
 
 
+def test_an_id_that_has_come_round_is_another_transaction(stage: Stage, wire: PostgresWire) -> None:
+    """PostgreSQL counts transactions in 32 bits, and writes at least so much log for each."""
+    seed(stage, wire, item(1))
+    wire.log_from += 2**32 * 32
+    wire.begin(str(wire.number))
+    wire.insert("item", "id", item(2))
+    wire.end()
+    wire.repeat(wire.next_offset - 4, wire.next_offset)  # it, too, is recognised when it comes again
+    stage.land(wire.records)
+    assert [row[0] for row in stage.query(ITEMS)] == [1, 2]
+    assert stage.query("SELECT sum(landed), sum(replayed) FROM cdc.batch") == [(2, 1)]
+
+
+@pytest.mark.parametrize("comes_again", [True, False])
+def test_ids_begin_anew_behind_a_snapshot(stage: Stage, wire: PostgresWire, comes_again: bool) -> None:
+    """A source that was restored, or replaced, and read anew: what landed before under an id tells nothing any more."""
+    seed(stage, wire, item(1))
+    landed = wire.next_offset
+    snapshot(wire, (item(2), "first"), (item(3), "last"))
+    if comes_again:
+        wire.repeat(0, landed - 1)  # the snapshot has what came of it
+    wire.begin(str(wire.number))
+    wire.insert("item", "id", item(4))
+    wire.end()
+    stage.land(wire.records)
+    assert [row[0] for row in stage.query(ITEMS)] == [2, 3, 4]
+
+
 def test_the_tail_of_a_landed_transaction_that_comes_again_is_replayed(stage: Stage) -> None:
     stage.database = "mariadb"
     wire = MariaWire()

@@ -168,3 +168,19 @@ def test_a_table_of_many_columns_has_a_digest(new_stage: Callable[..., Stage]) -
         wire._row("r", "log", None, None, {f"c{n}": str(n) for n in range(300)}, marker=marker)
     stage.land(wire.records)
     assert stage.query("SELECT _count, c299 FROM src.log") == [(2, "299")]
+
+
+@pytest.mark.parametrize(
+    "markers", [("first_in_data_collection", "true", "last"), ("last_in_data_collection", "true", "last")]
+)
+def test_a_second_attempt_is_known_after_a_restart_though_the_log_stands_still(
+    new_stage: Callable[..., Stage], markers: tuple[str, ...]
+) -> None:
+    """The first table is empty, so no row says that a snapshot begins; worker and connector are both started again."""
+    stage = new_stage(contracts=(LOG,), database="mariadb")
+    wire = MariaWire()
+    for count in (1, 3):
+        for number, marker in enumerate(markers[:count]):
+            wire._row("r", "log", None, None, document((number, "x", None)), marker=marker)
+        stage.land(wire.records)
+    assert set(mirror(stage).values()) == {1}

@@ -26,6 +26,7 @@ class Wire:
         self.id: str | None = None
         self.order = 0
         self.attempt = 1
+        self.log_from = 1000  # where the source's log is when the stream begins
 
     def _put(self, key: Any, value: Any, old_key: Row | None = None) -> int:
         offset = self.next_offset
@@ -154,7 +155,7 @@ class PostgresWire(Wire):
             "schema": "public",
             "table": table,
             "txId": self.number,
-            "lsn": 1000 + (self.next_offset if marker is None else self.attempt),
+            "lsn": self.log_from + (self.next_offset if marker is None else self.attempt),
         }
 
 
