@@ -121,13 +121,14 @@ class Connect:
         prepare()
         self._send("PUT", f"/connectors/{name}/resume")
 
-    def renew(self, name: str) -> None:
+    def renew(self, name: str) -> bool:
         """Have connector and tasks started again and wait until they run; references are resolved anew.
 
-        Raises CON-103 if it fails, CON-104 if it takes too long.
+        Answers as `restart`. Raises CON-103 if it fails, CON-104 if it takes too long.
         """
-        self.restart(name, only_failed=False)
+        is_begun_again = self.restart(name, only_failed=False)
         self._await(name, "running", _SETTLE_S)
+        return is_begun_again
 
     def in_snapshot(self, name: str) -> bool:
         """Tell whether the connector still reads its first snapshot, or has not begun to.

@@ -102,14 +102,16 @@ def _captured(source: Source, tables: Sequence[str]) -> list[str]:
 def restart(context: typer.Context, names: _Names = None) -> None:
     """Start connectors again, so that they read passwords, certificates and keys anew; wait until they run.
 
-    Nothing is lost or read twice.
+    Nothing is lost or read twice. A snapshot that has not come to its first row yet begins again.
     """
     options = settings(context)
     with Connect(options.connect) as connect:
         for source in _chosen(options, names):
-            if source.state == "running":
-                connect.renew(source.name)
-            write_line(f"{source.name}: {'restarted' if source.state == 'running' else 'does not run'}")
+            if source.state != "running":
+                write_line(f"{source.name}: does not run")
+                continue
+            is_begun_again = connect.renew(source.name)
+            write_line(f"{source.name}: restarted{', its snapshot begins again' if is_begun_again else ''}")
 
 
 @dataclass(frozen=True, slots=True)
