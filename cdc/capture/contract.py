@@ -114,6 +114,7 @@ def to_document(contract: Contract) -> dict[str, Any]:
         document["dropped"] = list(contract.dropped)
     if contract.announced:
         document["announced"] = list(contract.announced)
+    if contract.announced_at != -1:
         document["announced_at"] = contract.announced_at
     if contract.cascades:
         document["cascades"] = [cascade.to_document(each) for each in contract.cascades]
