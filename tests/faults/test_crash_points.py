@@ -85,16 +85,16 @@ def test_stopping(new_cell: Callable[..., Cell]) -> None:
 
 @pytest.mark.parametrize("hit", [1, *(pytest.param(hit, marks=pytest.mark.slow) for hit in (2, 3))])
 def test_giving_streams_away(hit: int, new_cell: Callable[..., Cell]) -> None:
-    """A worker is killed when the group takes a stream from it, because another one has joined."""
+    """A worker is killed when the group takes its streams from it, one by one: another one has joined, or gone."""
     cell = new_cell()
     derive = cell.derive()
     leaving = cell.land("--member", "leaving", crash=f"W9:{hit}")
     until(lambda: cell.has_landed(2), "batches")
     joining = cell.land("--member", "joining")
-    for _ in range(1, hit):
-        until(lambda who=joining: "stream_opened" in who.said(), "joined")
-        joining.stop()
-        until(lambda: set(cell.owners().values()) == {leaving.pid}, "alone again")
+    until(lambda: leaving.process.poll() is not None or "stream_opened" in joining.said(), "joined")
+    if leaving.process.poll() is None and hit > 2:  # it had two streams to give
+        joining.kill()
+        leaving.died()
         joining = cell.land("--member", "joining")
     leaving.died()
     cell.require_recovery(joining, derive)

@@ -61,6 +61,7 @@ class Captured:
         self.deployment = Deployment(folder, env | own)
         self.service = Shapes(self.deployment, self.sides)
         self._judge = Judge({}, folder / "dictionary")
+        self._snapshots: list[Snapshot] = []
 
     def make(self) -> None:
         """Make files, sources with rows in them, a target, and connectors that do not run yet."""
@@ -86,6 +87,8 @@ class Captured:
 
     def clear(self) -> None:
         """Take everything away."""
+        for snapshot in self._snapshots:
+            snapshot.close()
         clear(self.service)
 
     def capture(self) -> None:
@@ -95,7 +98,8 @@ class Captured:
 
     def snapshot(self, name: str) -> Snapshot:
         """Look into the stream of a source."""
-        return Snapshot(self.deployment.env["CDC_KAFKA"], name)
+        self._snapshots.append(Snapshot(self.deployment.env["CDC_KAFKA"], name))
+        return self._snapshots[-1]
 
     @contextmanager
     def replicating(self) -> Iterator[None]:
@@ -133,6 +137,8 @@ class Captured:
                 for table in side.tables:
                     found, wanted = side.mirror(target, table), side.rows(table)
                     assert list(map(repr, found)) == list(map(repr, wanted)), f"{side.name}.{table}"
+        # A row that is behind its source waits for somebody to read it again.
+        assert self.service.query("SELECT mirror, key, code FROM cdc.stale") == []
         faults = [fault for name in BOTH for fault in self._faults(name)]
         with self.deployment.target() as target:
             faults += self._judge.derived(look(target, BOTH), BOTH)
@@ -202,6 +208,10 @@ class Snapshot:
                 self.rows += b'"op":"r"' in (message.value or b"")
                 self.is_over |= b'"snapshot":"last"' in (message.value or b"")
         return self
+
+    def close(self) -> None:
+        """Read no more."""
+        self._consumer.close()
 
 
 def read_stream(bootstrap: str, name: str, end: int) -> list[Record]:

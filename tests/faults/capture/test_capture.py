@@ -73,6 +73,7 @@ def test_connect_is_killed_while_it_streams(captured: Captured, whole_stack: Sta
         captured.require_in_order()
 
 
+@pytest.mark.slow  # the watch gives a silent connector twenty seconds
 def test_the_sources_are_killed_while_they_stream(captured: Captured, whole_stack: Stack) -> None:
     """A MariaDB connector does not notice; the watch does."""
     sides = captured.sides.values()

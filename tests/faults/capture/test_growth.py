@@ -35,7 +35,8 @@ def test_a_land_worker_is_killed_when_a_mirror_has_grown(captured: Captured, wor
         captured.require_in_order()
 
 
-@pytest.mark.parametrize("point", [pytest.param("D3", marks=pytest.mark.slow), "D4"])
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["D3", "D4"])
 def test_a_mirror_grows_while_a_derivation_is_open(captured: Captured, workers: list[Worker], point: str) -> None:
     """Its snapshot is open between statements, or inside COPY; landing waits, says so, and gets through."""
     captured.capture()
