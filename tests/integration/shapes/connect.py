@@ -82,13 +82,13 @@ def set_offsets(shapes: Shapes, name: str, stored: Any) -> None:
         client.put(f"/connectors/{name}/resume").raise_for_status()
 
 
-def await_rows(shapes: Shapes, name: str, rows: int) -> None:
-    """Wait until a stream has grown by some rows (in transactions that are not committed in Kafka yet, too)."""
+def await_rows(shapes: Shapes, rows: int, *names: str) -> None:
+    """Wait until each stream has grown by some rows (in transactions that are not committed in Kafka yet, too)."""
     consumer = KafkaConsumer(bootstrap_servers=shapes.env["CDC_KAFKA"])
-    partition = TopicPartition(f"cdc.{name}", 0)
-    begin = consumer.end_offsets([partition])[partition]
+    partitions = [TopicPartition(f"cdc.{name}", 0) for name in names]
+    begins = consumer.end_offsets(partitions)
     deadline = time.monotonic() + 60
-    while consumer.end_offsets([partition])[partition] < begin + rows:
-        assert time.monotonic() < deadline, name
+    while any(end < begins[partition] + rows for partition, end in consumer.end_offsets(partitions).items()):
+        assert time.monotonic() < deadline, names
         time.sleep(0.05)
     consumer.close()

@@ -40,12 +40,10 @@ def test_tasks_are_started_again_and_the_worker_is_killed(shapes: Shapes, stack:
     first = {"restart": 0, "kill": 500_000}[how]
     with ThreadPoolExecutor(2) as both:
         done = [both.submit(work, shapes.sides[name], first) for name in BOTH]
-        for name in BOTH:
-            await_rows(shapes, name, 3000)
+        await_rows(shapes, 3000, *BOTH)
         restart_tasks(shapes, *BOTH)
         if how == "kill":
-            for name in BOTH:
-                await_rows(shapes, name, 3000)
+            await_rows(shapes, 3000, *BOTH)
             kill(stack)
         for job in done:
             job.result()
@@ -59,8 +57,7 @@ def test_the_same_without_transactions_of_kafka(shapes: Shapes, stack: Stack, ho
     before = {name: fates(shapes, name, "replayed") for name in BOTH}
     with without_transactions(stack) as worker, ThreadPoolExecutor(2) as both:
         done = [both.submit(work, shapes.sides[name], first) for name in BOTH]
-        for name in BOTH:
-            await_rows(shapes, name, 5000)
+        await_rows(shapes, 5000, *BOTH)
         if how == "restart":
             restart_tasks(shapes, *BOTH)
         else:

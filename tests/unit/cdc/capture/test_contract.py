@@ -73,7 +73,11 @@ VALUES = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*SPECIMEN, "omitted", "dropped", "announced", "announced_at"]), VALUES))
+@given(
+    st.dictionaries(
+        st.sampled_from([*SPECIMEN, "omitted", "dropped", "announced", "announced_at", "published"]), VALUES
+    )
+)
 def test_whatever_stands_in_a_contract_is_a_contract_or_refused(changes: dict[str, Any]) -> None:
     try:
         found = from_document({**SPECIMEN, **changes}, "specimen.yaml")
