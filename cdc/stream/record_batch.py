@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from kafka.consumer.fetcher import Fetcher
-from kafka.errors import CorruptRecordError
+from kafka.errors import CorruptRecordError, KafkaError
 
 from cdc.change import Record
+from cdc.errors import FatalError
 
 _OLD_KEY = b"__debezium.oldkey"
 _FORMAT = 2
@@ -93,11 +94,24 @@ class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the 
     """One fetched answer of a partition."""
 
     def _unpack_records(self, _tp: Any, records: Any, *_deserializers: Any) -> Iterator[Record]:
+        """Yield what was fetched. Raises FatalError STR-116.
+
+        The client would take any error of Kafka's for a broker that does not answer, and what ends in the middle for
+        something that goes on: it asks for ever for the next record, within one poll. So it is told that there is no
+        more; it fetches anew what follows the last good record, and meets the damage first.
+        """
+        try:
+            yield from self._unpacked(records)
+        except KafkaError as error:
+            self.drain()
+            raise FatalError("STR-116", f"{self.topic_partition.topic}: {error.args[0]}") from error
+
+    def _unpacked(self, records: Any) -> Iterator[Record]:
         last = None
         while (batch := records.next_batch()) is not None:
             last = batch
             if self.check_crcs and not batch.validate_crc():
-                raise CorruptRecordError(f"{self.topic_partition}: checksum of the batch at offset {batch.base_offset}")
+                raise CorruptRecordError(f"checksum of the batch at offset {batch.base_offset}")
             for record in self._records_of(batch):
                 self.next_fetch_offset = record.offset + 1
                 yield record
@@ -109,7 +123,7 @@ class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the 
 
     def _records_of(self, batch: Any) -> list[Record]:
         if batch.magic != _FORMAT:
-            raise CorruptRecordError(f"{self.topic_partition}: message format {batch.magic} at {batch.base_offset}")
+            raise CorruptRecordError(f"message format {batch.magic} of the batch at offset {batch.base_offset}")
         self.leader_epoch = batch.leader_epoch
         if self._is_void(batch):
             return []

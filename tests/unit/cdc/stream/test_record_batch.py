@@ -14,11 +14,13 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.protocol.consumer import IsolationLevel
 from kafka.record.default_records import DefaultRecordBatchBuilder
+from kafka.record.legacy_records import LegacyRecordBatchBuilder
 from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import calc_crc32c
 from kafka.structs import TopicPartition
 
 from cdc.change import Record
+from cdc.errors import FatalError
 from cdc.stream.record_batch import install, read_records
 
 _CONTROL = DefaultRecordBatchBuilder.CONTROL_MASK
@@ -50,6 +52,15 @@ def marker(base_offset: int, producer: int, kind: int) -> bytes:
     """Build the control batch that ends a Kafka transaction: kind 0 aborts, 1 commits."""
     key = struct.pack(">hh", 0, kind)
     return batch(base_offset, [(0, key, b"\x00" * 6, [])], producer=producer, attributes=_CONTROL)
+
+
+def fetched(data: bytes, fetch_offset: int = 0) -> Any:
+    """Return a fetched answer as our consumer reads it."""
+    consumer: Any = SimpleNamespace(_fetcher=SimpleNamespace())
+    install(consumer)
+    return consumer._fetcher.PartitionRecords(
+        fetch_offset, TopicPartition("t", 0), MemoryRecords(data), isolation_level=IsolationLevel.READ_COMMITTED
+    )
 
 
 def both(data: bytes, fetch_offset: int = 0, aborted: list[Any] | None = None, take: int = 7) -> list[Record]:
@@ -127,8 +138,23 @@ def test_records_that_are_not_whole_are_corrupt(place: int) -> None:
         read_records(data, 0, count)
 
 
-def test_a_wrong_checksum_is_told() -> None:
-    data = bytearray(batch(0, [(0, b"k", b"v", [])]))
-    data[-1] ^= 1
-    with pytest.raises(CorruptRecordError):
-        both(bytes(data))
+def test_damage_behind_good_records_ends_the_reading_and_is_met_by_the_next() -> None:
+    """Whatever the client does with an error, it must neither ask a dead reader for more nor pass over the batch."""
+    rows = [(0, b"k", b"v", [])]
+    bad = bytearray(batch(1, rows))
+    bad[-1] ^= 1
+    first = fetched(batch(0, rows) + bytes(bad))
+    assert [record.offset for record in first.take(7)] == [0]
+    assert not first
+    assert first.next_fetch_offset == 1
+    second = fetched(bytes(bad), fetch_offset=1)
+    with pytest.raises(FatalError, match=r"STR-116 .*: t: checksum of the batch at offset 1"):
+        second.take(7)
+    assert not second
+
+
+def test_another_message_format_is_told() -> None:
+    old = LegacyRecordBatchBuilder(1, 0, 1 << 20)
+    old.append(0, 0, b"k", b"v")
+    with pytest.raises(FatalError, match=r"STR-116 .*message format 1"):
+        fetched(bytes(old.build())).take(7)
