@@ -53,7 +53,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-PLACEHOLDER = "__debezium_unavailable_value"
+PLACEHOLDER = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
+"""Ours, with 128 random bits: Debezium's own text stands for real in databases that another replication has filled."""
 
 _MIRROR_TYPE = re.compile(
     r"(smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|jsonb?|xml|inet|cidr|macaddr8?"

@@ -17,7 +17,7 @@ from tests.faults.tables import KINDS, TABLES
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
 Values = dict[str, Any]
-UNCHANGED = "__debezium_unavailable_value"
+UNCHANGED = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 # PostgreSQL cannot store the character: the change cannot land, and its source needs not be asked.
 BAD_STATE = "OPEN\0"
 STOCK = 100

@@ -24,7 +24,7 @@ from tests.contract.explained import Read, explain_all, reads
 from tests.unit.cdc.stream.wire import PostgresWire
 
 ROWS = 30_000
-UNCHANGED = "__debezium_unavailable_value"
+UNCHANGED = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 # A statement may meet a row more than once: as what it was, what it is, and what refers to it.
 TIMES = 4
 SOME = 300

@@ -8,7 +8,7 @@ from typing import Any
 from tests.contract.cdc.land.tables import item
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
-UNCHANGED = "__debezium_unavailable_value"
+UNCHANGED = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 BAD_QTY = "1.234"  # more digits than the mirror's type keeps
 KEYS = 6
 Row = dict[str, Any]

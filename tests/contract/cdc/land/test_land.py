@@ -15,7 +15,7 @@ from tests.contract.cdc.land.stage import DirectLanding, Stage
 from tests.contract.cdc.land.tables import CONTRACTS, column, item, pair
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
-UNCHANGED = "__debezium_unavailable_value"
+UNCHANGED = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 ITEMS = "SELECT id, name, note, qty::text, _offset FROM src.item ORDER BY id"
 GONE = "SELECT id, name, note, qty::text, _offset, _deleted_offset FROM src_deleted.item ORDER BY id"
 KEYS = "SELECT batch, mirror, key, op::text FROM cdc.journal_key ORDER BY batch, mirror, key"

@@ -85,7 +85,7 @@ def incompressible(length: int) -> str:
 
 
 LONG = incompressible(6000)
-UNCHANGED = "__debezium_unavailable_value"
+UNCHANGED = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 
 
 @pytest.mark.parametrize("rows", [1, 150])

@@ -17,7 +17,7 @@ from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import column
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
-UNCHANGED = "__debezium_unavailable_value"
+UNCHANGED = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 _COLUMNS, _KEY, _ORIGIN = as_keyless(
     "src.log", (column("a", "int"), column("note", "text"), column("qty", "qty"), column("seen", "when")), ()
 )

@@ -10,7 +10,7 @@ from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import item
 from tests.unit.cdc.stream.wire import PostgresWire
 
-UNCHANGED = "__debezium_unavailable_value"
+UNCHANGED = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 ITEMS = "SELECT id, name, note FROM src.item ORDER BY id"
 STALE = "SELECT key[1], code FROM cdc.stale ORDER BY 1"
 SUMS = "SELECT sum(captured) - sum(control), sum(landed), sum(superseded), sum(refused) FROM cdc.batch"

@@ -15,7 +15,7 @@ from tests.contract.cdc.land.tables import ITEM, column
 from tests.unit.cdc.stream.wire import PostgresWire
 from transforms.mapping import MirrorRef
 
-LEFT_OUT = "__debezium_unavailable_value"
+LEFT_OUT = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 # Mirror type, decoder, spellings of one value on the wire, as the mirror shows them, the text of the key.
 KINDS = [
     ("numeric", "decimal", ("1.0", "1.00", "1E+0", "1"), ("1.0", "1.00", "1", "1"), "1"),

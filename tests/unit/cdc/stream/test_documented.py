@@ -66,7 +66,7 @@ SQLSERVER_VALUES = [
     ("char(5)", "ab   ", None, "character varying(5)"),
     ("nvarchar(40)", "导管🩺", None, "character varying(40)"),
     ("nvarchar(max)", "x", None, "text"),
-    ("nvarchar(max)", "__debezium_unavailable_value", UNCHANGED, "text"),
+    ("nvarchar(max)", "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4", UNCHANGED, "text"),
     ("ntext", "x", None, "text"),
     ("xml", "<a/>", None, "text"),
     ("uniqueidentifier", "6F9619FF-8B86-D011-B42D-00C04FC964FF", "6f9619ff-8b86-d011-b42d-00c04fc964ff", "uuid"),
@@ -88,7 +88,7 @@ SQLSERVER_VALUES = [
 ORACLE_VALUES = [
     ("CHAR(5 BYTE)", "ab   ", None, "character varying(5)"),
     ("NVARCHAR2(40)", "导管", None, "character varying(40)"),
-    ("CLOB", "__debezium_unavailable_value", UNCHANGED, "text"),
+    ("CLOB", "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4", UNCHANGED, "text"),
     ("BLOB", "00ff", "\\x00ff", "bytea"),
     ("RAW(16)", "00ff", "\\x00ff", "bytea"),
     ("ROWID", "AAASgjAAMAAAACnAAA", None, "text"),

@@ -46,10 +46,21 @@ SCALARS = st.one_of(
     st.floats(),
     st.text(max_size=8),
     st.sampled_from(
-        ["", "1.50", "NAN", "1e9999", "P1Y", "00ff", "qwI=", "__debezium_unavailable_value", "\x00", "24:00"]
+        [
+            "",
+            "1.50",
+            "NAN",
+            "1e9999",
+            "P1Y",
+            "00ff",
+            "qwI=",
+            "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4",
+            "\x00",
+            "24:00",
+        ]
     ),
     st.sampled_from(
-        ["2024-02-29T10:34:56Z", "-0044-03-15T00:00:00Z", "infinity", "b68a35a7-17ad-35b3-af2a-ae46edb4545a"]
+        ["2024-02-29T10:34:56Z", "-0044-03-15T00:00:00Z", "infinity", "51959025-a8d7-33f2-8c69-5b6414652e2b"]
     ),
 )
 JSON = st.recursive(
