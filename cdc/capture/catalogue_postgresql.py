@@ -33,7 +33,9 @@ _SESSION = (
 
 _TABLES = """
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relreplident AS identity,
-       has_table_privilege(c.oid, 'SELECT') AS readable
+       has_table_privilege(c.oid, 'SELECT') AS readable,
+       ARRAY(SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i
+             WHERE i.inhparent = c.oid AND c.relkind = 'r' ORDER BY 1) AS heirs
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"""
 _ESTIMATES = """
@@ -114,9 +116,10 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
     contracts = for_each(wanted, lambda item: _contract(source, item, columns[item[1]["oid"]], indexes[item[1]["oid"]]))
     # A publication of whole schemas, or of all tables, has none.
     entries = (published and published["entries"]) or {}
+    oids = [tables[table.schema, table.name]["oid"] for table in source.tables]
     return tuple(
-        replace(contract, published=entries.get(str(tables[table.schema, table.name]["oid"])))
-        for table, contract in zip(source.tables, contracts, strict=True)
+        replace(contract, published=entries.get(str(oid)), relation=oid)
+        for oid, contract in zip(oids, contracts, strict=True)
     )
 
 
@@ -246,6 +249,8 @@ def _check_tables(source: Source, tables: _Tables) -> None:
             errors.append(FatalError("SRC-120", f"{place} is not a table"))
         elif not row["readable"]:
             errors.append(FatalError("SRC-111", f"SELECT on {place}"))
+        elif row["heirs"]:
+            errors.append(FatalError("SRC-129", f"{place}: {', '.join(row['heirs'])}"))
     raise_all(errors)
 
 

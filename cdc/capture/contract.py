@@ -57,7 +57,8 @@ class Contract:
     no more; the mirror keeps them, and older events carry them. `announced` are the columns as of the stream's last
     schema event, at offset `announced_at` (the source may be far ahead of it); () where none has come. `published` is
     what PostgreSQL's catalogue knows the table's entry in the publication by: a table that left and came back has
-    another one. Files have none of these. `cascades` are its foreign keys by which a change of another table changes it
+    another one. `relation` is what that catalogue knows the table itself by, whatever it is called. Files have none of
+    these. `cascades` are its foreign keys by which a change of another table changes it
     without an event.
     """
 
@@ -73,6 +74,7 @@ class Contract:
     announced_at: int = -1
     cascades: tuple[Cascade, ...] = ()
     published: int | None = None
+    relation: int | None = None
 
     @property
     def schema(self) -> str:
@@ -118,9 +120,8 @@ def to_document(contract: Contract) -> dict[str, Any]:
         document["announced_at"] = contract.announced_at
     if contract.cascades:
         document["cascades"] = [cascade.to_document(each) for each in contract.cascades]
-    if contract.published is not None:
-        document["published"] = contract.published
-    return document
+    numbers = {"published": contract.published, "relation": contract.relation}
+    return document | {name: number for name, number in numbers.items() if number is not None}
 
 
 def _column_document(column: ColumnContract) -> dict[str, Any]:
@@ -161,6 +162,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             announced_at=document.get("announced_at", -1),
             cascades=tuple(cascade.from_document(each) for each in document.get("cascades", ())),
             published=document.get("published"),
+            relation=document.get("relation"),
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise FatalError("SRC-102", f"{place}: {type(error).__name__} {error}") from error
@@ -173,7 +175,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
 _ENTRIES = frozenset(
     {
         *("mirror", "source_table", "key", "key_origin", "columns", "omitted", "without", "dropped", "announced"),
-        *("announced_at", "cascades", "published"),
+        *("announced_at", "cascades", "published", "relation"),
     }
 )
 
@@ -210,6 +212,7 @@ def to_yaml(contract: Contract) -> str:
     """Return the file's text."""
     document = to_document(contract)
     document.pop("published", None)
+    document.pop("relation", None)
     for column in document["columns"]:
         column.pop("number", None)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)

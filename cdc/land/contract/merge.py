@@ -55,12 +55,17 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
         announced=last.announced,
         announced_at=last.announced_at,
         published=in_force.published if wanted.published is None else wanted.published,
+        relation=in_force.relation if wanted.relation is None else wanted.relation,
     )
 
 
 def is_published_anew(in_force: Contract, wanted: Contract) -> bool:
-    """Tell whether the table left its publication and came back: what happened in between is in no log."""
-    return None not in (in_force.published, wanted.published) and in_force.published != wanted.published
+    """Tell whether the table left its publication and came back, or is another one under its name.
+
+    What happened in between, or to the rows of the first one, is in no log.
+    """
+    pairs = ((in_force.published, wanted.published), (in_force.relation, wanted.relation))
+    return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
 
 def _keys_that_differ(in_force: Contract, wanted: Contract) -> str:

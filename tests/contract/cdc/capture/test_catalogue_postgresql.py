@@ -8,6 +8,7 @@ from cdc.capture.catalogue import estimate_rows, follow_contracts, read_contract
 from cdc.capture.contract import Contract, from_document, to_document, to_yaml
 from cdc.capture.source import Source
 from cdc.errors import CdcError, FatalError, TransientError
+from cdc.land.contract.merge import is_published_anew
 
 Run = Callable[[str], None]
 Describe = Callable[..., Source]
@@ -344,11 +345,57 @@ def test_a_table_that_left_the_publication_and_came_back_is_told_from_one_that_s
     assert None not in entries
 
 
-def test_a_publication_of_all_tables_has_no_entries(
+@pytest.mark.parametrize("tables", ["ALL TABLES", "TABLES IN SCHEMA quirks"])
+def test_a_publication_without_entries_tells_a_table_from_another_one_under_its_name(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str], tables: str
+) -> None:
+    postgresql(f"CREATE TABLE t (a int PRIMARY KEY); CREATE PUBLICATION cdc FOR {tables}; INSERT INTO t VALUES (1)")
+    contract = first = _only(postgresql_source("t"), servers)
+    assert first.published is None
+    assert "relation" not in to_yaml(first)
+    for change in (
+        "TRUNCATE t",
+        "VACUUM FULL t",
+        "ALTER TABLE t ADD b int DEFAULT random()",  # written anew
+        "ALTER TABLE t ALTER b TYPE bigint",
+        "ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME TO t",
+        "ALTER TABLE t SET UNLOGGED; ALTER TABLE t SET LOGGED",
+        "ALTER TABLE t REPLICA IDENTITY FULL",
+    ):
+        for statement in change.split(";"):
+            postgresql(statement)
+        assert not is_published_anew(first, _only(postgresql_source("t"), servers))
+    for change in (
+        "DROP TABLE t; CREATE TABLE t (a int PRIMARY KEY)",
+        "CREATE TABLE u (a int PRIMARY KEY); ALTER TABLE t RENAME TO old; ALTER TABLE u RENAME TO t",
+    ):
+        postgresql(change)
+        before, contract = contract, _only(postgresql_source("t"), servers)
+        assert is_published_anew(before, contract)
+    assert is_published_anew(first, contract)
+
+
+@pytest.mark.parametrize("swap", ["", "ALTER PUBLICATION cdc SET TABLE old, t"])
+def test_two_tables_of_a_publication_that_change_names_are_both_another_one(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str], swap: str
+) -> None:
+    postgresql("CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int PRIMARY KEY)")
+    postgresql("CREATE PUBLICATION cdc FOR TABLE t, u")
+    before = _only(postgresql_source("t"), servers)
+    postgresql(f"ALTER TABLE t RENAME TO old; ALTER TABLE u RENAME TO t; {swap}")
+    assert is_published_anew(before, _only(postgresql_source("t"), servers))
+
+
+def test_a_table_that_others_inherit_from_is_refused_and_the_others_are_not(
     postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
 ) -> None:
-    postgresql("CREATE TABLE t (a int PRIMARY KEY); CREATE PUBLICATION cdc FOR ALL TABLES")
-    assert _only(postgresql_source("t"), servers).published is None
+    """PostgreSQL reads the heirs' rows with the parent, and writes their changes under their own names."""
+    postgresql("""CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE b (PRIMARY KEY (id)) INHERITS (t);
+                  CREATE TABLE a (PRIMARY KEY (id)) INHERITS (t); CREATE PUBLICATION cdc FOR TABLE t""")
+    assert _refusal(postgresql_source("t"), servers) == ("SRC-129", "quirks.t: quirks.a, quirks.b")
+    assert [contract.key for contract in read_contracts(postgresql_source("a", "b"), servers)] == [("id",)] * 2
+    postgresql("ALTER TABLE a NO INHERIT t; DROP TABLE b")
+    assert _only(postgresql_source("t"), servers).mirror == "legacy.t"
 
 
 def test_a_partitioned_table_is_read_through_its_root(

@@ -207,6 +207,22 @@ def test_a_table_that_left_the_publication_and_came_back_is_put_on_record(follow
     assert follower.in_force() == again
 
 
+def test_a_table_that_is_another_one_under_its_name_is_put_on_record(follow: Callable[..., Follower]) -> None:
+    """A contract of before the catalogue's number was kept is no other table's."""
+    first, second = (dataclasses.replace(ITEM, relation=number) for number in (16384, 16391))
+    follower = follow(PostgresWire(), catalogue_every_s=0)
+    for answer in (ITEM, first, first):
+        follower.source.answer = (answer, PAIR)
+        follower.watch()
+    assert follower.noted == []
+    assert follower.in_force() == first
+    for _ in range(2):
+        follower.source.answer = (second, PAIR)
+        follower.watch()
+    assert follower.noted == [["public.item"]]
+    assert follower.in_force() == second
+
+
 def test_a_gap_is_noted_before_it_is_forgotten(follow: Callable[..., Follower]) -> None:
     follower = follow(PostgresWire(), catalogue_every_s=0)
     follower.source.answer = (dataclasses.replace(ITEM, published=7), PAIR)

@@ -75,7 +75,7 @@ VALUES = st.recursive(
 
 @given(
     st.dictionaries(
-        st.sampled_from([*SPECIMEN, "omitted", "dropped", "announced", "announced_at", "published"]), VALUES
+        st.sampled_from([*SPECIMEN, "omitted", "dropped", "announced", "announced_at", "published", "relation"]), VALUES
     )
 )
 def test_whatever_stands_in_a_contract_is_a_contract_or_refused(changes: dict[str, Any]) -> None:

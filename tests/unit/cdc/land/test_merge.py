@@ -84,6 +84,14 @@ def test_an_entry_of_the_publication_outlives_a_file_and_tells_that_the_table_wa
     assert not any(is_published_anew(*pair) for pair in ((before, before), (table(), after), (before, table())))
 
 
+def test_the_tables_number_outlives_a_file_and_tells_that_it_is_another_table() -> None:
+    before, after = (dataclasses.replace(table(), published=7, relation=number) for number in (1, 2))
+    assert merge(before, table()).relation == merge(table(), before, live=True).relation == 1
+    assert merge(before, after, live=True) == after
+    assert is_published_anew(before, after)
+    assert not any(is_published_anew(*pair) for pair in ((before, before), (table(), after), (before, table())))
+
+
 def test_a_reading_that_was_overtaken_drops_nothing_for_good() -> None:
     dropped = merge(table(column("a", 2)), table(), live=True)
     assert merge(dropped, table(column("a", 2)), live=True).dropped == ()
