@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.errors import FatalError
+from cdc.land.contract.narrowing import is_narrowing
 from cdc.land.contract.widening import is_widening
 
 _NAMED = ("enum", "set")
@@ -105,10 +106,16 @@ def _followed(mirror: str, old: ColumnContract, new: ColumnContract, *, live: bo
         # A server that is not strict turns negative values into 0, and writes no event.
         raise FatalError("TGT-110", f"{place}: was {old.type}, is {new.type}")
     if live:
+        if is_narrowing(old, new):
+            raise FatalError("TGT-110", f"{place}: was {_described(old)}, is {_described(new)}")
         # What older rows came to hold was settled when the column came.
         new = dataclasses.replace(new, default=old.default, computed_default=old.computed_default)
-    elif is_widening(new.mirror_type, old.mirror_type):
-        new = dataclasses.replace(new, type=old.type, mirror_type=old.mirror_type, decoder=old.decoder)
+    elif is_widening(new.mirror_type, old.mirror_type) or (
+        new.mirror_type == old.mirror_type and is_narrowing(old, new)
+    ):
+        new = dataclasses.replace(
+            new, type=old.type, mirror_type=old.mirror_type, decoder=old.decoder, charset=old.charset
+        )
     return dataclasses.replace(new, number=number, decoder=_decoder(place, old, new))
 
 
@@ -120,6 +127,10 @@ def _decoder(place: str, old: ColumnContract, new: ColumnContract) -> str:
     if {old.decoder, new.decoder} == {"int", "tinyint1"}:
         return "tinyint1"
     raise FatalError("TGT-110", f"{place}: was {old.type}, is {new.type}")
+
+
+def _described(column: ColumnContract) -> str:
+    return column.type if column.charset is None else f"{column.type} ({column.charset})"
 
 
 def _is_unsigned(column: ColumnContract) -> bool:

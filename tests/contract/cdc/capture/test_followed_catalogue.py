@@ -1,4 +1,4 @@
-"""A live PostgreSQL source whose tables change, and mirrors that follow its catalogue."""
+"""Live sources whose tables change, and mirrors that follow their catalogues."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cdc.capture.contract import Contract
 from cdc.capture.source import Source
 from cdc.config import Target
 from cdc.errors import FatalError
-from cdc.land.contract.in_force import follow_source, put_in_force
+from cdc.land.contract.in_force import Announcement, follow_source, put_in_force
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate
 
@@ -20,7 +20,7 @@ Run = Callable[[str], None]
 Describe = Callable[..., Source]
 
 TABLE = """
-CREATE TABLE t (id int PRIMARY KEY, name varchar(20), day date, at timestamp, qty numeric(12,4));
+CREATE TABLE t (id int PRIMARY KEY, name varchar(20), day date, at timestamp, qty numeric(12,4), took interval);
 INSERT INTO t VALUES (1, 'a', '2024-02-29', '2024-02-29 10:00', 1.5);
 CREATE PUBLICATION cdc FOR TABLE t"""
 
@@ -105,7 +105,71 @@ def test_wider_types_are_followed(followed: Followed) -> None:
         "day TYPE timestamp",
         "qty TYPE numeric(10,2)",
         "name TYPE varchar(10)",
+        "name TYPE name",
+        "took TYPE interval second(0)",
     ],
 )
 def test_other_types_are_refused(followed: Followed, change: str) -> None:
     assert followed.refused(f"ALTER TABLE t ALTER {change}") == "TGT-110"
+
+
+MARIADB = """
+CREATE TABLE t (id int PRIMARY KEY, small smallint, state enum('a','b'), flags set('a','b'), name varchar(9),
+                note text, code varbinary(8), at time(6), share double)"""
+
+
+@pytest.fixture
+def altered(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], target: Target
+) -> Iterator[Callable[[str], list[str]]]:
+    """Alter the source's table, let its mirror follow, and return what was done to it."""
+    source = mariadb_source("t")
+    mariadb(MARIADB)
+    with connect(target, "test") as connection:
+        with connection.transaction():
+            migrate(connection)
+            put_in_force(connection, "legacy", read_contracts(source, servers))
+
+        def alter(statement: str) -> list[str]:
+            mariadb(f"ALTER TABLE t {statement}")
+            with connection.transaction():
+                contracts = read_contracts(source, servers)
+                return [step.title for step in follow_source(connection, "legacy", contracts, Announcement())]
+
+        yield alter
+
+
+@pytest.mark.parametrize(
+    ("statement", "detail"),
+    [
+        ("MODIFY state enum('b','c')", r"t\.state: was enum\('a','b'\) \(utf8mb4\), is enum\('b','c'\) \(utf8mb4\)"),
+        ("MODIFY state enum('A','b')", r"t\.state"),
+        ("MODIFY flags set('b','a')", r"t\.flags"),
+        ("CONVERT TO CHARACTER SET latin1", r"varchar\(9\) \(utf8mb4\), is varchar\(9\) \(latin1\)"),
+        ("MODIFY name char(9)", r"t\.name"),
+        ("MODIFY note tinytext", r"t\.note"),
+        ("MODIFY small tinyint", r"t\.small"),
+        ("MODIFY code varbinary(4)", r"t\.code"),
+        ("MODIFY at time(3)", r"t\.at"),
+        ("MODIFY share double(10,2)", r"t\.share"),
+    ],
+)
+def test_a_type_that_may_have_altered_values_is_refused(
+    altered: Callable[[str], list[str]], statement: str, detail: str
+) -> None:
+    """MariaDB writes no event of a row, and most of them only where it is not strict."""
+    with pytest.raises(FatalError, match=rf"TGT-110 .*{detail}"):
+        altered(statement)
+
+
+def test_a_type_that_holds_all_that_was_there_is_followed(altered: Callable[[str], list[str]]) -> None:
+    assert (
+        altered("""MODIFY state enum('c','b','a'), MODIFY flags set('a','x','b'), MODIFY code varbinary(16),
+                      MODIFY note mediumtext, MODIFY at time(6) NULL, COMMENT 'reviewed'""")
+        == []
+    )
+    assert altered("MODIFY small int, MODIFY name varchar(12) CHARACTER SET utf8mb4") == [
+        f"widen column {schema}.t.{change}"
+        for schema in ("legacy", "legacy_deleted")
+        for change in ("small to integer", "name to character varying(12)")
+    ]
