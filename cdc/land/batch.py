@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cdc.change import Record
@@ -77,7 +77,7 @@ class Pending:
         while self._units:
             unit, unit_rows, unit_bytes = self._units[0]
             too_much = rows + unit_rows > self._batch_rows or size + unit_bytes > self._batch_bytes
-            if taken and (too_much or _must_part(taken[-1], unit)):
+            if taken and (too_much or _must_part(taken, unit)):
                 break
             self._units.popleft()
             taken.append(unit)
@@ -87,13 +87,16 @@ class Pending:
         return Batch(tuple(taken))
 
 
-def _must_part(before: Unit, unit: Unit) -> bool:
-    """Tell whether two units may not share a batch.
+def _must_part(taken: Sequence[Unit], unit: Unit) -> bool:
+    """Tell whether a unit may not share a batch with those before it.
 
     What a generation did not bring is deleted at its end, in one piece with its last unit. A re-read row is compared
-    with the mirror, which therefore has to show all that was streamed before it. A part of a large transaction is a
-    batch of its own.
+    with the mirror, which therefore has to show all that was streamed before it; so is a table that changes. A part of
+    a large transaction is a batch of its own.
     """
+    before = taken[-1]
+    if unit.schema_changed and any(other.rows for other in taken):
+        return True
     if before.closes_generation or unit.opens_generation or before.whole is not None or unit.whole is not None:
         return True
     return unit.id is None and bool(unit.rows) and before.id is not None

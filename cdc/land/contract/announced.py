@@ -36,10 +36,26 @@ def as_announced(
         now.brought.setdefault(awaited, None)
     dropped = now.all_dropped()
     before = dataclasses.replace(in_force, dropped=tuple(c.name for c in in_force.columns if c.name in dropped))
-    columns = tuple(_columns(before, catalogue, now.brought))
+    columns = tuple(_columns(before, catalogue, now.brought, now.required))
     return before, dataclasses.replace(
         catalogue, columns=columns, announced=tuple(now.last or ()), announced_at=now.offset
     )
+
+
+def newly_required(in_force: Contract, source_table: str, changes: Sequence[SchemaChange]) -> tuple[str, ...]:
+    """Return the columns that allowed NULL until one of the changes, in the order of the contract.
+
+    What was NULL in them is something else since, of which no event tells. A snapshot brings all rows anew.
+    """
+    required = {
+        column.name
+        for change in changes
+        if change.concerns(source_table) and change.offset > in_force.announced_at and not change.is_snapshot
+        for column in change.columns or ()
+        if not column.nullable
+    }
+    live = (column for column in in_force.columns if column.name not in in_force.dropped)
+    return tuple(column.name for column in live if column.nullable and column.name in required)
 
 
 class _Now:
@@ -58,6 +74,7 @@ class _Now:
         self.last: dict[str, None] | None = dict.fromkeys(in_force.announced) or None
         self.offset = in_force.announced_at
         self.brought: dict[str, AnnouncedColumn | None] = {}
+        self.required: set[str] = set()
 
     def follow(self, change: SchemaChange) -> None:
         """Take the next change; one that was taken before, and whose batch did not land, is nothing new."""
@@ -77,6 +94,7 @@ class _Now:
         if new & self._dropped:
             raise FatalError("TGT-113", f"{self._mirror}: {_list(new & self._dropped)} dropped, and come again")
         self._dropped |= gone & self._known
+        self.required |= {column.name for column in seen.values() if not column.nullable}
         self.brought = {name: column for name, column in self.brought.items() if name not in gone}
         for name in new - self._known:
             self.brought[name] = seen[name]
@@ -97,17 +115,24 @@ class _Now:
 
 
 def _columns(
-    in_force: Contract, catalogue: Contract, brought: Mapping[str, AnnouncedColumn | None]
+    in_force: Contract, catalogue: Contract, brought: Mapping[str, AnnouncedColumn | None], required: Set[str]
 ) -> Iterator[ColumnContract]:
     """Yield the catalogue's columns that the stream has come to, then those that it has yet to leave."""
     live = {column.name: column for column in in_force.columns if column.name not in in_force.dropped}
     for column in catalogue.columns:
         if column.name in live:
-            yield column
+            yield column if column.name in required else _still_optional(column, live[column.name])
         elif column.name in brought:
             yield _brought(column, brought[column.name])
     present = {column.name for column in catalogue.columns}
     yield from (column for name, column in live.items() if name not in present)
+
+
+def _still_optional(column: ColumnContract, in_force: ColumnContract) -> ColumnContract:
+    """Return what the catalogue has of a column, which forbids NULL only from an event on."""
+    if column.nullable or not in_force.nullable:
+        return column
+    return dataclasses.replace(column, nullable=True, zero_date_is_null=in_force.zero_date_is_null)
 
 
 def _brought(column: ColumnContract, announced: AnnouncedColumn | None) -> ColumnContract:

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from cdc.capture.contract import Contract, from_document, to_document
-from cdc.land.contract.announced import as_announced
+from cdc.errors import FatalError
+from cdc.land.contract.announced import as_announced, newly_required
 from cdc.land.contract.merge import merge
 from cdc.land.mirror.ddl import Step, apply_mirrors
 from cdc.stream.row import NewColumn
@@ -60,6 +62,8 @@ def follow_source(
         if announcement is not None:
             unknown = announcement.unknown
             awaited = unknown.column if unknown is not None and unknown.mirror == contract.mirror else None
+            if before is not None:
+                _refuse_nulls(connection, before, newly_required(before, contract.source_table, announcement.changes))
             before, wanted = as_announced(before, contract, announcement.changes, awaited)
         merged = merge(before, wanted, live=True)
         if merged != in_force.get(contract.mirror):
@@ -79,6 +83,19 @@ def renew_sessions(connection: psycopg.Connection, steps: Iterable[Step]) -> Non
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'cdc derive %'"
             " AND datname = current_database() AND usename = current_user"
         )
+
+
+def _refuse_nulls(connection: psycopg.Connection, contract: Contract, columns: Iterable[str]) -> None:
+    """Raise if a mirror has NULL where the source has none from here on; a server that is not strict has put 0 or ''.
+
+    All that was streamed before has landed.
+    """
+    table = Identifier(contract.schema, contract.table)
+    for name in columns:
+        query = SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IS NULL)").format(table, Identifier(name))
+        row = connection.execute(query).fetchone()
+        if row is not None and row[0]:
+            raise FatalError("TGT-110", f"{contract.mirror}.{name}: has NULL, which the source forbids from now on")
 
 
 def _by_mirror(connection: psycopg.Connection, source: str) -> dict[str, Contract]:

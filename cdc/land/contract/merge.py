@@ -116,6 +116,8 @@ def _followed(mirror: str, old: ColumnContract, new: ColumnContract, *, live: bo
         new = dataclasses.replace(
             new, type=old.type, mirror_type=old.mirror_type, decoder=old.decoder, charset=old.charset
         )
+    if not live and old.nullable:
+        new = dataclasses.replace(new, nullable=True, zero_date_is_null=old.zero_date_is_null)
     return dataclasses.replace(new, number=number, decoder=_decoder(place, old, new))
 
 

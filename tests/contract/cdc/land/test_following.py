@@ -336,6 +336,44 @@ def test_what_older_rows_hold_may_be_told_by_hand(follow: Callable[..., Follower
     assert stage.query("SELECT id, grade FROM src.item ORDER BY id") == [(1, "A"), (2, "B")]
 
 
+def forbidding(contract: Contract, name: str) -> Contract:
+    return with_columns(contract, **{name: dataclasses.replace(contract.column(name), nullable=False)})
+
+
+def forbid_null(follower: Follower) -> None:
+    assert isinstance(follower.wire, MariaWire)
+    follower.wire.begin()
+    text = "ALTER TABLE item MODIFY name varchar(20) NOT NULL"
+    follower.wire.ddl(text, "item", dict.fromkeys(item(1)), required=("id", "name"))
+    follower.wire.heartbeat()
+
+
+def test_null_that_the_source_has_altered_without_an_event_stops_the_stream(follow: Callable[..., Follower]) -> None:
+    """A server that is not strict has put '' there."""
+    follower = follow(MariaWire())
+    follower.source.answer = (forbidding(ITEM, "name"), PAIR)
+    ddl(follower, "ALTER TABLE item ADD INDEX (qty)")  # the catalogue is ahead of the stream from here on
+    follower.upsert(item(1, name=None))
+    forbid_null(follower)
+    follower.upsert(item(2))
+    with pytest.raises(FatalError, match=r"TGT-110 .*src\.item\.name: has NULL"):
+        follower.land()
+    assert follower.stage.query("SELECT id, name FROM src.item") == [(1, None)]
+    assert follower.in_force().column("name").nullable
+
+
+def test_null_that_was_replaced_by_events_stops_nothing(follow: Callable[..., Follower]) -> None:
+    follower = follow(MariaWire())
+    follower.source.answer = (forbidding(ITEM, "name"), PAIR)
+    follower.upsert(item(1, name=None))
+    follower.upsert(item(1, name="-"), operation="update")
+    forbid_null(follower)
+    follower.upsert(item(2))
+    follower.land()
+    assert follower.stage.query("SELECT id, name FROM src.item ORDER BY id") == [(1, "-"), (2, "a")]
+    assert not follower.in_force().column("name").nullable
+
+
 def test_a_renamed_column_stops_the_stream(follow: Callable[..., Follower]) -> None:
     renamed = with_columns(ITEM, name=None, full_name=column("full_name", "name"))
     follower = follow(MariaWire(), renamed, PAIR)

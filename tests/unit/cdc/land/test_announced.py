@@ -10,7 +10,7 @@ import pytest
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.errors import FatalError
-from cdc.land.contract.announced import as_announced
+from cdc.land.contract.announced import as_announced, newly_required
 from cdc.land.contract.merge import merge
 from cdc.stream.schema_change import AnnouncedColumn, SchemaChange
 
@@ -64,6 +64,32 @@ def test_a_default_that_was_changed_since_is_nobodys_to_tell(announced: str | No
 def test_only_the_event_that_brings_a_column_counts() -> None:
     catalogue = table(column("a", default="B"))
     assert held(grown(table(), catalogue, alter(a="A"), alter(a="B")), "a") == (None, True)
+
+
+def requiring(change: SchemaChange) -> SchemaChange:
+    assert change.columns is not None
+    return dataclasses.replace(
+        change, columns=tuple(dataclasses.replace(known, nullable=False) for known in change.columns)
+    )
+
+
+def test_null_is_forbidden_when_the_stream_says_so() -> None:
+    zeros = column("day", decoder="date", zero_date_is_null=True)
+    catalogue = table(column("a", nullable=False), dataclasses.replace(zeros, nullable=False, zero_date_is_null=False))
+    ahead = grown(table("a", zeros), catalogue, alter(a=None, day=None))
+    assert ahead.columns == table("a", zeros).columns
+    change = requiring(alter(a=None, day=None))
+    assert newly_required(ahead, "erp.t", [change]) == ("id", "a", "day")
+    assert newly_required(ahead, "erp.other", [change]) == ()
+    followed = grown(ahead, catalogue, change)
+    assert [known.nullable for known in followed.columns[1:]] == [False, False]
+    # What was taken before, and a snapshot, which brings all rows anew, tell nothing of the rows that are there.
+    assert newly_required(followed, "erp.t", [change]) == ()
+    assert newly_required(ahead, "erp.t", [requiring(alter(is_snapshot=True, a=None))]) == ()
+
+
+def test_null_that_was_forbidden_for_a_while_is_noticed_though_the_catalogue_allows_it() -> None:
+    assert newly_required(table("a"), "erp.t", [requiring(alter(a=None)), alter(a=None)]) == ("id", "a")
 
 
 def test_a_column_comes_when_the_stream_says_so() -> None:

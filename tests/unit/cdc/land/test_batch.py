@@ -50,6 +50,12 @@ def test_rows_read_again_do_not_join_what_was_streamed_before() -> None:
     assert batches(unit(1), unit(2, id=None), unit(3)) == [[1], [2, 3]]
 
 
+def test_a_table_changes_behind_the_rows_that_were_streamed_before() -> None:
+    change = {"id": None, "rows": False, "schema_changed": True}
+    found = batches(unit(1), unit(2), unit(3, **change), unit(4, **change), unit(5), unit(6, **change))
+    assert found == [[1, 2], [3, 4, 5], [6]]
+
+
 def test_heartbeats_join_what_was_streamed_before() -> None:
     assert batches(unit(1), unit(2, id=None, rows=False), unit(3)) == [[1, 2, 3]]
 

@@ -136,6 +136,15 @@ def test_a_number_that_loses_its_sign_is_refused() -> None:
     assert merge(table(unsigned), table(unsigned), live=True) == table(unsigned)
 
 
+def test_a_file_neither_forbids_null_nor_takes_what_is_narrower() -> None:
+    known = column("a", type="enum('a','b')", mirror_type="text", decoder="enum", charset="utf8mb4")
+    behind = dataclasses.replace(known, type="enum('a')", nullable=False)
+    assert merge(table(known), table(behind)).column("a") == known
+    assert refused(table(known), table(behind)).detail == (
+        "src.t.a: was enum('a','b') (utf8mb4), is enum('a') (utf8mb4)"
+    )
+
+
 def test_a_generated_column_that_becomes_a_plain_one_holds_what_nobody_can_tell() -> None:
     merged = merge(table(omitted=("total",)), table(column("total", 2)), live=True)
     assert merged.column("total").computed_default

@@ -6,6 +6,7 @@ The shapes are those of tests/contract/envelopes; `test_wire_has_the_recorded_sh
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from typing import Any
 
 from cdc.change import Record
@@ -174,10 +175,20 @@ class MariaWire(Wire):
     def _marker(self) -> str:
         return self.id or ""
 
-    def ddl(self, text: str, table: str = "", columns: Row | None = None, kind: str = "ALTER") -> int:
-        """Send a schema event; `columns` are those of the table after it, by name with their defaults."""
+    def ddl(
+        self,
+        text: str,
+        table: str = "",
+        columns: Row | None = None,
+        kind: str = "ALTER",
+        required: Container[str] = (),
+    ) -> int:
+        """Send a schema event; `columns` are those of the table after it, by name with their defaults.
+
+        `required` are those that forbid NULL.
+        """
         described = [
-            {"name": name, "optional": True, "generated": False, "defaultValueExpression": default}
+            {"name": name, "optional": name not in required, "generated": False, "defaultValueExpression": default}
             for name, default in (columns or {}).items()
         ]
         change = {
