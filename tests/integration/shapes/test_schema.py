@@ -48,6 +48,19 @@ def test_postgresql_changes_a_table_inside_a_transaction_of_rows(shapes: Shapes)
     shapes.check("hall.altered")
 
 
+def test_mariadb_forbids_null_that_was_replaced_before(shapes: Shapes) -> None:
+    side = shapes.sides["depot"]
+    side.run(
+        "INSERT INTO altered (id, n) VALUES (31, NULL)",
+        "UPDATE altered SET n = 0 WHERE n IS NULL",
+        "ALTER TABLE altered MODIFY n int NOT NULL",
+        "INSERT INTO altered (id, n) VALUES (32, 1)",
+    )
+    shapes.check("depot.altered")
+    forbids = "SELECT c -> 'nullable' FROM cdc.contract, jsonb_array_elements(content -> 'columns') c"
+    assert shapes.query(f"{forbids} WHERE mirror = 'depot.altered' AND c ->> 'name' = 'n'") == [(False,)]
+
+
 def test_statements_that_change_no_captured_table(shapes: Shapes) -> None:
     """`CREATE TABLE ... SELECT` sends its rows; `GRANT` a BEGIN alone; others nothing, or what is not captured."""
     side = shapes.sides["depot"]
