@@ -12,8 +12,9 @@ from cdc.land.batch import Pending
 from cdc.land.change.decode import TableDecoder
 from cdc.land.position import Position
 from cdc.land.prepare import Prepared, prepare
+from cdc.stream.assembler import Assembler, Limits
 from cdc.stream.envelope import read_event
-from cdc.stream.unit import Assembler, Landed, Limits, State, Unit
+from cdc.stream.unit import Landed, State, Unit
 
 # A transaction of more batches than this is read twice instead of being held.
 _LARGE_BATCHES = 4

@@ -10,9 +10,10 @@ import pytest
 from cdc.change import Refusal
 from cdc.errors import CdcError
 from cdc.land.change.decode import TableDecoder
+from cdc.stream.assembler import Assembler
 from cdc.stream.envelope import read_event
 from cdc.stream.row import NewColumn
-from cdc.stream.unit import Assembler, State, Unit
+from cdc.stream.unit import State, Unit
 from tests.corpus.corpus import Case, Stream, cases, contract
 
 CASES = list(cases())

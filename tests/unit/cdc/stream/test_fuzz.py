@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from cdc.change import UNCHANGED, Change, Record, Refusal
 from cdc.errors import CdcError, FatalError, TransientError
 from cdc.land.change.decode import TableDecoder, Truncation
+from cdc.stream.assembler import Assembler, Limits
 from cdc.stream.envelope import read_event
 from cdc.stream.misfit import Misfit
 from cdc.stream.schema_change import read_schema_changes
-from cdc.stream.unit import Assembler, Landed, Limits, State, Unit
+from cdc.stream.unit import Landed, State, Unit
 from cdc.stream.value import decoder
 from tests.corpus.corpus import GOOD, Case, Stream, contract
 from tests.unit.cdc.stream.wire import PostgresWire

@@ -10,8 +10,9 @@ import pytest
 
 from cdc.change import Record
 from cdc.errors import FatalError
+from cdc.stream.assembler import Assembler, Limits
 from cdc.stream.envelope import read_event
-from cdc.stream.unit import Assembler, Landed, Limits, State, Unit, event_digest
+from cdc.stream.unit import Landed, State, Unit, event_digest
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
 
 RECORDED = Path(__file__).resolve().parents[3] / "contract" / "envelopes"
