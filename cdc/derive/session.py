@@ -17,6 +17,7 @@ from cdc.derive.mirror import Mirror, max_bytes
 from cdc.derive.names import columns, quoted
 from cdc.derive.plan import Plan, Step
 from cdc.observe.pulse import Pulse
+from cdc.store.connection import LONG_SILENCE_S, LONG_STATEMENT_S
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -37,10 +38,8 @@ SMALL_SETTINGS = (
 _LARGE_SETTINGS = (
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;"
     "SET LOCAL cursor_tuple_fraction = 1; SET LOCAL random_page_cost = 1.1;"
-    "SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = '60min'"
+    f"SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = '{LONG_STATEMENT_S}s'"
 )
-LARGE_STATEMENT_S = 3660.0
-"""A large turn may be silent for so long: its longest statement, and a little."""
 
 STAGE_META = ("_source_key", "_source_offset", "_source_ts", "_deleted")
 """What a candidate says of its source row, in a stage as in the tables that it goes to."""
@@ -103,7 +102,7 @@ class Work:
 
     def beat(self) -> None:
         """Say that the turn goes on, and how long the next statement may take."""
-        self.pulse.beat(LARGE_STATEMENT_S if self.large else 0)
+        self.pulse.beat(LONG_SILENCE_S if self.large else 0)
 
     def has_changed(self, mirror: Mirror) -> bool:
         """Tell whether the window changed rows of the mirror."""

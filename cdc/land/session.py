@@ -11,9 +11,7 @@ from cdc.capture.contract import Contract
 from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import MirrorWriter
 from cdc.observe.pulse import Pulse
-
-WHOLE_TABLE_S = 3600
-"""What is done to a whole mirror (TRUNCATE, a new snapshot's end, another type) may take so long, a statement each."""
+from cdc.store.connection import LONG_SILENCE_S, LONG_STATEMENT_S
 
 
 @dataclass(slots=True)
@@ -39,12 +37,13 @@ class Session:
         return known
 
     def take_time(self) -> None:
-        """Let the statements of this transaction take as long as a whole mirror needs, and nobody think it is frozen.
+        """Let statements of this transaction take as long as a whole mirror needs, and nobody think that it is frozen.
 
-        A statement that is ended for being slow would be slow again, and the stream stand for ever.
+        To be called before each that does something to a whole mirror (TRUNCATE, a new snapshot's end, another type). A
+        statement that is ended for being slow would be slow again, and the stream stand for ever.
         """
-        self.connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{WHOLE_TABLE_S}s",))
-        self.pulse.beat(WHOLE_TABLE_S)
+        self.connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{LONG_STATEMENT_S}s",))
+        self.pulse.beat(LONG_SILENCE_S)
 
     def roll_back(self) -> None:
         """End a transaction that several batches share; their staging tables may have been made in it."""

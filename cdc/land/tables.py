@@ -10,7 +10,7 @@ from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
 from cdc.change import Change, Event, Refusal
 from cdc.crash import crash_point
-from cdc.land.change.decode import LONG_KEY, Item, Stretch, stretches
+from cdc.land.change.decode import LONG_KEY, Item, Stretch, Truncation, stretches
 from cdc.land.change.duplicate import Claims, keys_of, may_double
 from cdc.land.change.fold import Folded, fold
 from cdc.land.change.reread import fill_in, reread_keys
@@ -84,9 +84,7 @@ class Tables:
                 self._refuse(writer, refusal)
             self._count(mirror, stretch, folded, {refusal.offset for refusal in refusals})
             if stretch.truncation is not None:
-                truncation = stretch.truncation
-                self._session.take_time()
-                writer.truncate(truncation.offset, truncation.source_ts, self._ground.stream, self._ground.batch)
+                self._truncate(writer, stretch.truncation)
                 self._stale.discard(mirror)
 
     def write_effects(self, contract: Contract, changes: list[Change]) -> None:
@@ -110,6 +108,10 @@ class Tables:
             self._staged.add(mirror)
             self.expectations += writer.write(folded, self._ground.stream, self._ground.batch, has_stale=has_stale)
 
+    def _truncate(self, writer: MirrorWriter, truncation: Truncation) -> None:
+        self._session.take_time()
+        writer.truncate(truncation.offset, truncation.source_ts, self._ground.stream, self._ground.batch)
+
     def _write_rows(self, writer: MirrorWriter, items: list[Item]) -> None:
         """Write what the items of a table without a key do."""
         place = (self._ground.stream, self._ground.batch)
@@ -119,8 +121,7 @@ class Tables:
             events = len({change.offset for change in changes}) + (stretch.truncation is not None)
             self._ledger.count(writer.table.contract.mirror, "landed", events)
             if stretch.truncation is not None:
-                self._session.take_time()
-                writer.truncate(stretch.truncation.offset, stretch.truncation.source_ts, *place)
+                self._truncate(writer, stretch.truncation)
 
     def _fill_in(self, writer: MirrorWriter, items: list[Item]) -> list[Item]:
         """Put the rows that were read beside the stream where they belong among its changes."""

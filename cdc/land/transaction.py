@@ -201,8 +201,8 @@ class _Landing:
             "stream": position.stream,
             "batch": position.batch,
         }
-        self._session.take_time()
         for contract in contracts:
+            self._session.take_time()
             writer = self._session.writer(contract, ground.watched.get(contract.mirror, ()))
             writer.delete_ghosts(parameters)
         heal_missing(self._connection, parameters)

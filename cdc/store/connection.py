@@ -16,6 +16,11 @@ from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
 from cdc.postgresql import distrust_of, encryption, reason_of
 from cdc.reference import UnresolvedError
 
+LONG_STATEMENT_S: Final = 3600
+"""How long a statement may take that is known to concern a whole table, or a large turn."""
+LONG_SILENCE_S: Final = LONG_STATEMENT_S + 60.0
+"""How long who runs such a statement may be silent: as long, and a little."""
+
 _SESSION: Final = {
     # A worker that was frozen or lost its network must not hold its locks for longer.
     "idle_in_transaction_session_timeout": "3s",
