@@ -193,10 +193,6 @@ class Reading:
         """Return the captured tables that have not been read, in the order of the connector file."""
         return self._readings().unread(self._tables)
 
-    def is_skipped(self) -> bool:
-        """Tell whether the connector takes its snapshot for done though it had not ended."""
-        return self._readings().is_skipped(self._tables)
-
     def snapshot_fault(self) -> str | None:
         """Return the code of what is wrong with the connector's own snapshot: CON-112 skipped, CON-114 uneven."""
         readings = self._readings()
@@ -209,7 +205,7 @@ class Reading:
         send_signal(self._kafka, self._topic, f"{self._source.name}/{_SLOT}".encode(), b"{}")
 
     def is_skipped_by_reader(self) -> bool:
-        """Tell the same of the reader."""
+        """Tell whether the reader has passed over its snapshot, which had not begun."""
         return any(state.state == FAILED and state.reason == _SKIPPED for state in self.unread())
 
     def note_changes(self, live: Mapping[str, str] | None) -> None:
@@ -263,11 +259,12 @@ class Reading:
         """
         if self._source.state != "running" or not self.unread() or connect.in_snapshot(self._source.name):
             return []
-        if self.is_skipped():
+        # Asked again, and last: what was on before may have ended.
+        readings = self._readings()
+        if readings.is_skipped(self._tables):
             connect.begin_again(self._source.name)
             return ["snapshot that was skipped is begun again"]
-        # Asked again, and last: what was on before may have ended.
-        unread = self.unread()
+        unread = readings.unread(self._tables)
         again = [state.table for state in unread if state.again]
         if again:
             raise FatalError("CON-108", f"{self._source.name}: {', '.join(again)}")

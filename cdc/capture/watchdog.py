@@ -177,11 +177,8 @@ class Watch:
             return "CON-103", status.failure
         silent = now - self._since
         was_restarted = self._since - self._restarted <= _LONGEST_WAIT_S
-        if (
-            silent < (max(self.silence_s, _CLOSING_S) if was_restarted else self.silence_s)
-            or not status.is_in("running")
-            or self.connect.in_snapshot(self.source.name)
-        ):
+        patience = max(self.silence_s, _CLOSING_S) if was_restarted else self.silence_s
+        if silent < patience or not status.is_in("running") or self.connect.in_snapshot(self.source.name):
             return None, ""
         return "CON-106", f"{silent:.0f} s"
 
