@@ -12,6 +12,7 @@ from pymysql.constants import CR, ER
 from pymysql.cursors import DictCursor
 
 from cdc.capture.cascade import Cascade, cascades_of
+from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_mariadb import mirror_default
 from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
@@ -29,8 +30,8 @@ _QUERY_TIMEOUT_S = 60
 # few known exceptions, which the decoder of rows sees to: `cdc.stream.row`.
 CHARSETS = frozenset(
     {
-        *("utf8mb4", "utf8mb3", "ucs2", "utf16", "utf16le", "utf32", "ascii"),
-        *("gbk", "gb2312"),
+        *UNICODE,
+        *("ascii", "gbk", "gb2312"),
         *("latin1", "latin2", "latin5", "latin7", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852"),
         *("koi8r", "macce", "macroman"),
     }

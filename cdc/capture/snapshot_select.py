@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.source import Source, SourceTable
 from cdc.errors import FatalError
@@ -35,7 +36,7 @@ _DATETIME = (
     " WHEN YEAR({0}) = 0 THEN NULL ELSE {0} END"
 )
 _TEXT = "CAST({0} AS BINARY)"
-_EXACT_CHARSETS = frozenset({None, "utf8mb4", "utf8mb3", "ucs2", "utf16", "utf16le", "utf32", "ascii", "latin1"})
+_EXACT_CHARSETS = UNICODE | {None, "ascii", "latin1"}
 # With digits given it prints all that it has.
 _PLAIN_FLOAT = re.compile(r"float( unsigned)?( zerofill)?")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from cdc.capture.charset import FULL_UNICODE
 from cdc.capture.types import MirrorType
 from cdc.errors import FatalError
 
@@ -62,7 +63,7 @@ _REMARK = re.compile(r"/\*M?!?\d*\s*(?P<remark>.*?)\s*\*/")
 # The log reader takes the members out of the table's DDL and does not undo what is escaped there; a character beyond
 # 16 bits is a question mark there already.
 _ODD_MEMBER = re.compile(r"[\\\x00-\x1f?]")
-_WIDE_CHARSETS = frozenset({"utf8mb4", "utf16", "utf16le", "utf32"})
+_MEMBER = re.compile(r"'((?:[^']|'')*)'")
 
 
 def of_mariadb(column_type: str, place: str, charset: str | None = None) -> MirrorType:
@@ -90,9 +91,14 @@ def of_mariadb(column_type: str, place: str, charset: str | None = None) -> Mirr
     return MirrorType(rule[0].format(args=f"({args[1]})" if args else ""), rule[1])
 
 
+def members(column_type: str) -> list[str]:
+    """Return the members of an enum or set, as its type has them: a quote stands twice."""
+    return _MEMBER.findall(column_type)
+
+
 def _check_members(column_type: str, charset: str | None, place: str) -> None:
     odd = {match[0] for match in _ODD_MEMBER.finditer(column_type)}
-    if charset not in _WIDE_CHARSETS:
+    if charset not in FULL_UNICODE:
         odd.discard("?")
     if odd:
         signs = ", ".join(sorted(map(repr, odd)))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
+from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract
+from cdc.capture.types_mariadb import members
 from cdc.change import UNCHANGED
 from cdc.stream.array import array_of
 from cdc.stream.fit import Fit, fit
 from cdc.stream.misfit import Misfit, TooWide
 from cdc.stream.value import Decoder, decoder, element_decoder
 
-# Character sets in which the replacement character is one of the characters; in others it stands for bytes that the set
-# has no character for.
-UNICODE = frozenset({"utf8mb4", "utf8mb3", "ucs2", "utf16", "utf16le", "utf32"})
+# A character of Unicode's sets; in others it stands for bytes that the set has no character for.
 REPLACEMENT = "\ufffd"
 
 # MariaDB has dates that no other database has; where NULL is not allowed the connector sends them as this number.
@@ -24,7 +23,6 @@ _ZERO = 0
 _FIRST = {"date": -719_162, "timestamp_us": -62_135_596_800_000_000}
 # A TIMESTAMP begins a second later, so this is one of zero.
 _ZERO_MOMENT = "1970-01-01T00:00:00"
-_MEMBER = re.compile(r"'(?:[^']|'')*'")
 
 
 def column_decoder(column: ColumnContract, database: str) -> Decoder:
@@ -39,7 +37,7 @@ def column_decoder(column: ColumnContract, database: str) -> Decoder:
 
 def is_mended(column: ColumnContract) -> bool:
     """Tell whether an enum or set has members with a comma: MariaDB's log reader escapes it, its snapshot does not."""
-    return column.decoder in ("enum", "set") and any("," in member for member in _MEMBER.findall(column.type))
+    return column.decoder in ("enum", "set") and any("," in member for member in members(column.type))
 
 
 def _array(column: ColumnContract) -> Decoder:

@@ -15,10 +15,11 @@ from typing import Annotated, Any
 
 import msgspec
 
+from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.types import PLACEHOLDER
 from cdc.change import UNCHANGED
-from cdc.stream.column import REPLACEMENT, UNICODE, is_mended
+from cdc.stream.column import REPLACEMENT, is_mended
 from cdc.stream.image import has_names
 from cdc.stream.misfit import Misfit
 from cdc.stream.value import Decoder

@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cdc.capture.charset import BASIC_UNICODE, FULL_UNICODE
 from cdc.capture.contract import ColumnContract
+from cdc.capture.types_mariadb import members
 
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 _BYTES: dict[str, int] = {
@@ -19,16 +21,12 @@ _BYTES: dict[str, int] = {
     for name in ("text", "blob")
     for prefix, bits in (("tiny", 8), ("", 16), ("medium", 24), ("long", 32))
 }
-# All of Unicode; its first 65,536 characters.
-_FULL = frozenset({"utf8mb4", "utf16", "utf16le", "utf32"})
-_BASIC = frozenset({"utf8mb3", "ucs2"})
 # Bytes that a character takes at most; of all others one.
-_WIDTHS = {**dict.fromkeys(_FULL, 4), "utf8mb3": 3, "ucs2": 2, "gbk": 2, "gb2312": 2}
+_WIDTHS = {**dict.fromkeys(FULL_UNICODE, 4), "utf8mb3": 3, "ucs2": 2, "gbk": 2, "gb2312": 2}
 # What PostgreSQL cuts or spells anew when another text becomes one.
 _RESPELLED = frozenset({"name", '"char"', "jsonpath"})
 
 _TYPE = re.compile(r"(?P<name>\w+)(?:\((?P<args>.*)\))?(?P<rest>[^()']*)")
-_MEMBER = re.compile(r"'((?:[^']|'')*)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,6 @@ class _Type:
     name: str
     args: str
     is_unsigned: bool
-
-    @property
-    def members(self) -> list[str]:
-        return _MEMBER.findall(self.args)
 
     @property
     def number(self) -> int:
@@ -71,9 +65,9 @@ def _parsed(column_type: str) -> _Type | None:
 
 def _has_characters(old: str | None, new: str | None) -> bool:
     """Tell whether a character set has all characters of the one before."""
-    if None in (old, new) or old in (new, "ascii") or new in _FULL:
+    if None in (old, new) or old in (new, "ascii") or new in FULL_UNICODE:
         return True
-    return new in _BASIC and old not in _FULL
+    return new in BASIC_UNICODE and old not in FULL_UNICODE
 
 
 def _loses_members(old: _Type, new: _Type) -> bool:
@@ -81,9 +75,9 @@ def _loses_members(old: _Type, new: _Type) -> bool:
     if old.name != new.name or old.name not in ("enum", "set"):
         return False
     if old.name == "enum":
-        return not set(old.members) <= set(new.members)
-    rest = iter(new.members)
-    return not all(member in rest for member in old.members)
+        return not set(members(old.args)) <= set(members(new.args))
+    rest = iter(members(new.args))
+    return not all(member in rest for member in members(old.args))
 
 
 def _loses_numbers(old: _Type, new: _Type) -> bool:
