@@ -43,6 +43,9 @@ def parent(target_dsn: str, request: pytest.FixtureRequest) -> Iterator[Process]
     process.stdout.readline()
     found = find_process(process.pid)
     assert found is not None
+    deadline = time.monotonic() + 60
+    while not workers(found):  # a program that was just started has no arguments for a moment
+        assert time.monotonic() < deadline
     yield found
     process.communicate()
     assert process.wait() == 0
