@@ -63,6 +63,17 @@ def settings_for(server: PostgresServer) -> Settings:
     return Settings(target, Kafka("127.0.0.1:9"), Connect("http://127.0.0.1:9"), folders, derive=Derive(1000))
 
 
+def open_units(settings: Settings, derive: Connection) -> tuple[Plan, Version, int]:
+    """Let a session derive the domain of serial units in a target that was applied; return plan, version and epoch."""
+    dictionary = read_dictionary(settings)
+    domain = next(each for each in dictionary.domains() if any(m.name == "mes.mes_sn" for m in each.mappings))
+    names = tuple(mapping.name for mapping in dictionary.mappings)
+    plan = bind(domain, dictionary.digest, read_mirrors(derive, mirror_refs(domain)))
+    open_session(derive, plan)
+    version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
+    return plan, version, take_lease(derive, plan) or 0
+
+
 def peak_mib(pid: str = "self") -> float:
     """Return the largest resident memory that a process has had."""
     if pid == "self":
@@ -93,16 +104,10 @@ def small_turns(land: psycopg.Connection, derive: Connection, plan: Plan, epoch:
 def run(settings: Settings, rows: int, turns: int) -> None:
     """Measure in an empty target and print."""
     apply_target(settings)
-    dictionary = read_dictionary(settings)
-    domain = next(each for each in dictionary.domains() if any(m.name == "mes.mes_sn" for m in each.mappings))
-    names = tuple(mapping.name for mapping in dictionary.mappings)
-    version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
     with connect(settings.target, "bench") as land, connect(settings.target, "cdc derive bench") as derive:
         land.autocommit = derive.autocommit = True
         psycopg.ClientCursor(land).execute(FILL.encode(), {"rows": rows, "lots": rows // 100})
-        plan = bind(domain, dictionary.digest, read_mirrors(derive, mirror_refs(domain)))
-        open_session(derive, plan)
-        epoch = take_lease(derive, plan) or 0
+        plan, version, epoch = open_units(settings, derive)
         before = peak_mib()
         start = time.monotonic()
         derived = run_turn(derive, plan, version, epoch)

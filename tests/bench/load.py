@@ -21,12 +21,10 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,9 +33,10 @@ import yaml
 
 from cdc.access import Kafka
 from cdc.stream.topic import end_offsets
+from compose.demo.kill import workers
+from compose.local.proc_table import Process, find_process
 from compose.local.stack import Stack
 from tests.bench.drain import cpu_s, pss_mib, say
-from tests.integration.service import start
 from tests.integration.shapes.shapes import Shapes, clear, make_deployment
 from tests.integration.shapes.side import Side
 from tests.stack import fresh_stack
@@ -91,15 +90,15 @@ class Spent:
     stack: Stack
     _by_pid: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
 
-    def look(self, run: int, target: psycopg.Connection) -> None:
+    def look(self, run: Process, target: psycopg.Connection) -> None:
         """Look at every process."""
         services = self.stack.services()
         for name, service in (("connect", "connect"), ("kafka", "kafka")):
             self._add(name, _pid(services[service]))
         for pid in _children(_pid(services["mes"])):
             self._add("source", pid)
-        for pid in _children(run):
-            self._add(_role(pid), pid)
+        for name, worker in workers(run).items():
+            self._add(name, worker.pid)
         for name, pid in target.execute("SELECT application_name, pid FROM pg_stat_activity").fetchall():
             if name.startswith("cdc "):
                 self._add(f"{name.split()[1]} backend", pid)
@@ -121,14 +120,6 @@ def _pid(service: object) -> int:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _role(pid: int) -> str:
-    """Return which worker a child of `cdc run` is."""
-    with suppress(FileNotFoundError):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        return words[words.index("cdc") + 1] if "cdc" in words else "?"
-    return "?"
 
 
 @dataclass(slots=True)
@@ -161,40 +152,31 @@ def _one(target: psycopg.Connection, query: str) -> int:
     return int(row[0])
 
 
-@contextmanager
-def running(shapes: Shapes) -> Iterator[subprocess.Popen[bytes]]:
-    """`cdc run`, in a process group of its own."""
-    process = start(shapes.deployment.env, shapes.deployment.folder / "run.log", "run")
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-
-
-def kill_workers(run: int) -> None:
+def kill_workers(run: Process) -> None:
     """Kill what lands and derives; `cdc run` starts it again."""
-    for pid in _children(run):
-        if _role(pid) in {"land", "derive"}:
-            os.kill(pid, signal.SIGKILL)
+    for name, worker in workers(run).items():
+        if name in ("land", "derive"):
+            os.kill(worker.pid, signal.SIGKILL)
 
 
 def load(shapes: Shapes, stack: Stack, course: Course, *, kills: bool) -> Spent:
     """Run the load to its end."""
     spent, began = Spent(stack), time.monotonic()
     bootstrap = Kafka(shapes.env["CDC_KAFKA"])
-    with shapes.deployment.target() as target, running(shapes) as run:
+    with shapes.deployment.target() as target, shapes.deployment.running() as run:
+        parent = find_process(run.pid)
+        assert parent is not None
         shapes.deployment.cdc("connectors", "apply")
         while course.derived_s is None:
             time.sleep(_POLL_S)
             if run.poll() is not None:
                 raise SystemExit((shapes.deployment.folder / "run.log").read_text()[-3000:])
-            spent.look(run.pid, target)
+            spent.look(parent, target)
             course.peak_mib = max(course.peak_mib, pss_mib(run.pid))
             course.look(time.monotonic() - began, end_offsets(bootstrap, [_STREAM]).get(_STREAM, 0), target)
             if kills and _one(target, "SELECT coalesce(sum(landed), 0) FROM cdc.batch") * 2 > course.rows:
                 say("killing the workers")
-                kill_workers(run.pid)
+                kill_workers(parent)
                 kills = False
         check(target, course)
     return spent

@@ -10,14 +10,10 @@ import pytest
 
 from cdc.cli.target import apply_target
 from cdc.config import Target
-from cdc.derive.lease import open_session, take_lease
-from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import bind, mirror_refs
-from cdc.derive.turn import Version, run_turn
-from cdc.derive.worker import read_dictionary
+from cdc.derive.turn import run_turn
 from cdc.store.connection import connect
 from compose.local.postgres import PostgresServer
-from tests.bench.bench_derive import FILL, settings_for
+from tests.bench.bench_derive import FILL, open_units, settings_for
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import CONTRACTS, item
 from tests.contract.explained import Read, explain_all, reads
@@ -136,15 +132,9 @@ class Deriving:
     def __init__(self, server: PostgresServer, target: Target) -> None:
         settings = settings_for(dataclasses.replace(server, database=target.database))
         apply_target(settings)
-        dictionary = read_dictionary(settings)
-        domain = next(each for each in dictionary.domains() if any(m.name == "mes.mes_sn" for m in each.mappings))
-        names = tuple(mapping.name for mapping in dictionary.mappings)
-        self.version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
         self.land, self.derive = connect(target, "land"), connect(target, "derive")
         self.land.autocommit = self.derive.autocommit = True
-        self.plan = bind(domain, dictionary.digest, read_mirrors(self.derive, mirror_refs(domain)))
-        open_session(self.derive, self.plan)
-        self.epoch = take_lease(self.derive, self.plan) or 0
+        self.plan, self.version, self.epoch = open_units(settings, self.derive)
 
     def fill(self, rows: int) -> None:
         psycopg.ClientCursor(self.land).execute(FILL.encode(), {"rows": rows, "lots": ROWS // 100})
