@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from tests.beside import beside
 from tests.faults.accounts import audit, require_in_order
 from tests.faults.judge import Judge
 from tests.faults.observer import Observer
@@ -76,9 +77,8 @@ class Cell:
     @contextmanager
     def retries(self) -> Iterator[None]:
         """Ask for rows to be derived again, all the time."""
-        enough = threading.Event()
 
-        def ask() -> None:
+        def ask(enough: threading.Event) -> None:
             while not enough.wait(0.05):
                 # It may be away, or take no writes.
                 with suppress(psycopg.OperationalError, psycopg.InternalError), self.deployment.target() as target:
@@ -88,13 +88,8 @@ class Cell:
                             " VALUES ('north.lot', 'retry', 'tests')"
                         )
 
-        thread = threading.Thread(target=ask)
-        thread.start()
-        try:
+        with beside(ask):
             yield
-        finally:
-            enough.set()
-            thread.join()
 
     def state(self) -> str:
         """Return all that a worker could have moved."""

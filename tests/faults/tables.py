@@ -13,6 +13,7 @@ from typing import Final
 
 import yaml
 
+from tests.integration.service import NO_ENDPOINTS, settings
 from transforms.load import PACKAGED
 
 HERE: Final = Path(__file__).parent
@@ -36,19 +37,6 @@ TABLES: Final[dict[str, dict[str, dict[str, str]]]] = {
 """Source to tables to columns; every key is `id`."""
 
 _DECODERS: Final = {_INT: "int", "numeric(6,2)": "decimal"}
-_SETTINGS: Final = """\
-target:
-  host: ${{env:CDC_TARGET_HOST}}
-  port: ${{env:CDC_TARGET_PORT}}
-  database: ${{env:CDC_TARGET_DATABASE}}
-  user: ${{env:CDC_TARGET_USER}}
-  password: ${{env:CDC_TARGET_PASSWORD}}
-kafka: {{bootstrap: "${{env:CDC_KAFKA}}"}}
-connect: {{url: "${{env:CDC_CONNECT_URL}}"}}
-folders: {{connector_configs: {configs}, dictionary: dictionary}}
-land: {{group: "${{env:CDC_GROUP}}", batch_rows: {batch_rows}}}
-observe: {{land_port: 0, derive_port: 0, watch_port: 0}}
-"""
 _SOURCE: Final = """\
 kind: {kind}
 host: 127.0.0.1
@@ -70,7 +58,8 @@ def write_deployment(folder: Path) -> None:
         for source in sources:
             _write_source(folder / configs, source)
     for name, configs, batch_rows in (("small", "two", 20), ("wide", "two", 150), ("group", "four", 20)):
-        (folder / f"{name}.yaml").write_text(_SETTINGS.format(configs=configs, batch_rows=batch_rows))
+        land = f'land: {{group: "${{env:CDC_GROUP}}", batch_rows: {batch_rows}}}\n'
+        (folder / f"{name}.yaml").write_text(settings(land, NO_ENDPOINTS, connector_configs=configs))
     shutil.copytree(HERE / "dictionary", folder / "dictionary")
     shutil.copy(PACKAGED / "errors.yaml", folder / "dictionary")
 

@@ -17,6 +17,18 @@ import psycopg
 
 from compose.local.env import REPO, process_environment
 
+_SETTINGS = """\
+target:
+  host: ${{env:CDC_TARGET_HOST}}
+  port: ${{env:CDC_TARGET_PORT}}
+  database: ${{env:CDC_TARGET_DATABASE}}
+  user: ${{env:CDC_TARGET_USER}}
+  password: ${{env:CDC_TARGET_PASSWORD}}
+kafka: {{bootstrap: "${{env:CDC_KAFKA}}"}}
+connect: {{url: "${{env:CDC_CONNECT_URL}}"}}
+folders: {{connector_configs: {connector_configs}, dictionary: dictionary}}
+"""
+NO_ENDPOINTS = "observe: {land_port: 0, derive_port: 0, watch_port: 0}\n"
 _CDC = str(Path(sys.executable).with_name("cdc"))
 
 
@@ -61,6 +73,11 @@ class Deployment:
     def target(self) -> psycopg.Connection:
         """Connect to the target as the service does."""
         return connect(self.env, "TARGET", "")
+
+
+def settings(*more: str, connector_configs: str = "connector-configs") -> str:
+    """Return the settings of a deployment that finds stack and target by the environment, with more lines behind."""
+    return "".join((_SETTINGS.format(connector_configs=connector_configs), *more))
 
 
 def start(env: Mapping[str, str], log: Path, *arguments: str) -> subprocess.Popen[bytes]:

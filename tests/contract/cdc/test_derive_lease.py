@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from cdc.derive.lease import HolderWatch
+from tests.beside import beside
 
 PLAN: Any = SimpleNamespace(name="parties")
 LOCK = "SELECT pg_advisory_lock(hashtextextended('cdc derive parties', 0))"
@@ -63,18 +64,15 @@ def test_a_holder_inside_of_copy_is_ended(connect: Callable[[], psycopg.Connecti
 
 
 def test_a_holder_that_asks_now_and_then_is_left_alone(connect: Callable[[], psycopg.Connection]) -> None:
-    holder, enough = connect(), threading.Event()
+    holder = connect()
     holder.execute(LOCK)
 
-    def ask() -> None:
+    def ask(enough: threading.Event) -> None:
         while not enough.wait(PATIENCE_S / 5):
             holder.execute("SELECT 1")
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    found = looks(connect())
-    enough.set()
-    thread.join()
+    with beside(ask):
+        found = looks(connect())
     assert not any(found)
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
@@ -19,33 +20,20 @@ from cdc.capture.source import load_sources
 from cdc.change import Record
 from compose.local.env import process_environment
 from compose.local.stack import Stack
+from tests.beside import beside
 from tests.faults.accounts import evidence
 from tests.faults.capture.application import TABLES, TOTAL, make_tables
-from tests.faults.conftest import administer
 from tests.faults.judge import Judge
 from tests.faults.picture import WITNESS, look
 from tests.faults.tables import HERE
 from tests.faults.topic import record_of
-from tests.integration.service import Deployment, connect
+from tests.integration.service import NO_ENDPOINTS, Deployment, settings
 from tests.integration.shapes.connect import resume
-from tests.integration.shapes.shapes import Shapes, clear
+from tests.integration.shapes.shapes import Shapes, clear, make_databases
 from tests.integration.shapes.side import Side
 from transforms.load import PACKAGED
 
-SETTINGS = """\
-target:
-  host: ${env:CDC_TARGET_HOST}
-  port: ${env:CDC_TARGET_PORT}
-  database: ${env:CDC_TARGET_DATABASE}
-  user: ${env:CDC_TARGET_USER}
-  password: ${env:CDC_TARGET_PASSWORD}
-  sslmode: disable
-kafka: {bootstrap: "${env:CDC_KAFKA}"}
-connect: {url: "${env:CDC_CONNECT_URL}"}
-folders: {connector_configs: connector-configs, dictionary: dictionary}
-land: {group: "${env:CDC_GROUP}", catalogue_every_s: 1}
-observe: {land_port: 0, derive_port: 0, watch_port: 0}
-"""
+SETTINGS = settings('land: {group: "${env:CDC_GROUP}", catalogue_every_s: 1}\n', NO_ENDPOINTS)
 DATABASE = "captured"
 KINDS = {"north": "postgresql", "south": "mariadb"}
 BOTH = tuple(KINDS)
@@ -70,12 +58,7 @@ class Captured:
         shutil.copytree(HERE / "dictionary", folder / "dictionary")
         shutil.copy(PACKAGED / "errors.yaml", folder / "dictionary")
         (folder / "cdc.yaml").write_text(SETTINGS)
-        clear(self.service)
-        administer(self.deployment, f"CREATE DATABASE {DATABASE} OWNER cdc")
-        with connect({**self.deployment.env, "CDC_MES_DATABASE": "postgres"}, "MES", "DBA_") as mes:
-            mes.execute("CREATE DATABASE north")
-        with Side("information_schema", "mariadb", (), self.deployment.env).connection() as erp, erp.cursor() as cursor:
-            cursor.execute("CREATE DATABASE south CHARACTER SET utf8mb4")
+        make_databases(self.service)
         for side in self.sides.values():
             make_tables(side)
             (folder / "connector-configs" / f"{side.name}.yaml").write_text(side.file)
@@ -167,17 +150,12 @@ class Captured:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        enough, torn = threading.Event(), list[object]()
-        thread = threading.Thread(target=self._look, args=(enough, torn))
-        thread.start()
-        try:
+        torn = list[object]()
+        with beside(partial(self._look, torn)):
             yield
-        finally:
-            enough.set()
-            thread.join()
         assert not torn, torn
 
-    def _look(self, enough: threading.Event, torn: list[object]) -> None:
+    def _look(self, torn: list[object], enough: threading.Event) -> None:
         """Sum up what moves between two tables, as soon as the first snapshot is there."""
         sums = " UNION ALL ".join(
             f"SELECT '{name}', sum(qty) FROM (SELECT qty FROM {name}.shelf UNION ALL SELECT qty FROM {name}.cart) t"

@@ -14,7 +14,7 @@ import pytest
 
 from compose.local.env import process_environment
 from compose.local.stack import Stack
-from tests.integration.service import Deployment, connect, eventually
+from tests.integration.service import Deployment, connect, eventually, settings
 
 SCHEMA = """
 CREATE TABLE maker (id int PRIMARY KEY, code varchar(9) COLLATE utf8mb4_bin UNIQUE, name varchar(20));
@@ -35,18 +35,7 @@ TABLES = {
     "serial": "id",
     "part": "id",
 }
-SETTINGS = """\
-target:
-  host: ${env:CDC_TARGET_HOST}
-  port: ${env:CDC_TARGET_PORT}
-  database: ${env:CDC_TARGET_DATABASE}
-  user: ${env:CDC_TARGET_USER}
-  password: ${env:CDC_TARGET_PASSWORD}
-kafka: {bootstrap: "${env:CDC_KAFKA}"}
-connect: {url: "${env:CDC_CONNECT_URL}"}
-folders: {connector_configs: connector-configs, dictionary: dictionary}
-land: {group: cascades, batch_rows: 400}
-"""
+SETTINGS = settings("land: {group: cascades, batch_rows: 400}\n")
 SOURCE = """\
 kind: mariadb
 host: 127.0.0.1

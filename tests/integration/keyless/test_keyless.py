@@ -14,20 +14,9 @@ import pytest
 
 from compose.local.env import process_environment
 from compose.local.stack import Stack
-from tests.integration.service import Deployment, connect, eventually
+from tests.integration.service import Deployment, connect, eventually, settings
 
-SETTINGS = """\
-target:
-  host: ${env:CDC_TARGET_HOST}
-  port: ${env:CDC_TARGET_PORT}
-  database: ${env:CDC_TARGET_DATABASE}
-  user: ${env:CDC_TARGET_USER}
-  password: ${env:CDC_TARGET_PASSWORD}
-kafka: {bootstrap: "${env:CDC_KAFKA}"}
-connect: {url: "${env:CDC_CONNECT_URL}"}
-folders: {connector_configs: connector-configs, dictionary: dictionary}
-land: {group: keyless, batch_rows: 300}
-"""
+SETTINGS = settings("land: {group: keyless, batch_rows: 300}\n")
 FILES = {
     "nokeym": """\
 kind: mariadb

@@ -22,25 +22,12 @@ from cdc.capture.connect import Connect
 from cdc.stream.envelope import READER_SUFFIX
 from compose.local.env import process_environment
 from compose.local.stack import Stack
-from tests.integration.service import Deployment, connect
+from tests.integration.service import NO_ENDPOINTS, Deployment, connect, settings
 from tests.integration.shapes.side import Side
 from transforms.load import PACKAGED
 
 HERE = Path(__file__).parent
-_SETTINGS = """\
-target:
-  host: ${env:CDC_TARGET_HOST}
-  port: ${env:CDC_TARGET_PORT}
-  database: ${env:CDC_TARGET_DATABASE}
-  user: ${env:CDC_TARGET_USER}
-  password: ${env:CDC_TARGET_PASSWORD}
-  sslmode: disable
-kafka: {bootstrap: "${env:CDC_KAFKA}"}
-connect: {url: "${env:CDC_CONNECT_URL}"}
-folders: {connector_configs: connector-configs, dictionary: dictionary}
-land: {group: "${env:CDC_GROUP}", catalogue_every_s: 1}
-observe: {land_port: 0, derive_port: 0, watch_port: 0}
-"""
+_SETTINGS = settings('land: {group: "${env:CDC_GROUP}", catalogue_every_s: 1}\n', NO_ENDPOINTS)
 _LEDGER = "captured - (landed + superseded + filtered + replayed + refused + control)"
 
 
@@ -148,14 +135,20 @@ def make_deployment(folder: Path, stack: Stack, database: str, *sides: Side, wit
     (folder / "cdc.yaml").write_text(_SETTINGS)
     own = {"CDC_CONFIG": str(folder / "cdc.yaml"), "CDC_TARGET_DATABASE": database, "CDC_GROUP": database}
     shapes = Shapes(Deployment(folder, process_environment(stack.env | own)), {side.name: side for side in sides})
-    clear(shapes)
-    _administer(shapes.env, "TARGET", "ADMIN_", f"CREATE DATABASE {database} OWNER cdc")
-    for side in sides:
-        if side.kind == "postgresql":
-            _administer(shapes.env, "MES", "DBA_", f"CREATE DATABASE {side.name}")
-        else:
-            _mariadb(shapes.env, f"CREATE DATABASE {side.name} CHARACTER SET utf8mb4")
+    make_databases(shapes)
     return shapes
+
+
+def make_databases(shapes: Shapes) -> None:
+    """Make the databases of target and sources, empty, whatever was there before."""
+    env = shapes.env
+    clear(shapes)
+    _administer(env, "TARGET", "ADMIN_", f"CREATE DATABASE {env['CDC_TARGET_DATABASE']} OWNER cdc")
+    for side in shapes.sides.values():
+        if side.kind == "postgresql":
+            _administer(env, "MES", "DBA_", f"CREATE DATABASE {side.name}")
+        else:
+            _mariadb(env, f"CREATE DATABASE {side.name} CHARACTER SET utf8mb4")
 
 
 def clear(shapes: Shapes) -> None:

@@ -11,28 +11,19 @@ import pytest
 
 from compose.local.env import process_environment
 from compose.local.stack import Stack
-from tests.integration.service import Deployment, connect
+from tests.integration.service import Deployment, connect, settings
 from tests.integration.stream_faults.source import Source
 from transforms.load import PACKAGED
 
 HERE = Path(__file__).parent
 NAMES = ("north", "south")
-SETTINGS = """\
-target:
-  host: ${env:CDC_TARGET_HOST}
-  port: ${env:CDC_TARGET_PORT}
-  database: ${env:CDC_TARGET_DATABASE}
-  user: ${env:CDC_TARGET_USER}
-  password: ${env:CDC_TARGET_PASSWORD}
-kafka: {bootstrap: "${env:CDC_KAFKA}"}
-connect: {url: "${env:CDC_CONNECT_URL}"}
-folders: {connector_configs: connector-configs, dictionary: dictionary}
+SETTINGS = settings("""\
 land: {group: "${env:CDC_GROUP}", batch_rows: 20}
 observe:
   land_port: "${env:CDC_PORT_LAND}"
   derive_port: "${env:CDC_PORT_DERIVE}"
   watch_port: "${env:CDC_PORT_WATCH}"
-"""
+""")
 
 
 @pytest.fixture(scope="package")

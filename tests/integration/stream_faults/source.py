@@ -12,6 +12,7 @@ import psycopg
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from tests.beside import beside
 from tests.integration.service import eventually
 from tests.unit.cdc.stream.wire import PostgresWire
 
@@ -151,18 +152,12 @@ class Source:
 @contextmanager
 def traffic(*sources: Source) -> Iterator[None]:
     """Let the sources commit and send all the time."""
-    enough = threading.Event()
 
-    def send() -> None:
+    def send(enough: threading.Event) -> None:
         while not enough.is_set():
             for source in sources:
                 source.send_commits(10)
             time.sleep(0.02)  # two cores: the workers need them, too
 
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
+    with beside(send):
         yield
-    finally:
-        enough.set()
-        thread.join()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import psycopg
 
+from tests.beside import beside
 from tests.integration.service import Deployment
 from tests.integration.stream_faults.source import Source
 from tests.integration.stream_faults.worker import await_event, landing
@@ -20,21 +21,15 @@ ROWS = 1500
 def watched(deployment: Deployment, mirror: str) -> Iterator[set[int]]:
     """Count the rows of a mirror all the time; yields the counts that were seen."""
     seen: set[int] = set()
-    enough = threading.Event()
 
-    def watch() -> None:
+    def watch(enough: threading.Event) -> None:
         with deployment.target() as connection:
             connection.autocommit = True
             while not enough.is_set():
                 seen.update(count for (count,) in connection.execute(f"SELECT count(*) FROM {mirror}").fetchall())
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with beside(watch):
         yield seen
-    finally:
-        enough.set()
-        thread.join()
 
 
 def begin(source: Source) -> None:

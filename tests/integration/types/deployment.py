@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.integration.service import Deployment
+from tests.integration.service import Deployment, settings
 
-SETTINGS = """\
-target:
-  host: ${env:CDC_TARGET_HOST}
-  port: ${env:CDC_TARGET_PORT}
-  database: ${env:CDC_TARGET_DATABASE}
-  user: ${env:CDC_TARGET_USER}
-  password: ${env:CDC_TARGET_PASSWORD}
-kafka: {bootstrap: "${env:CDC_KAFKA}"}
-connect: {url: "${env:CDC_CONNECT_URL}"}
-folders: {connector_configs: connector-configs, dictionary: dictionary}
-land: {group: types}
-"""
+SETTINGS = settings("land: {group: types}\n")
 FILE = """\
 kind: {kind}
 host: 127.0.0.1
