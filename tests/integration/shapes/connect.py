@@ -22,9 +22,14 @@ START_S = 120
 
 def restart_tasks(shapes: Shapes, *names: str) -> None:
     """Have the tasks of connectors begin again from their stored offsets, at once."""
+    deadline = time.monotonic() + START_S
     with httpx.Client(base_url=shapes.env["CDC_CONNECT_URL"], timeout=60, trust_env=False) as client:
         for name in names:
-            client.post(f"/connectors/{name}/restart", params={"includeTasks": "true"}).raise_for_status()
+            order = f"/connectors/{name}/restart"
+            while (answer := client.post(order, params={"includeTasks": "true"})).status_code == httpx.codes.CONFLICT:
+                assert time.monotonic() < deadline, answer.text  # its workers agree on something else at the moment
+                time.sleep(0.1)
+            answer.raise_for_status()
 
 
 def resume(shapes: Shapes, name: str) -> None:
