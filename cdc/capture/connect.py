@@ -1,14 +1,14 @@
-"""Kafka Connect's REST interface: what a connector is, and how it is brought to what its file says.
+"""Kafka Connect's REST interface, request by request.
 
 Connect answers 409 while it rebalances and has no answer while it starts; both pass, so every request is repeated for
-a while. A change of configuration returns at once and takes effect later: `apply` waits until it has.
+a while. Most requests return at once and take effect later: `until` and `await_state` wait for it.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -22,8 +22,6 @@ from cdc.tls import UnusableError, fault_of, reread_context
 
 ABSENT: Final = "ABSENT"
 _POLL_S = 0.25
-# After a change the old task's status is shown until the new one starts; a state counts once it has held this long.
-_SETTLE_S = 2.0
 _REQUEST_TIMEOUT_S = 30.0
 # Validation opens a connection to the source.
 _VALIDATION_TIMEOUT_S = 90.0
@@ -99,36 +97,30 @@ class Connect:
         tasks = (Task(task["id"], task["state"], shortened(task.get("trace", ""))) for task in answer["tasks"])
         return Status(connector["state"], tuple(tasks), shortened(connector.get("trace", "")))
 
-    def restart(self, name: str, *, only_failed: bool) -> bool:
-        """Have connector and tasks started again; returns before they are.
+    def create(self, name: str, config: Mapping[str, str], state: str) -> None:
+        """Create a connector in a state: running, paused, stopped."""
+        self._send("POST", "/connectors", body={"name": name, "config": dict(config), "initial_state": state.upper()})
 
-        One whose snapshot ended before its first row would take it for done: such a one begins it again, and the
-        answer is True.
-        """
-        if self._is_unbegun(name):
-            self.begin_again(name)
-            return True
+    def configure(self, name: str, config: Mapping[str, str]) -> None:
+        """Give a connector another configuration; returns before it has it."""
+        self._send("PUT", f"/connectors/{name}/config", body=config)
+
+    def move(self, name: str, state: str) -> None:
+        """Have a connector brought to a state: running, paused, stopped; returns before it is in it."""
+        self._send("PUT", f"/connectors/{name}/{_VERBS[state]}")
+
+    def restart(self, name: str, *, only_failed: bool) -> None:
+        """Have connector and tasks started again from the recorded place; returns before they are."""
         self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
-        return False
 
-    def begin_again(self, name: str, prepare: Callable[[], None] = lambda: None) -> None:
-        """Have a connector forget where it was and take its snapshot again; returns before it does.
-
-        `prepare` is done while it stands still. Raises CON-104 if it does not stop in time. If this is interrupted, the
-        connector stays stopped until the next call.
-        """
-        self._forget(name)
-        prepare()
-        self._send("PUT", f"/connectors/{name}/resume")
-
-    def renew(self, name: str) -> bool:
-        """Have connector and tasks started again and wait until they run; references are resolved anew.
-
-        Answers as `restart`. Raises CON-103 if it fails, CON-104 if it takes too long.
-        """
-        is_begun_again = self.restart(name, only_failed=False)
-        self._await(name, "running", _SETTLE_S)
-        return is_begun_again
+    def forget(self, name: str) -> None:
+        """Stop a connector and delete what is recorded of its place. Raises CON-104 if it does not stop in time."""
+        self.move(name, "stopped")
+        status = self.until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
+        if not status.is_in("stopped"):
+            raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")
+        if self._recorded(name):
+            self._send("DELETE", f"/connectors/{name}/offsets")
 
     def in_snapshot(self, name: str) -> bool:
         """Tell whether the connector still reads its first snapshot, or has not begun to.
@@ -138,7 +130,11 @@ class Connect:
         recorded = self._recorded(name)
         return not _has_place(recorded) or any("snapshot" in offset for offset in recorded)
 
-    def _is_unbegun(self, name: str) -> bool:
+    def has_place(self, name: str) -> bool:
+        """Tell whether a place in the log is recorded: a connector without one takes its first snapshot."""
+        return _has_place(self._recorded(name))
+
+    def is_unbegun(self, name: str) -> bool:
         """Tell whether something is recorded that a connector which starts takes for a place in the log, and is none.
 
         PostgreSQL's then skips its snapshot without a word, MariaDB's fails.
@@ -149,18 +145,11 @@ class Connect:
     def _recorded(self, name: str) -> list[dict[str, Any]]:
         return [entry["offset"] for entry in self._send("GET", f"/connectors/{name}/offsets")["offsets"]]
 
-    def _forget(self, name: str) -> None:
-        self._send("PUT", f"/connectors/{name}/stop")
-        status = self._until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
-        if not status.is_in("stopped"):
-            raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")
-        self._send("DELETE", f"/connectors/{name}/offsets")
-
     def remove(self, name: str) -> None:
         """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time."""
-        self._forget(name)
+        self.forget(name)
         self._send("DELETE", f"/connectors/{name}")
-        self._until(name, lambda now: now.state == ABSENT, 0.0)
+        self.until(name, lambda now: now.state == ABSENT, 0.0)
 
     def validate(self, config: Mapping[str, str]) -> None:
         """Have Connect check a configuration, source login included. Raises CON-102 with every error."""
@@ -173,41 +162,9 @@ class Connect:
         if errors:
             raise FatalError("CON-102", "".join(f"\n  {masked(error)}" for error in errors))
 
-    def apply(self, name: str, config: Mapping[str, str], state: str) -> list[str]:
-        """Bring the connector to the configuration and to `state` (running, paused, stopped), and wait until it is.
-
-        Returns what was done in words; a second call returns nothing. Raises CON-103 if it fails on the way there,
-        CON-104 if it takes too long.
-        """
-        done = [*self._configure(name, config, state), *self._move(name, state)]
-        self._await(name, state, _SETTLE_S if done else 0.0)
-        return done
-
-    def _configure(self, name: str, config: Mapping[str, str], state: str) -> Iterator[str]:
-        current = self.config(name)
-        if current == config:
-            return
-        self.validate(config)
-        if current is None:
-            body = {"name": name, "config": dict(config), "initial_state": state.upper()}
-            self._send("POST", "/connectors", body=body)
-            yield "connector created"
-        else:
-            self._send("PUT", f"/connectors/{name}/config", body=config)
-            yield f"settings changed: {', '.join(_differing(current, config))}"
-
-    def _move(self, name: str, state: str) -> Iterator[str]:
-        """Ask for the state, and for a restart of what has failed."""
-        status = self._until(name, lambda now: now.state not in (ABSENT, "UNASSIGNED", "RESTARTING"), 0.0)
-        if status.state != state.upper() and status.state != "FAILED":
-            self._send("PUT", f"/connectors/{name}/{_VERBS[state]}")
-            yield state
-        elif status.failure and state == "running":
-            is_again = self.restart(name, only_failed=True)
-            yield "snapshot that had not begun is begun again" if is_again else "failed task restarted"
-
-    def _await(self, name: str, state: str, settle_s: float) -> None:
-        status = self._until(name, lambda now: now.is_in(state), settle_s)
+    def await_state(self, name: str, state: str, settle_s: float) -> None:
+        """Wait until the connector has been in the state for so long. Raises CON-103 if it fails, CON-104 if not."""
+        status = self.until(name, lambda now: now.is_in(state), settle_s)
         if status.is_in(state):
             return
         if status.failure:
@@ -215,7 +172,7 @@ class Connect:
         seen = "/".join([status.state, *(task.state for task in status.tasks)])
         raise TransientError("CON-104", f"{name} is {seen}, wanted {state}")
 
-    def _until(
+    def until(
         self, name: str, holds: Callable[[Status], bool], settle_s: float, *, despite_failure: bool = False
     ) -> Status:
         """Poll until the condition has held for `settle_s`, or time is up; return the last status.
@@ -300,10 +257,6 @@ def _refusal(response: httpx.Response) -> TransientError | FatalError:
 
 def _has_place(recorded: Sequence[Mapping[str, Any]]) -> bool:
     return any(_PLACES & offset.keys() for offset in recorded)
-
-
-def _differing(current: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    return sorted(key for key in current.keys() | wanted.keys() if current.get(key) != wanted.get(key))
 
 
 def shortened(trace: str) -> str:

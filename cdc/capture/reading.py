@@ -10,6 +10,7 @@ it is kept for ever, it has one order, and what matters stands in it.
   them, so that whatever is interrupted afterwards leaves the need.
 - `SOURCE/starting`: the reader is given these tables.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
+- `SOURCE/beginning`, `SOURCE/begun`: a connector is made to begin from nothing (`cdc.capture.lifecycle`), and has been.
 - `SOURCE/slot`: the replication slot was dropped while the connector was stopped; the next snapshot makes another one.
 - the connectors' own notifications, which reach Kafka in the transaction of the rows that they follow: a table has been
   read when one of them says that its scan succeeded.
@@ -23,36 +24,30 @@ sends chunks inside transactions under the offset of the event that follows, so 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from cdc.access import Kafka
-from cdc.capture.connector import reader_name, render_reader, signal_topic, table_names
+from cdc.capture.connector import reader_name, signal_topic, table_names
 from cdc.capture.source import Source
-from cdc.errors import FatalError, TransientError
+from cdc.errors import FatalError
 from cdc.stream.envelope import READER_SUFFIX
 from cdc.stream.signal import Signal, read_signals, send_signal
-from cdc.stream.topic import apply_topics, history_plan
-
-if TYPE_CHECKING:  # landing notes what it finds and asks Connect nothing: no client of HTTP in its memory
-    from cdc.capture.connect import Connect
 
 NEEDED: Final = "needed"
 STARTING: Final = "starting"
 READING: Final = "reading"
 FAILED: Final = "failed"
+SLOT: Final = "slot"
+BEGINNING: Final = "beginning"
+BEGUN: Final = "begun"
 
 _READ = "read"
-_SLOT = "slot"
 _SKIPPED = "SKIPPED"
 _DROPPED = "dropped"
-# The reader has to get at the source's catalogue first.
-_BEGIN_S = 60.0
-_POLL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +102,7 @@ class Readings:
     source: str
     _states: dict[str, Unread] = field(default_factory=dict)
     _snapshot: _Snapshot = field(default_factory=_Snapshot)
+    _beginning: set[str] = field(default_factory=set)
 
     def unread(self, tables: Iterable[str]) -> list[Unread]:
         """Return those of the tables that have to be read; one of which nothing is on record was read long ago."""
@@ -126,6 +122,10 @@ class Readings:
         """Whether the connector's last snapshot began on a replication slot of an earlier one."""
         return self._snapshot.finds_slot
 
+    def is_beginning(self, connector: str) -> bool:
+        """Tell whether somebody was to make the connector begin from nothing, and has not come to the end of that."""
+        return connector in self._beginning
+
     def take(self, signal: Signal) -> None:
         """Take the next record of the topic; what nobody here has written is passed over."""
         key = (signal.key or b"").decode(errors="replace")
@@ -134,8 +134,12 @@ class Readings:
             self._need(value)
         elif key == f"{self.source}/{_DROPPED}":
             self._states.update({table: Unread(table, _DROPPED) for table in _tables(value)})
-        elif key == f"{self.source}/{_SLOT}":
+        elif key == f"{self.source}/{SLOT}":
             self._snapshot.drop_slot()
+        elif key == f"{self.source}/{BEGINNING}":
+            self._beginning.add(str(value.get("connector")))
+        elif key == f"{self.source}/{BEGUN}":
+            self._beginning.discard(str(value.get("connector")))
         elif key == f"{self.source}/{STARTING}":
             self._move(_tables(value), (NEEDED, FAILED, READING), STARTING)
         else:
@@ -179,30 +183,37 @@ class Readings:
 
 
 class Reading:
-    """The reading of one source's tables. All methods raise STR-109 or STR-110 if Kafka does not do its part."""
+    """The record of one source's tables. All methods raise STR-109 or STR-110 if Kafka does not do its part.
 
-    def __init__(self, source: Source, kafka: Kafka, *, begin_s: float = _BEGIN_S) -> None:
+    Landing notes here what it finds: nothing of this asks Kafka Connect, whose client would be in its memory.
+    """
+
+    def __init__(self, source: Source, kafka: Kafka) -> None:
         self._source = source
         self._kafka = kafka
         self._topic = signal_topic(source)
         self._tables = table_names(source)
         self._reader = reader_name(source)
-        self._begin_s = begin_s
 
     def unread(self) -> list[Unread]:
         """Return the captured tables that have not been read, in the order of the connector file."""
-        return self._readings().unread(self._tables)
+        return self.fold().unread(self._tables)
 
     def snapshot_fault(self) -> str | None:
-        """Return the code of what is wrong with the connector's own snapshot: CON-112 skipped, CON-114 uneven."""
-        readings = self._readings()
+        """Return the code of what is wrong with the connector's own snapshot.
+
+        CON-115 if it is being made to begin again, or whoever was at it has died; CON-112 skipped; CON-114 uneven.
+        """
+        readings = self.fold()
+        if readings.is_beginning(self._source.name):
+            return "CON-115"
         if readings.is_skipped(self._tables):
             return "CON-112"
         return "CON-114" if self._source.kind == "postgresql" and readings.finds_slot else None
 
-    def note_slot_dropped(self) -> None:
-        """Note that the next snapshot makes a replication slot, as the first one did."""
-        send_signal(self._kafka, self._topic, f"{self._source.name}/{_SLOT}".encode(), b"{}")
+    def is_reader_beginning(self) -> bool:
+        """Tell whether the reader is being made to begin again, or whoever was at it has died."""
+        return self.fold().is_beginning(self._reader)
 
     def is_skipped_by_reader(self) -> bool:
         """Tell whether the reader has passed over its snapshot, which had not begun."""
@@ -213,23 +224,23 @@ class Reading:
 
         Raises FatalError CON-113 if a table without a key is to join a connector that runs.
         """
-        readings = self._readings()
-        captured = readings.known() if live is None else _captured(live)
+        readings = self.fold()
+        before = readings.known() if live is None else captured(live)
         unread = {state.table for state in readings.unread(self._tables)}
-        needed = [table for table in self._tables if table not in captured | unread]
+        needed = [table for table in self._tables if table not in before | unread]
         if live is not None and self._source.state == "running":
-            self._require_keys(needed)
+            self.require_keys(needed)
         self._note(NEEDED, needed)
         if live is not None:
-            self._note(_DROPPED, [table for table in captured if table not in self._tables])
+            self._note(_DROPPED, [table for table in before if table not in self._tables])
 
     def need(self, tables: Iterable[str]) -> None:
         """Note that captured tables have to be read (again). Raises FatalError CON-113 if one of them has no key."""
         needed = list(tables)
-        self._require_keys(needed)
+        self.require_keys(needed)
         self._note(NEEDED, needed)
 
-    def _require_keys(self, tables: Iterable[str]) -> None:
+    def require_keys(self, tables: Iterable[str]) -> None:
         """A row without a key that is read beside the stream cannot be told from one that the stream has brought."""
         keyless = {name for name, table in zip(self._tables, self._source.tables, strict=True) if table.is_keyless}
         if found := [table for table in tables if table in keyless]:
@@ -240,75 +251,9 @@ class Reading:
         self._note(_DROPPED, tables)
         self._note(NEEDED, tables)
 
-    def tidy(self, connect: Connect) -> list[str]:
-        """Remove the reader if it has read all of its tables; return what was done, in words."""
-        if self._reader_tables(connect) and not self.unread():
-            connect.remove(self._reader)
-            return [f"reading is over: connector {self._reader} removed"]
-        return []
-
-    def begin(self, connect: Connect, selects: Mapping[str, str]) -> list[str]:
-        """Have what is unread read by a second connector, and wait until it has begun; return what was done, in words.
-
-        `selects` as of `cdc.capture.connector.render`. Where the connector itself skipped its snapshot, it takes it.
-
-        Nothing is done while the connector does not run, or takes its first snapshot: that one reads all. Raises
-        FatalError CON-107 if a table could not be read, CON-108 if it was captured before, CON-113 if it has no key;
-        TransientError CON-109 if nothing is heard of the reading; CON-102 to CON-104 if the second connector does not
-        run.
-        """
-        if self._source.state != "running" or not self.unread() or connect.in_snapshot(self._source.name):
-            return []
-        # Asked again, and last: what was on before may have ended.
-        readings = self._readings()
-        if readings.is_skipped(self._tables):
-            connect.begin_again(self._source.name)
-            return ["snapshot that was skipped is begun again"]
-        unread = readings.unread(self._tables)
-        again = [state.table for state in unread if state.again]
-        if again:
-            raise FatalError("CON-108", f"{self._source.name}: {', '.join(again)}")
-        if not unread or self.is_under_way(unread, connect):
-            return []
-        due = [state.table for state in unread]
-        self._require_keys(due)
-        self._note(STARTING, due)
-        self._start(due, connect, selects)
-        self._await(due)
-        return [f"reading of {table} begun" for table in due]
-
-    def is_under_way(self, unread: Iterable[Unread], connect: Connect) -> bool:
-        """Tell whether the reader is reading all of these tables, or is about to.
-
-        What was noted as needed since the reader began it does not read: it may have been at this table before.
-        """
-        tables = self._reader_tables(connect)
-        if any(state.table not in tables or state.state not in (STARTING, READING) for state in unread):
-            return False
-        return connect.status(self._reader).is_in("running")
-
-    def _reader_tables(self, connect: Connect) -> set[str]:
-        config = connect.config(self._reader)
-        return set() if config is None else _captured(config)
-
-    def _start(self, tables: Sequence[str], connect: Connect, selects: Mapping[str, str]) -> None:
-        """Create the reader. One that is there has failed, or lacks a table: a snapshot starts over in any case."""
-        if connect.config(self._reader) is not None:
-            connect.remove(self._reader)
-        config = render_reader(self._source, tables, self._kafka.for_connectors, selects)
-        if self._source.kind == "mariadb":
-            apply_topics(self._kafka, [history_plan(config["schema.history.internal.kafka.topic"])])
-        connect.apply(self._reader, config, "running")
-
-    def _await(self, due: Sequence[str]) -> None:
-        deadline = time.monotonic() + self._begin_s
-        while waiting := [state for state in self.unread() if state.table in due and state.state != READING]:
-            failed = [str(state) for state in waiting if state.state == FAILED]
-            if failed:
-                raise FatalError("CON-107", f"{self._source.name}: {', '.join(failed)}")
-            if time.monotonic() > deadline:
-                raise TransientError("CON-109", f"{self._source.name}: {', '.join(map(str, waiting))}")
-            time.sleep(_POLL_S)
+    def note_starting(self, tables: Sequence[str]) -> None:
+        """Note that the reader is given these tables."""
+        self._note(STARTING, tables)
 
     def _note(self, what: str, tables: Iterable[str]) -> None:
         listed = list(tables)
@@ -316,14 +261,15 @@ class Reading:
             key, value = f"{self._source.name}/{what}", msgspec.json.encode({"tables": listed})
             send_signal(self._kafka, self._topic, key.encode(), value)
 
-    def _readings(self) -> Readings:
+    def fold(self) -> Readings:
+        """Return what the record tells by now."""
         readings = Readings(self._source.name)
         for signal in read_signals(self._kafka, self._topic):
             readings.take(signal)
         return readings
 
 
-def _captured(live: Mapping[str, str]) -> set[str]:
+def captured(live: Mapping[str, str]) -> set[str]:
     """Return the names that stand, escaped, in a connector's list of tables."""
     return {_unescaped(expression) for expression in live.get("table.include.list", "").split(",") if expression}
 

@@ -4,14 +4,11 @@ Connect restarts nothing by itself. And a MariaDB connector does not notice that
 that (`connect.keep.alive`) has to be off, because it would cut the connection under a reader that only waits for Kafka,
 and rows of the open transaction are lost then. A restart of the task in the same place loses none.
 
-A snapshot that ends before its first row leaves an offset without a place in the log. The task that starts from it,
-whoever starts it, fails for ever (MariaDB) or skips the snapshot (PostgreSQL): such a connector is made to forget it,
-and takes the snapshot.
-
-A PostgreSQL connector reads all tables at the one moment at which its replication slot was made; on a slot that is
-there already (3.6) it reads each table as it is by then, and streams from before them all. Until that is over the
-mirrors would show rows of different moments, and what the log leaves out of them might stay unknown. So a snapshot that
-was interrupted, or is taken again, is begun again once more, without the slot.
+A snapshot that ends before its first row leaves an offset without a place in the log: the task that starts from it,
+whoever starts it, fails for ever (MariaDB) or skips the snapshot (PostgreSQL). A snapshot of PostgreSQL that was
+interrupted, or is taken again, finds the slot of the one before, and is of no one moment. Such a connector is made to
+begin from nothing (`cdc.capture.lifecycle`). Whoever does that may die in the middle of it: after a while it is done
+again, from its first step.
 """
 
 from __future__ import annotations
@@ -28,11 +25,12 @@ from cdc.access import Kafka
 from cdc.backoff import Backoff
 from cdc.capture.connect import Connect
 from cdc.capture.connector import reader_name, signal_topic
+from cdc.capture.lifecycle import Lifecycle
+from cdc.capture.reader import Reader
 from cdc.capture.reading import Reading
-from cdc.capture.slot import drop_slot
 from cdc.capture.source import Source, load_sources
-from cdc.config import Settings, environment
-from cdc.errors import CdcError, FatalError, NotAdmitted
+from cdc.config import Settings
+from cdc.errors import CdcError
 from cdc.observe.monitor import Monitor
 from cdc.observe.watching import WatchMetrics
 from cdc.stream.topic import ends_of
@@ -45,16 +43,30 @@ _SILENCE_S = 20.0
 _CLOSING_S = 45.0
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 60.0
-_SNAPSHOT = {"CON-112": "the task took it for done", "CON-114": "its slot is older"}
+# Who makes a connector begin from nothing waits for it to stop, and for its slot to be let go.
+_BEGINNING_S = 120.0
+_SNAPSHOT = {
+    "CON-112": "the task took it for done",
+    "CON-114": "its slot is older",
+    "CON-115": "it was not made to begin to the end",
+}
 
 _logger = structlog.get_logger()
 
 
 def run(settings: Settings, stop: threading.Event, monitor: Monitor) -> None:
     """Watch every source whose file says running, until `stop`. Raises SRC-101 for connector files with faults."""
-    sources = load_sources(settings.folders.connector_configs).values()
+    folder = settings.folders.connector_configs
+    sources = load_sources(folder).values()
+
+    def is_wanted(name: str) -> bool:
+        now = load_sources(folder).get(name)
+        return now is not None and now.state == "running"
+
     with Connect(settings.connect) as connect:
-        watches = [Watch(source, connect, settings.kafka) for source in sources if source.state == "running"]
+        watches = [
+            Watch(source, connect, settings.kafka, is_wanted) for source in sources if source.state == "running"
+        ]
         metrics = WatchMetrics(monitor, [watch.source.name for watch in watches])
         while not stop.wait(_LOOK_S):
             for watch in watches:
@@ -78,11 +90,15 @@ def _look(watch: Watch, metrics: WatchMetrics) -> None:
 
 @dataclass(slots=True)
 class Watch:
-    """One connector under watch: how far its stream was, since when, and when it may be restarted again."""
+    """One connector under watch: how far its stream was, since when, and when it may be restarted again.
+
+    `is_wanted` tells whether the file of a connector says by now that it runs.
+    """
 
     source: Source
     connect: Connect
     kafka: Kafka
+    is_wanted: Callable[[str], bool] = lambda _: True
     silence_s: float = _SILENCE_S
     first_wait_s: float = _FIRST_WAIT_S
     now: Callable[[], float] = time.monotonic
@@ -96,7 +112,10 @@ class Watch:
     _reader_not_before: float = 0.0
     # The end of the signal topic up to which nothing is on record that is wrong with the snapshot.
     _signals: int = -1
-    _begins_again: str | None = None
+    _unfinished: str | None = None
+    # Since when somebody else is seen to make the connector, or the reader, begin from nothing.
+    _beginning: float = math.inf
+    _reader_beginning: float = math.inf
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
@@ -110,8 +129,10 @@ class Watch:
             return None
         _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
         if code in _SNAPSHOT:
-            self._begin_again(code)
-            self._signals = signals
+            # Who dies in between leaves it on record; who only fails comes back to it at once.
+            self._unfinished = code
+            self._begin_again(self.source.name)
+            self._unfinished, self._signals = None, signals
         else:
             self._restart(self.source.name, only_failed=code == "CON-103")
         self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
@@ -120,57 +141,55 @@ class Watch:
 
     def look_at_reader(self) -> str | None:
         """Start the reader again if it has failed, and return the code of why. Remove it once its tables are read."""
-        reader, reading = reader_name(self.source), Reading(self.source, self.kafka)
-        status, now = self.connect.status(reader), self.now()
-        code, detail = ("CON-103", status.failure) if status.failure else (None, "")
-        if status.is_in("running"):
-            for action in reading.tidy(self.connect):
-                _logger.info("reader_removed", source=self.source.name, detail=action)
-                return None
-            if reading.is_skipped_by_reader():
-                code, detail = "CON-112", _SNAPSHOT["CON-112"]
+        name, now = reader_name(self.source), self.now()
+        code, detail = self._reader_fault(now)
         if code is None or now < self._reader_not_before:
             return None
-        _logger.warning("connector_restarted", source=reader, code=code, detail=detail)
-        if code == "CON-112":
-            self.connect.begin_again(reader)
+        _logger.warning("connector_restarted", source=name, code=code, detail=detail)
+        if code in _SNAPSHOT:
+            self._begin_again(name)
         else:
-            self._restart(reader, only_failed=True)
+            self._restart(name, only_failed=True)
         self._reader_not_before = now + _LONGEST_WAIT_S
         return code
+
+    def _reader_fault(self, now: float) -> tuple[str | None, str]:
+        reader = Reader(self.source, self.kafka, self.connect)
+        status = self.connect.status(reader.name)
+        if status.failure:
+            return "CON-103", status.failure
+        stands = status.state == "STOPPED"
+        if not stands:
+            self._reader_beginning = math.inf
+        if stands or status.is_in("running"):
+            for action in reader.tidy():
+                _logger.info("reader_removed", source=self.source.name, detail=action)
+                return None, ""
+        if status.is_in("running") and reader.record.is_skipped_by_reader():
+            return "CON-112", _SNAPSHOT["CON-112"]
+        if stands and reader.record.is_reader_beginning():
+            self._reader_beginning = min(self._reader_beginning, now)
+            if now - self._reader_beginning >= _BEGINNING_S and self.is_wanted(self.source.name):
+                return "CON-115", _SNAPSHOT["CON-115"]
+        return None, ""
 
     def forget(self) -> None:
         """Start the silence anew: while nobody could be asked, it proves nothing."""
         self._end = -1
 
     def _restart(self, name: str, *, only_failed: bool) -> None:
-        if self.connect.restart(name, only_failed=only_failed):
+        if self._lifecycle(name).restart(only_failed=only_failed):
             _logger.warning("snapshot_begun_again", source=name, code="CON-112", detail="it had not begun")
 
-    def _begin_again(self, code: str) -> None:
-        # Who dies in between leaves the connector stopped; who only fails comes back to it.
-        self._begins_again = code
-        self.connect.begin_again(self.source.name, self._drop_slot)
-        self._begins_again = None
+    def _begin_again(self, name: str) -> None:
+        self._lifecycle(name).begin_again(lambda: self.is_wanted(self.source.name))
 
-    def _drop_slot(self) -> None:
-        if self.source.kind != "postgresql":
-            return
-        try:
-            drop_slot(self.source, environment())
-        except NotAdmitted:
-            raise  # passwords are replaced while workers run
-        except FatalError as error:
-            # A snapshot of different moments settles once the stream has passed them; a connector that stands still,
-            # or begins again without an end, does not.
-            _logger.warning("slot_not_dropped", source=self.source.name, error=error)
-        Reading(self.source, self.kafka).note_slot_dropped()
+    def _lifecycle(self, name: str) -> Lifecycle:
+        return Lifecycle(self.connect, self.kafka, self.source, name)
 
     def _fault(self, now: float, signals: int) -> tuple[str | None, str]:
         status = self.connect.status(self.source.name)
-        # One that somebody has stopped or paused stays so.
-        runs = status.state in ("RUNNING", "FAILED")
-        snapshot = self._begins_again or (self._snapshot_fault(signals) if runs else None)
+        snapshot = self._snapshot_fault(now, signals, runs=status.state in ("RUNNING", "FAILED"))
         if snapshot is not None:
             return snapshot, _SNAPSHOT[snapshot]
         if status.failure:
@@ -182,11 +201,19 @@ class Watch:
             return None, ""
         return "CON-106", f"{silent:.0f} s"
 
-    def _snapshot_fault(self, signals: int) -> str | None:
-        """Return the code of what is on record that is wrong with the connector's snapshot."""
-        if signals == self._signals:
-            return None
+    def _snapshot_fault(self, now: float, signals: int, *, runs: bool) -> str | None:
+        """Return the code of what is on record that is wrong with the connector's snapshot, if it is to be mended now.
+
+        One that somebody has stopped or paused stays so, but for one that was stopped to begin from nothing.
+        """
+        if self._unfinished is not None or signals == self._signals:
+            return self._unfinished
         code = Reading(self.source, self.kafka).snapshot_fault()
+        if code == "CON-115":
+            self._beginning = min(self._beginning, now)
+            due = now - self._beginning >= _BEGINNING_S and self.is_wanted(self.source.name)
+            return code if due else None
+        self._beginning = math.inf
         if code is None:
             self._signals = signals
-        return code
+        return code if runs else None

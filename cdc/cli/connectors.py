@@ -11,7 +11,9 @@ import typer
 from cdc.capture import connector, watchdog
 from cdc.capture.connect import Connect, Status
 from cdc.capture.contract import Contract, read_contracts
-from cdc.capture.reading import Reading, Unread
+from cdc.capture.lifecycle import Lifecycle
+from cdc.capture.reader import Reader
+from cdc.capture.reading import Unread
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.context import settings
@@ -49,12 +51,16 @@ def apply_source(source: Source, options: Settings, connect: Connect) -> list[st
     selects = snapshot_selects(source, contracts)
     check_left_out(source, contracts, options)
     done = apply_topics(options.kafka, topic_plans(source))
-    reading = Reading(source, options.kafka)
-    done += reading.tidy(connect)
+    reader = Reader(source, options.kafka, connect)
+    done += reader.tidy()
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
-    reading.note_changes(connect.config(source.name))
-    done += connect.apply(source.name, connector.render(source, options.kafka.for_connectors, selects), source.state)
-    return done + reading.begin(connect, selects)
+    reader.record.note_changes(connect.config(source.name))
+    own = Lifecycle(connect, options.kafka, source, source.name)
+    done += own.apply(connector.render(source, options.kafka.for_connectors, selects), source.state)
+    if source.state == "running" and reader.record.fold().is_beginning(source.name):
+        own.begin_again()
+        done.append("snapshot that was asked for is begun")
+    return done + reader.begin(selects)
 
 
 def topic_plans(source: Source) -> Iterator[TopicPlan]:
@@ -77,13 +83,13 @@ def read(
     """
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
-    reading = Reading(source, options.kafka)
     needed = _captured(source, tables)
     selects = snapshot_selects(source, _contracts(source, options))
     with Connect(options.connect) as connect:
-        done = reading.tidy(connect)
-        reading.need(needed)
-        done += reading.begin(connect, selects)
+        reader = Reader(source, options.kafka, connect)
+        done = reader.tidy()
+        reader.record.need(needed)
+        done += reader.begin(selects)
     for action in done or ["noted: it is under way, or `cdc connectors apply` begins it once the connector runs"]:
         write_line(f"{name}: {action}")
 
@@ -110,8 +116,35 @@ def restart(context: typer.Context, names: _Names = None) -> None:
             if source.state != "running":
                 write_line(f"{source.name}: does not run")
                 continue
-            is_begun_again = connect.renew(source.name)
+            is_begun_again = Lifecycle(connect, options.kafka, source, source.name).renew()
             write_line(f"{source.name}: restarted{', its snapshot begins again' if is_begun_again else ''}")
+
+
+@app.command()
+def reload(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Names of sources.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Have whole sources captured again: each connector forgets its place and takes a new snapshot of all its tables.
+
+    Changes that the connector has not sent by then are in no journal; the snapshot has what they led to. Mirrors stay
+    usable meanwhile. A connector whose file does not say running begins once it does.
+    """
+    options = settings(context)
+    sources = _chosen(options, names)
+    if not yes:
+        tables = ", ".join(f"{source.name} ({len(source.tables)} tables)" for source in sources)
+        typer.confirm(f"Read all rows again of {tables}?", abort=True, err=True)
+    with Connect(options.connect) as connect:
+        for source in sources:
+            write_line(f"{source.name}: {_reload(source, options, connect)}")
+
+
+def _reload(source: Source, options: Settings, connect: Connect) -> str:
+    is_wanted = source.state == "running"
+    Lifecycle(connect, options.kafka, source, source.name).begin_again(lambda: is_wanted)
+    return "snapshot begun" if is_wanted else "takes its snapshot once its file says running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,20 +230,22 @@ def _finding(source: Source, options: Settings, connect: Connect) -> Finding:
     current = connect.config(source.name)
     wanted = _rendered(source, options)
     agreement = "absent" if current is None else "as applied" if current == wanted else "differ"
-    reading = Reading(source, options.kafka)
-    unread = reading.unread() if current is not None else []
+    reader = Reader(source, options.kafka, connect)
+    told = reader.record.fold()
+    unread = told.unread(connector.table_names(source)) if current is not None else []
+    beginning = "CON-115" if told.is_beginning(source.name) else ""
     return Finding(
-        *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure),
+        *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure or beginning),
         unread=unread,
-        waits=_wait(reading, unread, source, connect),
+        waits=_wait(reader, unread, source, connect),
     )
 
 
-def _wait(reading: Reading, unread: Sequence[Unread], source: Source, connect: Connect) -> bool:
+def _wait(reader: Reader, unread: Sequence[Unread], source: Source, connect: Connect) -> bool:
     """Tell whether tables are unread though the connector runs, and neither its first snapshot nor a reader is on."""
     if not unread or source.state != "running" or connect.in_snapshot(source.name):
         return False
-    return any(table.again for table in unread) or not reading.is_under_way(unread, connect)
+    return any(table.again for table in unread) or not reader.is_under_way(unread)
 
 
 def _task_state(now: Status) -> str:
