@@ -64,9 +64,7 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor) -> None:
         return now is not None and now.state == "running"
 
     with Connect(settings.connect) as connect:
-        watches = [
-            Watch(source, connect, settings.kafka, is_wanted) for source in sources if source.state == "running"
-        ]
+        watches = [Watch(source, connect, settings.kafka, is_wanted) for source in sources if source.state == "running"]
         metrics = WatchMetrics(monitor, [watch.source.name for watch in watches])
         while not stop.wait(_LOOK_S):
             for watch in watches:

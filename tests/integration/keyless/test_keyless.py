@@ -5,13 +5,21 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pymysql
 import pytest
 
+from cdc import access
+from cdc.access import Kafka
+from cdc.capture.connect import Connect
+from cdc.capture.lifecycle import Lifecycle
+from cdc.capture.source import load_sources
+from cdc.capture.watchdog import Watch
 from compose.local.env import process_environment
 from compose.local.stack import Stack
 from tests.integration.service import Deployment, connect, eventually, settings
@@ -104,7 +112,7 @@ def void(_: object) -> None:
     """Return nothing."""
 
 
-def play(execute: Execute, chance: random.Random, statements: int) -> None:
+def play(execute: Execute, chance: random.Random, statements: int, *, truncates: bool = True) -> None:
     """Insert rows that are alike, change and delete them."""
     for _ in range(statements):
         a, note = chance.choice(["1", "2", "NULL"]), chance.choice(["'x'", "''", "NULL"])
@@ -118,7 +126,7 @@ def play(execute: Execute, chance: random.Random, statements: int) -> None:
             f"DELETE FROM log WHERE {where} AND note = {note}",
             "TRUNCATE log",
         ]
-        execute(chance.choices(kinds, [8, 3, 3, 2, 2, 0.2])[0])
+        execute(chance.choices(kinds, [8, 3, 3, 2, 2, 0.2 if truncates else 0])[0])
 
 
 def counted(target: psycopg.Connection, schema: str) -> Counter[tuple[Any, ...]]:
@@ -150,6 +158,16 @@ def test_mirrors_count_the_rows_of_tables_without_a_key(
             assert counted(target, name) == read()
             assert max(read().values()) > 2
         require_that_none_is_added(deployment, postgresql[0])
+        for begin in BEGINS:
+            for name, (execute, read) in sources.items():
+                # Of a table that is empty nothing would tell that a new snapshot has begun.
+                begin(deployment, name, lambda execute=execute: play(execute, chance, 30, truncates=False))  # type: ignore[misc]
+                generations = BEGINS.index(begin) + 2
+                eventually(target, f"SELECT generations FROM cdc.position WHERE source = '{name}'", [(generations,)])
+                play(execute, chance, 10, truncates=False)
+                execute(f"INSERT INTO log VALUES ({generations}000, 'last', NULL, NULL)")
+                eventually(target, f"SELECT _count FROM {name}.log WHERE a = {generations}000", [(1,)])
+                assert counted(target, name) == read(), begin
 
 
 def require_that_none_is_added(deployment: Deployment, execute: Execute) -> None:
@@ -164,3 +182,54 @@ def require_that_none_is_added(deployment: Deployment, execute: Execute) -> None
     assert "CON-113" in deployment.cdc("connectors", "apply", "nokeyp", exit_code=1)
     file.write_text(before)
     assert "nothing to do" in deployment.cdc("connectors", "apply", "nokeyp")
+
+
+def reload(deployment: Deployment, name: str, meanwhile: Callable[[], None]) -> None:
+    """Have a source captured again, as runbooks/new-snapshot.md says, while it changes."""
+    with ThreadPoolExecutor(1) as other:
+        changes = other.submit(meanwhile)
+        assert "snapshot begun" in deployment.cdc("connectors", "reload", name, "--yes")
+        changes.result()
+
+
+def begin_without_a_place(deployment: Deployment, name: str, meanwhile: Callable[[], None]) -> None:
+    """Have Connect lose what it knows of a connector that stands still; PostgreSQL keeps its slot."""
+    file = deployment.folder / "connector-configs" / f"{name}.yaml"
+    before = file.read_text()
+    file.write_text(f"{before}state: stopped\n")
+    deployment.cdc("connectors", "apply", name)
+    meanwhile()
+    with httpx.Client(base_url=deployment.env["CDC_CONNECT_URL"], timeout=60, trust_env=False) as client:
+        client.delete(f"/connectors/{name}/offsets").raise_for_status()
+    file.write_text(before)
+    assert "snapshot begun" in deployment.cdc("connectors", "apply", name)
+
+
+def begin_after_a_death(deployment: Deployment, name: str, meanwhile: Callable[[], None]) -> None:
+    """Have somebody die who made the connector forget its place, and the watch find it two minutes later."""
+    source = load_sources(deployment.folder / "connector-configs")[name]
+    kafka, clock = Kafka(deployment.env["CDC_KAFKA"]), [0.0]
+    with Connect(access.Connect(deployment.env["CDC_CONNECT_URL"])) as client:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(client, "move", interrupt_running(client.move))
+            with pytest.raises(KeyboardInterrupt):
+                Lifecycle(client, kafka, source, name).begin_again()
+        meanwhile()
+        watch = Watch(source, client, kafka, now=lambda: clock[0])
+        assert watch.look() is None
+        clock[0] = 200.0
+        assert watch.look() == "CON-115"
+
+
+def interrupt_running(move: Callable[[str, str], None]) -> Callable[[str, str], None]:
+    """Move a connector to any state but the last one of `begin_again`."""
+
+    def moved(name: str, state: str) -> None:
+        if state == "running":
+            raise KeyboardInterrupt
+        move(name, state)
+
+    return moved
+
+
+BEGINS = (reload, begin_without_a_place, begin_after_a_death)

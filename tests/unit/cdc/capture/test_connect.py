@@ -90,36 +90,43 @@ def test_a_connector_is_in_its_first_snapshot_until_it_has_a_place_behind_it(
 
 
 @pytest.mark.parametrize(
-    ("offsets", "told"),
+    ("offsets", "is_unbegun"),
     [
-        ([], ["POST restart"]),
-        ([{"lsn": 5, "snapshot": "INITIAL"}], ["POST restart"]),
-        ([{"lsn": 5}], ["POST restart"]),
-        ([{"file": "binlog.000001", "pos": 4}], ["POST restart"]),
-        ([{}], ["PUT stop", "DELETE offsets", "PUT resume"]),
-        ([{"ts_usec": 0}], ["PUT stop", "DELETE offsets", "PUT resume"]),
+        ([], False),
+        ([{"lsn": 5, "snapshot": "INITIAL"}], False),
+        ([{"lsn": 5}], False),
+        ([{"file": "binlog.000001", "pos": 4}], False),
+        ([{}], True),
+        ([{"ts_usec": 0}], True),
     ],
 )
-def test_a_connector_that_would_start_from_no_place_forgets_it(
-    monkeypatch: pytest.MonkeyPatch, offsets: list[dict[str, object]], told: list[str]
+def test_what_is_recorded_before_the_first_row_is_no_place(
+    monkeypatch: pytest.MonkeyPatch, offsets: list[dict[str, object]], is_unbegun: bool
 ) -> None:
+    answer = {"offsets": [{"partition": {"server": "s"}, "offset": offset} for offset in offsets]}
+    monkeypatch.setattr(Connect, "_send", lambda *_arguments: answer)
+    with Connect(access.Connect("http://127.0.0.1:1")) as connect:
+        assert connect.is_unbegun("s") is is_unbegun
+        assert connect.has_place("s") is (bool(offsets) and not is_unbegun)
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_a_connector_that_forgets_stands_still(monkeypatch: pytest.MonkeyPatch, is_recorded: bool) -> None:
     asked: list[str] = []
 
     def answer(_: Connect, method: str, path: str, **_options: object) -> object:
-        step = path.rpartition("/")[2].partition("?")[0]
-        if method != "GET":
-            asked.append(f"{method} {step}")
-        if step == "offsets":
-            return {"offsets": [{"partition": {"server": "s"}, "offset": offset} for offset in offsets]}
+        step = path.rpartition("/")[2]
+        if step == "offsets" and method == "GET":
+            return {"offsets": [{"partition": {"server": "s"}, "offset": {"lsn": 5}}] * is_recorded}
+        asked.append(f"{method} {step}")
         # A task that has failed is shown for a moment after the connector was told to stop.
-        tasks = [{"id": 0, "state": "FAILED", "trace": "x"}] if len(asked) == 1 and step == "status" else []
-        asked.extend([""] * bool(tasks))
+        tasks = [{"id": 0, "state": "FAILED", "trace": "x"}] if asked.count("GET status") == 1 else []
         return {"connector": {"state": "STOPPED"}, "tasks": tasks}
 
     monkeypatch.setattr(Connect, "_send", answer)
     with Connect(access.Connect("http://127.0.0.1:1")) as connect:
-        assert connect.restart("s", only_failed=True) is (len(told) > 1)
-    assert [step for step in asked if step] == told
+        connect.forget("s")
+    assert asked == ["PUT stop", "GET status", "GET status", *["DELETE offsets"] * is_recorded]
 
 
 class _Server:

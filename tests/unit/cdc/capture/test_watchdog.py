@@ -2,89 +2,66 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
 
-from cdc.access import Kafka
-from cdc.capture import reading, watchdog
-from cdc.capture.connect import Status, Task
-from cdc.capture.source import Source, SourceTable
+from cdc.capture import lifecycle, watchdog
+from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
-from cdc.stream.signal import Signal
+from tests.unit.cdc.capture.cluster import PLACE, Cluster, DiedError, Member
+from tests.unit.cdc.capture.signals import BROKERS, CERT, Topic, needed, notified, source, starting
 
-BEGIN_AGAIN = ["stop mes", "drop slot", "begin again mes"]
-
-
-class Connector:
-    """A connector that runs; `away` says that Connect does not do what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-        self.away = False
-        self.state = self.task = "RUNNING"
-
-    def status(self, _name: str) -> Status:
-        return Status(self.state, (Task(0, self.task, self.task),))
-
-    def in_snapshot(self, _name: str) -> bool:
-        return False
-
-    def restart(self, name: str, *, only_failed: bool) -> bool:
-        self.told.append(f"restart {name}")
-        return False
-
-    def begin_again(self, name: str, prepare: Callable[[], None]) -> None:
-        if self.away:
-            raise TransientError("CON-101", name)
-        self.told.append(f"stop {name}")
-        prepare()
-        self.told.append(f"begin again {name}")
+BEGIN_AGAIN = ["stop mes", "forget mes", "drop slot", "running mes"]
 
 
 class World:
-    """A source, its connector, and the steps of its snapshot that are on record."""
+    """A source, its connector, and what is on record of its snapshot."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str = "postgresql") -> None:
-        self.connector, self.steps, self.reads, self.clock = Connector(), ["STARTED"], 0, 0.0
-        self.end = 1
-        monkeypatch.setattr(watchdog, "ends_of", lambda *_: [self.end, len(self.steps)])
-        monkeypatch.setattr(reading, "read_signals", self._read)
-        monkeypatch.setattr(reading, "send_signal", lambda *_: self.steps.append("SLOT"))
-        monkeypatch.setattr(watchdog, "drop_slot", lambda *_: self.connector.told.append("drop slot"))
-        source = Source("mes", kind, "h", "1", "mes", "u", "p", "running", (SourceTable("public", "lot"),))
-        self.watch = Watch(source, self.connector, Kafka("b"), now=lambda: self.clock)  # type: ignore[arg-type]
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, topic: Topic, kind: str = "postgresql") -> None:
+        self.topic, self.cluster, self.clock = topic, Cluster(mes=Member()), 0.0
+        self.end, self.is_wanted, self.kind = 1, True, kind
+        self.connector = self.cluster.members["mes"]
+        self.cluster.started = self._started
+        monkeypatch.setattr(watchdog, "ends_of", lambda *_: [self.end, len(topic.signals)])
+        monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: self.cluster.tell("drop slot"))
+        self.say("STARTED")
+        self.watch = self.another_watch()
 
-    def _read(self, *_: object) -> list[Signal]:
-        self.reads += 1
-        data = {"connector_name": "mes"}
-        values = ({"type": step, "aggregate_type": "Initial Snapshot", "additional_data": data} for step in self.steps)
-        keys = (b"mes/slot" if step == "SLOT" else b"{}" for step in self.steps)
-        return [Signal(key, json.dumps(value).encode()) for key, value in zip(keys, values, strict=True)]
+    def another_watch(self) -> Watch:
+        """Return the watch of a process that has just started."""
+        file = source("lot", kind=self.kind)
+        return Watch(file, self.cluster, BROKERS, lambda _: self.is_wanted, now=lambda: self.clock)  # type: ignore[arg-type]
+
+    def say(self, *steps: str) -> None:
+        """Have the connector say something of its snapshot."""
+        self.topic.signals += [notified(step, "mes") for step in steps]
+
+    def _started(self, name: str) -> None:
+        self.cluster.members[name].offset = dict(PLACE)
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(monkeypatch)
+def world(monkeypatch: pytest.MonkeyPatch, topic: Callable[..., Topic]) -> World:
+    return World(monkeypatch, topic())
 
 
 def test_a_snapshot_that_is_skipped_is_begun_again_once(world: World) -> None:
     assert world.watch.look() is None
-    world.steps.append("SKIPPED")
+    world.say("SKIPPED")
     assert [world.watch.look() for _ in range(3)] == ["CON-112", None, None]
     world.clock = 600.0  # it was told to; that it has not begun yet is no reason to tell it again
     world.watch.silence_s = 1000.0
     assert world.watch.look() is None
-    assert world.connector.told == BEGIN_AGAIN
-    world.steps += ["STARTED", "SKIPPED"]
+    assert world.cluster.told == BEGIN_AGAIN
+    world.say("STARTED", "SKIPPED")
     assert world.watch.look() == "CON-112"
 
 
 @pytest.mark.parametrize("state", ["STOPPED", "PAUSED"])
 def test_what_somebody_has_stopped_stays_so(world: World, state: str) -> None:
-    world.steps.append("SKIPPED")
+    world.say("SKIPPED")
     world.connector.state = world.connector.task = state
     assert world.watch.look() is None
     world.connector.state = world.connector.task = "RUNNING"
@@ -94,17 +71,77 @@ def test_what_somebody_has_stopped_stays_so(world: World, state: str) -> None:
 def test_the_record_is_read_only_when_it_has_grown(world: World) -> None:
     for _ in range(3):
         world.watch.look()
-    assert world.reads == 1
+    assert world.topic.reads == 1
 
 
-def test_what_was_interrupted_in_the_middle_is_finished(world: World) -> None:
-    world.steps.append("SKIPPED")
-    world.connector.away = True
+def test_what_failed_in_the_middle_is_done_again_at_once(world: World) -> None:
+    world.say("SKIPPED")
+    world.cluster.away = True
     with pytest.raises(TransientError):
         world.watch.look()
-    world.connector.away = False
+    world.cluster.away = False
     assert world.watch.look() == "CON-112"
-    assert world.connector.told == BEGIN_AGAIN
+    assert world.cluster.told == BEGIN_AGAIN
+    assert world.watch.look() is None
+
+
+@pytest.mark.parametrize("step", [*BEGIN_AGAIN, "begun"])
+def test_who_dies_in_the_middle_is_followed_by_another(
+    world: World, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: object) -> None:
+        if arguments[2] == b"mes/begun":
+            raise DiedError
+        world.topic.send(*arguments)  # type: ignore[arg-type]
+
+    if step == "begun":
+        monkeypatch.setattr(lifecycle, "send_signal", die)
+    world.cluster.dies_at = step
+    with pytest.raises(DiedError):
+        Lifecycle(world.cluster, BROKERS, world.watch.source, "mes").begin_again()  # type: ignore[arg-type]
+    monkeypatch.setattr(lifecycle, "send_signal", world.topic.send)
+    world.cluster.dies_at, before = "", len(world.cluster.told)
+    watch = world.another_watch()
+    watch.silence_s = 1000.0
+    # Whoever is at it may need that long.
+    while world.clock < 120.0:
+        assert watch.look() is None
+        world.clock += 10.0
+    world.is_wanted = False
+    assert watch.look() is None
+    world.is_wanted = True
+    assert watch.look() == "CON-115"
+    assert world.cluster.told[before:] == BEGIN_AGAIN
+    assert world.connector.state == "RUNNING"
+    world.say("STARTED", "COMPLETED")
+    world.clock += 600.0
+    watch.forget()
+    assert watch.look() is None
+
+
+def test_a_connector_that_is_not_wanted_by_then_stays_stopped(world: World) -> None:
+    world.say("SKIPPED")
+    world.is_wanted = False
+    assert world.watch.look() == "CON-112"
+    assert world.connector.state == "STOPPED"
+    assert world.watch.look() is None
+
+
+def test_a_reader_that_was_left_in_the_middle_is_made_to_read(world: World) -> None:
+    world.topic.signals += [needed(CERT), starting(CERT)]
+    world.watch.source = source("lot", "cert")
+    world.cluster.members["mes-read"] = Member({"table.include.list": r"public\.cert"}, offset={})
+    world.cluster.dies_at = "forget mes-read"
+    with pytest.raises(DiedError):
+        Lifecycle(world.cluster, BROKERS, world.watch.source, "mes-read").begin_again()  # type: ignore[arg-type]
+    world.cluster.dies_at = ""
+    assert world.watch.look_at_reader() is None
+    world.clock = 119.0
+    assert world.watch.look_at_reader() is None
+    world.clock = 120.0
+    assert world.watch.look_at_reader() == "CON-115"
+    assert world.cluster.members["mes-read"].state == "RUNNING"
+    assert "drop slot" not in world.cluster.told
 
 
 def test_a_task_that_fails_again_and_again_gets_the_time_to_say_so(world: World) -> None:
@@ -144,31 +181,35 @@ def test_a_connector_that_is_well_again_is_restarted_as_soon_as_the_first_time(w
 
 def test_a_snapshot_on_an_older_slot_is_begun_again_without_it(world: World) -> None:
     assert world.watch.look() is None
-    world.steps.append("STARTED")
+    world.say("STARTED")
     assert world.watch.look() == "CON-114"
-    assert world.connector.told == BEGIN_AGAIN
+    assert world.cluster.told == BEGIN_AGAIN
     world.clock = 600.0
     world.watch.silence_s = 1000.0
-    world.steps += ["STARTED", "COMPLETED"]
+    world.say("STARTED", "COMPLETED")
     assert world.watch.look() is None
 
 
-def test_a_slot_that_may_not_be_dropped_leaves_the_snapshot_as_it_is(
+def test_a_slot_that_may_not_be_dropped_leaves_the_connector_stopped(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise FatalError("SRC-111", "cdc at h:1")
 
-    monkeypatch.setattr(watchdog, "drop_slot", refuse)
-    world.steps.append("STARTED")
+    monkeypatch.setattr(lifecycle, "drop_slot", refuse)
+    world.say("STARTED")
+    for _ in range(2):
+        with pytest.raises(FatalError, match="SRC-111"):
+            world.watch.look()
+    assert world.cluster.told == ["stop mes", "forget mes"] * 2
+    monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: world.cluster.tell("drop slot"))
     assert world.watch.look() == "CON-114"
-    world.clock, world.watch.silence_s = 600.0, 1000.0
-    world.steps += ["STARTED", "COMPLETED"]
-    assert world.watch.look() is None
-    assert world.connector.told == ["stop mes", "begin again mes"]
+    assert world.cluster.told[4:] == BEGIN_AGAIN
 
 
-def test_a_snapshot_of_mariadb_is_of_one_moment_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch, "mariadb")
-    world.steps += ["STARTED", "COMPLETED"]
+def test_a_snapshot_of_mariadb_is_of_one_moment_each_time(
+    monkeypatch: pytest.MonkeyPatch, topic: Callable[..., Topic]
+) -> None:
+    world = World(monkeypatch, topic(), "mariadb")
+    world.say("STARTED", "COMPLETED")
     assert world.watch.look() is None

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cdc.capture import lifecycle, reading
+from cdc.stream.signal import Signal
+from tests.unit.cdc.capture.signals import Topic
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Topic]:
+    def make(*signals: Signal) -> Topic:
+        made = Topic(*signals)
+        monkeypatch.setattr(reading, "read_signals", made.read)
+        for module in (reading, lifecycle):
+            monkeypatch.setattr(module, "send_signal", made.send)
+        return made
+
+    return make

@@ -1,0 +1,78 @@
+"""The signal topic of a source, in memory: what connectors and the service write to it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cdc.access import Kafka
+from cdc.capture.source import Source, SourceTable
+from cdc.stream.signal import Signal
+
+BROKERS = Kafka("b")
+LOT, CERT = "public.lot", "public.cert"
+
+
+def source(*names: str, state: str = "running", kind: str = "postgresql") -> Source:
+    tables = tuple(SourceTable("public", name) for name in names)
+    return Source("mes", kind, "h", "1", "mes", "u", "p", state, tables)
+
+
+def signal(key: str | None, value: Any) -> Signal:
+    return Signal(None if key is None else key.encode(), json.dumps(value).encode())
+
+
+def needed(*tables: str) -> Signal:
+    return signal("mes/needed", {"tables": tables})
+
+
+def dropped(*tables: str) -> Signal:
+    return signal("mes/dropped", {"tables": tables})
+
+
+def starting(*tables: str) -> Signal:
+    return signal("mes/starting", {"tables": tables})
+
+
+def notified(step: str, connector: str = "mes-read", **more: str) -> Signal:
+    """As Debezium 3.6 writes it."""
+    data = {"connector_name": connector, **more}
+    value = {"id": "1", "type": step, "aggregate_type": "Initial Snapshot", "additional_data": data, "timestamp": 1}
+    return signal('{"id":"1"}', value)
+
+
+def in_progress(*tables: str) -> Signal:
+    more = {"data_collections": ",".join(tables), "current_collection_in_progress": tables[0]}
+    return notified("IN_PROGRESS", **more)
+
+
+def scanned(table: str, status: str = "SUCCEEDED", connector: str = "mes-read") -> Signal:
+    more = {"scanned_collection": table, "data_collections": table, "total_rows_scanned": "3", "status": status}
+    return notified("TABLE_SCAN_COMPLETED", connector, **more)
+
+
+STARTED = notified("STARTED", "mes")
+SKIPPED = notified("SKIPPED", "mes")
+COMPLETED = notified("COMPLETED", "mes")
+ALL = (scanned(LOT, connector="mes"), scanned(CERT, connector="mes"))
+
+
+class Topic:
+    """A signal topic in memory."""
+
+    def __init__(self, *signals: Signal) -> None:
+        self.signals = list(signals)
+        self.reads = 0
+
+    def read(self, _bootstrap: str, topic: str) -> list[Signal]:
+        assert topic == "cdc-signal.mes"
+        self.reads += 1
+        return list(self.signals)
+
+    def send(self, _bootstrap: str, _topic: str, key: bytes, value: bytes) -> None:
+        assert key != b"mes"  # the connector would obey it
+        self.signals.append(Signal(key, value))
+
+    def written(self) -> list[tuple[str, list[str]]]:
+        ours = (found for found in self.signals if found.key is not None and found.key.startswith(b"mes"))
+        return [(found.key.decode(), json.loads(found.value or b"")["tables"]) for found in ours if found.key]

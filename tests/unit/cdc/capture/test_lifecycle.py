@@ -1,0 +1,100 @@
+"""How a connector is brought to what its file says, and that nothing of an earlier beginning spoils it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cdc.capture import lifecycle
+from cdc.capture.lifecycle import Lifecycle
+from cdc.errors import FatalError, TransientError
+from tests.unit.cdc.capture.cluster import Cluster, Member
+from tests.unit.cdc.capture.signals import BROKERS, Topic, source
+
+BEGIN = ["stop mes", "forget mes", "drop slot", "running mes"]
+
+
+class Bench:
+    """A cluster, and the connector `mes` of a source."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, topic: Topic) -> None:
+        self.cluster, self.topic = Cluster(), topic
+        monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: self.cluster.tell("drop slot"))
+        monkeypatch.setattr(lifecycle, "_SLOT_POLL_S", 0.0)
+
+    def of(self, kind: str = "postgresql", name: str = "mes") -> Lifecycle:
+        return Lifecycle(self.cluster, BROKERS, source("lot", kind=kind), name)  # type: ignore[arg-type]
+
+    def records(self) -> list[bytes | None]:
+        return [signal.key for signal in self.topic.signals]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, topic: Callable[..., Topic]) -> Bench:
+    return Bench(monkeypatch, topic())
+
+
+def test_a_new_connector_begins_without_a_slot_that_is_there(bench: Bench) -> None:
+    assert bench.of().apply({"a": "1"}, "running") == ["connector created", "snapshot begun"]
+    assert bench.cluster.told == ["create mes stopped", *BEGIN]
+    assert bench.records() == [b"mes/beginning", b"mes/slot", b"mes/begun"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("mariadb", "mes"), ("postgresql", "mes-read")])
+def test_what_has_no_slot_drops_none(bench: Bench, kind: str, name: str) -> None:
+    bench.of(kind, name).apply({}, "running")
+    assert "drop slot" not in bench.cluster.told
+    assert bench.records() == [b"mes/beginning", b"mes/begun"]
+
+
+@pytest.mark.parametrize("state", ["STOPPED", "PAUSED"])
+@pytest.mark.parametrize("offset", [None, {}, {"lsn": 5}])
+def test_who_goes_on_without_a_place_begins(bench: Bench, state: str, offset: dict[str, object] | None) -> None:
+    bench.cluster.members["mes"] = Member({}, state, state, offset)
+    bench.of().apply({}, "running")
+    assert bench.cluster.told == (["running mes"] if offset else BEGIN)
+
+
+@pytest.mark.parametrize("state", ["stopped", "paused"])
+def test_a_connector_that_is_not_to_run_begins_nothing(bench: Bench, state: str) -> None:
+    bench.of().apply({}, state)
+    assert bench.cluster.told == ["create mes stopped", *["paused mes"] * (state == "paused")]
+    assert bench.of().apply({}, state) == []
+
+
+def test_other_settings_leave_the_place(bench: Bench) -> None:
+    bench.cluster.members["mes"] = Member({"a": "1"})
+    assert bench.of().apply({"a": "2", "b": "1"}, "running") == ["settings changed: a, b"]
+    assert bench.of().apply({"a": "2", "b": "1"}, "running") == []
+    assert bench.cluster.told == ["configure mes"]
+
+
+@pytest.mark.parametrize(("offset", "told"), [(None, ["restart mes"]), ({"lsn": 5}, ["restart mes"]), ({}, BEGIN)])
+def test_a_connector_that_would_start_from_no_place_begins_again(
+    bench: Bench, offset: dict[str, object] | None, told: list[str]
+) -> None:
+    bench.cluster.members["mes"] = Member({}, "RUNNING", "FAILED", offset)
+    assert bench.of().restart(only_failed=True) is (told == BEGIN)
+    assert bench.cluster.told == told
+
+
+def test_a_slot_that_is_still_in_use_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Exception | None] = [TransientError("SRC-110", "in use"), TransientError("SRC-110", "in use"), None]
+
+    def drop(*_: object) -> None:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    monkeypatch.setattr(lifecycle, "drop_slot", drop)
+    bench.cluster.members["mes"] = Member()
+    bench.of().begin_again()
+    assert answers == []
+    assert bench.records()[-1] == b"mes/begun"
+
+
+def test_a_connector_that_is_not_there_is_told(bench: Bench) -> None:
+    with pytest.raises(FatalError, match=r"CON-116 .*mes"):
+        bench.of().begin_again()
+    assert bench.records() == []

@@ -1,0 +1,165 @@
+"""When the reader is made to read, what it is given, and when it goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cdc.capture import lifecycle
+from cdc.capture.connector import render, render_reader
+from cdc.capture.reader import Reader
+from cdc.capture.reading import Reading
+from cdc.capture.source import Source
+from cdc.capture.watchdog import Watch
+from cdc.errors import FatalError, TransientError
+from cdc.stream.signal import Signal
+from tests.unit.cdc.capture.cluster import Cluster, Member
+from tests.unit.cdc.capture.signals import (
+    BROKERS,
+    CERT,
+    LOT,
+    SKIPPED,
+    STARTED,
+    Topic,
+    dropped,
+    in_progress,
+    needed,
+    notified,
+    scanned,
+    source,
+    starting,
+)
+
+BEGUN_READER = ["create mes-read stopped", "stop mes-read", "forget mes-read", "running mes-read"]
+
+
+class Connector(Cluster):
+    """The source's connector, and its reader if it has tables; `answer` is what the reader says once it runs."""
+
+    def __init__(
+        self,
+        topic: Topic,
+        *tables: str,
+        in_snapshot: bool = False,
+        state: str = "RUNNING",
+        answer: Callable[[list[str]], list[Signal]] = lambda tables: [in_progress(*tables)],
+    ) -> None:
+        super().__init__(mes=Member(offset=None) if in_snapshot else Member())
+        if tables:
+            config = {"table.include.list": ",".join(tables).replace(".", r"\.")}
+            self.members["mes-read"] = Member(config, state, state)
+        self.topic, self.answer, self.started = topic, answer, self._say
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """What the reader is to read."""
+        return tuple(self.members["mes-read"].config["table.include.list"].replace("\\", "").split(","))
+
+    def _say(self, name: str) -> None:
+        if name == "mes-read":
+            self.topic.signals += self.answer(list(self.tables))
+
+    def begin(self, file: Source, **options: Any) -> list[str]:
+        return Reader(file, BROKERS, self, **options).begin({})  # type: ignore[arg-type]
+
+
+def test_the_need_outlives_an_apply_that_was_interrupted(topic: Callable[..., Topic]) -> None:
+    made = topic()
+    connector = Connector(made)
+    file = source("lot", "cert")
+    Reading(file, BROKERS).note_changes(render(source("lot"), BROKERS, {}))
+    # Here the first call died, after it gave the connector its new list: the second one sees no difference any more.
+    Reading(file, BROKERS).note_changes(render(file, BROKERS, {}))
+    assert connector.begin(file) == [f"reading of {CERT} begun"]
+    assert (connector.told, connector.tables) == (BEGUN_READER, (CERT,))
+    assert connector.begin(file) == []
+
+
+def test_a_reader_that_lacks_a_table_starts_over(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(LOT, CERT), starting(LOT), in_progress(LOT)), LOT)
+    assert connector.begin(source("lot", "cert")) == [f"reading of {LOT} begun", f"reading of {CERT} begun"]
+    assert (connector.told, connector.tables) == (["remove mes-read", *BEGUN_READER], (LOT, CERT))
+
+
+def test_a_table_that_is_needed_again_while_the_reader_is_at_another_is_read_again(topic: Callable[..., Topic]) -> None:
+    story = (needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT), scanned(LOT), needed(LOT))
+    connector = Connector(topic(*story), LOT, CERT)
+    assert len(connector.begin(source("lot", "cert"))) == 2
+
+
+@pytest.mark.parametrize("state", ["FAILED", "STOPPED"])
+def test_a_reader_that_does_not_run_starts_over(topic: Callable[..., Topic], state: str) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), in_progress(CERT)), CERT, state=state)
+    assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
+
+
+def test_a_reader_that_is_gone_starts_over(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), in_progress(CERT)))
+    assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "stopped"])
+def test_nothing_is_begun_while_it_would_be_of_no_use(topic: Callable[..., Topic], state: str) -> None:
+    connector = Connector(topic(needed(CERT)), in_snapshot=state == "running")
+    assert connector.begin(source("lot", "cert", state=state)) == []
+    assert connector.told == []
+
+
+def test_a_table_that_the_reader_gives_up_is_told(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT)), answer=lambda _: [scanned(CERT, "SQL_EXCEPTION")])
+    with pytest.raises(FatalError, match=r"CON-107 .*public\.cert: failed SQL_EXCEPTION"):
+        connector.begin(source("lot", "cert"))
+    connector.answer = lambda tables: [in_progress(*tables)]
+    assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
+
+
+def test_a_reader_that_is_not_heard_of_is_told(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT)), answer=lambda _: [])
+    with pytest.raises(TransientError, match="CON-109"):
+        connector.begin(source("lot", "cert"), begin_s=0.0)
+
+
+def test_a_table_that_comes_back_is_refused_until_a_new_snapshot(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(dropped(CERT), needed(CERT)))
+    with pytest.raises(FatalError, match="CON-108"):
+        connector.begin(source("lot", "cert"))
+    assert connector.told == []
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic], *, over: bool) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), *([scanned(CERT)] if over else [])), CERT)
+    watch = Watch(source("lot", "cert"), connector, BROKERS)  # type: ignore[arg-type]
+    watch.look_at_reader()
+    watch.look_at_reader()
+    assert connector.told == ["remove mes-read"] * over
+
+
+def test_a_reader_that_skipped_is_made_to_begin_again_and_given_time(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), notified("SKIPPED")), CERT)
+    watch = Watch(source("lot", "cert"), connector, BROKERS)  # type: ignore[arg-type]
+    assert [watch.look_at_reader() for _ in range(3)] == ["CON-112", None, None]
+    assert connector.told == BEGUN_READER[1:]
+
+
+def test_a_connector_that_skipped_begins_again_instead_of_being_read_for(
+    topic: Callable[..., Topic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = Connector(topic(needed(LOT, CERT), STARTED, SKIPPED))
+    monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: connector.tell("drop slot"))
+    assert connector.begin(source("lot", "cert")) == ["snapshot that was skipped is begun again"]
+    assert connector.told == ["stop mes", "forget mes", "drop slot", "running mes"]
+
+
+def test_the_reader_reads_the_tables_once_into_the_same_stream() -> None:
+    file = source("lot", "cert")
+    config = render_reader(file, [CERT], BROKERS, {})
+    assert config["table.include.list"] == r"public\.cert"
+    assert config["snapshot.mode"] == "initial_only"
+    assert re.fullmatch(config["transforms.stream.regex"], "mes-read.public.cert")
+    own = {name: render(file, BROKERS, {}).get(name) for name in ("topic.prefix", "slot.name", "name")}
+    assert not own.items() & config.items()
+    assert config["transforms.stream.replacement"] == "cdc.mes"
