@@ -13,7 +13,7 @@ from cdc.capture.connect import Connect, Status
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reader import Reader
-from cdc.capture.reading import Unread
+from cdc.capture.reading import Readings, Unread
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.context import settings
@@ -231,8 +231,8 @@ def _finding(source: Source, options: Settings, connect: Connect) -> Finding:
     wanted = _rendered(source, options)
     agreement = "absent" if current is None else "as applied" if current == wanted else "differ"
     reader = Reader(source, options.kafka, connect)
-    told = reader.record.fold()
-    unread = told.unread(connector.table_names(source)) if current is not None else []
+    told = Readings(source.name) if current is None else reader.record.fold()
+    unread = told.unread(connector.table_names(source))
     beginning = "CON-115" if told.is_beginning(source.name) else ""
     return Finding(
         *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure or beginning),

@@ -65,9 +65,11 @@ def test_a_second_apply_changes_nothing_and_says_so(sources: Sources) -> None:
         "books: topic cdc-signal.books created",
         "books: topic cdc-history.books created",
         "books: connector created",
+        "books: snapshot begun",
         "plant: topic cdc.plant created",
         "plant: topic cdc-signal.plant created",
         "plant: connector created",
+        "plant: snapshot begun",
     ]
     assert sources.cdc("connectors", "apply").splitlines() == ["books: nothing to do", "plant: nothing to do"]
     wanted = [

@@ -188,6 +188,7 @@ def reload(deployment: Deployment, name: str, meanwhile: Callable[[], None]) -> 
     """Have a source captured again, as runbooks/new-snapshot.md says, while it changes."""
     with ThreadPoolExecutor(1) as other:
         changes = other.submit(meanwhile)
+        assert "Read all rows again" in deployment.cdc("connectors", "reload", name, exit_code=1)  # nobody says yes
         assert "snapshot begun" in deployment.cdc("connectors", "reload", name, "--yes")
         changes.result()
 
