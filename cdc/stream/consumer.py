@@ -26,7 +26,7 @@ from kafka.structs import OffsetAndMetadata
 from cdc.access import Brokers
 from cdc.change import Record
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
-from cdc.stream import record_batch
+from cdc.stream import fetch_wait, record_batch
 from cdc.stream.connection import Connection
 from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, describe_topic, kafka_admin
 
@@ -86,6 +86,7 @@ class StreamConsumer:
             self._connection.close()
             raise known from error
         record_batch.install(self._kafka)
+        fetch_wait.install(self._kafka)
         self._listener.consumer = self._kafka
         self._kafka.subscribe(sorted(streams), listener=self._listener)
 

@@ -48,9 +48,13 @@ def fill(place: Plant, changes: int, rows: int) -> Lots:
 def pss_mib(pid: int) -> float:
     """Return the proportional set size of a process and its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own_pss_mib(pid) + sum(pss_mib(int(child)) for child in children)
+
+
+def own_pss_mib(pid: int) -> float:
+    """Return the proportional set size of a process alone."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-    return own + sum(pss_mib(int(child)) for child in children)
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def cpu_s(pid: int) -> float:

@@ -12,6 +12,7 @@ last line is JSON:
                                   land and its backend (landing), derive and its backends (deriving)
     topic_bytes                   bytes of the topic per row, as the broker stores it
     pss_mib                       memory of all worker processes at its highest
+    pss_by_kind_mib               that of each kind of worker (parent: `cdc run` itself), each at its own highest
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from cdc.stream.topic import end_offsets
 from compose.demo.kill import workers
 from compose.local.proc_table import Process, find_process
 from compose.local.stack import Stack
-from tests.bench.drain import cpu_s, pss_mib, say
+from tests.bench.drain import cpu_s, own_pss_mib, say
 from tests.integration.shapes.shapes import Shapes, clear, make_deployment
 from tests.integration.shapes.side import Side
 from tests.stack import fresh_stack
@@ -132,6 +133,15 @@ class Course:
     landed_s: float | None = None
     derived_s: float | None = None
     peak_mib: float = 0.0
+    peak_by_kind: dict[str, float] = field(default_factory=dict)
+
+    def weigh(self, run: Process) -> None:
+        """Look at the memory of the workers. One that has just ended is weighed when it has been started again."""
+        kinds = {"parent": run, **workers(run)}
+        with suppress(FileNotFoundError, ProcessLookupError):
+            now = {kind: own_pss_mib(process.pid) for kind, process in kinds.items()}
+            self.peak_mib = max(self.peak_mib, sum(now.values()))
+            self.peak_by_kind |= {kind: max(mib, self.peak_by_kind.get(kind, 0.0)) for kind, mib in now.items()}
 
     def look(self, seconds: float, captured: int, target: psycopg.Connection) -> None:
         """Note what is done. `captured` is the topic's end, which control records keep ahead of the rows."""
@@ -172,7 +182,7 @@ def load(shapes: Shapes, stack: Stack, course: Course, *, kills: bool) -> Spent:
             if run.poll() is not None:
                 raise SystemExit((shapes.deployment.folder / "run.log").read_text()[-3000:])
             spent.look(parent, target)
-            course.peak_mib = max(course.peak_mib, pss_mib(run.pid))
+            course.weigh(parent)
             course.look(time.monotonic() - began, end_offsets(bootstrap, [_STREAM]).get(_STREAM, 0), target)
             if kills and _one(target, "SELECT coalesce(sum(landed), 0) FROM cdc.batch") * 2 > course.rows:
                 say("killing the workers")
@@ -233,6 +243,7 @@ def main() -> None:
         "cpu_us": {who: round(seconds / course.rows * 1e6, 1) for who, seconds in spent.items()},
         "topic_bytes": round(size / course.rows),
         "pss_mib": round(course.peak_mib, 1),
+        "pss_by_kind_mib": {kind: round(mib, 1) for kind, mib in sorted(course.peak_by_kind.items())},
     }
     print(json.dumps(result))  # noqa: T201
 
