@@ -6,6 +6,7 @@ between two statements.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
@@ -25,6 +26,9 @@ Work = Callable[[Settings, threading.Event, "Monitor"], None]
 INTERRUPTED: Final = 130
 STOP: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 """What tells a process of the service to end."""
+# Parameters of glibc's mallopt (malloc.h).
+_ARENA_MAX: Final = -8
+_MMAP_THRESHOLD: Final = -3
 
 _logger = structlog.get_logger()
 
@@ -36,6 +40,7 @@ def work(name: str, run: Work, settings: Settings) -> int:
     """
     from cdc.observe.endpoint import shown  # noqa: PLC0415 - only workers serve; the parent stays small
 
+    _give_memory_back()
     log.configure(settings.log.level, worker=name)
     stop = threading.Event()
     received: list[signal.Signals] = []
@@ -47,6 +52,18 @@ def work(name: str, run: Work, settings: Settings) -> int:
         run(settings, stop, monitor)
     _logger.info("worker_stopped")
     return INTERRUPTED if signal.SIGINT in received else 0
+
+
+def _give_memory_back() -> None:
+    """Let all threads share one arena, and large pieces go back to the system when they are freed.
+
+    One thread makes what another one drops, and a domain needs much for a moment: with an arena for each thread, as
+    glibc has them, memory grew by a third.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, nor arenas
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, 1)
+        mallopt(_MMAP_THRESHOLD, 1024 * 1024)
 
 
 def _await_stop(stop: threading.Event, received: list[signal.Signals]) -> None:

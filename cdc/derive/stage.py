@@ -6,7 +6,9 @@ refused: an error that is not about its values passes through and ends the turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,6 +17,7 @@ from cdc.crash import crash_point
 from cdc.derive.lookup import FIXED_COLUMNS, select_rows
 from cdc.derive.names import columns
 from cdc.derive.plan import Step
+from cdc.derive.room import ROOM
 from cdc.derive.session import INDEXED_BYTES, STAGE_META, Work
 from cdc.derive.take import STALE
 from transforms.errors import Refused
@@ -22,6 +25,9 @@ from transforms.mapping import Mapping
 
 CHUNK = 2000
 """Rows in memory at a time. Normalising them must end long before an idle transaction is ended, on a busy machine."""
+
+FEW = 100
+"""So many rows do not have to wait for room."""
 
 Row = tuple[Any, ...]
 _OUTCOME = ("_candidate", "_code", "_field", "_detail", "_waits_for", "_waits_key")
@@ -42,24 +48,26 @@ def stage_rows(work: Work) -> None:
 
 def stage_step(work: Work, step: Step) -> None:
     """Evaluate what the step has taken, by chunks."""
-    for rows in _chunks(work, step):
+    statement = select_rows(step, work.window.stale)
+    if work.large:
+        with work.connection.cursor(name="rows_taken") as cursor:
+            cursor.execute(statement)
+            while _stage_chunk(work, step, partial(cursor.fetchmany, CHUNK)):
+                work.round_trips += 1
+    else:
+        _stage_chunk(work, step, lambda: work.run(statement).fetchall())
+    work.grow(work.staged.get(step, 0), step.stage)
+
+
+def _stage_chunk(work: Work, step: Step, fetch: Callable[[], list[Row]]) -> bool:
+    """Evaluate the next rows, when there is room for them; tell whether there were any."""
+    with ROOM.place(lambda: work.run(b"SELECT")) if work.taken[step] > FEW else nullcontext():
+        rows = fetch()
         outcomes = [outcome for row in rows if (outcome := evaluate(step.mapping, row)) is not None]
         if outcomes:
             work.staged[step] = work.staged.get(step, 0) + len(outcomes)
             _copy(work, step, outcomes)
-    work.grow(work.staged.get(step, 0), step.stage)
-
-
-def _chunks(work: Work, step: Step) -> Iterator[list[Row]]:
-    statement = select_rows(step, work.window.stale)
-    if not work.large:
-        yield work.run(statement).fetchall()
-        return
-    with work.connection.cursor(name="rows_taken") as cursor:
-        cursor.execute(statement)
-        while rows := cursor.fetchmany(CHUNK):
-            work.round_trips += 1
-            yield rows
+        return bool(rows)
 
 
 def evaluate(mapping: Mapping, row: Row) -> Row | None:

@@ -8,7 +8,6 @@ keeps the worker.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
 import threading
@@ -41,8 +40,6 @@ from cdc.stream.consumer import StreamConsumer
 
 # Lag tools look every few seconds; a commit per batch would only cost the broker.
 COMMIT_EVERY_S = 1.0
-# Parameters of glibc's mallopt (malloc.h).
-_ARENA_MAX, _MMAP_THRESHOLD = -8, -3
 # How long a reader with nothing to read waits for its writer before it looks again.
 WRITER_WAIT_S = 0.005
 
@@ -71,17 +68,12 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = Non
 
 
 def _tune_process() -> None:
-    """Let the writer have its turn soon after the target's answer, the collector rest, and memory be given back.
+    """Let the writer have its turn soon after the target's answer, and the collector rest.
 
-    Records, events and rows come by the ten thousand and refer to nothing that refers to them. One thread makes them
-    and another one drops them: with an arena for each thread, as glibc has them, memory grew by a third.
+    Records, events and rows come by the ten thousand and refer to nothing that refers to them.
     """
     sys.setswitchinterval(0.001)
     gc.set_threshold(100_000, 20, 20)
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, nor arenas
-    if mallopt is not None:
-        mallopt(_ARENA_MAX, 1)
-        mallopt(_MMAP_THRESHOLD, 1024 * 1024)
 
 
 def stream_source(source: Source, connector_configs: Path, kafka: Kafka) -> StreamSource:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -13,6 +15,7 @@ from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.plan import bind, mirror_refs
+from cdc.derive.room import CHUNKS, ROOM
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import FatalError, TransientError
 from cdc.store.migrate import migrate
@@ -300,3 +303,19 @@ def test_a_turn_of_many_rows_reads_them_in_chunks(made: Bench, monkeypatch: pyte
     assert sum(sizes) == 7000
     assert max(sizes) == stage.CHUNK
     assert made.rows("SELECT count(*) FROM out.item") == [(7000,)]
+
+
+@pytest.mark.parametrize("count", [stage.FEW + 1, 7000])
+def test_a_turn_waits_for_room_as_long_as_it_has_to(made: Bench, count: int) -> None:
+    """Its transaction is not ended for being idle, however long others fill the room."""
+    made.derive.execute("SET idle_in_transaction_session_timeout = '2s'")
+    made.land.execute("INSERT INTO src.item SELECT n, 'C' || n, 'a', NULL, n FROM generate_series(1, %s) n", (count,))
+    with ThreadPoolExecutor(1) as other, ExitStack() as full:
+        for _ in range(CHUNKS):
+            full.enter_context(ROOM.place(lambda: None))
+        turn = other.submit(made.turn)
+        with pytest.raises(TimeoutError):
+            turn.result(4)
+        full.close()
+        turn.result(60)
+    assert made.rows("SELECT count(*) FROM out.item") == [(count,)]
