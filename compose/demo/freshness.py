@@ -10,11 +10,14 @@ from pathlib import Path
 
 from compose.demo.schedule import Window
 
+_CANONICAL = "trace."
+
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """Ages of rows when they became visible, in milliseconds: in quiet windows, and over the whole run.
 
+    `mirror` is of rows of mirrors in quiet windows, all others are of canonical rows.
     `never_seen` rows were changed again or removed before anybody could see them (while the target was behind); in a
     quiet window each counts as older than all others.
     """
@@ -22,6 +25,9 @@ class Freshness:
     probes: int
     p50_ms: float | None
     p99_ms: float | None
+    mirror_probes: int
+    mirror_p50_ms: float | None
+    mirror_p99_ms: float | None
     all_probes: int
     all_p50_ms: float | None
     all_p99_ms: float | None
@@ -34,26 +40,33 @@ def read_freshness(path: Path, began: float, quiet: Iterable[Window]) -> Freshne
     """Read the results; `began` is the clock at which the run started."""
     windows = tuple(quiet)
     calm: list[float] = []
+    mirrors: list[float] = []
     ages: list[float] = []
     polls: dict[str, int] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
         if "key" in record:
             age = record.get("ms", math.inf)
-            ages.append(age)
+            is_canonical = record["table"].startswith(_CANONICAL)
+            if is_canonical:
+                ages.append(age)
             if any(record["committed_at"] - began in window for window in windows):
-                calm.append(age)
+                (calm if is_canonical else mirrors).append(age)
         elif "polls" in record:
             polls = record
-    calm.sort()
-    ages.sort()
     return Freshness(
-        *(len(calm), percentile(calm, 50), percentile(calm, 99)),
-        *(len(ages), percentile(ages, 50), percentile(ages, 99)),
+        *_figures(calm),
+        *_figures(mirrors),
+        *_figures(ages),
         ages.count(math.inf),
         polls.get("polls", 0),
         polls.get("late", 0),
     )
+
+
+def _figures(ages: list[float]) -> tuple[int, float | None, float | None]:
+    ages.sort()
+    return len(ages), percentile(ages, 50), percentile(ages, 99)
 
 
 def percentile(ordered: Sequence[float], percent: int) -> float | None:

@@ -1,8 +1,9 @@
 """How fresh the target is: a process that waits for the rows which the simulator says it has committed.
 
-It follows the simulator's log, where each line was written after COMMIT had returned, and asks the target for the keys
-named there until they are visible. The age of a row is the moment of the answer minus `committed_at`: the time it takes
-to read the log and up to one polling interval count against us.
+It follows the simulator's log, where each line was written after COMMIT had returned, and asks the target for the
+canonical rows named there, and for the first new source row of the same transaction in its mirror, until they are
+visible. The age of a row is the moment of the answer minus `committed_at`: the time it takes to read the log and up to
+one polling interval count against us.
 
     python -m compose.demo.probe LOG RESULTS      until SIGTERM
 
@@ -11,6 +12,7 @@ While the target is away it tries again: the rows are late, and seen to be.
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import sys
@@ -37,7 +39,7 @@ Key = tuple[str, ...]
 
 @dataclass(slots=True)
 class Waiting:
-    """The rows of one canonical table that are not visible yet, with the moment of their commit."""
+    """The rows of one table that are not visible yet, with the moment of their commit."""
 
     statement: sql.Composed
     width: int
@@ -97,7 +99,7 @@ class Probe:
 
     def _follow(self) -> None:
         for entry in self._new_entries():
-            for table, key in entry.get("probe", ()):
+            for table, key in _rows(entry):
                 waiting = self._waiting.get(table) or self._prepare(table)
                 waiting.rows[tuple(key)] = entry["committed_at"]
 
@@ -110,20 +112,30 @@ class Probe:
 
     def _prepare(self, table: str) -> Waiting:
         schema, _, name = table.partition(".")
-        columns = [column for (column,) in self._connection.execute(_KEY, (table,))]
-        arrays = sql.SQL(", ").join([sql.SQL("%s::text[]")] * len(columns))
-        names = sql.SQL(", ").join([*map(sql.Identifier, columns), sql.Identifier("number")])
-        statement = sql.SQL("SELECT k.number FROM unnest({}) WITH ORDINALITY k({}) JOIN {} USING ({})").format(
-            arrays, names, sql.Identifier(schema, name), sql.SQL(", ").join(map(sql.Identifier, columns))
+        columns = self._connection.execute(_KEY, (schema, name)).fetchall()
+        arrays = sql.SQL(", ").join([sql.SQL("%s::text[]::{}[]").format(sql.SQL(kind)) for _, kind in columns])
+        names = sql.SQL(", ").join(sql.Identifier(column) for column, _ in columns)
+        statement = sql.SQL("SELECT k.number FROM unnest({}) WITH ORDINALITY k({}, number) JOIN {} USING ({})").format(
+            arrays, names, sql.Identifier(schema, name), names
         )
         waiting = self._waiting[table] = Waiting(statement, len(columns))
         return waiting
 
 
+def _rows(entry: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield what to wait for, if the line announces anything: table and key."""
+    announced = entry.get("probe", ())
+    yield from announced
+    if announced:
+        new = ((mirror, key) for mirror, operation, key in entry["rows"] if operation == "c")
+        yield from itertools.islice(new, 1)
+
+
 _KEY = """
-    SELECT a.attname::text
+    SELECT a.attname::text, format_type(a.atttypid, NULL)
       FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-     WHERE i.indrelid = %s::regclass AND i.indisprimary
+      JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = %s AND c.relname = %s AND i.indisprimary
      ORDER BY array_position(i.indkey::int2[], a.attnum)
 """
 

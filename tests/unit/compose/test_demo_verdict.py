@@ -12,7 +12,7 @@ from compose.demo.kill import Kill
 from compose.demo.verdict import ChaosRecord, Outcome
 
 _LEDGER = {"captured": 10, "landed": 5, "superseded": 1, "filtered": 0, "replayed": 0, "refused": 0, "control": 4}
-_FRESH = Freshness(600, 40.0, 90.0, 900, 45.0, 4000.0, 0, 9000, 2)
+_FRESH = Freshness(600, 40.0, 90.0, 550, 30.0, 80.0, 900, 45.0, 4000.0, 0, 9000, 2)
 _HIT, _MISSED = Kill("land", 1, 30.0, "idle in transaction"), Kill("derive", 2, 30.0, None)
 _PASSED = Outcome(
     comparison=Result(mirror_rows=3, canonical_rows=2, held=1, compared_rows=6, ledger=_LEDGER),
