@@ -53,10 +53,17 @@ def configure(level: str = "info", stream: TextIO | None = None, **fields: str) 
 
 
 def places(error: BaseException) -> list[str]:
-    """Return where in the project's code `error` passed, outermost first, as `cdc/land/worker.py:12 function`."""
+    """Return where in the project's code `error` passed, outermost first, as `cdc/land/worker.py:12 function`.
+
+    Of an error that never passed there, the last place: its file's name, wherever libraries and Python itself are.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(_ROOT) and ".venv" not in frame.filename]
-    return [f"{Path(frame.filename).relative_to(_ROOT)}:{frame.lineno} {frame.name}" for frame in own or frames[-1:]]
+    return [f"{_shown(Path(frame.filename))}:{frame.lineno} {frame.name}" for frame in own or frames[-1:]]
+
+
+def _shown(file: Path) -> str:
+    return str(file.relative_to(_ROOT)) if file.is_relative_to(_ROOT) else file.name
 
 
 def _name_errors(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,6 +59,26 @@ def test_a_foreign_error_shows_its_type_and_lines_of_code_but_never_its_message(
         assert line["places"][0].startswith("tests/unit/cdc/observe/test_log.py:")
     assert "cell-value" not in stream.getvalue()
     assert len(lines(stream)) == 2
+
+
+def test_an_error_that_never_passed_the_project_is_told_by_its_last_place(stream: io.StringIO) -> None:
+    """The Kafka client's thread logs errors of its own, and dies of an error in logging."""
+
+    def fail() -> None:
+        try:
+            json.loads("{")
+        except ValueError as error:
+            # The same without the frame of this file.
+            failure = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+            logging.getLogger("kafka.net").error("crashed", exc_info=(type(failure), failure, failure.__traceback__))
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    (line,) = lines(stream)
+    assert line["error"] == "json.decoder.JSONDecodeError"
+    (place,) = line["places"]
+    assert re.fullmatch(r"decoder\.py:\d+ raw_decode", place)
 
 
 def test_libraries_log_the_same_way_from_warning_upwards(stream: io.StringIO) -> None:
