@@ -16,11 +16,11 @@ PATIENCE_S = 60
 
 
 class Worker:
-    """One running `cdc land`."""
+    """One running `cdc land`, with these options."""
 
-    def __init__(self, env: Mapping[str, str], log: Path) -> None:
+    def __init__(self, env: Mapping[str, str], log: Path, *options: str) -> None:
         self.log = log
-        self.process = start(env, log, "land")
+        self.process = start(env, log, "land", *options)
 
     @property
     def pid(self) -> int:
@@ -50,10 +50,10 @@ class Worker:
 
 
 @contextmanager
-def landing(deployment: Deployment, **variables: str) -> Iterator[Worker]:
+def landing(deployment: Deployment, *options: str, **variables: str) -> Iterator[Worker]:
     """Run a `cdc land`, with some variables changed; it is killed if it does not end inside the block."""
     number = len(list(deployment.folder.glob("land-*.log")))
-    worker = Worker({**deployment.env, **variables}, deployment.folder / f"land-{number}.log")
+    worker = Worker({**deployment.env, **variables}, deployment.folder / f"land-{number}.log", *options)
     try:
         yield worker
     finally:

@@ -1,0 +1,50 @@
+"""A topic is deleted and stays deleted: nobody lands or loses anything for it, the others go on, and it is said."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+
+from tests.integration.service import Deployment
+from tests.integration.stream_faults.source import Source
+from tests.integration.stream_faults.worker import await_event, landing
+
+
+def test_a_topic_that_is_gone_and_stays_so(
+    deployment: Deployment, north: Source, south: Source, target: psycopg.Connection
+) -> None:
+    for source in (north, south):
+        source.send_commits(3)
+    with landing(deployment) as worker:
+        for source in (north, south):
+            source.await_landed(target)
+        before = north.state(target)
+        north.delete_topic()
+        await_event(worker.log, lambda event: event["event"] == "stream_revoked" and event["stream"] == north.stream)
+        goes_on(south, target)
+        assert "Kafka has no such topic" in said_of(deployment, north)
+        assert worker.stop() == 0
+    with landing(deployment) as worker:
+        goes_on(south, target)
+        said = said_of(deployment, north)
+        assert "Kafka has no such topic" in said
+        assert "no worker lands this stream" in said
+        assert worker.stop() == 0
+    assert north.state(target) == before
+    # Whatever comes under its name is another one, however long it was away.
+    north.make_topic()
+    with landing(deployment) as worker:
+        worker.must_fail("STR-107")
+    assert north.state(target) == before
+
+
+def goes_on(source: Source, target: psycopg.Connection) -> None:
+    source.send_commits(2)
+    source.await_landed(target)
+
+
+def said_of(deployment: Deployment, source: Source) -> str:
+    """Return what needs attention of a stream, by `cdc status`."""
+    found = json.loads(deployment.cdc("status", "--json", exit_code=4))
+    return "; ".join(item["text"] for item in found["attention"] if item["object"] == source.stream)
