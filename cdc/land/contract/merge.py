@@ -22,7 +22,8 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
 
     A dropped column stays: events that were written before the drop may still be in the stream. One that is left out
     goes, and events that carry it are read without it. `live` says that
-    `wanted` is what the source has now. A file may be behind the mirror: it neither drops a column nor narrows one.
+    `wanted` is what the source has now. A file may be behind the mirror: it neither drops a column nor narrows one, and
+    forgets none that is generated.
     Raises FatalError TGT-110, TGT-113, TGT-115.
     """
     if in_force is None:
@@ -39,6 +40,8 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
         for column in wanted.columns
     ]
     omitted = tuple(name for name in wanted.omitted if name not in {column.name for column in kept})
+    if not live:
+        omitted += tuple(name for name in in_force.omitted if name not in {*names, *wanted.skipped})
     dropped = in_force.dropped
     if live:
         if set(wanted.cascades) != set(in_force.cascades):

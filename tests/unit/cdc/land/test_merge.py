@@ -150,6 +150,14 @@ def test_a_generated_column_that_becomes_a_plain_one_holds_what_nobody_can_tell(
     assert merged.column("total").computed_default
 
 
+def test_a_file_that_does_not_know_a_generated_column_yet_changes_nothing() -> None:
+    in_force = table(omitted=("total", "late"))
+    assert merge(in_force, table(omitted=("total",))) == in_force
+    assert merge(in_force, table(omitted=("total",)), live=True).omitted == ("total",)
+    assert merge(in_force, table(column("late", 2), omitted=("total",))).omitted == ("total",)
+    assert merge(in_force, table(omitted=("total",), without=("late",))).skipped == ("total", "late")
+
+
 def test_a_column_that_is_left_out_goes_and_one_that_comes_back_holds_what_nobody_can_tell() -> None:
     before = table(column("photo", 2), column("gone", 3), dropped=("gone",))
     merged = merge(before, table(without=("photo",)))
