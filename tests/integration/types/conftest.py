@@ -33,6 +33,19 @@ from tests.integration.types.world import (
 
 # Left out of its table: a type that does not arrive, and one that would stop the snapshot.
 LEFT_OUT = {"pgtypes": ("odd",), "mytypes": ("odd", "y")}
+# Columns that the source computes, between others and of both kinds that there are. The last comes while it streams.
+GENERATED = {
+    "pgtypes": {
+        "doubled": "int GENERATED ALWAYS AS (n * 2) STORED",
+        "loud": "text GENERATED ALWAYS AS (upper(label)) STORED",
+        "late": "int GENERATED ALWAYS AS (n * 3) STORED",
+    },
+    "mytypes": {
+        "doubled": "int AS (n * 2) VIRTUAL",
+        "loud": "varchar(20) AS (upper(label)) PERSISTENT",
+        "late": "int AS (n * 3) PERSISTENT",
+    },
+}
 COLUMNS = {"pgtypes": columns_of(postgresql.CASES), "mytypes": columns_of(mariadb.CASES)}
 KEYS = {"pgtypes": keys_of(postgresql.CASES), "mytypes": keys_of(mariadb.CASES)}
 # Tables of long values, without and with REPLICA IDENTITY FULL.
@@ -102,7 +115,7 @@ def _captured(name: str) -> Iterator[str]:
     yield from tables_of(KEYS[name])
     if name == "pgtypes":
         yield from LONG
-    yield from ("without", "zz_end")
+    yield from ("without", "computed", "zz_end")
 
 
 def _entry(name: str, table: str) -> str:
@@ -126,9 +139,31 @@ def _change(name: str, source: Database) -> None:
         source.run(*change_keyed(table, columns))
 
 
+def _make_computed(name: str, source: Database) -> None:
+    kinds = GENERATED[name]
+    source.run(
+        f"CREATE TABLE computed (id int PRIMARY KEY, doubled {kinds['doubled']}, n int, loud {kinds['loud']},"
+        " label varchar(20), tail int)",
+        "INSERT INTO computed (id, n, label, tail) VALUES (1, 10, 'a', 1), (2, NULL, 'b', 2), (3, 30, NULL, 3)",
+    )
+
+
+def _change_computed(name: str, source: Database) -> None:
+    insert = "INSERT INTO computed (id, n, label, tail) VALUES"
+    source.run(
+        f"{insert} (4, 40, 'd', 4), (5, 50, 'e', 5)",
+        "UPDATE computed SET n = 11, label = 'aa' WHERE id = 1",
+        "UPDATE computed SET id = 6 WHERE id = 2",
+        "DELETE FROM computed WHERE id = 4",
+    )
+    source.run(f"ALTER TABLE computed ADD late {GENERATED[name]['late']}")
+    source.run(f"{insert} (7, 70, 'g', 7)", "UPDATE computed SET n = 33 WHERE id = 3")
+
+
 def _make_postgresql(source: Database) -> None:
     source.run(postgresql.MAKE_TYPES)
     _make("pgtypes", source)
+    _make_computed("pgtypes", source)
     for table in tables_of(column for column in COLUMNS["pgtypes"] if column.case.needs_full):
         source.run(f"ALTER TABLE {table} REPLICA IDENTITY FULL")
     for table, values in LONG.items():
@@ -150,6 +185,7 @@ def _make_postgresql(source: Database) -> None:
 
 def _make_mariadb(source: Database) -> None:
     _make("mytypes", source)
+    _make_computed("mytypes", source)
     source.run(
         "CREATE TABLE without (id int PRIMARY KEY, moment datetime(6), odd varchar(40), y year,"
         " made int AS (id + 1) PERSISTENT, unseen int INVISIBLE DEFAULT 7, tail text)",
@@ -162,6 +198,7 @@ def _make_mariadb(source: Database) -> None:
 
 def _change_postgresql(source: Database) -> None:
     _change("pgtypes", source)
+    _change_computed("pgtypes", source)
     for table, values in LONG.items():
         source.run(f"INSERT INTO {table} VALUES ({LATER}, {', '.join(values.values())}, 0)")
         source.run(f"UPDATE {table} SET note = 1")
@@ -172,6 +209,7 @@ def _change_postgresql(source: Database) -> None:
 
 def _change_mariadb(source: Database) -> None:
     _change("mytypes", source)
+    _change_computed("mytypes", source)
     source.run(f"INSERT INTO without (id, moment, odd, y, tail) VALUES (2, '0000-00-00', '{SECRET}', 0, 'b')")
     source.run("UPDATE without SET tail = 'c' WHERE id = 1", "INSERT INTO zz_end VALUES (2, 16777217)")
 

@@ -155,7 +155,11 @@ CASES = (
         remark=f"{_ZERO}; 1970-01-01 00:00:00, which they arrive as",
     ),
     *(
-        Case(f"datetime({n})", f"timestamp({n}) without time zone", (f"'{_fraction(n, '2024-01-01 00:00:01')}'",))
+        Case(
+            f"datetime({n})",
+            f"timestamp({n}) without time zone",
+            (f"'{_fraction(n, '2024-01-01 00:00:01')}'", f"'{_fraction(n, '1924-12-31 23:59:59')}'"),
+        )
         for n in range(1, 7)
     ),
     Case(

@@ -21,6 +21,12 @@ _ANCIENT = "an element before 1582-10-25"
 _INNER = {"'{{1,2},{3,4}}'": "VAL-101", "'{NULL}'": "VAL-101"}
 _FULL = "needs REPLICA IDENTITY FULL"
 
+
+def _fraction(digits: int, text: str, zone: str = "") -> str:
+    """Return a literal with so many digits behind the second, none of which is 0."""
+    return f"'{text}{'.' * (digits > 0)}{'123457'[:digits]}{zone}'"
+
+
 CASES = (
     Case("smallint", "smallint", ("-32768", "32767"), as_key=True),
     Case("integer", "integer", ("-2147483648", "2147483647"), as_key=True),
@@ -90,8 +96,10 @@ CASES = (
         remark=_TOO_LATE,
     ),
     Case("time", "time without time zone", ("'00:00'", "'24:00'", "'23:59:59.999999'"), as_key=True),
-    Case("time(3)", "time(3) without time zone", ("'12:34:56.789'",)),
-    Case("time(0)", "time(0) without time zone", ("'12:34:56'",)),
+    *(
+        Case(f"time({n})", f"time({n}) without time zone", (_fraction(n, "12:34:56"), _fraction(n, "00:00:00")))
+        for n in range(7)
+    ),
     Case(
         "timestamp",
         "timestamp without time zone",
@@ -107,8 +115,18 @@ CASES = (
         as_key=True,
         remark=f"{_TOO_LATE}; less than 3 s from 1970-01-01 00:00 with a fraction of a second",
     ),
-    Case("timestamp(0)", "timestamp(0) without time zone", ("'2024-01-01 00:00:01'",)),
-    Case("timestamp(3)", "timestamp(3) without time zone", ("'2024-01-01 00:00:01.123'",)),
+    *(
+        Case(
+            f"timestamp({n})",
+            f"timestamp({n}) without time zone",
+            (
+                _fraction(n, "2024-01-01 00:00:01"),
+                _fraction(n, "1924-12-31 23:59:59"),
+                _fraction(n, "0044-03-15 01:02:03", " BC"),
+            ),
+        )
+        for n in range(7)
+    ),
     Case(
         "timestamptz",
         "timestamp with time zone",
@@ -121,7 +139,14 @@ CASES = (
         as_key=True,
         remark=_TOO_LATE,
     ),
-    Case("timestamptz(2)", "timestamp(2) with time zone", ("'2024-01-01 00:00:01.12+00'",)),
+    *(
+        Case(
+            f"timestamptz({n})",
+            f"timestamp({n}) with time zone",
+            (_fraction(n, "2024-01-01 00:00:01", "+00"), _fraction(n, "1924-12-31 23:59:59", "+08")),
+        )
+        for n in range(7)
+    ),
     Case(
         "interval",
         "interval",
@@ -133,7 +158,7 @@ CASES = (
         ),
         remark="more than 2,147,483,647 hours stop the connector (CON-103)",
     ),
-    Case("interval second(3)", "interval", ("'1.5'",)),
+    *(Case(f"interval second({n})", "interval", (_fraction(n, "1"), _fraction(n, "-1"))) for n in range(7)),
     Case("interval year to month", "interval", ("'1-2'",)),
     Case("bit(1)", "bit(1)", ("B'0'", "B'1'"), as_key=True),
     Case("bit(10)", "bit(10)", ("B'1010101011'", "B'0000000001'", "B'0000000000'"), as_key=True),
@@ -281,7 +306,7 @@ LONG_VALUES_IN_FULL = {
 }
 
 REFUSALS = (
-    Refusal("timetz", "SRC-202", "the offset is lost"),
+    *(Refusal(name, "SRC-202", "the offset is lost") for name in ("timetz", *(f"timetz({n})" for n in range(7)))),
     Refusal("varbit", "SRC-202", "the length is lost"),
     Refusal("varbit(5)", "SRC-202", "the length is lost"),
     Refusal("time[]", "SRC-202", "milliseconds only, and 24:00 becomes 00:00"),

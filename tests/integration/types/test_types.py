@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from cdc.capture.contract import read_contracts
-from tests.integration.types.conftest import COLUMNS, KEYS, LEFT_OUT, LONG, SECRET, World, refusals
+from tests.integration.types.conftest import COLUMNS, GENERATED, KEYS, LEFT_OUT, LONG, SECRET, World, refusals
 from tests.integration.types.world import LATER, Column, expected, normal
 
 ALL = [(source, column) for source, columns in COLUMNS.items() for column in columns]
@@ -72,6 +72,23 @@ def test_what_is_left_out_is_nowhere_and_the_rest_is_whole(world: World) -> None
         ).fetchall()
         assert not {name for (name,) in columns} & set(LEFT_OUT[source])
     assert SECRET not in _journal(world)
+
+
+@pytest.mark.parametrize("source", GENERATED)
+def test_what_the_source_computes_is_nowhere_and_the_rest_is_whole(world: World, source: str) -> None:
+    for column in ("n", "label", "tail"):
+        held = world.sources[source].rows("computed", "id", column)
+        assert set(held) == {"1", "3", "5", "6", "7"}
+        assert world.target.rows(f"{source}.computed", "id", column) == held
+    columns = world.target.connection.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = 'computed'"
+        " AND column_name !~ '^_' ORDER BY 1",
+        (source,),
+    ).fetchall()
+    assert columns == [("id",), ("label",), ("n",), ("tail",)]
+    contracts = read_contracts(world.deployment.folder / "connector-configs" / "contracts" / source)
+    assert [c.omitted for c in contracts if c.table == "computed"] == [("doubled", "loud")]
+    assert refusals(world.target.connection, f"{source}.computed") == {}
 
 
 def test_columns_that_are_invisible_are_read_from_the_start(world: World) -> None:
