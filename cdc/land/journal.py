@@ -57,6 +57,16 @@ def unpack(data: bytes) -> list[Record]:
     return _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
 
 
+def read_last_record(connection: psycopg.Connection, stream: str, batch: int, next_offset: int) -> Record | None:
+    """Return the record before `next_offset`, the last one of a batch; None if the journal does not have it."""
+    with connection.transaction():
+        row = connection.execute(
+            "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s AND next_offset = %s",
+            (stream, batch, next_offset),
+        ).fetchone()
+    return None if row is None else unpack(row[0])[-1]
+
+
 def record_digest(record: Record) -> bytes:
     """Return SHA-256 over offset, key, value and old key; a missing part differs from an empty one."""
     offset, key, value, old_key = record

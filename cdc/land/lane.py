@@ -17,6 +17,7 @@ from cdc.backoff import Backoff
 from cdc.change import Record
 from cdc.config import Land
 from cdc.crash import crash_point
+from cdc.land.journal import read_last_record
 from cdc.land.position import Position, adopt_topic, reclaim, take_over
 from cdc.land.replay import find_landed
 from cdc.land.stream import StreamLanding, StreamSource
@@ -72,12 +73,15 @@ class Lane:
         place = (position.epoch, self.after, position.batch, position.next_offset)
         return StreamState(self.source.stream, fault, *place, end)
 
-    def open(self, limits: Land, topic_id: str) -> int:
-        """Take the stream over, or go on with it; return the offset to read from. Raises as the target does."""
-        self.landing = self.writer.do(self._open, limits, topic_id)
+    def open(self, limits: Land, topic_id: str) -> tuple[int, Record | None]:
+        """Take the stream over, or go on with it; return the offset to read from, and the record that landed before it.
+
+        Raises as the target does.
+        """
+        self.landing, landed = self.writer.do(self._open, limits, topic_id)
         position = self.landing.position
         _logger.info("stream_opened", stream=position.stream, offset=position.next_offset, epoch=position.epoch)
-        return position.next_offset
+        return position.next_offset, landed
 
     def close(self) -> None:
         """Forget what was read: the stream is opened again from its position."""
@@ -85,6 +89,12 @@ class Lane:
             self.writer.submit(self.landing.abandon)
             self.owned, self.landing = self.landing.position, None
         self.jobs.clear()
+
+    def interrupt(self) -> None:
+        """Close it because what follows may not belong to what was read."""
+        _logger.info("stream_interrupted", stream=self.source.stream)
+        self.fault = "is being opened again, through another connection to Kafka"
+        self.close()
 
     def feed(self, records: Iterable[Record]) -> None:
         """Take the next records."""
@@ -134,7 +144,7 @@ class Lane:
             done.append(self.jobs.popleft().result)
         return done
 
-    def _open(self, limits: Land, topic_id: str) -> StreamLanding:
+    def _open(self, limits: Land, topic_id: str) -> tuple[StreamLanding, Record | None]:
         session = self.writer.session()
         stream = self.source.stream
         if self.owned is None:
@@ -143,8 +153,9 @@ class Lane:
         else:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)
+        landed = read_last_record(session.connection, stream, position.batch, position.next_offset)
         crash_point("W16")
-        return StreamLanding(self.source, session, position, limits, self._find_landed)
+        return StreamLanding(self.source, session, position, limits, self._find_landed), landed
 
     def _find_landed(self, unit_id: str) -> Landed | None:
         return self.writer.do(lambda: find_landed(self.writer.session().connection, self.source.stream, unit_id))

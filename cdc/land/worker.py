@@ -216,7 +216,7 @@ class LandWorker:
         reader = None if lane.landing is None else lane.landing.reader
         if reader is not None and reader.rewind is not None and not reader.has_pending:
             _logger.info("large_transaction", stream=lane.source.stream, offset=reader.rewind)
-            self._consumer.start(lane.source.stream, reader.rewind)
+            self._consumer.rewind(lane.source.stream, reader.rewind)
             reader.begin_again()
 
     def _follow_assignment(self) -> None:
@@ -226,6 +226,9 @@ class LandWorker:
             _logger.info("stream_revoked", stream=stream)
         for stream in new:
             self._lanes[stream] = Lane(self._sources[stream], self._writer)
+        for stream, lane in self._lanes.items():
+            if lane.landing is not None and not self._consumer.is_open(stream):
+                lane.interrupt()
 
     def _settle(self, streams: Iterable[str]) -> None:
         """Finish what the writer has of streams that go to another worker: it must not find them moving."""
@@ -236,7 +239,7 @@ class LandWorker:
 
     def _open(self, lane: Lane) -> None:
         stream = lane.source.stream
-        self._consumer.start(stream, lane.open(self._settings.land, self._consumer.topic_id(stream)))
+        self._consumer.open(stream, *lane.open(self._settings.land, self._consumer.topic_id(stream)))
 
     def _guard(self, lane: Lane, step: Callable[[], object]) -> None:
         """Do one step of a stream. What passes by itself closes the stream; if the connection was it, all of them."""

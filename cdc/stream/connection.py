@@ -74,6 +74,11 @@ class Connection:
         behind = f" ({self._failure})" if self._failure else ""
         return self.refusal or TransientError("STR-109", f"{type(error).__name__}{behind}")
 
+    def to(self, node: int | None) -> object:
+        """Return the connection to a broker, another one each time that it comes about; None if there is none."""
+        connection = None if self._client is None else self._client._manager._conns.get(node)
+        return connection if connection is not None and connection.connected else None
+
     def close(self) -> None:
         """End the client's connections and its thread, also those of a client that did not come about."""
         if self._client is not None:

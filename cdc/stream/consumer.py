@@ -1,6 +1,6 @@
 """The one place that reads Kafka: streams as records, spread over workers by a consumer group.
 
-Where to read from is never Kafka's decision: a stream that is assigned stays paused until `start` says the offset of
+Where to read from is never Kafka's decision: a stream that is assigned stays paused until `open` says the offset of
 the position. Offsets are committed only so that lag tools see something.
 """
 
@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import MemberToRemove
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.errors import (
     AuthorizationError,
     FencedInstanceIdError,
     KafkaError,
+    LogTruncationError,
     OffsetOutOfRangeError,
     PositionOutOfRangeError,
 )
@@ -27,7 +28,9 @@ from cdc.access import Brokers
 from cdc.change import Record
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
 from cdc.stream import fetch_wait, record_batch
+from cdc.stream.assignment import Assignment
 from cdc.stream.connection import Connection
+from cdc.stream.partition import Partition
 from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, describe_topic, kafka_admin
 
 _SETTINGS: Mapping[str, Any] = {
@@ -70,8 +73,9 @@ class StreamConsumer:
         self._connection = Connection(brokers)
         self._group = group
         self._member = member
-        self._listener = _Listener()
+        self._assignment = Assignment()
         self._topic_ids: dict[str, str] = {}
+        self._partitions: dict[str, Partition] = {}
         self._answered_at = time.monotonic()
         try:
             self._kafka = KafkaConsumer(
@@ -87,18 +91,18 @@ class StreamConsumer:
             raise known from error
         record_batch.install(self._kafka)
         fetch_wait.install(self._kafka)
-        self._listener.consumer = self._kafka
-        self._kafka.subscribe(sorted(streams), listener=self._listener)
+        self._assignment.consumer = self._kafka
+        self._kafka.subscribe(sorted(streams), listener=self._assignment)
 
     @property
     def streams(self) -> frozenset[str]:
         """The streams that this worker has at the moment."""
-        return frozenset(self._listener.streams)
+        return frozenset(self._assignment.streams)
 
     @property
     def has_joined(self) -> bool:
         """Whether the group has taken this worker up, and told it its streams, which may be none."""
-        return self._listener.has_joined
+        return self._assignment.has_joined
 
     def end(self, stream: str) -> int | None:
         """Return where the stream ended when records of it were fetched last; from any thread."""
@@ -109,8 +113,8 @@ class StreamConsumer:
 
     def take_new(self) -> set[str]:
         """Return the streams that were assigned since the last call; each is paused until `start`."""
-        new = self._listener.new & self._listener.streams
-        self._listener.new.clear()
+        new = self._assignment.new & self._assignment.streams
+        self._assignment.new.clear()
         return new
 
     def topic_id(self, stream: str) -> str:
@@ -130,21 +134,39 @@ class StreamConsumer:
         """Return what has arrived, in offset order per stream, waiting for the first record at most that long.
 
         Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106 to STR-109,
-        STR-111, STR-112, STR-115.
+        STR-111, STR-112, STR-115, STR-117.
         """
         self._finish_joining()
         self._go_on_with_held()
-        try:
-            with _translated(self._connection):
-                polled = self._kafka.poll(timeout_ms=wait_ms)
-        except FatalError as error:
-            if error.code == "STR-106":
-                self._require_known_topics()
-            raise
+        with _translated(self._connection):
+            polled = self._polled(wait_ms)
         self._require_same_topics()
+        for stream in self._assignment.streams & self._partitions.keys():
+            self._partitions[stream].notice_interruption()
         if not polled:  # what was polled must not be lost by raising: the client is behind it
             self._require_answers()
-        return {partition.topic: records for partition, records in polled.items()}
+        read = {
+            stream: self._partitions[stream].read(found) for stream, found in polled.items() if self.is_open(stream)
+        }
+        return {stream: records for stream, records in read.items() if records}
+
+    def _polled(self, wait_ms: int) -> dict[str, list[Record]]:
+        """Poll. A stream whose topic seems to have lost its end is interrupted: who opens it again sees whether so."""
+        try:
+            polled = self._kafka.poll(timeout_ms=wait_ms)
+        except LogTruncationError as error:
+            lost = {partition.topic for partition in error.divergent_offsets}
+        except OffsetOutOfRangeError as error:
+            self._require_known_topics()
+            places = {partition.topic: offset for partition, offset in error.args[0].items()}
+            lost = {stream for stream, offset in places.items() if offset >= self._partitions[stream].first()}
+            if not lost:
+                raise
+        else:
+            return {partition.topic: records for partition, records in polled.items()}
+        for stream in lost:
+            self._partitions[stream].interrupt()
+        return {}
 
     def _finish_joining(self) -> None:
         """See to it that a join that outlives a poll is taken up by the next one.
@@ -185,37 +207,51 @@ class StreamConsumer:
 
         The client looks at its topics every ten seconds; a new one that has grown as long by then passes unnoticed.
         """
-        for stream in self._listener.streams & self._topic_ids.keys():
+        for stream in self._assignment.streams & self._topic_ids.keys():
             current = self._kafka._cluster.topic_id(stream)
             if current is not None and str(current) != self._topic_ids[stream]:
                 raise FatalError("STR-107", stream)
 
     def _require_known_topics(self) -> None:
         """Tell a topic that was made anew, and is shorter, from one that lost records; the client has not asked yet."""
-        for stream in self._listener.streams & self._topic_ids.keys():
+        for stream in self._assignment.streams & self._topic_ids.keys():
             topic = describe_topic(self._brokers, stream)
             if topic is not None and topic.id != self._topic_ids[stream]:
                 raise FatalError("STR-107", stream)
 
-    def start(self, stream: str, offset: int) -> None:
-        """Read a stream from `offset` on."""
+    def open(self, stream: str, offset: int, landed: Record | None = None) -> None:
+        """Read a stream from `offset` on, behind `landed`, the record before it.
+
+        Polling tells whether the topic still has that record. Raises FatalError STR-117 if it ends before it,
+        TransientError STR-109, STR-115.
+        """
+        if stream not in self._partitions:
+            self._partitions[stream] = Partition(stream, self._kafka, self._connection)
         with _translated(self._connection):
-            self._kafka.seek(TopicPartition(stream, 0), offset)
-            self._kafka.resume(TopicPartition(stream, 0))
+            self._partitions[stream].open(offset, landed)
+
+    def rewind(self, stream: str, offset: int) -> None:
+        """Read a stream that is open from another offset on."""
+        with _translated(self._connection):
+            self._partitions[stream].rewind(offset)
+
+    def is_open(self, stream: str) -> bool:
+        """Whether a stream is being read: not after an interruption, until it is opened again."""
+        return stream in self._partitions and self._partitions[stream].is_open
 
     def hold(self, stream: str, *, held: bool) -> None:
         """Deliver nothing of a stream for a while, or go on; what was fetched is kept."""
         partition = TopicPartition(stream, 0)
-        if stream in self._listener.streams and held != (partition in self._kafka.paused()):
+        if stream in self._assignment.streams and held != (partition in self._kafka.paused()):
             (self._kafka.pause if held else self._kafka.resume)(partition)
 
     def before_revoking(self, settle: Callable[[Iterable[str]], None]) -> None:
         """Have `settle` called with the streams that go to other members, before they do."""
-        self._listener.settle = settle
+        self._assignment.settle = settle
 
     def commit(self, offsets: Mapping[str, int]) -> None:
         """Tell lag tools how far the streams have landed, without waiting; what fails is told again later."""
-        mine = {stream: offset for stream, offset in offsets.items() if stream in self._listener.streams}
+        mine = {stream: offset for stream, offset in offsets.items() if stream in self._assignment.streams}
         if mine:
             self._kafka.commit_async(
                 {TopicPartition(stream, 0): OffsetAndMetadata(offset, "", -1) for stream, offset in mine.items()},
@@ -232,34 +268,6 @@ class StreamConsumer:
         """Leave for a member with a name, which the client does not; if it fails, the session's time-out does it."""
         with suppress(CdcError), kafka_admin(self._brokers, PATIENCE_OF_A_PERSON_MS) as admin:
             admin.remove_group_members(self._group, [MemberToRemove(group_instance_id=member)])
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client is untyped
-    """Keeps what is assigned. A new stream must not be read before its position is known."""
-
-    def __init__(self) -> None:
-        self.consumer: Any = None
-        self.streams: set[str] = set()
-        self.new: set[str] = set()
-        self.has_joined = False
-        self.settle: Callable[[Iterable[str]], None] = lambda _: None
-
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        self.has_joined = False
-        self.settle([partition.topic for partition in revoked])
-        for partition in revoked:
-            self.streams.discard(partition.topic)
-
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self.has_joined = True
-        for partition in assigned:
-            if partition.partition != 0:
-                raise FatalError("STR-108", partition.topic)
-            # Any offset: without one the client asks for the committed offset and stops if there is none.
-            self.consumer.seek(partition, 0)
-            self.consumer.pause(partition)
-            self.streams.add(partition.topic)
-            self.new.add(partition.topic)
 
 
 def _shut_out(refusal: NotAdmitted) -> TransientError:

@@ -106,6 +106,11 @@ class Source:
         producer.close()
         self._sent = len(self.wire.records)
 
+    def forget(self, offset: int) -> None:
+        """Take note that the topic has lost its end, without the rows in it: what is committed next is new."""
+        del self.wire.records[offset:]
+        self._sent = offset
+
     def place_of(self, offset: int) -> int:
         """Return where in the topic a record of the wire is: no gap is behind a transaction there."""
         return next(place for place, record in enumerate(self.wire.records) if record.offset == offset)

@@ -34,7 +34,7 @@ def test_a_stream_that_was_held_goes_on_when_the_others_have_nothing_more(stack:
                 assert time.monotonic() < deadline, read
                 read.update({stream: len(records) for stream, records in consumer.poll(50).items()})
                 for stream in consumer.take_new():
-                    consumer.start(stream, 0)
+                    consumer.open(stream, 0)
 
         poll_until(lambda: bool(read))  # a part of what was fetched of one stream is delivered
         (held,) = read

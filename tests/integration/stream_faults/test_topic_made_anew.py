@@ -24,7 +24,7 @@ def test_a_topic_made_anew_while_it_is_read_stops_the_worker(stack: Stack) -> No
         while not consumer.streams:
             consumer.poll(100)
         consumer.topic_id(TOPIC)
-        consumer.start(TOPIC, 0)
+        consumer.open(TOPIC, 0)
         consumer.poll(100)  # the same topic still: nothing is raised
         with closing(KafkaAdminClient(bootstrap_servers=broker.bootstrap)) as admin:
             admin.delete_topics([TOPIC])

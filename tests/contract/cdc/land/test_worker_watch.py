@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from cdc.capture.contract import Contract
+from cdc.change import Record
 from cdc.config import Connect, Folders, Kafka, Land, Settings, Target
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force
@@ -42,7 +43,10 @@ class IdleKafka:
         time.sleep(wait_ms / 1000)  # lets the reading thread run
         return {}
 
-    def start(self, _stream: str, _offset: int) -> None: ...
+    def open(self, _stream: str, _offset: int, _landed: Record | None) -> None: ...
+
+    def is_open(self, _stream: str) -> bool:
+        return True
 
     def hold(self, _stream: str, *, held: bool) -> None: ...
 

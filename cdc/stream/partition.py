@@ -1,0 +1,109 @@
+"""The partition of one stream, as this worker's client reads it: from where, through what, and whether still.
+
+It is read through one connection to one leader. What comes through another one is not delivered before the stream has
+been opened again, which sees whether the topic has the same history still. The client (3.0.12) compares the epochs of
+leaders only where it knows that of its position, and forgets it at the end of a topic; and where a broker's data were
+set back, the same epochs may come again. Nothing public shows what is needed of it here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kafka import TopicPartition
+
+from cdc.change import Record
+from cdc.errors import TransientError
+from cdc.stream.connection import Connection
+from cdc.stream.history import History
+
+_ANSWER_MS = 5000
+# A leader that has just been elected may for a moment say of a topic that it is shorter.
+_SETTLED_S = 1.0
+
+
+class Partition:
+    """The one partition of a stream. All methods raise KafkaError."""
+
+    def __init__(self, stream: str, client: Any, connection: Connection) -> None:
+        self._partition = TopicPartition(stream, 0)
+        self._client = client
+        self._connection = connection
+        self._history = History(stream)
+        self._link: object = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the stream is being read: not before it was opened, and not after an interruption."""
+        return self._link is not None
+
+    def open(self, offset: int, landed: Record | None) -> None:
+        """Read from `offset` on, behind `landed`, the record before it.
+
+        Raises FatalError STR-117 if the topic ends before that, TransientError STR-109.
+        """
+        self._link = None
+        first, end = self.first(), self._end()
+        if end < offset:
+            time.sleep(_SETTLED_S)
+            end = self._end()
+        start = self._history.begin(offset, landed, first, end)
+        self._link = self._current_link()
+        self._forget_fetched()
+        self.rewind(start)
+
+    def rewind(self, offset: int) -> None:
+        """Go on from another offset."""
+        self._client.seek(self._partition, offset)
+        self._client.resume(self._partition)
+
+    def read(self, records: list[Record]) -> list[Record]:
+        """Return what is new of the next records. Raises FatalError STR-117 if they are not what was seen before."""
+        return self._history.read(records)
+
+    def interrupt(self) -> None:
+        """Deliver nothing more until it has been opened again."""
+        self._link = None
+
+    def notice_interruption(self) -> None:
+        """To be called behind each poll. As long as there is no connection at all, nothing can have come through it."""
+        link = self._current_link()
+        if link is not None and link != self._link:
+            self._link = None
+
+    def first(self) -> int:
+        """Return the first offset that the topic has still."""
+        return self._answer(self._client.beginning_offsets)
+
+    def _end(self) -> int:
+        """Return where what is committed ends."""
+        return self._answer(self._client.end_offsets)
+
+    def _answer(self, ask: Callable[..., Mapping[TopicPartition, int]]) -> int:
+        try:
+            return ask([self._partition], timeout_ms=_ANSWER_MS)[self._partition]
+        except KeyError as error:  # what the client raises for a partition that it had to ask for twice
+            detail = f"{self._partition.topic}: where it begins or ends was not said"
+            raise TransientError("STR-109", detail) from error
+
+    def _current_link(self) -> object:
+        """Return leader, its epoch and the connection to it, or None."""
+        cluster = self._client._cluster
+        leader = cluster.leader_for_partition(self._partition)
+        connection = self._connection.to(leader)
+        return None if connection is None else (leader, cluster.leader_epoch_for_partition(self._partition), connection)
+
+    def _forget_fetched(self) -> None:
+        """Drop what was fetched before; what begins at the same offset would be taken for what is asked for now."""
+        fetcher = self._client._fetcher
+        fetcher._paused_completed_fetches.pop(self._partition, None)
+        fetcher._paused_partition_records.pop(self._partition, None)
+        current = fetcher._next_partition_records
+        if current is not None and current.topic_partition == self._partition:
+            fetcher._next_partition_records = None
+        for _ in range(len(fetcher._completed_fetches)):  # the client's thread may append one meanwhile
+            fetched = fetcher._completed_fetches.popleft()
+            if fetched.topic_partition != self._partition:
+                fetcher._completed_fetches.append(fetched)

@@ -1,0 +1,130 @@
+"""A broker comes back without the last records of a topic, others are appended, and the position lies among those."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cdc.access import Kafka
+from cdc.change import Record
+from cdc.errors import FatalError, TransientError
+from cdc.stream.consumer import StreamConsumer
+from compose.local.kafka import Broker
+from compose.local.stack import Stack
+from tests.integration.service import Deployment
+from tests.integration.stream_faults.source import Source
+from tests.integration.stream_faults.worker import landing
+
+# https://kafka.apache.org/documentation/#recordbatch: base offset and length stand first in each batch.
+_HEAD = struct.Struct(">qi")
+
+
+@pytest.fixture(autouse=True)
+def _the_broker_comes_back(stack: Stack, deployment: Deployment) -> Iterator[None]:
+    """Before the deployment is cleared away, also when a test has failed half-way."""
+    yield
+    stack.start(["kafka"])
+
+
+@contextmanager
+def broker_down(stack: Stack) -> Iterator[Broker]:
+    broker = stack.services()["kafka"]
+    assert isinstance(broker, Broker)
+    stack.stop(["kafka"])
+    yield broker
+    stack.start(["kafka"])
+
+
+def lose_end(broker: Broker, source: Source, offset: int) -> None:
+    """Let the broker's log of the source's stream end at an offset, where a batch begins."""
+    (log,) = (broker.folder / "log" / f"{source.stream}-0").glob("*.log")
+    with log.open("r+b") as file:
+        file.truncate(begin_of(log, offset))
+    source.forget(offset)
+
+
+def begin_of(log: Path, offset: int) -> int:
+    data, place = log.read_bytes(), 0
+    while place < len(data):
+        base, length = _HEAD.unpack_from(data, place)
+        if base == offset:
+            return place
+        place += _HEAD.size + length
+    raise AssertionError(offset)
+
+
+def test_while_the_worker_is_away(
+    stack: Stack, deployment: Deployment, north: Source, target: psycopg.Connection
+) -> None:
+    north.send_commits(3)
+    with landing(deployment) as worker:
+        north.await_landed(target)
+        north.send_commits(3)
+        north.await_landed(target)
+        assert worker.stop() == 0
+    before = north.state(target)
+    with broker_down(stack) as broker:
+        lose_end(broker, north, 9)
+    # The position, 18, lies between two transactions: no other rule would be broken.
+    north.send_commits(5)
+    with landing(deployment) as worker:
+        worker.must_fail("STR-117")
+        assert "cdc.north offset 17" in worker.said()
+    assert north.state(target) == before
+
+
+def test_under_a_worker_that_runs(
+    stack: Stack, deployment: Deployment, north: Source, target: psycopg.Connection
+) -> None:
+    """It is frozen meanwhile, so that it finds the topic longer than its position, never shorter."""
+    north.send_commits(3)
+    with landing(deployment) as worker:
+        north.await_landed(target)
+        north.send_commits(3)
+        north.await_landed(target)
+        before = north.state(target)
+        with broker_down(stack) as broker:
+            worker.process.send_signal(signal.SIGSTOP)
+            lose_end(broker, north, 9)
+        north.send_commits(5)
+        worker.process.send_signal(signal.SIGCONT)
+        worker.must_fail("STR-117")
+        assert "cdc.north offset 17" in worker.said()
+    assert north.state(target) == before
+
+
+def test_a_broker_whose_disk_was_set_back(stack: Stack, south: Source, tmp_path: Path) -> None:
+    """All of it is as it was, the epochs of leaders too: the client and the group find nothing amiss."""
+    with broker_down(stack) as broker:
+        shutil.copytree(broker.folder, tmp_path / "before")
+    south.send_commits(3)
+    with closing(StreamConsumer(Kafka(stack.env["CDC_KAFKA"]), "set-back", [south.stream], 100)) as consumer:
+        read: list[Record] = []
+        read_until(consumer, south, read, 9)
+        with broker_down(stack) as broker:
+            shutil.rmtree(broker.folder)
+            shutil.copytree(tmp_path / "before", broker.folder)
+        south.forget(0)
+        south.send_commits(5)
+        with pytest.raises(FatalError, match=r"STR-117 .*cdc\.south offset 8"):
+            read_until(consumer, south, read, 15)
+
+
+def read_until(consumer: StreamConsumer, source: Source, read: list[Record], count: int) -> None:
+    """Read on until there are so many records, opening the stream whenever it is not open."""
+    deadline = time.monotonic() + 60
+    while len(read) < count:
+        assert time.monotonic() < deadline, read
+        with suppress(TransientError):
+            read.extend(consumer.poll(50).get(source.stream, []))
+            if source.stream in consumer.streams and not consumer.is_open(source.stream):
+                consumer.topic_id(source.stream)
+                consumer.open(source.stream, len(read), read[-1] if read else None)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from cdc.change import Record
+from cdc.errors import FatalError
+from cdc.stream.history import History
+
+
+def records(*offsets: int, value: bytes = b"as it was") -> list[Record]:
+    return [Record(offset, b"key", value) for offset in offsets]
+
+
+def landed(offset: int) -> Record:
+    return records(offset)[0]
+
+
+def test_the_landed_record_comes_once_more_and_is_not_delivered() -> None:
+    history = History("cdc.north")
+    assert history.begin(5, landed(4), first=0, end=9) == 4
+    # Between them is a hole: the marker of the transaction that brought the landed one.
+    assert history.read(records(4, 6, 7)) == records(6, 7)
+    assert history.read(records(8)) == records(8)
+
+
+def test_it_may_come_alone() -> None:
+    history = History("cdc.north")
+    history.begin(5, landed(4), first=0, end=5)
+    assert history.read(records(4)) == []
+    assert history.read(records(6)) == records(6)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(records(4, 5, value=b"as it is"), id="another record stands there"),
+        pytest.param(records(6, 7), id="no record stands there"),
+        pytest.param(records(3, 5), id="the one before and the one behind"),
+    ],
+)
+def test_another_history_stops(found: list[Record]) -> None:
+    history = History("cdc.north")
+    history.begin(5, landed(4), first=0, end=9)
+    with pytest.raises(FatalError, match=r"STR-117 .*cdc\.north offset 4"):
+        history.read(found)
+
+
+def test_a_topic_that_ends_before_the_position_stops() -> None:
+    with pytest.raises(FatalError, match=r"STR-117 .*ends at offset 4, what has landed ends at 5"):
+        History("cdc.north").begin(5, landed(4), first=0, end=4)
+
+
+def test_a_landed_record_that_retention_took_cannot_be_compared_and_that_is_said() -> None:
+    history = History("cdc.north")
+    with capture_logs() as said:
+        assert history.begin(5, landed(4), first=5, end=9) == 5
+    assert [(event["event"], event["offset"], event["first"]) for event in said] == [("landed_record_is_gone", 5, 5)]
+    assert history.read(records(5, 6)) == records(5, 6)
+
+
+def test_the_first_reading_of_a_topic_compares_nothing_and_says_nothing() -> None:
+    history = History("cdc.north")
+    with capture_logs() as said:
+        assert history.begin(0, None, first=0, end=0) == 0
+    assert said == []
+    assert history.read(records(2, 3)) == records(2, 3)
+
+
+def test_what_was_read_and_has_not_landed_is_expected_again() -> None:
+    history = History("cdc.north")
+    history.begin(5, landed(4), first=0, end=9)
+    history.read(records(4, 5, 6, 7, 8))
+    assert history.begin(6, landed(5), first=0, end=9) == 5
+    assert history.read(records(5, 6)) == records(6)
+    with pytest.raises(FatalError, match=r"STR-117 .*cdc\.north offset 8"):
+        history.read(records(7, 8, value=b"as it is"))
+
+
+def test_a_rewound_reading_forgets_nothing_of_how_far_it_had_come() -> None:
+    history = History("cdc.north")
+    history.begin(0, None, first=0, end=9)
+    history.read(records(0, 1, 2, 3))
+    assert history.read(records(1, 2)) == records(1, 2)  # a large transaction is read twice
+    history.begin(1, landed(0), first=0, end=9)
+    with pytest.raises(FatalError, match=r"STR-117 .*cdc\.north offset 3"):
+        history.read(records(0, 1, 2, 4))
