@@ -34,7 +34,7 @@ _logger = structlog.get_logger()
 def land(session: Session, position: Position, prepared: Prepared) -> Position:
     """Land a batch and return the position after it. On any error nothing was written.
 
-    Raises Moved, NewColumn, FatalError STR-105, LND-102 to LND-106, or what the database says.
+    Raises Moved, NewColumn, FatalError STR-105, LND-102 to LND-107, LND-109, LND-110, or what the database says.
     """
     refused: dict[int, str] = {}
     careful: set[str] = set()
@@ -50,7 +50,7 @@ def land(session: Session, position: Position, prepared: Prepared) -> Position:
             prepared = prepared.again(prepared.decoder, refused)
         except RowMissing as missing:
             if missing.mirror in careful:
-                raise FatalError("LND-104", missing.mirror) from missing
+                raise FatalError("LND-109", missing.mirror) from missing
             careful.add(missing.mirror)
         else:
             landing.report()

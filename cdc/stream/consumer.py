@@ -118,13 +118,13 @@ class StreamConsumer:
         return new
 
     def topic_id(self, stream: str) -> str:
-        """Return the id of the stream's topic. Raises STR-109 if there is none, STR-108 for several partitions."""
+        """Return the id of the stream's topic. Raises STR-118 if there is none, STR-108 for several partitions."""
         try:
             topic = describe_topic(self._brokers, stream)
         except NotAdmitted as error:
             raise _shut_out(error) from error
         if topic is None:
-            raise TransientError("STR-109", f"no topic {stream}")
+            raise TransientError("STR-118", stream)
         if topic.partitions != 1:
             raise FatalError("STR-108", f"{stream} has {topic.partitions}")
         self._topic_ids[stream] = topic.id
@@ -223,7 +223,7 @@ class StreamConsumer:
         """Read a stream from `offset` on, behind `landed`, the record before it.
 
         Polling tells whether the topic still has that record. Raises FatalError STR-117 if it ends before it,
-        TransientError STR-109, STR-115.
+        TransientError STR-109, STR-115, STR-119.
         """
         if stream not in self._partitions:
             self._partitions[stream] = Partition(stream, self._kafka, self._connection)

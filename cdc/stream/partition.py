@@ -42,7 +42,7 @@ class Partition:
     def open(self, offset: int, landed: Record | None) -> None:
         """Read from `offset` on, behind `landed`, the record before it.
 
-        Raises FatalError STR-117 if the topic ends before that, TransientError STR-109.
+        Raises FatalError STR-117 if the topic ends before that, TransientError STR-119.
         """
         self._link = None
         first, end = self.first(), self._end()
@@ -86,7 +86,7 @@ class Partition:
             return ask([self._partition], timeout_ms=_ANSWER_MS)[self._partition]
         except KeyError as error:  # what the client raises for a partition that it had to ask for twice
             detail = f"{self._partition.topic}: where it begins or ends was not said"
-            raise TransientError("STR-109", detail) from error
+            raise TransientError("STR-119", detail) from error
 
     def _current_link(self) -> object:
         """Return leader, its epoch and the connection to it, or None."""

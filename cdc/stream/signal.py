@@ -25,7 +25,7 @@ class Signal(NamedTuple):
 
 
 def read_signals(brokers: Brokers, topic: str) -> list[Signal]:
-    """Return all committed records of the topic, the oldest first. Raises as `cdc.stream.connection.connection_to`."""
+    """Return all committed records of the topic, the oldest first. Raises STR-119, or as `connection_to`."""
     partition = TopicPartition(topic, 0)
     with connection_to(brokers) as connection:
         consumer = KafkaConsumer(
@@ -53,7 +53,7 @@ def _end(consumer: KafkaConsumer, partition: TopicPartition) -> int:
     try:
         end: int = consumer.end_offsets([partition])[partition]
     except KeyError as error:  # what the client (3.0.12) raises for a partition that it had to ask for twice
-        raise TransientError("STR-109", f"{partition.topic}: where it ends was not said") from error
+        raise TransientError("STR-119", f"{partition.topic}: where it ends was not said") from error
     return end
 
 
@@ -68,4 +68,4 @@ def _read(consumer: KafkaConsumer, partition: TopicPartition) -> Iterator[Signal
         if found:
             deadline = time.monotonic() + _TIMEOUT_MS / 1000
         elif time.monotonic() > deadline:
-            raise TransientError("STR-109", f"{partition.topic} is not read to its end")
+            raise TransientError("STR-119", f"{partition.topic} is not read to its end")

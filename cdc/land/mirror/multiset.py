@@ -2,7 +2,7 @@
 
 An event adds a row or takes one away. Which rows are alike the target decides, by their values as it keeps them: `_row`
 is a digest of the columns that are not NULL, so that a column that is added later changes no row that is there. Order
-does not matter within a batch; what is taken away more often than it was there stops the stream (LND-104).
+does not matter within a batch; what is taken away more often than it was there stops the stream (LND-110).
 
 The first row of a kind that a new snapshot brings puts the count of older ones right instead of adding to it.
 """
@@ -35,7 +35,7 @@ def write_rows(
 ) -> None:
     """Add and take away rows: changes of op c and r add theirs, d takes one away. `place` is stream and batch.
 
-    The staging table has to be empty. Raises FatalError LND-104.
+    The staging table has to be empty. Raises FatalError LND-110.
     """
     for is_read, group in groupby(changes, key=lambda change: change.op == "r"):
         _load(connection, table, group)
@@ -45,7 +45,7 @@ def write_rows(
         for build, parameters in statements:
             connection.execute(build(table), parameters)
         if connection.execute(_missing(table), ()).fetchone() is not None:
-            raise FatalError("LND-104", table.contract.mirror)
+            raise FatalError("LND-110", table.contract.mirror)
         connection.execute(SQL("TRUNCATE {}").format(table.stage))
 
 

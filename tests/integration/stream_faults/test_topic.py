@@ -101,7 +101,7 @@ def test_a_topic_of_two_partitions(deployment: Deployment, north: Source, target
     with landing(deployment) as one, landing(deployment) as other:
         for worker in (one, other):
             worker.must_fail("STR-108")
-            assert "STR-109" not in worker.said()
+            assert "STR-118" not in worker.said()
     assert north.mirror(target) == []
 
 

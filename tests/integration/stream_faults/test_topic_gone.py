@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import psycopg
+import pytest
 
+from cdc.access import Kafka
+from cdc.errors import TransientError
+from cdc.stream.consumer import StreamConsumer
+from compose.local.stack import Stack
 from tests.integration.service import Deployment
 from tests.integration.stream_faults.source import Source
 from tests.integration.stream_faults.worker import await_event, landing
@@ -37,6 +43,12 @@ def test_a_topic_that_is_gone_and_stays_so(
     with landing(deployment) as worker:
         worker.must_fail("STR-107")
     assert north.state(target) == before
+
+
+def test_a_topic_that_was_never_made_is_no_broker_that_does_not_answer(stack: Stack) -> None:
+    consumer = StreamConsumer(Kafka(stack.env["CDC_KAFKA"]), "never-made", ["cdc.never_made"], 100)
+    with closing(consumer), pytest.raises(TransientError, match=r"STR-118 .*cdc\.never_made"):
+        consumer.topic_id("cdc.never_made")
 
 
 def goes_on(source: Source, target: psycopg.Connection) -> None:

@@ -90,6 +90,21 @@ def test_an_unchanged_long_value_stays_as_the_mirror_has_it(stage: Stage, wire: 
     assert stage.query(ITEMS) == [(1, "b", "very long", "1.50", 5)]
 
 
+def test_a_row_that_somebody_else_keeps_from_being_updated_stops_the_stream(stage: Stage, wire: PostgresWire) -> None:
+    seed(stage, wire, item(1))
+    with stage.connection.transaction():
+        stage.connection.execute(
+            "CREATE FUNCTION src.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+        )
+        stage.connection.execute(
+            "CREATE TRIGGER keep BEFORE UPDATE ON src.item FOR EACH ROW EXECUTE FUNCTION src.keep()"
+        )
+    wire.begin()
+    wire.update("item", "id", item(1, name="b", note=UNCHANGED))
+    wire.end()
+    assert stopped(stage, wire) == "LND-109"
+
+
 def test_a_chain_of_key_changes_carries_the_unchanged_value_along(stage: Stage, wire: PostgresWire) -> None:
     seed(stage, wire, item(1, note="very long"))
     wire.begin()

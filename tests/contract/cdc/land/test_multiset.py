@@ -146,7 +146,7 @@ def test_a_row_that_is_not_there_stops_the_stream(new_stage: Callable[..., Stage
     wire.begin()
     wire._row("d", "log", None, document((2, "x", None)), None)
     wire.end()
-    with pytest.raises(FatalError, match="LND-104"):
+    with pytest.raises(FatalError, match="LND-110"):
         stage.land(wire.records)
 
 
