@@ -59,9 +59,12 @@ class Lane:
     def is_full(self) -> bool:
         """Whether more must not be read: the writer is behind, or a large transaction has to be read again first."""
         reader = None if self.landing is None else self.landing.reader
-        if reader is None:
-            return False
-        return reader.rewind is not None or reader.end is not None or (len(self.jobs) >= _AHEAD and reader.is_full)
+        return reader is not None and (reader.rewind is not None or reader.end is not None or self._is_behind)
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the writer has enough to do, and the reader has a batch for it already."""
+        return self.landing is not None and self.landing.reader.is_full and len(self.jobs) >= _AHEAD
 
     def state(self, end: int | None) -> StreamState:
         """Return what others may see of it, from any thread; `end` is where its topic ends, as far as is known."""
@@ -109,7 +112,7 @@ class Lane:
         landing = self.landing
         if landing is None:
             return
-        if drained:
+        if drained and not self._is_behind:  # else nothing came because nothing was asked for
             landing.reader.flush()
         while landing.reader.has_pending and (drained or landing.reader.is_full):
             # A batch that is not full may as well grow while another one is being written.

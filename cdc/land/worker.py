@@ -144,6 +144,9 @@ class LandWorker:
         """Poll once, hand over what is complete, open what is closed. Raises FatalError."""
         self._pulse.beat()
         self._collect()
+        for lane in self._free_lanes():
+            # Before more is read: else a batch is read for each that goes, and what is short of one adds up.
+            self._guard(lane, partial(lane.submit, drained=False))
         records = self._poll()
         if records:
             crash_point("W1")
