@@ -61,6 +61,72 @@ def forget_position(fresh: Shapes, name: str) -> None:
     answer.raise_for_status()
 
 
+def test_a_date_that_becomes_a_timestamp(fresh: Shapes) -> None:
+    """The log has nothing of it, and numbers for days from then on are numbers of microseconds."""
+    begun(fresh)
+    side = fresh.sides["yard"]
+    log = fresh.deployment.folder / "changed.log"
+    process = start(fresh.env, log, "run")
+    try:
+        side.run("INSERT INTO dated VALUES (2, '2024-03-01')")
+        fresh.until("SELECT id, day::text FROM yard.dated ORDER BY id", [(1, "2024-02-29"), (2, "2024-03-01")])
+        side.run(
+            "ALTER TABLE dated ALTER day TYPE timestamp",
+            "INSERT INTO dated VALUES (3, '2024-03-02 12:00')",
+            "UPDATE dated SET day = '2024-03-01 08:30' WHERE id = 2",
+        )
+        assert process.wait(90) == 1, log.read_text()[-2000:]
+    finally:
+        process.kill()
+    assert "TGT-110 " in log.read_text()
+    assert "yard.dated.day: is date, contract says timestamp" in log.read_text()
+    # Rows of before are what they were; those that came as timestamps are not there as any date, and go nowhere else.
+    assert fresh.query("SELECT id, day::text FROM yard.dated ORDER BY id") == [(1, "2024-02-29"), (2, "2024-03-01")]
+    refused = fresh.query("SELECT DISTINCT mirror, code FROM cdc.refused")
+    assert refused in ([], [("yard.dated", "VAL-102")])
+    start_over(fresh, "yard")
+    with fresh.running():
+        fresh.check("yard.dated", "yard.one")
+        fresh.check("shed.dated")
+
+
+@pytest.mark.slow  # the service starts twice, and a second snapshot
+def test_a_cascading_key_that_changes(fresh: Shapes) -> None:
+    side = dataclasses.replace(fresh.sides["shed"], tables=("whole", "piece_of", *fresh.sides["shed"].tables))
+    key = "FOREIGN KEY (whole) REFERENCES whole (id) ON DELETE"
+    side.run(
+        "CREATE TABLE whole (id int PRIMARY KEY)",
+        f"CREATE TABLE piece_of (id int PRIMARY KEY, whole int, CONSTRAINT of_whole {key} CASCADE)",
+        "INSERT INTO whole VALUES (1), (2), (3)",
+        "INSERT INTO piece_of VALUES (1, 1), (2, 2), (3, 3)",
+    )
+    fresh.sides["shed"] = side
+    fresh.write(side)
+    begun(fresh)
+    with fresh.running():
+        side.run("DELETE FROM whole WHERE id = 1")
+        fresh.check("shed.whole", "shed.piece_of")
+    side.run(
+        "ALTER TABLE piece_of DROP FOREIGN KEY of_whole",
+        f"ALTER TABLE piece_of ADD CONSTRAINT of_whole {key} SET NULL",
+        "DELETE FROM whole WHERE id = 2",
+    )
+    said = stopped(fresh)
+    assert "TGT-115 " in said
+    assert "shed.piece_of: of_whole" in said
+    # Nothing was done by the wrong key.
+    assert fresh.query("SELECT id, whole FROM shed.piece_of ORDER BY id") == [(2, 2), (3, 3)]
+    # As the code says.
+    fresh.deployment.cdc("source", "contract", "shed")
+    fresh.deployment.cdc("target", "apply")
+    with fresh.running():
+        fresh.deployment.cdc("connectors", "reload", "shed", "--yes")
+        fresh.until("SELECT generations > 1 FROM cdc.position WHERE source = 'shed'", [(True,)])
+        side.run("DELETE FROM whole WHERE id = 3")
+        fresh.check("shed.whole", "shed.piece_of")
+        assert fresh.query("SELECT id, whole FROM shed.piece_of ORDER BY id") == [(2, None), (3, None)]
+
+
 @pytest.mark.slow  # the service stops and starts again and again
 def test_a_poisoned_topic_and_a_date_that_became_a_timestamp(fresh: Shapes) -> None:
     begun(fresh)

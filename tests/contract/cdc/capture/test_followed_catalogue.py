@@ -173,3 +173,35 @@ def test_a_type_that_holds_all_that_was_there_is_followed(altered: Callable[[str
         for schema in ("legacy", "legacy_deleted")
         for change in ("small to integer", "name to character varying(12)")
     ]
+
+
+KEY = "FOREIGN KEY (whole) REFERENCES whole (id)"
+DROP_KEY = "ALTER TABLE piece DROP FOREIGN KEY of_whole"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        DROP_KEY,
+        f"ALTER TABLE piece ADD CONSTRAINT as_well {KEY} ON UPDATE CASCADE",
+        f"{DROP_KEY}; ALTER TABLE piece ADD CONSTRAINT of_whole {KEY} ON DELETE SET NULL",
+        f"{DROP_KEY}; ALTER TABLE piece ADD CONSTRAINT of_whole {KEY}",
+    ],
+    ids=["goes", "comes", "changes", "does nothing any more"],
+)
+def test_a_cascading_key_that_is_another_one_is_refused(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], target: Target, statements: str
+) -> None:
+    source = mariadb_source("whole", "piece")
+    mariadb("CREATE TABLE whole (id int PRIMARY KEY)")
+    mariadb(f"CREATE TABLE piece (id int PRIMARY KEY, whole int, CONSTRAINT of_whole {KEY} ON DELETE CASCADE)")
+    with connect(target, "test") as connection:
+        with connection.transaction():
+            migrate(connection)
+            put_in_force(connection, "legacy", read_contracts(source, servers))
+        mariadb(f"ALTER TABLE piece ADD CONSTRAINT idle {KEY}")
+        with connection.transaction():
+            assert follow_source(connection, "legacy", read_contracts(source, servers), Announcement()) == ()
+        mariadb(statements)
+        with pytest.raises(FatalError, match=r"TGT-115 .*legacy\.piece: (of_whole|as_well)"), connection.transaction():
+            follow_source(connection, "legacy", read_contracts(source, servers), Announcement())
