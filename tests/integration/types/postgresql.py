@@ -76,6 +76,7 @@ CASES = (
     Case("boolean", "boolean", ("true", "false"), as_key=True),
     Case("text", "text", ("''", "E'a\\tb\\n\\x1d'", "'🩺𠀀'", "'NULL'", "' x '", "'\\N'"), as_key=True),
     Case("varchar(5)", "character varying(5)", ("'ab  '", "'🩺🩺🩺🩺🩺'", "''"), as_key=True),
+    Case("varchar", "character varying", ("'ab  '", "''", "'🩺'")),
     Case("char(5)", "character(5)", ("'ab'", "''", "'🩺'", "'ab   '")),
     Case('"char"', "text", ("'a'", "''", "'\\200'::\"char\"")),
     Case("name", "text", ("'pg_class'", "'导管'"), as_key=True),
@@ -183,6 +184,9 @@ CASES = (
     Case("daterange", "daterange", ("'[2024-01-01,infinity)'", "'[0044-01-01 BC,]'")),
     Case("floats", "text", ("'[1.5,2)'",), remark="ranges that somebody made"),
     Case("int4multirange", "int4multirange", ("'{[1,5),[7,9)}'", "'{}'")),
+    Case("int8multirange", "int8multirange", ("'{[-9223372036854775808,9223372036854775807)}'", "'{}'")),
+    Case("nummultirange", "nummultirange", ("'{(1.50,2],[3.0,)}'", "'{[-Infinity,NaN)}'")),
+    Case("tsmultirange", "tsmultirange", ("'{[0044-01-01 BC,2024-01-01 00:00:00.123457),[2024-02-01,infinity]}'",)),
     Case("tstzmultirange", "tstzmultirange", ("'{[2024-01-01 00:00+08,2024-02-01)}'",)),
     Case("datemultirange", "datemultirange", ("'{[2024-01-01,2024-02-01)}'",)),
     Case(
@@ -265,6 +269,10 @@ CASES = (
     Case("bytea[]", "bytea[]", ("ARRAY['\\x00ff'::bytea, NULL]",), remark=_FULL),
     Case("mood[]", "text[]", ("'{sad}'",), remark=f"{_FULL}; NULL stops the connector (CON-103)"),
     Case("int4range[]", "int4range[]", ("ARRAY['[1,5)'::int4range]",), remark=_FULL),
+    Case("int8range[]", "int8range[]", ("ARRAY['[1,9223372036854775807)'::int8range, 'empty', NULL]",), remark=_FULL),
+    Case("numrange[]", "numrange[]", ("ARRAY['(1.50,2]'::numrange, '[-Infinity,NaN)']",), remark=_FULL),
+    Case("tsrange[]", "tsrange[]", ("ARRAY['[0044-01-01 BC,2024-01-01 00:00:00.123457)'::tsrange]",), remark=_FULL),
+    Case("daterange[]", "daterange[]", ("ARRAY['[0044-01-01 BC,infinity)'::daterange]",), remark=_FULL),
     Case("tstzrange[]", "tstzrange[]", ("ARRAY['[2024-01-01 00:00+08,)'::tstzrange]",), remark=_FULL),
 )
 
@@ -307,6 +315,7 @@ LONG_VALUES_IN_FULL = {
 
 REFUSALS = (
     *(Refusal(name, "SRC-202", "the offset is lost") for name in ("timetz", *(f"timetz({n})" for n in range(7)))),
+    Refusal("bpchar", "SRC-201", "blanks at its end, of any number, mean nothing"),
     Refusal("varbit", "SRC-202", "the length is lost"),
     Refusal("varbit(5)", "SRC-202", "the length is lost"),
     Refusal("time[]", "SRC-202", "milliseconds only, and 24:00 becomes 00:00"),

@@ -12,7 +12,7 @@ from cdc.errors import FatalError
 from tests.integration.types import mariadb, postgresql
 from tests.integration.types.case import Refusal
 from tests.integration.types.conftest import World
-from tests.integration.types.world import Database
+from tests.integration.types.world import Database, PostgreSql
 
 
 def _source(kind: str, server: str, name: str) -> Source:
@@ -44,3 +44,31 @@ def test_postgresql(world: World, refusal: Refusal) -> None:
 def test_mariadb(world: World, refusal: Refusal) -> None:
     told = _refused(_source("mariadb", "ERP", "mytypes"), world.sources["mytypes"], world, refusal)
     assert re.search(rf"{refusal.code} .*(pg|my)types\.refused\.v", told, re.DOTALL)
+
+
+def test_no_type_of_postgresql_is_forgotten(world: World) -> None:
+    """Every type that the server itself has is refused with its contract, or a case writes its values."""
+    database = world.sources["pgtypes"]
+    assert isinstance(database, PostgreSql)
+    found = database.connection.execute(
+        "SELECT format_type(oid, NULL) FROM pg_type"
+        " WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype IN ('b', 'r', 'm')"
+        " AND typelem NOT IN (SELECT oid FROM pg_type WHERE typtype IN ('c', 'p')) ORDER BY oid"
+    ).fetchall()
+    types = [name for (name,) in found]
+    assert len(types) > 100
+    columns = ", ".join(f"c{number:03} {name}" for number, name in enumerate(types))
+    database.run(f"CREATE TABLE refused (id int PRIMARY KEY, {columns})", "ALTER TABLE refused REPLICA IDENTITY FULL")
+    try:
+        with pytest.raises(FatalError) as caught:
+            read_contracts(_source("postgresql", "MES", "pgtypes"), world.deployment.env)
+    finally:
+        database.run("DROP TABLE refused")
+    refused = set(re.findall(r"pgtypes\.refused\.c(\d{3})", str(caught.value)))
+    taken = {name for number, name in enumerate(types) if f"{number:03}" not in refused}
+    cases = {
+        name
+        for case in postgresql.CASES
+        for (name,) in database.connection.execute("SELECT %s::regtype::text", (case.type,)).fetchall()
+    }
+    assert taken - cases == set()
