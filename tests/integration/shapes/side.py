@@ -18,19 +18,25 @@ _marks = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A source by its name. `kind` is postgresql or mariadb, `more` are lines of its connector file."""
+    """A source by its name. `kind` is postgresql or mariadb, `more` are lines of its connector file.
+
+    Tables without a key are `keyless`; they are captured first.
+    """
 
     name: str
     kind: str
     tables: tuple[str, ...]
     env: Mapping[str, str]
     more: tuple[str, ...] = field(default=())
+    keyless: tuple[str, ...] = field(default=())
 
     @property
     def file(self) -> str:
         """The text of the connector file."""
         server, port = ("MES", "CDC_MES_PORT") if self.kind == "postgresql" else ("ERP", "CDC_ERP_PORT")
         prefix = "public." if self.kind == "postgresql" else ""
+        entries = [f"{{table: {prefix}{table}, key: none}}" for table in self.keyless]
+        entries += [prefix + table for table in self.tables]
         return "\n".join(
             (
                 f"kind: {self.kind}",
@@ -39,7 +45,7 @@ class Side:
                 f"database: {self.name}",
                 f"user: ${{env:CDC_{server}_DBA_USER}}",
                 f"password: ${{env:CDC_{server}_DBA_PASSWORD}}",
-                f"tables: [{', '.join(prefix + table for table in self.tables)}]",
+                f"tables: [{', '.join(entries)}]",
                 *self.more,
                 "",
             )
