@@ -76,10 +76,16 @@ def test_the_disk_of_the_target_is_full(full: str, stack: Stack, streams: Stream
             code = "TGT-121" if full == "data" else "TGT-101"
             until(lambda: any(code in worker.said() for worker in workers), "noticed")
             disk.free()
-            bring_up(server, 60, Event())
+            until(lambda: is_up(server), "up")
             cell.require_recovery(*workers)
         finally:
             cell.end()
+
+
+def is_up(server: PostgresServer) -> bool:
+    """Look after it as somebody does who starts what is down; what is still going down is down at the next look."""
+    server.daemon().start()
+    return server.ready()
 
 
 def use_up_log(cell: Cell) -> None:

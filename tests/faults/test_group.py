@@ -54,7 +54,7 @@ class Traffic:
             sender.close()
 
 
-@pytest.mark.parametrize("workers", [*(pytest.param(workers, marks=pytest.mark.slow) for workers in (2, 3)), 4])
+@pytest.mark.parametrize("workers", [2, *(pytest.param(workers, marks=pytest.mark.slow) for workers in (3, 4))])
 def test_the_streams_of_a_killed_land_worker_move(
     workers: int, new_cell: Callable[..., Cell], live: dict[str, Topic]
 ) -> None:

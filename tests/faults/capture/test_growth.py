@@ -20,7 +20,8 @@ def workers(captured: Captured) -> Iterator[list[Worker]]:
         worker.kill()
 
 
-@pytest.mark.parametrize("name", ["north", pytest.param("south", marks=pytest.mark.slow)])
+@pytest.mark.slow  # two sources with their connectors for themselves
+@pytest.mark.parametrize("name", ["north", "south"])
 def test_a_land_worker_is_killed_when_a_mirror_has_grown(captured: Captured, workers: list[Worker], name: str) -> None:
     """W12, at its first column, its second and its third: nothing of the column is there yet, or all of it."""
     captured.capture()
