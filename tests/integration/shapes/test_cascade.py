@@ -102,8 +102,11 @@ def frozen(shapes: Shapes) -> Iterator[None]:
 
 
 def await_end(shapes: Shapes) -> None:
-    """Wait until the connector has nothing more to send: its stream has not grown for half a second."""
-    consumer = KafkaConsumer(bootstrap_servers=shapes.env["CDC_KAFKA"])
+    """Wait until the connector has nothing more to commit: what can be read has not grown for a while.
+
+    A transaction of Kafka that is still open would be another batch.
+    """
+    consumer = KafkaConsumer(bootstrap_servers=shapes.env["CDC_KAFKA"], isolation_level="read_committed")
     stream = TopicPartition("cdc.depot", 0)
     ends = [-1, consumer.end_offsets([stream])[stream]]
     while ends[-1] > ends[-2]:

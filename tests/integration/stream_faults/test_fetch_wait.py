@@ -39,7 +39,7 @@ def test_answers_are_not_kept_by_waits_that_were_in_vain(stack: Stack) -> None:
     ):
         while not consumer.streams:
             consumer.poll(100)
-        consumer.start(TOPIC, 0)
+        consumer.open(TOPIC, 0)
         for number in range(ROUNDS):
             assert read(consumer, 5) == []  # the next answer is asked for, and waited for in vain
             producer.send(TOPIC, b"%d" % number, partition=0).get(10)
