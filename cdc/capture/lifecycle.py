@@ -7,36 +7,30 @@ Who begins from nothing takes a snapshot. Two things that are left of an earlier
   there already (3.6) it reads each table as it is by then, and streams from before them all. What such a slot has kept
   comes behind rows that were read after it: a table without a key would count it twice.
 
-So whichever way a connector comes to its first snapshot, it forgets its place and loses its slot before. That takes
-several steps. The signal topic has them between `beginning` and `begun` (`cdc.capture.reading`): whoever dies in
-between leaves a connector that stands still, and a record by which the watch finishes it.
+So whichever way a connector comes to its first snapshot, it forgets its place and loses its slot before. Whoever does
+that has a turn of his own (`cdc.capture.turn`), and leaves a record if he dies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from contextlib import contextmanager
 
-import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from cdc.access import Kafka
 from cdc.capture.connect import ABSENT, Connect
-from cdc.capture.connector import signal_topic
+from cdc.capture.reading import Attempt
 from cdc.capture.slot import drop_slot
 from cdc.capture.source import Source
+from cdc.capture.turn import Turns
 from cdc.config import environment
 from cdc.errors import FatalError, TransientError
-from cdc.stream.signal import send_signal
-
-BEGINNING: Final = "beginning"
-BEGUN: Final = "begun"
-SLOT: Final = "slot"
 
 # After a change the old task's status is shown until the new one starts; a state counts once it has held this long.
 _SETTLE_S = 2.0
 # The source notices some seconds after the connector that nobody reads its slot any more.
-_SLOT_PATIENCE_S = 20.0
+_SLOT_PATIENCE_S = 10.0
 _SLOT_POLL_S = 0.5
 
 
@@ -44,8 +38,8 @@ class Lifecycle:
     """One of a source's connectors: `name` is the source's, or its reader's (which has no slot)."""
 
     def __init__(self, connect: Connect, kafka: Kafka, source: Source, name: str) -> None:
+        self.turns = Turns(kafka, source, name)
         self._connect = connect
-        self._kafka = kafka
         self._source = source
         self._name = name
 
@@ -53,78 +47,127 @@ class Lifecycle:
         """Bring the connector to the configuration and to `state` (running, paused, stopped), and wait until it is.
 
         Returns what was done in words; a second call returns nothing. Raises CON-103 if it fails on the way there,
-        CON-104 if it takes too long; where it begins from nothing, as `begin_again`.
+        CON-104 if it takes too long; where it begins from nothing, as `begin`.
         """
-        done = [*self._configure(config), *self._move(state)]
+        done = [*self._configure(config, state), *self._move(state)]
         self._connect.await_state(self._name, state, _SETTLE_S if done else 0.0)
         return done
 
-    def restart(self, *, only_failed: bool) -> bool:
-        """Have connector and tasks started again; returns before they are.
-
-        One whose snapshot ended before its first row begins it again, and the answer is True.
-        """
-        if self._connect.is_unbegun(self._name):
-            self.begin_again()
-            return True
-        self._connect.restart(self._name, only_failed=only_failed)
-        return False
+    def must_begin(self) -> bool:
+        """Tell whether a start would be spoilt: by what is recorded and no place, or by a slot that may be there."""
+        return self._connect.is_unbegun(self._name) or (self._has_slot and not self._connect.has_place(self._name))
 
     def renew(self) -> bool:
         """Have connector and tasks started again and wait until they run; references are resolved anew.
 
-        Answers as `restart`. Raises CON-103 if it fails, CON-104 if it takes too long.
+        One whose snapshot has not come to its first row begins it again, and the answer is True. Raises CON-103 if it
+        fails, CON-104 if it takes too long.
         """
-        is_begun_again = self.restart(only_failed=False)
+        is_begun_again = self.must_begin()
+        if is_begun_again:
+            self.begin()
+        else:
+            self._connect.restart(self._name, only_failed=False)
         self._connect.await_state(self._name, "running", _SETTLE_S)
         return is_begun_again
 
-    def begin_again(self, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        """Have the connector forget where it was and take its snapshot again; returns before it does.
+    def begin(self, *, is_wanted: bool = True) -> None:
+        """Have the connector forget where it was and take its snapshot, if it is to run; returns before it does.
 
-        It stays stopped if it is not wanted by then. Raises CON-104 if it does not stop in time, CON-116 if it is not
-        there; of the slot, as `cdc.capture.slot.drop_slot`. Who is interrupted leaves a record that it is unfinished.
+        Waits for whoever is at it already. Raises as `begin_again`; the record says then that it is unfinished.
         """
-        if self._connect.config(self._name) is None:
-            raise FatalError("CON-116", self._name)
-        self._note(BEGINNING)
+        self._require_connector()
+        with self._turn(self.turns.await_end()) as attempt:
+            self.begin_again(attempt, lambda: is_wanted)
+
+    def begin_again(self, attempt: str, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Do the same within a turn. It stays stopped if it is not wanted by then.
+
+        Raises CON-104 if it does not stop in time, CON-115 if somebody else has taken the turn, CON-116 if the
+        connector is not there; of the slot, as `cdc.capture.slot.drop_slot`: the connector is stopped then.
+        """
+        self._require_connector()
         # In this order: a connector that went on from its place with a new slot would miss what is between them.
+        self.turns.require(attempt)
         self._connect.forget(self._name)
+        self.turns.require(attempt)
         self._drop_slot()
+        self.turns.note_forgotten(attempt)
+        self.turns.require(attempt)
         if is_wanted():
             self._connect.move(self._name, "running")
-        self._note(BEGUN)
+        self.turns.end(attempt)
 
-    def _configure(self, config: Mapping[str, str]) -> Iterator[str]:
+    @contextmanager
+    def _turn(self, instead_of: Attempt | None) -> Iterator[str]:
+        attempt = self.turns.take(instead_of)
+        try:
+            yield attempt
+        except BaseException:
+            self.turns.give_up(attempt)
+            raise
+
+    def _require_connector(self) -> None:
+        if self._connect.config(self._name) is None:
+            raise FatalError("CON-116", self._name)
+
+    def _configure(self, config: Mapping[str, str], state: str) -> Iterator[str]:
         current = self._connect.config(self._name)
         if current == config:
             return
         self._connect.validate(config)
-        if current is None:
+        if current is not None:
+            self._connect.configure(self._name, config)
+            yield f"settings changed: {', '.join(_differing(current, config))}"
+        elif state == "running":
+            yield from self._create(config)
+        else:
+            self._connect.create(self._name, config, "stopped")
+            yield "connector created"
+
+    def _create(self, config: Mapping[str, str]) -> Iterator[str]:
+        with self._turn(self.turns.await_end()) as attempt:
             # Not started yet: of one that was there before, Connect still has the place.
             self._connect.create(self._name, config, "stopped")
             yield "connector created"
-        else:
-            self._connect.configure(self._name, config)
-            yield f"settings changed: {', '.join(_differing(current, config))}"
+            if self._connect.has_place(self._name):
+                self._connect.move(self._name, "running")
+                self.turns.end(attempt)
+            else:
+                self.begin_again(attempt)
+                yield "snapshot begun"
 
     def _move(self, state: str) -> Iterator[str]:
-        """Ask for the state, and for a restart of what has failed."""
+        """Ask for the state, and for a restart of what has failed. What somebody has left unfinished is finished."""
         passing = (ABSENT, "UNASSIGNED", "RESTARTING")
         status = self._connect.until(self._name, lambda now: now.state not in passing, 0.0)
         stands = status.state in ("STOPPED", "PAUSED")
-        if stands and state == "running" and not self._connect.has_place(self._name):
-            self.begin_again()
+        if state == "running" and (unfinished := self.turns.await_end()) is not None:
+            with self._turn(unfinished) as attempt:
+                self.begin_again(attempt)
+            yield "snapshot that was asked for is begun"
+        elif state == "running" and stands and not self._connect.has_place(self._name):
+            self.begin()
             yield "snapshot begun"
         elif status.state != state.upper() and status.state != "FAILED":
             self._connect.move(self._name, state)
             yield state
         elif status.failure and state == "running":
-            is_again = self.restart(only_failed=True)
-            yield "snapshot that had not begun is begun again" if is_again else "failed task restarted"
+            yield self._mend()
+
+    def _mend(self) -> str:
+        if self.must_begin():
+            self.begin()
+            return "snapshot that had not begun is begun again"
+        self._connect.restart(self._name, only_failed=True)
+        return "failed task restarted"
+
+    @property
+    def _has_slot(self) -> bool:
+        return self._source.kind == "postgresql" and self._name == self._source.name
 
     def _drop_slot(self) -> None:
-        if self._source.kind != "postgresql" or self._name != self._source.name:
+        if not self._has_slot:
             return
         again = Retrying(
             retry=retry_if_exception_type(TransientError),
@@ -133,11 +176,6 @@ class Lifecycle:
             reraise=True,
         )
         again(drop_slot, self._source, environment())
-        self._note(SLOT)
-
-    def _note(self, what: str) -> None:
-        key, value = f"{self._source.name}/{what}", msgspec.json.encode({"connector": self._name})
-        send_signal(self._kafka, signal_topic(self._source), key.encode(), value)
 
 
 def _differing(current: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

@@ -57,7 +57,7 @@ class Reader:
         told = self.record.fold()
         names = table_names(self._source)
         if told.is_skipped(names):
-            Lifecycle(self._connect, self._kafka, self._source, own).begin_again()
+            Lifecycle(self._connect, self._kafka, self._source, own).begin()
             return ["snapshot that was skipped is begun again"]
         unread = told.unread(names)
         again = [state.table for state in unread if state.again]

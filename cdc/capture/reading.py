@@ -10,8 +10,9 @@ it is kept for ever, it has one order, and what matters stands in it.
   them, so that whatever is interrupted afterwards leaves the need.
 - `SOURCE/starting`: the reader is given these tables.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
-- `SOURCE/beginning`, `SOURCE/begun`: a connector is made to begin from nothing (`cdc.capture.lifecycle`), and has been.
-- `SOURCE/slot`: the replication slot was dropped while the connector was stopped; the next snapshot makes another one.
+- `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
+  (`cdc.capture.lifecycle`), has been, or was left in the middle of it (`cdc.capture.turn`).
+- `SOURCE/forgotten`: on the way there it has lost its place and its replication slot; the next snapshot makes another.
 - the connectors' own notifications, which reach Kafka in the transaction of the rows that they follow: a table has been
   read when one of them says that its scan succeeded.
 
@@ -24,6 +25,7 @@ sends chunks inside transactions under the offset of the event that follows, so 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -31,7 +33,7 @@ from typing import Any, Final
 import msgspec
 
 from cdc.access import Kafka
-from cdc.capture.connector import reader_name, signal_topic, table_names
+from cdc.capture.connector import signal_topic, table_names
 from cdc.capture.source import Source
 from cdc.errors import FatalError
 from cdc.stream.envelope import READER_SUFFIX
@@ -41,9 +43,10 @@ NEEDED: Final = "needed"
 STARTING: Final = "starting"
 READING: Final = "reading"
 FAILED: Final = "failed"
-SLOT: Final = "slot"
 BEGINNING: Final = "beginning"
+FORGOTTEN: Final = "forgotten"
 BEGUN: Final = "begun"
+GIVEN_UP: Final = "given_up"
 
 _READ = "read"
 _SKIPPED = "SKIPPED"
@@ -79,8 +82,8 @@ class _Snapshot:
     scanned: set[str] = field(default_factory=set)
     _has_slot: bool = False
 
-    def drop_slot(self) -> None:
-        # Whoever dropped it has made the connector forget, too: what comes is its first snapshot.
+    def forget(self) -> None:
+        # What comes is its first snapshot.
         self.is_on = self.is_skipped = self.finds_slot = self._has_slot = False
 
     def take(self, step: str, more: Mapping[str, Any]) -> None:
@@ -96,13 +99,55 @@ class _Snapshot:
 
 
 @dataclass(slots=True)
+class Attempt:
+    """Somebody makes a connector begin from nothing; whether it has forgotten by then, and whether it was given up."""
+
+    id: str
+    has_forgotten: bool = False
+    is_given_up: bool = False
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """The attempts to make one connector begin, the first one has its turn."""
+
+    _open: list[Attempt] = field(default_factory=list)
+
+    @property
+    def current(self) -> Attempt | None:
+        return self._open[0] if self._open else None
+
+    def take(self, step: str, value: Mapping[str, Any]) -> None:
+        attempt = str(value.get("attempt"))
+        if step == BEGINNING:
+            self._end(str(value.get("instead_of")))
+            self._open.append(Attempt(attempt))
+        elif step == BEGUN:
+            self._end(attempt)
+        for found in self._open:
+            if found.id == attempt:
+                found.has_forgotten |= step == FORGOTTEN
+                found.is_given_up |= step == GIVEN_UP
+
+    def take_start(self) -> None:
+        """A snapshot that starts behind what was forgotten has begun, whether somebody has noted that or not."""
+        self._open = [found for found in self._open if not found.has_forgotten]
+
+    def _end(self, attempt: str) -> None:
+        self._open = [found for found in self._open if found.id != attempt]
+
+
+_STEPS = (BEGINNING, FORGOTTEN, BEGUN, GIVEN_UP)
+
+
+@dataclass(slots=True)
 class Readings:
     """What the signal topic tells of the tables of one source, folded record by record."""
 
     source: str
     _states: dict[str, Unread] = field(default_factory=dict)
     _snapshot: _Snapshot = field(default_factory=_Snapshot)
-    _beginning: set[str] = field(default_factory=set)
+    _attempts: defaultdict[str, _Attempts] = field(default_factory=lambda: defaultdict(_Attempts))
 
     def unread(self, tables: Iterable[str]) -> list[Unread]:
         """Return those of the tables that have to be read; one of which nothing is on record was read long ago."""
@@ -122,9 +167,9 @@ class Readings:
         """Whether the connector's last snapshot began on a replication slot of an earlier one."""
         return self._snapshot.finds_slot
 
-    def is_beginning(self, connector: str) -> bool:
-        """Tell whether somebody was to make the connector begin from nothing, and has not come to the end of that."""
-        return connector in self._beginning
+    def beginning(self, connector: str) -> Attempt | None:
+        """Return the attempt to make the connector begin from nothing that has not come to its end."""
+        return self._attempts[connector].current
 
     def take(self, signal: Signal) -> None:
         """Take the next record of the topic; what nobody here has written is passed over."""
@@ -134,16 +179,18 @@ class Readings:
             self._need(value)
         elif key == f"{self.source}/{_DROPPED}":
             self._states.update({table: Unread(table, _DROPPED) for table in _tables(value)})
-        elif key == f"{self.source}/{SLOT}":
-            self._snapshot.drop_slot()
-        elif key == f"{self.source}/{BEGINNING}":
-            self._beginning.add(str(value.get("connector")))
-        elif key == f"{self.source}/{BEGUN}":
-            self._beginning.discard(str(value.get("connector")))
+        elif key in [f"{self.source}/{step}" for step in _STEPS]:
+            self._begin(key.rpartition("/")[2], value)
         elif key == f"{self.source}/{STARTING}":
             self._move(_tables(value), (NEEDED, FAILED, READING), STARTING)
         else:
             self._notified(value)
+
+    def _begin(self, step: str, value: Mapping[str, Any]) -> None:
+        connector = str(value.get("connector"))
+        self._attempts[connector].take(step, value)
+        if step == FORGOTTEN and connector == self.source:
+            self._snapshot.forget()
 
     def _need(self, value: Mapping[str, Any]) -> None:
         for table in _tables(value):
@@ -156,6 +203,8 @@ class Readings:
         if not isinstance(more, dict) or more.get("connector_name") not in (self.source, self.source + READER_SUFFIX):
             return
         is_reader = more["connector_name"] != self.source
+        if value.get("type") == "STARTED":
+            self._attempts[more["connector_name"]].take_start()
         if not is_reader and value.get("aggregate_type") == "Initial Snapshot":
             self._snapshot.take(str(value.get("type")), more)
         if value.get("type") == _SKIPPED and is_reader:
@@ -193,27 +242,16 @@ class Reading:
         self._kafka = kafka
         self._topic = signal_topic(source)
         self._tables = table_names(source)
-        self._reader = reader_name(source)
 
     def unread(self) -> list[Unread]:
         """Return the captured tables that have not been read, in the order of the connector file."""
         return self.fold().unread(self._tables)
 
-    def snapshot_fault(self) -> str | None:
-        """Return the code of what is wrong with the connector's own snapshot.
-
-        CON-115 if it is being made to begin again, or whoever was at it has died; CON-112 skipped; CON-114 uneven.
-        """
-        readings = self.fold()
-        if readings.is_beginning(self._source.name):
-            return "CON-115"
-        if readings.is_skipped(self._tables):
+    def snapshot_fault(self, told: Readings) -> str | None:
+        """Return the code of what is wrong with the connector's own snapshot: CON-112 skipped, CON-114 uneven."""
+        if told.is_skipped(self._tables):
             return "CON-112"
-        return "CON-114" if self._source.kind == "postgresql" and readings.finds_slot else None
-
-    def is_reader_beginning(self) -> bool:
-        """Tell whether the reader is being made to begin again, or whoever was at it has died."""
-        return self.fold().is_beginning(self._reader)
+        return "CON-114" if self._source.kind == "postgresql" and told.finds_slot else None
 
     def is_skipped_by_reader(self) -> bool:
         """Tell whether the reader has passed over its snapshot, which had not begun."""

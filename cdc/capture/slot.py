@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+
+import psycopg
 
 from cdc.capture.catalogue_postgresql import session
 from cdc.capture.connector import slot_name
@@ -15,7 +18,8 @@ def drop_slot(source: Source, variables: Mapping[str, str]) -> None:
 
     Raises as `cdc.capture.catalogue.read_contracts`: TransientError SRC-110 also while the slot is in use.
     """
-    with session(login_of(source, variables)) as connection:
+    # Somebody else may have dropped it at the same moment.
+    with session(login_of(source, variables)) as connection, suppress(psycopg.errors.UndefinedObject):
         connection.execute(
             "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
             " WHERE slot_name = %s AND database = pg_catalog.current_database()",

@@ -23,12 +23,13 @@ import structlog
 
 from cdc.access import Kafka
 from cdc.backoff import Backoff
-from cdc.capture.connect import Connect
+from cdc.capture.connect import ABSENT, Connect
 from cdc.capture.connector import reader_name, signal_topic
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reader import Reader
-from cdc.capture.reading import Reading
+from cdc.capture.reading import Reading, Readings
 from cdc.capture.source import Source, load_sources
+from cdc.capture.turn import PATIENCE_S
 from cdc.config import Settings
 from cdc.errors import CdcError
 from cdc.observe.monitor import Monitor
@@ -43,8 +44,6 @@ _SILENCE_S = 20.0
 _CLOSING_S = 45.0
 _FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 60.0
-# Who makes a connector begin from nothing waits for it to stop, and for its slot to be let go.
-_BEGINNING_S = 120.0
 _SNAPSHOT = {
     "CON-112": "the task took it for done",
     "CON-114": "its slot is older",
@@ -110,10 +109,9 @@ class Watch:
     _reader_not_before: float = 0.0
     # The end of the signal topic up to which nothing is on record that is wrong with the snapshot.
     _signals: int = -1
-    _unfinished: str | None = None
-    # Since when somebody else is seen to make the connector, or the reader, begin from nothing.
-    _beginning: float = math.inf
-    _reader_beginning: float = math.inf
+    # By connector: the attempt that this watch makes at having it begin, and since when it sees that of another one.
+    _attempts: dict[str, str] = field(default_factory=dict)
+    _others: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
@@ -127,12 +125,10 @@ class Watch:
             return None
         _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
         if code in _SNAPSHOT:
-            # Who dies in between leaves it on record; who only fails comes back to it at once.
-            self._unfinished = code
             self._begin_again(self.source.name)
-            self._unfinished, self._signals = None, signals
+            self._signals = signals
         else:
-            self._restart(self.source.name, only_failed=code == "CON-103")
+            self.connect.restart(self.source.name, only_failed=code == "CON-103")
         self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
         self._not_before, self._since, self._restarted = now + self._wait, now, now
         return code
@@ -147,51 +143,68 @@ class Watch:
         if code in _SNAPSHOT:
             self._begin_again(name)
         else:
-            self._restart(name, only_failed=True)
+            self.connect.restart(name, only_failed=True)
         self._reader_not_before = now + _LONGEST_WAIT_S
         return code
 
     def _reader_fault(self, now: float) -> tuple[str | None, str]:
         reader = Reader(self.source, self.kafka, self.connect)
         status = self.connect.status(reader.name)
+        if status.state == ABSENT:
+            return None, ""
         if status.failure:
-            return "CON-103", status.failure
-        stands = status.state == "STOPPED"
-        if not stands:
-            self._reader_beginning = math.inf
-        if stands or status.is_in("running"):
-            for action in reader.tidy():
-                _logger.info("reader_removed", source=self.source.name, detail=action)
-                return None, ""
+            code = "CON-112" if self._lifecycle(reader.name).must_begin() else "CON-103"
+            return code, status.failure
+        for action in reader.tidy():
+            _logger.info("reader_removed", source=self.source.name, detail=action)
+            return None, ""
         if status.is_in("running") and reader.record.is_skipped_by_reader():
             return "CON-112", _SNAPSHOT["CON-112"]
-        if stands and reader.record.is_reader_beginning():
-            self._reader_beginning = min(self._reader_beginning, now)
-            if now - self._reader_beginning >= _BEGINNING_S and self.is_wanted(self.source.name):
-                return "CON-115", _SNAPSHOT["CON-115"]
+        if status.state == "STOPPED" and self._is_unfinished(reader.name, reader.record.fold(), now):
+            return "CON-115", _SNAPSHOT["CON-115"]
         return None, ""
 
     def forget(self) -> None:
         """Start the silence anew: while nobody could be asked, it proves nothing."""
         self._end = -1
 
-    def _restart(self, name: str, *, only_failed: bool) -> None:
-        if self._lifecycle(name).restart(only_failed=only_failed):
-            _logger.warning("snapshot_begun_again", source=name, code="CON-112", detail="it had not begun")
-
     def _begin_again(self, name: str) -> None:
-        self._lifecycle(name).begin_again(lambda: self.is_wanted(self.source.name))
+        """Have a connector begin from nothing: a turn that this watch has already is gone on with."""
+        lifecycle = self._lifecycle(name)
+        if name in self._attempts and not lifecycle.turns.has(self._attempts[name]):
+            del self._attempts[name]  # somebody else has finished it, or is at it
+            return
+        if name not in self._attempts:
+            self._attempts[name] = lifecycle.turns.take(lifecycle.turns.current())
+        lifecycle.begin_again(self._attempts[name], lambda: self.is_wanted(self.source.name))
+        del self._attempts[name]
+
+    def _is_unfinished(self, name: str, told: Readings, now: float) -> bool:
+        """Tell whether a connector was to begin from nothing, nobody goes on with that, and it is wanted still."""
+        attempt = told.beginning(name)
+        if attempt is None:
+            self._others.pop(name, None)
+            return False
+        seen, since = self._others.get(name, ("", now))
+        if seen != attempt.id:
+            self._others[name] = (attempt.id, now)
+            since = now
+        is_due = attempt.is_given_up or attempt.id == self._attempts.get(name) or now - since >= PATIENCE_S
+        return is_due and self.is_wanted(self.source.name)
 
     def _lifecycle(self, name: str) -> Lifecycle:
         return Lifecycle(self.connect, self.kafka, self.source, name)
 
     def _fault(self, now: float, signals: int) -> tuple[str | None, str]:
         status = self.connect.status(self.source.name)
+        if status.state == ABSENT:
+            return None, ""
         snapshot = self._snapshot_fault(now, signals, runs=status.state in ("RUNNING", "FAILED"))
         if snapshot is not None:
             return snapshot, _SNAPSHOT[snapshot]
         if status.failure:
-            return "CON-103", status.failure
+            code = "CON-112" if self._lifecycle(self.source.name).must_begin() else "CON-103"
+            return code, status.failure
         silent = now - self._since
         was_restarted = self._since - self._restarted <= _LONGEST_WAIT_S
         patience = max(self.silence_s, _CLOSING_S) if was_restarted else self.silence_s
@@ -204,14 +217,13 @@ class Watch:
 
         One that somebody has stopped or paused stays so, but for one that was stopped to begin from nothing.
         """
-        if self._unfinished is not None or signals == self._signals:
-            return self._unfinished
-        code = Reading(self.source, self.kafka).snapshot_fault()
-        if code == "CON-115":
-            self._beginning = min(self._beginning, now)
-            due = now - self._beginning >= _BEGINNING_S and self.is_wanted(self.source.name)
-            return code if due else None
-        self._beginning = math.inf
+        if signals == self._signals:
+            return None
+        record = Reading(self.source, self.kafka)
+        told = record.fold()
+        if told.beginning(self.source.name) is not None:
+            return "CON-115" if self._is_unfinished(self.source.name, told, now) else None
+        code = record.snapshot_fault(told)
         if code is None:
             self._signals = signals
         return code if runs else None

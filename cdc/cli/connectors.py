@@ -57,9 +57,6 @@ def apply_source(source: Source, options: Settings, connect: Connect) -> list[st
     reader.record.note_changes(connect.config(source.name))
     own = Lifecycle(connect, options.kafka, source, source.name)
     done += own.apply(connector.render(source, options.kafka.for_connectors, selects), source.state)
-    if source.state == "running" and reader.record.fold().is_beginning(source.name):
-        own.begin_again()
-        done.append("snapshot that was asked for is begun")
     return done + reader.begin(selects)
 
 
@@ -108,7 +105,7 @@ def _captured(source: Source, tables: Sequence[str]) -> list[str]:
 def restart(context: typer.Context, names: _Names = None) -> None:
     """Start connectors again, so that they read passwords, certificates and keys anew; wait until they run.
 
-    Nothing is lost or read twice. A snapshot that has not come to its first row yet begins again.
+    Nothing is lost. A snapshot that is under way is interrupted, and taken again.
     """
     options = settings(context)
     with Connect(options.connect) as connect:
@@ -143,7 +140,7 @@ def reload(
 
 def _reload(source: Source, options: Settings, connect: Connect) -> str:
     is_wanted = source.state == "running"
-    Lifecycle(connect, options.kafka, source, source.name).begin_again(lambda: is_wanted)
+    Lifecycle(connect, options.kafka, source, source.name).begin(is_wanted=is_wanted)
     return "snapshot begun" if is_wanted else "takes its snapshot once its file says running"
 
 
@@ -233,7 +230,7 @@ def _finding(source: Source, options: Settings, connect: Connect) -> Finding:
     reader = Reader(source, options.kafka, connect)
     told = Readings(source.name) if current is None else reader.record.fold()
     unread = told.unread(connector.table_names(source))
-    beginning = "CON-115" if told.is_beginning(source.name) else ""
+    beginning = "" if told.beginning(source.name) is None else "CON-115"
     return Finding(
         *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure or beginning),
         unread=unread,
@@ -253,7 +250,7 @@ def _task_state(now: Status) -> str:
 
 
 def _exit_code(findings: Sequence[Finding]) -> Exit:
-    if any(finding.waits or not _in_state(finding) for finding in findings):
+    if any(finding.waits or finding.failure or not _in_state(finding) for finding in findings):
         return Exit.ATTENTION
     return Exit.DIFFERENT if any(finding.settings != "as applied" for finding in findings) else Exit.OK
 

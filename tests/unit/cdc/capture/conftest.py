@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture import lifecycle, reading
+from cdc.capture import reading, turn
 from cdc.stream.signal import Signal
 from tests.unit.cdc.capture.signals import Topic
 
@@ -14,7 +14,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Topic]:
     def make(*signals: Signal) -> Topic:
         made = Topic(*signals)
         monkeypatch.setattr(reading, "read_signals", made.read)
-        for module in (reading, lifecycle):
+        for module in (reading, turn):
             monkeypatch.setattr(module, "send_signal", made.send)
         return made
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture import lifecycle
+from cdc.capture import lifecycle, turn
 from cdc.capture.lifecycle import Lifecycle
 from cdc.errors import FatalError, TransientError
-from tests.unit.cdc.capture.cluster import Cluster, Member
+from tests.unit.cdc.capture.cluster import Cluster, DiedError, Member
 from tests.unit.cdc.capture.signals import BROKERS, Topic, source
 
 BEGIN = ["stop mes", "forget mes", "drop slot", "running mes"]
@@ -22,6 +22,8 @@ class Bench:
         self.cluster, self.topic = Cluster(), topic
         monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: self.cluster.tell("drop slot"))
         monkeypatch.setattr(lifecycle, "_SLOT_POLL_S", 0.0)
+        monkeypatch.setattr(turn, "_POLL_S", 0.0)
+        monkeypatch.setattr(turn, "PATIENCE_S", 0.0)
 
     def of(self, kind: str = "postgresql", name: str = "mes") -> Lifecycle:
         return Lifecycle(self.cluster, BROKERS, source("lot", kind=kind), name)  # type: ignore[arg-type]
@@ -38,14 +40,14 @@ def bench(monkeypatch: pytest.MonkeyPatch, topic: Callable[..., Topic]) -> Bench
 def test_a_new_connector_begins_without_a_slot_that_is_there(bench: Bench) -> None:
     assert bench.of().apply({"a": "1"}, "running") == ["connector created", "snapshot begun"]
     assert bench.cluster.told == ["create mes stopped", *BEGIN]
-    assert bench.records() == [b"mes/beginning", b"mes/slot", b"mes/begun"]
+    assert bench.records() == [b"mes/beginning", b"mes/forgotten", b"mes/begun"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("mariadb", "mes"), ("postgresql", "mes-read")])
 def test_what_has_no_slot_drops_none(bench: Bench, kind: str, name: str) -> None:
     bench.of(kind, name).apply({}, "running")
     assert "drop slot" not in bench.cluster.told
-    assert bench.records() == [b"mes/beginning", b"mes/begun"]
+    assert bench.records() == [b"mes/beginning", b"mes/forgotten", b"mes/begun"]
 
 
 @pytest.mark.parametrize("state", ["STOPPED", "PAUSED"])
@@ -70,13 +72,69 @@ def test_other_settings_leave_the_place(bench: Bench) -> None:
     assert bench.cluster.told == ["configure mes"]
 
 
-@pytest.mark.parametrize(("offset", "told"), [(None, ["restart mes"]), ({"lsn": 5}, ["restart mes"]), ({}, BEGIN)])
-def test_a_connector_that_would_start_from_no_place_begins_again(
-    bench: Bench, offset: dict[str, object] | None, told: list[str]
+@pytest.mark.parametrize(
+    ("kind", "offset", "begins"),
+    [
+        # A slot may be there of a start that came to nothing.
+        ("postgresql", None, True),
+        ("mariadb", None, False),
+        ("postgresql", {"lsn": 5}, False),
+        ("postgresql", {}, True),
+        ("mariadb", {}, True),
+    ],
+)
+def test_a_start_that_would_be_spoilt_is_a_beginning(
+    bench: Bench, kind: str, offset: dict[str, object] | None, begins: bool
 ) -> None:
-    bench.cluster.members["mes"] = Member({}, "RUNNING", "FAILED", offset)
-    assert bench.of().restart(only_failed=True) is (told == BEGIN)
-    assert bench.cluster.told == told
+    member = bench.cluster.members["mes"] = Member({}, "RUNNING", "FAILED", offset)
+    bench.of(kind).apply({}, "running")
+    assert bench.cluster.told == (
+        [step for step in BEGIN if kind == "postgresql" or step != "drop slot"] if begins else ["restart mes"]
+    )
+    member.offset = {"lsn": 5}
+    assert bench.of(kind).renew() is False
+
+
+@pytest.mark.parametrize("step", ["create mes stopped", *BEGIN])
+def test_what_was_interrupted_is_finished_by_the_next_call(bench: Bench, step: str) -> None:
+    bench.cluster.dies_at = step
+    with pytest.raises(DiedError):
+        bench.of().apply({}, "running")
+    bench.cluster.dies_at = ""
+    bench.cluster.told.clear()
+    bench.of().apply({}, "running")
+    assert bench.cluster.told[-4:] == BEGIN
+    assert bench.of().turns.current() is None
+    assert bench.of().apply({}, "running") == []
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "FAILED", "STOPPED"])
+def test_a_reload_that_was_killed_is_finished_wherever_the_connector_is(bench: Bench, state: str) -> None:
+    bench.cluster.members["mes"] = Member({}, state, state)
+    bench.of().turns.take()
+    assert bench.of().apply({}, "running") == ["snapshot that was asked for is begun"]
+    assert bench.cluster.told == BEGIN
+
+
+def test_who_comes_second_waits_and_does_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.cluster.members["mes"] = Member()
+    turns = bench.of().turns
+    first = turns.take()
+    with pytest.raises(TransientError, match="CON-115"):
+        turns.take()
+    monkeypatch.setattr(turn, "PATIENCE_S", 600.0)
+    monkeypatch.setattr(turn.time, "sleep", lambda _: turns.end(first))  # the first one comes to its end meanwhile
+    assert bench.of().apply({}, "running") == []
+    assert bench.cluster.told == []
+
+
+def test_who_has_lost_his_turn_takes_no_further_step(bench: Bench) -> None:
+    bench.cluster.members["mes"] = Member()
+    slow = bench.of().turns.take()
+    bench.of().turns.take(bench.of().turns.current())
+    with pytest.raises(TransientError, match="CON-115"):
+        bench.of().begin_again(slow)
+    assert bench.cluster.told == []
 
 
 def test_a_slot_that_is_still_in_use_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,12 +147,12 @@ def test_a_slot_that_is_still_in_use_is_waited_for(bench: Bench, monkeypatch: py
 
     monkeypatch.setattr(lifecycle, "drop_slot", drop)
     bench.cluster.members["mes"] = Member()
-    bench.of().begin_again()
+    bench.of().begin()
     assert answers == []
     assert bench.records()[-1] == b"mes/begun"
 
 
 def test_a_connector_that_is_not_there_is_told(bench: Bench) -> None:
     with pytest.raises(FatalError, match=r"CON-116 .*mes"):
-        bench.of().begin_again()
+        bench.of().begin()
     assert bench.records() == []

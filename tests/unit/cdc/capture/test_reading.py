@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cdc.capture.connector import render
-from cdc.capture.reading import Reading, Readings, Unread
+from cdc.capture.reading import Attempt, Reading, Readings, Unread
 from cdc.errors import FatalError
 from cdc.stream.signal import Signal
 from tests.unit.cdc.capture.signals import (
@@ -92,7 +92,7 @@ def test_a_snapshot_that_was_begun_and_not_ended_may_not_be_skipped(
     assert readings.is_skipped([LOT, CERT]) is is_skipped
 
 
-SLOT = Signal(b"mes/slot", b"{}")
+SLOT = signal("mes/forgotten", {"connector": "mes", "attempt": "1"})
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,42 @@ def test_a_snapshot_makes_its_slot_unless_one_before_it_did(story: tuple[Signal,
     for found in story:
         readings.take(found)
     assert readings.finds_slot is finds_slot
+
+
+def beginning(attempt: str, instead_of: str | None = None, connector: str = "mes") -> Signal:
+    return signal("mes/beginning", {"connector": connector, "attempt": attempt, "instead_of": instead_of})
+
+
+def step(name: str, attempt: str, connector: str = "mes") -> Signal:
+    return signal(f"mes/{name}", {"connector": connector, "attempt": attempt})
+
+
+@pytest.mark.parametrize(
+    ("story", "current"),
+    [
+        ((), None),
+        ((beginning("1"),), Attempt("1")),
+        ((beginning("1"), beginning("2")), Attempt("1")),
+        # The second one has withdrawn, or has come to its end though it was not its turn: that of the first goes on.
+        ((beginning("1"), beginning("2"), step("begun", "2")), Attempt("1")),
+        ((beginning("1"), step("begun", "1")), None),
+        ((beginning("1"), beginning("2"), step("begun", "1")), Attempt("2")),
+        # Two want to follow one that has died: the first of them does.
+        ((beginning("1"), beginning("2", "1"), beginning("3", "1")), Attempt("2")),
+        ((beginning("1"), step("given_up", "1")), Attempt("1", is_given_up=True)),
+        ((beginning("1"), step("forgotten", "1")), Attempt("1", has_forgotten=True)),
+        # Its snapshot has started: nobody need do it again, whether the end was noted or not.
+        ((beginning("1"), step("forgotten", "1"), STARTED), None),
+        ((beginning("1"), STARTED), Attempt("1")),
+        ((beginning("1", connector="mes-read"),), None),
+        ((beginning("1"), step("forgotten", "1"), notified("STARTED")), Attempt("1", has_forgotten=True)),
+    ],
+)
+def test_the_first_attempt_has_its_turn_until_it_ends(story: tuple[Signal, ...], current: Attempt | None) -> None:
+    readings = Readings("mes")
+    for found in story:
+        readings.take(found)
+    assert readings.beginning("mes") == current
 
 
 def test_a_reader_that_skips_has_not_read() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture import lifecycle, watchdog
+from cdc.capture import lifecycle, turn, watchdog
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
@@ -80,13 +80,13 @@ def test_what_failed_in_the_middle_is_done_again_at_once(world: World) -> None:
     with pytest.raises(TransientError):
         world.watch.look()
     world.cluster.away = False
-    assert world.watch.look() == "CON-112"
+    assert world.watch.look() == "CON-115"
     assert world.cluster.told == BEGIN_AGAIN
     assert world.watch.look() is None
 
 
 @pytest.mark.parametrize("step", [*BEGIN_AGAIN, "begun"])
-def test_who_dies_in_the_middle_is_followed_by_another(
+def test_who_is_killed_in_the_middle_is_followed_by_another(
     world: World, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*arguments: object) -> None:
@@ -95,11 +95,12 @@ def test_who_dies_in_the_middle_is_followed_by_another(
         world.topic.send(*arguments)  # type: ignore[arg-type]
 
     if step == "begun":
-        monkeypatch.setattr(lifecycle, "send_signal", die)
+        monkeypatch.setattr(turn, "send_signal", die)
     world.cluster.dies_at = step
+    killed = Lifecycle(world.cluster, BROKERS, world.watch.source, "mes")  # type: ignore[arg-type]
     with pytest.raises(DiedError):
-        Lifecycle(world.cluster, BROKERS, world.watch.source, "mes").begin_again()  # type: ignore[arg-type]
-    monkeypatch.setattr(lifecycle, "send_signal", world.topic.send)
+        killed.begin_again(killed.turns.take())
+    monkeypatch.setattr(turn, "send_signal", world.topic.send)
     world.cluster.dies_at, before = "", len(world.cluster.told)
     watch = world.another_watch()
     watch.silence_s = 1000.0
@@ -119,6 +120,33 @@ def test_who_dies_in_the_middle_is_followed_by_another(
     assert watch.look() is None
 
 
+def test_what_somebody_gave_up_is_finished_at_once(world: World) -> None:
+    world.cluster.dies_at = "drop slot"
+    with pytest.raises(DiedError):
+        Lifecycle(world.cluster, BROKERS, world.watch.source, "mes").begin()  # type: ignore[arg-type]
+    world.cluster.dies_at = ""
+    assert world.watch.look() == "CON-115"
+    assert world.cluster.told[2:] == BEGIN_AGAIN
+
+
+def test_what_somebody_else_has_finished_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.say("STARTED")
+    world.cluster.dies_at = "drop slot"  # the watch may not log in at the source
+    for _ in range(2):
+        with pytest.raises(DiedError):
+            world.watch.look()
+    world.cluster.dies_at = ""
+    monkeypatch.setattr(turn, "PATIENCE_S", 0.0)
+    own = Lifecycle(world.cluster, BROKERS, world.watch.source, "mes")  # type: ignore[arg-type]
+    assert own.apply({}, "running") == ["snapshot that was asked for is begun"]
+    world.cluster.told.clear()
+    for _ in range(3):
+        world.clock += 60.0
+        world.end += 1
+        world.watch.look()
+    assert world.cluster.told == []
+
+
 def test_a_connector_that_is_not_wanted_by_then_stays_stopped(world: World) -> None:
     world.say("SKIPPED")
     world.is_wanted = False
@@ -132,8 +160,9 @@ def test_a_reader_that_was_left_in_the_middle_is_made_to_read(world: World) -> N
     world.watch.source = source("lot", "cert")
     world.cluster.members["mes-read"] = Member({"table.include.list": r"public\.cert"}, offset={})
     world.cluster.dies_at = "forget mes-read"
+    killed = Lifecycle(world.cluster, BROKERS, world.watch.source, "mes-read")  # type: ignore[arg-type]
     with pytest.raises(DiedError):
-        Lifecycle(world.cluster, BROKERS, world.watch.source, "mes-read").begin_again()  # type: ignore[arg-type]
+        killed.begin_again(killed.turns.take())
     world.cluster.dies_at = ""
     assert world.watch.look_at_reader() is None
     world.clock = 119.0
@@ -203,7 +232,7 @@ def test_a_slot_that_may_not_be_dropped_leaves_the_connector_stopped(
             world.watch.look()
     assert world.cluster.told == ["stop mes", "forget mes"] * 2
     monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: world.cluster.tell("drop slot"))
-    assert world.watch.look() == "CON-114"
+    assert world.watch.look() == "CON-115"
     assert world.cluster.told[4:] == BEGIN_AGAIN
 
 
