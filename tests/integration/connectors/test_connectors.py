@@ -172,7 +172,8 @@ def test_a_task_that_fails_is_told_and_started_again_once_its_cause_is_gone(sour
     found = json.loads(sources.cdc("connectors", "status", "--json", exit_code=4))
     assert found[1]["task"] == "failed"
     sources.plant.execute("CREATE PUBLICATION cdc FOR TABLE parent, child")
-    assert sources.cdc("connectors", "apply", "plant").splitlines() == ["plant: snapshot that had not begun is begun again"]
+    begun_again = ["plant: snapshot that had not begun is begun again"]
+    assert sources.cdc("connectors", "apply", "plant").splitlines() == begun_again
 
 
 def test_a_topic_with_two_partitions_is_refused(sources: Sources, admin: KafkaAdminClient) -> None:
