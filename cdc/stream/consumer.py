@@ -222,8 +222,8 @@ class StreamConsumer:
     def open(self, stream: str, offset: int, landed: Record | None = None) -> None:
         """Read a stream from `offset` on, behind `landed`, the record before it.
 
-        Polling tells whether the topic still has that record. Raises FatalError STR-117 if it ends before it,
-        TransientError STR-109, STR-115, STR-119.
+        Polling tells whether the topic still has that record, and before it delivers anything, whether it has what was
+        read last. Raises FatalError STR-117 if it ends before either of them, TransientError STR-109, STR-115, STR-119.
         """
         if stream not in self._partitions:
             self._partitions[stream] = Partition(stream, self._kafka, self._connection)

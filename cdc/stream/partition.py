@@ -42,11 +42,11 @@ class Partition:
     def open(self, offset: int, landed: Record | None) -> None:
         """Read from `offset` on, behind `landed`, the record before it.
 
-        Raises FatalError STR-117 if the topic ends before that, TransientError STR-119.
+        Raises FatalError STR-117 if the topic ends before that, or before what was read of it. TransientError STR-119.
         """
         self._link = None
         first, end = self.first(), self._end()
-        if end < offset:
+        if end < self._history.least_end(offset):
             time.sleep(_SETTLED_S)
             end = self._end()
         start = self._history.begin(offset, landed, first, end)
@@ -61,7 +61,10 @@ class Partition:
 
     def read(self, records: list[Record]) -> list[Record]:
         """Return what is new of the next records. Raises FatalError STR-117 if they are not what was seen before."""
-        return self._history.read(records)
+        if not self._history.is_probing:
+            return self._history.read(records)
+        self.rewind(self._history.probe(records))
+        return []
 
     def interrupt(self) -> None:
         """Deliver nothing more until it has been opened again."""

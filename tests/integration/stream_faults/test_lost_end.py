@@ -21,7 +21,7 @@ from compose.local.kafka import Broker
 from compose.local.stack import Stack
 from tests.integration.service import Deployment
 from tests.integration.stream_faults.source import Source
-from tests.integration.stream_faults.worker import landing
+from tests.integration.stream_faults.worker import await_event, landing
 
 # https://kafka.apache.org/documentation/#recordbatch: base offset and length stand first in each batch.
 _HEAD = struct.Struct(">qi")
@@ -48,6 +48,8 @@ def lose_end(broker: Broker, source: Source, offset: int) -> None:
     (log,) = (broker.folder / "log" / f"{source.stream}-0").glob("*.log")
     with log.open("r+b") as file:
         file.truncate(begin_of(log, offset))
+    for index in ("index", "timeindex"):
+        log.with_suffix(f".{index}").unlink()  # the broker makes them anew; what they say of the lost end is wrong
     source.forget(offset)
 
 
@@ -99,6 +101,48 @@ def test_under_a_worker_that_runs(
         worker.must_fail("STR-117")
         assert "cdc.north offset 17" in worker.said()
     assert north.state(target) == before
+
+
+def test_what_was_read_and_has_not_landed_is_replaced(
+    deployment: Deployment, stack: Stack, north: Source, target: psycopg.Connection
+) -> None:
+    """The worker counts a transaction that has no end yet; what has landed stays as it was, all behind it is new."""
+    north.send_commits(3)
+    with landing(deployment) as worker:
+        north.await_landed(target)
+        north.wire.begin()
+        north.insert(200)
+        north.send()
+        await_event(worker.log, lambda event: event["event"] == "stream_opened")
+        time.sleep(2)  # nothing says how far it has read
+        before = north.state(target)
+        with broker_down(stack) as broker:
+            worker.process.send_signal(signal.SIGSTOP)
+            lose_end(broker, north, 9)
+        north.send_commits(80)
+        worker.process.send_signal(signal.SIGCONT)
+        worker.must_fail("STR-117")
+        assert "cdc.north offset 209" in worker.said()
+    assert north.state(target) == before
+
+
+def test_what_was_read_and_has_not_landed_is_gone(stack: Stack, south: Source) -> None:
+    south.send_commits(1)
+    south.send_commits(2)
+    with closing(StreamConsumer(Kafka(stack.env["CDC_KAFKA"]), "not-landed", [south.stream], 100)) as consumer:
+        read: list[Record] = []
+        read_until(consumer, south, read, 9)
+        landed, again = read[:3], read[:3]
+        with broker_down(stack):
+            pass  # nothing is lost
+        read_until(consumer, south, again, 9)
+        assert again == read
+        again = landed[:]
+        with broker_down(stack) as broker:
+            lose_end(broker, south, 3)
+        with pytest.raises(FatalError, match=r"STR-117 .*ends at offset 3, what was read of it ends at 9"):
+            read_until(consumer, south, again, 9)
+        assert again == landed
 
 
 def test_a_broker_whose_disk_was_set_back(stack: Stack, south: Source, tmp_path: Path) -> None:

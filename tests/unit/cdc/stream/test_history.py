@@ -47,7 +47,7 @@ def test_another_history_stops(found: list[Record]) -> None:
 
 
 def test_a_topic_that_ends_before_the_position_stops() -> None:
-    with pytest.raises(FatalError, match=r"STR-117 .*ends at offset 4, what has landed ends at 5"):
+    with pytest.raises(FatalError, match=r"STR-117 .*ends at offset 4, what was read of it ends at 5"):
         History("cdc.north").begin(5, landed(4), first=0, end=4)
 
 
@@ -67,14 +67,70 @@ def test_the_first_reading_of_a_topic_compares_nothing_and_says_nothing() -> Non
     assert history.read(records(2, 3)) == records(2, 3)
 
 
-def test_what_was_read_and_has_not_landed_is_expected_again() -> None:
+def read_on(history: History, *offsets: int) -> None:
+    """Land up to offset 4, and read what stands behind it."""
+    history.begin(5, landed(4), first=0, end=offsets[-1] + 1)
+    history.read(records(4, *offsets))
+
+
+def test_what_was_read_and_has_not_landed_is_looked_at_before_anything_is_delivered() -> None:
     history = History("cdc.north")
-    history.begin(5, landed(4), first=0, end=9)
-    history.read(records(4, 5, 6, 7, 8))
-    assert history.begin(6, landed(5), first=0, end=9) == 5
+    read_on(history, 5, 6, 7, 8)
+    assert history.begin(6, landed(5), first=0, end=12) == 8
+    assert history.is_probing
+    assert history.probe(records(8, 9, 10)) == 5
+    assert not history.is_probing
     assert history.read(records(5, 6)) == records(6)
+    assert history.read(records(7, 8, 9)) == records(7, 8, 9)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(records(8, 9, value=b"as it is"), id="another record stands there"),
+        pytest.param(records(9, 10), id="no record stands there"),
+    ],
+)
+def test_another_history_of_what_has_not_landed_stops(found: list[Record]) -> None:
+    history = History("cdc.north")
+    read_on(history, 5, 6, 7, 8)
+    history.begin(6, landed(5), first=0, end=12)
     with pytest.raises(FatalError, match=r"STR-117 .*cdc\.north offset 8"):
-        history.read(records(7, 8, value=b"as it is"))
+        history.probe(found)
+
+
+def test_a_topic_that_ends_before_what_was_read_stops() -> None:
+    history = History("cdc.north")
+    read_on(history, 5, 6, 7, 8)
+    with pytest.raises(FatalError, match=r"STR-117 .*ends at offset 8, what was read of it ends at 9"):
+        history.begin(6, landed(5), first=0, end=8)
+    assert history.begin(6, landed(5), first=0, end=9) == 8
+
+
+def test_nothing_is_probed_where_all_that_was_read_has_landed() -> None:
+    history = History("cdc.north")
+    read_on(history, 5, 6)
+    assert history.begin(7, landed(6), first=0, end=9) == 6
+    assert not history.is_probing
+    # Another worker went on from there, and gave the stream back.
+    assert history.begin(9, landed(8), first=0, end=9) == 8
+    assert not history.is_probing
+
+
+def test_what_was_read_is_probed_also_where_retention_took_the_landed_record() -> None:
+    history = History("cdc.north")
+    read_on(history, 5, 6, 7)
+    assert history.begin(5, landed(4), first=5, end=8) == 7
+    assert history.probe(records(7)) == 5
+    assert history.read(records(5, 6, 7)) == records(5, 6, 7)
+
+
+def test_what_retention_took_is_not_probed() -> None:
+    """To read on from the position fails, then: the client says that it is not there."""
+    history = History("cdc.north")
+    read_on(history, 5, 6, 7)
+    assert history.begin(5, landed(4), first=8, end=9) == 5
+    assert not history.is_probing
 
 
 def test_a_rewound_reading_forgets_nothing_of_how_far_it_had_come() -> None:
@@ -82,6 +138,14 @@ def test_a_rewound_reading_forgets_nothing_of_how_far_it_had_come() -> None:
     history.begin(0, None, first=0, end=9)
     history.read(records(0, 1, 2, 3))
     assert history.read(records(1, 2)) == records(1, 2)  # a large transaction is read twice
-    history.begin(1, landed(0), first=0, end=9)
+    assert history.begin(1, landed(0), first=0, end=9) == 3
     with pytest.raises(FatalError, match=r"STR-117 .*cdc\.north offset 3"):
-        history.read(records(0, 1, 2, 4))
+        history.probe(records(4))
+
+
+def test_an_interrupted_probe_is_taken_again() -> None:
+    history = History("cdc.north")
+    read_on(history, 5, 6, 7)
+    history.begin(5, landed(4), first=0, end=8)
+    assert history.begin(5, landed(4), first=0, end=8) == 7
+    assert history.is_probing
