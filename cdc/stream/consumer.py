@@ -31,7 +31,7 @@ from cdc.stream import fetch_wait, record_batch
 from cdc.stream.assignment import Assignment
 from cdc.stream.connection import Connection
 from cdc.stream.partition import Partition
-from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, describe_topic, kafka_admin
+from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, Topic, describe_topic, kafka_admin
 
 _SETTINGS: Mapping[str, Any] = {
     "isolation_level": "read_committed",
@@ -112,17 +112,17 @@ class StreamConsumer:
         )  # the public method raises for a stream that just went
 
     def take_new(self) -> set[str]:
-        """Return the streams that were assigned since the last call; each is paused until `start`."""
+        """Return the streams that were assigned since the last call; each is paused until `open`."""
         new = self._assignment.new & self._assignment.streams
         self._assignment.new.clear()
         return new
 
     def topic_id(self, stream: str) -> str:
-        """Return the id of the stream's topic. Raises STR-118 if there is none, STR-108 for several partitions."""
-        try:
-            topic = describe_topic(self._brokers, stream)
-        except NotAdmitted as error:
-            raise _shut_out(error) from error
+        """Return the id of the stream's topic. Raises STR-118 if there is none, STR-108 for several partitions.
+
+        Raises TransientError STR-109, STR-115, too.
+        """
+        topic = self._describe(stream)
         if topic is None:
             raise TransientError("STR-118", stream)
         if topic.partitions != 1:
@@ -134,7 +134,7 @@ class StreamConsumer:
         """Return what has arrived, in offset order per stream, waiting for the first record at most that long.
 
         Keeps the membership alive: has to be called while streams are paused, too. Raises STR-106 to STR-109,
-        STR-111, STR-112, STR-115, STR-117.
+        STR-111, STR-112, STR-115, STR-117, STR-119.
         """
         self._finish_joining()
         self._go_on_with_held()
@@ -215,9 +215,16 @@ class StreamConsumer:
     def _require_known_topics(self) -> None:
         """Tell a topic that was made anew, and is shorter, from one that lost records; the client has not asked yet."""
         for stream in self._assignment.streams & self._topic_ids.keys():
-            topic = describe_topic(self._brokers, stream)
+            topic = self._describe(stream)
             if topic is not None and topic.id != self._topic_ids[stream]:
                 raise FatalError("STR-107", stream)
+
+    def _describe(self, stream: str) -> Topic | None:
+        """Ask through a connection of its own, which may be refused where the one that reads is still let in."""
+        try:
+            return describe_topic(self._brokers, stream)
+        except NotAdmitted as error:
+            raise _shut_out(error) from error
 
     def open(self, stream: str, offset: int, landed: Record | None = None) -> None:
         """Read a stream from `offset` on, behind `landed`, the record before it.

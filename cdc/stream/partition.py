@@ -13,15 +13,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kafka import TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from cdc.change import Record
 from cdc.errors import TransientError
 from cdc.stream.connection import Connection
 from cdc.stream.history import History
 
-_ANSWER_MS = 5000
+# Meanwhile no other stream is read.
+_ANSWER_MS = 1000
 # A leader that has just been elected may for a moment say of a topic that it is shorter.
 _SETTLED_S = 1.0
+# What the client says of a partition that no broker leads.
+_NOBODY = -1
 
 
 class Partition:
@@ -51,6 +55,8 @@ class Partition:
             end = self._end()
         start = self._history.begin(offset, landed, first, end)
         self._link = self._current_link()
+        if self._link is None:
+            raise TransientError("STR-119", f"{self._partition.topic}: there is no connection to its leader")
         self._forget_fetched()
         self.rewind(start)
 
@@ -77,26 +83,41 @@ class Partition:
             self._link = None
 
     def first(self) -> int:
-        """Return the first offset that the topic has still."""
+        """Return the first offset that the topic has still. Raises TransientError STR-119."""
         return self._answer(self._client.beginning_offsets)
 
     def _end(self) -> int:
-        """Return where what is committed ends."""
+        """Return where what is committed ends. Raises TransientError STR-119."""
         return self._answer(self._client.end_offsets)
 
     def _answer(self, ask: Callable[..., Mapping[TopicPartition, int]]) -> int:
+        if self._leader() == _NOBODY:
+            self._client._cluster.request_update()  # it may have one by now
+            raise self._leaderless()
         try:
             return ask([self._partition], timeout_ms=_ANSWER_MS)[self._partition]
+        except KafkaTimeoutError as error:
+            if self._leader() in (None, _NOBODY):
+                raise self._leaderless() from error
+            raise
         except KeyError as error:  # what the client raises for a partition that it had to ask for twice
             detail = f"{self._partition.topic}: where it begins or ends was not said"
             raise TransientError("STR-119", detail) from error
 
+    def _leader(self) -> int | None:
+        """Return the broker that leads the partition, -1 if there is none, None if the client has not learned it."""
+        leader: int | None = self._client._cluster.leader_for_partition(self._partition)
+        return leader
+
+    def _leaderless(self) -> TransientError:
+        return TransientError("STR-119", f"{self._partition.topic} has no leader")
+
     def _current_link(self) -> object:
         """Return leader, its epoch and the connection to it, or None."""
-        cluster = self._client._cluster
-        leader = cluster.leader_for_partition(self._partition)
+        leader = self._leader()
+        epoch = self._client._cluster.leader_epoch_for_partition(self._partition)
         connection = self._connection.to(leader)
-        return None if connection is None else (leader, cluster.leader_epoch_for_partition(self._partition), connection)
+        return None if connection is None else (leader, epoch, connection)
 
     def _forget_fetched(self) -> None:
         """Drop what was fetched before; what begins at the same offset would be taken for what is asked for now."""
