@@ -42,6 +42,8 @@ class Lane:
     # The last batch of the worker before; why the stream is closed.
     after: int = 0
     fault: str = "is being opened"
+    # How often since the group gave it to this worker.
+    interruptions: int = 0
     backoff: Backoff = field(default_factory=Backoff)
     jobs: deque[Future[object]] = field(default_factory=deque)
 
@@ -94,8 +96,12 @@ class Lane:
         self.jobs.clear()
 
     def interrupt(self) -> None:
-        """Close it because what follows may not belong to what was read."""
-        _logger.info("stream_interrupted", stream=self.source.stream)
+        """Close it because what follows may not belong to what was read.
+
+        It is read again from its position, and a large transaction from its begin: it does not land if that goes on.
+        """
+        self.interruptions += 1
+        _logger.warning("stream_interrupted", stream=self.source.stream, times=self.interruptions)
         self.fault = "is being opened again, through another connection to Kafka"
         self.close()
 

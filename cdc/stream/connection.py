@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -54,6 +55,7 @@ class Connection:
         self._refusal: NotAdmitted | None = None
         self._refused_at = 0.0
         self._failure = ""
+        self._made: Counter[object] = Counter()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -74,10 +76,9 @@ class Connection:
         behind = f" ({self._failure})" if self._failure else ""
         return self.refusal or TransientError("STR-109", f"{type(error).__name__}{behind}")
 
-    def to(self, node: int | None) -> object:
-        """Return the connection to a broker, another one each time that it comes about; None if there is none."""
-        connection = None if self._client is None else self._client._manager._conns.get(node)
-        return connection if connection is not None and connection.connected else None
+    def made(self, node: int | None) -> int:
+        """Return how many connections to a broker have come about so far, also those that are gone again."""
+        return self._made[node]
 
     def close(self) -> None:
         """End the client's connections and its thread, also those of a client that did not come about."""
@@ -91,8 +92,9 @@ class Connection:
         self._client = KafkaNetClient(net=net, manager=_Manager(net, self, **settings))
         return self._client
 
-    def succeeded(self, _: object) -> None:
+    def succeeded(self, node: object) -> None:
         """Take note that a broker let us in."""
+        self._made[node] += 1
         self._refusal, self._failure = None, ""
 
     def failed(self, failure: BaseException) -> None:
@@ -143,7 +145,7 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc]  # the client is u
         known = self._conns.get(node_id)
         connection = super().get_connection(node_id, **options)
         if connection is not known:
-            connection.init_future.add_callback(self._told.succeeded)
+            connection.init_future.add_callback(lambda _: self._told.succeeded(node_id))
             connection.init_future.add_errback(self._told.failed)
         return connection
 

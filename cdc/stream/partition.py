@@ -77,7 +77,7 @@ class Partition:
         self._link = None
 
     def notice_interruption(self) -> None:
-        """To be called behind each poll. As long as there is no connection at all, nothing can have come through it."""
+        """To be called behind each poll, which may have brought what came through another connection."""
         link = self._current_link()
         if link is not None and link != self._link:
             self._link = None
@@ -113,11 +113,11 @@ class Partition:
         return TransientError("STR-119", f"{self._partition.topic} has no leader")
 
     def _current_link(self) -> object:
-        """Return leader, its epoch and the connection to it, or None."""
+        """Return leader, its epoch and the number of the last connection to it, or None if there was none."""
         leader = self._leader()
         epoch = self._client._cluster.leader_epoch_for_partition(self._partition)
-        connection = self._connection.to(leader)
-        return None if connection is None else (leader, epoch, connection)
+        made = self._connection.made(leader)
+        return (leader, epoch, made) if made else None
 
     def _forget_fetched(self) -> None:
         """Drop what was fetched before; what begins at the same offset would be taken for what is asked for now."""

@@ -123,6 +123,11 @@ def test_what_was_read_and_has_not_landed_is_replaced(
         worker.process.send_signal(signal.SIGCONT)
         worker.must_fail("STR-117")
         assert "cdc.north offset 209" in worker.said()
+        # The transaction was thrown away, which is said, with how often.
+        interrupted = await_event(
+            worker.log, lambda event: (event["event"], event.get("stream")) == ("stream_interrupted", north.stream)
+        )
+        assert (interrupted["level"], interrupted["times"]) == ("warning", 1)
     assert north.state(target) == before
 
 
