@@ -19,7 +19,6 @@ from cdc.access import Kafka
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.source import load_sources
-from cdc.capture.watchdog import Watch
 from compose.local.env import process_environment
 from compose.local.stack import Stack
 from tests.integration.service import Deployment, connect, eventually, settings
@@ -207,7 +206,7 @@ def begin_without_a_place(deployment: Deployment, name: str, meanwhile: Callable
 
 
 def begin_after_an_interruption(deployment: Deployment, name: str, meanwhile: Callable[[], None]) -> None:
-    """Have somebody interrupted who made the connector forget its place, and the watch find that."""
+    """Have somebody interrupted who made the connector forget its place; the watch of `cdc run` goes on with it."""
     source = load_sources(deployment.folder / "connector-configs")[name]
     kafka = Kafka(deployment.env["CDC_KAFKA"])
     with Connect(access.Connect(deployment.env["CDC_CONNECT_URL"])) as client:
@@ -216,7 +215,6 @@ def begin_after_an_interruption(deployment: Deployment, name: str, meanwhile: Ca
             with pytest.raises(KeyboardInterrupt):
                 Lifecycle(client, kafka, source, name).begin()
         meanwhile()
-        assert Watch(source, client, kafka).look() == "CON-115"
 
 
 def interrupt_running(move: Callable[[str, str], None]) -> Callable[[str, str], None]:
