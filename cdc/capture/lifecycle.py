@@ -55,7 +55,7 @@ class Lifecycle:
 
     def must_begin(self) -> bool:
         """Tell whether a start would be spoilt: by what is recorded and no place, or by a slot that may be there."""
-        return self._connect.is_unbegun(self._name) or (self._has_slot and not self._connect.has_place(self._name))
+        return not self._connect.has_place(self._name) if self._has_slot else self._connect.is_unbegun(self._name)
 
     def renew(self) -> bool:
         """Have connector and tasks started again and wait until they run; references are resolved anew.

@@ -153,8 +153,7 @@ class Watch:
         if status.state == ABSENT:
             return None, ""
         if status.failure:
-            code = "CON-112" if self._lifecycle(reader.name).must_begin() else "CON-103"
-            return code, status.failure
+            return self._code_of_failure(reader.name), status.failure
         for action in reader.tidy():
             _logger.info("reader_removed", source=self.source.name, detail=action)
             return None, ""
@@ -192,6 +191,9 @@ class Watch:
         is_due = attempt.is_given_up or attempt.id == self._attempts.get(name) or now - since >= PATIENCE_S
         return is_due and self.is_wanted(self.source.name)
 
+    def _code_of_failure(self, name: str) -> str:
+        return "CON-112" if self._lifecycle(name).must_begin() else "CON-103"
+
     def _lifecycle(self, name: str) -> Lifecycle:
         return Lifecycle(self.connect, self.kafka, self.source, name)
 
@@ -203,8 +205,7 @@ class Watch:
         if snapshot is not None:
             return snapshot, _SNAPSHOT[snapshot]
         if status.failure:
-            code = "CON-112" if self._lifecycle(self.source.name).must_begin() else "CON-103"
-            return code, status.failure
+            return self._code_of_failure(self.source.name), status.failure
         silent = now - self._since
         was_restarted = self._since - self._restarted <= _LONGEST_WAIT_S
         patience = max(self.silence_s, _CLOSING_S) if was_restarted else self.silence_s

@@ -21,7 +21,7 @@ from compose.local.kafka import Broker
 from compose.local.stack import Stack
 from tests.integration.service import Deployment
 from tests.integration.stream_faults.source import Source
-from tests.integration.stream_faults.worker import await_event, landing
+from tests.integration.stream_faults.worker import Worker, await_event, landing
 
 # https://kafka.apache.org/documentation/#recordbatch: base offset and length stand first in each batch.
 _HEAD = struct.Struct(">qi")
@@ -63,14 +63,21 @@ def begin_of(log: Path, offset: int) -> int:
     raise AssertionError(offset)
 
 
-def test_while_the_worker_is_away(
-    stack: Stack, deployment: Deployment, north: Source, target: psycopg.Connection
-) -> None:
+@contextmanager
+def landed_up_to_18(deployment: Deployment, north: Source, target: psycopg.Connection) -> Iterator[Worker]:
+    """A worker that has landed what was sent in two goes: 9 is where a batch begins."""
     north.send_commits(3)
     with landing(deployment) as worker:
         north.await_landed(target)
         north.send_commits(3)
         north.await_landed(target)
+        yield worker
+
+
+def test_while_the_worker_is_away(
+    stack: Stack, deployment: Deployment, north: Source, target: psycopg.Connection
+) -> None:
+    with landed_up_to_18(deployment, north, target) as worker:
         assert worker.stop() == 0
     before = north.state(target)
     with broker_down(stack) as broker:
@@ -87,11 +94,7 @@ def test_under_a_worker_that_runs(
     stack: Stack, deployment: Deployment, north: Source, target: psycopg.Connection
 ) -> None:
     """It is frozen meanwhile, so that it finds the topic longer than its position, never shorter."""
-    north.send_commits(3)
-    with landing(deployment) as worker:
-        north.await_landed(target)
-        north.send_commits(3)
-        north.await_landed(target)
+    with landed_up_to_18(deployment, north, target) as worker:
         before = north.state(target)
         with broker_down(stack) as broker:
             worker.process.send_signal(signal.SIGSTOP)
