@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+from cdc.derive.before import newly_claimed, read_step, vanishing
 from cdc.derive.names import all_present, columns, equal, literal, quoted
 from cdc.derive.plan import Link, Step
 from cdc.derive.session import ALIVE, Work, stored_columns
@@ -119,6 +120,7 @@ def _pull(work: Work, step: Step, statement: bytes) -> int:
     if count:
         work.staged[step] = work.staged.get(step, 0) + count
         work.grow(count, step.stage)
+        read_step(work, step)
     return count
 
 
@@ -139,23 +141,25 @@ def _not_taken(step: Step, row: str) -> str:
 def _claimants(step: Step, among_held: bool) -> bytes:  # noqa: FBT001 - part of the cache's key
     """Stage who claims a key that a staged candidate claims, or that a taken row had.
 
-    Where no candidate is held nobody but a staged one can claim what a taken row had: it was that row's alone.
+    A canonical row is the only one with its key: who keeps or leaves one meets others among held candidates alone.
     """
-    key = columns(step.key, "o")
-    tables = (step.canonical, step.held) if among_held else (step.canonical,)
-    keys = [f"SELECT {key} FROM {step.stage} o WHERE _candidate"]
-    if among_held:
-        keys += [f"SELECT {key} FROM {step.take} t JOIN {table} o ON {_is_of(step)}" for table in tables]
-    queries = [
-        f"SELECT {stored_columns(step, 'o')}, true FROM claimed k JOIN {table} o ON {equal(step.key, 'o', 'k')}"
+    claimed = f"SELECT DISTINCT {columns(step.key, 's')} FROM {newly_claimed(step)}"
+    if not among_held:
+        return _stored(step, [_claiming(step, step.canonical, "claimed")], f"claimed AS ({claimed})")
+    left = (
+        f"SELECT {columns(step.key, 'h')} FROM {step.take} t JOIN {step.held} h"
+        f" ON h._mapping = {step.name} AND h._source_key = t.key"
+    )
+    own = f"SELECT {columns(step.key)} FROM {step.before} UNION SELECT * FROM claimed"
+    queries = [_claiming(step, step.canonical, "claimed"), _claiming(step, step.held, "contested")]
+    return _stored(step, queries, f"claimed AS ({claimed} UNION {left}), contested AS ({own})")
+
+
+def _claiming(step: Step, table: str, keys: str) -> str:
+    return (
+        f"SELECT {stored_columns(step, 'o')}, true FROM {keys} k JOIN {table} o ON {equal(step.key, 'o', 'k')}"
         f" WHERE {_not_taken(step, 'o')}"
-        for table in tables
-    ]
-    return _stored(step, queries, f"claimed AS (SELECT DISTINCT * FROM ({' UNION ALL '.join(keys)}) k)")
-
-
-def _is_of(step: Step) -> str:
-    return f"o._mapping = {step.name} AND o._source_key = t.key"
+    )
 
 
 @cache
@@ -163,7 +167,7 @@ def _waiting(link: Link) -> bytes:
     child, parent, reference = link.child, link.parent, link.reference
     names = reference.target_columns
     claimed = (
-        f"SELECT DISTINCT {columns(names, 's')} FROM {parent.stage} s WHERE s._candidate"
+        f"SELECT DISTINCT {columns(names, 's')} FROM {newly_claimed(parent)}"
         f" AND NOT EXISTS (SELECT FROM {parent.canonical} c WHERE {equal(names, 'c', 's')})"
     )
     query = (
@@ -238,16 +242,9 @@ def _is_open(link: Link, resolvers: tuple[Callable[[Link], str], ...]) -> str:
     return " AND ".join([all_present(link.reference.columns, "s"), *(resolver(link) for resolver in resolvers)])
 
 
-def _vanishing(step: Step) -> str:
-    return (
-        f"SELECT {columns(step.key, 'o')} FROM {step.take} t JOIN {step.canonical} o ON {_is_of(step)}"
-        f" WHERE NOT EXISTS (SELECT FROM {step.stage} s WHERE {ALIVE} AND {equal(step.key, 's', 'o')})"
-    )
-
-
 @cache
 def _vanishes(step: Step) -> bytes:
-    return f"{_vanishing(step)} LIMIT 1".encode()
+    return f"{vanishing(step)} LIMIT 1".encode()
 
 
 @cache
@@ -264,4 +261,4 @@ def _children(link: Link) -> bytes:
         f" WHERE {_not_taken(child, 'o')}"
         for table, more in ((child.canonical, ""), (child.held, waits))
     ]
-    return _stored(child, queries, f"vanished AS MATERIALIZED ({_vanishing(link.parent)})")
+    return _stored(child, queries, f"vanished AS MATERIALIZED ({vanishing(link.parent)})")

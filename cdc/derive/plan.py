@@ -73,6 +73,11 @@ class Step:
         return f"pg_temp.take_{self.number}"
 
     @property
+    def before(self) -> str:
+        """The temporary table of what the canonical table has of them when the turn begins."""
+        return f"pg_temp.before_{self.number}"
+
+    @property
     def stage(self) -> str:
         """The temporary table of what comes out for them."""
         return f"pg_temp.stage_{self.number}"

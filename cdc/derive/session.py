@@ -165,9 +165,11 @@ def create_tables(plan: Plan) -> str:
         'CREATE TEMP TABLE changed (mirror text, key text[] COLLATE "C", op "char", old jsonb)',
         *(f'CREATE TEMP TABLE take_{step.number} (key text[] COLLATE "C" NOT NULL)' for step in plan.steps),
         *(_create_stage(plan, step) for step in plan.steps),
+        *(_create_before(step) for step in plan.steps),
         # Ordered, so that it can be read as a whole where scans are off: small turns have to begin with what is taken.
         *(f"CREATE INDEX ON {step.take} (key)" for step in plan.steps),
         *(f"CREATE INDEX ON {step.stage} USING hash (_source_key)" for step in plan.steps),
+        *(f"CREATE INDEX ON {step.before} USING hash (_source_key)" for step in plan.steps),
         _seem_small(plan),
     ]
     return "; ".join(statements)
@@ -179,13 +181,15 @@ def _seem_small(plan: Plan) -> str:
     statements = [f"INSERT INTO pg_temp.changed (key) SELECT ARRAY[n::text] {few}"]
     for step in plan.steps:
         statements.append(f"INSERT INTO {step.take} SELECT ARRAY[n::text] {few}")
-        statements.append(f"INSERT INTO {step.stage} (_source_key) SELECT ARRAY[n::text] {few}")
+        statements += [
+            f"INSERT INTO {name} (_source_key) SELECT ARRAY[n::text] {few}" for name in (step.stage, step.before)
+        ]
     tables = _tables(plan)
     return "; ".join([*statements, f"ANALYZE {', '.join(tables)}", *(f"DELETE FROM {table}" for table in tables)])
 
 
 def _tables(plan: Plan) -> list[str]:
-    return ["pg_temp.changed", *(table for step in plan.steps for table in (step.take, step.stage))]
+    return ["pg_temp.changed", *(table for step in plan.steps for table in (step.take, step.stage, step.before))]
 
 
 def _create_stage(plan: Plan, step: Step) -> str:
@@ -205,6 +209,13 @@ def _create_stage(plan: Plan, step: Step) -> str:
     )
 
 
+def _create_before(step: Step) -> str:
+    """`_row` is the place of the canonical row, `_same` whether what is staged would not change it."""
+    types = {column.name: column.type for column in step.mapping.target.columns}
+    key = ", ".join(f"{quoted(name)} {types[name]}" for name in step.key)
+    return f'CREATE TEMP TABLE before_{step.number} (_source_key text[] COLLATE "C", _row tid, _same boolean, {key})'
+
+
 def _short_enough(plan: Plan, step: Step) -> Iterator[str]:
     types = {column.name: column.type for column in step.mapping.target.columns}
     references = (link.reference.columns for link in plan.links if link.child is step)
@@ -222,7 +233,7 @@ def empty_tables(plan: Plan) -> str:
 def clear_tables(work: Work) -> str:
     """Return the statements that remove this turn's rows: cheaper than TRUNCATE for few, and plans stay valid."""
     used = [step for step in work.plan.steps if step in work.taken]
-    tables = ["pg_temp.changed", *(table for step in used for table in (step.take, step.stage))]
+    tables = ["pg_temp.changed", *(table for step in used for table in (step.take, step.stage, step.before))]
     return "; ".join(f"DELETE FROM {table}" for table in tables)
 
 

@@ -14,6 +14,7 @@ from functools import partial
 import psycopg
 
 from cdc.crash import crash_point
+from cdc.derive.before import read_before
 from cdc.derive.decide import decide, pull_in
 from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.names import literals
@@ -95,6 +96,7 @@ def _turn(
     _read_changes(work)
     take_rows(work)
     stage_rows(work)
+    read_before(work)
     pull_in(work)
     decide(work)
     crash_point("D5")

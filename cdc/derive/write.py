@@ -6,8 +6,10 @@ Foreign keys are deferred until all tables are written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
+from cdc.derive.before import keeps_key
 from cdc.derive.names import columns, literal, quoted
 from cdc.derive.plan import META, Plan, Step
 from cdc.derive.session import ALIVE, Work, stored_columns
@@ -34,29 +36,50 @@ def write_rows(work: Work) -> None:
 
 @cache
 def _withdraw(step: Step) -> bytes:
-    key = " AND ".join(f"s.{quoted(name)} = c.{quoted(name)}" for name in step.key)
     return (
-        f"DELETE FROM {step.canonical} c USING {step.take} t WHERE {_is_of(step, 'c')} AND NOT EXISTS (SELECT"
-        f" FROM {step.stage} s WHERE {ALIVE} AND s._source_key = c._source_key AND {key})"
+        f"DELETE FROM {step.canonical} c USING {step.before} b WHERE c.ctid = b._row AND NOT EXISTS (SELECT"
+        f" FROM {step.stage} s WHERE {ALIVE} AND {keeps_key(step, 's')})"
     ).encode()
 
 
 @cache
 def _derive(plan: Plan, step: Step) -> bytes:
-    return _upsert(plan, step, step.canonical, ALIVE, step.key)
+    """Write the rows that differ where they are, and insert the new ones; a row that is the same is not even locked."""
+    written = [*step.columns, *META]
+    values = _values(plan, step, written)
+    updates = ", ".join(
+        f"{quoted(name)} = {value}" for name, value in zip(written, values, strict=True) if name not in step.key
+    )
+    return (
+        f"WITH updated AS (UPDATE {step.canonical} c SET {updates} FROM {step.before} b JOIN {step.stage} s"
+        f" ON {keeps_key(step, 's')} WHERE {ALIVE} AND NOT b._same AND c.ctid = b._row)"
+        f" INSERT INTO {step.canonical} ({columns(written)}) SELECT {', '.join(values)} FROM {step.stage} s"
+        f" WHERE {ALIVE} AND NOT EXISTS (SELECT FROM {step.before} b WHERE {keeps_key(step, 's')})"
+        f" ORDER BY {columns(step.key, 's')}"
+    ).encode()
 
 
 @cache
 def _release(step: Step) -> bytes:
     return (
-        f"DELETE FROM {step.held} h USING {step.take} t WHERE {_is_of(step, 'h')}"
+        f"DELETE FROM {step.held} h USING {step.take} t WHERE {_is_of(step, 'h', 't.key')}"
         f" AND NOT EXISTS (SELECT FROM {step.stage} s WHERE {_KEPT} AND s._source_key = h._source_key)"
     ).encode()
 
 
 @cache
 def _keep(plan: Plan, step: Step) -> bytes:
-    return _upsert(plan, step, step.held, _KEPT, ("_mapping", "_source_key"))
+    """Write the candidates that are held and differ from what is held of them."""
+    written, key = [*step.columns, *META], ("_mapping", "_source_key")
+    updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in written if name not in key)
+    kept = f"({stored_columns(step, 'h')}, h._dictionary)"
+    staged = f"({stored_columns(step, 's')}, {literal(plan.digest)})"
+    return (
+        f"INSERT INTO {step.held} ({columns(written)}) SELECT {', '.join(_values(plan, step, written))}"
+        f" FROM {step.stage} s WHERE {_KEPT} AND NOT EXISTS (SELECT FROM {step.held} h"
+        f" WHERE {_is_of(step, 'h', 's._source_key')} AND {kept} IS NOT DISTINCT FROM {staged})"
+        f" ORDER BY s._source_key ON CONFLICT ({columns(key)}) DO UPDATE SET {updates}"
+    ).encode()
 
 
 @cache
@@ -84,28 +107,16 @@ def _hold(plan: Plan, step: Step) -> bytes:
     ).encode()
 
 
-def _upsert(plan: Plan, step: Step, table: str, condition: str, key: tuple[str, ...]) -> bytes:
-    """Write staged rows whose stored row differs; a row that does not is not even locked."""
-    derivation = f"(SELECT derivation + 1 FROM cdc.domain WHERE name = {literal(plan.name)})"
-    written = [*step.columns, *META]
+def _values(plan: Plan, step: Step, names: Sequence[str]) -> list[str]:
+    """Return what to write of a staged row `s`."""
     values = {
         "_mapping": step.name,
         "_dictionary": literal(plan.digest),
-        "_derivation": derivation,
+        "_derivation": f"(SELECT derivation + 1 FROM cdc.domain WHERE name = {literal(plan.name)})",
         "_derived_at": "clock_timestamp()",
     }
-    selected = ", ".join(values.get(name) or f"s.{quoted(name)}" for name in written)
-    updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in written if name not in key)
-    digest = literal(plan.digest)
-    stored, staged = stored_columns(step, "o"), stored_columns(step, "s")
-    same = f"({stored}, o._dictionary) IS NOT DISTINCT FROM ({staged}, {digest})"
-    return (
-        f"INSERT INTO {table} ({columns(written)}) SELECT {selected} FROM {step.stage} s WHERE {condition}"
-        f" AND NOT EXISTS (SELECT FROM {table} o WHERE o._mapping = {step.name} AND o._source_key = s._source_key"
-        f" AND {same}) ORDER BY {columns(key if table == step.canonical else ('_source_key',))}"
-        f" ON CONFLICT ({columns(key)}) DO UPDATE SET {updates}"
-    ).encode()
+    return [values.get(name) or f"s.{quoted(name)}" for name in names]
 
 
-def _is_of(step: Step, row: str) -> str:
-    return f"{row}._mapping = {step.name} AND {row}._source_key = t.key"
+def _is_of(step: Step, row: str, taken: str) -> str:
+    return f"{row}._mapping = {step.name} AND {row}._source_key = {taken}"

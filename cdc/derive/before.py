@@ -1,0 +1,57 @@
+"""What the canonical tables hold of the taken rows before a turn changes them, found once.
+
+Every later statement has the key of the old row, its place in the table and whether it differs at hand, instead of
+going through the indexes of a table of millions again. The place (ctid) of a row stays what it is until it is written,
+and nobody but this turn writes it: who did would be found by the transaction's isolation.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from cdc.derive.names import columns, equal, literal
+from cdc.derive.plan import Plan, Step
+from cdc.derive.session import ALIVE, Work, stored_columns
+
+
+def read_before(work: Work) -> None:
+    """Find the canonical rows of everything that is taken and staged by now."""
+    for step in work.taken:
+        read_step(work, step)
+
+
+def read_step(work: Work, step: Step) -> None:
+    """Find the canonical rows of what a step has taken and that have not been found yet."""
+    work.grow(work.run(_read(work.plan, step)).rowcount, step.before)
+
+
+def keeps_key(step: Step, row: str, before: str = "b") -> str:
+    """Return the condition that the staged `row` has the key that its canonical row has."""
+    return f"{before}._source_key = {row}._source_key AND {equal(step.key, before, row)}"
+
+
+def newly_claimed(step: Step) -> str:
+    """Return the query for staged candidates, as `s`, whose key is not the one that they have already."""
+    return (
+        f"{step.stage} s WHERE s._candidate AND NOT EXISTS (SELECT FROM {step.before} b WHERE {keeps_key(step, 's')})"
+    )
+
+
+def vanishing(step: Step) -> str:
+    """Return the query for the canonical keys, as `b`, that no staged row will have."""
+    return (
+        f"SELECT {columns(step.key, 'b')} FROM {step.before} b WHERE NOT EXISTS"
+        f" (SELECT FROM {step.stage} s WHERE {ALIVE} AND {equal(step.key, 's', 'b')})"
+    )
+
+
+@cache
+def _read(plan: Plan, step: Step) -> bytes:
+    stored, staged = stored_columns(step, "c"), stored_columns(step, "s")
+    same = f"({stored}, c._dictionary) IS NOT DISTINCT FROM ({staged}, {literal(plan.digest)})"
+    return (
+        f"INSERT INTO {step.before} SELECT c._source_key, c.ctid, {same}, {columns(step.key, 'c')}"
+        f" FROM {step.take} t JOIN {step.canonical} c ON c._mapping = {step.name} AND c._source_key = t.key"
+        f" LEFT JOIN {step.stage} s ON s._source_key = t.key"
+        f" WHERE NOT EXISTS (SELECT FROM {step.before} b WHERE b._source_key = t.key)"
+    ).encode()
