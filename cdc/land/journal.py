@@ -52,6 +52,11 @@ def chunks(records: Iterable[Record], chain: bytes) -> Iterator[Chunk]:
         yield _chunk(held, chain)
 
 
+def pack(records: list[Record]) -> bytes:
+    """Return records as a chunk has them."""
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(_encode(records))
+
+
 def unpack(data: bytes) -> list[Record]:
     """Return the records of a chunk."""
     return _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
@@ -85,5 +90,4 @@ def write_chunk(cursor: psycopg.Cursor, stream: str, batch: int, chunk: Chunk) -
 
 
 def _chunk(records: list[Record], chain: bytes) -> Chunk:
-    data = zstandard.ZstdCompressor(level=_LEVEL).compress(_encode(records))
-    return Chunk(records[0].offset, records[-1].offset + 1, len(records), data, chain)
+    return Chunk(records[0].offset, records[-1].offset + 1, len(records), pack(records), chain)

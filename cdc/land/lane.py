@@ -18,6 +18,7 @@ from cdc.change import Record
 from cdc.config import Land
 from cdc.crash import crash_point
 from cdc.land.journal import read_last_record
+from cdc.land.last_read import find_last_read, keep_last_read
 from cdc.land.position import Position, adopt_topic, reclaim, take_over
 from cdc.land.replay import find_landed
 from cdc.land.stream import StreamLanding, StreamSource
@@ -78,15 +79,20 @@ class Lane:
         place = (position.epoch, self.after, position.batch, position.next_offset)
         return StreamState(self.source.stream, fault, *place, end)
 
-    def open(self, limits: Land, topic_id: str) -> tuple[int, Record | None]:
-        """Take the stream over, or go on with it; return the offset to read from, and the record that landed before it.
+    def open(self, limits: Land, topic_id: str) -> tuple[int, Record | None, Record | None]:
+        """Take the stream over, or go on with it. Raises as the target does.
 
-        Raises as the target does.
+        Returns the offset to read from, the record that landed before it, and what a worker before was known to have
+        read behind it.
         """
-        self.landing, landed = self.writer.do(self._open, limits, topic_id)
+        self.landing, landed, last_read = self.writer.do(self._open, limits, topic_id)
         position = self.landing.position
         _logger.info("stream_opened", stream=position.stream, offset=position.next_offset, epoch=position.epoch)
-        return position.next_offset, landed
+        return position.next_offset, landed, last_read
+
+    def keep_last_read(self, record: Record) -> None:
+        """Keep what was read last, for the next worker. Raises as the target does."""
+        self.writer.do(lambda: keep_last_read(self.writer.session().connection, self.source.stream, record))
 
     def close(self) -> None:
         """Forget what was read: the stream is opened again from its position."""
@@ -153,7 +159,7 @@ class Lane:
             done.append(self.jobs.popleft().result)
         return done
 
-    def _open(self, limits: Land, topic_id: str) -> tuple[StreamLanding, Record | None]:
+    def _open(self, limits: Land, topic_id: str) -> tuple[StreamLanding, Record | None, Record | None]:
         session = self.writer.session()
         stream = self.source.stream
         if self.owned is None:
@@ -163,8 +169,9 @@ class Lane:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)
         landed = read_last_record(session.connection, stream, position.batch, position.next_offset)
+        last_read = find_last_read(session.connection, stream, position.next_offset)
         crash_point("W16")
-        return StreamLanding(self.source, session, position, limits, self._find_landed), landed
+        return StreamLanding(self.source, session, position, limits, self._find_landed), landed, last_read
 
     def _find_landed(self, unit_id: str) -> Landed | None:
         return self.writer.do(lambda: find_landed(self.writer.session().connection, self.source.stream, unit_id))

@@ -40,6 +40,15 @@ class History:
         """Return where the topic ends at the least, if it has what landed before `offset` and what was read of it."""
         return offset if self._last is None else max(offset, self._last.offset + 1)
 
+    @property
+    def last(self) -> Record | None:
+        """The last record that was read."""
+        return self._last
+
+    def recall(self, last_read: Record) -> None:
+        """Take up what another worker read, unless something was read since."""
+        self._last = self._last or last_read
+
     def begin(self, offset: int, landed: Record | None, first: int, end: int) -> int:
         """Begin at `offset`, behind `landed`, in a topic that holds the offsets from `first` up to `end`.
 

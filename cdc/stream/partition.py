@@ -43,12 +43,19 @@ class Partition:
         """Whether the stream is being read: not before it was opened, and not after an interruption."""
         return self._link is not None
 
-    def open(self, offset: int, landed: Record | None) -> None:
-        """Read from `offset` on, behind `landed`, the record before it.
+    @property
+    def last_read(self) -> Record | None:
+        """The last record that was read of it."""
+        return self._history.last
+
+    def open(self, offset: int, landed: Record | None, last_read: Record | None = None) -> None:
+        """Read from `offset` on, behind `landed`, the record before it; `last_read` was read before by another worker.
 
         Raises FatalError STR-117 if the topic ends before that, or before what was read of it. TransientError STR-119.
         """
         self._link = None
+        if last_read is not None:
+            self._history.recall(last_read)
         first, end = self.first(), self._end()
         if end < self._history.least_end(offset):
             time.sleep(_SETTLED_S)

@@ -1,6 +1,6 @@
 """Fill a stream, then drain it: landing alone, and landing with deriving, beside a broker and a target on this machine.
 
-    python -m tests.bench.drain [--changes 400000] [--rows 10] [--only land|both]
+    python -m tests.bench.drain [--changes 400000] [--rows 10] [--only land|both] [--durable]
 
 Changes are inserts and updates of material lots (10 columns, 9 of them normalised), journal and ledger on. The clock
 runs from the first record that a worker takes to the last commit. The last line is JSON.
@@ -11,14 +11,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
-from tests.bench.lots.plant import Deployment, Plant, plant
+from tests.bench.lots.plant import DURABLE, DURABLE_HELP, Deployment, Plant, plant
 from tests.bench.lots.stream import STREAM, Lots, Writer
 
 _POLL_S = 0.02
@@ -77,13 +79,12 @@ def drain(deployment: Deployment, changes: int, names: tuple[str, ...]) -> Drain
     peak = spent = 0.0
     with contextlib.ExitStack() as stack, deployment.connect() as connection:
         workers = {name: stack.enter_context(deployment.worker(name)) for name in names}
-        began = _await_begin(connection)
+        began = _await_begin(connection, deployment, workers)
         busy = {name: cpu_s(worker.pid) for name, worker in workers.items()}
         while not _is_done(connection, changes, derives="derive" in names):
             peak = max(peak, sum(pss_mib(worker.pid) for worker in workers.values()))
             time.sleep(_POLL_S * 5)
-            if any(worker.poll() is not None for worker in workers.values()):
-                raise SystemExit("a worker ended: " + (deployment.folder / "land.log").read_text()[-2000:])
+            _require_alive(deployment, workers)
         seconds = time.monotonic() - began
         for name, worker in workers.items():
             own = cpu_s(worker.pid) - busy[name]
@@ -96,9 +97,18 @@ def drain(deployment: Deployment, changes: int, names: tuple[str, ...]) -> Drain
     return Drained(seconds, spent, peak)
 
 
-def _await_begin(connection: psycopg.Connection) -> float:
+def _require_alive(deployment: Deployment, workers: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    for name, worker in workers.items():
+        if worker.poll() is not None:
+            raise SystemExit(f"{name} ended: " + (deployment.folder / f"{name}.log").read_text()[-2000:])
+
+
+def _await_begin(
+    connection: psycopg.Connection, deployment: Deployment, workers: Mapping[str, subprocess.Popen[bytes]]
+) -> float:
     """Wait for the first record to be taken: the position has an owner from then on."""
     while connection.execute("SELECT FROM cdc.position WHERE owner IS NOT NULL").fetchone() is None:
+        _require_alive(deployment, workers)
         time.sleep(_POLL_S)
     return time.monotonic()
 
@@ -136,9 +146,10 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=400_000)
     parser.add_argument("--rows", type=int, default=10, help="rows of a source transaction")
     parser.add_argument("--only", choices=("land", "both"))
+    parser.add_argument("--durable", action="store_true", help=DURABLE_HELP)
     arguments = parser.parse_args()
     result: dict[str, float] = {"changes": arguments.changes}
-    with plant() as place:
+    with plant(**(DURABLE if arguments.durable else {})) as place:
         lots = fill(place, arguments.changes, arguments.rows)
         for name, workers in (("land", ("land",)), ("derive", ("land", "derive"))):
             if arguments.only == {"land": "both", "derive": "land"}[name]:

@@ -1,6 +1,6 @@
 """Drain the same changes into small tables and into huge ones, all of whose rows they may touch.
 
-    python -m tests.bench.size [--rows 10000000] [--changes 200000] [--uniform]
+    python -m tests.bench.size [--rows 10000000] [--changes 400000] [--uniform] [--durable]
 
 Mirror and canonical table are filled beforehand, by SQL, with 100,000 rows and then with as many as asked. Half of the
 changes insert, half update one of the 100,000 newest rows: people work on what is new. With --uniform any row may be
@@ -16,7 +16,7 @@ import json
 import time
 
 from tests.bench.drain import drain, say
-from tests.bench.lots.plant import Deployment, Plant, plant
+from tests.bench.lots.plant import DURABLE, DURABLE_HELP, Deployment, Plant, plant
 from tests.bench.lots.stream import Lots, Writer
 from transforms.load import load
 
@@ -45,6 +45,8 @@ def fill(deployment: Deployment, rows: int) -> None:
         connection.execute(_CANONICAL.encode(), {"digest": digest})
         connection.execute("INSERT INTO cdc.domain (name, dictionary) VALUES ('material_lot', %s)", (digest,))
         connection.execute("VACUUM ANALYZE")
+    with deployment.connect_as_superuser() as connection:
+        connection.execute("CHECKPOINT")  # or what was filled is written beside what is measured
     say(f"  {rows:,} rows in mirror and canonical table after {time.monotonic() - began:.0f} s")
 
 
@@ -68,11 +70,12 @@ def main() -> None:
     """Measure twice and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--changes", type=int, default=200_000)
+    parser.add_argument("--changes", type=int, default=400_000)
     parser.add_argument("--uniform", action="store_true", help="update any row, not only the newest")
+    parser.add_argument("--durable", action="store_true", help=DURABLE_HELP)
     arguments = parser.parse_args()
     rows, changes = arguments.rows, arguments.changes
-    with plant(shared_buffers="4GB") as place:
+    with plant(shared_buffers="4GB", **(DURABLE if arguments.durable else {})) as place:
         (small_s, small_cpu_s), (huge_s, huge_cpu_s) = (
             measure(place, count, changes, count if arguments.uniform else SMALL) for count in (SMALL, rows)
         )

@@ -18,7 +18,7 @@ import yaml
 from compose.local.databases import target_server
 from compose.local.env import REPO, environment, ports_from, process_environment
 from compose.local.kafka import Broker
-from compose.local.postgres import PostgresServer
+from compose.local.postgres import Account, PostgresServer
 from compose.local.service import bring_up
 from transforms.load import PACKAGED
 
@@ -40,6 +40,10 @@ password: ${env:CDC_TARGET_PASSWORD}
 state: stopped
 tables: [public.mes_lot]
 """
+
+DURABLE = {"fsync": "on", "full_page_writes": "on"}
+"""Settings that every server in the field has; those of the demo leave them out."""
+DURABLE_HELP = "with a target whose data survive a power cut (fsync, full_page_writes), which the demo's do not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +92,15 @@ class Deployment:
 
     def connect(self) -> psycopg.Connection:
         """Connect to the target's database."""
-        server, owner = self.server, self.server.owner
-        return psycopg.connect(
-            host="127.0.0.1",
-            port=server.port,
-            dbname=self.database,
-            user=owner.user,
-            password=owner.password,
-            autocommit=True,
-        )
+        return self._connect_as(self.server.owner)
+
+    def connect_as_superuser(self) -> psycopg.Connection:
+        """Connect to the target's database with all rights."""
+        return self._connect_as(self.server.superuser)
+
+    def _connect_as(self, account: Account) -> psycopg.Connection:
+        dsn = replace(self.server, database=self.database).dsn(account)
+        return psycopg.connect(dsn, autocommit=True)
 
     def _command(self, words: tuple[str, ...]) -> tuple[str, ...]:
         wrapper = os.environ.get(f"BENCH_WRAP_{words[0].upper()}", "").split()

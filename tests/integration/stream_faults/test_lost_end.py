@@ -43,14 +43,18 @@ def broker_down(stack: Stack) -> Iterator[Broker]:
     stack.start(["kafka"])
 
 
-def lose_end(broker: Broker, source: Source, offset: int) -> None:
-    """Let the broker's log of the source's stream end at an offset, where a batch begins."""
+def lose_end(broker: Broker, source: Source, offset: int, *, remember: bool = False) -> None:
+    """Let the broker's log of the source's stream end at an offset, where a batch begins.
+
+    `remember`: the source does not commit anew, the end is to come back.
+    """
     (log,) = (broker.folder / "log" / f"{source.stream}-0").glob("*.log")
     with log.open("r+b") as file:
         file.truncate(begin_of(log, offset))
     for index in ("index", "timeindex"):
         log.with_suffix(f".{index}").unlink()  # the broker makes them anew; what they say of the lost end is wrong
-    source.forget(offset)
+    if not remember:
+        source.forget(offset)
 
 
 def begin_of(log: Path, offset: int) -> int:
@@ -131,7 +135,42 @@ def test_what_was_read_and_has_not_landed_is_replaced(
             worker.log, lambda event: (event["event"], event.get("stream")) == ("stream_interrupted", north.stream)
         )
         assert (interrupted["level"], interrupted["times"]) == ("warning", 1)
+    with landing(deployment) as another:
+        another.must_fail("STR-117")
+        assert "cdc.north offset 209" in another.said()
     assert north.state(target) == before
+
+
+def test_what_was_read_and_has_not_landed_comes_back(
+    deployment: Deployment, stack: Stack, north: Source, target: psycopg.Connection, tmp_path: Path
+) -> None:
+    """No worker goes on without it; once the broker has it again, the next one does."""
+    north.send_commits(3)
+    with landing(deployment) as worker:
+        north.await_landed(target)
+        north.wire.begin()
+        north.insert(200)
+        north.send()
+        await_event(worker.log, lambda event: event["event"] == "stream_opened")
+        time.sleep(2)  # nothing says how far it has read
+        before = north.state(target)
+        with broker_down(stack) as broker:
+            worker.process.send_signal(signal.SIGSTOP)
+            shutil.copytree(broker.folder, tmp_path / "before")
+            lose_end(broker, north, 9, remember=True)
+        worker.process.send_signal(signal.SIGCONT)
+        worker.must_fail("STR-117")
+    with landing(deployment) as another:
+        another.must_fail("STR-117")
+        assert "ends at offset 9, what was read of it ends at 210" in another.said()
+    assert north.state(target) == before
+    with broker_down(stack) as broker:
+        shutil.rmtree(broker.folder)
+        shutil.copytree(tmp_path / "before", broker.folder)
+    north.wire.end()
+    north.send()
+    with landing(deployment):
+        north.await_landed(target)
 
 
 def test_what_was_read_and_has_not_landed_is_gone(stack: Stack, south: Source) -> None:

@@ -24,6 +24,24 @@ def test_the_landed_record_comes_once_more_and_is_not_delivered() -> None:
     assert history.read(records(8)) == records(8)
 
 
+def test_what_another_worker_read_counts_as_read_here() -> None:
+    history = History("cdc.north")
+    history.recall(landed(9))
+    with pytest.raises(FatalError, match=r"STR-117 .*ends at offset 8, what was read of it ends at 10"):
+        history.begin(5, landed(4), first=0, end=8)
+    assert history.begin(5, landed(4), first=0, end=12) == 9
+    with pytest.raises(FatalError, match=r"STR-117 .*cdc\.north offset 9"):
+        history.probe(records(9, value=b"as it is"))
+
+
+def test_what_was_read_here_counts_more() -> None:
+    history = History("cdc.north")
+    history.begin(5, landed(4), first=0, end=9)
+    history.read(records(4, 5, 6))
+    history.recall(landed(9))
+    assert history.last == landed(6)
+
+
 def test_it_may_come_alone() -> None:
     history = History("cdc.north")
     history.begin(5, landed(4), first=0, end=5)
