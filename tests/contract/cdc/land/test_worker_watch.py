@@ -43,7 +43,7 @@ class IdleKafka:
         time.sleep(wait_ms / 1000)  # lets the reading thread run
         return {}
 
-    def open(self, _stream: str, _offset: int, _landed: Record | None) -> None: ...
+    def open(self, _stream: str, _offset: int, *_known: Record | None) -> None: ...
 
     def is_open(self, _stream: str) -> bool:
         return True

@@ -36,7 +36,7 @@ class Topic(IdleKafka):
         self.records = records
         self.next: int | None = None
 
-    def open(self, _stream: str, offset: int, _landed: Record | None) -> None:
+    def open(self, _stream: str, offset: int, *_known: Record | None) -> None:
         self.next = offset
 
     def poll(self, wait_ms: int) -> dict[str, Any]:
