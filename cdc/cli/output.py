@@ -10,9 +10,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 Cell = str | int | float | datetime | None
 
@@ -29,6 +26,10 @@ def write_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell
         for row in rows:
             print("\t".join(_plain(cell) for cell in row))
         return
+    from rich.console import Console  # noqa: PLC0415 - workers are commands, too, and never draw
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     listed = [list(row) for row in rows]
     for index, name in enumerate(columns):
