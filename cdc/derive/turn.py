@@ -28,6 +28,7 @@ from cdc.errors import CdcError, FatalError, TransientError
 from cdc.observe.pulse import Pulse
 from cdc.store.connection import classify
 from transforms.errors import DictionaryError
+from transforms.model import Dictionary
 
 LEAVE = "COMMIT"
 """Ends a transaction that has only read. After a ROLLBACK psycopg would forget all prepared statements."""
@@ -35,12 +36,20 @@ LEAVE = "COMMIT"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The dictionary that a domain is derived by; `mappings` are the names of all of them, of every domain."""
+    """The dictionary that a domain is derived by; `domains` and `mappings` are the names of all that it has."""
 
     digest: str
     version: str
     content: str
+    domains: tuple[str, ...]
     mappings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dictionary: Dictionary) -> Version:
+        """Return a dictionary's."""
+        domains = tuple(domain.name for domain in dictionary.domains())
+        mappings = tuple(mapping.name for mapping in dictionary.mappings)
+        return cls(dictionary.digest, dictionary.version, dictionary.content, domains, mappings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def _turn(
     window = _begin(connection, plan, epoch)
     if window is not None and window.everything:
         connection.execute(LEAVE)
-        _record(connection, version)
+        _activate(connection, version)
         refresh_statistics(connection, plan)
         crash_point("D9")
         window = _begin(connection, plan, epoch)
@@ -93,6 +102,8 @@ def _turn(
         return None
     crash_point("D3")
     work = Work(connection, plan, window, careful, pulse=pulse)
+    if window.everything:
+        _remove_left_behind(work)
     _read_changes(work)
     take_rows(work)
     stage_rows(work)
@@ -200,8 +211,6 @@ SELECT mirror, op::text, count(*) FROM found GROUP BY mirror, op
 
 def _finish(work: Work, version: Version, epoch: int) -> None:
     """Check what was deferred, move the watermarks, commit."""
-    if work.window.everything:
-        _remove_left_behind(work)
     work.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     if work.window.everything:
         validate_foreign_keys(work.connection, work.plan)
@@ -209,8 +218,6 @@ def _finish(work: Work, version: Version, epoch: int) -> None:
     crash_point("D7")
     work.connection.execute(b"COMMIT" if work.large else f"{clear_tables(work)}; COMMIT".encode())
     crash_point("D8")
-    if work.window.everything:  # not before: two domains would remove the same rows, and one of them fail
-        work.connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
     if work.large:
         work.connection.execute(empty_tables(work.plan).encode())
         refresh_statistics(work.connection, work.plan)
@@ -242,17 +249,29 @@ WHERE name = %(domain)s AND epoch = %(epoch)s
 """
 
 
-def _record(connection: Connection, version: Version) -> None:
-    """Record the dictionary, in a transaction of its own: two domains activate the same one at the same time."""
+def _activate(connection: Connection, version: Version) -> None:
+    """Record the dictionary, and forget what only another one has.
+
+    Two domains activate the same one at the same time: each statement is a transaction of its own.
+    """
     connection.execute(
         "INSERT INTO cdc.dictionary (digest, version, content) VALUES (%s, %s, %s)"
         " ON CONFLICT (digest) DO UPDATE SET activated_at = now()",
         (version.digest, version.version, version.content),
     )
+    # From now on others write their tables, or nobody: whoever brings them back has to derive all of it.
+    connection.execute(
+        "UPDATE cdc.domain SET dictionary = NULL WHERE name <> ALL (%s) AND dictionary IS NOT NULL",
+        (list(version.domains),),
+    )
+    connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
 
 
 def _remove_left_behind(work: Work) -> None:
-    """Remove what mappings left behind in the tables of the domain that it does not have any more."""
+    """Remove what mappings left behind in the tables of the domain that it does not have any more.
+
+    Before anything is decided: their keys are free, and nothing can refer to them.
+    """
     names = [step.mapping.name for step in work.plan.steps]
     tables = [table for step in work.plan.steps for table in (step.canonical, step.held)]
     for table in tables:

@@ -78,8 +78,7 @@ class _DomainWorker:
         self.metrics = metrics
         self.pulse = metrics.pulse(domain.name)
         self.log = _log.bind(domain=domain.name)
-        names = tuple(mapping.name for mapping in dictionary.mappings)
-        self.version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
+        self.version = Version.of(dictionary)
         self.backoff = Backoff()
         self.left = 0
 

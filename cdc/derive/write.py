@@ -17,6 +17,9 @@ from cdc.derive.session import ALIVE, Work, stored_columns
 _KEPT = "_candidate AND NOT (_code IS NULL AND NOT _shadowed)"
 """Candidates that wait beside the canonical table."""
 
+_IS_AT = "c.ctid = b._row AND c._source_key = b._source_key"
+"""Finds a canonical row again, and none of a table that somebody let inherit from it."""
+
 
 def write_rows(work: Work) -> None:
     """Write the outcome of every taken row."""
@@ -37,7 +40,7 @@ def write_rows(work: Work) -> None:
 @cache
 def _withdraw(step: Step) -> bytes:
     return (
-        f"DELETE FROM {step.canonical} c USING {step.before} b WHERE c.ctid = b._row AND NOT EXISTS (SELECT"
+        f"DELETE FROM {step.canonical} c USING {step.before} b WHERE {_IS_AT} AND NOT EXISTS (SELECT"
         f" FROM {step.stage} s WHERE {ALIVE} AND {keeps_key(step, 's')})"
     ).encode()
 
@@ -52,7 +55,7 @@ def _derive(plan: Plan, step: Step) -> bytes:
     )
     return (
         f"WITH updated AS (UPDATE {step.canonical} c SET {updates} FROM {step.before} b JOIN {step.stage} s"
-        f" ON {keeps_key(step, 's')} WHERE {ALIVE} AND NOT b._same AND c.ctid = b._row)"
+        f" ON {keeps_key(step, 's')} WHERE {ALIVE} AND NOT b._same AND {_IS_AT})"
         f" INSERT INTO {step.canonical} ({columns(written)}) SELECT {', '.join(values)} FROM {step.stage} s"
         f" WHERE {ALIVE} AND NOT EXISTS (SELECT FROM {step.before} b WHERE {keeps_key(step, 's')})"
         f" ORDER BY {columns(step.key, 's')}"

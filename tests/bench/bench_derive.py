@@ -67,11 +67,9 @@ def open_units(settings: Settings, derive: Connection) -> tuple[Plan, Version, i
     """Let a session derive the domain of serial units in a target that was applied; return plan, version and epoch."""
     dictionary = read_dictionary(settings)
     domain = next(each for each in dictionary.domains() if any(m.name == "mes.mes_sn" for m in each.mappings))
-    names = tuple(mapping.name for mapping in dictionary.mappings)
     plan = bind(domain, dictionary.digest, read_mirrors(derive, mirror_refs(domain)))
     open_session(derive, plan)
-    version = Version(dictionary.digest, dictionary.version, dictionary.content, names)
-    return plan, version, take_lease(derive, plan) or 0
+    return plan, Version.of(dictionary), take_lease(derive, plan) or 0
 
 
 def peak_mib(pid: str = "self") -> float:
@@ -91,7 +89,7 @@ def seconds_of(connection: psycopg.Connection, statement: str) -> float:
 
 def small_turns(land: psycopg.Connection, derive: Connection, plan: Plan, epoch: int, turns: int) -> list[float]:
     """Derive changes of one row each; return the seconds of every turn."""
-    version, spent = Version(plan.digest, "1", "{}", ()), []
+    version, spent = Version(plan.digest, "1", "{}", (), ()), []
     for batch in range(1, turns + 1):
         land.execute(CHANGE.format(place=batch * 7 % 5000, batch=batch).encode())
         start = time.monotonic()

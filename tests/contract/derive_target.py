@@ -132,9 +132,10 @@ class SmallWorld:
     def derive(self, *, without: str = "") -> None:
         """Derive every domain until there is nothing to do, but the one called `without`."""
         names = tuple(mapping.name for domain in self.domains for mapping in domain.mappings)
+        version = Version(self.digest, self.digest, "{}", tuple(domain.name for domain in self.domains), names)
         for domain in (domain for domain in self.domains if domain.name != without):
             connection, plan, epoch = self.session(domain)
-            while run_turn(connection, plan, Version(self.digest, self.digest, "{}", names), epoch):
+            while run_turn(connection, plan, version, epoch):
                 pass
 
     def session(self, domain) -> tuple:

@@ -85,7 +85,7 @@ class Bench:
             self.watched.setdefault(mirror, []).append(name)
         self.mirrors = mirrors
         self.plan = bind(domain, "digest", mirrors)
-        self.version = Version("digest", "1", "{}", tuple(mapping.name for mapping in domain.mappings))
+        self.version = Version("digest", "1", "{}", (domain.name,), tuple(mapping.name for mapping in domain.mappings))
         self.deriving: Session | None = None
         self.epoch = 0
 

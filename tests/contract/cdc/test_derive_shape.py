@@ -10,15 +10,25 @@ import pytest
 
 from cdc.errors import FatalError
 from tests.contract.derive_target import SmallWorld, copying, small_world
-from transforms.mapping import Mapping, MirrorRef, Reference
+from transforms.mapping import Lookup, Mapping, Match, MirrorRef, Reference
 
 ITEM, MOVE = MirrorRef("src", "item"), MirrorRef("src", "move")
-DDL = {ITEM: "code text PRIMARY KEY, size text", MOVE: "id int PRIMARY KEY, item text"}
+DDL = {
+    ITEM: "code text PRIMARY KEY, size text",
+    MOVE: "id int PRIMARY KEY, item text",
+    MirrorRef("src", "part"): "code text PRIMARY KEY, size text",
+}
+PART = {"code": ("", "code", "text"), "size": ("", "size", "text")}
 TO_ITEM = (Reference(("item",), "out", "item", ("code",), True),)
 
 
-def items(size: str = "text", key: tuple[str, ...] = ("code",)) -> Mapping:
-    return copying("items", ITEM, "out.item", {"code": ("", "code", "text"), "size": ("", "size", size)}, key)
+PARTS = MirrorRef("src", "part")
+
+
+def items(
+    size: str = "text", key: tuple[str, ...] = ("code",), name: str = "items", source: MirrorRef = ITEM
+) -> Mapping:
+    return copying(name, source, "out.item", {"code": ("", "code", "text"), "size": ("", "size", size)}, key)
 
 
 def moves(references: tuple[Reference, ...] = TO_ITEM) -> Mapping:
@@ -145,3 +155,69 @@ def test_the_table_of_a_mapping_that_is_gone_keeps_nothing_in_the_others(world: 
     world.land.execute("UPDATE cdc.position SET batch = 3")
     world.derive()
     assert world.rows("SELECT code FROM out.item") == [("B",)]
+
+
+def test_another_mapping_takes_a_table_over(world: SmallWorld) -> None:
+    """The keys of the one before are free; what referred to a row that is not there any more is held."""
+    world.use([items(), moves(), copying("parts", PARTS, "out.part", PART, ("code",))], "two")
+    world.apply()
+    world.insert(PARTS, {"code": "B", "size": "7"}, {"code": "C", "size": "8"})
+    world.use([items(name="parts", source=PARTS), moves()], "three")
+    world.derive()
+    assert world.rows("SELECT code, size, _mapping FROM out.item ORDER BY 1") == [
+        ("B", "7", "parts"),
+        ("C", "8", "parts"),
+    ]
+    assert world.rows("SELECT id FROM out.move") == [(2,)]
+    assert world.held() == [("moves", ["1"], "REF-301")]
+
+
+def test_two_mappings_swap_their_tables(world: SmallWorld) -> None:
+    def both(of_items: str, of_parts: str) -> list[Mapping]:
+        return [copying("items", ITEM, of_items, PART, ("code",)), copying("parts", PARTS, of_parts, PART, ("code",))]
+
+    world.use(both("out.item", "out.part"), "two")
+    world.apply()
+    world.insert(PARTS, {"code": "A", "size": "7"})
+    world.derive()
+    world.use(both("out.part", "out.item"), "three")
+    world.derive()
+    assert world.rows("SELECT code, size, _mapping FROM out.item") == [("A", "7", "parts")]
+    assert world.rows("SELECT code, size FROM out.part ORDER BY 1") == [("A", "1"), ("B", "x")]
+
+
+def test_back_to_a_dictionary_whose_tables_were_in_another_domain_meanwhile(world: SmallWorld) -> None:
+    """`out.move` is a domain of its own, then one with `out.item`, with other values, and then of its own again."""
+    apart = [items(), moves(())]
+    world.use(apart, "two")
+    world.apply()
+    world.derive()
+    assert world.rows("SELECT id, item FROM out.move ORDER BY 1") == [(1, "A"), (2, "C")]
+    other = {"id": ("", "id", "integer"), "item": ("size of", "size", "text")}
+    found = (Lookup("size of", ITEM, (Match("code", "", "item"),), None),)
+    world.use([items(), copying("moves", MOVE, "out.move", other, ("id",), found)], "three")
+    world.apply()
+    world.derive()
+    assert world.rows("SELECT id, item FROM out.move ORDER BY 1") == [(1, "1"), (2, None)]
+    world.use(apart, "two")
+    world.derive()
+    assert world.rows("SELECT id, item FROM out.move ORDER BY 1") == [(1, "A"), (2, "C")]
+
+
+def test_back_to_a_dictionary_with_a_mapping_that_was_left_out_meanwhile(world: SmallWorld) -> None:
+    def dictionary(digest: str, *more: Mapping) -> None:
+        world.use([items(), moves(), *more], digest)
+        world.apply()
+        world.derive()
+
+    parts = copying(
+        "parts", PARTS, "out.part", {"code": ("", "code", "text"), "size": ("", "size", "integer")}, ("code",)
+    )
+    dictionary("two", parts)
+    world.insert(PARTS, {"code": "A", "size": "seven"})
+    world.derive()
+    assert ("parts", ["A"], "DRV-201") in world.held()
+    dictionary("three")
+    assert [mapping for mapping, *_ in world.held()] == ["moves"]
+    dictionary("two", parts)
+    assert ("parts", ["A"], "DRV-201") in world.held()

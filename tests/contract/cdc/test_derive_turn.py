@@ -106,7 +106,7 @@ class Bench:
     def open(self, digest: str) -> None:
         self.derive = psycopg.connect(self.dsn, autocommit=True)
         self.plan = bind(DOMAIN, digest, self.mirrors)
-        self.version = Version(digest, digest, "{}", ("items", "moves"))
+        self.version = Version(digest, digest, "{}", (self.plan.name,), ("items", "moves"))
         open_session(self.derive, self.plan)
         self.epoch = take_lease(self.derive, self.plan)
 
