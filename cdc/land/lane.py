@@ -85,10 +85,15 @@ class Lane:
         Returns the offset to read from, the record that landed before it, and what a worker before was known to have
         read behind it.
         """
-        self.landing, landed, last_read = self.writer.do(self._open, limits, topic_id)
+        self.landing, landed, kept = self.writer.do(self._open, limits, topic_id)
         position = self.landing.position
         _logger.info("stream_opened", stream=position.stream, offset=position.next_offset, epoch=position.epoch)
-        return position.next_offset, landed, last_read
+        return position.next_offset, landed, kept
+
+    def lacks(self, record: Record) -> bool:
+        """Whether a record has not landed, as far as is known."""
+        position = self.owned if self.landing is None else self.landing.position
+        return position is None or position.next_offset <= record.offset
 
     def keep_last_read(self, record: Record) -> None:
         """Keep what was read last, for the next worker. Raises as the target does."""
@@ -169,9 +174,9 @@ class Lane:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)
         landed = read_last_record(session.connection, stream, position.batch, position.next_offset)
-        last_read = find_last_read(session.connection, stream, position.next_offset)
+        kept = find_last_read(session.connection, stream, position.next_offset)
         crash_point("W16")
-        return StreamLanding(self.source, session, position, limits, self._find_landed), landed, last_read
+        return StreamLanding(self.source, session, position, limits, self._find_landed), landed, kept
 
     def _find_landed(self, unit_id: str) -> Landed | None:
         return self.writer.do(lambda: find_landed(self.writer.session().connection, self.source.stream, unit_id))

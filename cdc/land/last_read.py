@@ -1,7 +1,7 @@
 """What was read of a stream and has not landed, kept beyond the end of the worker that read it.
 
-Only that worker knows of it. When it finds that a topic has lost its end it stops, for a person to look; a container or
-a service manager may start another one, which would land what came in its place as if nothing had been there.
+Only that worker knows of it. If the topic loses its end before it is read again, the next worker would land what came
+in its place as if nothing had been there.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from cdc.land.journal import pack, unpack
 
 
 def keep_last_read(connection: psycopg.Connection, stream: str, record: Record) -> None:
-    """Keep the last record that was read of a stream, in a transaction of its own."""
+    """Keep the last record that was read of a stream, unless more is known, in a transaction of its own."""
     with connection.transaction():
         connection.execute(
-            "INSERT INTO cdc.last_read (stream, record) VALUES (%s, %s)"
-            " ON CONFLICT (stream) DO UPDATE SET record = excluded.record, kept_at = now()",
-            (stream, pack([record])),
+            'INSERT INTO cdc.last_read AS k (stream, "offset", record) VALUES (%s, %s, %s)'
+            ' ON CONFLICT (stream) DO UPDATE SET "offset" = excluded."offset", record = excluded.record,'
+            ' kept_at = now() WHERE k."offset" < excluded."offset"',
+            (stream, record.offset, pack([record])),
         )
 
 
 def find_last_read(connection: psycopg.Connection, stream: str, next_offset: int) -> Record | None:
     """Return the record that was kept, unless it has landed since: it lies before `next_offset`."""
     with connection.transaction():
-        row = connection.execute("SELECT record FROM cdc.last_read WHERE stream = %s", (stream,)).fetchone()
-    (record,) = unpack(row[0]) if row else (None,)
-    return record if record is not None and record.offset >= next_offset else None
+        row = connection.execute(
+            'SELECT record FROM cdc.last_read WHERE stream = %s AND "offset" >= %s', (stream, next_offset)
+        ).fetchone()
+    return unpack(row[0])[0] if row else None

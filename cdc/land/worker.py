@@ -40,8 +40,6 @@ from cdc.stream.consumer import StreamConsumer
 
 # Lag tools look every few seconds; a commit per batch would only cost the broker.
 COMMIT_EVERY_S = 1.0
-# The code of a topic that has lost its end.
-LOST_END = "STR-117"
 # How long a reader with nothing to read waits for its writer before it looks again.
 WRITER_WAIT_S = 0.005
 
@@ -65,10 +63,6 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = Non
         while not stop.is_set():
             worker.turn()
         worker.drain()
-    except FatalError as error:
-        if error.code == LOST_END:
-            worker.keep_last_read()
-        raise
     finally:
         worker.close()
 
@@ -183,19 +177,10 @@ class LandWorker:
                 self._collect()
         self._commit(every_s=0.0)
 
-    def keep_last_read(self) -> None:
-        """Keep what was read of every stream: what befell one topic of a broker may have befallen others."""
-        for stream, lane in self._lanes.items():
-            record = self._consumer.last_read(stream)
-            if record is not None:
-                try:
-                    lane.keep_last_read(record)
-                except (CdcError, psycopg.Error) as error:
-                    known = error if isinstance(error, CdcError) else classify(error)
-                    _logger.error("last_read_not_kept", stream=stream, offset=record.offset, error=known)
-
     def close(self) -> None:
-        """Leave the group and the target."""
+        """Leave the group and the target; what was read and has not landed is kept for whoever reads it next."""
+        for lane in self._lanes.values():
+            self._keep_last_read(lane)
         self._consumer.close()
         self._writer.close()
 
@@ -256,6 +241,16 @@ class LandWorker:
             if stream in self._lanes:
                 crash_point("W9")
                 self._lanes[stream].settle()
+                self._keep_last_read(self._lanes[stream])
+
+    def _keep_last_read(self, lane: Lane) -> None:
+        record = self._consumer.last_read(lane.source.stream)
+        if record is not None and lane.lacks(record):
+            try:
+                lane.keep_last_read(record)
+            except (CdcError, psycopg.Error) as error:
+                known = error if isinstance(error, CdcError) else classify(error)
+                _logger.warning("last_read_not_kept", stream=lane.source.stream, offset=record.offset, error=known)
 
     def _open(self, lane: Lane) -> None:
         stream = lane.source.stream

@@ -226,17 +226,17 @@ class StreamConsumer:
         except NotAdmitted as error:
             raise _shut_out(error) from error
 
-    def open(self, stream: str, offset: int, landed: Record | None = None, last_read: Record | None = None) -> None:
+    def open(self, stream: str, offset: int, landed: Record | None = None, kept: Record | None = None) -> None:
         """Read a stream from `offset` on, behind `landed`, the record before it.
 
         Polling tells whether the topic still has that record, and before it delivers anything, whether it has what was
-        read last, by this worker or else (`last_read`) by one before it. Raises FatalError STR-117 if it ends before
+        read last, by this worker or else (`kept`) by one before it. Raises FatalError STR-117 if it ends before
         either of them, TransientError STR-109, STR-115, STR-119.
         """
         if stream not in self._partitions:
             self._partitions[stream] = Partition(stream, self._kafka, self._connection)
         with _translated(self._connection):
-            self._partitions[stream].open(offset, landed, last_read)
+            self._partitions[stream].open(offset, landed, kept)
 
     def last_read(self, stream: str) -> Record | None:
         """Return the last record that was read of a stream, if any was."""

@@ -45,9 +45,10 @@ class History:
         """The last record that was read."""
         return self._last
 
-    def recall(self, last_read: Record) -> None:
-        """Take up what another worker read, unless something was read since."""
-        self._last = self._last or last_read
+    def recall(self, kept: Record) -> None:
+        """Take up what another worker read last, unless as much was read here."""
+        if self._last is None or self._last.offset < kept.offset:
+            self._last = kept
 
     def begin(self, offset: int, landed: Record | None, first: int, end: int) -> int:
         """Begin at `offset`, behind `landed`, in a topic that holds the offsets from `first` up to `end`.

@@ -48,14 +48,14 @@ class Partition:
         """The last record that was read of it."""
         return self._history.last
 
-    def open(self, offset: int, landed: Record | None, last_read: Record | None = None) -> None:
-        """Read from `offset` on, behind `landed`, the record before it; `last_read` was read before by another worker.
+    def open(self, offset: int, landed: Record | None, kept: Record | None = None) -> None:
+        """Read from `offset` on, behind `landed`, the record before it; `kept` was read before by another worker.
 
         Raises FatalError STR-117 if the topic ends before that, or before what was read of it. TransientError STR-119.
         """
         self._link = None
-        if last_read is not None:
-            self._history.recall(last_read)
+        if kept is not None:
+            self._history.recall(kept)
         first, end = self.first(), self._end()
         if end < self._history.least_end(offset):
             time.sleep(_SETTLED_S)

@@ -19,7 +19,7 @@ from cdc.errors import FatalError, TransientError
 from cdc.stream.consumer import StreamConsumer
 from compose.local.kafka import Broker
 from compose.local.stack import Stack
-from tests.integration.service import Deployment
+from tests.integration.service import Deployment, eventually
 from tests.integration.stream_faults.source import Source
 from tests.integration.stream_faults.worker import Worker, await_event, landing
 
@@ -135,6 +135,32 @@ def test_what_was_read_and_has_not_landed_is_replaced(
             worker.log, lambda event: (event["event"], event.get("stream")) == ("stream_interrupted", north.stream)
         )
         assert (interrupted["level"], interrupted["times"]) == ("warning", 1)
+    with landing(deployment) as another:
+        another.must_fail("STR-117")
+        assert "cdc.north offset 209" in another.said()
+    assert north.state(target) == before
+    # As runbooks/stream-stopped.md has it, before a new snapshot.
+    target.execute("DELETE FROM cdc.last_read WHERE stream = 'cdc.north'")
+    with landing(deployment):
+        eventually(target, "SELECT next_offset FROM cdc.position WHERE stream = 'cdc.north'", [(9 + 3 * 80,)])
+
+
+def test_what_a_worker_had_read_that_was_stopped_is_replaced(
+    deployment: Deployment, stack: Stack, north: Source, target: psycopg.Connection
+) -> None:
+    north.send_commits(3)
+    with landing(deployment) as worker:
+        north.await_landed(target)
+        north.wire.begin()
+        north.insert(200)
+        north.send()
+        time.sleep(2)  # nothing says how far it has read
+        assert worker.stop() == 0
+    assert target.execute('SELECT stream, "offset" FROM cdc.last_read').fetchall() == [("cdc.north", 209)]
+    before = north.state(target)
+    with broker_down(stack) as broker:
+        lose_end(broker, north, 9)
+    north.send_commits(80)
     with landing(deployment) as another:
         another.must_fail("STR-117")
         assert "cdc.north offset 209" in another.said()

@@ -14,6 +14,7 @@ def test_it_is_found_until_it_has_landed(stage: Stage) -> None:
     assert find_last_read(stage.connection, stage.stream, 1) is None
     keep_last_read(stage.connection, stage.stream, Record(5, b"key", None))
     keep_last_read(stage.connection, stage.stream, last_read)
+    keep_last_read(stage.connection, stage.stream, Record(6, b"of a worker that had read less", None))
     assert find_last_read(stage.connection, stage.stream, 1) == last_read
     assert find_last_read(stage.connection, stage.stream, 7) == last_read
     assert find_last_read(stage.connection, stage.stream, 8) is None

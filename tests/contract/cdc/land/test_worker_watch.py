@@ -50,6 +50,9 @@ class IdleKafka:
 
     def hold(self, _stream: str, *, held: bool) -> None: ...
 
+    def last_read(self, _stream: str) -> Record | None:
+        return None
+
     def before_revoking(self, _settle: Any) -> None: ...
 
     def commit(self, _offsets: dict[str, int]) -> None: ...

@@ -34,12 +34,17 @@ def test_what_another_worker_read_counts_as_read_here() -> None:
         history.probe(records(9, value=b"as it is"))
 
 
-def test_what_was_read_here_counts_more() -> None:
+def test_what_was_read_last_counts_whoever_read_it() -> None:
+    """The stream went to another worker, which read on, and came back."""
     history = History("cdc.north")
     history.begin(5, landed(4), first=0, end=9)
     history.read(records(4, 5, 6))
-    history.recall(landed(9))
+    history.recall(landed(5))
     assert history.last == landed(6)
+    history.recall(landed(9))
+    assert history.begin(7, landed(6), first=0, end=12) == 9
+    with pytest.raises(FatalError, match=r"STR-117 .*cdc\.north offset 9"):
+        history.probe(records(9, value=b"as it is"))
 
 
 def test_it_may_come_alone() -> None:
