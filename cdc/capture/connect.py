@@ -22,6 +22,9 @@ from cdc.tls import UnusableError, fault_of, reread_context
 
 ABSENT: Final = "ABSENT"
 _POLL_S = 0.25
+# A task that is started again on a busy machine is shown as failed for as long as it takes to start.
+_OLD_FAILURE_S = 10.0
+_HELD = "held"
 _REQUEST_TIMEOUT_S = 30.0
 # Validation opens a connection to the source.
 _VALIDATION_TIMEOUT_S = 90.0
@@ -162,9 +165,12 @@ class Connect:
         if errors:
             raise FatalError("CON-102", "".join(f"\n  {masked(error)}" for error in errors))
 
-    def await_state(self, name: str, state: str, settle_s: float) -> None:
-        """Wait until the connector has been in the state for so long. Raises CON-103 if it fails, CON-104 if not."""
-        status = self.until(name, lambda now: now.is_in(state), settle_s)
+    def await_state(self, name: str, state: str, settle_s: float, failed_before: str = "") -> None:
+        """Wait until the connector has been in the state for so long. Raises CON-103 if it fails, CON-104 if not.
+
+        A failure that was shown before whatever was done about it has to last longer to count as a new one.
+        """
+        status = self.until(name, lambda now: now.is_in(state), settle_s, failed_before)
         if status.is_in(state):
             return
         if status.failure:
@@ -173,20 +179,27 @@ class Connect:
         raise TransientError("CON-104", f"{name} is {seen}, wanted {state}")
 
     def until(
-        self, name: str, holds: Callable[[Status], bool], settle_s: float, *, despite_failure: bool = False
+        self,
+        name: str,
+        holds: Callable[[Status], bool],
+        settle_s: float,
+        failed_before: str = "",
+        *,
+        despite_failure: bool = False,
     ) -> Status:
         """Poll until the condition has held for `settle_s`, or time is up; return the last status.
 
         A failure does not pass by waiting: it ends the wait once it has lasted, too (but for `despite_failure`).
         """
         deadline = time.monotonic() + self._wait_s
-        since: tuple[bool, float] | None = None
+        seen, since = "", time.monotonic()
         while True:
             status, now = self.status(name), time.monotonic()
-            final = holds(status) or (bool(status.failure) and not despite_failure)
-            if since is None or since[0] != final:
-                since = (final, now)
-            if (final and now - since[1] >= settle_s) or now >= deadline:
+            outcome = _HELD if holds(status) else "" if despite_failure else status.failure
+            if outcome != seen:
+                seen, since = outcome, now
+            lasts = _OLD_FAILURE_S if outcome and outcome == failed_before else settle_s
+            if (outcome and now - since >= lasts) or now >= deadline:
                 return status
             time.sleep(_POLL_S)
 

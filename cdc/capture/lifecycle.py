@@ -49,8 +49,12 @@ class Lifecycle:
         Returns what was done in words; a second call returns nothing. Raises CON-103 if it fails on the way there,
         CON-104 if it takes too long; where it begins from nothing, as `begin`.
         """
+        failed_before = self._connect.status(self._name).failure
         done = [*self._configure(config, state), *self._move(state)]
-        self._connect.await_state(self._name, state, _SETTLE_S if done else 0.0)
+        if done:
+            self._connect.await_state(self._name, state, _SETTLE_S, failed_before)
+        else:
+            self._connect.await_state(self._name, state, 0.0)
         return done
 
     def must_begin(self) -> bool:
@@ -63,12 +67,13 @@ class Lifecycle:
         One whose snapshot has not come to its first row begins it again, and the answer is True. Raises CON-103 if it
         fails, CON-104 if it takes too long.
         """
+        failed_before = self._connect.status(self._name).failure
         is_begun_again = self.must_begin()
         if is_begun_again:
             self.begin()
         else:
             self._connect.restart(self._name, only_failed=False)
-        self._connect.await_state(self._name, "running", _SETTLE_S)
+        self._connect.await_state(self._name, "running", _SETTLE_S, failed_before)
         return is_begun_again
 
     def begin(self, *, is_wanted: bool = True) -> None:

@@ -58,6 +58,12 @@ class Deployment:
         assert done.returncode == exit_code, f"cdc {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
+    def exit_code(self, *arguments: str) -> int:
+        """Run a command to its end; return how it ended."""
+        return subprocess.run(
+            (_CDC, *arguments), env=self.env, capture_output=True, check=False, timeout=180
+        ).returncode
+
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
         """`cdc run` in the background; it must drain and exit 0 on SIGTERM."""

@@ -53,7 +53,7 @@ class Cluster:
     def until(self, name: str, *_: object) -> Status:
         return self.status(name)
 
-    def await_state(self, name: str, state: str, _settle_s: float) -> None:
+    def await_state(self, name: str, state: str, _settle_s: float, _failed_before: str = "") -> None:
         if not self.status(name).is_in(state):
             raise FatalError("CON-103", name)
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from cdc import access
+from cdc.capture import connect as connect_module
 from cdc.capture.connect import ABSENT, Connect, Status, Task, masked, shortened
 from cdc.errors import FatalError, TransientError
 
@@ -65,6 +67,31 @@ def test_a_failure_is_told_from_connector_or_task() -> None:
     assert Status("RUNNING", (Task(0, "FAILED", "why"),)).failure == "why"
     assert Status("FAILED", trace="why").failure == "why"
     assert not Status("RUNNING", (Task(0, "RUNNING"),)).failure
+
+
+OLD, NEW, WELL = (Status("RUNNING", (Task(0, *task),)) for task in (("FAILED", "old"), ("FAILED", "new"), ("RUNNING",)))
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        pytest.param([(0, OLD), (6, WELL)], "", id="the old task was shown for six seconds"),
+        pytest.param([(0, OLD), (6, WELL), (7, NEW)], "CON-103 .*new", id="it runs for a second and fails"),
+        pytest.param([(0, OLD), (1, NEW)], "CON-103 .*new", id="it fails for another reason"),
+        pytest.param([(0, OLD)], "CON-103 .*old", id="it goes on failing"),
+    ],
+)
+def test_a_failure_from_before_has_to_last(
+    shown: list[tuple[float, Status]], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(connect_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(connect_module.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    connect = Connect(access.Connect("http://127.0.0.1:9"))
+    monkeypatch.setattr(connect, "status", lambda _: [status for since, status in shown if since <= now[0]][-1])
+    with pytest.raises(FatalError, match=told) if told else nullcontext():
+        connect.await_state("mes", "running", 2.0, "old")
+    assert now[0] < 15
 
 
 @pytest.mark.parametrize(
