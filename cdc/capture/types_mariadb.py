@@ -13,7 +13,7 @@ from cdc.capture.types import MirrorType
 from cdc.errors import FatalError
 
 # MariaDB: name -> (mirror type, decoder); {args} is the declared length or precision with its parentheses.
-_TYPES = {
+TYPES = {
     "tinyint": ("smallint", "int"),
     "tinyint unsigned": ("smallint", "int"),
     "smallint": ("smallint", "int"),
@@ -85,8 +85,8 @@ def of_mariadb(column_type: str, place: str, charset: str | None = None) -> Mirr
         return MirrorType(f"bit({args[1]})", f"bit:{args[1]}")
     # The members of an enum may hold any word.
     unsigned = " unsigned" in column_type and "'" not in column_type
-    rule = _TYPES.get(f"{name} unsigned" if unsigned else name)
-    if rule is None or name not in _TYPES:
+    rule = TYPES.get(f"{name} unsigned" if unsigned else name)
+    if rule is None or name not in TYPES:
         raise FatalError("SRC-201", f"{place} is {column_type}")
     return MirrorType(rule[0].format(args=f"({args[1]})" if args else ""), rule[1])
 

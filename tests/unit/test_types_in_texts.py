@@ -6,7 +6,9 @@ from tests.integration.types import mariadb, postgresql, readme
 
 
 def test_the_list_is_written_from_the_cases() -> None:
-    assert readme.FILE.read_text(encoding="utf-8") == readme.text(), "run `python -m tests.integration.types.readme`"
+    assert readme.FILE.read_text(encoding="utf-8") == readme.text(), (
+        "run `.venv/bin/python -m tests.integration.types.readme`"
+    )
 
 
 def test_a_value_that_is_not_exact_has_a_remark() -> None:

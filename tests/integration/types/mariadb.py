@@ -44,6 +44,8 @@ CASES = (
     Case("float(7,3)", "real", ("1.1", "1234.567"), read=_DOUBLE, kept="{}::float8"),
     Case("double", "double precision", ("0.1", "-0.0", "1.7976931348623157e308", "5e-324", "1e22"), read=_DOUBLE),
     Case("double(10,3)", "double precision", ("1.1",), read=_DOUBLE),
+    Case("float unsigned", "real", ("0", "1.1", "3.402823466e38", "1e-45"), read=_DOUBLE, kept="{}::float8"),
+    Case("double unsigned", "double precision", ("0", "0.1", "1.7976931348623157e308", "5e-324"), read=_DOUBLE),
     Case("bit(1)", "bit(1)", ("b'0'", "b'1'"), read="bin({})"),
     Case("bit(8)", "bit(8)", ("b'10101011'", "1", "0"), as_key=True, read="lpad(bin({}), 8, '0')"),
     Case(

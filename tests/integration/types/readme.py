@@ -17,10 +17,10 @@ FILE = REPO / "connector-configs" / "types.md"
 _HEAD = """\
 # Types of the sources, and what becomes of them
 
-Written by `python -m tests.integration.types.readme` from the cases of `tests/integration/types`, which write boundary
-values of every type into both products, before the snapshot and while the connector streams, and compare each mirror
-with what psycopg and PyMySQL read from the source. Run with PostgreSQL 15 and MariaDB 10.11. What stands in no list is
-refused with its contract (SRC-201): leave the column out with `without`, see [README.md](README.md).
+Written by `.venv/bin/python -m tests.integration.types.readme` from the cases of `tests/integration/types`, which write
+boundary values of every type into both products, before the snapshot and while the connector streams, and compare each
+mirror with what psycopg and PyMySQL read from the source. Run with PostgreSQL 15 and MariaDB 10.11. What stands in no
+list is refused with its contract (SRC-201): leave the column out with `without`, see [README.md](README.md).
 """
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from cdc.capture.catalogue import read_contracts
 from cdc.capture.source import Source, SourceTable
+from cdc.capture.types_mariadb import TYPES
 from cdc.errors import FatalError
 from tests.integration.types import mariadb, postgresql
 from tests.integration.types.case import Refusal
 from tests.integration.types.conftest import World
-from tests.integration.types.world import Database, PostgreSql
+from tests.integration.types.world import Database, MariaDb, PostgreSql
 
 
 def _source(kind: str, server: str, name: str) -> Source:
@@ -72,3 +73,19 @@ def test_no_type_of_postgresql_is_forgotten(world: World) -> None:
         for (name,) in database.connection.execute("SELECT %s::regtype::text", (case.type,)).fetchall()
     }
     assert taken - cases == set()
+
+
+def test_no_type_of_mariadb_is_forgotten(world: World) -> None:
+    """What the service takes has a case that writes its values; whatever it does not know is refused (SRC-201)."""
+    database = world.sources["mytypes"]
+    assert isinstance(database, MariaDb)
+    columns = ", ".join(f"c{number:03} {case.type}" for number, case in enumerate(mariadb.CASES))
+    database.run(f"CREATE TABLE refused (id int PRIMARY KEY, {columns})")
+    try:
+        with database.connection.cursor() as cursor:
+            cursor.execute("SELECT column_type FROM information_schema.columns WHERE table_name = 'refused'")
+            found = [re.sub(r"\(.*\)", "", text) for (text,) in cursor.fetchall()]
+    finally:
+        database.run("DROP TABLE refused")
+    cases = {f"{text.split()[0]} unsigned" if "unsigned" in text else text.split()[0] for text in found}
+    assert TYPES.keys() - cases == set()
