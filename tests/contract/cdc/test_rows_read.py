@@ -37,6 +37,26 @@ noted AS (INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)
 UPDATE cdc.position SET batch = new.batch FROM new WHERE stream = 'cdc.mes'
 """
 
+# Lots get another number, and their own again: what refers to them is held, and released.
+LOTS_RENAMED = """
+WITH new AS (SELECT %s::bigint AS batch, %s::int AS lots),
+renamed AS (UPDATE mes.mes_lot SET lot_no = CASE WHEN lot_no LIKE 'X%%' THEN substr(lot_no, 2) ELSE 'X' || lot_no END
+    FROM new WHERE lot_id < lots),
+noted AS (INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)
+    SELECT 'cdc.mes', batch, 'mes.mes_lot', ARRAY[n::text], 'u' FROM new, generate_series(0, lots - 1) n)
+UPDATE cdc.position SET batch = new.batch FROM new WHERE stream = 'cdc.mes'
+"""
+# Units get another number: one key goes, another one comes.
+UNITS_RENAMED = """
+WITH new AS (SELECT %s::bigint AS batch, %s::int AS units),
+unit AS (SELECT batch, repeat('T', (batch - 1)::int) || 'SN' || n AS sn FROM new, generate_series(0, units - 1) n),
+renamed AS (UPDATE mes.mes_sn SET sn = 'T' || unit.sn FROM unit WHERE mes_sn.sn = unit.sn),
+noted AS (INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)
+    SELECT 'cdc.mes', batch, 'mes.mes_sn', ARRAY[sn], 'd' FROM unit
+    UNION ALL SELECT 'cdc.mes', batch, 'mes.mes_sn', ARRAY['T' || sn], 'u' FROM unit)
+UPDATE cdc.position SET batch = new.batch FROM new WHERE stream = 'cdc.mes'
+"""
+
 
 def seem_huge(connection: psycopg.Connection, schemas: tuple[str, ...]) -> None:
     """Let the planner believe that the large tables of the schemas have ten million rows."""
@@ -172,6 +192,39 @@ def test_deriving_looks_at_what_changed(
             deriving.turn()
     assert deriving.units(8) == changed
     require_proportion(found, changed)
+
+
+@pytest.mark.parametrize("lots", [3, 60])
+def test_deriving_looks_at_what_hangs_on_a_changed_key(
+    lots: int, deriving: Deriving, target: Target, target_server: PostgresServer
+) -> None:
+    deriving.fill(ROWS)
+    deriving.turn()
+    with admin_of(target_server, target) as admin, reads(deriving.derive) as found:
+        for batch in range(1, 9):
+            deriving.land.execute(LOTS_RENAMED.encode(), (batch, lots))
+            seem_huge(admin, ("mes", "erp", "trace", "trace_held"))
+            deriving.turn()
+            assert deriving.units(0) == ROWS - batch % 2 * 100 * lots
+    require_proportion(found, 101 * lots)
+
+
+@pytest.mark.parametrize("units", [9, 6000])
+def test_deriving_looks_at_keys_that_come_and_go(
+    units: int, deriving: Deriving, target: Target, target_server: PostgresServer
+) -> None:
+    deriving.fill(ROWS)
+    deriving.turn()
+    with admin_of(target_server, target) as admin, reads(deriving.derive) as found:
+        for batch in range(1, 9):
+            deriving.land.execute(UNITS_RENAMED.encode(), (batch, units))
+            seem_huge(admin, ("mes", "erp", "trace", "trace_held"))
+            deriving.turn()
+    assert deriving.units(0) == ROWS
+    assert deriving.land.execute(
+        "SELECT count(*) FROM trace.serial_unit WHERE serial_number LIKE 'TTTTTTTTSN%'"
+    ).fetchone() == (units,)
+    require_proportion(found, 2 * units)
 
 
 def test_a_table_that_grew_since_it_was_analyzed_is_not_taken_for_a_small_one(deriving: Deriving) -> None:
