@@ -1,4 +1,4 @@
-"""What the canonical tables hold of the taken rows before a turn changes them, found once.
+"""What the canonical tables hold of the taken rows before a turn changes them, found once for each row.
 
 Every later statement has the key of the old row, its place in the table and whether it differs at hand, instead of
 going through the indexes of a table of millions again. The place (ctid) of a row stays what it is until it is written,
@@ -11,7 +11,7 @@ from functools import cache
 
 from cdc.derive.names import columns, equal, literal
 from cdc.derive.plan import Plan, Step
-from cdc.derive.session import ALIVE, Work, stored_columns
+from cdc.derive.session import Work, stored_columns
 
 
 def read_before(work: Work) -> None:
@@ -28,21 +28,6 @@ def read_step(work: Work, step: Step) -> None:
 def keeps_key(step: Step, row: str, before: str = "b") -> str:
     """Return the condition that the staged `row` has the key that its canonical row has."""
     return f"{before}._source_key = {row}._source_key AND {equal(step.key, before, row)}"
-
-
-def newly_claimed(step: Step) -> str:
-    """Return the query for staged candidates, as `s`, whose key is not the one that they have already."""
-    return (
-        f"{step.stage} s WHERE s._candidate AND NOT EXISTS (SELECT FROM {step.before} b WHERE {keeps_key(step, 's')})"
-    )
-
-
-def vanishing(step: Step) -> str:
-    """Return the query for the canonical keys, as `b`, that no staged row will have."""
-    return (
-        f"SELECT {columns(step.key, 'b')} FROM {step.before} b WHERE NOT EXISTS"
-        f" (SELECT FROM {step.stage} s WHERE {ALIVE} AND {equal(step.key, 's', 'b')})"
-    )
 
 
 @cache

@@ -15,10 +15,11 @@ import psycopg
 
 from cdc.crash import crash_point
 from cdc.derive.before import read_before
-from cdc.derive.decide import decide, pull_in
+from cdc.derive.decide import decide
 from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.names import literals
 from cdc.derive.plan import Plan
+from cdc.derive.pull import pull_in
 from cdc.derive.session import Connection, Span, Window, Work, clear_tables, empty_tables
 from cdc.derive.stage import RowRefusedError, stage_rows
 from cdc.derive.statistics import refresh_statistics

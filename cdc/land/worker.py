@@ -180,7 +180,8 @@ class LandWorker:
     def close(self) -> None:
         """Leave the group and the target; what was read and has not landed is kept for whoever reads it next."""
         for lane in self._lanes.values():
-            self._keep_last_read(lane)
+            lane.close()  # what a large transaction has written so far is undone
+        all(self._keep_last_read(lane) for lane in self._lanes.values())  # a target that is away is asked once
         self._consumer.close()
         self._writer.close()
 
@@ -243,7 +244,8 @@ class LandWorker:
                 self._lanes[stream].settle()
                 self._keep_last_read(self._lanes[stream])
 
-    def _keep_last_read(self, lane: Lane) -> None:
+    def _keep_last_read(self, lane: Lane) -> bool:
+        """Keep what was read last of a stream, if it has not landed; tell whether the target took it."""
         record = self._consumer.last_read(lane.source.stream)
         if record is not None and lane.lacks(record):
             try:
@@ -251,6 +253,8 @@ class LandWorker:
             except (CdcError, psycopg.Error) as error:
                 known = error if isinstance(error, CdcError) else classify(error)
                 _logger.warning("last_read_not_kept", stream=lane.source.stream, offset=record.offset, error=known)
+                return False
+        return True
 
     def _open(self, lane: Lane) -> None:
         stream = lane.source.stream

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from cdc.derive import decide, session, stage, take, turn
+from cdc.derive import decide, pull, session, stage, take, turn
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import Mirror, read_mirrors
@@ -300,7 +300,9 @@ LISTS = [
     (take, "CLAUSES"),
     (take, "PATHS"),
     (take, "VALUES"),
-    (decide, "PULLS"),
+    (pull, "PULLS"),
+    (pull, "CLAIMED"),
+    (pull, "OWN"),
     (decide, "CLAIM_RULES"),
     (decide, "RESOLVERS"),
 ]
@@ -314,18 +316,18 @@ def without_stale(patch: pytest.MonkeyPatch) -> None:
 
 def without_waiters(patch: pytest.MonkeyPatch) -> None:
     """Leave alone who waits for a key that is claimed now."""
-    patch.setattr(decide, "pull_waiting", lambda *_: set())
+    patch.setattr(pull, "pull_waiting", lambda *_: set())
 
 
 def waiters_once(patch: pytest.MonkeyPatch) -> None:
     """Pull in who waits, but not who waits for those."""
-    pull = decide.pull_waiting
+    pull_waiting = pull.pull_waiting
 
     def once(work, fresh):
-        pull(work, fresh)
+        pull_waiting(work, fresh)
         return set()
 
-    patch.setattr(decide, "pull_waiting", once)
+    patch.setattr(pull, "pull_waiting", once)
 
 
 def without_children(patch: pytest.MonkeyPatch) -> None:
@@ -417,7 +419,10 @@ MUTANTS = {
     "new look-up values": without(take.new_values),
     "old look-up values": without(take.old_values),
     "stale": without_stale,
-    "claimants": without(decide.pull_claimants),
+    "claimants": without(pull.pull_claimants),
+    "keys that nobody had": without(pull.claimed_anew),
+    "keys that were claimed in vain": without(pull.claimed_in_vain),
+    "keys that rows had": without(pull.had),
     "waiters": without_waiters,
     "waiters of waiters": waiters_once,
     "children of vanished parents": without_children,
