@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -48,6 +49,14 @@ POINTS: Final = {
 """Each point and what has happened there."""
 
 
+def _send(number: signal.Signals) -> None:
+    if number == signal.SIGSTOP:
+        # To this very thread: sent to the process, it may stop another one first, while this one goes on.
+        signal.pthread_kill(threading.get_ident(), number)
+    else:
+        os.kill(os.getpid(), number)
+
+
 def _unarmed(name: str) -> None:
     pass
 
@@ -65,7 +74,7 @@ def arm(order: str) -> Callable[[str], None]:
         nonlocal hits
         hits += name == point
         if name == point and hits == int(hit):
-            os.kill(os.getpid(), number)
+            _send(number)
 
     return reach
 

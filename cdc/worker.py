@@ -29,6 +29,7 @@ STOP: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 # Parameters of glibc's mallopt (malloc.h).
 _ARENA_MAX: Final = -8
 _MMAP_THRESHOLD: Final = -3
+_TRIM_EVERY_S: Final = 10.0
 
 _logger = structlog.get_logger()
 
@@ -40,13 +41,14 @@ def work(name: str, run: Work, settings: Settings) -> int:
     """
     from cdc.observe.endpoint import shown  # noqa: PLC0415 - only workers serve; the parent stays small
 
-    _give_memory_back()
+    _share_memory()
     log.configure(settings.log.level, worker=name)
     stop = threading.Event()
     received: list[signal.Signals] = []
     # Blocked before any other thread exists, so that every thread inherits it and only the waiter takes them.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     threading.Thread(target=_await_stop, args=(stop, received), name="signals", daemon=True).start()
+    threading.Thread(target=_give_memory_back, args=(stop,), name="memory", daemon=True).start()
     _logger.info("worker_started", pid=os.getpid())
     with shown(name, settings.observe, restarts_so_far(), stop) as monitor:
         run(settings, stop, monitor)
@@ -54,7 +56,7 @@ def work(name: str, run: Work, settings: Settings) -> int:
     return INTERRUPTED if signal.SIGINT in received else 0
 
 
-def _give_memory_back() -> None:
+def _share_memory() -> None:
     """Let all threads share one arena, and large pieces go back to the system when they are freed.
 
     One thread makes what another one drops, and a domain needs much for a moment: with an arena for each thread, as
@@ -64,6 +66,13 @@ def _give_memory_back() -> None:
     if mallopt is not None:
         mallopt(_ARENA_MAX, 1)
         mallopt(_MMAP_THRESHOLD, 1024 * 1024)
+
+
+def _give_memory_back(stop: threading.Event) -> None:
+    """Give back what a burst has left behind: glibc keeps whatever is below the highest piece that is in use."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    while trim is not None and not stop.wait(_TRIM_EVERY_S):
+        trim(0)
 
 
 def _await_stop(stop: threading.Event, received: list[signal.Signals]) -> None:

@@ -47,6 +47,8 @@ class Lane:
     interruptions: int = 0
     backoff: Backoff = field(default_factory=Backoff)
     jobs: deque[Future[object]] = field(default_factory=deque)
+    # That of them which follows the source's catalogue: it may wait for a mirror in use, and nothing waits for it.
+    following: Future[object] | None = None
 
     @property
     def reads_parts(self) -> bool:
@@ -67,7 +69,12 @@ class Lane:
     @property
     def _is_behind(self) -> bool:
         """Whether the writer has enough to do, and the reader has a batch for it already."""
-        return self.landing is not None and self.landing.reader.is_full and len(self.jobs) >= _AHEAD
+        return self.landing is not None and self.landing.reader.is_full and self._batches >= _AHEAD
+
+    @property
+    def _batches(self) -> int:
+        """How many batches the writer has not finished."""
+        return len(self.jobs) - (self.following in self.jobs)
 
     def state(self, end: int | None) -> StreamState:
         """Return what others may see of it, from any thread; `end` is where its topic ends, as far as is known."""
@@ -133,7 +140,7 @@ class Lane:
             landing.reader.flush()
         while landing.reader.has_pending and (drained or landing.reader.is_full):
             # A batch that is not full may as well grow while another one is being written.
-            if len(self.jobs) >= (_AHEAD if landing.reader.is_full else 1):
+            if self._batches >= (_AHEAD if landing.reader.is_full else 1):
                 break
             prepared = landing.take()
             crash_point("W2")
@@ -144,9 +151,10 @@ class Lane:
     def follow(self) -> None:
         """Let the writer follow a reading of the source's catalogue, if there is one. Raises FatalError."""
         landing = self.landing
-        reading = None if landing is None else landing.take_reading()
+        reading = None if landing is None or self.following in self.jobs else landing.take_reading()
         if landing is not None and reading is not None:
-            self.jobs.append(self.writer.submit(landing.follow, reading))
+            self.following = self.writer.submit(landing.follow, reading)
+            self.jobs.append(self.following)
 
     def settle(self) -> None:
         """Wait until the writer has done what it has been given, and give it no more."""

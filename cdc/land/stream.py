@@ -34,7 +34,7 @@ from cdc.stream.unit import Landed
 _logger = structlog.get_logger()
 _NOTHING = Announcement()
 # What nothing waits for is done when nobody reads the mirror.
-_SHORT_WAIT = "1s"
+_SHORT_WAIT = "200ms"
 
 
 @dataclass(frozen=True, slots=True)
