@@ -36,7 +36,7 @@ def _read(plan: Plan, step: Step) -> bytes:
     same = f"({stored}, c._dictionary) IS NOT DISTINCT FROM ({staged}, {literal(plan.digest)})"
     return (
         f"INSERT INTO {step.before} SELECT c._source_key, c.ctid, {same}, {columns(step.key, 'c')}"
-        f" FROM {step.take} t JOIN {step.canonical} c ON c._mapping = {step.name} AND c._source_key = t.key"
+        f" FROM {step.take} t JOIN {step.canonical} c ON {step.is_of('c', 't.key')}"
         f" LEFT JOIN {step.stage} s ON s._source_key = t.key"
         f" WHERE NOT EXISTS (SELECT FROM {step.before} b WHERE b._source_key = t.key)"
     ).encode()

@@ -87,6 +87,10 @@ class Step:
         """Whether rows that the source has deleted stay, as tombstones."""
         return self.mapping.target.on_delete == "tombstone"
 
+    def is_of(self, row: str, key: str) -> str:
+        """Return the condition that a stored row is this mapping's, of the source row with that key."""
+        return f"{row}._mapping = {self.name} AND {row}._source_key = {key}"
+
     def type_of(self, alias: str, column: str) -> str:
         """Return the type of a column of the source row ("") or of a look-up."""
         return self.mirrors[alias].types[column]

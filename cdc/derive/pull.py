@@ -110,10 +110,7 @@ def claimed_anew(step: Step) -> str:
 
 def claimed_in_vain(step: Step) -> str:
     """Return the query for the keys that held candidates of taken rows claim."""
-    return (
-        f"SELECT {columns(step.key, 'h')} FROM {step.take} t JOIN {step.held} h"
-        f" ON h._mapping = {step.name} AND h._source_key = t.key"
-    )
+    return f"SELECT {columns(step.key, 'h')} FROM {step.take} t JOIN {step.held} h ON {step.is_of('h', 't.key')}"
 
 
 def had(step: Step) -> str:

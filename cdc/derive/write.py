@@ -65,7 +65,7 @@ def _derive(plan: Plan, step: Step) -> bytes:
 @cache
 def _release(step: Step) -> bytes:
     return (
-        f"DELETE FROM {step.held} h USING {step.take} t WHERE {_is_of(step, 'h', 't.key')}"
+        f"DELETE FROM {step.held} h USING {step.take} t WHERE {step.is_of('h', 't.key')}"
         f" AND NOT EXISTS (SELECT FROM {step.stage} s WHERE {_KEPT} AND s._source_key = h._source_key)"
     ).encode()
 
@@ -80,7 +80,7 @@ def _keep(plan: Plan, step: Step) -> bytes:
     return (
         f"INSERT INTO {step.held} ({columns(written)}) SELECT {', '.join(_values(plan, step, written))}"
         f" FROM {step.stage} s WHERE {_KEPT} AND NOT EXISTS (SELECT FROM {step.held} h"
-        f" WHERE {_is_of(step, 'h', 's._source_key')} AND {kept} IS NOT DISTINCT FROM {staged})"
+        f" WHERE {step.is_of('h', 's._source_key')} AND {kept} IS NOT DISTINCT FROM {staged})"
         f" ORDER BY s._source_key ON CONFLICT ({columns(key)}) DO UPDATE SET {updates}"
     ).encode()
 
@@ -119,7 +119,3 @@ def _values(plan: Plan, step: Step, names: Sequence[str]) -> list[str]:
         "_derived_at": "clock_timestamp()",
     }
     return [values.get(name) or f"s.{quoted(name)}" for name in names]
-
-
-def _is_of(step: Step, row: str, taken: str) -> str:
-    return f"{row}._mapping = {step.name} AND {row}._source_key = {taken}"

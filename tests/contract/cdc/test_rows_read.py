@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -56,6 +56,8 @@ noted AS (INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)
     UNION ALL SELECT 'cdc.mes', batch, 'mes.mes_sn', ARRAY['T' || sn], 'u' FROM unit)
 UPDATE cdc.position SET batch = new.batch FROM new WHERE stream = 'cdc.mes'
 """
+
+Turns = Callable[..., list[tuple[str, Read]]]
 
 
 def seem_huge(connection: psycopg.Connection, schemas: tuple[str, ...]) -> None:
@@ -179,47 +181,43 @@ def deriving(target: Target, target_server: PostgresServer) -> Iterator[Deriving
         yield made
 
 
-@pytest.mark.parametrize("changed", [9, 6000])
-def test_deriving_looks_at_what_changed(
-    changed: int, deriving: Deriving, target: Target, target_server: PostgresServer
-) -> None:
+@pytest.fixture
+def turns(deriving: Deriving, target: Target, target_server: PostgresServer) -> Turns:
+    """Eight turns, one for each batch that a step lands, beside tables that seem huge; what they read is returned."""
     deriving.fill(ROWS)
     deriving.turn()
-    with admin_of(target_server, target) as admin, reads(deriving.derive) as found:
-        for batch in range(1, 9):
-            deriving.change(batch, 1, changed)
-            seem_huge(admin, ("mes", "erp", "trace", "trace_held"))
-            deriving.turn()
+
+    def run(land: Callable[[int], object], look: Callable[[int], None] = lambda _: None) -> list[tuple[str, Read]]:
+        with admin_of(target_server, target) as admin, reads(deriving.derive) as found:
+            for batch in range(1, 9):
+                land(batch)
+                seem_huge(admin, ("mes", "erp", "trace", "trace_held"))
+                deriving.turn()
+                look(batch)
+        return found
+
+    return run
+
+
+@pytest.mark.parametrize("changed", [9, 6000])
+def test_deriving_looks_at_what_changed(changed: int, deriving: Deriving, turns: Turns) -> None:
+    found = turns(lambda batch: deriving.change(batch, 1, changed))
     assert deriving.units(8) == changed
     require_proportion(found, changed)
 
 
 @pytest.mark.parametrize("lots", [3, 60])
-def test_deriving_looks_at_what_hangs_on_a_changed_key(
-    lots: int, deriving: Deriving, target: Target, target_server: PostgresServer
-) -> None:
-    deriving.fill(ROWS)
-    deriving.turn()
-    with admin_of(target_server, target) as admin, reads(deriving.derive) as found:
-        for batch in range(1, 9):
-            deriving.land.execute(LOTS_RENAMED.encode(), (batch, lots))
-            seem_huge(admin, ("mes", "erp", "trace", "trace_held"))
-            deriving.turn()
-            assert deriving.units(0) == ROWS - batch % 2 * 100 * lots
+def test_deriving_looks_at_what_hangs_on_a_changed_key(lots: int, deriving: Deriving, turns: Turns) -> None:
+    def look(batch: int) -> None:
+        assert deriving.units(0) == ROWS - batch % 2 * 100 * lots
+
+    found = turns(lambda batch: deriving.land.execute(LOTS_RENAMED.encode(), (batch, lots)), look)
     require_proportion(found, 101 * lots)
 
 
 @pytest.mark.parametrize("units", [9, 6000])
-def test_deriving_looks_at_keys_that_come_and_go(
-    units: int, deriving: Deriving, target: Target, target_server: PostgresServer
-) -> None:
-    deriving.fill(ROWS)
-    deriving.turn()
-    with admin_of(target_server, target) as admin, reads(deriving.derive) as found:
-        for batch in range(1, 9):
-            deriving.land.execute(UNITS_RENAMED.encode(), (batch, units))
-            seem_huge(admin, ("mes", "erp", "trace", "trace_held"))
-            deriving.turn()
+def test_deriving_looks_at_keys_that_come_and_go(units: int, deriving: Deriving, turns: Turns) -> None:
+    found = turns(lambda batch: deriving.land.execute(UNITS_RENAMED.encode(), (batch, units)))
     assert deriving.units(0) == ROWS
     assert deriving.land.execute(
         "SELECT count(*) FROM trace.serial_unit WHERE serial_number LIKE 'TTTTTTTTSN%'"
