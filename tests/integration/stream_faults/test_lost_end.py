@@ -78,6 +78,20 @@ def landed_up_to_18(deployment: Deployment, north: Source, target: psycopg.Conne
         yield worker
 
 
+@contextmanager
+def reading_up_to_209(deployment: Deployment, north: Source, target: psycopg.Connection) -> Iterator[Worker]:
+    """A worker that has landed what is before 9, and read 200 rows of a transaction that has no end yet."""
+    north.send_commits(3)
+    with landing(deployment) as worker:
+        north.await_landed(target)
+        north.wire.begin()
+        north.insert(200)
+        north.send()
+        await_event(worker.log, lambda event: event["event"] == "stream_opened")
+        time.sleep(2)  # nothing says how far it has read
+        yield worker
+
+
 def test_while_the_worker_is_away(
     stack: Stack, deployment: Deployment, north: Source, target: psycopg.Connection
 ) -> None:
@@ -114,14 +128,7 @@ def test_what_was_read_and_has_not_landed_is_replaced(
     deployment: Deployment, stack: Stack, north: Source, target: psycopg.Connection
 ) -> None:
     """The worker counts a transaction that has no end yet; what has landed stays as it was, all behind it is new."""
-    north.send_commits(3)
-    with landing(deployment) as worker:
-        north.await_landed(target)
-        north.wire.begin()
-        north.insert(200)
-        north.send()
-        await_event(worker.log, lambda event: event["event"] == "stream_opened")
-        time.sleep(2)  # nothing says how far it has read
+    with reading_up_to_209(deployment, north, target) as worker:
         before = north.state(target)
         with broker_down(stack) as broker:
             worker.process.send_signal(signal.SIGSTOP)
@@ -148,13 +155,7 @@ def test_what_was_read_and_has_not_landed_is_replaced(
 def test_what_a_worker_had_read_that_was_stopped_is_replaced(
     deployment: Deployment, stack: Stack, north: Source, target: psycopg.Connection
 ) -> None:
-    north.send_commits(3)
-    with landing(deployment) as worker:
-        north.await_landed(target)
-        north.wire.begin()
-        north.insert(200)
-        north.send()
-        time.sleep(2)  # nothing says how far it has read
+    with reading_up_to_209(deployment, north, target) as worker:
         assert worker.stop() == 0
     assert target.execute('SELECT stream, "offset" FROM cdc.last_read').fetchall() == [("cdc.north", 209)]
     before = north.state(target)
@@ -171,14 +172,7 @@ def test_what_was_read_and_has_not_landed_comes_back(
     deployment: Deployment, stack: Stack, north: Source, target: psycopg.Connection, tmp_path: Path
 ) -> None:
     """No worker goes on without it; once the broker has it again, the next one does."""
-    north.send_commits(3)
-    with landing(deployment) as worker:
-        north.await_landed(target)
-        north.wire.begin()
-        north.insert(200)
-        north.send()
-        await_event(worker.log, lambda event: event["event"] == "stream_opened")
-        time.sleep(2)  # nothing says how far it has read
+    with reading_up_to_209(deployment, north, target) as worker:
         before = north.state(target)
         with broker_down(stack) as broker:
             worker.process.send_signal(signal.SIGSTOP)
