@@ -7,27 +7,28 @@
 Killing is always safe (a batch is one target transaction), waiting only saves work. All signals are blocked and taken
 with `sigtimedwait`, so that no code runs inside a signal handler and none is missed between two statements.
 
-It takes the place of the command that was started: that has read settings and asked the target, and what it has loaded
-for that would stay in memory for months.
+A child is a fork: what is loaded by then is in memory once for all of them, and a killed worker is back without loading
+it anew. That is safe as long as the parent has one thread and no connection.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
+import gc
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from multiprocessing.context import ForkProcess
+from typing import Final
 
 import structlog
+from setproctitle import setproctitle
 
-from cdc.config import RESTARTS, environment
-from cdc.observe import log
+from cdc.config import RESTARTS
 from cdc.worker import INTERRUPTED, STOP
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -55,7 +56,7 @@ class _Child:
 
     name: str
     command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkProcess | None = None
     started: float = 0.0
     wait: float = 0.0
     due: float = 0.0
@@ -64,9 +65,13 @@ class _Child:
 
 @dataclass(slots=True)
 class Parent:
-    """Keeps the children running until it is told to stop or one of them fails."""
+    """Keeps the children running until it is told to stop or one of them fails.
 
-    commands: dict[str, Sequence[str]]
+    `commands` are their command lines by name; `execute` runs one, in the child, and returns its exit code.
+    """
+
+    commands: Mapping[str, Sequence[str]]
+    execute: Callable[[Sequence[str]], int]
     patience: Patience = field(default_factory=Patience)
     _children: list[_Child] = field(default_factory=list)
     _exit: int | None = None
@@ -76,6 +81,8 @@ class Parent:
         """Start the children, wait for the end; return 0 (SIGTERM), 130 (SIGINT) or the exit code of who failed."""
         self._children = [_Child(name, command) for name, command in self.commands.items()]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP | {signal.SIGCHLD})
+        gc.collect()
+        gc.freeze()  # a collection in a child would write to all that it shares with us
         try:
             while self._exit is None or any(child.process for child in self._children):
                 self._start_due(before - STOP)
@@ -90,9 +97,21 @@ class Parent:
     def _start_due(self, mask: set[int | signal.Signals]) -> None:
         for child in self._children:
             if child.process is None and self._exit is None and child.due <= time.monotonic():
-                child.process = _start(child.command, mask, child.restarts)
+                child.process = self._start(child, mask)
                 child.started = time.monotonic()
                 _logger.info("child_started", child=child.name, pid=child.process.pid)
+
+    def _start(self, child: _Child, mask: set[int | signal.Signals]) -> ForkProcess:
+        parent = os.getpid()
+
+        def become() -> None:
+            _become_child(parent, mask, child.restarts)
+            setproctitle(" ".join(("cdc", *child.command)))
+            sys.exit(self.execute(child.command))
+
+        process = multiprocessing.get_context("fork").Process(target=become, name=child.name)
+        process.start()
+        return process
 
     def _pause(self) -> float:
         """Return how long nothing has to be done; 1 s at most, and a missed signal costs no more than that."""
@@ -115,7 +134,7 @@ class Parent:
 
     def _reap(self) -> None:
         for child in self._children:
-            code = child.process.poll() if child.process else None
+            code = child.process.exitcode if child.process else None
             if code is None:
                 continue
             child.process = None
@@ -147,52 +166,24 @@ class Parent:
     def _signal(self, number: signal.Signals) -> None:
         for child in self._children:
             if child.process:
-                child.process.send_signal(number)
+                _send(child.process, number)
                 if number == signal.SIGKILL:
-                    child.process.wait()
+                    child.process.join()
                     child.process = None
 
 
-def _start(command: Sequence[str], mask: set[int | signal.Signals], restarts: int) -> subprocess.Popen[bytes]:
-    parent = os.getpid()
-    return subprocess.Popen(
-        command,
-        env={**environment(), RESTARTS: str(restarts)},
-        stdin=subprocess.DEVNULL,
-        # Of its own process group: Ctrl-C at the terminal reaches the parent alone, which passes it on once.
-        process_group=0,
-        # Safe: the parent has no threads, which could hold a lock over the fork.
-        preexec_fn=lambda: _become_child(parent, mask),  # noqa: PLW1509
-    )
+def _send(process: ForkProcess, number: signal.Signals) -> None:
+    if process.exitcode is None and process.pid is not None:  # else its id may be another one's by now
+        os.kill(process.pid, number)
 
 
-def _become_child(parent: int, mask: set[int | signal.Signals]) -> None:
-    """Between fork and exec: end when the parent ends, whatever ends it, and take signals as a fresh process does."""
+def _become_child(parent: int, mask: set[int | signal.Signals], restarts: int) -> None:
+    """First steps of a child: end when the parent ends, whatever ends it, and take signals as a fresh process does."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(INTERRUPTED)  # it ended before the line above
+    os.setpgid(0, 0)  # Ctrl-C at the terminal reaches the parent alone, which passes it on once
+    os.environ[RESTARTS] = str(restarts)
     for number in STOP:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def cdc_command(*arguments: str) -> tuple[str, ...]:
-    """Return the command line of a child `cdc` that runs from this very installation."""
-    return (sys.executable, "-m", "cdc", *arguments)
-
-
-def become_parent(commands: Mapping[str, Sequence[str]], level: str) -> NoReturn:
-    """Replace this process by a parent of the commands, under the same process id. `level` is that of its log."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)  # until the new program takes them: none is lost in between
-    os.execv(sys.executable, (sys.executable, "-m", "cdc.parent", level, json.dumps(commands)))  # noqa: S606 - this very program
-
-
-def main() -> int:
-    """Be the parent that the arguments describe: level of the log, commands by name as JSON."""
-    level, commands = sys.argv[1:]
-    log.configure(level)
-    return Parent(json.loads(commands)).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

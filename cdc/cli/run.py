@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import uuid
 from functools import partial
+from importlib import import_module
 from typing import Annotated
 
 import structlog
@@ -12,11 +13,12 @@ import typer
 
 from cdc.cli.context import invocation, settings
 from cdc.cli.failure import as_cdc_error
+from cdc.cli.main import execute
 from cdc.config import Settings
 from cdc.errors import FatalError, TransientError
 from cdc.observe import log
 from cdc.observe.stopping import forget_stop, note_stop
-from cdc.parent import become_parent, cdc_command
+from cdc.parent import Parent
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
 from cdc.worker import Work, work
@@ -27,13 +29,14 @@ def run(context: typer.Context) -> None:
 
     A worker that is killed is started again. A worker that stops with an error ends the command with exit code 1.
     """
-    read = _prepare(context)
+    _prepare(context)
     config = invocation(context).config
     options = ("--config", str(config)) if config else ()
     # Of this parent alone: another one's land worker must not be taken for this one's successor.
     member = f"{socket.gethostname()}-{uuid.uuid4().hex}"
     commands = {"land": ("land", "--member", member), "derive": ("derive",), "watch": ("connectors", "watch")}
-    become_parent({name: cdc_command(*options, *words) for name, words in commands.items()}, read.log.level)
+    _load_all_workers()
+    raise typer.Exit(Parent({name: (*options, *words) for name, words in commands.items()}, execute).run())
 
 
 def land(
@@ -54,6 +57,12 @@ def derive(context: typer.Context) -> None:
     from cdc.derive.worker import run as derive_run  # noqa: PLC0415 - as above
 
     raise typer.Exit(work_noted("derive", derive_run, _prepare(context)))
+
+
+def _load_all_workers() -> None:
+    """Load what the children will need, so that they share it."""
+    for module in ("cdc.land.worker", "cdc.derive.worker", "cdc.cli.connectors", "cdc.observe.endpoint"):
+        import_module(module)
 
 
 def work_noted(name: str, run: Work, read: Settings) -> int:

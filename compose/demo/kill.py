@@ -104,6 +104,6 @@ def _children(parent: int) -> list[int]:
 
 def _arguments(pid: int) -> list[str]:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()
     except OSError:
         return []

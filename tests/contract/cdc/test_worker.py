@@ -57,8 +57,9 @@ class Running:
             for name, code in (("a", a), ("b", b))
         }
         program = (
-            "import sys; from cdc.observe import log; from cdc.parent import Parent, Patience; log.configure();"
-            f"sys.exit(Parent({{'a': {commands['a']}, 'b': {commands['b']}}}, {patience}).run())"
+            "import os, sys; from cdc.observe import log; from cdc.parent import Parent, Patience; log.configure();"
+            "execute = lambda command: os.execv(command[0], command);"
+            f"sys.exit(Parent({{'a': {commands['a']}, 'b': {commands['b']}}}, execute, {patience}).run())"
         )
         with (folder / "log").open("w") as log:
             self.process = subprocess.Popen((sys.executable, "-c", program), stderr=log)

@@ -25,7 +25,7 @@ def kill(stack: Stack, *names: str) -> None:
 def test_connect_is_killed_during_the_snapshot(captured: Captured, whole_stack: Stack, name: str) -> None:
     """Rows that were read by then and are deleted before it reads again do not stay."""
     sides = captured.sides.values()
-    with captured.replicating():
+    with captured.replicating("north"):
         with at_work(*sides):
             snapshot = captured.snapshot(name)
             captured.capture()
@@ -45,7 +45,7 @@ def test_connect_is_killed_during_the_snapshot(captured: Captured, whole_stack: 
 @pytest.mark.parametrize("name", BOTH)
 def test_connect_is_killed_when_snapshot_becomes_stream(captured: Captured, whole_stack: Stack, name: str) -> None:
     """The last row is in the topic, and the first change may not be."""
-    with captured.replicating():
+    with captured.replicating("north"):
         with at_work(*captured.sides.values()):
             snapshot = captured.snapshot(name)
             captured.capture()
@@ -93,7 +93,7 @@ def test_the_sources_are_killed_while_they_stream(captured: Captured, whole_stac
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 def test_the_sources_are_killed_during_the_snapshot(captured: Captured, whole_stack: Stack, name: str) -> None:
-    with captured.replicating():
+    with captured.replicating("north"):
         with at_work(*captured.sides.values()):
             snapshot = captured.snapshot(name)
             captured.capture()

@@ -83,7 +83,7 @@ class Shapes:
             for process in self._processes
             for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         ]
-        return [pid for pid in children if kind in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
+        return [pid for pid in children if kind in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()]
 
     def status(self) -> str:
         """Return what `cdc connectors status --json` prints, whatever its exit code."""
