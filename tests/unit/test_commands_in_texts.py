@@ -28,7 +28,12 @@ def commands(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    for page in [*PAGES, REPO / "README.md", *sorted((REPO / "connector-configs").glob("*.md"))]:
+    for page in [
+        *PAGES,
+        REPO / "README.md",
+        REPO / "transforms" / "README.md",
+        *sorted((REPO / "connector-configs").glob("*.md")),
+    ]:
         yield page.name, page.read_text(encoding="utf-8")
     yield from ((code, f"{entry.cause} {entry.action}") for code, entry in catalogue().items())
     yield from ((code, f"{entry.cause} {entry.action}") for code, entry in load().errors.items())

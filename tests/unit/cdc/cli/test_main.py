@@ -23,7 +23,19 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(arguments) == (0 if arguments else 2)
     shown = capsys.readouterr().out
-    for name in ("run", "land", "derive", "check", "status", "connectors", "source", "target", "held", "code"):
+    for name in (
+        "run",
+        "land",
+        "derive",
+        "check",
+        "status",
+        "connectors",
+        "source",
+        "target",
+        "held",
+        "dictionary",
+        "code",
+    ):
         assert re.search(rf"\b{name}\b", shown)
 
 
@@ -32,13 +44,18 @@ def test_an_unknown_command_suggests_a_near_one(capsys: pytest.CaptureFixture[st
     assert "Did you mean 'status'?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["run", "land", "derive", "check", "status", "connectors", "source", "target", "held"])
+NOUNS = ["run", "land", "derive", "check", "status", "connectors", "source", "target", "held", "dictionary"]
+
+
+@pytest.mark.parametrize("name", NOUNS)
 def test_every_command_has_a_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute([name, "--help"]) == 0
     assert "Usage: cdc" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [["status"], ["target", "apply"], ["held", "list"], ["run"], ["land"]])
+@pytest.mark.parametrize(
+    "command", [["status"], ["target", "apply"], ["held", "list"], ["run"], ["land"], ["dictionary", "check"]]
+)
 def test_without_settings_a_command_says_how_to_name_them(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

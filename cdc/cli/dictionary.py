@@ -1,0 +1,146 @@
+"""`cdc dictionary`: what a steward does with a dictionary before anybody derives by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line
+from transforms.errors import DictionaryError, Fault
+from transforms.load import load
+from transforms.trial import Failure, Trial, try_examples
+
+app = typer.Typer(help="The field dictionary: its faults, its examples.", no_args_is_help=True)
+
+Folder = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FOLDER]",
+        help="Folder of the dictionary. Default: the one that the settings name.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    folder: Folder = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `ok` (bool), `dictionary`, `version`, `status`, `digest` (null with faults) and "
+            "`faults`, a list of file, line, column, code, message.",
+        ),
+    ] = False,
+) -> None:
+    """Print every fault of the dictionary as `file:line:column CODE message`; `cdc code CODE` explains a code.
+
+    Examples that do not hold are faults, too. Exit code 2 with faults. No database is asked.
+    """
+    try:
+        dictionary = load(folder_of(context, folder))
+    except DictionaryError as error:
+        _write_faults(error.faults, as_json=as_json)
+        raise typer.Exit(Exit.USAGE) from None
+    if as_json:
+        shown = {name: getattr(dictionary, name) for name in ("version", "status", "digest")}
+        write_json({"ok": True, "dictionary": dictionary.name, **shown, "faults": []})
+    else:
+        examples = sum(len(mapping.examples) for mapping in dictionary.mappings)
+        say(
+            f"No fault in {dictionary.name} {dictionary.version} ({dictionary.status}): {len(dictionary.mappings)} "
+            f"mappings, {examples} examples hold."
+        )
+
+
+@app.command("test")
+def run_test(
+    context: typer.Context,
+    folder: Folder = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `examples` and `failed` (counts), `failures`, a list of mapping, example, file, "
+            "line, column, diff (list), and `unreached`, a list of mapping, codes (list).",
+        ),
+    ] = False,
+) -> None:
+    """Run every example, and say which codes of a mapping none of them shows.
+
+    Exit code 0 if all examples hold and reach every code, 3 if one does not hold, 4 if only codes are not reached, 2 if
+    the dictionary has other faults (`cdc dictionary check` lists them).
+    """
+    trial = try_examples(folder_of(context, folder))
+    if as_json:
+        write_json(_document(trial))
+    else:
+        _write_trial(trial)
+    if trial.failures:
+        raise typer.Exit(Exit.DIFFERENT)
+    raise typer.Exit(Exit.ATTENTION if trial.unreached else Exit.OK)
+
+
+def folder_of(context: typer.Context, folder: Path | None) -> Path | None:
+    """Return the folder that is meant: the one that is named, or that of the settings (None: the packaged one)."""
+    return folder or settings(context).folders.dictionary
+
+
+def _write_faults(faults: Sequence[Fault], *, as_json: bool) -> None:
+    if as_json:
+        unknown = dict.fromkeys(("dictionary", "version", "status", "digest"))
+        write_json({"ok": False, **unknown, "faults": [_fault(fault) for fault in faults]})
+        return
+    for fault in faults:
+        write_line(str(fault))
+    say(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}. `cdc code CODE` says what a code means and what to do.")
+
+
+def _fault(fault: Fault) -> dict[str, str | int]:
+    place = fault.place
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "code": fault.code,
+        "message": fault.message,
+    }
+
+
+def _document(trial: Trial) -> dict[str, object]:
+    return {
+        "examples": trial.examples,
+        "failed": len(trial.failures),
+        "failures": [_failure(failure) for failure in trial.failures],
+        "unreached": [{"mapping": found.mapping, "codes": list(found.codes)} for found in trial.unreached],
+    }
+
+
+def _failure(failure: Failure) -> dict[str, object]:
+    place = failure.place
+    return {
+        "mapping": failure.mapping,
+        "example": failure.example,
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "diff": list(failure.diff),
+    }
+
+
+def _write_trial(trial: Trial) -> None:
+    for failure in trial.failures:
+        write_line(f"{failure.place} {failure.mapping}: {failure.example}")
+        for line in failure.diff:
+            write_line(f"    {line}")
+    for found in trial.unreached:
+        write_line(f"{found.mapping}: no example reaches {', '.join(found.codes)}")
+    held = trial.examples - len(trial.failures)
+    say(f"{held} of {trial.examples} examples hold.")

@@ -1,0 +1,93 @@
+"""`cdc dictionary` on folders: no database, no settings."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cdc.cli.main import execute
+from transforms.load import PACKAGED, load
+
+LOT = Path("mappings") / "mes.mes_lot.yaml"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the packaged dictionary that a test changes."""
+    monkeypatch.delenv("CDC_CONFIG", raising=False)
+    return Path(shutil.copytree(PACKAGED, tmp_path / "dictionary"))
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_check_of_a_good_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "check", str(folder)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("No fault in med-device-core ")
+    assert execute(["dictionary", "check", str(folder), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["ok"], document["digest"], document["faults"]) == (True, load().digest, [])
+
+
+def test_check_prints_every_fault_with_its_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(folder / LOT, "manufacture_date: mfg_date", "manufacture_date: mfg_dat")
+    change(folder / "dictionary.yaml", "status: draft", "status: drft")
+    assert execute(["dictionary", "check", str(folder)]) == 2
+    shown = capsys.readouterr()
+    assert re.search(r"^dictionary.yaml:3:9 DIC-105 ", shown.out, re.MULTILINE)
+    assert re.search(r"^mappings/mes.mes_lot.yaml:\d+:\d+ DIC-122 .*did you mean `mfg_date`", shown.out, re.MULTILINE)
+    assert "cdc code CODE" in shown.err
+    assert execute(["dictionary", "check", str(folder), "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert (document["ok"], document["digest"]) == (False, None)
+    assert {(fault["file"], fault["code"]) for fault in document["faults"]} == {
+        ("dictionary.yaml", "DIC-105"),
+        (LOT.as_posix(), "DIC-122"),
+    }
+
+
+def test_test_runs_all_examples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "test", str(folder), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert list(document) == ["examples", "failed", "failures", "unreached"]
+    assert document["examples"] == sum(len(mapping.examples) for mapping in load().mappings)
+    assert (document["failed"], document["failures"], document["unreached"]) == (0, [], [])
+
+
+def test_test_shows_what_came_out_otherwise(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(folder / "codesets" / "lot_status.yaml", 'code: "OK", to: RELEASED', 'code: "OK", to: BLOCKED')
+    assert execute(["dictionary", "test", str(folder)]) == 3
+    shown = capsys.readouterr()
+    assert re.search(r"^mappings/mes.mes_lot.yaml:\d+:5 mes.mes_lot: a released lot$", shown.out, re.MULTILINE)
+    assert "    status is 'BLOCKED', expected 'RELEASED'\n" in shown.out
+    assert execute(["dictionary", "test", str(folder), "--json"]) == 3
+    document = json.loads(capsys.readouterr().out)
+    assert document["failed"] == len(document["failures"]) == 1
+    assert document["failures"][0]["diff"] == ["status is 'BLOCKED', expected 'RELEASED'"]
+
+
+def test_test_names_what_no_example_reaches(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = '  - {name: quantity too large, like: a released lot, in: {qty: "10000000000000.0000"}, refused: NUM-101}\n'
+    change(folder / LOT, gone, "")
+    assert execute(["dictionary", "test", str(folder)]) == 4
+    assert "mes.mes_lot: no example reaches NUM-101\n" in capsys.readouterr().out
+
+
+def test_test_of_what_does_not_compile_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(folder / LOT, "manufacture_date: mfg_date", "manufacture_date: mfg_dat")
+    assert execute(["dictionary", "test", str(folder)]) == 2
+    assert "DIC-122" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "check", "nowhere-at-all"]) == 2
+    assert "nowhere-at-all:1:1 DIC-113 no such folder\n" in capsys.readouterr().out

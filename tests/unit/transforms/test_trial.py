@@ -1,0 +1,69 @@
+"""Running the examples: each that does not hold is told with its difference, and so is each refusal that none shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from transforms.errors import DictionaryError
+from transforms.load import load
+from transforms.trial import Failure, Unreached, try_examples
+
+MAPPING = "mappings/erp.parts.yaml"
+GOOD = "  - {name: good, in: {no: P1, state: 1}, out: {part_id: P1, state: ON}}\n"
+
+
+def test_examples_that_hold_are_counted(folder):
+    trial = try_examples(folder.root)
+    assert (trial.examples, trial.failures) == (1, ())
+
+
+def test_every_code_that_no_example_shows_is_named(folder):
+    folder.replace(MAPPING, GOOD, GOOD + "  - {name: unknown, in: {no: P1, state: 2}, refused: COD-201}\n")
+    assert try_examples(folder.root).unreached == (Unreached("erp.parts", ("NUM-101", "REQ-101", "TXT-101")),)
+
+
+def test_all_failures_are_told_with_place_and_every_column(folder):
+    wrong = "  - {name: one, in: {no: P1, state: 1}, out: {part_id: P2, state: 'NO'}}\n"
+    more = "  - {name: two, in: {no: P1, state: 2}, out: {part_id: P1, state: ON}}\n"
+    folder.replace(MAPPING, GOOD, GOOD + wrong + more)
+    trial = try_examples(folder.root)
+    assert trial.examples == 3
+    first, second = trial.failures
+    assert (first.mapping, first.example, str(first.place)) == ("erp.parts", "one", f"{MAPPING}:15:5")
+    assert first.diff == ("part_id is 'P1', expected 'P2'", "state is 'ON', expected 'NO'")
+    assert (second.example, second.place.line) == ("two", 16)
+    (line,) = second.diff
+    assert line.startswith("refused with COD-201 state")
+    assert "expected a row" in line
+
+
+def test_a_code_that_only_a_failing_example_shows_is_not_reached(folder):
+    folder.replace(MAPPING, GOOD, GOOD + "  - {name: no, in: {no: P1, state: 1}, refused: COD-201}\n")
+    trial = try_examples(folder.root)
+    assert [failure.example for failure in trial.failures] == ["no"]
+    assert "COD-201" in trial.unreached[0].codes
+
+
+def test_a_value_with_a_semicolon_is_not_taken_apart(folder):
+    folder.replace(MAPPING, "part_id: P1, state: ON", "part_id: 'a; b', state: ON")
+    (failure,) = try_examples(folder.root).failures
+    assert failure == Failure("erp.parts", "good", failure.place, ("part_id is 'P1', expected 'a; b'",))
+
+
+def test_what_does_not_compile_cannot_be_tried(folder):
+    folder.replace(MAPPING, "CLEAN(no)", "CLEEN(no)")
+    with pytest.raises(DictionaryError, match="DIC-121"):
+        try_examples(folder.root)
+
+
+def test_a_dictionary_with_a_failing_example_is_not_loaded(folder):
+    folder.replace(MAPPING, "part_id: P1, state", "part_id: P2, state")
+    assert try_examples(folder.root).failures
+    with pytest.raises(DictionaryError, match="DIC-142"):
+        load(folder.root)
+
+
+def test_the_packaged_examples_hold_and_show_every_code():
+    trial = try_examples()
+    assert trial.examples > 50
+    assert (trial.failures, trial.unreached) == ((), ())
