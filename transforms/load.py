@@ -1,12 +1,13 @@
 """Read a dictionary folder into a `Dictionary`, or say everything that is wrong with it.
 
-    dictionary.yaml     name, version, status; all else may be missing, errors.yaml is then the packaged one
+    dictionary.yaml     name, version, status; all else may be missing, errors.yaml is then the packaged one. With
+                        `extends` the folder lies over the packaged dictionary (transforms.layer)
     errors.yaml         codes                         units.yaml       units and their aliases
     fields*.yaml        canonical fields              codesets/*.yaml  one code set a file
     sources/*.yaml      one source system a file      mappings/*.yaml  one mapping a file
 
-The digest is over the content as canonical JSON: comments, quotes and line breaks do not count, the order of keys does
-(the first refusal in declared order wins).
+The digest is over the effective content of all layers as canonical JSON: comments, quotes and line breaks do not count,
+the order of keys does (the first refusal in declared order wins).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from transforms.column import Vocabulary
 from transforms.document import Node, plain_tree
 from transforms.errors import DictionaryError, Fault, Faults, Place
 from transforms.field import Terms, read_fields
-from transforms.folder import Folder
+from transforms.folder import Folder, Layered
+from transforms.layer import Entry
 from transforms.mapping import Mapping
 from transforms.mapping_file import read_mapping
 from transforms.model import Dictionary, Field
@@ -54,7 +56,7 @@ def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
     see the others run, too. Nothing may be derived by it then.
     """
     faults = Faults()
-    files = Folder(folder or PACKAGED, faults)
+    files = Folder(folder or PACKAGED, PACKAGED, faults)
     header = _read_header(files, faults)
     vocabulary = _read_vocabulary(files, faults)
     drafts = _read_all(files, "mappings", lambda node: read_mapping(node, vocabulary, faults), "mapping", faults)
@@ -67,6 +69,7 @@ def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
         name=header.text("dictionary"),
         version=header.text("version"),
         status=header.text("status"),
+        author=header.text("author"),
         digest=hashlib.sha256(content.encode()).hexdigest(),
         content=content,
         fields=vocabulary.fields,
@@ -79,17 +82,31 @@ def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
     return dictionary, faults.found
 
 
+def read_layers(folder: Path | None = None) -> tuple[list[Layered], list[Entry]]:
+    """Return every entry with the layer it comes from, and the entries that are left out.
+
+    Raises `DictionaryError` when the files are not readable or the layers do not fit.
+    """
+    faults = Faults()
+    files = Folder(folder or PACKAGED, PACKAGED, faults)
+    _read_header(files, faults)
+    if faults.found:
+        raise DictionaryError(faults.found)
+    return files.layered(), files.left_out()
+
+
 def _read_header(files: Folder, faults: Faults) -> Section | None:
     node = files.one("dictionary.yaml")
-    section = read_section(node, faults, ("dictionary", "version", "status")) if node else None
+    required, optional = ("dictionary", "version", "status"), ("extends", "without", "author")
+    section = read_section(node, faults, required, optional) if node else None
     if section:
         section.choice("status", STATUSES)
-        section.text("dictionary"), section.text("version")
+        section.text("dictionary"), section.text("version"), section.text("extends"), section.texts("without")
     return section
 
 
 def _read_vocabulary(files: Folder, faults: Faults) -> Vocabulary:
-    catalogue, table = files.inherited("errors.yaml", PACKAGED), files.optional("units.yaml")
+    catalogue, table = files.optional("errors.yaml"), files.optional("units.yaml")
     errors = read_catalogue(catalogue, faults) if catalogue else {}
     systems = {Path(file).stem for file, _ in files.matching("sources/*.yaml")}
     units, aliases = read_units(table, systems, faults) if table else ({}, {})
@@ -132,7 +149,9 @@ def _read_all(files: Folder, under: str, read: Callable[[Node], T | None], key: 
         name = Path(file).stem
         given = plain_tree(node)
         if isinstance(given, dict) and given.get(key, name) != name:
-            faults.add(Place(file), "DIC-113", f"the file of {key} `{given[key]}` is named {given[key]}.yaml")
+            faults.add(
+                Place(node.place.file), "DIC-113", f"the file of {key} `{given[key]}` is named {given[key]}.yaml"
+            )
         thing = read(node)
         if thing is not None:
             found[name] = thing

@@ -86,11 +86,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """One version of the dictionary. `content` is canonical JSON of all files, `digest` its SHA-256 in hex."""
+    """One version of the dictionary. `content` is canonical JSON of all files, `digest` its SHA-256 in hex.
+
+    `author` is who wrote this version, "" where the files do not say.
+    """
 
     name: str
     version: str
     status: str
+    author: str
     digest: str
     content: str
     fields: Map[str, Field]

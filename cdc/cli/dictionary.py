@@ -10,12 +10,14 @@ import typer
 
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
-from cdc.cli.output import say, write_json, write_line
+from cdc.cli.output import say, write_json, write_line, write_table
 from transforms.errors import DictionaryError, Fault
-from transforms.load import load
+from transforms.folder import Layered
+from transforms.layer import Entry
+from transforms.load import load, read_layers
 from transforms.trial import Failure, Trial, try_examples
 
-app = typer.Typer(help="The field dictionary: its faults, its examples.", no_args_is_help=True)
+app = typer.Typer(help="The field dictionary: its faults, examples, layers.", no_args_is_help=True)
 
 Folder = Annotated[
     Path | None,
@@ -88,9 +90,59 @@ def run_test(
     raise typer.Exit(Exit.ATTENTION if trial.unreached else Exit.OK)
 
 
+@app.command()
+def layers(
+    context: typer.Context,
+    folder: Folder = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `entries`, a list of kind, name, layer, overrides (the layer, or null), file, "
+            "line; and `left_out`, a list of kind, name, file, line.",
+        ),
+    ] = False,
+) -> None:
+    """Show which layer each entry comes from, what it takes the place of, and what is left out.
+
+    A folder stands alone (but for errors.yaml) unless its dictionary.yaml says `extends`.
+    """
+    entries, left_out = read_layers(folder_of(context, folder))
+    if as_json:
+        write_json({"entries": [_layered(found) for found in entries], "left_out": [_entry(one) for one in left_out]})
+        return
+    rows = [(one.entry.kind, one.entry.name, one.layer, one.overrides, _where(one.entry)) for one in entries]
+    rows += [(one.kind, one.name, "left out", None, _where(one)) for one in left_out]
+    write_table("Entries of the dictionary", ("kind", "name", "layer", "overrides", "where"), rows)
+    names = sorted({one.layer for one in entries})
+    counts = ", ".join(f"{sum(one.layer == name for one in entries)} of {name}" for name in names)
+    overridden = sum(one.overrides is not None for one in entries)
+    say(f"{counts or 'No entries'}; {overridden} override another; {len(left_out)} left out.")
+
+
 def folder_of(context: typer.Context, folder: Path | None) -> Path | None:
     """Return the folder that is meant: the one that is named, or that of the settings (None: the packaged one)."""
     return folder or settings(context).folders.dictionary
+
+
+def _layered(found: Layered) -> dict[str, object]:
+    entry = _entry(found.entry)
+    return {
+        "kind": entry["kind"],
+        "name": entry["name"],
+        "layer": found.layer,
+        "overrides": found.overrides,
+        "file": entry["file"],
+        "line": entry["line"],
+    }
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    return {"kind": entry.kind, "name": entry.name, "file": entry.place.file, "line": entry.place.line}
+
+
+def _where(entry: Entry) -> str:
+    return f"{entry.place.file}:{entry.place.line}"
 
 
 def _write_faults(faults: Sequence[Fault], *, as_json: bool) -> None:

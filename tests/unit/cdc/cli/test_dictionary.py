@@ -91,3 +91,26 @@ def test_test_of_what_does_not_compile_is_a_usage_error(folder: Path, capsys: py
 def test_a_folder_that_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["dictionary", "check", "nowhere-at-all"]) == 2
     assert "nowhere-at-all:1:1 DIC-113 no such folder\n" in capsys.readouterr().out
+
+
+def test_layers_shows_what_overrides_what(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = (
+        'dictionary: plant\nversion: "1"\nstatus: draft\nextends: med-device-core\nwithout: [mappings/mes.mes_sn]\n'
+    )
+    (tmp_path / "plant" / "codesets").mkdir(parents=True)
+    (tmp_path / "plant" / "dictionary.yaml").write_text(header)
+    shutil.copy(folder / "codesets" / "country.yaml", tmp_path / "plant" / "codesets")
+    assert execute(["dictionary", "layers", str(tmp_path / "plant")]) == 0
+    shown = capsys.readouterr()
+    lines = [line.split("\t") for line in shown.out.splitlines()]
+    assert lines[0] == ["kind", "name", "layer", "overrides", "where"]
+    assert ["codesets", "country", "plant", "med-device-core", "codesets/country.yaml:1"] in lines
+    gone = ["mappings", "mes.mes_sn", "left out", "-", "med-device-core/mappings/mes.mes_sn.yaml:1"]
+    assert gone in lines
+    assert "1 of plant; 1 override another; 1 left out." in shown.err
+    assert execute(["dictionary", "layers", str(tmp_path / "plant"), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["left_out"] == [
+        {"kind": "mappings", "name": "mes.mes_sn", "file": "med-device-core/mappings/mes.mes_sn.yaml", "line": 1}
+    ]
+    assert len(document["entries"]) + 2 == len(lines)
