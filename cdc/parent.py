@@ -8,7 +8,8 @@ Killing is always safe (a batch is one target transaction), waiting only saves w
 with `sigtimedwait`, so that no code runs inside a signal handler and none is missed between two statements.
 
 A child is a fork: what is loaded by then is in memory once for all of them, and a killed worker is back without loading
-it anew. That is safe as long as the parent has one thread and no connection.
+it anew (an upgrade on the disk counts from the next `cdc run` on). That is safe as long as the parent has one thread
+and no connection.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkProcess
 from typing import Final
@@ -81,6 +83,8 @@ class Parent:
         """Start the children, wait for the end; return 0 (SIGTERM), 130 (SIGINT) or the exit code of who failed."""
         self._children = [_Child(name, command) for name, command in self.commands.items()]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP | {signal.SIGCHLD})
+        # Whoever started us may ignore it, and we would: then nobody could tell how a child ended, or that it did.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         gc.collect()
         gc.freeze()  # a collection in a child would write to all that it shares with us
         try:
@@ -91,7 +95,8 @@ class Parent:
                 self._kill_late()
         finally:
             self._signal(signal.SIGKILL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            # What is sent now comes too late: it must not take the exit code's place.
+            signal.pthread_sigmask(signal.SIG_SETMASK, before | STOP)
         return self._exit
 
     def _start_due(self, mask: set[int | signal.Signals]) -> None:
@@ -106,10 +111,11 @@ class Parent:
 
         def become() -> None:
             _become_child(parent, mask, child.restarts)
-            setproctitle(" ".join(("cdc", *child.command)))
+            # The name first: where there is little room, the rest is cut off.
+            setproctitle(f"cdc {child.name} ({' '.join(child.command)})")
             sys.exit(self.execute(child.command))
 
-        process = multiprocessing.get_context("fork").Process(target=become, name=child.name)
+        process = multiprocessing.get_context("fork").Process(target=become, name=child.name, daemon=True)
         process.start()
         return process
 
@@ -155,8 +161,8 @@ class Parent:
         child.wait = self.patience.first_wait if not child.wait or lived > self.patience.settled else longer
         child.due = time.monotonic() + child.wait
         child.restarts += 1
-        name = signal.Signals(-code).name if code else None
-        _logger.warning("child_died", child=child.name, signal=name, restart_in_s=child.wait)
+        ended_by = _signal_name(-code) if code < 0 else None
+        _logger.warning("child_died", child=child.name, signal=ended_by, restart_in_s=child.wait)
 
     def _kill_late(self) -> None:
         if self._exit is not None and time.monotonic() >= self._kill_at and any(c.process for c in self._children):
@@ -174,7 +180,15 @@ class Parent:
 
 def _send(process: ForkProcess, number: signal.Signals) -> None:
     if process.exitcode is None and process.pid is not None:  # else its id may be another one's by now
-        os.kill(process.pid, number)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)  # most real-time signals have no name
 
 
 def _become_child(parent: int, mask: set[int | signal.Signals], restarts: int) -> None:
@@ -184,6 +198,8 @@ def _become_child(parent: int, mask: set[int | signal.Signals], restarts: int) -
         os._exit(INTERRUPTED)  # it ended before the line above
     os.setpgid(0, 0)  # Ctrl-C at the terminal reaches the parent alone, which passes it on once
     os.environ[RESTARTS] = str(restarts)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     for number in STOP:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)

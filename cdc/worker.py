@@ -39,7 +39,7 @@ def work(name: str, run: Work, settings: Settings) -> int:
 
     What it shows of itself is served meanwhile (`cdc.observe.endpoint`).
     """
-    from cdc.observe.endpoint import shown  # noqa: PLC0415 - only workers serve; the parent stays small
+    from cdc.observe.endpoint import shown  # noqa: PLC0415 - only workers serve
 
     _share_memory()
     log.configure(settings.log.level, worker=name)

@@ -15,7 +15,7 @@ from cdc.cli.context import invocation, settings
 from cdc.cli.failure import as_cdc_error
 from cdc.cli.main import execute
 from cdc.config import Settings
-from cdc.errors import FatalError, TransientError
+from cdc.errors import FatalError, TransientError, catalogue
 from cdc.observe import log
 from cdc.observe.stopping import forget_stop, note_stop
 from cdc.parent import Parent
@@ -60,7 +60,8 @@ def derive(context: typer.Context) -> None:
 
 
 def _load_all_workers() -> None:
-    """Load what the children will need, so that they share it."""
+    """Load what the children will need, so that they share it, and none of it is of a later version."""
+    catalogue()
     for module in ("cdc.land.worker", "cdc.derive.worker", "cdc.cli.connectors", "cdc.observe.endpoint"):
         import_module(module)
 

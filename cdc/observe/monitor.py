@@ -23,6 +23,8 @@ from cdc.observe.pulse import Pulse
 # Longer than the longest statement that is not part of a large derivation (`cdc.store.connection`): what takes longer
 # is ended by the target, and a worker that is restarted in the middle of honest work would never get through.
 STALL_S: Final = 330
+# Of the code that is loaded: a worker may be started again after an upgrade on the disk.
+_VERSION: Final = version("cdc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Monitor:
         self._last_failure = ""
         ProcessCollector(registry=self.registry)
         build = Info("cdc_build", "The running program; constant 1", registry=self.registry)
-        build.info({"version": version("cdc"), "worker": worker})
+        build.info({"version": _VERSION, "worker": worker})
         Counter(
             "cdc_worker_restarts_total",
             "Times that `cdc run` has started this worker again because it was killed",

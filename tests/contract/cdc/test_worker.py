@@ -57,8 +57,10 @@ class Running:
             for name, code in (("a", a), ("b", b))
         }
         program = (
-            "import os, sys; from cdc.observe import log; from cdc.parent import Parent, Patience; log.configure();"
-            "execute = lambda command: os.execv(command[0], command);"
+            "import sys; from cdc.observe import log; from cdc.parent import Parent, Patience; log.configure()\n"
+            "def execute(command):\n"
+            "    sys.argv = ['-c', *command[3:]]\n"
+            "    exec(command[2], {})\n"
             f"sys.exit(Parent({{'a': {commands['a']}, 'b': {commands['b']}}}, execute, {patience}).run())"
         )
         with (folder / "log").open("w") as log:
@@ -139,12 +141,54 @@ def test_a_killed_child_is_started_again_and_the_other_one_goes_on(start: Callab
     assert [(line["child"], line["signal"]) for line in parent.log("child_died")] == [("a", "SIGKILL")]
 
 
-def test_a_child_that_somebody_stopped_is_started_again(start: Callable[..., Running]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGRTMIN + 6])
+def test_a_child_that_somebody_stopped_is_started_again(start: Callable[..., Running], number: int) -> None:
     parent = start(OBEDIENT, OBEDIENT)
-    os.kill(parent.started("a"), signal.SIGTERM)
+    os.kill(parent.started("a"), number)
     parent.started("a", times=2)
     parent.process.terminate()
     assert parent.process.wait(60) == 0
+
+
+def test_deaths_are_noticed_by_a_parent_that_was_started_to_ignore_them(start: Callable[..., Running]) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        parent = start(OBEDIENT, OBEDIENT)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    os.kill(parent.started("a"), signal.SIGKILL)
+    parent.started("a", times=2)
+    parent.process.terminate()
+    assert parent.process.wait(60) == 0
+
+
+def test_children_have_names_an_empty_stdin_and_know_how_often_they_were_started(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    looking = (
+        "import os, pathlib, sys\n"
+        "seen = os.environ['CDC_RESTARTS'] + ' ' + os.readlink('/proc/self/fd/0')\n"
+        "pathlib.Path(sys.argv[1], 'seen').write_text(seen)\n"
+    )
+    parent = start(looking + OBEDIENT, OBEDIENT)
+    pid = parent.started("a")
+    assert (tmp_path / "seen").read_text() == "0 /dev/null"
+    assert Path(f"/proc/{pid}/cmdline").read_text().startswith("cdc a (")
+    os.kill(pid, signal.SIGKILL)
+    parent.started("a", times=2)
+    until(lambda: (tmp_path / "seen").read_text() == "1 /dev/null")
+    parent.process.terminate()
+    assert parent.process.wait(60) == 0
+
+
+def test_a_signal_that_comes_at_the_very_end_does_not_change_the_exit_code(start: Callable[..., Running]) -> None:
+    parent = start(OBEDIENT, OBEDIENT)
+    parent.started("a"), parent.started("b")
+    parent.process.terminate()
+    while parent.process.poll() is None:
+        parent.process.terminate()
+        time.sleep(0.0005)
+    assert parent.process.returncode == 0
 
 
 def test_waits_between_restarts_grow_up_to_their_limit(start: Callable[..., Running]) -> None:
