@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
-from transforms import refusal
+from transforms import number, refusal
 from transforms.codes import translation_step
 from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults
 from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
-from transforms.expression.term import Term
+from transforms.expression.term import Term, strict
 from transforms.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.gs1 import to_gtin14
-from transforms.kind import Kind
+from transforms.kind import NUMBERS, Kind, unify
 from transforms.mapping import Column
 from transforms.model import CodeSet, Field, Source, Unit
 from transforms.normalise import ColumnPlan, Step
@@ -50,12 +50,14 @@ class ColumnReader:
         short = isinstance(node, Scalar)
         if not is_name(name.text):
             self.faults.add(name.place, "DIC-105", "a canonical name is of lower-case letters, digits and _")
-        section = None if short else read_section(node, self.faults, ("expr",), ("field", "required"))
+        section = None if short else read_section(node, self.faults, ("expr",), ("field", "required", "sign"))
         scalar = section.scalar("expr") if section else read_scalar(node, name.text, self.faults) if short else None
         required = key or bool(section and section.flag("required"))
         field = self._field(name, section)
         self.scope.made_units.clear()
         term = compile_expression(scalar, self.scope, self.faults) if scalar else None
+        if section and term:
+            term = self._signed(term, section.scalar("sign"))
         if not (scalar and field and term):
             return None
         self._check_unit(field, scalar)
@@ -64,6 +66,17 @@ class ColumnReader:
             self.scope.codes.add(refusal.REQUIRED)
         column = Column(name.text, postgresql_type(field.type), required)
         return column, field, ColumnPlan(name.text, term.run, steps, required)
+
+    def _signed(self, term: Term, sign: Scalar | None) -> Term | None:
+        """Return the quantity times its sign; a source that keeps the two apart has them in two columns."""
+        factor = compile_expression(sign, self.scope, self.faults) if sign else None
+        if sign is None or factor is None:
+            return None if sign else term
+        for part, what in ((factor, "a sign"), (term, "what has a sign")):
+            if part.kind not in (*NUMBERS, Kind.NOTHING):
+                self.faults.add(sign.place, "DIC-123", f"{what} is a number, this is {part.kind}")
+        self.scope.codes.add(refusal.NUMBER)
+        return strict(unify((term.kind, factor.kind)) or term.kind, number.multiply, term, factor)
 
     def _field(self, name: Scalar, section: Section | None) -> Field | None:
         scalar = (section.scalar("field") if section else None) or name

@@ -33,7 +33,9 @@ def group_mappings(mappings: tuple[Mapping, ...]) -> tuple[Domain, ...]:
                 tables |= group[0]
                 members += group[1]
         groups = [*apart, (tables, members)]
-    firsts = [min((mapping.target.table, str(mapping.target)) for mapping in members) for _, members in groups]
+    firsts = [
+        min((target.table, str(target)) for mapping in members for target in mapping.targets) for _, members in groups
+    ]
     short = [table for table, _ in firsts]
     names = [table if short.count(table) == 1 else full for table, full in firsts]
     named = zip(names, (members for _, members in groups), strict=True)
@@ -45,5 +47,6 @@ def _tables(mapping: Mapping) -> Iterator[str]:
     # A mirror and a canonical table may have the same name (a source called `trace`): keep them apart.
     yield f"mirror {mapping.source}"
     yield from (f"mirror {lookup.mirror}" for lookup in mapping.lookups)
-    yield f"canonical {mapping.target}"
-    yield from (f"canonical {reference.schema}.{reference.table}" for reference in mapping.target.references)
+    for target in mapping.targets:
+        yield f"canonical {target}"
+        yield from (f"canonical {reference.schema}.{reference.table}" for reference in target.references)

@@ -6,20 +6,25 @@
   lookups: {alias: {column: text, ...}}                not named or `missing`: finds nothing; `several`: many
   out: {canonical column: text, ...}                   columns that are not named must come out NULL
   # or instead of out:   refused: CODE   |   filtered: true
+
+A mapping with several targets, or with one that may have several rows of one source row, says which; tables that are
+not named have none.
+
+  out: {trace.serial: [{canonical column: text, ...}], trace.material_lot: [{...}, {...}]}
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
-from transforms.document import Node, Scalar, Table
+from transforms.document import Items, Node, Scalar, Table
 from transforms.errors import Faults, Refused
 from transforms.inputs import Inputs
-from transforms.mapping import Candidate, Example, Input, Mapping
+from transforms.mapping import Candidate, Example, Input, Mapping, Outcome, Target
 from transforms.section import Section, read_section, suggest
 
 _FOUND = {"missing": 0, "several": 2}
@@ -29,17 +34,33 @@ _BEYOND = ("infinity", "-infinity")  # what PostgreSQL has and Python has not ar
 def run_example(mapping: Mapping, example: Example) -> str | None:
     """Run the mapping on the example; return what came out otherwise than expected, None if all is as it says."""
     try:
-        candidate = mapping.normalise(example.row)
+        outcome = mapping.normalise(example.row)
     except Refused as refused:
         return None if refused.code == example.code else f"refused with {refused}, expected {_shown(example)}"
-    if candidate is None:
+    if outcome is None or not any(outcome):
         expected = example.expected is None and example.code is None
         return None if expected else f"filtered, expected {_shown(example)}"
     if example.expected is None:
         return f"gave a row, expected {_shown(example)}"
-    triples = zip(mapping.target.columns, candidate, example.expected, strict=True)
-    wrong = [f"{column.name} is {got!r}, expected {want!r}" for column, got, want in triples if not _same(got, want)]
+    pairs = zip(mapping.targets, outcome, example.expected, strict=True)
+    named = len(mapping.targets) > 1
+    wrong = [fault for target, got, want in pairs for fault in _differences(target, got, want, named=named)]
     return "; ".join(wrong) or None
+
+
+def _differences(
+    target: Target, got: tuple[Candidate, ...], want: tuple[Candidate, ...], *, named: bool
+) -> Iterator[str]:
+    """Yield in words what differs between the candidates of one target, place by place."""
+    table = f"{target}: " if named else ""
+    if len(got) != len(want):
+        yield f"{table}{len(got)} rows, expected {len(want)}"
+        return
+    for place, (one, other) in enumerate(zip(got, want, strict=True), 1):
+        row = f"row {place}: " if len(got) > 1 else ""
+        for column, value, wanted in zip(target.columns, one, other, strict=True):
+            if not _same(value, wanted):
+                yield f"{table}{row}{column.name} is {value!r}, expected {wanted!r}"
 
 
 def read_examples(section: Section, mapping: Mapping, inputs: Inputs, faults: Faults) -> Mapping:
@@ -146,11 +167,27 @@ class _Reader:
                 values[alias, key.text] = _parse(value, _INPUTS[declared], self._faults)
         return values
 
-    def _expected(self, section: Section) -> Candidate | None:
+    def _expected(self, section: Section) -> Outcome | None:
         node = section.node("out")
         if node is None:
             return None
-        types = {column.name: column.type for column in self._mapping.target.columns}
+        targets = self._mapping.targets
+        if len(targets) == 1 and not targets[0].explodes:
+            return ((self._candidate(targets[0], node),),)
+        tables = {str(target): target for target in targets}
+        found: dict[str, tuple[Candidate, ...]] = {}
+        for table, rows in section.entries("out"):
+            if table.text not in tables:
+                message = f"the mapping has no target `{table.text}`{suggest(table.text, tables)}"
+                self._faults.add(table.place, "DIC-122", message)
+            elif not isinstance(rows, Items):
+                self._faults.add(rows.place, "DIC-105", "a list of rows is wanted here")
+            else:
+                found[table.text] = tuple(self._candidate(tables[table.text], row) for row in rows.nodes)
+        return tuple(found.get(table, ()) for table in tables)
+
+    def _candidate(self, target: Target, node: Node) -> Candidate:
+        types = {column.name: column.type for column in target.columns}
         values: dict[str, object] = {}
         for key, value in _pairs(node, self._faults):
             if key.text in types:

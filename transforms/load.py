@@ -121,8 +121,13 @@ def _read_vocabulary(files: Folder, faults: Faults) -> Vocabulary:
 def _written_tables(files: Folder) -> set[str]:
     """Return the canonical tables that the mapping files name, also those of mappings with faults."""
     trees = (plain_tree(node) for _, node in files.matching("mappings/*.yaml"))
-    targets = (tree.get("target") for tree in trees if isinstance(tree, dict))
+    targets = (target for tree in trees if isinstance(tree, dict) for target in _targets(tree))
     return {str(target.get("table")) for target in targets if isinstance(target, dict)}
+
+
+def _targets(tree: dict[str, object]) -> list[object]:
+    several = tree.get("targets")
+    return several if isinstance(several, list) else [tree.get("target")]
 
 
 def _check_codes(mappings: tuple[Mapping, ...], vocabulary: Vocabulary, faults: Faults) -> None:

@@ -1,7 +1,8 @@
 """A compiled mapping: what derivation reads, what it writes, and the function between the two.
 
 `inputs` says which values a row consists of, in which order; `normalise` takes them and returns the values of
-`target.columns`, None when the row is filtered, or raises `Refused`. Nothing is parsed and no name is resolved per row.
+`columns` of each of `targets`, None when the row is filtered, or raises `Refused`: a row has all of its canonical rows
+or none. Nothing is parsed and no name is resolved per row.
 
 Values come as psycopg reads them: int, Decimal, str (character(n) padded or not), bool, date, datetime (naive, or
 aware in UTC), None. A date or time that Python cannot hold ('infinity', before year 1, after 9999) comes as the text
@@ -17,7 +18,9 @@ from typing import Literal
 
 OnDelete = Literal["delete", "tombstone"]
 Candidate = tuple[object, ...]
-Normalise = Callable[[Sequence[object]], Candidate | None]
+Outcome = tuple[tuple[Candidate, ...], ...]
+"""The candidates of a row for each target of its mapping, in their order; () where it has none there."""
+Normalise = Callable[[Sequence[object]], Outcome | None]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -85,7 +88,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A canonical table as one mapping fills it; key columns come first in `columns`."""
+    """A canonical table as one mapping fills it; key columns come first in `columns`.
+
+    `explodes`: a source row may have several rows in it.
+    """
 
     schema: str
     table: str
@@ -93,6 +99,7 @@ class Target:
     key: tuple[str, ...]
     references: tuple[Reference, ...]
     on_delete: OnDelete
+    explodes: bool = False
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"
@@ -100,17 +107,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A row and its outcome: `expected` values, or refused with `code`, or (both None) filtered."""
+    """A row and its outcome: `expected` candidates, or refused with `code`, or (both None) filtered."""
 
     name: str
     row: tuple[object, ...]
-    expected: Candidate | None
+    expected: Outcome | None
     code: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Rows of one mirror, with look-ups (parents first), to rows of one canonical table.
+    """Rows of one mirror, with look-ups (parents first), to rows of canonical tables.
 
     `codes` are those by which `normalise` can refuse a row; derivation adds its own (REF-301, KEY-201, STL-101).
     """
@@ -119,7 +126,7 @@ class Mapping:
     source: MirrorRef
     lookups: tuple[Lookup, ...]
     inputs: tuple[Input, ...]
-    target: Target
+    targets: tuple[Target, ...]
     normalise: Normalise
     codes: frozenset[str] = frozenset()
     examples: tuple[Example, ...] = ()

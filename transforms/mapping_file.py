@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 
 from transforms import refusal
-from transforms.catalogue import row_code
-from transforms.column import ColumnReader, Vocabulary, is_name
-from transforms.document import Node, Scalar
+from transforms.column import Vocabulary
+from transforms.document import Node
 from transforms.errors import Faults
 from transforms.example import read_examples
 from transforms.expression.builder import Scope
-from transforms.expression.compiler import compile_expression
-from transforms.expression.term import Run, Term
-from transforms.field_type import result_kind
 from transforms.inputs import READING_CODES, Inputs, read_columns
-from transforms.kind import Kind
+from transforms.let import Lets
 from transforms.lookup import gate_of, hangs_on, read_lookup, read_mirror
-from transforms.mapping import Column, Lookup, Mapping, MirrorRef, Target
-from transforms.model import Field
-from transforms.normalise import CheckPlan, RowPlan, compile_plan
+from transforms.mapping import Lookup, Mapping, MirrorRef, Target
+from transforms.normalise import RowPlan, compile_plan
 from transforms.section import Section, read_section
+from transforms.target_file import TargetReader, read_condition
 from transforms.units import UnitNames
 
-_REQUIRED = ("mapping", "version", "source", "target", "examples")
-_OPTIONAL = ("lookups", "where", "checks")
-SERVICE_SCHEMA = "cdc"
-ON_DELETE = ("tombstone", "delete")
+_REQUIRED = ("mapping", "version", "source", "examples")
+_OPTIONAL = ("lookups", "where", "let", "target", "targets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,11 @@ class Draft:
     """A mapping whose references are still to be resolved against the other mappings' tables."""
 
     mapping: Mapping
-    target: Section
+    targets: tuple[Section, ...]
+
+    def tables(self) -> Iterator[tuple[Target, Section]]:
+        """Yield the targets with the places where they are described."""
+        yield from zip(self.mapping.targets, self.targets, strict=True)
 
 
 @dataclass(slots=True)
@@ -54,26 +51,34 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
     before = len(faults.found)
     section = read_section(node, faults, _REQUIRED, _OPTIONAL)
     source = section and section.section("source", ("table", "columns"))
-    target = section and section.section("target", ("table", "key", "on_delete", "columns"), ("references",))
     name = section and section.scalar("mapping")
-    if not (section and source and target and name):
+    nodes = _target_nodes(section, faults) if section else ()
+    if not (section and source and nodes and name):
         return None
     mirror = read_mirror(source.scalar("table"), vocabulary.sources, faults)
     if mirror is None or mirror.schema not in vocabulary.sources:
         return None
     reading = _open(source, mirror, vocabulary, faults)
     lookups = _read_lookups(section, reading)
-    plan, columns = _read_plan(section, target, lookups, mirror, reading)
+    plan, targets, sections = _read_plan(section, nodes, lookups, mirror, reading)
     codes = reading.scope.codes | {
         READING_CODES[used.declared] for used in reading.inputs.used if used.declared in READING_CODES
     }
-    table = _read_target(target, columns, vocabulary.sources, faults)
-    if table is None or len(faults.found) > before:
+    if len(faults.found) > before:
         return None
     mapping = Mapping(
-        name.text, mirror, lookups, tuple(reading.inputs.used), table, compile_plan(plan), frozenset(codes)
+        name.text, mirror, lookups, tuple(reading.inputs.used), targets, compile_plan(plan), frozenset(codes)
     )
-    return Draft(read_examples(section, mapping, reading.inputs, faults), target)
+    return Draft(read_examples(section, mapping, reading.inputs, faults), sections)
+
+
+def _target_nodes(section: Section, faults: Faults) -> tuple[Node, ...]:
+    """Return the tables that the mapping fills: one under `target`, several under `targets`."""
+    one, several = section.node("target"), section.items("targets")
+    if (one is None) == (not several):
+        faults.add(section.place, "DIC-104", "a mapping has either `target` or a list of `targets`")
+        return ()
+    return several or ((one,) if one else ())
 
 
 def _open(source: Section, mirror: MirrorRef, vocabulary: Vocabulary, faults: Faults) -> _Reading:
@@ -96,84 +101,15 @@ def _read_lookups(section: Section, reading: _Reading) -> tuple[Lookup, ...]:
 
 
 def _read_plan(
-    section: Section, target: Section, lookups: tuple[Lookup, ...], mirror: MirrorRef, reading: _Reading
-) -> tuple[RowPlan, list[tuple[Column, Field]]]:
-    where = _read_where(section, reading)
+    section: Section, nodes: tuple[Node, ...], lookups: tuple[Lookup, ...], mirror: MirrorRef, reading: _Reading
+) -> tuple[RowPlan, tuple[Target, ...], tuple[Section, ...]]:
+    lets = Lets(section, reading.scope, reading.faults)
+    where = read_condition(section.scalar("where"), lets.scope, reading.faults)
     first = hangs_on(lookups, reading.inputs.aliases())
     gates_before = tuple(gate_of(lookup, reading.inputs) for lookup in lookups if lookup.alias in first)
     gates_after = tuple(gate_of(lookup, reading.inputs) for lookup in lookups if lookup.alias not in first)
-    source = reading.vocabulary.sources[mirror.schema]
-    key = {scalar.text for scalar in target.texts("key")}
-    reader = ColumnReader(source, reading.scope, reading.vocabulary, reading.faults)
-    read = [reader.read(name, node, key=name.text in key) for name, node in target.entries("columns")]
-    columns = [column for column in read if column]
-    checks = _read_checks(section, [(column, field) for column, field, _ in columns], reading)
-    plan = RowPlan(gates_before, where, gates_after, tuple(plan for _, _, plan in columns), checks)
-    return plan, [(column, field) for column, field, _ in columns]
-
-
-def _read_where(section: Section, reading: _Reading) -> Run | None:
-    scalar = section.scalar("where")
-    return _condition(scalar, reading.scope, reading.faults) if scalar else None
-
-
-def _condition(scalar: Scalar, scope: Scope, faults: Faults) -> Run | None:
-    term = compile_expression(scalar, scope, faults)
-    if term and term.kind is not Kind.BOOLEAN:
-        faults.add(scalar.place, "DIC-123", f"a condition is wanted here, this is {term.kind}")
-    return term.run if term else None
-
-
-def _read_checks(section: Section, columns: list[tuple[Column, Field]], reading: _Reading) -> tuple[CheckPlan, ...]:
-    plans = []
-    for node in section.items("checks"):
-        check = read_section(node, reading.faults, ("rule", "error"))
-        rule = check and check.scalar("rule")
-        if check and rule:
-            code = row_code(check.scalar("error"), reading.vocabulary.errors, reading.faults)
-            plans.append(_read_check(rule, code, columns, reading))
-    return tuple(plan for plan in plans if plan)
-
-
-def _read_check(rule: Scalar, code: str, columns: list[tuple[Column, Field]], reading: _Reading) -> CheckPlan | None:
-    used: list[str] = []
-    names = [column.name for column, _ in columns]
-    terms = {
-        column.name: Term(result_kind(field.type), itemgetter(position))
-        for position, (column, field) in enumerate(columns)
-    }
-
-    def resolve(table: str, name: str) -> Term | None:
-        used.append(name)
-        return None if table else terms.get(name)
-
-    scope = Scope(resolve, lambda: names, reading.scope.units, reading.scope.codes)
-    run = _condition(rule, scope, reading.faults)
-    reading.scope.codes.add(code)
-    return CheckPlan(used[0] if used else "", rule.text, code, run) if run else None
-
-
-def _read_target(
-    target: Section, columns: list[tuple[Column, Field]], sources: Container[str], faults: Faults
-) -> Target | None:
-    scalar = target.scalar("table")
-    key = target.texts("key")
-    schema, _, table = scalar.text.partition(".") if scalar else ("", "", "")
-    if scalar and not (is_name(schema) and is_name(table)):
-        faults.add(
-            scalar.place, "DIC-105", "a canonical table is named `schema.table`, lower-case letters, digits and _"
-        )
-    if scalar and (schema in sources or schema == SERVICE_SCHEMA):
-        faults.add(scalar.place, "DIC-105", f"schema `{schema}` is not for canonical tables")
-    names = [name.text for name, _ in target.entries("columns")]
-    if [part.text for part in key] != names[: len(key)] or not key:
-        faults.add(target.place_of("key"), "DIC-131", "the key columns come first in `columns`, in the order of `key`")
-    on_delete = target.choice("on_delete", ON_DELETE, "tombstone")
-    return Target(
-        schema,
-        table,
-        tuple(column for column, _ in columns),
-        tuple(part.text for part in key),
-        (),
-        "delete" if on_delete == "delete" else "tombstone",
-    )
+    lets.read_all()
+    reader = TargetReader(reading.vocabulary.sources[mirror.schema], lets.scope, reading.vocabulary, reading.faults)
+    read = [found for found in map(reader.read, nodes) if found]
+    plan = RowPlan(gates_before, where, gates_after, tuple(target.plan for target in read))
+    return plan, tuple(target.target for target in read), tuple(target.section for target in read)

@@ -3,10 +3,14 @@
     1  the look-ups that `where` names, with those they hang on     missing -> their code, several -> REF-302
     2  `where`                                                      false or NULL -> filtered
     3  the other look-ups
-    4  the columns as declared: expression, null tokens, code set, unit, type, checks, required
-    5  the row checks                                               false -> their code (NULL passes)
+    then for each target, in their order
+    4  `when`                                                       false or NULL -> no row in this table
+    5  `explode`: as many rows as it makes, each on its own through
+    6  the columns as declared: expression, null tokens, code set, unit, type, checks, required
+    7  the row checks                                               false -> their code (NULL passes)
 
-The first refusal wins, so that a row has one code and it does not depend on anything but the row.
+The first refusal wins, so that a row has one code and it does not depend on anything but the row. It refuses the whole
+row, in all targets.
 """
 
 from __future__ import annotations
@@ -22,6 +26,9 @@ from transforms.mapping import Candidate, Normalise
 
 Gate = Callable[[Sequence[Any]], None]
 Step = Callable[[Any], Any]
+Explode = Callable[[Sequence[Any]], Sequence[Sequence[Any]]]
+"""From a row to one row for each part of it: the same values, and those of the part behind them."""
+Derive = Callable[[Sequence[Any]], tuple[Candidate, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +52,61 @@ class CheckPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """What becomes of a row in one canonical table."""
+
+    when: Run | None
+    explode: Explode | None
+    columns: tuple[ColumnPlan, ...]
+    checks: tuple[CheckPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RowPlan:
     """All decisions about a row, in their order."""
 
     gates_before: tuple[Gate, ...]
     where: Run | None
     gates_after: tuple[Gate, ...]
-    columns: tuple[ColumnPlan, ...]
-    checks: tuple[CheckPlan, ...]
+    targets: tuple[TargetPlan, ...]
 
 
 def compile_plan(plan: RowPlan) -> Normalise:
-    """Return the function from a row of inputs to its candidate."""
+    """Return the function from a row of inputs to its candidates."""
     where = plan.where and _attributed(plan.where, "where")
-    checks = tuple((_attributed(check.run, check.field), check) for check in plan.checks)
-    columns = tuple((column.name, column.run, column.steps, column.required) for column in plan.columns)
+    targets = tuple(map(_compile_target, plan.targets))
 
-    def normalise(row: Sequence[object]) -> Candidate | None:
+    def normalise(row: Sequence[object]) -> tuple[tuple[Candidate, ...], ...] | None:
         for gate in plan.gates_before:
             gate(row)
         if where is not None and where(row) is not True:
             return None
         for gate in plan.gates_after:
             gate(row)
+        return tuple([derive(row) for derive in targets])
+
+    return normalise
+
+
+def _compile_target(plan: TargetPlan) -> Derive:
+    when = plan.when and _attributed(plan.when, "when")
+    explode = plan.explode and _attributed(plan.explode, "explode")
+    checks = tuple((_attributed(check.run, check.field), check) for check in plan.checks)
+    columns = tuple((column.name, column.run, column.steps, column.required) for column in plan.columns)
+
+    def derive_one(row: Sequence[object]) -> Candidate:
         candidate = _derive_columns(columns, row)
         for run, check in checks:
             if run(candidate) is False:
                 raise Refused(check.code, check.field, check.rule)
         return candidate
 
-    return normalise
+    def derive(row: Sequence[object]) -> tuple[Candidate, ...]:
+        if when is not None and when(row) is not True:
+            return ()
+        return (derive_one(row),) if explode is None else tuple(map(derive_one, explode(row)))
+
+    return derive
 
 
 def _derive_columns(columns: tuple[tuple[str, Run, tuple[Step, ...], bool], ...], row: Sequence[object]) -> Candidate:

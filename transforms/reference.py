@@ -19,25 +19,35 @@ def resolve_references(drafts: list[Draft], written: Set[str], faults: Faults) -
     `written` names the tables of all mapping files: nothing is said about references to one whose mapping has faults.
     """
     targets: dict[str, Target] = {}
-    for draft in drafts:
-        table = str(draft.mapping.target)
-        if table in targets:
-            faults.add(draft.target.place_of("table"), "DIC-112", f"`{table}` is filled by another mapping already")
-        targets.setdefault(table, draft.mapping.target)
+    for target, section in (pair for draft in drafts for pair in draft.tables()):
+        if str(target) in targets:
+            faults.add(
+                section.place_of("table"), "DIC-112", f"`{target}` is filled by another mapping or target already"
+            )
+        targets.setdefault(str(target), target)
     broken = written - targets.keys()
     resolved = [_with_references(draft, targets, broken, faults) for draft in drafts]
     return tuple(sorted(resolved, key=lambda mapping: mapping.name))
 
 
 def _with_references(draft: Draft, targets: Map[str, Target], broken: Set[str], faults: Faults) -> Mapping:
-    mapping, references = draft.mapping, []
-    for node in draft.target.items("references"):
-        section = read_section(node, faults, ("columns", "to"), ("required",))
-        to = section and section.scalar("to")
-        if section and to and to.text not in broken:
-            references.append(_read_reference(section, to, mapping.target, targets, faults))
-    known = tuple(reference for reference in references if reference)
-    return replace(mapping, target=replace(mapping.target, references=known))
+    resolved = (
+        replace(target, references=_references(target, section, targets, broken, faults))
+        for target, section in draft.tables()
+    )
+    return replace(draft.mapping, targets=tuple(resolved))
+
+
+def _references(
+    target: Target, section: Section, targets: Map[str, Target], broken: Set[str], faults: Faults
+) -> tuple[Reference, ...]:
+    references = []
+    for node in section.items("references"):
+        reference = read_section(node, faults, ("columns", "to"), ("required",))
+        to = reference and reference.scalar("to")
+        if reference and to and to.text not in broken:
+            references.append(_read_reference(reference, to, target, targets, faults))
+    return tuple(reference for reference in references if reference)
 
 
 def _read_reference(

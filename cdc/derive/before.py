@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from cdc.derive.names import columns, equal, literal
-from cdc.derive.plan import Plan, Step
+from cdc.derive.plan import Fill, Plan, Step
 from cdc.derive.session import Work, stored_columns
 
 
@@ -22,21 +22,24 @@ def read_before(work: Work) -> None:
 
 def read_step(work: Work, step: Step) -> None:
     """Find the canonical rows of what a step has taken and that have not been found yet."""
-    work.grow(work.run(_read(work.plan, step)).rowcount, step.before)
+    for fill in step.fills:
+        work.grow(work.run(_read(work.plan, fill)).rowcount, fill.before)
 
 
-def keeps_key(step: Step, row: str, before: str = "b") -> str:
+def keeps_key(fill: Fill, row: str, before: str = "b") -> str:
     """Return the condition that the staged `row` has the key that its canonical row has."""
-    return f"{before}._source_key = {row}._source_key AND {equal(step.key, before, row)}"
+    return f"{before}._source_key = {row}._source_key AND {equal(fill.key, before, row)}"
 
 
 @cache
-def _read(plan: Plan, step: Step) -> bytes:
-    stored, staged = stored_columns(step, "c"), stored_columns(step, "s")
+def _read(plan: Plan, fill: Fill) -> bytes:
+    stored, staged = stored_columns(fill, "c"), stored_columns(fill, "s")
+    # Of a row that is alone, one with another key is found as well, and differs.
+    matched = "s._source_key = t.key" if fill.alone else f"s._source_key = t.key AND {equal(fill.key, 's', 'c')}"
     same = f"({stored}, c._dictionary) IS NOT DISTINCT FROM ({staged}, {literal(plan.digest)})"
     return (
-        f"INSERT INTO {step.before} SELECT c._source_key, c.ctid, {same}, {columns(step.key, 'c')}"
-        f" FROM {step.take} t JOIN {step.canonical} c ON {step.is_of('c', 't.key')}"
-        f" LEFT JOIN {step.stage} s ON s._source_key = t.key"
-        f" WHERE NOT EXISTS (SELECT FROM {step.before} b WHERE b._source_key = t.key)"
+        f"INSERT INTO {fill.before} SELECT c._source_key, c.ctid, {same}, {columns(fill.key, 'c')}"
+        f" FROM {fill.take} t JOIN {fill.canonical} c ON {fill.is_of('c', 't.key')}"
+        f" LEFT JOIN {fill.stage} s ON {matched}"
+        f" WHERE NOT EXISTS (SELECT FROM {fill.before} b WHERE b._source_key = t.key)"
     ).encode()

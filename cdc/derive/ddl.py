@@ -20,7 +20,7 @@ from cdc.capture.contract import Contract
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
 from cdc.derive.names import columns, literal, literals, quoted
-from cdc.derive.plan import META, Plan, Step, bind
+from cdc.derive.plan import META, Fill, Plan, Step, bind
 from cdc.derive.statement import Statement, digest_name
 from cdc.derive.take import read_by_others
 from cdc.errors import FatalError
@@ -65,7 +65,7 @@ def plan_target(
 
 def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
     """Domains may share a schema: they are looked at together."""
-    schemas = sorted({step.mapping.target.schema for plan in plans for step in plan.steps})
+    schemas = sorted({fill.target.schema for plan in plans for fill in plan.fills})
     for schema in (name for base in schemas for name in (base, f"{base}_held")):
         if not connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).rowcount:
             yield Statement(f"create schema {schema}", f"CREATE SCHEMA {quoted(schema)}")
@@ -73,7 +73,7 @@ def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
 
 def _tables(connection: Rows, plan: Plan, renewed: set[str]) -> list[Statement]:
     """Return what makes the tables fit; what is made anew is added to `renewed`."""
-    tables = [table for step in plan.steps for table in _tables_of(step)]
+    tables = [table for fill in plan.fills for table in _tables_of(fill)]
     statements: list[Statement] = []
     faults: list[str] = []
     for table in tables:
@@ -120,11 +120,11 @@ class _Table:
         return f"CREATE TABLE {self.quoted} ({listed}, PRIMARY KEY ({columns(self.key)})) {ROOM_FOR_UPDATES}"
 
 
-def _tables_of(step: Step) -> Iterator[_Table]:
-    target = step.mapping.target
+def _tables_of(fill: Fill) -> Iterator[_Table]:
+    target = fill.target
     wanted = _column_texts(target)
     yield _Table(target.schema, target.table, wanted, target.key)
-    yield _Table(f"{target.schema}_held", target.table, wanted, ("_mapping", "_source_key"))
+    yield _Table(f"{target.schema}_held", target.table, wanted, fill.held_key)
 
 
 def _is_filled(connection: Rows, table: _Table) -> bool:
@@ -225,9 +225,10 @@ def _missing_indexes(connection: Rows, plans: list[Plan], renewed: set[str]) -> 
 
 
 def _indexes(plan: Plan) -> Iterator[tuple[str, Statement]]:
+    for fill in plan.fills:
+        yield _index(fill.canonical, ["_mapping", "_source_key"], unique="" if fill.target.explodes else "UNIQUE ")
+        yield _index(fill.held, [quoted(name) for name in fill.key])
     for step in plan.steps:
-        yield _index(step.canonical, ["_mapping", "_source_key"], unique="UNIQUE ")
-        yield _index(step.held, [quoted(name) for name in step.key])
         yield from _look_up_indexes(step)
     for link in plan.links:
         for table in (link.child.canonical, link.child.held):

@@ -5,7 +5,8 @@ Three movements, each to a fixed point.
 1. Pull in what is concerned (`cdc.derive.pull`), supposing that every staged candidate can be derived.
 2. Claims, which depend on the claimants alone.
 3. References, from the optimistic side (a cycle of rows that refer to each other holds itself up): refuse what does not
-   resolve, pull in canonical rows that refer to a key which vanishes, until nothing changes.
+   resolve, and whatever else the same source row gives; pull in canonical rows that refer to a key which vanishes;
+   until nothing changes.
 """
 
 from __future__ import annotations
@@ -14,82 +15,123 @@ from collections.abc import Callable
 from functools import cache
 
 from cdc.derive.names import all_present, columns, equal, literal, quoted
-from cdc.derive.plan import Link, Step
-from cdc.derive.pull import UNRESOLVED, not_taken, pull_children
-from cdc.derive.session import ALIVE, Work
+from cdc.derive.plan import Fill, Link, Step
+from cdc.derive.pull import UNRESOLVED, not_taken, pull_children, pull_on
+from cdc.derive.session import ALIVE, SOUND, Work
 
 CONTESTED = "KEY-201"
 """The dictionary's code for rows of which several claim one canonical key."""
 
 
-def refuse_contested(work: Work, step: Step) -> None:
+def refuse_contested(work: Work, fill: Fill) -> None:
     """Hold all live claimants of a key that has several."""
-    work.run(_contested(step))
+    work.run(_contested(fill))
 
 
-def shadow_tombstones(work: Work, step: Step) -> None:
+def shadow_tombstones(work: Work, fill: Fill) -> None:
     """Leave out tombstones whose key a live row claims, or a tombstone of a later delete."""
-    if step.tombstones:
-        work.run(_shadowed(step))
+    if fill.tombstones:
+        work.run(_shadowed(fill))
 
 
-def refuse_unresolved(work: Work, links: list[Link]) -> set[Step]:
+def refuse_unresolved(work: Work, links: list[Link]) -> set[Fill]:
     """Hold candidates whose required reference does not resolve; return where."""
     return {link.child for link in links if work.run(_unresolved(link, tuple(RESOLVERS))).rowcount}
 
 
-CLAIM_RULES: list[Callable[[Work, Step], None]] = [refuse_contested, shadow_tombstones]
+def withhold_siblings(work: Work, steps: set[Step]) -> set[Fill]:
+    """Hold all candidates of a source row of which one is held: it has all of its rows or none. Return where."""
+    found = set()
+    for step in (step for step in steps if not step.alone):
+        found |= {fill for fill in step.fills if fill in work.staged and work.run(_withheld(step, fill)).rowcount}
+    return found
+
+
+CLAIM_RULES: list[Callable[[Work, Fill], None]] = [refuse_contested, shadow_tombstones]
+SPREAD: list[Callable[[Work, set[Step]], set[Fill]]] = [withhold_siblings]
 
 
 def decide(work: Work) -> None:
     """Decide claims, then references."""
-    for step, count in work.staged.items():
+    decide_claims(work)
+    resolve(work)
+
+
+def decide_claims(work: Work) -> None:
+    """Decide who has a key that several claim."""
+    for fill, count in work.staged.items():
         if count > 1:
             for rule in CLAIM_RULES:
-                rule(work, step)
-    resolve(work)
+                rule(work, fill)
 
 
 def resolve(work: Work) -> None:
     """Hold what does not resolve, and what hangs on it, until nothing changes."""
-    doubtful, lost = set(work.staged), set(work.taken)
-    held: set[Step] = set()
+    doubtful, lost = set(work.staged), {fill for step in work.taken for fill in step.fills}
+    held = set[Fill]()
+    spread_from = set(work.taken)
     while doubtful or lost:
         links = [link for link in work.plan.links if link.child in work.staged]
         refused = refuse_unresolved(work, [link for link in links if link.child in doubtful or link.parent in lost])
         held |= refused
+        spread_from |= {work.plan.step_of(fill) for fill in refused}
+        refused |= {fill for spread in SPREAD for fill in spread(work, spread_from)}
         lost |= refused
-        pulled = set() if work.window.everything else pull_children(work, lost)
-        doubtful, lost = pulled, refused
+        pulled = set[Step]() if work.window.everything else _pull_children(work, lost)
+        doubtful, lost, spread_from = {fill for step in pulled for fill in step.fills}, refused, pulled
     _name_what_they_wait_for(work, held)
 
 
-def _name_what_they_wait_for(work: Work, held: set[Step]) -> None:
+def _pull_children(work: Work, lost: set[Fill]) -> set[Step]:
+    """Pull in canonical rows that refer to a key which vanishes; return where.
+
+    Those of a source row with several candidates may have another one whose key is contested.
+    """
+    pulled = pull_children(work, lost)
+    if all(step.alone for step in pulled):
+        return pulled
+    before = dict(work.staged)
+    pull_on(work, pulled)
+    decide_claims(work)
+    return pulled | {work.plan.step_of(fill) for fill, count in work.staged.items() if before.get(fill) != count}
+
+
+def _name_what_they_wait_for(work: Work, held: set[Fill]) -> None:
     """Name the first reference, as declared, that does not resolve now that all is decided: the last one written."""
-    for step in held:
-        links = [link for link in work.plan.links if link.child is step]
+    for fill in held:
+        links = [link for link in work.plan.links if link.child is fill]
         for link in reversed(links if len(links) > 1 else []):
             work.run(_waits(link, tuple(RESOLVERS)))
 
 
 @cache
-def _contested(step: Step) -> bytes:
-    key = columns(step.key)
+def _contested(fill: Fill) -> bytes:
+    key = columns(fill.key)
     return (
-        f"UPDATE {step.stage} s SET _code = {literal(CONTESTED)}, _field = {literal(step.key[0])},"
+        f"UPDATE {fill.stage} s SET _code = {literal(CONTESTED)}, _field = {literal(fill.key[0])},"
         " _detail = 'several live rows claim one key'"
-        f" FROM (SELECT {key} FROM {step.stage} WHERE _candidate AND NOT _deleted GROUP BY {key} HAVING count(*) > 1) k"
-        f" WHERE s._candidate AND NOT s._deleted AND {equal(step.key, 's', 'k')}"
+        f" FROM (SELECT {key} FROM {fill.stage} WHERE _candidate AND NOT _deleted GROUP BY {key} HAVING count(*) > 1) k"
+        f" WHERE s._candidate AND NOT s._deleted AND {equal(fill.key, 's', 'k')}"
     ).encode()
 
 
 @cache
-def _shadowed(step: Step) -> bytes:
+def _shadowed(fill: Fill) -> bytes:
     later = "(o._source_offset, o._source_key) > (s._source_offset, s._source_key)"
     return (
-        f"UPDATE {step.stage} s SET _shadowed = true WHERE s._candidate AND s._deleted AND EXISTS (SELECT"
-        f" FROM {step.stage} o WHERE o._candidate AND {equal(step.key, 'o', 's')} AND (NOT o._deleted OR {later}))"
+        f"UPDATE {fill.stage} s SET _shadowed = true WHERE s._candidate AND s._deleted AND EXISTS (SELECT"
+        f" FROM {fill.stage} o WHERE o._candidate AND {equal(fill.key, 'o', 's')} AND (NOT o._deleted OR {later}))"
     ).encode()
+
+
+@cache
+def _withheld(step: Step, fill: Fill) -> bytes:
+    """What speaks against a candidate itself is found out as well: the code of the row must not hang on the order."""
+    siblings = " UNION ALL ".join(
+        f"SELECT FROM {one.stage} o WHERE o._candidate AND o._code IS NOT NULL AND o._source_key = s._source_key"
+        for one in step.fills
+    )
+    return f"UPDATE {fill.stage} s SET _withheld = true WHERE {ALIVE} AND EXISTS ({siblings})".encode()
 
 
 def not_staged(link: Link) -> str:
@@ -112,7 +154,7 @@ RESOLVERS: list[Callable[[Link], str]] = [not_staged, not_stored]
 def _unresolved(link: Link, resolvers: tuple[Callable[[Link], str], ...]) -> bytes:
     return (
         f"UPDATE {link.child.stage} s SET _code = {literal(UNRESOLVED)}, {_waits_for(link)}"
-        f" WHERE {ALIVE} AND {_is_open(link, resolvers)}"
+        f" WHERE {SOUND} AND {_is_open(link, resolvers)}"
     ).encode()
 
 
@@ -129,7 +171,7 @@ def _waits_for(link: Link) -> str:
     key = ", ".join(f"s.{quoted(name)}::text" for name in names)
     return (
         f"_field = {literal(names[0])}, _detail = 'the row referred to is not here',"
-        f" _waits_for = {literal(str(link.parent.mapping.target))}, _waits_key = ARRAY[{key}]"
+        f" _waits_for = {literal(str(link.parent.target))}, _waits_key = ARRAY[{key}]"
     )
 
 

@@ -35,7 +35,7 @@ def plan_foreign_keys(
 ) -> tuple[list[Statement], list[Statement]]:
     """Return what to drop, before tables are made, and what to add, after that. `renewed`: tables made anew."""
     wanted = {_name(link): link for plan in plans for link in plan.links}
-    known = _known(connection, {step.canonical for plan in plans for step in plan.steps})
+    known = _known(connection, {fill.canonical for plan in plans for fill in plan.fills})
     kept = {key.name for key in known if key.name in wanted and not {key.child, key.parent} & {*renewed}}
     dropped = [_drop(key) for key in known if key.name not in kept]
     added = [_add(connection, name, link, renewed) for name, link in wanted.items() if name not in kept]
@@ -53,7 +53,7 @@ def referring(connection: Rows, tables: Collection[str]) -> set[str]:
 
 def validate_foreign_keys(connection: Rows, plan: Plan) -> None:
     """Check what was added without a look at the rows; none of them may wait for a deferred check."""
-    tables = f"{literals(step.canonical for step in plan.steps)}::regclass[]"
+    tables = f"{literals(fill.canonical for fill in plan.fills)}::regclass[]"
     of_tables = f"conrelid::regclass = ANY ({tables}) AND contype = 'f'"
     query = f"SELECT conrelid::regclass, conname FROM pg_constraint WHERE NOT convalidated AND {of_tables}"
     for table, name in connection.execute(query.encode()).fetchall():
@@ -98,7 +98,7 @@ def _drop(key: _Known) -> Statement:
 def _add(connection: Rows, name: str, link: Link, renewed: Collection[str]) -> Statement:
     child = link.child.canonical
     later = " NOT VALID" if child not in renewed and _is_filled(connection, child) else ""
-    title = f"add foreign key from {link.child.mapping.target} to {link.parent.mapping.target}"
+    title = f"add foreign key from {link.child.target} to {link.parent.target}"
     return Statement(title, f"ALTER TABLE {child} ADD CONSTRAINT {quoted(name)} {_text(link)}{later}")
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, quoted
 from cdc.errors import FatalError
 from transforms.domain import Domain
 from transforms.kind import accepts
-from transforms.mapping import Lookup, MirrorRef, Reference
+from transforms.mapping import Lookup, MirrorRef, Reference, Target
 from transforms.mapping import Mapping as DictionaryMapping
 
 META: Mapping[str, str] = {
@@ -30,12 +31,72 @@ META: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Fill:
+    """A canonical table as one mapping fills it. Compared by identity: statements are made once per fill.
+
+    `name` is the mapping's, as a constant; `take` the temporary table of the source keys that this turn derives.
+    `alone`: of a source row there is at most this one candidate, in this table and in all others.
+    """
+
+    number: int
+    name: str
+    take: str
+    target: Target
+    alone: bool
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The canonical key."""
+        return self.target.key
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The canonical columns, in the order in which `normalise` returns them."""
+        return tuple(column.name for column in self.target.columns)
+
+    @property
+    def canonical(self) -> str:
+        """The canonical table."""
+        return quoted(self.target.schema, self.target.table)
+
+    @property
+    def held(self) -> str:
+        """The table of candidates that are not in the canonical table: held ones, and tombstones that do not count."""
+        return quoted(f"{self.target.schema}_held", self.target.table)
+
+    @property
+    def held_key(self) -> tuple[str, ...]:
+        """The key of that table."""
+        return ("_mapping", "_source_key", *(self.key if self.target.explodes else ()))
+
+    @property
+    def before(self) -> str:
+        """The temporary table of what the canonical table has of what is taken when the turn begins."""
+        return f"pg_temp.before_{self.number}"
+
+    @property
+    def stage(self) -> str:
+        """The temporary table of what comes out for it."""
+        return f"pg_temp.stage_{self.number}"
+
+    @property
+    def tombstones(self) -> bool:
+        """Whether rows that the source has deleted stay, as tombstones."""
+        return self.target.on_delete == "tombstone"
+
+    def is_of(self, row: str, key: str) -> str:
+        """Return the condition that a stored row is this mapping's, of the source row with that key."""
+        return f"{row}._mapping = {self.name} AND {row}._source_key = {key}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One mapping with the tables it reads and writes. Compared by identity: statements are made once per step."""
+    """One mapping with the tables it reads and writes. Compared by identity, as fills are."""
 
     number: int
     mapping: DictionaryMapping
     mirrors: Mapping[str, Mirror]
+    fills: tuple[Fill, ...]
 
     @property
     def source(self) -> Mirror:
@@ -43,29 +104,9 @@ class Step:
         return self.mirrors[""]
 
     @property
-    def key(self) -> tuple[str, ...]:
-        """The canonical key."""
-        return self.mapping.target.key
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The canonical columns, in the order in which `normalise` returns them."""
-        return tuple(column.name for column in self.mapping.target.columns)
-
-    @property
     def name(self) -> str:
         """The mapping's name as a constant."""
         return literal(self.mapping.name)
-
-    @property
-    def canonical(self) -> str:
-        """The canonical table."""
-        return quoted(self.mapping.target.schema, self.mapping.target.table)
-
-    @property
-    def held(self) -> str:
-        """The table of candidates that are not in the canonical table: held ones, and tombstones that do not count."""
-        return quoted(f"{self.mapping.target.schema}_held", self.mapping.target.table)
 
     @property
     def take(self) -> str:
@@ -73,23 +114,14 @@ class Step:
         return f"pg_temp.take_{self.number}"
 
     @property
-    def before(self) -> str:
-        """The temporary table of what the canonical table has of them when the turn begins."""
-        return f"pg_temp.before_{self.number}"
-
-    @property
-    def stage(self) -> str:
-        """The temporary table of what comes out for them."""
-        return f"pg_temp.stage_{self.number}"
+    def alone(self) -> bool:
+        """Whether a source row has one candidate at most."""
+        return self.fills[0].alone
 
     @property
     def tombstones(self) -> bool:
-        """Whether rows that the source has deleted stay, as tombstones."""
-        return self.mapping.target.on_delete == "tombstone"
-
-    def is_of(self, row: str, key: str) -> str:
-        """Return the condition that a stored row is this mapping's, of the source row with that key."""
-        return f"{row}._mapping = {self.name} AND {row}._source_key = {key}"
+        """Whether rows that the source has deleted stay in some table, as tombstones."""
+        return any(fill.tombstones for fill in self.fills)
 
     def type_of(self, alias: str, column: str) -> str:
         """Return the type of a column of the source row ("") or of a look-up."""
@@ -104,8 +136,8 @@ class Step:
 class Link:
     """A required reference between two canonical tables; `place` counts the references of the child as declared."""
 
-    child: Step
-    parent: Step
+    child: Fill
+    parent: Fill
     reference: Reference
     place: int
 
@@ -118,6 +150,15 @@ class Plan:
     digest: str
     steps: tuple[Step, ...]
     links: tuple[Link, ...]
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """Every canonical table of the domain as it is filled."""
+        return tuple(fill for step in self.steps for fill in step.fills)
+
+    def step_of(self, fill: Fill) -> Step:
+        """Return the step that fills it."""
+        return next(step for step in self.steps if fill in step.fills)
 
     @property
     def mirrors(self) -> tuple[Mirror, ...]:
@@ -146,21 +187,28 @@ def bind(domain: Domain, digest: str, mirrors: Mapping[MirrorRef, Mirror]) -> Pl
     faults = list(_target_faults(domain.mappings))
     if faults:
         raise FatalError("DRV-102", "; ".join(faults))
-    steps = tuple(_step(number, mapping, mirrors) for number, mapping in enumerate(domain.mappings))
+    numbers = count()
+    steps = tuple(_step(number, mapping, mirrors, numbers) for number, mapping in enumerate(domain.mappings))
     return Plan(domain.name, digest, steps, tuple(_links(steps)))
 
 
-def _step(number: int, mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirror]) -> Step:
+def _step(number: int, mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirror], numbers: Iterator[int]) -> Step:
     looked_up = {lookup.alias: mirrors[lookup.mirror] for lookup in mapping.lookups}
-    return Step(number, mapping, {"": mirrors[mapping.source], **looked_up})
+    alone = len(mapping.targets) == 1 and not mapping.targets[0].explodes
+    fills = tuple(
+        Fill(next(numbers), literal(mapping.name), f"pg_temp.take_{number}", target, alone)
+        for target in mapping.targets
+    )
+    return Step(number, mapping, {"": mirrors[mapping.source], **looked_up}, fills)
 
 
 def _links(steps: tuple[Step, ...]) -> Iterator[Link]:
-    by_target = {str(step.mapping.target): step for step in steps}
-    for step in steps:
-        for place, reference in enumerate(step.mapping.target.references):
+    fills = [fill for step in steps for fill in step.fills]
+    by_target = {str(fill.target): fill for fill in fills}
+    for fill in fills:
+        for place, reference in enumerate(fill.target.references):
             if reference.required:
-                yield Link(step, by_target[f"{reference.schema}.{reference.table}"], reference, place)
+                yield Link(fill, by_target[f"{reference.schema}.{reference.table}"], reference, place)
 
 
 def _mirror_faults(mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirror]) -> Iterator[str]:
@@ -186,14 +234,14 @@ def _columns_read(mapping: DictionaryMapping, alias: str) -> set[str]:
 
 
 def _target_faults(mappings: tuple[DictionaryMapping, ...]) -> Iterator[str]:
-    targets = {str(mapping.target): mapping.target for mapping in mappings}
-    for mapping in mappings:
-        if sum(str(other.target) == str(mapping.target) for other in mappings) > 1:
-            yield f"{mapping.target} is filled by more than one mapping"
-        for reference in mapping.target.references:
+    filled = [(mapping, target) for mapping in mappings for target in mapping.targets]
+    targets = {str(target): target for _, target in filled}
+    for name in sorted(targets):
+        if sum(str(target) == name for _, target in filled) > 1:
+            yield f"{name} is filled more than once"
+    for mapping, target in filled:
+        for reference in (reference for reference in target.references if reference.required):
             parent = targets.get(f"{reference.schema}.{reference.table}")
-            if not reference.required:
-                continue
             if parent is None:
                 yield f"{mapping.name}: {reference.schema}.{reference.table} is not filled by any mapping"
             elif sorted(parent.key) != sorted(reference.target_columns):

@@ -11,23 +11,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 from cdc.derive.before import keeps_key, read_step
 from cdc.derive.names import columns, equal, literal
-from cdc.derive.plan import Link, Step
+from cdc.derive.plan import Fill, Link, Step
 from cdc.derive.session import ALIVE, Work, stored_columns
 
 UNRESOLVED = "REF-301"
 """The dictionary's code for rows that refer to a row which is not there."""
 
-Keys = Callable[[Step], str]
+Keys = Callable[[Fill], str]
+
+
+class Found(NamedTuple):
+    """Stored candidates, as `o`: what their sources name (a list of WITH), and the sources, joins after FROM."""
+
+    keys: str
+    sources: tuple[str, ...]
 
 
 def pull_in(work: Work) -> None:
     """Stage everything whose outcome may change because of what is staged."""
-    if work.window.everything:
-        return
-    fresh = set(work.taken)
+    if not work.window.everything:
+        pull_on(work, set(work.taken))
+
+
+def pull_on(work: Work, fresh: set[Step]) -> None:
+    """Stage everything whose outcome may change because of what is staged of the steps in `fresh`."""
     while fresh:
         for pull in PULLS:
             pull(work, fresh)
@@ -35,87 +46,129 @@ def pull_in(work: Work) -> None:
 
 
 def pull_claimants(work: Work, fresh: set[Step]) -> None:
-    """Pull in who claims a key of which a staged row has, or had, a candidate."""
-    for step in sorted(fresh, key=lambda step: step.number):
-        if work.has_candidates_held(step):
-            _pull(work, step, _claimants(step, tuple(CLAIMED), tuple(OWN)))
-        else:
-            _pull(work, step, _claimants(step, (claimed_anew,), ()))
+    """Pull in who claims a key of which a staged row has, or had, a candidate.
+
+    Who is pulled in claims the same key, and others as well if its source row has several candidates.
+    """
+    while fresh:
+        fills = (fill for step in sorted(fresh, key=lambda step: step.number) for fill in step.fills)
+        fresh = {work.plan.step_of(fill) for fill in fills if _pull(work, fill, _rivals(work, fill)) and not fill.alone}
+
+
+def _rivals(work: Work, fill: Fill) -> Found:
+    if work.has_candidates_held(fill):
+        return _claiming_keys(fill, tuple(CLAIMED), tuple(OWN))
+    return _claiming_keys(fill, (claimed_anew,), ())
 
 
 def pull_waiting(work: Work, fresh: set[Step]) -> set[Step]:
     """Pull in who waits for a key that a staged candidate claims and no canonical row has; return where."""
-    grown = set()
-    for link in work.plan.links:
-        if link.parent in fresh and _pull(work, link.child, _waiting(link)):
-            grown.add(link.child)
-    return grown
+    parents = {fill for step in fresh for fill in step.fills}
+    links = [link for link in work.plan.links if link.parent in parents]
+    return {work.plan.step_of(link.child) for link in links if _pull(work, link.child, _waiting(link))}
 
 
-def pull_children(work: Work, parents: set[Step]) -> set[Step]:
+def pull_children(work: Work, parents: set[Fill]) -> set[Step]:
     """Pull in canonical rows that refer to a key which vanishes from one of `parents`; return where."""
     grown = set()
     for parent in parents:
         links = [link for link in work.plan.links if link.parent is parent]
         if links and work.run(_vanishes(parent)).fetchone() is not None:
-            grown |= {link.child for link in links if _pull(work, link.child, _children(link))}
+            grown |= {work.plan.step_of(link.child) for link in links if _pull(work, link.child, _children(link))}
     return grown
 
 
-def _pull(work: Work, step: Step, statement: bytes) -> int:
-    count = work.take(step, statement)
+def _pull(work: Work, fill: Fill, found: Found) -> int:
+    """Stage what is stored of the source rows that are found, in all tables of their mapping."""
+    step = work.plan.step_of(fill)
+    if fill.alone:
+        count = work.take(step, _stored(fill, found))
+        counts = [count]
+    else:
+        count, *counts = work.run(_stored_in_all(step, fill, found)).fetchone() or (0,)
+        work.note_taken(step, count)
+    for one, more in zip(step.fills, counts, strict=True):
+        work.note_staged(one, more)
+        if more:
+            work.grow(more, one.stage)
     if count:
-        work.staged[step] = work.staged.get(step, 0) + count
-        work.grow(count, step.stage)
         read_step(work, step)
     return count
 
 
-def _stored(step: Step, queries: list[str], before: str) -> bytes:
-    """Return the statement that stages stored candidates; each query yields stored columns of what is not taken yet."""
+@cache
+def _stored(fill: Fill, found: Found) -> bytes:
+    """Return the statement that stages stored candidates, each the only one of its source row."""
+    queries = " UNION ALL ".join(
+        f"SELECT {stored_columns(fill, 'o')}, true FROM {source} WHERE {not_taken(fill, 'o')}"
+        for source in found.sources
+    )
     return (
-        f"WITH {before}, pulled AS (INSERT INTO {step.stage} ({stored_columns(step)}, _candidate)"
-        f" {' UNION ALL '.join(queries)} RETURNING _source_key)"
-        f" INSERT INTO {step.take} SELECT _source_key FROM pulled"
+        f"WITH {found.keys}, pulled AS (INSERT INTO {fill.stage} ({stored_columns(fill)}, _candidate)"
+        f" {queries} RETURNING _source_key)"
+        f" INSERT INTO {fill.take} SELECT _source_key FROM pulled"
     ).encode()
 
 
-def not_taken(step: Step, row: str) -> str:
+@cache
+def _stored_in_all(step: Step, fill: Fill, found: Found) -> bytes:
+    """Return the statement that does it for source rows with several: all of them, and how many of each fill."""
+    keys = " UNION ".join(
+        f"SELECT DISTINCT o._source_key FROM {source} WHERE {not_taken(fill, 'o')}" for source in found.sources
+    )
+    inserts = ", ".join(f"staged_{one.number} AS ({_stage_all(one)})" for one in step.fills)
+    counts = ", ".join(f"(SELECT count(*) FROM staged_{one.number})" for one in step.fills)
+    return (
+        f"WITH {found.keys}, pulled AS (INSERT INTO {step.take} {keys} RETURNING key), {inserts}"
+        f" SELECT (SELECT count(*) FROM pulled), {counts}"
+    ).encode()
+
+
+def _stage_all(fill: Fill) -> str:
+    rows = " UNION ALL ".join(
+        f"SELECT {stored_columns(fill, 'o')}, true FROM pulled JOIN {table} o ON {fill.is_of('o', 'pulled.key')}"
+        for table in (fill.canonical, fill.held)
+    )
+    return f"INSERT INTO {fill.stage} ({stored_columns(fill)}, _candidate) {rows} RETURNING 1"
+
+
+def not_taken(fill: Fill, row: str) -> str:
     """Return the condition that a stored row is of a source row that this turn leaves alone."""
-    return f"NOT EXISTS (SELECT FROM {step.take} t WHERE t.key = {row}._source_key)"
+    return f"NOT EXISTS (SELECT FROM {fill.take} t WHERE t.key = {row}._source_key)"
 
 
 @cache
-def _claimants(step: Step, claims: tuple[Keys, ...], own: tuple[Keys, ...]) -> bytes:
-    """Stage who claims a key that a staged candidate claims, or that a taken row had.
+def _claiming_keys(fill: Fill, claims: tuple[Keys, ...], own: tuple[Keys, ...]) -> Found:
+    """Return who claims a key that a staged candidate claims, or that a taken row had.
 
     A canonical row is the only one with its key: who keeps or leaves one (`own`) meets others among held candidates
     alone; where nobody is held there are none.
     """
-    queries, named = [_claiming(step, step.canonical, "claimed")], f"claimed AS ({_union(step, claims)})"
+    sources = [_claiming(fill, fill.canonical, "claimed")]
+    named = f"claimed AS ({_union(fill, claims)})"
     if own:
-        queries.append(_claiming(step, step.held, "contested"))
-        named += f", contested AS (SELECT * FROM claimed UNION {_union(step, own)})"
-    return _stored(step, queries, named)
+        sources.append(_claiming(fill, fill.held, "contested"))
+        named += f", contested AS (SELECT * FROM claimed UNION {_union(fill, own)})"
+    return Found(named, tuple(sources))
 
 
-def _union(step: Step, keys: tuple[Keys, ...]) -> str:
-    return " UNION ".join(each(step) for each in keys)
+def _union(fill: Fill, keys: tuple[Keys, ...]) -> str:
+    return " UNION ".join(each(fill) for each in keys)
 
 
-def claimed_anew(step: Step) -> str:
+def claimed_anew(fill: Fill) -> str:
     """Return the query for the keys that staged candidates claim and do not have already."""
-    return f"SELECT DISTINCT {columns(step.key, 's')} FROM {_newly_claimed(step)}"
+    return f"SELECT DISTINCT {columns(fill.key, 's')} FROM {_newly_claimed(fill)}"
 
 
-def claimed_in_vain(step: Step) -> str:
+def claimed_in_vain(fill: Fill) -> str:
     """Return the query for the keys that held candidates of taken rows claim."""
-    return f"SELECT {columns(step.key, 'h')} FROM {step.take} t JOIN {step.held} h ON {step.is_of('h', 't.key')}"
+    return f"SELECT {columns(fill.key, 'h')} FROM {fill.take} t JOIN {fill.held} h ON {fill.is_of('h', 't.key')}"
 
 
-def had(step: Step) -> str:
+def had(fill: Fill) -> str:
     """Return the query for the keys of the canonical rows of what is taken."""
-    return f"SELECT {columns(step.key)} FROM {step.before}"
+    return f"SELECT {columns(fill.key)} FROM {fill.before}"
 
 
 # The functions of these lists are clauses: a test takes them out one by one.
@@ -124,60 +177,55 @@ CLAIMED: list[Keys] = [claimed_anew, claimed_in_vain]
 OWN: list[Keys] = [had]
 
 
-def _claiming(step: Step, table: str, keys: str) -> str:
-    return (
-        f"SELECT {stored_columns(step, 'o')}, true FROM {keys} k JOIN {table} o ON {equal(step.key, 'o', 'k')}"
-        f" WHERE {not_taken(step, 'o')}"
-    )
+def _claiming(fill: Fill, table: str, keys: str) -> str:
+    return f"{keys} k JOIN {table} o ON {equal(fill.key, 'o', 'k')}"
 
 
 @cache
-def _waiting(link: Link) -> bytes:
+def _waiting(link: Link) -> Found:
     child, parent, reference = link.child, link.parent, link.reference
     names = reference.target_columns
     claimed = (
         f"SELECT DISTINCT {columns(names, 's')} FROM {_newly_claimed(parent)}"
         f" AND NOT EXISTS (SELECT FROM {parent.canonical} c WHERE {equal(names, 'c', 's')})"
     )
-    query = (
-        f"SELECT {stored_columns(child, 'o')}, true FROM claimed k"
-        f" JOIN {child.held} o ON {equal(reference.columns, 'o', 'k', names)} WHERE {not_taken(child, 'o')}"
-    )
-    return _stored(child, [query], f"claimed AS ({claimed})")
+    source = f"claimed k JOIN {child.held} o ON {equal(reference.columns, 'o', 'k', names)}"
+    return Found(f"claimed AS ({claimed})", (source,))
 
 
-def _newly_claimed(step: Step) -> str:
+def _newly_claimed(fill: Fill) -> str:
     """Return the query for staged candidates, as `s`, whose key is not the one that they have already."""
     return (
-        f"{step.stage} s WHERE s._candidate AND NOT EXISTS (SELECT FROM {step.before} b WHERE {keeps_key(step, 's')})"
+        f"{fill.stage} s WHERE s._candidate AND NOT EXISTS (SELECT FROM {fill.before} b WHERE {keeps_key(fill, 's')})"
     )
 
 
-def _vanishing(step: Step) -> str:
+def _vanishing(fill: Fill) -> str:
     """Return the query for the canonical keys, as `b`, that no staged row will have."""
     return (
-        f"SELECT {columns(step.key, 'b')} FROM {step.before} b WHERE NOT EXISTS"
-        f" (SELECT FROM {step.stage} s WHERE {ALIVE} AND {equal(step.key, 's', 'b')})"
+        f"SELECT {columns(fill.key, 'b')} FROM {fill.before} b WHERE NOT EXISTS"
+        f" (SELECT FROM {fill.stage} s WHERE {ALIVE} AND {equal(fill.key, 's', 'b')})"
     )
 
 
 @cache
-def _vanishes(step: Step) -> bytes:
-    return f"{_vanishing(step)} LIMIT 1".encode()
+def _vanishes(fill: Fill) -> bytes:
+    return f"{_vanishing(fill)} LIMIT 1".encode()
 
 
 @cache
-def _children(link: Link) -> bytes:
-    """Canonical children, and held ones too: they may now wait for another row than before."""
+def _children(link: Link) -> Found:
+    """Canonical children, and held ones too: they may now wait for another row than before.
+
+    Of a source row with several candidates another one's code may stand in `cdc.held`.
+    """
     child = link.child
-    joined = f"JOIN {{}} o ON {equal(link.reference.columns, 'o', 'k', link.reference.target_columns)}"
+    joined = f"vanished k JOIN {{}} o ON {equal(link.reference.columns, 'o', 'k', link.reference.target_columns)}"
     waits = (
         f" JOIN cdc.held h ON h.mapping = {child.name} AND h.source_key = o._source_key"
         f" AND h.code = {literal(UNRESOLVED)}"
     )
-    queries = [
-        f"SELECT {stored_columns(child, 'o')}, true FROM vanished k {joined.format(table)}{more}"
-        f" WHERE {not_taken(child, 'o')}"
-        for table, more in ((child.canonical, ""), (child.held, waits))
-    ]
-    return _stored(child, queries, f"vanished AS MATERIALIZED ({_vanishing(link.parent)})")
+    return Found(
+        f"vanished AS MATERIALIZED ({_vanishing(link.parent)})",
+        (joined.format(child.canonical), joined.format(child.held) + (waits if child.alone else "")),
+    )

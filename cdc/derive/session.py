@@ -15,7 +15,7 @@ import psycopg
 
 from cdc.derive.mirror import Mirror, max_bytes
 from cdc.derive.names import columns, quoted
-from cdc.derive.plan import Plan, Step
+from cdc.derive.plan import Fill, Plan, Step
 from cdc.observe.pulse import Pulse
 from cdc.store.connection import LONG_SILENCE_S, LONG_STATEMENT_S
 
@@ -44,7 +44,10 @@ _LARGE_SETTINGS = (
 STAGE_META = ("_source_key", "_source_offset", "_source_ts", "_deleted")
 """What a candidate says of its source row, in a stage as in the tables that it goes to."""
 
-ALIVE = "_candidate AND _code IS NULL AND NOT _shadowed"
+SOUND = "_candidate AND _code IS NULL AND NOT _shadowed"
+"""Staged rows that nothing speaks against, of themselves."""
+
+ALIVE = f"{SOUND} AND NOT _withheld"
 """Staged rows that are in the canonical table after this turn, as far as is decided."""
 
 
@@ -89,10 +92,10 @@ class Work:
     round_trips: int = 0
     rows: int = 0
     taken: dict[Step, int] = field(default_factory=dict)
-    staged: dict[Step, int] = field(default_factory=dict)
+    staged: dict[Fill, int] = field(default_factory=dict)
     changed: dict[str, set[str]] = field(default_factory=dict)
     pulse: Pulse = field(default_factory=Pulse)
-    _held: dict[Step, bool] = field(default_factory=dict)
+    _held: dict[Fill, bool] = field(default_factory=dict)
 
     def run(self, statement: bytes, parameters: Iterable[object] | None = None) -> Cursor:
         """Execute one statement, the way the size of the turn wants it."""
@@ -115,10 +118,14 @@ class Work:
     def take(self, step: Step, statement: bytes) -> int:
         """Run a statement that adds source keys to what the step takes; return how many were new."""
         count = self.run(statement).rowcount
+        self.note_taken(step, count)
+        return count
+
+    def note_taken(self, step: Step, count: int) -> None:
+        """Count source keys that have been added to what the step takes."""
         if count:
             self.taken[step] = self.taken.get(step, 0) + count
             self.grow(count, step.take)
-        return count
 
     def grow(self, count: int, table: str) -> None:
         """Plan for actual sizes from now on if `count` more rows, now in a temporary table, make the turn large."""
@@ -131,11 +138,16 @@ class Work:
         if self.large and count > LARGE:
             self.run(f"ANALYZE {table} {_compared_columns(self.plan, table)}".encode())
 
-    def has_candidates_held(self, step: Step) -> bool:
+    def note_staged(self, fill: Fill, count: int) -> None:
+        """Count rows that have been added to a stage."""
+        if count:
+            self.staged[fill] = self.staged.get(fill, 0) + count
+
+    def has_candidates_held(self, fill: Fill) -> bool:
         """Tell whether any candidate of an earlier turn waits beside the canonical table."""
-        if step not in self._held:
-            self._held[step] = self.run(f"SELECT FROM {step.held} LIMIT 1".encode()).rowcount > 0
-        return self._held[step]
+        if fill not in self._held:
+            self._held[fill] = self.run(f"SELECT FROM {fill.held} LIMIT 1".encode()).rowcount > 0
+        return self._held[fill]
 
 
 def taking(step: Step, query: str) -> bytes:
@@ -151,11 +163,11 @@ def taking(step: Step, query: str) -> bytes:
 
 def _compared_columns(plan: Plan, table: str) -> str:
     """Return the columns that statements of a large turn search or join a temporary table by; "" stands for all."""
-    for step in plan.steps:
-        if table == step.stage:
-            references = [name for link in plan.links if link.child is step for name in link.reference.columns]
-            names = dict.fromkeys([*step.key, *references])
-            return f"(_source_key, _candidate, _deleted, _code, _shadowed, {columns(names)})"
+    for fill in plan.fills:
+        if table == fill.stage:
+            references = [name for link in plan.links if link.child is fill for name in link.reference.columns]
+            names = dict.fromkeys([*fill.key, *references])
+            return f"(_source_key, _candidate, _deleted, _code, _shadowed, _withheld, {columns(names)})"
     return ""
 
 
@@ -164,12 +176,12 @@ def create_tables(plan: Plan) -> str:
     statements = [
         'CREATE TEMP TABLE changed (mirror text, key text[] COLLATE "C", op "char", old jsonb)',
         *(f'CREATE TEMP TABLE take_{step.number} (key text[] COLLATE "C" NOT NULL)' for step in plan.steps),
-        *(_create_stage(plan, step) for step in plan.steps),
-        *(_create_before(step) for step in plan.steps),
+        *(_create_stage(plan, fill) for fill in plan.fills),
+        *(_create_before(fill) for fill in plan.fills),
         # Ordered, so that it can be read as a whole where scans are off: small turns have to begin with what is taken.
         *(f"CREATE INDEX ON {step.take} (key)" for step in plan.steps),
-        *(f"CREATE INDEX ON {step.stage} USING hash (_source_key)" for step in plan.steps),
-        *(f"CREATE INDEX ON {step.before} USING hash (_source_key)" for step in plan.steps),
+        *(f"CREATE INDEX ON {fill.stage} USING hash (_source_key)" for fill in plan.fills),
+        *(f"CREATE INDEX ON {fill.before} USING hash (_source_key)" for fill in plan.fills),
         _seem_small(plan),
     ]
     return "; ".join(statements)
@@ -179,47 +191,53 @@ def _seem_small(plan: Plan) -> str:
     """Let the planner know that few rows are in a temporary table: of one it knows nothing about it expects many."""
     few = "FROM generate_series(1, 3) n"
     statements = [f"INSERT INTO pg_temp.changed (key) SELECT ARRAY[n::text] {few}"]
-    for step in plan.steps:
-        statements.append(f"INSERT INTO {step.take} SELECT ARRAY[n::text] {few}")
-        statements += [
-            f"INSERT INTO {name} (_source_key) SELECT ARRAY[n::text] {few}" for name in (step.stage, step.before)
-        ]
+    statements += [f"INSERT INTO {step.take} SELECT ARRAY[n::text] {few}" for step in plan.steps]
+    statements += [
+        f"INSERT INTO {name} (_source_key) SELECT ARRAY[n::text] {few}"
+        for fill in plan.fills
+        for name in (fill.stage, fill.before)
+    ]
     tables = _tables(plan)
     return "; ".join([*statements, f"ANALYZE {', '.join(tables)}", *(f"DELETE FROM {table}" for table in tables)])
 
 
 def _tables(plan: Plan) -> list[str]:
-    return ["pg_temp.changed", *(table for step in plan.steps for table in (step.take, step.stage, step.before))]
+    return ["pg_temp.changed", *(table for step in plan.steps for table in _tables_of(step))]
 
 
-def _create_stage(plan: Plan, step: Step) -> str:
+def _tables_of(step: Step) -> list[str]:
+    return [step.take, *(table for fill in step.fills for table in (fill.stage, fill.before))]
+
+
+def _create_stage(plan: Plan, fill: Fill) -> str:
     """A candidate lacks no required value, and no key or reference is too long to be indexed.
 
     The checks find it while the row can still be held for it.
     """
-    target = step.mapping.target
+    target = fill.target
     values = ", ".join(f"{quoted(column.name)} {column.type}" for column in target.columns)
     required = [column.name for column in target.columns if column.required or column.name in target.key]
-    sound = [*(f"{quoted(name)} IS NOT NULL" for name in required), *_short_enough(plan, step)]
+    sound = [*(f"{quoted(name)} IS NOT NULL" for name in required), *_short_enough(plan, fill)]
     return (
-        f'CREATE TEMP TABLE stage_{step.number} (_source_key text[] COLLATE "C" NOT NULL, _source_offset bigint,'
+        f'CREATE TEMP TABLE stage_{fill.number} (_source_key text[] COLLATE "C" NOT NULL, _source_offset bigint,'
         " _source_ts timestamptz, _deleted boolean, _candidate boolean, _code text, _field text, _detail text,"
         f" _waits_for text, _waits_key text[], {values}, _shadowed boolean NOT NULL DEFAULT false,"
+        " _withheld boolean NOT NULL DEFAULT false,"
         f" CONSTRAINT sound CHECK (NOT _candidate OR ({' AND '.join(sound)})))"
     )
 
 
-def _create_before(step: Step) -> str:
+def _create_before(fill: Fill) -> str:
     """`_row` is the place of the canonical row, `_same` whether what is staged would not change it."""
-    types = {column.name: column.type for column in step.mapping.target.columns}
-    key = ", ".join(f"{quoted(name)} {types[name]}" for name in step.key)
-    return f'CREATE TEMP TABLE before_{step.number} (_source_key text[] COLLATE "C", _row tid, _same boolean, {key})'
+    types = {column.name: column.type for column in fill.target.columns}
+    key = ", ".join(f"{quoted(name)} {types[name]}" for name in fill.key)
+    return f'CREATE TEMP TABLE before_{fill.number} (_source_key text[] COLLATE "C", _row tid, _same boolean, {key})'
 
 
-def _short_enough(plan: Plan, step: Step) -> Iterator[str]:
-    types = {column.name: column.type for column in step.mapping.target.columns}
-    references = (link.reference.columns for link in plan.links if link.child is step)
-    for indexed in (step.key, *references):
+def _short_enough(plan: Plan, fill: Fill) -> Iterator[str]:
+    types = {column.name: column.type for column in fill.target.columns}
+    references = (link.reference.columns for link in plan.links if link.child is fill)
+    for indexed in (fill.key, *references):
         if sum(max_bytes(types[name]) for name in indexed) > INDEXED_BYTES:
             sizes = " + ".join(f"coalesce(pg_column_size({quoted(name)}), 0)" for name in indexed)
             yield f"{sizes} <= {INDEXED_BYTES}"
@@ -233,10 +251,10 @@ def empty_tables(plan: Plan) -> str:
 def clear_tables(work: Work) -> str:
     """Return the statements that remove this turn's rows: cheaper than TRUNCATE for few, and plans stay valid."""
     used = [step for step in work.plan.steps if step in work.taken]
-    tables = ["pg_temp.changed", *(table for step in used for table in (step.take, step.stage, step.before))]
+    tables = ["pg_temp.changed", *(table for step in used for table in _tables_of(step))]
     return "; ".join(f"DELETE FROM {table}" for table in tables)
 
 
-def stored_columns(step: Step, alias: str = "") -> str:
+def stored_columns(fill: Fill, alias: str = "") -> str:
     """Return what a stage and the tables of a target have in common: source of the row, then its values."""
-    return columns((*STAGE_META, *step.columns), alias)
+    return columns((*STAGE_META, *fill.columns), alias)

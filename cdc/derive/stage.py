@@ -16,12 +16,11 @@ import psycopg
 from cdc.crash import crash_point
 from cdc.derive.lookup import FIXED_COLUMNS, select_rows
 from cdc.derive.names import columns
-from cdc.derive.plan import Step
+from cdc.derive.plan import Fill, Step
 from cdc.derive.room import ROOM
 from cdc.derive.session import INDEXED_BYTES, STAGE_META, Work
 from cdc.derive.take import STALE
 from transforms.errors import Refused
-from transforms.mapping import Mapping
 
 CHUNK = 2000
 """Rows in memory at a time. Normalising them must end long before an idle transaction is ended, on a busy machine."""
@@ -30,7 +29,11 @@ FEW = 100
 """So many rows do not have to wait for room."""
 
 Row = tuple[Any, ...]
+Staged = tuple[list[Row], ...]
+"""What comes out for one source row: rows for the stage of each fill."""
+
 _OUTCOME = ("_candidate", "_code", "_field", "_detail", "_waits_for", "_waits_key")
+_CANDIDATE = (True, None, None, None, None, None)
 # What a rule can raise because of the values it is given; anything else is the program's fault and ends the turn.
 _RULE_ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
 
@@ -56,89 +59,107 @@ def stage_step(work: Work, step: Step) -> None:
                 work.round_trips += 1
     else:
         _stage_chunk(work, step, lambda: work.run(statement).fetchall())
-    work.grow(work.staged.get(step, 0), step.stage)
+    for fill in step.fills:
+        work.grow(work.staged.get(fill, 0), fill.stage)
 
 
 def _stage_chunk(work: Work, step: Step, fetch: Callable[[], list[Row]]) -> bool:
     """Evaluate the next rows, when there is room for them; tell whether there were any."""
     with ROOM.place(lambda: work.run(b"SELECT")) if work.taken[step] > FEW else nullcontext():
         rows = fetch()
-        outcomes = [outcome for row in rows if (outcome := evaluate(step.mapping, row)) is not None]
-        if outcomes:
-            work.staged[step] = work.staged.get(step, 0) + len(outcomes)
+        outcomes = [evaluate(step, row) for row in rows]
+        if any(map(any, outcomes)):
             _copy(work, step, outcomes)
         return bool(rows)
 
 
-def evaluate(mapping: Mapping, row: Row) -> Row | None:
-    """Return the stage row that comes out for one source row, None when it is filtered."""
+def evaluate(step: Step, row: Row) -> Staged:
+    """Return the stage rows that come out for one source row, for each fill of its step."""
     head, stale, inputs = row[: FIXED_COLUMNS - 1], row[FIXED_COLUMNS - 1], row[FIXED_COLUMNS:]
     if stale is not None:
-        return _refused(mapping, head, Refused(STALE, "", "", stale[0], tuple(stale[1:])))
+        return _refused(step, head, Refused(STALE, "", "", stale[0], tuple(stale[1:])))
     try:
-        candidate = mapping.normalise(inputs)
+        outcome = step.mapping.normalise(inputs)
     except Refused as refusal:
-        return _refused(mapping, head, refusal)
+        return _refused(step, head, refusal)
     except _RULE_ERRORS as error:
-        return _refused(mapping, head, Refused("DRV-202", "", type(error).__name__))
-    if candidate is None:
-        return None
-    return (*head, True, None, None, None, None, None, *candidate)
+        return _refused(step, head, Refused("DRV-202", "", type(error).__name__))
+    deleted = head[-1]
+    return tuple(
+        [
+            [(*head, *_CANDIDATE, *candidate) for candidate in candidates] if fill.tombstones or not deleted else []
+            for fill, candidates in zip(step.fills, outcome or (), strict=outcome is not None)
+        ]
+    )
 
 
-def _refused(mapping: Mapping, head: Row, refusal: Refused) -> Row:
+def _refused(step: Step, head: Row, refusal: Refused) -> Staged:
+    """Return the row that says so: in the stage of the first fill, which stands for all."""
     waits_key = None if refusal.waits_key is None else [_as_text(value) for value in refusal.waits_key]
     if refusal.code != STALE and sum(len(value.encode()) for value in waits_key or () if value) > INDEXED_BYTES:
         waits_key = None  # it is there to be read; what is longer than that nobody will
-    nothing = (None,) * len(mapping.target.columns)
-    return (*head, False, refusal.code, refusal.field, refusal.detail, refusal.waits_for, waits_key, *nothing)
+    nothing = (None,) * len(step.fills[0].columns)
+    said = (False, refusal.code, refusal.field, refusal.detail, refusal.waits_for, waits_key)
+    return ([(*head, *said, *nothing)],)
 
 
 def _as_text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _copy(work: Work, step: Step, rows: list[Row]) -> None:
+def _copy(work: Work, step: Step, outcomes: list[Staged]) -> None:
+    """Write what came out for some source rows; with care, find the one that the database refuses."""
     if not work.careful:
         try:
-            _copy_rows(work, step, rows)
+            _copy_rows(work, step, outcomes)
         except (psycopg.Error, UnicodeError) as error:
             if _is_about_a_row(error):
                 raise RowRefusedError(step.mapping.name) from error
             raise
         return
-    refused = _try_rows(work, step, rows)
-    if refused is not None and len(rows) == 1:
+    refused = _try_rows(work, step, outcomes)
+    if refused is not None and len(outcomes) == 1:
         refusal = Refused("DRV-201", "", _state(refused))
-        _copy_rows(work, step, [_refused(step.mapping, rows[0][: FIXED_COLUMNS - 1], refusal)])
+        head = next(row for rows in outcomes[0] for row in rows)[: FIXED_COLUMNS - 1]
+        _copy_rows(work, step, [_refused(step, head, refusal)])
     elif refused is not None:
-        middle = len(rows) // 2
-        _copy(work, step, rows[:middle])
-        _copy(work, step, rows[middle:])
+        middle = len(outcomes) // 2
+        _copy(work, step, outcomes[:middle])
+        _copy(work, step, outcomes[middle:])
 
 
-def _try_rows(work: Work, step: Step, rows: list[Row]) -> Exception | None:
+def _try_rows(work: Work, step: Step, outcomes: list[Staged]) -> Exception | None:
     """Copy rows; if the database refuses one of them, undo and return its error."""
     work.run(b"SAVEPOINT copied")
+    before = dict(work.staged)
     try:
-        _copy_rows(work, step, rows)
+        _copy_rows(work, step, outcomes)
     except (psycopg.Error, UnicodeError) as error:
         if not _is_about_a_row(error):
             raise
         work.run(b"ROLLBACK TO copied")
+        work.staged = before
         return error
     work.run(b"RELEASE copied")
     return None
 
 
-def _copy_rows(work: Work, step: Step, rows: list[Row]) -> None:
-    names = columns((*STAGE_META, *_OUTCOME, *step.columns))
+def _copy_rows(work: Work, step: Step, outcomes: list[Staged]) -> None:
+    for place, fill in enumerate(step.fills):
+        rows = [row for outcome in outcomes if place < len(outcome) for row in outcome[place]]
+        if rows:
+            _copy_into(work, fill, rows)
+
+
+def _copy_into(work: Work, fill: Fill, rows: list[Row]) -> None:
+    names = columns((*STAGE_META, *_OUTCOME, *fill.columns))
     work.round_trips += 2
     work.beat()
-    with work.connection.cursor() as cursor, cursor.copy(f"COPY {step.stage} ({names}) FROM STDIN".encode()) as copy:
+    with work.connection.cursor() as cursor, cursor.copy(f"COPY {fill.stage} ({names}) FROM STDIN".encode()) as copy:
         for row in rows:
             copy.write_row(row)
         crash_point("D4")
+    work.note_staged(fill, len(rows))
 
 
 def _is_about_a_row(error: Exception) -> bool:

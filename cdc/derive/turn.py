@@ -119,7 +119,7 @@ def _turn(
         window.everything,
         sum(span.last - span.after for span in window.spans),
         {step.mapping.name: count for step, count in work.taken.items()},
-        {step.mapping.name: count for step, count in work.staged.items()},
+        {str(fill.target): count for fill, count in work.staged.items()},
         work.large,
         0 if work.large else work.rows,
         work.round_trips + 4,
@@ -274,7 +274,7 @@ def _remove_left_behind(work: Work) -> None:
     Before anything is decided: their keys are free, and nothing can refer to them.
     """
     names = [step.mapping.name for step in work.plan.steps]
-    tables = [table for step in work.plan.steps for table in (step.canonical, step.held)]
+    tables = [table for fill in work.plan.fills for table in (fill.canonical, fill.held)]
     for table in tables:
         statement = f"DELETE FROM {table.replace('%', '%%')} WHERE _mapping <> ALL (%s)"
         work.connection.execute(statement.encode(), (names,))

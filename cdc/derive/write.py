@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from functools import cache
 
 from cdc.derive.before import keeps_key
-from cdc.derive.names import columns, literal, quoted
-from cdc.derive.plan import META, Plan, Step
+from cdc.derive.names import columns, equal, literal, quoted
+from cdc.derive.plan import META, Fill, Plan, Step
 from cdc.derive.session import ALIVE, Work, stored_columns
 
-_KEPT = "_candidate AND NOT (_code IS NULL AND NOT _shadowed)"
+_KEPT = f"_candidate AND NOT ({ALIVE})"
 """Candidates that wait beside the canonical table."""
 
 _IS_AT = "c.ctid = b._row AND c._source_key = b._source_key"
@@ -24,72 +24,80 @@ _IS_AT = "c.ctid = b._row AND c._source_key = b._source_key"
 def write_rows(work: Work) -> None:
     """Write the outcome of every taken row."""
     steps = [step for step in work.plan.steps if step in work.taken]
+    fills = [fill for step in steps for fill in step.fills]
+    for fill in fills:
+        work.run(_withdraw(fill))
+    for fill in fills:
+        if fill in work.staged:
+            work.run(_derive(work.plan, fill))
+    for fill in fills:
+        work.run(_release(fill))
+        if fill in work.staged:
+            work.run(_keep(work.plan, fill))
     for step in steps:
-        work.run(_withdraw(step))
-    for step in steps:
-        if step in work.staged:
-            work.run(_derive(work.plan, step))
-    for step in steps:
-        work.run(_release(step))
         work.run(_settle(step))
-        if step in work.staged:
-            work.run(_keep(work.plan, step))
+        if any(fill in work.staged for fill in step.fills):
             work.run(_hold(work.plan, step))
 
 
 @cache
-def _withdraw(step: Step) -> bytes:
+def _withdraw(fill: Fill) -> bytes:
     return (
-        f"DELETE FROM {step.canonical} c USING {step.before} b WHERE {_IS_AT} AND NOT EXISTS (SELECT"
-        f" FROM {step.stage} s WHERE {ALIVE} AND {keeps_key(step, 's')})"
+        f"DELETE FROM {fill.canonical} c USING {fill.before} b WHERE {_IS_AT} AND NOT EXISTS (SELECT"
+        f" FROM {fill.stage} s WHERE {ALIVE} AND {keeps_key(fill, 's')})"
     ).encode()
 
 
 @cache
-def _derive(plan: Plan, step: Step) -> bytes:
+def _derive(plan: Plan, fill: Fill) -> bytes:
     """Write the rows that differ where they are, and insert the new ones; a row that is the same is not even locked."""
-    written = [*step.columns, *META]
-    values = _values(plan, step, written)
+    written = [*fill.columns, *META]
+    values = _values(plan, fill, written)
     updates = ", ".join(
-        f"{quoted(name)} = {value}" for name, value in zip(written, values, strict=True) if name not in step.key
+        f"{quoted(name)} = {value}" for name, value in zip(written, values, strict=True) if name not in fill.key
     )
     return (
-        f"WITH updated AS (UPDATE {step.canonical} c SET {updates} FROM {step.before} b JOIN {step.stage} s"
-        f" ON {keeps_key(step, 's')} WHERE {ALIVE} AND NOT b._same AND {_IS_AT})"
-        f" INSERT INTO {step.canonical} ({columns(written)}) SELECT {', '.join(values)} FROM {step.stage} s"
-        f" WHERE {ALIVE} AND NOT EXISTS (SELECT FROM {step.before} b WHERE {keeps_key(step, 's')})"
-        f" ORDER BY {columns(step.key, 's')}"
+        f"WITH updated AS (UPDATE {fill.canonical} c SET {updates} FROM {fill.before} b JOIN {fill.stage} s"
+        f" ON {keeps_key(fill, 's')} WHERE {ALIVE} AND NOT b._same AND {_IS_AT})"
+        f" INSERT INTO {fill.canonical} ({columns(written)}) SELECT {', '.join(values)} FROM {fill.stage} s"
+        f" WHERE {ALIVE} AND NOT EXISTS (SELECT FROM {fill.before} b WHERE {keeps_key(fill, 's')})"
+        f" ORDER BY {columns(fill.key, 's')}"
     ).encode()
 
 
 @cache
-def _release(step: Step) -> bytes:
+def _release(fill: Fill) -> bytes:
+    same = "s._source_key = h._source_key" + ("" if fill.alone else f" AND {equal(fill.key, 's', 'h')}")
     return (
-        f"DELETE FROM {step.held} h USING {step.take} t WHERE {step.is_of('h', 't.key')}"
-        f" AND NOT EXISTS (SELECT FROM {step.stage} s WHERE {_KEPT} AND s._source_key = h._source_key)"
+        f"DELETE FROM {fill.held} h USING {fill.take} t WHERE {fill.is_of('h', 't.key')}"
+        f" AND NOT EXISTS (SELECT FROM {fill.stage} s WHERE {_KEPT} AND {same})"
     ).encode()
 
 
 @cache
-def _keep(plan: Plan, step: Step) -> bytes:
+def _keep(plan: Plan, fill: Fill) -> bytes:
     """Write the candidates that are held and differ from what is held of them."""
-    written, key = [*step.columns, *META], ("_mapping", "_source_key")
-    updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in written if name not in key)
-    kept = f"({stored_columns(step, 'h')}, h._dictionary)"
-    staged = f"({stored_columns(step, 's')}, {literal(plan.digest)})"
+    written = [*fill.columns, *META]
+    updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in written if name not in fill.held_key)
+    kept = f"({stored_columns(fill, 'h')}, h._dictionary)"
+    staged = f"({stored_columns(fill, 's')}, {literal(plan.digest)})"
     return (
-        f"INSERT INTO {step.held} ({columns(written)}) SELECT {', '.join(_values(plan, step, written))}"
-        f" FROM {step.stage} s WHERE {_KEPT} AND NOT EXISTS (SELECT FROM {step.held} h"
-        f" WHERE {step.is_of('h', 's._source_key')} AND {kept} IS NOT DISTINCT FROM {staged})"
-        f" ORDER BY s._source_key ON CONFLICT ({columns(key)}) DO UPDATE SET {updates}"
+        f"INSERT INTO {fill.held} ({columns(written)}) SELECT {', '.join(_values(plan, fill, written))}"
+        f" FROM {fill.stage} s WHERE {_KEPT} AND NOT EXISTS (SELECT FROM {fill.held} h"
+        f" WHERE {fill.is_of('h', 's._source_key')} AND {kept} IS NOT DISTINCT FROM {staged})"
+        f" ORDER BY {columns(('_source_key', *fill.key), 's')} ON CONFLICT ({columns(fill.held_key)})"
+        f" DO UPDATE SET {updates}"
     ).encode()
 
 
 @cache
 def _settle(step: Step) -> bytes:
+    codes = " ".join(
+        f"AND NOT EXISTS (SELECT FROM {fill.stage} s WHERE s._code IS NOT NULL AND s._source_key = h.source_key)"
+        for fill in step.fills
+    )
     return (
-        f"DELETE FROM cdc.held h USING {step.take} t WHERE h.mapping = {step.name} AND h.source_key = t.key"
-        f" AND NOT EXISTS (SELECT FROM {step.stage} s WHERE s._code IS NOT NULL AND s._source_key = h.source_key)"
+        f"DELETE FROM cdc.held h USING {step.take} t WHERE h.mapping = {step.name} AND h.source_key = t.key {codes}"
     ).encode()
 
 
@@ -98,11 +106,9 @@ def _hold(plan: Plan, step: Step) -> bytes:
     """`since` says for how long the row has been held for the same reason."""
     said = "code, field, detail, waits_for, waits_key, dictionary"
     names = f"mapping, source_key, {said}"
-    staged = "_code, nullif(_field, ''), coalesce(_detail, ''), _waits_for, _waits_key"
     updates = ", ".join(f"{name} = excluded.{name}" for name in said.split(", "))
     return (
-        f"INSERT INTO cdc.held ({names}) SELECT n.* FROM (SELECT {step.name}, _source_key, {staged},"
-        f" {literal(plan.digest)} FROM {step.stage} WHERE _code IS NOT NULL) n ({names})"
+        f"INSERT INTO cdc.held ({names}) SELECT n.* FROM ({_codes(plan, step)}) n ({names})"
         " WHERE NOT EXISTS (SELECT FROM cdc.held h WHERE h.mapping = n.mapping AND h.source_key = n.source_key"
         f" AND ({columns(said.split(', '), 'h')}) IS NOT DISTINCT FROM ({columns(said.split(', '), 'n')}))"
         f" ON CONFLICT (mapping, source_key) DO UPDATE SET {updates},"
@@ -110,10 +116,25 @@ def _hold(plan: Plan, step: Step) -> bytes:
     ).encode()
 
 
-def _values(plan: Plan, step: Step, names: Sequence[str]) -> list[str]:
+def _codes(plan: Plan, step: Step) -> str:
+    """Return the query for what each source row is held for: by its first target, and there by the smallest key."""
+    said = f"_code, nullif(_field, ''), coalesce(_detail, ''), _waits_for, _waits_key, {literal(plan.digest)}"
+    head = f"{step.name}, _source_key, {said}"
+    if step.alone:
+        return f"SELECT {head} FROM {step.fills[0].stage} WHERE _code IS NOT NULL"
+    names = "_source_key, _code, _field, _detail, _waits_for, _waits_key"
+    found = " UNION ALL ".join(
+        f"(SELECT DISTINCT ON (_source_key) {place} AS _place, {names}"
+        f" FROM {fill.stage} WHERE _code IS NOT NULL ORDER BY _source_key, {columns(fill.key)})"
+        for place, fill in enumerate(step.fills)
+    )
+    return f"SELECT DISTINCT ON (_source_key) {head} FROM ({found}) s ORDER BY _source_key, _place"
+
+
+def _values(plan: Plan, fill: Fill, names: Sequence[str]) -> list[str]:
     """Return what to write of a staged row `s`."""
     values = {
-        "_mapping": step.name,
+        "_mapping": fill.name,
         "_dictionary": literal(plan.digest),
         "_derivation": f"(SELECT derivation + 1 FROM cdc.domain WHERE name = {literal(plan.name)})",
         "_derived_at": "clock_timestamp()",

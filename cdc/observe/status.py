@@ -101,7 +101,7 @@ def _lag(end: int | None, position: int) -> int | None:
 
 def _domain(connection: psycopg.Connection, domain: Domain) -> DomainStatus:
     mappings = [mapping.name for mapping in domain.mappings]
-    targets = {str(mapping.target): mapping.target for mapping in domain.mappings}
+    targets = {str(target): target for mapping in domain.mappings for target in mapping.targets}
     held = connection.execute(
         "SELECT code, count(*) FROM cdc.held WHERE mapping = ANY(%s) GROUP BY code ORDER BY code", (mappings,)
     ).fetchall()

@@ -40,7 +40,8 @@ def main() -> None:
     for mapping in dictionary.mappings:
         rows = [example.row for example in mapping.examples if example.expected is not None] * 100
         speed = measure(mapping.normalise, rows, seconds)
-        print(f"{mapping.name:24}{len(mapping.inputs):8}{len(mapping.target.columns):9}{speed:12,.0f}")  # noqa: T201
+        columns = sum(len(target.columns) for target in mapping.targets)
+        print(f"{mapping.name:24}{len(mapping.inputs):8}{columns:9}{speed:12,.0f}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     candidates   every source row through its mapping (deleted rows too where the mapping keeps tombstones)
     claims       one live candidate per key, else all of them are held; a tombstone only where no live row claims
     references   the greatest set in which every required reference resolves; the rest is held
+    siblings     a source row has all of its canonical rows, or is held
 
 Nothing here is shared with the worker but the mappings themselves.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transforms.errors import Refused
-from transforms.mapping import Lookup, Mapping, MirrorRef, Reference
+from transforms.mapping import Lookup, Mapping, MirrorRef, Reference, Target
 
 Values = dict[str, Any]
 KeyText = tuple[str, ...]
@@ -73,20 +74,42 @@ class Outcome:
 
 def evaluate(mappings: tuple[Mapping, ...], world: World) -> Outcome:
     """Return D(world)."""
-    outcome = Outcome({str(mapping.target): set() for mapping in mappings}, {})
-    claimants: dict[str, dict[tuple[Any, ...], Row]] = {}
-    for mapping in mappings:
-        candidates = list(_candidates(mapping, world, outcome.held))
-        claimants[str(mapping.target)] = _claims(mapping, candidates, outcome.held)
-    _drop_unresolved(mappings, claimants, outcome.held)
-    for table, rows in claimants.items():
-        outcome.canonical[table] = set(rows.values())
+    outcome = Outcome({str(target): set() for mapping in mappings for target in mapping.targets}, {})
+    rows = [row for mapping in mappings for row in _candidates(mapping, world, outcome.held)]
+    claims = _Claims(mappings, rows)
+    claims.drop_unresolved()
+    for place, row in enumerate(claims.rows):
+        if claims.counts(place):
+            outcome.canonical[str(row.target)].add(row.row)
+    outcome.held.update(claims.held())
     return outcome
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A candidate with the target that it is for; `place` is the target's among those of its mapping."""
+
+    row: Row
+    target: Target
+    place: int
+
+    @property
+    def source(self) -> tuple[str, KeyText]:
+        return self.row.mapping, self.row.source_key
+
+    @property
+    def values(self) -> Values:
+        return dict(zip((column.name for column in self.target.columns), self.row.values, strict=True))
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        values = self.values
+        return tuple(values[name] for name in self.target.key)
 
 
 def _candidates(mapping, world, held):
     images = [(key, image, False) for key, image in world.live[mapping.source].items()]
-    if mapping.target.on_delete == "tombstone":
+    if any(target.on_delete == "tombstone" for target in mapping.targets):
         images += [(key, image, True) for key, image in world.deleted[mapping.source].items()]
     for key, image, deleted in images:
         found = {"": [(key, image)]}
@@ -97,17 +120,24 @@ def _candidates(mapping, world, held):
             held[mapping.name, key] = Held("STL-101", str(stale[0]), stale[1])
             continue
         try:
-            values = mapping.normalise([_input(value, found) for value in mapping.inputs])
+            outcome = mapping.normalise([_input(value, found) for value in mapping.inputs])
         except Refused as refused:
             waits = None if refused.waits_key is None else tuple(_text(value) for value in refused.waits_key)
             held[mapping.name, key] = Held(refused.code, refused.waits_for, waits)
             continue
-        if values is None:
-            continue
-        if _does_not_fit(mapping, values):
+        wanted = [
+            (target, place, values)
+            for place, (target, rows) in enumerate(
+                zip(mapping.targets, outcome or ((),) * len(mapping.targets), strict=True)
+            )
+            for values in rows
+            if not deleted or target.on_delete == "tombstone"
+        ]
+        if any(_does_not_fit(target, values) for target, _, values in wanted):
             held[mapping.name, key] = Held("DRV-201")
             continue
-        yield Row(tuple(values), mapping.name, key, image.offset, deleted)
+        for target, place, values in wanted:
+            yield _Candidate(Row(tuple(values), mapping.name, key, image.offset, deleted), target, place)
 
 
 def _look_up(mapping: Mapping, lookup: Lookup, found, deleted: bool, world: World):
@@ -157,10 +187,10 @@ def _first_stale(mapping: Mapping, found, world: World):
     return None
 
 
-def _does_not_fit(mapping: Mapping, values) -> bool:
-    for column, value in zip(mapping.target.columns, values, strict=True):
+def _does_not_fit(target: Target, values) -> bool:
+    for column, value in zip(target.columns, values, strict=True):
         if value is None:
-            if column.required or column.name in mapping.target.key:
+            if column.required or column.name in target.key:
                 return True
         elif column.type == "character varying(3)" and len(value.rstrip(" ")) > 3:
             return True
@@ -171,51 +201,79 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _claims(mapping: Mapping, candidates: list[Row], held) -> dict[tuple[Any, ...], Row]:
-    names = [column.name for column in mapping.target.columns]
-    places = [names.index(name) for name in mapping.target.key]
-    by_key = defaultdict(list)
-    for row in candidates:
-        by_key[tuple(row.values[place] for place in places)].append(row)
-    kept = {}
-    for key, rows in by_key.items():
-        live = [row for row in rows if not row.deleted]
+class _Claims:
+    """Which candidates count: what speaks against each of itself, and against another one of its source row."""
+
+    def __init__(self, mappings: tuple[Mapping, ...], rows: list[_Candidate]) -> None:
+        self.rows = rows
+        self.codes: dict[int, Held] = {}
+        self.shadowed: set[int] = set()
+        self._keys = {str(target): target.key for mapping in mappings for target in mapping.targets}
+        by_key = defaultdict(list)
+        for place, row in enumerate(rows):
+            by_key[str(row.target), row.key].append(place)
+        for places in by_key.values():
+            self._claim(places)
+
+    def _claim(self, places: list[int]) -> None:
+        live = [place for place in places if not self.rows[place].row.deleted]
         if len(live) > 1:
-            held.update({(mapping.name, row.source_key): Held("KEY-201") for row in live})
-        elif live:
-            kept[key] = live[0]
-        else:
-            kept[key] = max(rows, key=lambda row: (row.offset, row.source_key))
-    return kept
+            self.codes.update((place, Held("KEY-201")) for place in live)
+        gone = [place for place in places if place not in live]
+        if not live and gone:
+            gone.remove(max(gone, key=lambda place: (self.rows[place].row.offset, self.rows[place].row.source_key)))
+        self.shadowed.update(gone)
 
+    def held_sources(self) -> set[tuple[str, KeyText]]:
+        return {self.rows[place].source for place in self.codes}
 
-def _drop_unresolved(mappings, claimants, held) -> None:
-    """Remove what does not resolve until all does; only then say what each waits for."""
-    keys = {str(mapping.target): mapping.target.key for mapping in mappings}
-    dropped: list[tuple[Mapping, Row]] = []
-    changed = True
-    while changed:
-        changed = False
-        for mapping in mappings:
-            rows = claimants[str(mapping.target)]
-            for key, row in list(rows.items()):
-                if _first_open(mapping, row, claimants, keys) is not None:
-                    del rows[key]
-                    dropped.append((mapping, row))
-                    changed = True
-    for mapping, row in dropped:
-        reference, values = _first_open(mapping, row, claimants, keys)
-        waits_key = tuple(_text(value) for value in values)
-        held[mapping.name, row.source_key] = Held("REF-301", f"{reference.schema}.{reference.table}", waits_key)
+    def counts(self, place: int) -> bool:
+        """Whether the candidate is in its canonical table."""
+        return place not in self.shadowed and self.rows[place].source not in self.held_sources()
 
+    def drop_unresolved(self) -> None:
+        """Hold what does not resolve until all does; only then say what each waits for."""
+        changed = True
+        while changed:
+            there = self._there()
+            opens = [place for place in self._sound() if self._first_open(place, there)]
+            changed = bool(opens)
+            self.codes.update((place, Held("REF-301")) for place in opens)
+        there = self._there()
+        for place, held in self.codes.items():
+            if held.code == "REF-301":
+                reference, values = self._first_open(place, there)
+                self.codes[place] = Held("REF-301", f"{reference.schema}.{reference.table}", tuple(map(_text, values)))
 
-def _first_open(mapping: Mapping, row: Row, claimants, keys) -> tuple[Reference, tuple[Any, ...]] | None:
-    values = dict(zip((column.name for column in mapping.target.columns), row.values, strict=True))
-    for reference in mapping.target.references:
-        wanted = dict(zip(reference.target_columns, (values[name] for name in reference.columns), strict=True))
-        if not reference.required or None in wanted.values():
-            continue
-        parent = f"{reference.schema}.{reference.table}"
-        if tuple(wanted[name] for name in keys[parent]) not in claimants[parent]:
-            return reference, tuple(values[name] for name in reference.columns)
-    return None
+    def held(self) -> Values:
+        """What each source row is held for: by its first target, and there by the smallest key."""
+        by_source = defaultdict(list)
+        for place in self.codes:
+            by_source[self.rows[place].source].append(place)
+        first = {
+            source: min(places, key=lambda place: (self.rows[place].place, self.rows[place].key))
+            for source, places in by_source.items()
+        }
+        return {source: self.codes[place] for source, place in first.items()}
+
+    def _sound(self) -> list[int]:
+        return [place for place in range(len(self.rows)) if place not in self.codes and place not in self.shadowed]
+
+    def _there(self) -> set[tuple[str, tuple[Any, ...]]]:
+        held = self.held_sources()
+        return {
+            (str(row.target), row.key)
+            for place, row in enumerate(self.rows)
+            if place not in self.shadowed and row.source not in held
+        }
+
+    def _first_open(self, place: int, there) -> tuple[Reference, tuple[Any, ...]] | None:
+        row, values = self.rows[place], self.rows[place].values
+        for reference in row.target.references:
+            wanted = dict(zip(reference.target_columns, (values[name] for name in reference.columns), strict=True))
+            if not reference.required or None in wanted.values():
+                continue
+            parent = f"{reference.schema}.{reference.table}"
+            if (parent, tuple(wanted[name] for name in self._keys[parent])) not in there:
+                return reference, tuple(values[name] for name in reference.columns)
+        return None

@@ -41,7 +41,7 @@ def copying(
             if row[inputs.index((lookup.alias, None))] != 1 and lookup.missing:
                 wanted = tuple(row[inputs.index(("", match.source_column))] for match in lookup.match)
                 raise Refused(lookup.missing, lookup.alias, "", str(lookup.mirror), wanted)
-        return tuple(row[place] for place in places)
+        return ((tuple(row[place] for place in places),),)
 
     target = Target(
         schema,
@@ -51,7 +51,7 @@ def copying(
         references,
         "delete",
     )
-    return Mapping(name, source, lookups, tuple(Input(*value) for value in inputs), target, normalise)
+    return Mapping(name, source, lookups, tuple(Input(*value) for value in inputs), (target,), normalise)
 
 
 class SmallWorld:

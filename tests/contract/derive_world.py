@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tests.contract.derive_model import Image, World
 from transforms.domain import Domain
 from transforms.errors import Refused
 from transforms.mapping import Column, Input, Lookup, Mapping, Match, MirrorRef, Reference, Target
+
+ONE_TARGET = 40
+"""Domains with smaller seeds have mappings of one target each."""
 
 INTEGER, BIG, TEXT = "integer", "bigint", "character varying(8)"
 LONG = "character varying(3)"
@@ -34,7 +38,10 @@ class RandomDomain:
                 self._mirror(MirrorRef(f"{source}{seed}", f"m{number}"))
         count = self.random.choice((2, 3, 3, 4))
         parts = [self._part(number) for number in range(count)]
-        self.mappings = tuple(self._mapping(part, parts) for part in parts)
+        mappings = (self._mapping(part, parts) for part in parts)
+        if seed >= ONE_TARGET:
+            mappings = (self._with_second(mapping, part, parts) for mapping, part in zip(mappings, parts, strict=True))
+        self.mappings = tuple(mappings)
 
     @property
     def domain(self) -> Domain:
@@ -113,7 +120,34 @@ class RandomDomain:
         )
         rules = [pick.choice(range(len(inputs))) if pick.random() < chance else None for chance in (0.6, 0.5, 0.4)]
         normalise = Rules(part.lookups, inputs, places, *rules)
-        return Mapping(f"p{part.number}", part.refs[""], part.lookups, inputs, target, normalise)
+        return Mapping(f"p{part.number}", part.refs[""], part.lookups, inputs, (target,), normalise)
+
+    def _with_second(self, mapping: Mapping, part: Part, parts: list[Part]) -> Mapping:
+        """Let source rows have rows in a second table as well: one, or some, of which each has a number."""
+        pick = self.random
+        explodes = pick.random() < 0.5
+        columns = {"q": self._any_column(part, lambda _: True)}
+        if pick.random() < 0.6:  # else rows of several source rows claim one key
+            columns |= {name: ("", column) for name, _, column in part.key}
+        key = (*columns, "n") if explodes else tuple(columns)
+        references = tuple(self._references(part, parts, columns))
+        inputs = tuple(dict.fromkeys([*mapping.inputs, *(Input(*value) for value in columns.values())]))
+        places = [inputs.index(Input(*value)) for value in columns.values()]
+        named = [*columns]
+        listed = [Column(name, self._kind(part, columns[name]), False) for name in named if name in key]
+        listed += [Column("n", BIG, False)] if explodes else []
+        listed += [Column(name, self._kind(part, columns[name]), False) for name in named if name not in key]
+        order = [named.index(column.name) if column.name != "n" else None for column in listed]
+        on_delete = "tombstone" if self.keeps else pick.choice(("delete", "tombstone"))
+        target = Target(f"c{self.seed}", f"u{part.number}", tuple(listed), key, references, on_delete, explodes)
+        parts_of = Parts(places, order, pick.randrange(len(inputs)), explodes=explodes)
+        targets = (mapping.targets[0], target)
+        first = mapping.normalise
+        if pick.random() < 0.3:
+            return replace(
+                mapping, inputs=inputs, targets=targets[::-1], normalise=lambda row: both(parts_of, first, row)[::-1]
+            )
+        return replace(mapping, inputs=inputs, targets=targets, normalise=lambda row: both(parts_of, first, row))
 
     def _kind(self, part: Part, value: tuple[str, str]) -> str:
         return TEXT if self.types[part.refs[value[0]]][value[1]] == TEXT else BIG
@@ -183,7 +217,26 @@ class Rules:
         if self.refused is not None and row[self.refused] in (2, "2"):
             raise Refused("COD-201", "x")
         long = self.long is not None and row[self.long] in (3, "3")
-        return (*(row[place] for place in self.places), "long!" if long else "ok")
+        return (((*(row[place] for place in self.places), "long!" if long else "ok"),),)
+
+
+class Parts:
+    """The candidates of a second table: as many as a value of the row says, or one unless it says none."""
+
+    def __init__(self, places: list[int], order: list[int | None], counted: int, *, explodes: bool) -> None:
+        self.places, self.order, self.counted, self.explodes = places, order, counted, explodes
+
+    def __call__(self, row):
+        count = int(row[self.counted] or 0)
+        numbers = range(min(count, 3)) if self.explodes else range(int(count != 1))
+        values = [row[place] for place in self.places]
+        return tuple(tuple(number if at is None else values[at] for at in self.order) for number in numbers)
+
+
+def both(parts: Parts, first, row):
+    """Return the candidates of both tables; what the first one refuses or filters has none in either."""
+    outcome = first(row)
+    return ((), ()) if outcome is None else (*outcome, parts(row))
 
 
 DELETED = ", _deleted_offset bigint NOT NULL, _deleted_ts timestamptz"

@@ -75,9 +75,9 @@ class Judge:
         return self._outcomes[cut]
 
     def _wrong(self, outcome: Outcome, picture: Picture, cut: tuple[int, ...]) -> Iterator[str]:
-        for mapping in self.mappings:
-            table = mapping.target.table
-            columns = [column.name for column in mapping.target.columns]
+        for target in (target for mapping in self.mappings for target in mapping.targets):
+            table = target.table
+            columns = [column.name for column in target.columns]
             wanted = {
                 (row.source_key, row.values, row.offset, row.deleted) for row in outcome.canonical[f"trace.{table}"]
             }

@@ -30,7 +30,7 @@ from cdc.store.migrate import migrate
 from tests.contract.derive_model import Held, Outcome, Row, World, evaluate
 from tests.contract.derive_world import Batch, Landing, RandomDomain, collation
 
-DOMAINS, CASES_PER_DOMAIN = 40, 25
+DOMAINS, CASES_PER_DOMAIN = 60, 25
 
 
 class Killed(Exception):
@@ -99,7 +99,7 @@ class Bench:
         """Empty everything: another case, with nothing landed yet; `anew`: with another dictionary before."""
         refs = self.schema.types
         tables = [f'"{ref.schema}{more}"."{ref.table}"' for ref in refs for more in ("", "_deleted")]
-        tables += [table for step in self.plan.steps for table in (step.canonical, step.held)]
+        tables += [table for fill in self.plan.fills for table in (fill.canonical, fill.held)]
         tables += [f"cdc.{name}" for name in ("stale", "journal_key", "held", "derive_queue", "watermark", "position")]
         texts = [f"DELETE FROM {table}" for table in tables]
         texts.append(f"UPDATE cdc.domain SET dictionary = '{'other' if anew else self.plan.digest}'")
@@ -144,13 +144,13 @@ class Bench:
             self.landing.execute(text.encode())
 
     def _outcome(self) -> Outcome:
-        outcome = Outcome({str(step.mapping.target): set() for step in self.plan.steps}, {})
-        for step in self.plan.steps:
-            names = ", ".join(f'"{name}"' for name in step.columns)
-            text = f"SELECT _mapping, _source_key, _source_offset, _deleted, {names} FROM {step.canonical}"
+        outcome = Outcome({str(fill.target): set() for fill in self.plan.fills}, {})
+        for fill in self.plan.fills:
+            names = ", ".join(f'"{name}"' for name in fill.columns)
+            text = f"SELECT _mapping, _source_key, _source_offset, _deleted, {names} FROM {fill.canonical}"
             for mapping, key, offset, deleted, *values in self.landing.execute(text.encode()).fetchall():
                 row = Row(tuple(values), mapping, tuple(key), offset, deleted)
-                outcome.canonical[str(step.mapping.target)].add(row)
+                outcome.canonical[str(fill.target)].add(row)
         text = "SELECT mapping, source_key, code, waits_for, waits_key FROM cdc.held"
         for mapping, key, code, waits_for, waits_key in self.landing.execute(text.encode()).fetchall():
             outcome.held[mapping, tuple(key)] = Held(code, waits_for, None if waits_key is None else tuple(waits_key))
@@ -161,11 +161,11 @@ def damage(bench: Bench, pick: random.Random) -> None:
     """Spoil one stored row and queue it, as an audit does that found a difference."""
     rows = bench.landing.execute("SELECT mapping, source_key FROM cdc.held ORDER BY 1, 2").fetchall()
     texts = ["UPDATE cdc.held SET code = 'SPOILT' WHERE (mapping, source_key) = (%s, %s)"]
-    for step in bench.plan.steps:
+    for fill in bench.plan.fills:
         rows += bench.landing.execute(
-            f"SELECT _mapping, _source_key FROM {step.canonical} ORDER BY 2".encode()
+            f"SELECT _mapping, _source_key FROM {fill.canonical} ORDER BY 2".encode()
         ).fetchall()
-        texts.append(f"UPDATE {step.canonical} SET _source_offset = -1 WHERE (_mapping, _source_key) = (%s, %s)")
+        texts.append(f"UPDATE {fill.canonical} SET _source_offset = -1 WHERE (_mapping, _source_key) = (%s, %s)")
     if rows:
         row = pick.choice(rows)
         for text in texts:
@@ -305,6 +305,7 @@ LISTS = [
     (pull, "OWN"),
     (decide, "CLAIM_RULES"),
     (decide, "RESOLVERS"),
+    (decide, "SPREAD"),
 ]
 
 
@@ -437,6 +438,7 @@ MUTANTS = {
     "locks before the snapshot": locks_after_the_snapshot,
     "watermark not before the rows": watermark_first,
     "watermark not after the rows": watermark_later,
+    "all of a row or none": without(decide.withhold_siblings),
 }
 
 

@@ -46,14 +46,14 @@ def item_row(row):
         raise Refused("DAT-101", "made")
     if name == "fails":
         raise ZeroDivisionError
-    return code, name, made
+    return (((code, name, made),),)
 
 
 def move_row(row):
     number, amount, found, code = row
     if not found:
         raise Refused("REF-301", "item")
-    return number, code, amount
+    return (((number, code, amount),),)
 
 
 MAPPINGS = (
@@ -62,13 +62,15 @@ MAPPINGS = (
         ITEM,
         (),
         tuple(Input("", name) for name in ("code", "name", "made")),
-        Target(
-            "out",
-            "item",
-            (Column("code", "text", True), Column("name", "varchar(10)", False), Column("made", "date", False)),
-            ("code",),
-            (),
-            "delete",
+        (
+            Target(
+                "out",
+                "item",
+                (Column("code", "text", True), Column("name", "varchar(10)", False), Column("made", "date", False)),
+                ("code",),
+                (),
+                "delete",
+            ),
         ),
         item_row,
     ),
@@ -77,13 +79,15 @@ MAPPINGS = (
         MOVE,
         (Lookup("item", ITEM, (Match("id", "", "item"),), "REF-301"),),
         (Input("", "id"), Input("", "amount"), Input("item", None), Input("item", "code")),
-        Target(
-            "out",
-            "move",
-            (Column("id", "int", True), Column("item", "text", True), Column("amount", "numeric(6,2)", False)),
-            ("id",),
-            (Reference(("item",), "out", "item", ("code",), True),),
-            "delete",
+        (
+            Target(
+                "out",
+                "move",
+                (Column("id", "int", True), Column("item", "text", True), Column("amount", "numeric(6,2)", False)),
+                ("id",),
+                (Reference(("item",), "out", "item", ("code",), True),),
+                "delete",
+            ),
         ),
         move_row,
     ),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from tests.unit.transforms.rows import rows_of
 from transforms.errors import Refused
 from transforms.load import load
-from transforms.mapping import Candidate, Mapping
+from transforms.mapping import Mapping, Outcome
 
 MAPPINGS = {mapping.name: mapping for mapping in load().mappings}
 
@@ -43,7 +43,7 @@ def fits(value: object, column_type: str) -> bool:
     raise AssertionError(column_type)
 
 
-def outcome(mapping: Mapping, row: Sequence[object]) -> tuple[Candidate | None, Refused | None]:
+def outcome(mapping: Mapping, row: Sequence[object]) -> tuple[Outcome | None, Refused | None]:
     try:
         return mapping.normalise(row), None
     except Refused as refused:
@@ -55,14 +55,15 @@ def test_any_row_has_one_of_three_outcomes(mapping):
     @settings(max_examples=150, deadline=None)
     @given(rows_of(mapping))
     def holds(row):
-        candidate, refused = outcome(mapping, row)
+        result, refused = outcome(mapping, row)
         if refused is not None:
             assert refused.code in mapping.codes
             assert refused.field
             assert (refused.waits_for is None) == (refused.waits_key is None)
             return
-        assert mapping.normalise(row) == candidate
-        for column, value in zip(mapping.target.columns, candidate or (), strict=candidate is not None):
-            assert fits(value, column.type) if value is not None else not column.required, column.name
+        assert mapping.normalise(row) == result
+        for target, candidates in zip(mapping.targets, result or (), strict=result is not None):
+            for column, value in (pair for each in candidates for pair in zip(target.columns, each, strict=True)):
+                assert fits(value, column.type) if value is not None else not column.required, column.name
 
     holds()

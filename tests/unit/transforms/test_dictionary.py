@@ -35,7 +35,8 @@ def test_mapping_has_examples_for_a_row_and_for_every_code(mapping):
 
 
 def test_canonical_tables_are_those_of_the_demo():
-    tables = {mapping.target.table: (mapping.target.key, mapping.target.on_delete) for mapping in DICTIONARY.mappings}
+    targets = [target for mapping in DICTIONARY.mappings for target in mapping.targets]
+    tables = {target.table: (target.key, target.on_delete) for target in targets}
     assert tables == {
         "material": (("material_id",), "tombstone"),
         "party": (("party_id",), "delete"),
@@ -50,7 +51,7 @@ def test_canonical_tables_are_those_of_the_demo():
 
 
 def test_all_references_are_required_and_lead_to_keys():
-    targets = {str(mapping.target): mapping.target for mapping in DICTIONARY.mappings}
+    targets = {str(target): target for mapping in DICTIONARY.mappings for target in mapping.targets}
     references = [reference for target in targets.values() for reference in target.references]
     assert len(references) == 11
     for reference in references:
@@ -60,7 +61,8 @@ def test_all_references_are_required_and_lead_to_keys():
 
 def test_every_field_code_set_and_unit_is_used():
     text = DICTIONARY.content
-    columns = {column.name for mapping in DICTIONARY.mappings for column in mapping.target.columns}
+    targets = [target for mapping in DICTIONARY.mappings for target in mapping.targets]
+    columns = {column.name for target in targets for column in target.columns}
     for name in DICTIONARY.fields:
         assert name in columns or f'"field":"{name}"' in text, name
     assert {field.code_set for field in DICTIONARY.fields.values()} - {None} == set(DICTIONARY.codesets)

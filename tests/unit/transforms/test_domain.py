@@ -16,9 +16,7 @@ def mapping(source: str, target: str, lookups: tuple[str, ...] = (), references:
         source=MirrorRef("erp", source),
         lookups=tuple(Lookup(name, MirrorRef("erp", name), (Match("id", "", "id"),), None) for name in lookups),
         inputs=(),
-        target=Target(
-            "trace", target, (), (), tuple(Reference((), "trace", name, (), True) for name in references), "delete"
-        ),
+        targets=(Target("trace", target, (), (), tuple(map(reference, references)), "delete"),),
         normalise=lambda row: None,
     )
 
@@ -46,5 +44,5 @@ def test_a_reference_connects_and_a_third_joins_two_groups():
 
 
 def test_a_mirror_and_a_canonical_table_of_one_name_do_not_connect():
-    other = Mapping("trace.one", MirrorRef("trace", "one"), (), (), mapping("z", "five").target, lambda row: None)
+    other = Mapping("trace.one", MirrorRef("trace", "one"), (), (), mapping("z", "five").targets, lambda row: None)
     assert names(mapping("a", "one"), other) == [("five", ["trace.one"]), ("one", ["erp.a"])]

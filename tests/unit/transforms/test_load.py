@@ -21,7 +21,7 @@ def test_small_dictionary_loads(folder):
     dictionary = folder.load()
     assert (dictionary.name, dictionary.version, dictionary.status) == ("small", "1", "draft")
     (mapping,) = dictionary.mappings
-    assert [column.type for column in mapping.target.columns] == ["character varying(5)", "text"]
+    assert [column.type for column in mapping.targets[0].columns] == ["character varying(5)", "text"]
     assert mapping.codes == {"REQ-101", "TXT-101", "COD-201", "NUM-101"}
 
 
@@ -154,7 +154,7 @@ def test_code_no_and_code_on_are_codes(folder):
     )
     dictionary = folder.load()
     assert dictionary.codesets["state"].codes.keys() == {"ON", "NO"}
-    assert dictionary.mappings[0].normalise(dictionary.mappings[0].examples[0].row) == ("P1", "NO")
+    assert dictionary.mappings[0].normalise(dictionary.mappings[0].examples[0].row) == ((("P1", "NO"),),)
 
 
 def test_digest_ignores_comments_and_quotes_and_heeds_values_and_order(folder):
@@ -180,7 +180,7 @@ def test_two_mappings_cannot_fill_one_table(folder):
     text = (folder.root / "mappings/erp.parts.yaml").read_text(encoding="utf-8")
     folder.write("mappings/erp.more.yaml", text.replace("erp.parts", "erp.more"))
     assert faults_of(folder) == [
-        "mappings/erp.parts.yaml:7:10 DIC-112 `trace.part` is filled by another mapping already"
+        "mappings/erp.parts.yaml:7:10 DIC-112 `trace.part` is filled by another mapping or target already"
     ]
 
 
@@ -208,5 +208,5 @@ def test_reference_is_required_unless_it_says_otherwise(folder):
         "    - {columns: [part_id], to: trace.part}\n    - {columns: [part_id], to: trace.part, required: false}\n",
     )
     (mapping,) = folder.load().mappings
-    assert [reference.required for reference in mapping.target.references] == [True, False]
-    assert {reference.target_columns for reference in mapping.target.references} == {("part_id",)}
+    assert [reference.required for reference in mapping.targets[0].references] == [True, False]
+    assert {reference.target_columns for reference in mapping.targets[0].references} == {("part_id",)}

@@ -1,0 +1,104 @@
+"""Several canonical rows out of one source row: its repeated columns, or the parts of a text.
+
+    explode: {from: [{seq: 1, value: TEST1}, {seq: 2, value: TEST2}], skip: value IS NULL}
+    explode: {split: VALS, by: "|", as: value, seq: seq}      seq counts the parts from 1; a NULL has none
+
+The names are columns to the expressions of the target, beside those of the source row and of the look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any
+
+from transforms.document import Node, Scalar
+from transforms.errors import Faults
+from transforms.expression.builder import Scope
+from transforms.expression.compiler import compile_expression
+from transforms.expression.term import Run, Term
+from transforms.kind import Kind, unify
+from transforms.normalise import Explode
+from transforms.section import Section, read_section
+
+Names = Mapping[str, Kind]
+
+
+def read_explode(section: Section, scope: Scope, faults: Faults) -> tuple[Explode, Scope] | None:
+    """Return what makes the parts of a row, and the scope in which their names are known; None if it has faults."""
+    if ("from" in section) == ("split" in section):
+        faults.add(section.place, "DIC-104", "`explode` has either `from` or `split`, `by` and `as`")
+        return None
+    read = _read_repeated(section, scope, faults) if "from" in section else _read_split(section, scope, faults)
+    if read is None:
+        return None
+    explode, names = read
+    for name in names:
+        if scope.resolve("", name) is not None:
+            faults.add(section.place, "DIC-112", f"`{name}` is a column of the row already")
+    inner = replace(scope, resolve=_resolver(scope, names), known=lambda: [*scope.known(), *names])
+    return _skipping(explode, section.scalar("skip"), inner, faults), inner
+
+
+def _resolver(scope: Scope, names: Names) -> Callable[[str, str], Term | None]:
+    # They stand at the end of the row, whose length is not known before all of the mapping is read.
+    terms = {name: Term(kind, itemgetter(place - len(names))) for place, (name, kind) in enumerate(names.items())}
+    return lambda table, name: terms[name] if not table and name in terms else scope.resolve(table, name)
+
+
+def _read_repeated(section: Section, scope: Scope, faults: Faults) -> tuple[Explode, Names] | None:
+    parts = [_read_part(node, scope, faults) for node in section.items("from")]
+    names = tuple(parts[0] or ()) if parts else ()
+    if not names or any(part is None or tuple(part) != names for part in parts):
+        faults.add(section.place_of("from"), "DIC-105", "each part of `from` gives the same names, in the same order")
+        return None
+    kinds = {name: unify([part[name].kind for part in parts if part]) for name in names}
+    for name, kind in kinds.items():
+        if kind is None:
+            faults.add(section.place_of("from"), "DIC-123", f"`{name}` is not of one kind in all parts")
+    runs = tuple(tuple(term.run for term in part.values()) for part in parts if part)
+    return _repeat(runs), {name: kind or Kind.NOTHING for name, kind in kinds.items()}
+
+
+def _read_part(node: Node, scope: Scope, faults: Faults) -> dict[str, Term] | None:
+    section = read_section(node, faults, (), tuple(getattr(node, "entries", ())))
+    terms = {key.text: compile_expression(value, scope, faults) for key, value in section.scalars()} if section else {}
+    return {name: term for name, term in terms.items() if term} if all(terms.values()) else None
+
+
+def _repeat(parts: tuple[tuple[Run, ...], ...]) -> Explode:
+    return lambda row: [(*row, *[run(row) for run in part]) for part in parts]
+
+
+def _read_split(section: Section, scope: Scope, faults: Faults) -> tuple[Explode, Names] | None:
+    split, by, name, seq = (section.scalar(key) for key in ("split", "by", "as", "seq"))
+    term = compile_expression(split, scope, faults) if split else None
+    if not (term and by and name):
+        faults.add(
+            section.place, "DIC-104", "`split` needs `by`, the text between two parts, and `as`, a name for them"
+        )
+        return None
+    if term.kind is not Kind.TEXT:
+        faults.add(section.place_of("split"), "DIC-123", f"text is wanted here, this is {term.kind}")
+    names = {name.text: Kind.TEXT, **({seq.text: Kind.INTEGER} if seq else {})}
+    return _split(term.run, by.text, counted=seq is not None), names
+
+
+def _split(run: Run, by: str, *, counted: bool) -> Explode:
+    def explode(row: Sequence[Any]) -> list[tuple[Any, ...]]:
+        text = run(row)
+        parts = [] if text is None else text.split(by)
+        return [(*row, part, number) if counted else (*row, part) for number, part in enumerate(parts, 1)]
+
+    return explode
+
+
+def _skipping(explode: Explode, skip: Scalar | None, scope: Scope, faults: Faults) -> Explode:
+    term = compile_expression(skip, scope, faults) if skip else None
+    if term is None:
+        return explode
+    if skip and term.kind is not Kind.BOOLEAN:
+        faults.add(skip.place, "DIC-123", f"a condition is wanted here, this is {term.kind}")
+    skipped = term.run
+    return lambda row: [part for part in explode(row) if skipped(part) is not True]

@@ -1,0 +1,76 @@
+"""Named expressions of a mapping: `let: {lot: CLEAN(FBatchNo)}`, used like a column of the source row.
+
+Each is compiled where it is used first: until then the mapping does not read what it reads, so that a look-up counts as
+one of `where` only if `where` needs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from transforms.document import Node, Scalar
+from transforms.errors import Faults
+from transforms.expression.builder import Scope
+from transforms.expression.compiler import compile_expression
+from transforms.expression.term import Term, constant
+from transforms.kind import Kind
+from transforms.section import Section, read_scalar
+
+_NOTHING = constant(Kind.NOTHING, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Let:
+    """What a name stands for, and the units that it converts to."""
+
+    term: Term
+    units: frozenset[str]
+
+
+class Lets:
+    """The names under `let`; `scope` is the mapping's, in which they are known."""
+
+    def __init__(self, section: Section, outer: Scope, faults: Faults) -> None:
+        self._outer, self._faults = outer, faults
+        self._nodes: dict[str, tuple[Scalar, Node]] = {}
+        self._read: dict[str, _Let] = {}
+        self._open: set[str] = set()
+        for name, node in section.entries("let"):
+            if outer.resolve("", name.text) is not None:
+                faults.add(name.place, "DIC-112", f"`{name.text}` is a column of the source row already")
+            self._nodes[name.text] = name, node
+        self.scope = replace(outer, resolve=self._resolve, known=lambda: [*outer.known(), *self._nodes])
+
+    def read_all(self) -> None:
+        """Compile what nothing has used: its faults count as well."""
+        for name in self._nodes:
+            self._let(name)
+
+    def _resolve(self, table: str, name: str) -> Term | None:
+        if table or name not in self._nodes:
+            return self._outer.resolve(table, name)
+        let = self._let(name)
+        self._outer.made_units.update(let.units)
+        return let.term
+
+    def _let(self, name: str) -> _Let:
+        if name not in self._read:
+            # Until it is compiled it stands for NULL: one that uses itself does not go round.
+            self._read[name] = _Let(_NOTHING, frozenset())
+            self._open.add(name)
+            self._read[name] = self._compile(*self._nodes[name])
+            self._open.discard(name)
+        elif name in self._open:
+            self._faults.add(self._nodes[name][0].place, "DIC-122", f"`{name}` is defined by itself")
+        return self._read[name]
+
+    def _compile(self, name: Scalar, node: Node) -> _Let:
+        units = self._outer.made_units
+        before = set(units)
+        units.clear()
+        scalar = read_scalar(node, name.text, self._faults)
+        term = compile_expression(scalar, self.scope, self._faults) if scalar else None
+        made = frozenset(units)
+        units.clear()
+        units.update(before)
+        return _Let(term or _NOTHING, made)
