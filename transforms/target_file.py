@@ -1,4 +1,4 @@
-"""A canonical table as a mapping file describes it (`target`, or an item of `targets`), and what a row becomes in it."""
+"""A canonical table as a mapping file describes it (`target`, or one of `targets`), and what a row becomes in it."""
 
 from __future__ import annotations
 
