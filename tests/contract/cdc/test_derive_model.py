@@ -460,6 +460,7 @@ FIRST = {
     "one snapshot": 2,
     "locks": 26,
     "locks before the snapshot": 26,
+    "all of a row or none": 40,
 }
 
 
