@@ -9,7 +9,7 @@ from transforms.document import Node, Scalar, Table
 from transforms.errors import ErrorEntry, Faults
 from transforms.section import read_section, suggest
 
-KINDS = ("row", "fatal")
+KINDS = ("row", "warning", "fatal")
 _KEYS = ("kind", "title", "cause", "action")
 
 

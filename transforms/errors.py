@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ErrorEntry:
-    """One entry of `errors.yaml`. `kind` is `row` (a source row is held) or `fatal` (the dictionary is not usable)."""
+    """One entry of `errors.yaml`.
+
+    `kind`: `row` (a source row is held), `warning` (it is taken as it stands), `fatal` (the dictionary cannot be used).
+    """
 
     code: str
     kind: str

@@ -61,6 +61,7 @@ def code(
 _EFFECT = {
     "transient": "the worker tries the same work again; nothing was written",
     "row": "this row is refused or held, everything else goes on",
+    "warning": "this row is taken as it stands, the code says what to look at",
     "fatal": "the work stops until a person has looked",
 }
 

@@ -7,7 +7,8 @@ logic.py        comparison, AND/OR/NOT, CASE, COALESCE: three-valued
 arithmetic.py   exact numbers, dates and days
 characters.py   texts and LIKE
 cast.py         CAST between the types that fields have
-functions.py    CLEAN, DATE_OF, AT_ZONE, TO_UNIT
+functions.py    CLEAN, DATE_OF, AT_ZONE, TO_UNIT, GTIN, UDI_...
+device_label.py parts of a device's label
 term.py         what a node is compiled to
 """
 

@@ -1,14 +1,17 @@
-"""The language's own functions: cleaning, dates, zones, units."""
+"""The language's own functions: cleaning, dates, zones, units, labels of devices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from sqlglot import exp
 
 from transforms import moment, refusal
+from transforms.expression import device_label
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Term, strict
+from transforms.gs1 import to_gtin14
 from transforms.kind import NUMBERS, Kind
 from transforms.text import BLANKS
 
@@ -55,6 +58,34 @@ def _to_unit(builder: Builder, node: exp.Anonymous) -> Term:
     )
 
 
+def _gtin(builder: Builder, node: exp.Anonymous) -> Term:
+    (value,) = _arguments(node, 1, "GTIN(text)")
+    builder.scope.codes.update((refusal.GTIN_CHECK_DIGIT, refusal.GTIN_SHAPE))
+    return strict(Kind.TEXT, to_gtin14, builder.typed(value, Kind.TEXT))
+
+
+def _label_part(function: Callable[[str], str | None], codes: tuple[str, ...] = device_label.SPLITTING) -> Function:
+    def compile_part(builder: Builder, node: exp.Anonymous) -> Term:
+        (value,) = _arguments(node, 1, f"{node.name.upper()}(text)")
+        builder.scope.codes.update(codes)
+        return strict(Kind.TEXT, function, builder.typed(value, Kind.TEXT))
+
+    return compile_part
+
+
+def _label_date(function: Callable[[str, date], date | None]) -> Function:
+    def compile_date(builder: Builder, node: exp.Anonymous) -> Term:
+        value, moment_of_row = _arguments(node, 2, f"{node.name.upper()}(text, date or time of the row)")
+        builder.scope.codes.update(device_label.SPLITTING)
+        text, at = (
+            builder.typed(value, Kind.TEXT),
+            builder.typed(moment_of_row, Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT),
+        )
+        return strict(Kind.DATE, function, text, at)
+
+    return compile_date
+
+
 def _arguments(node: exp.Anonymous, count: int, form: str) -> list[exp.Expr]:
     if len(node.expressions) != count:
         raise Rejected(SYNTAX, node, f"write {form}")
@@ -72,4 +103,12 @@ FUNCTIONS: dict[str, Function] = {
     "DATE_OF": _date_of,
     "AT_ZONE": _at_zone,
     "TO_UNIT": _to_unit,
+    "GTIN": _gtin,
+    "UDI_AGENCY": _label_part(device_label.agency, device_label.READING),
+    "UDI_DI": _label_part(device_label.device),
+    "UDI_LOT": _label_part(device_label.lot),
+    "UDI_SERIAL": _label_part(device_label.serial),
+    "UDI_MADE": _label_date(device_label.made),
+    "UDI_EXPIRY": _label_date(device_label.expiry),
+    "UDI_WARNING": _label_part(device_label.warning, device_label.READING),
 }

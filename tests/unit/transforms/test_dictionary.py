@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from transforms import refusal
 from transforms.example import run_example
+from transforms.expression import device_label
 from transforms.expression.rules import FUNCTION_NAMES
 from transforms.field_type import CHECKS, KINDS
 from transforms.kind import DECLARED, accepts
@@ -21,6 +22,7 @@ MAPPINGS = {mapping.name: mapping for mapping in DICTIONARY.mappings}
 EXAMPLES = [(mapping, example) for mapping in DICTIONARY.mappings for example in mapping.examples]
 COMPOSE = Path(__file__).parents[3] / "compose"
 DERIVATION = {"REF-301", "KEY-201", "STL-101"}  # held with these by derivation, not by a mapping
+LABELS = set(device_label.SPLITTING)  # functions that are there for mappings of a deployment
 
 
 @pytest.mark.parametrize(("mapping", "example"), EXAMPLES, ids=[f"{m.name}: {e.name}" for m, e in EXAMPLES])
@@ -71,10 +73,12 @@ def test_every_field_code_set_and_unit_is_used():
 
 
 def test_every_code_is_catalogued_and_raised():
-    by_rows = {code for mapping in DICTIONARY.mappings for code in mapping.codes} | DERIVATION
+    by_rows = {code for mapping in DICTIONARY.mappings for code in mapping.codes} | DERIVATION | LABELS
     catalogued = {code for code, entry in DICTIONARY.errors.items() if entry.kind == "row"}
     assert catalogued == by_rows
-    assert {value for name, value in vars(refusal).items() if name.isupper()} <= catalogued
+    named = {value for name, value in vars(refusal).items() if name.isupper()}
+    assert named <= DICTIONARY.errors.keys()
+    assert {code for code, entry in DICTIONARY.errors.items() if entry.kind == "warning"} <= named
     for entry in DICTIONARY.errors.values():
         assert all((entry.title, entry.cause, entry.action))
 

@@ -1,0 +1,71 @@
+"""GS1 elements to a UDI: check digits, associations, dates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from transforms import refusal
+from transforms.errors import Refused
+from transforms.gs1 import check_digit, to_gtin14
+from transforms.udi.agency import GS1
+from transforms.udi.association import check_associations
+from transforms.udi.element_string import Elements, read_element_strings
+from transforms.udi.gs1_date import read_dates
+from transforms.udi.lost_separator import is_suspect
+from transforms.udi.udi import Udi
+
+# How many of the data's first digits end in a check digit.
+_CHECKED = {
+    **dict.fromkeys(("01", "02", "03", "8006", "8026"), 14),
+    **dict.fromkeys(("253", "255", "410", "411", "412", "413", "414", "415", "416", "417"), 13),
+    **dict.fromkeys(("00", "8017", "8018"), 18),
+    "402": 17,
+}
+
+
+def read_gtin(raw: str, text: str) -> Udi:
+    """Return the UDI of a GTIN that stands alone; UDI-101, UDI-102."""
+    gtin = to_gtin14(text)
+    return Udi(GS1, raw, di=gtin, level=int(gtin[0]), elements=(("01", gtin),))
+
+
+def read_scan(raw: str, text: str) -> Udi:
+    """Return the UDI of element strings as scanned, with UDI-W07 where a separator may be lost."""
+    elements, separated = read_element_strings(text)
+    suspect = not separated and is_suspect(elements)
+    return label_of(raw, elements, (refusal.UDI_SEPARATOR_LOST,) if suspect else ())
+
+
+def label_of(raw: str, elements: Elements, warnings: tuple[str, ...] = ()) -> Udi:
+    """Return the UDI of `elements`; UDI-101 for a wrong check digit, UDI-105 for elements that do not go together."""
+    found = check_associations(elements)
+    for ai, data in found.items():
+        _verify(ai, data)
+    if "01" not in found:
+        raise Refused(refusal.UDI_ASSOCIATION, detail="no (01): a device is identified by its GTIN")
+    dates = read_dates(found)
+    return Udi(
+        agency=GS1,
+        raw=raw,
+        di=found["01"],
+        level=int(found["01"][0]),
+        lot=found.get("10"),
+        serial=found.get("21"),
+        made=dates.made,
+        expiry=dates.expiry,
+        expiry_time=dates.expiry_time,
+        software=found.get("8012"),
+        quantity=_count(found),
+        elements=tuple(found.items()),
+        warnings=warnings,
+    )
+
+
+def _verify(ai: str, data: str) -> None:
+    length = _CHECKED.get(ai)
+    if length and check_digit(data[: length - 1]) != data[length - 1]:
+        raise Refused(refusal.GTIN_CHECK_DIGIT, detail=f"the last digit of ({ai}) does not fit the others")
+
+
+def _count(found: Mapping[str, str]) -> int | None:
+    return int(found["30"]) if "30" in found else None
