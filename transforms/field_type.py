@@ -27,6 +27,7 @@ from transforms.expression.cast import to_integer
 from transforms.gs1 import is_character_set_82
 from transforms.kind import NUMBERS, Kind
 from transforms.model import Field, FieldType
+from transforms.udi import is_device_identifier
 
 Step = Callable[[Any], Any]
 
@@ -60,6 +61,7 @@ CODED = (Kind.TEXT, Kind.INTEGER)
 # Field checks by name: the test, and what the row is told.
 CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "gs1_cset82": (is_character_set_82, "has a character that GS1 does not allow in a lot or serial number"),
+    "udi_di": (is_device_identifier, "is the UDI-DI of no issuing agency"),
 }
 
 

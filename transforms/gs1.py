@@ -8,6 +8,7 @@ from transforms import refusal
 from transforms.errors import Refused
 
 GTIN_LENGTH = 14
+_ZERO = ord("0")
 _GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 
 # GS1 General Specifications, "GS1 AI encodable character set 82".
@@ -31,5 +32,6 @@ def to_gtin14(text: str) -> str:
 
 def check_digit(payload: str) -> str:
     """Return the digit that completes `payload`: weights 3, 1, 3, 1 from the right, modulo 10."""
-    digits = list(map(int, reversed(payload)))
-    return str(-(3 * sum(digits[::2]) + sum(digits[1::2])) % 10)
+    codes = payload.encode("ascii")  # of which sum() is faster than of digits
+    by_three, by_one = codes[::-2], codes[-2::-2]
+    return str((_ZERO * (3 * len(by_three) + len(by_one)) - 3 * sum(by_three) - sum(by_one)) % 10)

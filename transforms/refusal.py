@@ -21,5 +21,6 @@ UDI_HIBC_CHECK = "UDI-108"
 UDI_MA = "UDI-109"
 UDI_DATE = "UDI-110"
 UDI_WHOLE = "UDI-111"
+UDI_CONTRADICTION = "UDI-112"
 # A warning: the label is taken as it stands.
 UDI_SEPARATOR_LOST = "UDI-W07"

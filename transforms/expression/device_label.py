@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.text import BLANKS
-from transforms.udi import LabelDate, Udi, parse_udi
+from transforms.udi import LabelDate, Udi, confirm, parse_udi
 
 # What reading a label refuses with, and asking for a part of it.
 READING = (
@@ -28,6 +28,7 @@ READING = (
     refusal.UDI_DATE,
 )
 SPLITTING = (*READING, refusal.UDI_WHOLE)
+CONFIRMING = (*READING, refusal.UDI_CONTRADICTION)
 
 
 def agency(text: str) -> str | None:
@@ -40,6 +41,11 @@ def warning(text: str) -> str | None:
     """Return the label's warnings, joined by blanks; NULL if there is none."""
     label = _read(text)
     return " ".join(label.warnings) or None if label else None
+
+
+def confirmed(text: str | None, lot: str | None, serial: str | None = None) -> str | None:
+    """Return the label as the columns confirm it; a column that is NULL says nothing against it."""
+    return confirm(text, lot, serial) if text and text.strip(BLANKS) else None
 
 
 def device(text: str) -> str | None:

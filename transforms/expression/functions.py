@@ -86,6 +86,15 @@ def _label_date(function: Callable[[str, date], date | None]) -> Function:
     return compile_date
 
 
+def _confirmed(builder: Builder, node: exp.Anonymous) -> Term:
+    if len(node.expressions) not in (2, 3):
+        raise Rejected(SYNTAX, node, "write UDI_CONFIRMED(text, lot) or UDI_CONFIRMED(text, lot, serial)")
+    builder.scope.codes.update(device_label.CONFIRMING)
+    runs = tuple(builder.typed(part, Kind.TEXT).run for part in node.expressions)
+    # Not strict: a row without a lot still has its label.
+    return Term(Kind.TEXT, lambda row: device_label.confirmed(*(run(row) for run in runs)))
+
+
 def _arguments(node: exp.Anonymous, count: int, form: str) -> list[exp.Expr]:
     if len(node.expressions) != count:
         raise Rejected(SYNTAX, node, f"write {form}")
@@ -110,5 +119,6 @@ FUNCTIONS: dict[str, Function] = {
     "UDI_SERIAL": _label_part(device_label.serial),
     "UDI_MADE": _label_date(device_label.made),
     "UDI_EXPIRY": _label_date(device_label.expiry),
+    "UDI_CONFIRMED": _confirmed,
     "UDI_WARNING": _label_part(device_label.warning, device_label.READING),
 }

@@ -12,6 +12,9 @@ hri.py               GS1 as printed: (01)06901234567892(17)270200(10)26L01
 digital_link.py      GS1 as a web address
 association.py       which identifiers go together
 lost_separator.py    a lot that swallowed what followed it
+device_identifier.py the UDI-DI of each agency
+confirm.py           a label against the columns beside it
+check_pair.py        check characters of GS1 model numbers
 gs1_label.py         GS1 elements to a UDI
 gs1_date.py          dates of GS1 elements
 hibc.py              HIBCC labels: check character (mod43.py), primary and secondary data (hibc_secondary.py)
@@ -22,8 +25,10 @@ parse.py             the way in
 udi.py               the result
 """
 
+from transforms.udi.confirm import confirm
+from transforms.udi.device_identifier import is_device_identifier
 from transforms.udi.label_date import LabelDate
 from transforms.udi.parse import parse_udi
 from transforms.udi.udi import Udi
 
-__all__ = ["LabelDate", "Udi", "parse_udi"]
+__all__ = ["LabelDate", "Udi", "confirm", "is_device_identifier", "parse_udi"]

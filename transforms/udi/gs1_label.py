@@ -9,9 +9,10 @@ from transforms.errors import Refused
 from transforms.gs1 import check_digit, to_gtin14
 from transforms.udi.agency import GS1
 from transforms.udi.association import check_associations
+from transforms.udi.check_pair import check_pair
 from transforms.udi.element_string import Elements, read_element_strings
 from transforms.udi.gs1_date import read_dates
-from transforms.udi.lost_separator import is_suspect
+from transforms.udi.lost_separator import other_readings
 from transforms.udi.udi import Udi
 
 # How many of the data's first digits end in a check digit.
@@ -21,6 +22,8 @@ _CHECKED = {
     **dict.fromkeys(("00", "8017", "8018"), 18),
     "402": 17,
 }
+
+_PAIRED = ("8013", "8014")  # these end in a pair of check characters
 
 
 def read_gtin(raw: str, text: str) -> Udi:
@@ -32,7 +35,7 @@ def read_gtin(raw: str, text: str) -> Udi:
 def read_scan(raw: str, text: str) -> Udi:
     """Return the UDI of element strings as scanned, with UDI-W07 where a separator may be lost."""
     elements, separated = read_element_strings(text)
-    suspect = not separated and is_suspect(elements)
+    suspect = not separated and any(True for _ in other_readings(elements))
     return label_of(raw, elements, (refusal.UDI_SEPARATOR_LOST,) if suspect else ())
 
 
@@ -63,8 +66,9 @@ def label_of(raw: str, elements: Elements, warnings: tuple[str, ...] = ()) -> Ud
 
 def _verify(ai: str, data: str) -> None:
     length = _CHECKED.get(ai)
-    if length and check_digit(data[: length - 1]) != data[length - 1]:
-        raise Refused(refusal.GTIN_CHECK_DIGIT, detail=f"the last digit of ({ai}) does not fit the others")
+    wrong_digit = length and check_digit(data[: length - 1]) != data[length - 1]
+    if wrong_digit or (ai in _PAIRED and check_pair(data[:-2]) != data[-2:]):
+        raise Refused(refusal.GTIN_CHECK_DIGIT, detail=f"the check characters of ({ai}) do not fit the others")
 
 
 def _count(found: Mapping[str, str]) -> int | None:

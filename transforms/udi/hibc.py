@@ -7,16 +7,14 @@ secondary    + SECONDARY / SUPPLEMENT ... L C  L link: the check character of th
 
 from __future__ import annotations
 
-import re
-
 from transforms import refusal
 from transforms.errors import Refused
+from transforms.udi import device_identifier
 from transforms.udi.agency import HIBCC
 from transforms.udi.hibc_secondary import Facts, read_secondary, read_supplement, refused
 from transforms.udi.mod43 import check_character, is_in_alphabet
 from transforms.udi.udi import Udi
 
-_PRIMARY = re.compile(r"[A-Z][0-9A-Z]{3}[0-9A-Z]{1,18}[0-9]")
 _SHORTEST = 4  # `+`, something, link or unit, check character
 
 
@@ -60,6 +58,6 @@ def _verified(text: str, *, blank_follows: bool) -> str:
 
 
 def _read_primary(text: str) -> Facts:
-    if not _PRIMARY.fullmatch(text):
+    if not device_identifier.HIBCC.fullmatch(text):
         raise refused("not labeler, product and unit")
     return {"di": text, "level": int(text[-1])}

@@ -1,10 +1,12 @@
 """A separator that storage dropped: `10 26L01 17 270200` becomes the lot `26L0117270200`, and nobody can tell any more.
 
 The label is read as it stands, which is what the standard says, and warned about where the end of the data could just
-as well be elements of their own. The columns beside the label decide.
+as well be elements of their own. The columns beside the label decide (`confirm.py`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from transforms.errors import Refused
 from transforms.udi.association import check_associations
@@ -16,21 +18,24 @@ from transforms.udi.identifier import identifier_at
 FOLLOWING = ("10", "11", "13", "15", "16", "17", "21", "240", "30", "7003", "8008", "8012")
 
 
-def is_suspect(elements: Elements) -> bool:
-    """Tell whether the last data could hide elements that the label does not have otherwise."""
+def other_readings(elements: Elements) -> Iterator[Elements]:
+    """Yield the good labels that `elements`, read without separators, may have been before one was lost."""
     *before, (ai, data) = elements
     if not identifier_at(ai).ends:
-        return False
-    starts = (start for start in range(1, len(data)) if data.startswith(FOLLOWING, start))
-    return any(_reads_on(before, ai, data[:start], data[start:]) for start in starts)
+        return
+    for end in range(1, len(data)):
+        if data.startswith(FOLLOWING, end):
+            reading = _reading(before, ai, data[:end], data[end:])
+            if reading:
+                yield reading
 
 
-def _reads_on(before: Elements, ai: str, data: str, rest: str) -> bool:
-    """Tell whether the label would be a good one if `data` ended where they do here."""
+def _reading(before: Elements, ai: str, data: str, rest: str) -> Elements | None:
     try:
         hidden = read_part(rest)
-        read_dates(check_associations([*before, (ai, checked_data(identifier_at(ai), data)), *hidden]))
+        reading = [*before, (ai, checked_data(identifier_at(ai), data)), *hidden]
+        read_dates(check_associations(reading))
     except Refused:
-        return False
-    names = [name for name, _ in (*before, (ai, data), *hidden)]
-    return len({*names}) == len(names) and {name for name, _ in hidden} <= {*FOLLOWING}
+        return None
+    names = {name for name, _ in reading}
+    return reading if len(names) == len(reading) and {name for name, _ in hidden} <= {*FOLLOWING} else None

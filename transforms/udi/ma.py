@@ -13,12 +13,12 @@ from typing import Any
 
 from transforms import refusal
 from transforms.errors import Refused
+from transforms.udi import device_identifier
 from transforms.udi.agency import MA
 from transforms.udi.label_date import LabelDate, read_yymmdd, read_yyyymmdd
 from transforms.udi.udi import Udi
 
 DI_LENGTH = 25
-_DI = re.compile(r"MA\.156\.M0\.[0-9A-Z]{6}\.[0-9][0-9A-Za-z]{7}")
 _NUMBER = re.compile(r"""[!"%&'()*+,\-/0-9:;<=>?A-Z_a-z]{1,20}""")  # GS1 set 82 without the point, which ends a unit
 _CHECK = re.compile(r"C[0-9A-Za-z]")
 
@@ -26,7 +26,7 @@ _CHECK = re.compile(r"C[0-9A-Za-z]")
 def read_ma(raw: str, text: str) -> Udi:
     """Return the UDI of an MA label; UDI-109 for what is none, UDI-110 for a date that is none."""
     di = text[:DI_LENGTH]
-    if not _DI.fullmatch(di) or text[DI_LENGTH : DI_LENGTH + 1] not in ("", "."):
+    if not device_identifier.MA.fullmatch(di) or text[DI_LENGTH : DI_LENGTH + 1] not in ("", "."):
         raise _refused("not MA.156.M0, registrant and product of 25 characters")
     units = text[DI_LENGTH + 1 :].split(".") if len(text) > DI_LENGTH else []
     check = units.pop() if units and _CHECK.fullmatch(units[-1]) else None

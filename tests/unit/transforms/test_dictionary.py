@@ -22,7 +22,7 @@ MAPPINGS = {mapping.name: mapping for mapping in DICTIONARY.mappings}
 EXAMPLES = [(mapping, example) for mapping in DICTIONARY.mappings for example in mapping.examples]
 COMPOSE = Path(__file__).parents[3] / "compose"
 DERIVATION = {"REF-301", "KEY-201", "STL-101"}  # held with these by derivation, not by a mapping
-LABELS = set(device_label.SPLITTING)  # functions that are there for mappings of a deployment
+LABELS = {*device_label.SPLITTING, *device_label.CONFIRMING}  # functions that are there for mappings of a deployment
 
 
 @pytest.mark.parametrize(("mapping", "example"), EXAMPLES, ids=[f"{m.name}: {e.name}" for m, e in EXAMPLES])

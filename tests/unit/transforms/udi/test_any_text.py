@@ -11,6 +11,13 @@ from hypothesis import strategies as st
 from transforms.errors import Refused
 from transforms.expression.device_label import READING
 from transforms.udi import Udi, parse, parse_udi
+from transforms.udi.mod43 import check_character, is_in_alphabet
+
+
+def completed(text: str) -> str:
+    """Return `text` with the HIBCC check character, if it can have one."""
+    return text + check_character(text) if is_in_alphabet(text) else text
+
 
 # Texts near those that are labels: the characters and words of all forms.
 WORDS = (
@@ -31,7 +38,22 @@ WORDS = (
     ),
     *("https://", "d.example", "/01/", "/10/", "?17=", "%2F", "&", "7003", "8008", "批", "１", "\n", "\x00", "\ud800"),
 )
-NEAR = st.lists(st.sampled_from(WORDS), max_size=12).map("".join)
+BEGINNINGS = (
+    "",
+    "0106901234567892",
+    "(01)06901234567892",
+    "https://d.example",
+    "+A99912345",
+    "MA.156.M0.100761.21234561",
+    "=",
+    "&",
+)
+WORDS_AT_RANDOM = st.lists(st.sampled_from(WORDS), max_size=12).map("".join)
+NEAR = st.one_of(
+    WORDS_AT_RANDOM,
+    st.builds(str.__add__, st.sampled_from(BEGINNINGS), WORDS_AT_RANDOM),
+    st.builds(str.__add__, st.sampled_from(BEGINNINGS), WORDS_AT_RANDOM).map(completed),
+)
 
 
 @settings(max_examples=1500)
@@ -74,16 +96,6 @@ FAMILIES = {
     "blanks": " ",
     "GTINs in one lot": "1727020011260131",
 }
-BEGINNINGS = (
-    "",
-    "0106901234567892",
-    "(01)06901234567892",
-    "https://d.example",
-    "+A99912345",
-    "MA.156.M0.100761.21234561",
-    "=",
-    "&",
-)
 
 
 def steps(text: str) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.transforms.udi.parts import parts_of
 from transforms.errors import Refused
-from transforms.udi import parse_udi
+from transforms.udi import is_device_identifier, parse_udi
 
 GTIN = "06901234567892"
 GS = "\x1d"
@@ -110,8 +110,46 @@ def test_all_elements_are_kept_as_they_stand():
     )
 
 
+def test_master_udi_di_has_its_check_characters():
+    # The model number of the GS1 General Specifications' example.
+    assert parse_udi(f"01{GTIN}80141987654Ad4X4bL5ttr2310c2K").elements[1] == ("8014", "1987654Ad4X4bL5ttr2310c2K")
+
+
+@pytest.mark.parametrize(
+    "gtin",
+    ["00000096385074", "06901234567892", "51022222233336", "A99912345", "A123BJC5D6E71", "MA.156.M0.100761.21234561"],
+)
+def test_device_identifiers_of_the_agencies(gtin):
+    assert is_device_identifier(gtin)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "6901234567892",
+        "06901234567891",
+        "069012345678921",
+        "０6901234567892",
+        "+A99912345",
+        "a99912345",
+        "A9995",
+        "1A9912345",
+        "MA.156.M0.100761.2123456",
+        "MA.156.M0.100761.21234561.L1",
+        "06901234567892\n",
+        "A99912345\n",
+    ],
+)
+def test_what_is_no_device_identifier(text):
+    assert not is_device_identifier(text)
+
+
 REFUSALS = [
     # check digits
+    ("UDI-101", f"01{GTIN}80141987654Ad4X4bL5ttr2310c2L"),
+    ("UDI-101", f"01{GTIN}80142K"),
+    ("UDI-101", f"01{GTIN}80132"),
     ("UDI-101", "6901234567891"),
     ("UDI-101", "690123456789"),  # 12 digits: a GTIN, without its last digit
     ("UDI-101", "(01)06901234567891"),
