@@ -31,4 +31,6 @@ def _element(ai: str, data: str) -> tuple[str, str]:
         raise Refused(refusal.UDI_ELEMENT, detail="no GS1 application identifier in parentheses")
     if "(" in data or ")" in data:
         raise Refused(refusal.UDI_AMBIGUOUS, detail="a parenthesis that belongs to no identifier")
+    if "<GS>" in data:  # the one spelling of the separator that could be data
+        raise Refused(refusal.UDI_AMBIGUOUS, detail="a separator between identifiers in parentheses")
     return ai, checked_data(found, data)
