@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from transforms.mapping import Mapping
+from transforms.mapping import Fold, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +15,17 @@ class Domain:
 
     name: str
     mappings: tuple[Mapping, ...]
+    folds: tuple[Fold, ...] = ()
 
 
-def group_mappings(mappings: tuple[Mapping, ...]) -> tuple[Domain, ...]:
+def group_mappings(mappings: tuple[Mapping, ...], folds: tuple[Fold, ...] = ()) -> tuple[Domain, ...]:
     """Return the connected groups, sorted by name.
 
     A group is named after its alphabetically first canonical table, with the schema where another would be named so.
     """
     groups: list[tuple[set[str], list[Mapping]]] = []
     for mapping in mappings:
-        tables, members = set(_tables(mapping)), [mapping]
+        tables, members = set(_tables(mapping, folds)), [mapping]
         apart = []
         for group in groups:
             if group[0].isdisjoint(tables):
@@ -39,14 +40,21 @@ def group_mappings(mappings: tuple[Mapping, ...]) -> tuple[Domain, ...]:
     short = [table for table, _ in firsts]
     names = [table if short.count(table) == 1 else full for table, full in firsts]
     named = zip(names, (members for _, members in groups), strict=True)
-    domains = (Domain(name, tuple(sorted(members, key=attrgetter("name")))) for name, members in named)
+    domains = (_domain(name, members, folds) for name, members in named)
     return tuple(sorted(domains, key=attrgetter("name")))
 
 
-def _tables(mapping: Mapping) -> Iterator[str]:
+def _domain(name: str, members: list[Mapping], folds: tuple[Fold, ...]) -> Domain:
+    filled = {str(target) for mapping in members for target in mapping.targets}
+    own = tuple(fold for fold in folds if str(fold) in filled)
+    return Domain(name, tuple(sorted(members, key=attrgetter("name"))), own)
+
+
+def _tables(mapping: Mapping, folds: tuple[Fold, ...]) -> Iterator[str]:
     # A mirror and a canonical table may have the same name (a source called `trace`): keep them apart.
     yield f"mirror {mapping.source}"
     yield from (f"mirror {lookup.mirror}" for lookup in mapping.lookups)
-    for target in mapping.targets:
+    filled = {str(target) for target in mapping.targets}
+    for target in (*mapping.targets, *(fold.target for fold in folds if str(fold) in filled)):
         yield f"canonical {target}"
         yield from (f"canonical {reference.schema}.{reference.table}" for reference in target.references)

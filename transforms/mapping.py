@@ -13,6 +13,7 @@ that PostgreSQL prints and is refused with DAT-101. Any other type than the decl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,7 +91,8 @@ class Reference:
 class Target:
     """A canonical table as one mapping fills it; key columns come first in `columns`.
 
-    `explodes`: a source row may have several rows in it.
+    `explodes`: a source row may have several rows in it. `contributes`: it gives no rows but contributions to those of
+    a fold, which may end in a column `_order`, by which the first and the last one are told apart.
     """
 
     schema: str
@@ -100,9 +102,37 @@ class Target:
     references: tuple[Reference, ...]
     on_delete: OnDelete
     explodes: bool = False
+    contributes: bool = False
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Whose value a column of a folded row takes; a contribution whose value is NULL says nothing.
+
+    `first` and `last` by `_order`; `max` the largest; `owner` that of the source `owner`, the last one if it says
+    several. Ties go by source, then by mapping and source key.
+    """
+
+    take: Literal["first", "last", "max", "owner"]
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A canonical table that several targets contribute to: each row is folded, column by column.
+
+    `rules` are of the columns that are not of the key; `order` is the type of `_order`, as PostgreSQL spells it.
+    """
+
+    target: Target
+    rules: Map[str, Rule]
+    order: str
+
+    def __str__(self) -> str:
+        return str(self.target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from transforms.domain import Domain, group_mappings
 from transforms.errors import ErrorEntry
-from transforms.mapping import Mapping
+from transforms.mapping import Fold, Mapping
 
 Sensitivity = Literal["public", "internal", "confidential", "personal", "phi"]
 
@@ -103,7 +103,8 @@ class Dictionary:
     sources: Map[str, Source]
     errors: Map[str, ErrorEntry]
     mappings: tuple[Mapping, ...]
+    folds: tuple[Fold, ...] = ()
 
     def domains(self) -> tuple[Domain, ...]:
         """Return the connected groups of mappings, each named after its alphabetically first canonical table."""
-        return group_mappings(self.mappings)
+        return group_mappings(self.mappings, self.folds)

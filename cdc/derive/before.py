@@ -10,19 +10,19 @@ from __future__ import annotations
 from functools import cache
 
 from cdc.derive.names import columns, equal, literal
-from cdc.derive.plan import Fill, Plan, Step
+from cdc.derive.plan import Fill, Origin, Plan
 from cdc.derive.session import Work, stored_columns
 
 
 def read_before(work: Work) -> None:
     """Find the canonical rows of everything that is taken and staged by now."""
-    for step in work.taken:
-        read_step(work, step)
+    for origin in work.taken:
+        read_origin(work, origin)
 
 
-def read_step(work: Work, step: Step) -> None:
-    """Find the canonical rows of what a step has taken and that have not been found yet."""
-    for fill in step.fills:
+def read_origin(work: Work, origin: Origin) -> None:
+    """Find the canonical rows of what a step or merge has taken and that have not been found yet."""
+    for fill in origin.fills:
         work.grow(work.run(_read(work.plan, fill)).rowcount, fill.before)
 
 

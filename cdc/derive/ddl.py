@@ -17,10 +17,11 @@ from typing import Any
 import psycopg
 
 from cdc.capture.contract import Contract
+from cdc.derive.fold import CONTRIBUTED, contributed
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
 from cdc.derive.names import columns, literal, literals, quoted
-from cdc.derive.plan import META, Fill, Plan, Step, bind
+from cdc.derive.plan import META, Fill, Merge, Plan, Step, bind
 from cdc.derive.statement import Statement, digest_name
 from cdc.derive.take import read_by_others
 from cdc.errors import FatalError
@@ -66,7 +67,9 @@ def plan_target(
 def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
     """Domains may share a schema: they are looked at together."""
     schemas = sorted({fill.target.schema for plan in plans for fill in plan.fills})
-    for schema in (name for base in schemas for name in (base, f"{base}_held")):
+    folded = {merge.fold.target.schema for plan in plans for merge in plan.merges}
+    wanted = [name for base in schemas for name in (base, f"{base}_held")]
+    for schema in (*wanted, *sorted(f"{base}_contribution" for base in folded)):
         if not connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).rowcount:
             yield Statement(f"create schema {schema}", f"CREATE SCHEMA {quoted(schema)}")
 
@@ -74,6 +77,7 @@ def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
 def _tables(connection: Rows, plan: Plan, renewed: set[str]) -> list[Statement]:
     """Return what makes the tables fit; what is made anew is added to `renewed`."""
     tables = [table for fill in plan.fills for table in _tables_of(fill)]
+    tables += [_contributed(merge) for merge in plan.merges]
     statements: list[Statement] = []
     faults: list[str] = []
     for table in tables:
@@ -125,6 +129,16 @@ def _tables_of(fill: Fill) -> Iterator[_Table]:
     wanted = _column_texts(target)
     yield _Table(target.schema, target.table, wanted, target.key)
     yield _Table(f"{target.schema}_held", target.table, wanted, fill.held_key)
+
+
+def _contributed(merge: Merge) -> _Table:
+    """What is contributed is of no use before it is folded: of it only the key has to be there."""
+    target = merge.fold.target
+    wanted = {
+        column.name: column.type + (" NOT NULL" if column.name in target.key else "") for column in contributed(merge)
+    }
+    key = ("_mapping", "_source_key", *target.key)
+    return _Table(f"{target.schema}_contribution", target.table, {**wanted, **CONTRIBUTED}, key)
 
 
 def _is_filled(connection: Rows, table: _Table) -> bool:
@@ -228,6 +242,9 @@ def _indexes(plan: Plan) -> Iterator[tuple[str, Statement]]:
     for fill in plan.fills:
         yield _index(fill.canonical, ["_mapping", "_source_key"], unique="" if fill.target.explodes else "UNIQUE ")
         yield _index(fill.held, [quoted(name) for name in fill.key])
+    for merge in plan.merges:
+        name = quoted(f"{merge.fold.target.schema}_contribution", merge.fold.target.table)
+        yield _index(name, [quoted(column) for column in merge.fold.target.key])
     for step in plan.steps:
         yield from _look_up_indexes(step)
     for link in plan.links:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache
 
 from cdc.derive.names import all_present, columns, equal, literal, quoted
-from cdc.derive.plan import Fill, Link, Step
+from cdc.derive.plan import Fill, Link, Origin
 from cdc.derive.pull import UNRESOLVED, not_taken, pull_children, pull_on
 from cdc.derive.session import ALIVE, SOUND, Work
 
@@ -39,16 +39,16 @@ def refuse_unresolved(work: Work, links: list[Link]) -> set[Fill]:
     return {link.child for link in links if work.run(_unresolved(link, tuple(RESOLVERS))).rowcount}
 
 
-def withhold_siblings(work: Work, steps: set[Step]) -> set[Fill]:
+def withhold_siblings(work: Work, origins: set[Origin]) -> set[Fill]:
     """Hold all candidates of a source row of which one is held: it has all of its rows or none. Return where."""
     found = set()
-    for step in (step for step in steps if not step.alone):
-        found |= {fill for fill in step.fills if fill in work.staged and work.run(_withheld(step, fill)).rowcount}
+    for origin in (origin for origin in origins if not origin.alone):
+        found |= {fill for fill in origin.fills if fill in work.staged and work.run(_withheld(origin, fill)).rowcount}
     return found
 
 
 CLAIM_RULES: list[Callable[[Work, Fill], None]] = [refuse_contested, shadow_tombstones]
-SPREAD: list[Callable[[Work, set[Step]], set[Fill]]] = [withhold_siblings]
+SPREAD: list[Callable[[Work, set[Origin]], set[Fill]]] = [withhold_siblings]
 
 
 def decide(work: Work) -> None:
@@ -60,40 +60,42 @@ def decide(work: Work) -> None:
 def decide_claims(work: Work) -> None:
     """Decide who has a key that several claim."""
     for fill, count in work.staged.items():
-        if count > 1:
+        if count > 1 and isinstance(fill, Fill):
             for rule in CLAIM_RULES:
                 rule(work, fill)
 
 
 def resolve(work: Work) -> None:
     """Hold what does not resolve, and what hangs on it, until nothing changes."""
-    doubtful, lost = set(work.staged), {fill for step in work.taken for fill in step.fills}
+    doubtful = {fill for fill in work.staged if isinstance(fill, Fill)}
+    lost = {fill for origin in work.taken for fill in origin.fills}
     held = set[Fill]()
     spread_from = set(work.taken)
     while doubtful or lost:
         links = [link for link in work.plan.links if link.child in work.staged]
         refused = refuse_unresolved(work, [link for link in links if link.child in doubtful or link.parent in lost])
         held |= refused
-        spread_from |= {work.plan.step_of(fill) for fill in refused}
+        spread_from |= {work.plan.origin_of(fill) for fill in refused}
         refused |= {fill for spread in SPREAD for fill in spread(work, spread_from)}
         lost |= refused
-        pulled = set[Step]() if work.window.everything else _pull_children(work, lost)
-        doubtful, lost, spread_from = {fill for step in pulled for fill in step.fills}, refused, pulled
+        pulled = set[Origin]() if work.window.everything else _pull_children(work, lost)
+        doubtful, lost, spread_from = {fill for origin in pulled for fill in origin.fills}, refused, pulled
     _name_what_they_wait_for(work, held)
 
 
-def _pull_children(work: Work, lost: set[Fill]) -> set[Step]:
+def _pull_children(work: Work, lost: set[Fill]) -> set[Origin]:
     """Pull in canonical rows that refer to a key which vanishes; return where.
 
     Those of a source row with several candidates may have another one whose key is contested.
     """
     pulled = pull_children(work, lost)
-    if all(step.alone for step in pulled):
+    if all(origin.alone for origin in pulled):
         return pulled
     before = dict(work.staged)
     pull_on(work, pulled)
     decide_claims(work)
-    return pulled | {work.plan.step_of(fill) for fill, count in work.staged.items() if before.get(fill) != count}
+    grown = [fill for fill in work.plan.fills if before.get(fill) != work.staged.get(fill)]
+    return pulled | {work.plan.origin_of(fill) for fill in grown}
 
 
 def _name_what_they_wait_for(work: Work, held: set[Fill]) -> None:
@@ -125,11 +127,11 @@ def _shadowed(fill: Fill) -> bytes:
 
 
 @cache
-def _withheld(step: Step, fill: Fill) -> bytes:
+def _withheld(origin: Origin, fill: Fill) -> bytes:
     """What speaks against a candidate itself is found out as well: the code of the row must not hang on the order."""
     siblings = " UNION ALL ".join(
         f"SELECT FROM {one.stage} o WHERE o._candidate AND o._code IS NOT NULL AND o._source_key = s._source_key"
-        for one in step.fills
+        for one in origin.fills
     )
     return f"UPDATE {fill.stage} s SET _withheld = true WHERE {ALIVE} AND EXISTS ({siblings})".encode()
 

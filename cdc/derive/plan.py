@@ -14,7 +14,7 @@ from cdc.derive.names import literal, quoted
 from cdc.errors import FatalError
 from transforms.domain import Domain
 from transforms.kind import accepts
-from transforms.mapping import Lookup, MirrorRef, Reference, Target
+from transforms.mapping import Fold, Lookup, MirrorRef, Reference, Target
 from transforms.mapping import Mapping as DictionaryMapping
 
 META: Mapping[str, str] = {
@@ -90,13 +90,65 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Contribution:
+    """What one mapping contributes to the rows of a fold. Compared by identity, as fills are."""
+
+    number: int
+    name: str
+    take: str
+    source: str
+    target: Target
+    alone: bool
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The key of the row that it contributes to."""
+        return self.target.key
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it says, in the order in which `normalise` returns it."""
+        return tuple(column.name for column in self.target.columns)
+
+    @property
+    def stage(self) -> str:
+        """The temporary table of what comes out for it."""
+        return f"pg_temp.stage_{self.number}"
+
+    @property
+    def stored(self) -> str:
+        """The table of all that is contributed to the fold."""
+        return quoted(f"{self.target.schema}_contribution", self.target.table)
+
+    def is_of(self, row: str, key: str) -> str:
+        """Return the condition that a stored row is this mapping's, of the source row with that key."""
+        return f"{row}._mapping = {self.name} AND {row}._source_key = {key}"
+
+
+Output = Fill | Contribution
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One mapping with the tables it reads and writes. Compared by identity, as fills are."""
+    """One mapping with the tables it reads and writes. Compared by identity, as fills are.
+
+    `outputs` are in the order of the mapping's targets; `fills` are those of them that are canonical tables.
+    """
 
     number: int
     mapping: DictionaryMapping
     mirrors: Mapping[str, Mirror]
-    fills: tuple[Fill, ...]
+    outputs: tuple[Output, ...]
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """The canonical tables that the mapping fills by itself."""
+        return tuple(output for output in self.outputs if isinstance(output, Fill))
+
+    @property
+    def contributions(self) -> tuple[Contribution, ...]:
+        """What the mapping contributes to folds."""
+        return tuple(output for output in self.outputs if isinstance(output, Contribution))
 
     @property
     def source(self) -> Mirror:
@@ -116,12 +168,12 @@ class Step:
     @property
     def alone(self) -> bool:
         """Whether a source row has one candidate at most."""
-        return self.fills[0].alone
+        return self.outputs[0].alone
 
     @property
     def tombstones(self) -> bool:
         """Whether rows that the source has deleted stay in some table, as tombstones."""
-        return any(fill.tombstones for fill in self.fills)
+        return any(output.target.on_delete == "tombstone" for output in self.outputs)
 
     def type_of(self, alias: str, column: str) -> str:
         """Return the type of a column of the source row ("") or of a look-up."""
@@ -130,6 +182,43 @@ class Step:
     def lookup(self, alias: str) -> Lookup:
         """Return the look-up of that alias."""
         return next(lookup for lookup in self.mapping.lookups if lookup.alias == alias)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merge:
+    """A fold with the tables it reads and writes: what a row of the canonical table is taken from, is its own key."""
+
+    fold: Fold
+    fill: Fill
+    contributions: tuple[Contribution, ...]
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """The canonical table."""
+        return (self.fill,)
+
+    @property
+    def outputs(self) -> tuple[Fill, ...]:
+        """The same."""
+        return (self.fill,)
+
+    @property
+    def name(self) -> str:
+        """The fold's name as a constant: that of its table."""
+        return self.fill.name
+
+    @property
+    def take(self) -> str:
+        """The temporary table of keys that this turn folds."""
+        return self.fill.take
+
+    @property
+    def alone(self) -> bool:
+        """There is one row for a key."""
+        return True
+
+
+Origin = Step | Merge
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,16 +238,37 @@ class Plan:
     name: str
     digest: str
     steps: tuple[Step, ...]
+    merges: tuple[Merge, ...]
     links: tuple[Link, ...]
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """All that fills canonical tables."""
+        return (*self.steps, *self.merges)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What canonical and held rows of the domain say that they are of: mappings, and folds."""
+        return (*(step.mapping.name for step in self.steps), *(str(merge.fold) for merge in self.merges))
 
     @property
     def fills(self) -> tuple[Fill, ...]:
         """Every canonical table of the domain as it is filled."""
-        return tuple(fill for step in self.steps for fill in step.fills)
+        return tuple(fill for origin in self.origins for fill in origin.fills)
 
-    def step_of(self, fill: Fill) -> Step:
-        """Return the step that fills it."""
-        return next(step for step in self.steps if fill in step.fills)
+    @property
+    def contributions(self) -> tuple[Contribution, ...]:
+        """All that is contributed to folds of the domain."""
+        return tuple(contribution for step in self.steps for contribution in step.contributions)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Whatever has a stage."""
+        return (*self.fills, *self.contributions)
+
+    def origin_of(self, fill: Fill) -> Origin:
+        """Return what fills it."""
+        return next(origin for origin in self.origins if fill in origin.fills)
 
     @property
     def mirrors(self) -> tuple[Mirror, ...]:
@@ -184,26 +294,37 @@ def bind(domain: Domain, digest: str, mirrors: Mapping[MirrorRef, Mirror]) -> Pl
     faults = [fault for mapping in domain.mappings for fault in _mirror_faults(mapping, mirrors)]
     if faults:
         raise FatalError("DRV-101", "; ".join(faults))
-    faults = list(_target_faults(domain.mappings))
+    faults = list(_target_faults(domain))
     if faults:
         raise FatalError("DRV-102", "; ".join(faults))
     numbers = count()
     steps = tuple(_step(number, mapping, mirrors, numbers) for number, mapping in enumerate(domain.mappings))
-    return Plan(domain.name, digest, steps, tuple(_links(steps)))
+    merges = tuple(_merge(fold, steps, numbers) for fold in domain.folds)
+    return Plan(domain.name, digest, steps, merges, tuple(_links((*steps, *merges))))
 
 
 def _step(number: int, mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirror], numbers: Iterator[int]) -> Step:
     looked_up = {lookup.alias: mirrors[lookup.mirror] for lookup in mapping.lookups}
     alone = len(mapping.targets) == 1 and not mapping.targets[0].explodes
-    fills = tuple(
-        Fill(next(numbers), literal(mapping.name), f"pg_temp.take_{number}", target, alone)
+    name, take = literal(mapping.name), f"pg_temp.take_{number}"
+    outputs = tuple(
+        Contribution(next(numbers), name, take, literal(mapping.source.schema), target, alone)
+        if target.contributes
+        else Fill(next(numbers), name, take, target, alone)
         for target in mapping.targets
     )
-    return Step(number, mapping, {"": mirrors[mapping.source], **looked_up}, fills)
+    return Step(number, mapping, {"": mirrors[mapping.source], **looked_up}, outputs)
 
 
-def _links(steps: tuple[Step, ...]) -> Iterator[Link]:
-    fills = [fill for step in steps for fill in step.fills]
+def _merge(fold: Fold, steps: tuple[Step, ...], numbers: Iterator[int]) -> Merge:
+    number = next(numbers)
+    said = tuple(one for step in steps for one in step.contributions if str(one.target) == str(fold))
+    fill = Fill(number, literal(str(fold)), f"pg_temp.take_merge_{number}", fold.target, alone=True)
+    return Merge(fold, fill, said)
+
+
+def _links(origins: tuple[Origin, ...]) -> Iterator[Link]:
+    fills = [fill for origin in origins for fill in origin.fills]
     by_target = {str(fill.target): fill for fill in fills}
     for fill in fills:
         for place, reference in enumerate(fill.target.references):
@@ -233,16 +354,19 @@ def _columns_read(mapping: DictionaryMapping, alias: str) -> set[str]:
     return read
 
 
-def _target_faults(mappings: tuple[DictionaryMapping, ...]) -> Iterator[str]:
-    filled = [(mapping, target) for mapping in mappings for target in mapping.targets]
-    targets = {str(target): target for _, target in filled}
+def _target_faults(domain: Domain) -> Iterator[str]:
+    said = [target for mapping in domain.mappings for target in mapping.targets]
+    filled = [target for target in said if not target.contributes] + [fold.target for fold in domain.folds]
+    targets = {str(target): target for target in filled}
     for name in sorted(targets):
-        if sum(str(target) == name for _, target in filled) > 1:
+        if sum(str(target) == name for target in filled) > 1:
             yield f"{name} is filled more than once"
-    for mapping, target in filled:
+    for name in sorted({str(target) for target in said if target.contributes} - {str(fold) for fold in domain.folds}):
+        yield f"{name} is contributed to, and no fold"
+    for target in filled:
         for reference in (reference for reference in target.references if reference.required):
             parent = targets.get(f"{reference.schema}.{reference.table}")
             if parent is None:
-                yield f"{mapping.name}: {reference.schema}.{reference.table} is not filled by any mapping"
+                yield f"{target}: {reference.schema}.{reference.table} is not filled by any mapping"
             elif sorted(parent.key) != sorted(reference.target_columns):
-                yield f"{mapping.name}: the reference to {parent} does not name its key"
+                yield f"{target}: the reference to {parent} does not name its key"

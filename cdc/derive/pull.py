@@ -13,9 +13,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from cdc.derive.before import keeps_key, read_step
+from cdc.derive.before import keeps_key, read_origin
 from cdc.derive.names import columns, equal, literal
-from cdc.derive.plan import Fill, Link, Step
+from cdc.derive.plan import Fill, Link, Origin
 from cdc.derive.session import ALIVE, Work, stored_columns
 
 UNRESOLVED = "REF-301"
@@ -37,22 +37,24 @@ def pull_in(work: Work) -> None:
         pull_on(work, set(work.taken))
 
 
-def pull_on(work: Work, fresh: set[Step]) -> None:
-    """Stage everything whose outcome may change because of what is staged of the steps in `fresh`."""
+def pull_on(work: Work, fresh: set[Origin]) -> None:
+    """Stage everything whose outcome may change because of what is staged of the steps and merges in `fresh`."""
     while fresh:
         for pull in PULLS:
             pull(work, fresh)
         fresh = pull_waiting(work, fresh)
 
 
-def pull_claimants(work: Work, fresh: set[Step]) -> None:
+def pull_claimants(work: Work, fresh: set[Origin]) -> None:
     """Pull in who claims a key of which a staged row has, or had, a candidate.
 
     Who is pulled in claims the same key, and others as well if its source row has several candidates.
     """
     while fresh:
-        fills = (fill for step in sorted(fresh, key=lambda step: step.number) for fill in step.fills)
-        fresh = {work.plan.step_of(fill) for fill in fills if _pull(work, fill, _rivals(work, fill)) and not fill.alone}
+        fills = [fill for origin in work.plan.origins if origin in fresh for fill in origin.fills]
+        fresh = {
+            work.plan.origin_of(fill) for fill in fills if _pull(work, fill, _rivals(work, fill)) and not fill.alone
+        }
 
 
 def _rivals(work: Work, fill: Fill) -> Found:
@@ -61,38 +63,38 @@ def _rivals(work: Work, fill: Fill) -> Found:
     return _claiming_keys(fill, (claimed_anew,), ())
 
 
-def pull_waiting(work: Work, fresh: set[Step]) -> set[Step]:
+def pull_waiting(work: Work, fresh: set[Origin]) -> set[Origin]:
     """Pull in who waits for a key that a staged candidate claims and no canonical row has; return where."""
-    parents = {fill for step in fresh for fill in step.fills}
+    parents = {fill for origin in fresh for fill in origin.fills}
     links = [link for link in work.plan.links if link.parent in parents]
-    return {work.plan.step_of(link.child) for link in links if _pull(work, link.child, _waiting(link))}
+    return {work.plan.origin_of(link.child) for link in links if _pull(work, link.child, _waiting(link))}
 
 
-def pull_children(work: Work, parents: set[Fill]) -> set[Step]:
+def pull_children(work: Work, parents: set[Fill]) -> set[Origin]:
     """Pull in canonical rows that refer to a key which vanishes from one of `parents`; return where."""
     grown = set()
     for parent in parents:
         links = [link for link in work.plan.links if link.parent is parent]
         if links and work.run(_vanishes(parent)).fetchone() is not None:
-            grown |= {work.plan.step_of(link.child) for link in links if _pull(work, link.child, _children(link))}
+            grown |= {work.plan.origin_of(link.child) for link in links if _pull(work, link.child, _children(link))}
     return grown
 
 
 def _pull(work: Work, fill: Fill, found: Found) -> int:
     """Stage what is stored of the source rows that are found, in all tables of their mapping."""
-    step = work.plan.step_of(fill)
+    origin = work.plan.origin_of(fill)
     if fill.alone:
-        count = work.take(step, _stored(fill, found))
+        count = work.take(origin, _stored(fill, found))
         counts = [count]
     else:
-        count, *counts = work.run(_stored_in_all(step, fill, found)).fetchone() or (0,)
-        work.note_taken(step, count)
-    for one, more in zip(step.fills, counts, strict=True):
+        count, *counts = work.run(_stored_in_all(origin, fill, found)).fetchone() or (0,)
+        work.note_taken(origin, count)
+    for one, more in zip(origin.fills, counts, strict=True):
         work.note_staged(one, more)
         if more:
             work.grow(more, one.stage)
     if count:
-        read_step(work, step)
+        read_origin(work, origin)
     return count
 
 
@@ -111,15 +113,15 @@ def _stored(fill: Fill, found: Found) -> bytes:
 
 
 @cache
-def _stored_in_all(step: Step, fill: Fill, found: Found) -> bytes:
+def _stored_in_all(origin: Origin, fill: Fill, found: Found) -> bytes:
     """Return the statement that does it for source rows with several: all of them, and how many of each fill."""
     keys = " UNION ".join(
         f"SELECT DISTINCT o._source_key FROM {source} WHERE {not_taken(fill, 'o')}" for source in found.sources
     )
-    inserts = ", ".join(f"staged_{one.number} AS ({_stage_all(one)})" for one in step.fills)
-    counts = ", ".join(f"(SELECT count(*) FROM staged_{one.number})" for one in step.fills)
+    inserts = ", ".join(f"staged_{one.number} AS ({_stage_all(one)})" for one in origin.fills)
+    counts = ", ".join(f"(SELECT count(*) FROM staged_{one.number})" for one in origin.fills)
     return (
-        f"WITH {found.keys}, pulled AS (INSERT INTO {step.take} {keys} RETURNING key), {inserts}"
+        f"WITH {found.keys}, pulled AS (INSERT INTO {origin.take} {keys} RETURNING key), {inserts}"
         f" SELECT (SELECT count(*) FROM pulled), {counts}"
     ).encode()
 
@@ -172,7 +174,7 @@ def had(fill: Fill) -> str:
 
 
 # The functions of these lists are clauses: a test takes them out one by one.
-PULLS: list[Callable[[Work, set[Step]], None]] = [pull_claimants]
+PULLS: list[Callable[[Work, set[Origin]], None]] = [pull_claimants]
 CLAIMED: list[Keys] = [claimed_anew, claimed_in_vain]
 OWN: list[Keys] = [had]
 

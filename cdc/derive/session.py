@@ -15,7 +15,7 @@ import psycopg
 
 from cdc.derive.mirror import Mirror, max_bytes
 from cdc.derive.names import columns, quoted
-from cdc.derive.plan import Fill, Plan, Step
+from cdc.derive.plan import Fill, Origin, Output, Plan
 from cdc.observe.pulse import Pulse
 from cdc.store.connection import LONG_SILENCE_S, LONG_STATEMENT_S
 
@@ -91,8 +91,8 @@ class Work:
     large: bool = False
     round_trips: int = 0
     rows: int = 0
-    taken: dict[Step, int] = field(default_factory=dict)
-    staged: dict[Fill, int] = field(default_factory=dict)
+    taken: dict[Origin, int] = field(default_factory=dict)
+    staged: dict[Output, int] = field(default_factory=dict)
     changed: dict[str, set[str]] = field(default_factory=dict)
     pulse: Pulse = field(default_factory=Pulse)
     _held: dict[Fill, bool] = field(default_factory=dict)
@@ -115,17 +115,17 @@ class Work:
         """Tell whether the source truncated the mirror's table in the window."""
         return "t" in self.changed.get(str(mirror.ref), ())
 
-    def take(self, step: Step, statement: bytes) -> int:
-        """Run a statement that adds source keys to what the step takes; return how many were new."""
+    def take(self, origin: Origin, statement: bytes) -> int:
+        """Run a statement that adds keys to what a step or merge takes; return how many were new."""
         count = self.run(statement).rowcount
-        self.note_taken(step, count)
+        self.note_taken(origin, count)
         return count
 
-    def note_taken(self, step: Step, count: int) -> None:
-        """Count source keys that have been added to what the step takes."""
+    def note_taken(self, origin: Origin, count: int) -> None:
+        """Count keys that have been added to what a step or merge takes."""
         if count:
-            self.taken[step] = self.taken.get(step, 0) + count
-            self.grow(count, step.take)
+            self.taken[origin] = self.taken.get(origin, 0) + count
+            self.grow(count, origin.take)
 
     def grow(self, count: int, table: str) -> None:
         """Plan for actual sizes from now on if `count` more rows, now in a temporary table, make the turn large."""
@@ -138,10 +138,10 @@ class Work:
         if self.large and count > LARGE:
             self.run(f"ANALYZE {table} {_compared_columns(self.plan, table)}".encode())
 
-    def note_staged(self, fill: Fill, count: int) -> None:
+    def note_staged(self, output: Output, count: int) -> None:
         """Count rows that have been added to a stage."""
         if count:
-            self.staged[fill] = self.staged.get(fill, 0) + count
+            self.staged[output] = self.staged.get(output, 0) + count
 
     def has_candidates_held(self, fill: Fill) -> bool:
         """Tell whether any candidate of an earlier turn waits beside the canonical table."""
@@ -150,8 +150,8 @@ class Work:
         return self._held[fill]
 
 
-def taking(step: Step, query: str) -> bytes:
-    """Return the statement that adds the source keys of a query, of one column, to what the step takes.
+def taking(step: Origin, query: str) -> bytes:
+    """Return the statement that adds the keys of a query, of one column, to what the step or merge takes.
 
     Nothing is taken twice, but no unique index sees to it: its comparisons of arrays took longer than all the rest.
     """
@@ -175,12 +175,12 @@ def create_tables(plan: Plan) -> str:
     """Return the statements that make a session's temporary tables; they outlive transactions and are emptied."""
     statements = [
         'CREATE TEMP TABLE changed (mirror text, key text[] COLLATE "C", op "char", old jsonb)',
-        *(f'CREATE TEMP TABLE take_{step.number} (key text[] COLLATE "C" NOT NULL)' for step in plan.steps),
-        *(_create_stage(plan, fill) for fill in plan.fills),
+        *(f'CREATE TEMP TABLE {_bare(origin.take)} (key text[] COLLATE "C" NOT NULL)' for origin in plan.origins),
+        *(_create_stage(plan, output) for output in plan.outputs),
         *(_create_before(fill) for fill in plan.fills),
         # Ordered, so that it can be read as a whole where scans are off: small turns have to begin with what is taken.
-        *(f"CREATE INDEX ON {step.take} (key)" for step in plan.steps),
-        *(f"CREATE INDEX ON {fill.stage} USING hash (_source_key)" for fill in plan.fills),
+        *(f"CREATE INDEX ON {origin.take} (key)" for origin in plan.origins),
+        *(f"CREATE INDEX ON {one.stage} USING hash (_source_key)" for one in plan.outputs),
         *(f"CREATE INDEX ON {fill.before} USING hash (_source_key)" for fill in plan.fills),
         _seem_small(plan),
     ]
@@ -191,25 +191,31 @@ def _seem_small(plan: Plan) -> str:
     """Let the planner know that few rows are in a temporary table: of one it knows nothing about it expects many."""
     few = "FROM generate_series(1, 3) n"
     statements = [f"INSERT INTO pg_temp.changed (key) SELECT ARRAY[n::text] {few}"]
-    statements += [f"INSERT INTO {step.take} SELECT ARRAY[n::text] {few}" for step in plan.steps]
+    statements += [f"INSERT INTO {origin.take} SELECT ARRAY[n::text] {few}" for origin in plan.origins]
     statements += [
         f"INSERT INTO {name} (_source_key) SELECT ARRAY[n::text] {few}"
-        for fill in plan.fills
-        for name in (fill.stage, fill.before)
+        for name in (
+            *(output.stage for output in plan.outputs),
+            *(fill.before for fill in plan.fills),
+        )
     ]
     tables = _tables(plan)
     return "; ".join([*statements, f"ANALYZE {', '.join(tables)}", *(f"DELETE FROM {table}" for table in tables)])
 
 
 def _tables(plan: Plan) -> list[str]:
-    return ["pg_temp.changed", *(table for step in plan.steps for table in _tables_of(step))]
+    return ["pg_temp.changed", *(table for origin in plan.origins for table in _tables_of(origin))]
 
 
-def _tables_of(step: Step) -> list[str]:
-    return [step.take, *(table for fill in step.fills for table in (fill.stage, fill.before))]
+def _tables_of(origin: Origin) -> list[str]:
+    return [origin.take, *(one.stage for one in origin.outputs), *(fill.before for fill in origin.fills)]
 
 
-def _create_stage(plan: Plan, fill: Fill) -> str:
+def _bare(table: str) -> str:
+    return table.removeprefix("pg_temp.")
+
+
+def _create_stage(plan: Plan, fill: Output) -> str:
     """A candidate lacks no required value, and no key or reference is too long to be indexed.
 
     The checks find it while the row can still be held for it.
@@ -234,7 +240,7 @@ def _create_before(fill: Fill) -> str:
     return f'CREATE TEMP TABLE before_{fill.number} (_source_key text[] COLLATE "C", _row tid, _same boolean, {key})'
 
 
-def _short_enough(plan: Plan, fill: Fill) -> Iterator[str]:
+def _short_enough(plan: Plan, fill: Output) -> Iterator[str]:
     types = {column.name: column.type for column in fill.target.columns}
     references = (link.reference.columns for link in plan.links if link.child is fill)
     for indexed in (fill.key, *references):
@@ -250,11 +256,11 @@ def empty_tables(plan: Plan) -> str:
 
 def clear_tables(work: Work) -> str:
     """Return the statements that remove this turn's rows: cheaper than TRUNCATE for few, and plans stay valid."""
-    used = [step for step in work.plan.steps if step in work.taken]
-    tables = ["pg_temp.changed", *(table for step in used for table in _tables_of(step))]
+    used = [origin for origin in work.plan.origins if origin in work.taken]
+    tables = ["pg_temp.changed", *(table for origin in used for table in _tables_of(origin))]
     return "; ".join(f"DELETE FROM {table}" for table in tables)
 
 
-def stored_columns(fill: Fill, alias: str = "") -> str:
+def stored_columns(fill: Output, alias: str = "") -> str:
     """Return what a stage and the tables of a target have in common: source of the row, then its values."""
     return columns((*STAGE_META, *fill.columns), alias)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ import psycopg
 from cdc.crash import crash_point
 from cdc.derive.lookup import FIXED_COLUMNS, select_rows
 from cdc.derive.names import columns
-from cdc.derive.plan import Fill, Step
+from cdc.derive.plan import Output, Step
 from cdc.derive.room import ROOM
 from cdc.derive.session import INDEXED_BYTES, STAGE_META, Work
 from cdc.derive.take import STALE
@@ -30,7 +30,7 @@ FEW = 100
 
 Row = tuple[Any, ...]
 Staged = tuple[list[Row], ...]
-"""What comes out for one source row: rows for the stage of each fill."""
+"""What comes out for one source row: rows for each stage."""
 
 _OUTCOME = ("_candidate", "_code", "_field", "_detail", "_waits_for", "_waits_key")
 _CANDIDATE = (True, None, None, None, None, None)
@@ -59,8 +59,8 @@ def stage_step(work: Work, step: Step) -> None:
                 work.round_trips += 1
     else:
         _stage_chunk(work, step, lambda: work.run(statement).fetchall())
-    for fill in step.fills:
-        work.grow(work.staged.get(fill, 0), fill.stage)
+    for output in step.outputs:
+        work.grow(work.staged.get(output, 0), output.stage)
 
 
 def _stage_chunk(work: Work, step: Step, fetch: Callable[[], list[Row]]) -> bool:
@@ -74,7 +74,7 @@ def _stage_chunk(work: Work, step: Step, fetch: Callable[[], list[Row]]) -> bool
 
 
 def evaluate(step: Step, row: Row) -> Staged:
-    """Return the stage rows that come out for one source row, for each fill of its step."""
+    """Return the stage rows that come out for one source row, for each output of its step."""
     head, stale, inputs = row[: FIXED_COLUMNS - 1], row[FIXED_COLUMNS - 1], row[FIXED_COLUMNS:]
     if stale is not None:
         return _refused(step, head, Refused(STALE, "", "", stale[0], tuple(stale[1:])))
@@ -87,18 +87,24 @@ def evaluate(step: Step, row: Row) -> Staged:
     deleted = head[-1]
     return tuple(
         [
-            [(*head, *_CANDIDATE, *candidate) for candidate in candidates] if fill.tombstones or not deleted else []
-            for fill, candidates in zip(step.fills, outcome or (), strict=outcome is not None)
+            [(*head, *_CANDIDATE, *candidate) for candidate in candidates] if kept or not deleted else []
+            for kept, candidates in zip(kept_deleted(step), outcome or (), strict=outcome is not None)
         ]
     )
 
 
+@cache
+def kept_deleted(step: Step) -> tuple[bool, ...]:
+    """Return of each output whether it keeps what it had of a source row that is deleted."""
+    return tuple(output.target.on_delete == "tombstone" for output in step.outputs)
+
+
 def _refused(step: Step, head: Row, refusal: Refused) -> Staged:
-    """Return the row that says so: in the stage of the first fill, which stands for all."""
+    """Return the row that says so: in the first stage, which stands for all."""
     waits_key = None if refusal.waits_key is None else [_as_text(value) for value in refusal.waits_key]
     if refusal.code != STALE and sum(len(value.encode()) for value in waits_key or () if value) > INDEXED_BYTES:
         waits_key = None  # it is there to be read; what is longer than that nobody will
-    nothing = (None,) * len(step.fills[0].columns)
+    nothing = (None,) * len(step.outputs[0].columns)
     said = (False, refusal.code, refusal.field, refusal.detail, refusal.waits_for, waits_key)
     return ([(*head, *said, *nothing)],)
 
@@ -145,13 +151,13 @@ def _try_rows(work: Work, step: Step, outcomes: list[Staged]) -> Exception | Non
 
 
 def _copy_rows(work: Work, step: Step, outcomes: list[Staged]) -> None:
-    for place, fill in enumerate(step.fills):
+    for place, output in enumerate(step.outputs):
         rows = [row for outcome in outcomes if place < len(outcome) for row in outcome[place]]
         if rows:
-            _copy_into(work, fill, rows)
+            _copy_into(work, output, rows)
 
 
-def _copy_into(work: Work, fill: Fill, rows: list[Row]) -> None:
+def _copy_into(work: Work, fill: Output, rows: list[Row]) -> None:
     names = columns((*STAGE_META, *_OUTCOME, *fill.columns))
     work.round_trips += 2
     work.beat()

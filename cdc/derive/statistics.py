@@ -31,4 +31,10 @@ def refresh_statistics(connection: psycopg.Connection[Any], plan: Plan) -> None:
 
 def _tables(plan: Plan) -> list[str]:
     mirrors = [name for mirror in plan.mirrors for name in (mirror.name, mirror.deleted)]
-    return [*mirrors, *(table for fill in plan.fills for table in (fill.canonical, fill.held)), "cdc.held"]
+    contributed = sorted({contribution.stored for contribution in plan.contributions})
+    return [
+        *mirrors,
+        *(table for fill in plan.fills for table in (fill.canonical, fill.held)),
+        *contributed,
+        "cdc.held",
+    ]

@@ -157,6 +157,7 @@ def every_row(step: Step) -> bytes:
     """Return the statement that takes every row that the source has, or that anything is known of."""
     rows = [f"SELECT {step.source.key_text('m')} FROM {name} m" for name in _images(step, step.source)]
     tables = [name for fill in step.fills for name in (fill.canonical, fill.held)]
+    tables += [contribution.stored for contribution in step.contributions]
     rows += [f"SELECT _source_key FROM {name} WHERE _mapping = {step.name}" for name in tables]
     rows.append(f"SELECT source_key FROM cdc.held WHERE mapping = {step.name}")
     return taking(step, " UNION ALL ".join(rows))

@@ -16,6 +16,7 @@ import psycopg
 from cdc.crash import crash_point
 from cdc.derive.before import read_before
 from cdc.derive.decide import decide
+from cdc.derive.fold import fold_rows
 from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.names import literals
 from cdc.derive.plan import Plan
@@ -37,7 +38,7 @@ LEAVE = "COMMIT"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The dictionary that a domain is derived by; `domains` and `mappings` are the names of all that it has."""
+    """The dictionary that a domain is derived by; `domains` and `mappings` (folds, too) name all that it has."""
 
     digest: str
     version: str
@@ -49,8 +50,8 @@ class Version:
     def of(cls, dictionary: Dictionary) -> Version:
         """Return a dictionary's."""
         domains = tuple(domain.name for domain in dictionary.domains())
-        mappings = tuple(mapping.name for mapping in dictionary.mappings)
-        return cls(dictionary.digest, dictionary.version, dictionary.content, domains, mappings)
+        names = (*(mapping.name for mapping in dictionary.mappings), *map(str, dictionary.folds))
+        return cls(dictionary.digest, dictionary.version, dictionary.content, domains, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def _turn(
     _read_changes(work)
     take_rows(work)
     stage_rows(work)
+    fold_rows(work)
     read_before(work)
     pull_in(work)
     decide(work)
@@ -118,8 +120,12 @@ def _turn(
     return Derived(
         window.everything,
         sum(span.last - span.after for span in window.spans),
-        {step.mapping.name: count for step, count in work.taken.items()},
-        {str(fill.target): count for fill, count in work.staged.items()},
+        {
+            name: work.taken[origin]
+            for name, origin in zip(plan.names, plan.origins, strict=True)
+            if origin in work.taken
+        },
+        {str(output.target): count for output, count in work.staged.items()},
         work.large,
         0 if work.large else work.rows,
         work.round_trips + 4,
@@ -166,7 +172,7 @@ CUT: list[Callable[[tuple[Span, ...]], tuple[Span, ...]]] = [every_visible_batch
 
 
 def _window(plan: Plan) -> bytes:
-    names = literals(step.mapping.name for step in plan.steps).replace("%", "%%")
+    names = literals(plan.names).replace("%", "%%")
     mirrors = literals(str(mirror.ref) for mirror in plan.mirrors).replace("%", "%%")
     queue = f"SELECT DISTINCT mapping FROM cdc.derive_queue WHERE mapping = ANY ({names})"
     return (
@@ -233,7 +239,7 @@ def move_watermarks(work: Work, version: Version, epoch: int) -> None:
         "digest": version.digest,
         "streams": [span.stream for span in spans],
         "batches": [span.last for span in spans],
-        "mappings": [step.mapping.name for step in work.plan.steps] if work.window.queued else [],
+        "mappings": list(work.plan.names) if work.window.queued else [],
     }
     if work.connection.execute(_MOVE, parameters, prepare=True).rowcount != 1:
         raise TransientError("DRV-105", f"domain {work.plan.name}")
@@ -273,8 +279,9 @@ def _remove_left_behind(work: Work) -> None:
 
     Before anything is decided: their keys are free, and nothing can refer to them.
     """
-    names = [step.mapping.name for step in work.plan.steps]
+    names = list(work.plan.names)
     tables = [table for fill in work.plan.fills for table in (fill.canonical, fill.held)]
+    tables += sorted({contribution.stored for contribution in work.plan.contributions})
     for table in tables:
         statement = f"DELETE FROM {table.replace('%', '%%')} WHERE _mapping <> ALL (%s)"
         work.connection.execute(statement.encode(), (names,))

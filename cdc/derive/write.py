@@ -11,7 +11,7 @@ from functools import cache
 
 from cdc.derive.before import keeps_key
 from cdc.derive.names import columns, equal, literal, quoted
-from cdc.derive.plan import META, Fill, Plan, Step
+from cdc.derive.plan import META, Fill, Origin, Plan
 from cdc.derive.session import ALIVE, Work, stored_columns
 
 _KEPT = f"_candidate AND NOT ({ALIVE})"
@@ -23,8 +23,8 @@ _IS_AT = "c.ctid = b._row AND c._source_key = b._source_key"
 
 def write_rows(work: Work) -> None:
     """Write the outcome of every taken row."""
-    steps = [step for step in work.plan.steps if step in work.taken]
-    fills = [fill for step in steps for fill in step.fills]
+    origins = [origin for origin in work.plan.origins if origin in work.taken]
+    fills = [fill for origin in origins for fill in origin.fills]
     for fill in fills:
         work.run(_withdraw(fill))
     for fill in fills:
@@ -34,10 +34,10 @@ def write_rows(work: Work) -> None:
         work.run(_release(fill))
         if fill in work.staged:
             work.run(_keep(work.plan, fill))
-    for step in steps:
-        work.run(_settle(step))
-        if any(fill in work.staged for fill in step.fills):
-            work.run(_hold(work.plan, step))
+    for origin in origins:
+        work.run(_settle(origin))
+        if any(output in work.staged for output in origin.outputs):
+            work.run(_hold(work.plan, origin))
 
 
 @cache
@@ -91,24 +91,24 @@ def _keep(plan: Plan, fill: Fill) -> bytes:
 
 
 @cache
-def _settle(step: Step) -> bytes:
+def _settle(origin: Origin) -> bytes:
     codes = " ".join(
         f"AND NOT EXISTS (SELECT FROM {fill.stage} s WHERE s._code IS NOT NULL AND s._source_key = h.source_key)"
-        for fill in step.fills
+        for fill in origin.outputs
     )
     return (
-        f"DELETE FROM cdc.held h USING {step.take} t WHERE h.mapping = {step.name} AND h.source_key = t.key {codes}"
+        f"DELETE FROM cdc.held h USING {origin.take} t WHERE h.mapping = {origin.name} AND h.source_key = t.key {codes}"
     ).encode()
 
 
 @cache
-def _hold(plan: Plan, step: Step) -> bytes:
+def _hold(plan: Plan, origin: Origin) -> bytes:
     """`since` says for how long the row has been held for the same reason."""
     said = "code, field, detail, waits_for, waits_key, dictionary"
     names = f"mapping, source_key, {said}"
     updates = ", ".join(f"{name} = excluded.{name}" for name in said.split(", "))
     return (
-        f"INSERT INTO cdc.held ({names}) SELECT n.* FROM ({_codes(plan, step)}) n ({names})"
+        f"INSERT INTO cdc.held ({names}) SELECT n.* FROM ({_codes(plan, origin)}) n ({names})"
         " WHERE NOT EXISTS (SELECT FROM cdc.held h WHERE h.mapping = n.mapping AND h.source_key = n.source_key"
         f" AND ({columns(said.split(', '), 'h')}) IS NOT DISTINCT FROM ({columns(said.split(', '), 'n')}))"
         f" ON CONFLICT (mapping, source_key) DO UPDATE SET {updates},"
@@ -116,17 +116,17 @@ def _hold(plan: Plan, step: Step) -> bytes:
     ).encode()
 
 
-def _codes(plan: Plan, step: Step) -> str:
+def _codes(plan: Plan, origin: Origin) -> str:
     """Return the query for what each source row is held for: by its first target, and there by the smallest key."""
     said = f"_code, nullif(_field, ''), coalesce(_detail, ''), _waits_for, _waits_key, {literal(plan.digest)}"
-    head = f"{step.name}, _source_key, {said}"
-    if step.alone:
-        return f"SELECT {head} FROM {step.fills[0].stage} WHERE _code IS NOT NULL"
+    head = f"{origin.name}, _source_key, {said}"
+    if origin.alone:
+        return f"SELECT {head} FROM {origin.outputs[0].stage} WHERE _code IS NOT NULL"
     names = "_source_key, _code, _field, _detail, _waits_for, _waits_key"
     found = " UNION ALL ".join(
         f"(SELECT DISTINCT ON (_source_key) {place} AS _place, {names}"
         f" FROM {fill.stage} WHERE _code IS NOT NULL ORDER BY _source_key, {columns(fill.key)})"
-        for place, fill in enumerate(step.fills)
+        for place, fill in enumerate(origin.outputs)
     )
     return f"SELECT DISTINCT ON (_source_key) {head} FROM ({found}) s ORDER BY _source_key, _place"
 

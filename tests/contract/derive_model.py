@@ -4,18 +4,21 @@
     claims       one live candidate per key, else all of them are held; a tombstone only where no live row claims
     references   the greatest set in which every required reference resolves; the rest is held
     siblings     a source row has all of its canonical rows, or is held
+    folds        what rows contribute to a key is folded to one candidate, column by column
 
 Nothing here is shared with the worker but the mappings themselves.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from transforms.errors import Refused
-from transforms.mapping import Lookup, Mapping, MirrorRef, Reference, Target
+from transforms.mapping import Fold, Lookup, Mapping, MirrorRef, Reference, Rule, Target
 
 Values = dict[str, Any]
 KeyText = tuple[str, ...]
@@ -72,11 +75,16 @@ class Outcome:
     held: dict[tuple[str, KeyText], Held]
 
 
-def evaluate(mappings: tuple[Mapping, ...], world: World) -> Outcome:
+def evaluate(mappings: tuple[Mapping, ...], world: World, folds: tuple[Fold, ...] = ()) -> Outcome:
     """Return D(world)."""
-    outcome = Outcome({str(target): set() for mapping in mappings for target in mapping.targets}, {})
-    rows = [row for mapping in mappings for row in _candidates(mapping, world, outcome.held)]
-    claims = _Claims(mappings, rows)
+    targets = [target for mapping in mappings for target in mapping.targets if not target.contributes]
+    targets += [fold.target for fold in folds]
+    outcome = Outcome({str(target): set() for target in targets}, {})
+    said = [row for mapping in mappings for row in _candidates(mapping, world, outcome.held)]
+    rows = [row for row in said if not row.target.contributes]
+    sources = {mapping.name: mapping.source.schema for mapping in mappings}
+    rows += [row for fold in folds for row in _fold(fold, said, sources, outcome.held)]
+    claims = _Claims(targets, rows)
     claims.drop_unresolved()
     for place, row in enumerate(claims.rows):
         if claims.counts(place):
@@ -138,6 +146,56 @@ def _candidates(mapping, world, held):
             continue
         for target, place, values in wanted:
             yield _Candidate(Row(tuple(values), mapping.name, key, image.offset, deleted), target, place)
+
+
+def _fold(fold: Fold, said: list[_Candidate], sources: dict[str, str], held) -> Iterator[_Candidate]:
+    """Yield the folded rows; what all contributions leave open that is required is held for it."""
+    by_key = defaultdict(list)
+    for row in said:
+        if str(row.target) == str(fold):
+            by_key[row.key].append(row)
+    for key, rows in by_key.items():
+        live = [row for row in rows if not row.row.deleted]
+        counted = live or rows
+        values = dict(zip(fold.target.key, key, strict=True))
+        values |= {name: _taken(name, rule, counted, sources) for name, rule in fold.rules.items()}
+        values["_conflicts"] = _conflicts(fold, values, counted)
+        source_key = tuple(map(str, key))
+        if any(column.required and values[column.name] is None for column in fold.target.columns):
+            held[str(fold), source_key] = Held("REQ-101")
+            continue
+        offset = max(row.row.offset for row in counted)
+        ordered = tuple(values[column.name] for column in fold.target.columns)
+        yield _Candidate(Row(ordered, str(fold), source_key, offset, not live), fold.target, 0)
+
+
+def _taken(name: str, rule: Rule, rows: list[_Candidate], sources: dict[str, str]) -> Any:
+    def rank(row: _Candidate) -> tuple:
+        order = row.values.get("_order")
+        latest = -order if order is not None and rule.take != "first" else order
+        return order is None, latest or 0, sources[row.row.mapping], row.row.mapping, row.row.source_key
+
+    found = [row for row in sorted(rows, key=rank) if row.values.get(name) is not None]
+    if rule.take == "owner":
+        found = [row for row in found if sources[row.row.mapping] == rule.owner]
+    if rule.take == "max":
+        return max((row.values[name] for row in found), default=None)
+    return found[0].values[name] if found else None
+
+
+def _conflicts(fold: Fold, values: Values, rows: list[_Candidate]) -> str | None:
+    told = [
+        {
+            "column": name,
+            "mapping": row.row.mapping,
+            "source_key": list(row.row.source_key),
+            "value": str(row.values[name]),
+        }
+        for name in sorted(fold.rules)
+        for row in sorted(rows, key=lambda row: (row.row.mapping, row.row.source_key))
+        if row.values.get(name) is not None and row.values[name] != values[name]
+    ]
+    return json.dumps(told, sort_keys=True) if told else None
 
 
 def _look_up(mapping: Mapping, lookup: Lookup, found, deleted: bool, world: World):
@@ -204,11 +262,11 @@ def _text(value: Any) -> str | None:
 class _Claims:
     """Which candidates count: what speaks against each of itself, and against another one of its source row."""
 
-    def __init__(self, mappings: tuple[Mapping, ...], rows: list[_Candidate]) -> None:
+    def __init__(self, targets: list[Target], rows: list[_Candidate]) -> None:
         self.rows = rows
         self.codes: dict[int, Held] = {}
         self.shadowed: set[int] = set()
-        self._keys = {str(target): target.key for mapping in mappings for target in mapping.targets}
+        self._keys = {str(target): target.key for target in targets}
         by_key = defaultdict(list)
         for place, row in enumerate(rows):
             by_key[str(row.target), row.key].append(place)

@@ -14,10 +14,13 @@ from dataclasses import replace
 from tests.contract.derive_model import Image, World
 from transforms.domain import Domain
 from transforms.errors import Refused
-from transforms.mapping import Column, Input, Lookup, Mapping, Match, MirrorRef, Reference, Target
+from transforms.mapping import Column, Fold, Input, Lookup, Mapping, Match, MirrorRef, Reference, Rule, Target
 
 ONE_TARGET = 40
 """Domains with smaller seeds have mappings of one target each."""
+FOLDS = 60
+"""Domains with smaller seeds have no folds."""
+RULES = (("first",), ("last",), ("max",), ("owner",))
 
 INTEGER, BIG, TEXT = "integer", "bigint", "character varying(8)"
 LONG = "character varying(3)"
@@ -42,10 +45,13 @@ class RandomDomain:
         if seed >= ONE_TARGET:
             mappings = (self._with_second(mapping, part, parts) for mapping, part in zip(mappings, parts, strict=True))
         self.mappings = tuple(mappings)
+        self.folds: tuple[Fold, ...] = ()
+        if seed >= FOLDS:
+            self._fold(parts)
 
     @property
     def domain(self) -> Domain:
-        return Domain(f"d{self.seed}", self.mappings)
+        return Domain(f"d{self.seed}", self.mappings, self.folds)
 
     def empty_world(self) -> World:
         return World(self.types, {ref: {} for ref in self.types}, {ref: {} for ref in self.types})
@@ -148,6 +154,82 @@ class RandomDomain:
                 mapping, inputs=inputs, targets=targets[::-1], normalise=lambda row: both(parts_of, first, row)[::-1]
             )
         return replace(mapping, inputs=inputs, targets=targets, normalise=lambda row: both(parts_of, first, row))
+
+    def _fold(self, parts: list[Part]) -> None:
+        """Let some mappings contribute to the rows of one more table, and others refer to it."""
+        pick = self.random
+        kind = pick.choice((BIG, TEXT))
+        keyed = [
+            (part, self._any_column(part, lambda value, part=part: self._kind(part, value) == kind)) for part in parts
+        ]
+        chosen = {part.number: column for part, column in keyed if column is not None and pick.random() < 0.8}
+        rules = {
+            name: Rule(*pick.choice(RULES), pick.choice(sorted({ref.schema for ref in self.types}))) for name in "xyz"
+        }
+        rules = {name: rule if rule.take == "owner" else Rule(rule.take) for name, rule in rules.items()}
+        order = pick.choice((BIG, BIG, ""))
+        columns = {"x": BIG, "y": BIG, "z": TEXT}
+        references = []
+        if pick.random() < 0.5:
+            parent = pick.choice(parts)
+            kinds = [self._kind(parent, (alias, column)) for _, alias, column in parent.key]
+            names = [next((name for name, one in columns.items() if one == wanted), None) for wanted in kinds]
+            targets = tuple(name for name, _, _ in parent.key)
+            if len(set(names)) == len(names):
+                references.append(Reference(tuple(names), f"c{self.seed}", f"t{parent.number}", targets, True))
+        listed = (
+            Column("k", kind, True),
+            *(Column(name, one, name == "x" and pick.random() < 0.3) for name, one in columns.items()),
+        )
+        target = Target(
+            f"c{self.seed}",
+            "f",
+            (*listed, Column("_conflicts", "jsonb", False)),
+            ("k",),
+            tuple(references),
+            "tombstone",
+        )
+        if not chosen:
+            return
+        self.folds = (Fold(target, rules, order),)
+        self.mappings = tuple(
+            self._contributing(mapping, part, chosen[part.number], order) if part.number in chosen else mapping
+            for mapping, part in zip(self.mappings, parts, strict=True)
+        )
+        self.mappings = tuple(
+            self._referring(mapping, part, kind) for mapping, part in zip(self.mappings, parts, strict=True)
+        )
+
+    def _contributing(self, mapping: Mapping, part: Part, key: tuple[str, str], order: str) -> Mapping:
+        pick = self.random
+        columns: dict[str, tuple[str, str]] = {"k": key}
+        for name, kind in (("x", BIG), ("y", BIG), ("z", TEXT), ("_order", BIG)):
+            column = self._any_column(part, lambda value, kind=kind: self._kind(part, value) == kind)
+            if column is not None and (pick.random() < 0.8 or name == "_order") and (order or name != "_order"):
+                columns[name] = column
+        kinds = {name: self._kind(part, column) for name, column in columns.items()}
+        on_delete = "tombstone" if self.keeps else pick.choice(("delete", "tombstone"))
+        said = tuple(Column(name, kind, name == "k") for name, kind in kinds.items())
+        target = Target(f"c{self.seed}", "f", said, ("k",), (), on_delete, contributes=True)
+        inputs = tuple(dict.fromkeys([*mapping.inputs, *(Input(*value) for value in columns.values())]))
+        places = [inputs.index(Input(*value)) for value in columns.values()]
+        first = mapping.normalise
+
+        def normalise(row):
+            outcome = first(row)
+            return None if outcome is None else (*outcome, (tuple(row[place] for place in places),))
+
+        return replace(mapping, inputs=inputs, targets=(*mapping.targets, target), normalise=normalise)
+
+    def _referring(self, mapping: Mapping, part: Part, kind: str) -> Mapping:
+        """Let the first table refer to the folded one by one of its columns, at times."""
+        target = mapping.targets[0]
+        names = [column.name for column in target.columns if column.type == kind and column.name not in target.key]
+        if target.contributes or not names or self.random.random() < 0.5:
+            return mapping
+        reference = Reference((self.random.choice(names),), f"c{self.seed}", "f", ("k",), True)
+        changed = replace(target, references=(*target.references, reference))
+        return replace(mapping, targets=(changed, *mapping.targets[1:]))
 
     def _kind(self, part: Part, value: tuple[str, str]) -> str:
         return TEXT if self.types[part.refs[value[0]]][value[1]] == TEXT else BIG

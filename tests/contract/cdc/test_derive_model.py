@@ -10,15 +10,16 @@ and of how it is one transaction is taken out in turn, and the same cases must t
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 import pytest
 
-from cdc.derive import decide, pull, session, stage, take, turn
+from cdc.derive import decide, fold, pull, session, stage, take, turn
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import Mirror, read_mirrors
@@ -30,7 +31,7 @@ from cdc.store.migrate import migrate
 from tests.contract.derive_model import Held, Outcome, Row, World, evaluate
 from tests.contract.derive_world import Batch, Landing, RandomDomain, collation
 
-DOMAINS, CASES_PER_DOMAIN = 60, 25
+DOMAINS, CASES_PER_DOMAIN = 80, 25
 
 
 class Killed(Exception):
@@ -85,7 +86,7 @@ class Bench:
             self.watched.setdefault(mirror, []).append(name)
         self.mirrors = mirrors
         self.plan = bind(domain, "digest", mirrors)
-        self.version = Version("digest", "1", "{}", (domain.name,), tuple(mapping.name for mapping in domain.mappings))
+        self.version = Version("digest", "1", "{}", (domain.name,), self.plan.names)
         self.deriving: Session | None = None
         self.epoch = 0
 
@@ -100,6 +101,7 @@ class Bench:
         refs = self.schema.types
         tables = [f'"{ref.schema}{more}"."{ref.table}"' for ref in refs for more in ("", "_deleted")]
         tables += [table for fill in self.plan.fills for table in (fill.canonical, fill.held)]
+        tables += sorted({contribution.stored for contribution in self.plan.contributions})
         tables += [f"cdc.{name}" for name in ("stale", "journal_key", "held", "derive_queue", "watermark", "position")]
         texts = [f"DELETE FROM {table}" for table in tables]
         texts.append(f"UPDATE cdc.domain SET dictionary = '{'other' if anew else self.plan.digest}'")
@@ -133,7 +135,7 @@ class Bench:
     def expected(self, world: World, batches: dict[str, int]) -> State:
         """Return what a turn must come to whose snapshot shows this."""
         watermarks = {source: batches[source] for source in self.plan.sources}
-        return State(evaluate(self.schema.mappings, world), watermarks, [])
+        return State(evaluate(self.schema.mappings, world, self.schema.folds), watermarks, [])
 
     def rewrite(self, mirror: Mirror) -> None:
         """Give a mirror new storage, empty for every older snapshot; not if that has to wait for a turn."""
@@ -148,7 +150,8 @@ class Bench:
         for fill in self.plan.fills:
             names = ", ".join(f'"{name}"' for name in fill.columns)
             text = f"SELECT _mapping, _source_key, _source_offset, _deleted, {names} FROM {fill.canonical}"
-            for mapping, key, offset, deleted, *values in self.landing.execute(text.encode()).fetchall():
+            for mapping, key, offset, deleted, *found in self.landing.execute(text.encode()).fetchall():
+                values = [json.dumps(value, sort_keys=True) if isinstance(value, list) else value for value in found]
                 row = Row(tuple(values), mapping, tuple(key), offset, deleted)
                 outcome.canonical[str(fill.target)].add(row)
         text = "SELECT mapping, source_key, code, waits_for, waits_key FROM cdc.held"
@@ -306,6 +309,7 @@ LISTS = [
     (decide, "CLAIM_RULES"),
     (decide, "RESOLVERS"),
     (decide, "SPREAD"),
+    (fold, "TOUCHED"),
 ]
 
 
@@ -409,6 +413,22 @@ def without_twins(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Batch, "old_values", of_live_rows)
 
 
+def never_forgetting(patch: pytest.MonkeyPatch) -> None:
+    """Keep what rows contributed and do not say any more."""
+    patch.setattr(fold, "_forget", lambda _: b"SELECT")
+
+
+def without_queued_folds(patch: pytest.MonkeyPatch) -> None:
+    """Leave alone the folded rows that somebody queued."""
+    keys = fold._keys
+
+    def unqueued(work, merge, taken):
+        window = replace(work.window, queued=frozenset(), queued_whole=frozenset())
+        return keys(replace(work, window=window), merge, taken)
+
+    patch.setattr(fold, "_keys", unqueued)
+
+
 MUTANTS = {
     "keys that changed": without(take.take_changed),
     "truncated tables": without(take.take_truncated),
@@ -439,6 +459,10 @@ MUTANTS = {
     "watermark not before the rows": watermark_first,
     "watermark not after the rows": watermark_later,
     "all of a row or none": without(decide.withhold_siblings),
+    "keys that rows contributed to": without(fold.said_before),
+    "keys that rows contribute to": without(fold.said_now),
+    "contributions that are withdrawn": never_forgetting,
+    "queued folds": without_queued_folds,
 }
 
 
@@ -461,6 +485,10 @@ FIRST = {
     "locks": 26,
     "locks before the snapshot": 26,
     "all of a row or none": 40,
+    "keys that rows contributed to": 60,
+    "keys that rows contribute to": 60,
+    "contributions that are withdrawn": 60,
+    "queued folds": 60,
 }
 
 

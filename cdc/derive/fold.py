@@ -1,0 +1,180 @@
+"""What several mappings say of one canonical row, kept, and folded column by column.
+
+A contribution is what a source row says, by itself: nothing that happens to other rows changes it, so it is written as
+soon as it is staged. The folded row of each key that is or was contributed to is then a candidate like any other one:
+it waits for what it refers to, and is held under the fold's name.
+
+A contribution whose value is NULL says nothing of that column. As long as a contribution of a live source row is there,
+those of deleted rows do not count; when all are deleted, the row is a tombstone of what they said. A value that differs
+from the one that was taken is recorded on the row (`_conflicts`), with who said it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Final
+
+from cdc.derive.names import columns, equal, literal, quoted
+from cdc.derive.plan import Contribution, Merge
+from cdc.derive.session import STAGE_META, Work, taking
+from transforms import refusal
+from transforms.mapping import Column, Rule
+
+ORDER: Final = "_order"
+CONFLICTS: Final = "_conflicts"
+CONTRIBUTED: Mapping[str, str] = {
+    "_mapping": "text NOT NULL",
+    "_source_key": 'text[] COLLATE "C" NOT NULL',
+    "_source": "text NOT NULL",
+    "_source_offset": "bigint NOT NULL",
+    "_source_ts": "timestamptz",
+    "_deleted": "boolean NOT NULL",
+}
+"""What every contribution says of its source row."""
+
+
+def contributed(merge: Merge) -> list[Column]:
+    """Return the columns of the table of contributions that are not about the source row."""
+    said = [column for column in merge.fold.target.columns if column.name != CONFLICTS]
+    return [*said, *([Column(ORDER, merge.fold.order, required=False)] if merge.fold.order else [])]
+
+
+def fold_rows(work: Work) -> None:
+    """Keep what the taken rows contribute, and stage the folded row of each key that is concerned."""
+    for merge in work.plan.merges:
+        taken = [one for one in merge.contributions if _step_is_taken(work, one)]
+        for statement in _keys(work, merge, taken):
+            work.take(merge, statement)
+        for contribution in taken:
+            work.run(_forget(contribution))
+            if contribution in work.staged:
+                work.run(_keep(contribution))
+        if merge in work.taken:
+            work.note_staged(merge.fill, work.run(_fold(merge)).rowcount)
+            work.grow(work.staged.get(merge.fill, 0), merge.fill.stage)
+
+
+def _step_is_taken(work: Work, contribution: Contribution) -> bool:
+    return any(contribution in step.contributions and step in work.taken for step in work.plan.steps)
+
+
+def _keys(work: Work, merge: Merge, taken: list[Contribution]) -> list[bytes]:
+    """Return the statements that take the keys concerned."""
+    window = work.window
+    statements = [taking(merge, " UNION ALL ".join(keys(one) for keys in TOUCHED)) for one in taken]
+    if window.everything or str(merge.fold) in window.queued_whole:
+        statements.append(_every_key(merge))
+    elif str(merge.fold) in window.queued:
+        query = f"SELECT source_key FROM cdc.derive_queue WHERE mapping = {merge.name} AND source_key IS NOT NULL"
+        statements.append(taking(merge, query))
+    return statements
+
+
+def _text_of(key: tuple[str, ...], row: str) -> str:
+    return f"ARRAY[{', '.join(f'{row}.{quoted(name)}::text' for name in key)}]"
+
+
+def said_before(contribution: Contribution) -> str:
+    """Return the query for the keys that the taken rows contributed to."""
+    return (
+        f"SELECT {_text_of(contribution.key, 'c')} FROM {contribution.take} t JOIN {contribution.stored} c"
+        f" ON {contribution.is_of('c', 't.key')}"
+    )
+
+
+def said_now(contribution: Contribution) -> str:
+    """Return the query for the keys that they contribute to now."""
+    return f"SELECT {_text_of(contribution.key, 's')} FROM {contribution.stage} s WHERE s._candidate"
+
+
+# The functions of this list are clauses: a test takes them out one by one.
+TOUCHED: list[Callable[[Contribution], str]] = [said_before, said_now]
+
+
+@cache
+def _every_key(merge: Merge) -> bytes:
+    """Take all keys that anything is known of."""
+    fill, stored = merge.fill, quoted(f"{merge.fold.target.schema}_contribution", merge.fold.target.table)
+    rows = [f"SELECT _source_key FROM {name} WHERE _mapping = {merge.name}" for name in (fill.canonical, fill.held)]
+    rows.append(f"SELECT {_text_of(fill.key, 'c')} FROM {stored} c")
+    rows.append(f"SELECT source_key FROM cdc.held WHERE mapping = {merge.name}")
+    return taking(merge, " UNION ALL ".join(rows))
+
+
+@cache
+def _forget(contribution: Contribution) -> bytes:
+    """Remove what the taken rows do not say any more."""
+    return (
+        f"DELETE FROM {contribution.stored} c USING {contribution.take} t WHERE {contribution.is_of('c', 't.key')}"
+        f" AND NOT EXISTS (SELECT FROM {contribution.stage} s WHERE s._candidate AND s._source_key = t.key"
+        f" AND {equal(contribution.key, 's', 'c')})"
+    ).encode()
+
+
+@cache
+def _keep(contribution: Contribution) -> bytes:
+    """Write what they say now, where it differs."""
+    written = (*STAGE_META, *contribution.columns)
+    values = columns(written, "s")
+    key = ("_mapping", "_source_key", *contribution.key)
+    changing = [name for name in written if name not in key]
+    updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in changing)
+    return (
+        f"INSERT INTO {contribution.stored} AS c (_mapping, _source, {columns(written)})"
+        f" SELECT {contribution.name}, {contribution.source}, {values} FROM {contribution.stage} s WHERE s._candidate"
+        f" ON CONFLICT ({columns(key)}) DO UPDATE SET {updates}"
+        f" WHERE ({columns(changing, 'c')}) IS DISTINCT FROM ({columns(changing, 'excluded')})"
+    ).encode()
+
+
+@cache
+def _fold(merge: Merge) -> bytes:
+    fill, fold = merge.fill, merge.fold
+    said = [name for name in fill.columns if name in fold.rules]
+    types = {column.name: column.type for column in fold.target.columns}
+    stored = quoted(f"{fold.target.schema}_contribution", fold.target.table)
+    of_key = " AND ".join(f"c.{quoted(name)} = t.key[{place}]::{types[name]}" for place, name in enumerate(fill.key, 1))
+    key = columns(fill.key)
+    taken = ", ".join(f"{_taken(name, fold.rules[name], fold.order)} AS {quoted(name)}" for name in said)
+    missing = [name for name in said if any(one.name == name and one.required for one in fold.target.columns)]
+    lacks = " ".join(f"WHEN f.{quoted(name)} IS NULL THEN {literal(name)}" for name in missing)
+    lacking = f"CASE {lacks} END" if lacks else "NULL"
+    written = (*STAGE_META, "_candidate", "_code", "_field", "_detail", *fill.columns)
+    values = ["f." + quoted(name) if name != CONFLICTS else _conflicts(fill.key, said) for name in fill.columns]
+    return (
+        f"WITH said AS (SELECT c.*, bool_or(NOT c._deleted) OVER (PARTITION BY {columns(fill.key, 'c')}) AS _live"
+        f" FROM {fill.take} t JOIN {stored} c ON {of_key}),"
+        f" counted AS (SELECT * FROM said WHERE _deleted <> _live),"
+        f" folded AS (SELECT {key}, max(_source_offset) AS _source_offset, max(_source_ts) AS _source_ts,"
+        f" bool_and(_deleted) AS _deleted{', ' if taken else ''}{taken} FROM counted GROUP BY {key})"
+        f" INSERT INTO {fill.stage} ({columns(written)})"
+        f" SELECT {_text_of(fill.key, 'f')}, f._source_offset, f._source_ts, f._deleted, x.lacking IS NULL,"
+        f" CASE WHEN x.lacking IS NOT NULL THEN {literal(refusal.REQUIRED)} END, x.lacking,"
+        f" CASE WHEN x.lacking IS NOT NULL THEN 'no contribution says it' END, {', '.join(values)}"
+        f" FROM folded f CROSS JOIN LATERAL (SELECT {lacking} AS lacking) x"
+    ).encode()
+
+
+def _taken(name: str, rule: Rule, order: str) -> str:
+    """Return the aggregate that takes the value of one column."""
+    value, ties = quoted(name), '_source COLLATE "C", _mapping COLLATE "C", _source_key'
+    if rule.take == "max":
+        return f"max({value})"
+    latest = f"{ORDER} DESC NULLS LAST, " if order else ""
+    by = f"{ORDER} NULLS LAST, " if order and rule.take == "first" else latest
+    whose = f" AND _source = {literal(rule.owner)}" if rule.take == "owner" else ""
+    return f"(array_agg({value} ORDER BY {by}{ties}) FILTER (WHERE {value} IS NOT NULL{whose}))[1]"
+
+
+def _conflicts(key: tuple[str, ...], said: list[str]) -> str:
+    """Return the query for what was said of a row and not taken, None if nothing was."""
+    if not said:
+        return "NULL::jsonb"
+    pairs = ", ".join(f"({literal(name)}, c.{quoted(name)}::text, f.{quoted(name)}::text)" for name in said)
+    told = "'column', v.name, 'mapping', c._mapping, 'source_key', c._source_key, 'value', v.said"
+    return (
+        f'(SELECT jsonb_agg(jsonb_build_object({told}) ORDER BY v.name, c._mapping COLLATE "C", c._source_key)'
+        f" FROM counted c CROSS JOIN LATERAL (VALUES {pairs}) v (name, said, kept)"
+        f" WHERE {equal(key, 'c', 'f')} AND v.said IS NOT NULL AND v.said IS DISTINCT FROM v.kept)"
+    )
