@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transforms import number, refusal
 from transforms.codes import translation_step
@@ -16,7 +16,7 @@ from transforms.expression.term import Term, strict
 from transforms.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.gs1 import to_gtin14
 from transforms.kind import NUMBERS, Kind, unify
-from transforms.mapping import Column
+from transforms.mapping import Column, Fold
 from transforms.model import CodeSet, Field, Source, Unit
 from transforms.normalise import ColumnPlan, Step
 from transforms.section import Section, read_scalar, read_section, suggest
@@ -34,6 +34,8 @@ class Vocabulary:
     units: Map[str, Unit]
     sources: Map[str, Source]
     errors: Map[str, ErrorEntry]
+    folds: Map[str, Fold | None] = field(default_factory=dict)
+    """By table; None is one with faults, of which nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,8 @@ class _Reader:
         return tuple(found.get(table, ()) for table in tables)
 
     def _candidate(self, target: Target, node: Node) -> Candidate:
-        types = {column.name: column.type for column in target.columns}
+        # What a contribution is ordered by is called as the target calls it.
+        types = {column.name.removeprefix("_"): column.type for column in target.columns}
         values: dict[str, object] = {}
         for key, value in _pairs(node, self._faults):
             if key.text in types:

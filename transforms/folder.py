@@ -21,7 +21,7 @@ HEADER = "dictionary.yaml"
 ERRORS = "errors.yaml"
 _KNOWN = (
     *(HEADER, ERRORS, "units.yaml", "fields*.yaml"),
-    *("codesets/*.yaml", "sources/*.yaml", "mappings/*.yaml"),
+    *("codesets/*.yaml", "sources/*.yaml", "mappings/*.yaml", "folds/*.yaml"),
 )
 
 

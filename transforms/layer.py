@@ -5,7 +5,7 @@
     units      UNIT              a key under `units` in units.yaml
     aliases    SOURCE/WORD       what one source calls a unit, under `aliases` in units.yaml
     errors     CODE              a key of errors.yaml
-    codesets, sources, mappings  the whole file of that name
+    codesets, sources, mappings, folds  the whole file of that name
 
 Nothing is merged within an entry: who changes one synonym has the whole code set in his own file and reviews it whole.
 """
@@ -22,7 +22,7 @@ from transforms.document import Node, Table
 from transforms.errors import Place
 
 Documents = Map[str, Node]
-FILES = ("codesets", "sources", "mappings")
+FILES = ("codesets", "sources", "mappings", "folds")
 # Where entries stand in a file: the way of keys from its root; None is any key and becomes part of the name.
 _INSIDE: tuple[tuple[str, str, tuple[str | None, ...]], ...] = (
     ("fields*.yaml", "fields", ("fields", None)),
@@ -30,7 +30,7 @@ _INSIDE: tuple[tuple[str, str, tuple[str | None, ...]], ...] = (
     ("units.yaml", "aliases", ("aliases", None, None)),
     ("errors.yaml", "errors", (None,)),
 )
-KINDS = ("fields", "codesets", "units", "aliases", "sources", "mappings", "errors")
+KINDS = ("fields", "codesets", "units", "aliases", "sources", "mappings", "folds", "errors")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
     errors.yaml         codes                         units.yaml       units and their aliases
     fields*.yaml        canonical fields              codesets/*.yaml  one code set a file
     sources/*.yaml      one source system a file      mappings/*.yaml  one mapping a file
+    folds/*.yaml        one canonical table that several mappings contribute to a file
 
 The digest is over the effective content of all layers as canonical JSON: comments, quotes and line breaks do not count,
 the order of keys does (the first refusal in declared order wins).
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +26,7 @@ from transforms.column import Vocabulary
 from transforms.document import Node, plain_tree
 from transforms.errors import DictionaryError, Fault, Faults, Place
 from transforms.field import Terms, read_fields
+from transforms.fold_file import read_fold
 from transforms.folder import Folder, Layered
 from transforms.layer import Entry
 from transforms.mapping import Mapping
@@ -59,8 +62,13 @@ def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
     files = Folder(folder or PACKAGED, PACKAGED, faults)
     header = _read_header(files, faults)
     vocabulary = _read_vocabulary(files, faults)
+    found = _read_all(
+        files, "folds", lambda node: read_fold(node, vocabulary.fields, vocabulary.sources, faults), "fold", faults
+    )
+    with_faults = {Path(file).stem: None for file, _ in files.matching("folds/*.yaml")}
+    vocabulary = replace(vocabulary, folds={**with_faults, **{str(one.fold): one.fold for one in found.values()}})
     drafts = _read_all(files, "mappings", lambda node: read_mapping(node, vocabulary, faults), "mapping", faults)
-    mappings = resolve_references(list(drafts.values()), _written_tables(files), faults)
+    mappings, folds = resolve_references(list(drafts.values()), list(found.values()), _written_tables(files), faults)
     _check_codes(mappings, vocabulary, faults)
     if header is None or any(fault.code != EXAMPLE_FAILED for fault in faults.found):
         return None, faults.found
@@ -78,6 +86,7 @@ def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
         sources=vocabulary.sources,
         errors=vocabulary.errors,
         mappings=mappings,
+        folds=folds,
     )
     return dictionary, faults.found
 

@@ -8,31 +8,46 @@ from dataclasses import replace
 
 from transforms.document import Scalar
 from transforms.errors import Faults
-from transforms.mapping import Mapping, Reference, Target
+from transforms.fold_file import FoldFound
+from transforms.mapping import Fold, Mapping, Reference, Target
 from transforms.mapping_file import Draft
 from transforms.section import Section, read_section, suggest
 
 
-def resolve_references(drafts: list[Draft], written: Set[str], faults: Faults) -> tuple[Mapping, ...]:
-    """Return the mappings with their references, sorted by name; a table that two mappings fill is a fault.
+def resolve_references(
+    drafts: list[Draft], folds: list[FoldFound], written: Set[str], faults: Faults
+) -> tuple[tuple[Mapping, ...], tuple[Fold, ...]]:
+    """Return mappings and folds with their references, by name; what two mappings fill and is no fold is a fault.
 
     `written` names the tables of all mapping files: nothing is said about references to one whose mapping has faults.
     """
-    targets: dict[str, Target] = {}
+    targets: dict[str, Target] = {str(found.fold): found.fold.target for found in folds}
+    said = {str(target) for draft in drafts for target, _ in draft.tables() if target.contributes}
+    for found in (found for found in folds if str(found.fold) not in said | written):
+        faults.add(found.section.place, "DIC-112", f"no mapping contributes to `{found.fold}`")
     for target, section in (pair for draft in drafts for pair in draft.tables()):
-        if str(target) in targets:
+        if str(target) in targets and not target.contributes:
             faults.add(
                 section.place_of("table"), "DIC-112", f"`{target}` is filled by another mapping or target already"
             )
         targets.setdefault(str(target), target)
     broken = written - targets.keys()
     resolved = [_with_references(draft, targets, broken, faults) for draft in drafts]
-    return tuple(sorted(resolved, key=lambda mapping: mapping.name))
+    merged = [_folded(found, targets, broken, faults) for found in folds]
+    return tuple(sorted(resolved, key=lambda mapping: mapping.name)), tuple(sorted(merged, key=str))
+
+
+def _folded(found: FoldFound, targets: Map[str, Target], broken: Set[str], faults: Faults) -> Fold:
+    target = found.fold.target
+    references = _references(target, found.section, targets, broken, faults)
+    return replace(found.fold, target=replace(target, references=references))
 
 
 def _with_references(draft: Draft, targets: Map[str, Target], broken: Set[str], faults: Faults) -> Mapping:
     resolved = (
-        replace(target, references=_references(target, section, targets, broken, faults))
+        target
+        if target.contributes
+        else replace(target, references=_references(target, section, targets, broken, faults))
         for target, section in draft.tables()
     )
     return replace(draft.mapping, targets=tuple(resolved))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
+from transforms import number, refusal
 from transforms.catalogue import row_code
 from transforms.column import ColumnReader, Vocabulary, is_name
 from transforms.document import Node, Scalar
@@ -14,16 +15,17 @@ from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Run, Term
 from transforms.field_type import result_kind
-from transforms.kind import Kind
-from transforms.mapping import Column, Target
+from transforms.fold_file import ORDER_COLUMN, ORDERS
+from transforms.kind import NUMBERS, Kind
+from transforms.mapping import Column, Fold, Target
 from transforms.model import Field, Source
-from transforms.normalise import CheckPlan, Explode, TargetPlan
-from transforms.section import Section, read_section
+from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
+from transforms.section import Section, read_section, suggest
 
 SERVICE_SCHEMA = "cdc"
 ON_DELETE = ("tombstone", "delete")
 _REQUIRED = ("table", "key", "columns")
-_OPTIONAL = ("when", "explode", "on_delete", "references", "checks")
+_OPTIONAL = ("when", "explode", "on_delete", "references", "checks", "order")
 
 Columns = list[tuple[Column, Field]]
 
@@ -58,10 +60,54 @@ class TargetReader:
         read = [reader.read(name, column, key=name.text in key) for name, column in section.entries("columns")]
         columns = [column for column in read if column]
         described = [(column, field) for column, field, _ in columns]
-        plan = TargetPlan(
-            when, explode, tuple(plan for _, _, plan in columns), self._read_checks(section, described, scope)
-        )
-        return TargetFound(self._read_table(section, described), plan, section)
+        checks = self._read_checks(section, described, scope)
+        target = self._read_table(section, described)
+        plans = tuple(plan for _, _, plan in columns)
+        fold = self.vocabulary.folds.get(str(target))
+        if fold is None:
+            if "order" in section and str(target) not in self.vocabulary.folds:
+                self.faults.add(section.place_of("order"), "DIC-103", f"`order` is for folds, and `{target}` is none")
+            return TargetFound(target, TargetPlan(when, explode, plans, checks), section)
+        contributing, order = self._contribute(target, fold, section, scope)
+        return TargetFound(contributing, TargetPlan(when, explode, (*plans, *order), checks), section)
+
+    def _contribute(
+        self, target: Target, fold: Fold, section: Section, scope: Scope
+    ) -> tuple[Target, tuple[ColumnPlan, ...]]:
+        """Return the target as a contribution, and the plan of what it is ordered by."""
+        if "references" in section:
+            self.faults.add(section.place_of("references"), "DIC-103", "references of a folded row stand in its fold")
+        types = {column.name: column.type for column in fold.target.columns}
+        if target.key != fold.target.key:
+            wanted = ", ".join(fold.target.key)
+            self.faults.add(section.place_of("key"), "DIC-131", f"the fold `{fold}` has the key {wanted}")
+        for name, _ in section.entries("columns"):
+            if name.text not in types:
+                message = f"the fold `{fold}` has no column `{name.text}`{suggest(name.text, types)}"
+                self.faults.add(name.place, "DIC-122", message)
+        for column in (column for column in target.columns if types.get(column.name, column.type) != column.type):
+            message = f"`{column.name}` is {column.type} here and {types[column.name]} in the fold `{fold}`"
+            self.faults.add(section.place_of("columns"), "DIC-123", message)
+        order = self._read_order(fold, section, scope)
+        ordered = (Column(ORDER_COLUMN, fold.order, required=False),) if order else ()
+        return replace(target, columns=(*target.columns, *ordered), contributes=True), order
+
+    def _read_order(self, fold: Fold, section: Section, scope: Scope) -> tuple[ColumnPlan, ...]:
+        scalar = section.scalar("order")
+        if (scalar is None) == bool(fold.order):
+            told = "say by `order` what this contribution is ordered by" if fold.order else "it orders nothing"
+            self.faults.add(section.place, "DIC-104", f"the fold `{fold}`: {told}")
+            return ()
+        term = compile_expression(scalar, scope, self.faults) if scalar else None
+        if scalar is None or term is None:
+            return ()
+        kinds = next(kinds for kind, kinds in ORDERS.values() if kind == fold.order)
+        if term.kind not in (*kinds, Kind.NOTHING):
+            wanted = " or ".join(map(str, kinds))
+            self.faults.add(scalar.place, "DIC-123", f"contributions are ordered by {wanted}, this is {term.kind}")
+        scope.codes.add(refusal.NUMBER)
+        steps = (number.to_decimal,) if kinds is NUMBERS else ()
+        return (ColumnPlan(ORDER_COLUMN, term.run, steps, required=False),)
 
     def _read_explode(self, section: Section) -> tuple[Explode | None, Scope]:
         keys = ("from", "split", "by", "as", "seq", "skip")

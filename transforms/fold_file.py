@@ -1,0 +1,107 @@
+"""A fold as written (`folds/<schema>.<table>.yaml`): a canonical table whose rows several source rows contribute to.
+
+    fold: trace.material_lot
+    key: [material_id, lot_number]
+    order: datetime                       what `order` of each contribution is: number, date or datetime
+    columns:
+      status: {take: owner mes, field: lot_status, required: true}
+      manufacture_date: first
+      quantity: max
+    references:
+      - {columns: [material_id], to: trace.material}
+
+A target whose table is a fold contributes to it: it gives the whole key, any of the columns, and `order`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+
+from transforms.document import Node, Scalar
+from transforms.errors import Faults
+from transforms.field_type import postgresql_type
+from transforms.kind import NUMBERS, Kind
+from transforms.mapping import Column, Fold, Rule, Target
+from transforms.model import Field
+from transforms.section import Section, read_section, suggest
+
+ORDERS: Map[str, tuple[str, tuple[Kind, ...]]] = {
+    "number": ("numeric", NUMBERS),
+    "date": ("date", (Kind.DATE,)),
+    "datetime": ("timestamp with time zone", (Kind.INSTANT,)),
+}
+"""What contributions can be ordered by: PostgreSQL's type, and the kinds of expressions that give it."""
+ORDER_COLUMN = "_order"
+CONFLICTS_COLUMN = "_conflicts"
+_TAKES = ("first", "last", "max", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class FoldFound:
+    """A fold as read, and where the rest of it stands: its references come when all tables are known."""
+
+    fold: Fold
+    section: Section
+
+
+def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], faults: Faults) -> FoldFound | None:
+    """Return the fold of one file, None if it is not usable (its faults are recorded)."""
+    before = len(faults.found)
+    section = read_section(node, faults, ("fold", "key", "columns"), ("order", "references"))
+    if section is None:
+        return None
+    schema, _, table = section.text("fold").partition(".")
+    order = section.choice("order", tuple(ORDERS))
+    rules: dict[str, Rule] = {}
+    columns = [_key_column(name, section, fields, faults) for name in section.texts("key")]
+    key = tuple(name.text for name in section.texts("key"))
+    for name, value in section.entries("columns"):
+        if name.text not in key:
+            columns.append(_column(name, value, rules, (fields, sources), faults))
+    for column, rule in rules.items():
+        if rule.take in ("first", "last") and not order:
+            faults.add(section.place, "DIC-104", f"`{column}` takes the {rule.take} one: say what `order` is")
+    if not key:
+        faults.add(section.place_of("key"), "DIC-131", "a fold has a key")
+    if len(faults.found) > before:
+        return None
+    known = (*(column for column in columns if column), Column(CONFLICTS_COLUMN, "jsonb", required=False))
+    target = Target(schema, table, known, key, (), "tombstone")
+    return FoldFound(Fold(target, rules, ORDERS[order][0] if order else ""), section)
+
+
+def _key_column(name: Scalar, section: Section, fields: Map[str, Field], faults: Faults) -> Column | None:
+    given = {key.text: value for key, value in section.entries("columns")}.get(name.text)
+    described = read_section(given, faults, ("field",)) if given else None
+    field = _field((described and described.scalar("field")) or name, fields, faults)
+    return Column(name.text, postgresql_type(field.type), required=True) if field else None
+
+
+def _column(
+    name: Scalar,
+    node: Node,
+    rules: dict[str, Rule],
+    known: tuple[Map[str, Field], Map[str, object]],
+    faults: Faults,
+) -> Column | None:
+    fields, sources = known
+    section = None if isinstance(node, Scalar) else read_section(node, faults, ("take",), ("field", "required"))
+    take = node if isinstance(node, Scalar) else section and section.scalar("take")
+    field = _field((section and section.scalar("field")) or name, fields, faults)
+    if not (take and field):
+        return None
+    rule, _, owner = take.text.partition(" ")
+    if rule not in _TAKES or (rule == "owner") != bool(owner):
+        faults.add(take.place, "DIC-105", "one of `first`, `last`, `max` and `owner SOURCE` is wanted here")
+        return None
+    if owner and owner not in sources:
+        faults.add(take.place, "DIC-111", f"unknown source `{owner}`{suggest(owner, sources)}")
+    rules[name.text] = Rule(rule, owner)  # type: ignore[arg-type] # it is one of _TAKES
+    return Column(name.text, postgresql_type(field.type), required=bool(section and section.flag("required")))
+
+
+def _field(name: Scalar, fields: Map[str, Field], faults: Faults) -> Field | None:
+    if name.text not in fields:
+        faults.add(name.place, "DIC-111", f"unknown field `{name.text}`{suggest(name.text, fields)}")
+    return fields.get(name.text)
