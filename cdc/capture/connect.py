@@ -26,8 +26,9 @@ _POLL_S = 0.25
 _OLD_FAILURE_S = 10.0
 _HELD = "held"
 _REQUEST_TIMEOUT_S = 30.0
-# Validation opens a connection to the source.
-_VALIDATION_TIMEOUT_S = 90.0
+# Whoever gives a configuration waits until Connect has validated it, and for that it opens a connection to the source. It
+# gives up by itself after 90 s.
+_VALIDATION_TIMEOUT_S = 95.0
 _VERBS = {"running": "resume", "paused": "pause", "stopped": "stop"}
 _SECRET = re.compile(r"(?i)((?:password|secret|token)\w*\"?\s*[=:]\s*)[^\s,;&]+")
 _TRACE_LINE_CHARACTERS = 300
@@ -102,11 +103,16 @@ class Connect:
 
     def create(self, name: str, config: Mapping[str, str], state: str) -> None:
         """Create a connector in a state: running, paused, stopped."""
-        self._send("POST", "/connectors", body={"name": name, "config": dict(config), "initial_state": state.upper()})
+        body = {"name": name, "config": dict(config), "initial_state": state.upper()}
+        try:
+            self._send("POST", "/connectors", body=body, timeout_s=_VALIDATION_TIMEOUT_S)
+        except TransientError:
+            if self.config(name) != config:  # else an answer was lost, and the next attempt found it there
+                raise
 
     def configure(self, name: str, config: Mapping[str, str]) -> None:
         """Give a connector another configuration; returns before it has it."""
-        self._send("PUT", f"/connectors/{name}/config", body=config)
+        self._send("PUT", f"/connectors/{name}/config", body=config, timeout_s=_VALIDATION_TIMEOUT_S)
 
     def move(self, name: str, state: str) -> None:
         """Have a connector brought to a state: running, paused, stopped; returns before it is in it."""

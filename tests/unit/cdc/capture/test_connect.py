@@ -166,11 +166,14 @@ class _Server:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 requests.append(self.path)
                 code, body = left.pop(0) if len(left) > 1 else left[0]
                 self.send_response(code)
                 self.end_headers()
                 self.wfile.write(body.encode())
+
+            do_POST = do_GET
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -201,6 +204,19 @@ def test_a_rebalance_that_lasts_is_reported() -> None:
         with pytest.raises(TransientError, match=r"CON-101.*409"):
             connect.status("erp")
         assert len(server.requests) > 1
+
+
+@pytest.mark.parametrize(("found", "is_own"), [('{"a": "b"}', True), ('{"a": "c"}', False)])
+def test_a_connector_is_there_though_the_answer_to_its_creation_was_lost(found: str, is_own: bool) -> None:
+    with (
+        _Server((409, "{}"), (200, found)) as server,
+        Connect(access.Connect(server.url), patience_s=0.0) as connect,
+    ):
+        if is_own:
+            connect.create("erp", {"a": "b"}, "stopped")
+        else:
+            with pytest.raises(TransientError, match="CON-101"):
+                connect.create("erp", {"a": "b"}, "stopped")
 
 
 def test_an_absent_connector_is_no_error() -> None:
