@@ -26,8 +26,8 @@ _POLL_S = 0.25
 _OLD_FAILURE_S = 10.0
 _HELD = "held"
 _REQUEST_TIMEOUT_S = 30.0
-# Whoever gives a configuration waits until Connect has validated it, and for that it opens a connection to the source. It
-# gives up by itself after 90 s.
+# Whoever gives a configuration waits until Connect has validated it, for which it opens a connection to the source.
+# Connect gives up by itself after 90 s.
 _VALIDATION_TIMEOUT_S = 95.0
 _VERBS = {"running": "resume", "paused": "pause", "stopped": "stop"}
 _SECRET = re.compile(r"(?i)((?:password|secret|token)\w*\"?\s*[=:]\s*)[^\s,;&]+")

@@ -173,7 +173,7 @@ class _Server:
                 self.end_headers()
                 self.wfile.write(body.encode())
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 - as the library has it
 
             def log_message(self, *_: object) -> None:
                 pass
