@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+from collections import abc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,9 @@ from cdc.reference import Secret, UnresolvedError, is_reference, resolve
 _OF_CONNECT = ("kafka", "connectors")
 RESTARTS = "CDC_RESTARTS"
 """The variable in which the parent tells a child how often it was started again."""
+
+_TRUTH: Mapping[str, bool] = MappingProxyType({"True": True, "False": False, "true": True, "false": False})
+_SIGNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # part of the name of a file
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -84,6 +89,27 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Signer:
+    """Whose signature counts, and as what. `key` is the file of the Ed25519 public key, PEM."""
+
+    role: str
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Which signatures make a version of the dictionary an approved one.
+
+    `roles`: each of them has to have signed. `signatures` None is the folder `signatures` in that of the dictionary.
+    """
+
+    required: bool = True
+    roles: tuple[str, ...] = ()
+    signers: Mapping[str, Signer] = field(default_factory=lambda: MappingProxyType({}))
+    signatures: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a deployment decides."""
 
@@ -93,6 +119,7 @@ class Settings:
     folders: Folders
     land: Land = field(default_factory=Land)
     derive: Derive = field(default_factory=Derive)
+    approval: Approval = field(default_factory=Approval)
     observe: Observe = field(default_factory=Observe)
     log: Log = field(default_factory=Log)
 
@@ -142,6 +169,7 @@ class _Reader:
         settings = Settings(**sections)
         self._check_ranges(settings)
         self._check_observe(settings.observe)
+        self._check_approval(settings.approval)
         return settings
 
     def _entries(self, model: type[Any], data: dict[str, Any], entry: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -167,7 +195,22 @@ class _Reader:
             known = len(self.faults)
             fields = dict(self._entries(cast(type[Any], kind), value, entry))
             return cast(type[Any], kind)(**fields) if len(self.faults) == known else None
+        if get_origin(kind) in (tuple, abc.Mapping):
+            return self._several(kind, value, entry)
         return self._scalar(kind, value, entry)
+
+    def _several(self, kind: Any, value: Any, entry: tuple[str, ...]) -> Any:
+        """Return a list (`tuple[X, ...]`) or a map by name (`Mapping[str, X]`)."""
+        known = len(self.faults)
+        if get_origin(kind) is tuple:
+            if not isinstance(value, list):
+                return self._fault(entry, "is not a list")
+            items = tuple(self._value(get_args(kind)[0], item, entry) for item in value)
+            return items if len(self.faults) == known else None
+        if not isinstance(value, dict):
+            return self._fault(entry, "is not a group of settings")
+        named = {str(name): self._value(get_args(kind)[1], item, (*entry, str(name))) for name, item in value.items()}
+        return MappingProxyType(named) if len(self.faults) == known else None
 
     def _scalar(self, kind: Any, value: Any, entry: tuple[str, ...]) -> Any:
         if isinstance(value, (dict, list)) or value is None:
@@ -193,6 +236,8 @@ class _Reader:
             return int(text) if text.isascii() and text.isdecimal() else self._fault(entry, "is not a whole number")
         if not text:
             return self._fault(entry, "is empty")
+        if kind is bool:
+            return _TRUTH[text] if text in _TRUTH else self._fault(entry, "is no true or false")
         if get_origin(kind) is Literal:
             return text if text in get_args(kind) else self._fault(entry, f"is none of {', '.join(get_args(kind))}")
         return text if kind is str else self.folder / text
@@ -214,6 +259,15 @@ class _Reader:
                 self._fault(("observe", name), "is not a port")
         if observe.stall_s < 1:
             self._fault(("observe", "stall_s"), "must be at least 1")
+
+    def _check_approval(self, approval: Approval) -> None:
+        for name in approval.signers:
+            if not _SIGNER.fullmatch(name):
+                self._fault(("approval", "signers", name), "is no name: letters, digits, . _ - only")
+        held = {signer.role for signer in approval.signers.values()}
+        for role in approval.roles:
+            if role not in held:
+                self._fault(("approval", "roles"), f"asks for {role}, which no signer has")
 
     def _fault(self, entry: tuple[str, ...], what: str) -> None:
         self.faults.append(f"{self.document.place(*entry)}: {'.'.join(entry)} {what}")

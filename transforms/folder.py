@@ -19,6 +19,7 @@ from transforms.section import suggest
 
 HEADER = "dictionary.yaml"
 ERRORS = "errors.yaml"
+SIGNATURES = "signatures/*.json"  # about the content, not of it
 _KNOWN = (
     *(HEADER, ERRORS, "units.yaml", "fields*.yaml"),
     *("codesets/*.yaml", "sources/*.yaml", "mappings/*.yaml", "folds/*.yaml"),
@@ -137,7 +138,7 @@ def _read_folder(root: Path, prefix: str, faults: Faults, only: str = "") -> dic
 
 
 def _read(path: Path, file: str, prefix: str, faults: Faults) -> Node | None:
-    if file.endswith(".md"):
+    if file.endswith(".md") or fnmatch(file, SIGNATURES):
         return None
     if not any(fnmatch(file, pattern) and file.count("/") == pattern.count("/") for pattern in _KNOWN):
         faults.add(Place(prefix + file), "DIC-113", "the dictionary has no place for this file")

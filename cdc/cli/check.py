@@ -9,11 +9,12 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from cdc.approval import require_approved
 from cdc.capture.connect import Connect
 from cdc.capture.contract import left_out, read_contracts
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, load_sources
-from cdc.cli.context import settings
+from cdc.cli.context import settings, without_approval
 from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.target import apply_target, contracts_of
@@ -113,6 +114,7 @@ def _check_files(read: Settings) -> Iterator[Finding]:
     yield finding
     if dictionary is not None:
         yield _attempt("dictionary", "mappings", lambda: _check_mappings(read, dictionary))[0]
+        yield _attempt("dictionary", "approval", lambda: require_approved(read, dictionary))[0]
 
 
 def _check_contracts(read: Settings, source: Source) -> list[str]:
@@ -154,7 +156,7 @@ def _check_target(read: Settings) -> bool:
 
 
 def _check_prepared(read: Settings) -> None:
-    steps = apply_target(read, keep=False)
+    steps = apply_target(without_approval(read), keep=False)  # that it is not approved is a finding of its own
     if steps:
         more = f"; and {len(steps) - _SHOWN_STEPS} more" if len(steps) > _SHOWN_STEPS else ""
         raise FatalError("TGT-109", "; ".join(steps[:_SHOWN_STEPS]) + more)

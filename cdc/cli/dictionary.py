@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cdc.cli.context import settings
+from cdc.cli.approval import keygen, sign, verify
+from cdc.cli.context import Folder, folder_of
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from transforms.errors import DictionaryError, Fault
@@ -17,16 +17,7 @@ from transforms.layer import Entry
 from transforms.load import load, read_layers
 from transforms.trial import Failure, Trial, try_examples
 
-app = typer.Typer(help="The field dictionary: its faults, examples, layers.", no_args_is_help=True)
-
-Folder = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[FOLDER]",
-        help="Folder of the dictionary. Default: the one that the settings name.",
-        show_default=False,
-    ),
-]
+app = typer.Typer(help="The field dictionary: its faults, examples, layers, approval.", no_args_is_help=True)
 
 
 @app.command()
@@ -120,11 +111,6 @@ def layers(
     say(f"{counts or 'No entries'}; {overridden} override another; {len(left_out)} left out.")
 
 
-def folder_of(context: typer.Context, folder: Path | None) -> Path | None:
-    """Return the folder that is meant: the one that is named, or that of the settings (None: the packaged one)."""
-    return folder or settings(context).folders.dictionary
-
-
 def _layered(found: Layered) -> dict[str, object]:
     entry = _entry(found.entry)
     return {
@@ -196,3 +182,7 @@ def _write_trial(trial: Trial) -> None:
         write_line(f"{found.mapping}: no example reaches {', '.join(found.codes)}")
     held = trial.examples - len(trial.failures)
     say(f"{held} of {trial.examples} examples hold.")
+
+
+for _command in (keygen, sign, verify):
+    app.command()(_command)

@@ -11,7 +11,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from cdc.cli.context import invocation, settings
+from cdc.cli.context import Dev, invocation, settings, without_approval
 from cdc.cli.failure import as_cdc_error
 from cdc.cli.main import execute
 from cdc.config import Settings
@@ -24,17 +24,23 @@ from cdc.store.migrate import pending
 from cdc.worker import Work, work
 
 
-def run(context: typer.Context) -> None:
+def run(context: typer.Context, dev: Dev = False) -> None:
     """Land and derive: run both workers until SIGTERM or Ctrl-C, and watch over the connectors meanwhile.
 
     A worker that is killed is started again. A worker that stops with an error ends the command with exit code 1.
     """
-    _prepare(context)
+    read = _prepare(context)
+    if read.approval.required and not dev:
+        _refuse_unapproved(read)
     config = invocation(context).config
     options = ("--config", str(config)) if config else ()
     # Of this parent alone: another one's land worker must not be taken for this one's successor.
     member = f"{socket.gethostname()}-{uuid.uuid4().hex}"
-    commands = {"land": ("land", "--member", member), "derive": ("derive",), "watch": ("connectors", "watch")}
+    commands = {
+        "land": ("land", "--member", member),
+        "derive": ("derive", "--dev") if dev else ("derive",),
+        "watch": ("connectors", "watch"),
+    }
     _load_all_workers()
     raise typer.Exit(Parent({name: (*options, *words) for name, words in commands.items()}, execute).run())
 
@@ -52,11 +58,19 @@ def land(
     raise typer.Exit(work_noted("land", partial(land_run, member=member), _prepare(context)))
 
 
-def derive(context: typer.Context) -> None:
+def derive(context: typer.Context, dev: Dev = False) -> None:
     """Run the derive worker alone: mirrors become canonical tables."""
     from cdc.derive.worker import run as derive_run  # noqa: PLC0415 - as above
 
-    raise typer.Exit(work_noted("derive", derive_run, _prepare(context)))
+    read = _prepare(context)
+    raise typer.Exit(work_noted("derive", derive_run, without_approval(read) if dev else read))
+
+
+def _refuse_unapproved(read: Settings) -> None:
+    """Say at once what the derive worker would say; it looks again, for it reads the files itself."""
+    from cdc.derive.worker import read_dictionary  # noqa: PLC0415 - as above
+
+    read_dictionary(read)
 
 
 def _load_all_workers() -> None:

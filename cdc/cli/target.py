@@ -11,9 +11,10 @@ import psycopg
 import typer
 from psycopg.types.json import Jsonb
 
+from cdc.approval import require_approved
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.source import load_sources
-from cdc.cli.context import settings
+from cdc.cli.context import Dev, settings, without_approval
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import Settings
 from cdc.derive.ddl import mirrors_of, plan_target
@@ -36,6 +37,7 @@ def _group() -> None:
 def apply(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+    dev: Dev = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one object: `dry_run` (bool) and `steps`, a list of texts.")
     ] = False,
@@ -44,7 +46,8 @@ def apply(
 
     All of it happens in one transaction or not at all. What is there stays; a second run finds nothing to do.
     """
-    steps = apply_target(settings(context), keep=not dry_run)
+    read = settings(context)
+    steps = apply_target(without_approval(read) if dev else read, keep=not dry_run)
     if as_json:
         write_json({"dry_run": dry_run, "steps": steps})
         return
@@ -59,10 +62,11 @@ def apply(
 
 
 def apply_target(read: Settings, *, keep: bool = True) -> list[str]:
-    """Do what is missing and return it in words; with `keep` False it is rolled back."""
+    """Do what is missing and return it in words; with `keep` False it is rolled back. Raises DRV-106 and DRV-108."""
     # Files are read first: an open transaction may not wait for anything.
     contracts = contracts_of(read)
     dictionary = load_dictionary(read.folders.dictionary)
+    require_approved(read, dictionary)
     with connect(read.target, "cdc target apply") as connection:
         with connection.transaction(force_rollback=not keep):
             connection.execute(

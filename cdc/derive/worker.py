@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 import psycopg
 import structlog
 
+from cdc.approval import require_approved
 from cdc.backoff import Backoff
 from cdc.config import Settings
 from cdc.crash import crash_point
@@ -55,11 +56,13 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = Non
 
 
 def read_dictionary(settings: Settings) -> Dictionary:
-    """Load the dictionary that the settings name. Raises DRV-106 with all of its faults."""
+    """Load the dictionary that the settings name. Raises DRV-106 with all of its faults, DRV-108 without approval."""
     try:
-        return load(settings.folders.dictionary)
+        dictionary = load(settings.folders.dictionary)
     except DictionaryError as error:
         raise FatalError("DRV-106", "".join(f"\n  {fault}" for fault in error.faults)) from error
+    require_approved(settings, dictionary)
+    return dictionary
 
 
 class _DomainWorker:

@@ -12,6 +12,7 @@ from compose.compare.compare import compare
 from compose.compare.log import entries
 from compose.demo import applications, process
 from compose.demo.actions import ACTIONS
+from compose.demo.approve import approve
 from compose.demo.chaos import Chaos
 from compose.demo.drain import TIMEOUT_S, drain
 from compose.demo.fault import Surroundings
@@ -109,6 +110,8 @@ class Demo:
         if not runs:
             self._screen.say("Installing both applications' databases and running the DBA's scripts.")
             applications.install(self._env)
+        self._screen.say("The author and the approver sign the dictionary.")
+        approve(self._env)
         for command in (("connectors", "apply"), ("target", "apply")):
             self._screen.say(f"cdc {' '.join(command)}")
             process.run_cdc(self._env, *command)

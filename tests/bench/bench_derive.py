@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from cdc.cli.target import apply_target
-from cdc.config import Connect, Derive, Folders, Kafka, Settings, Target
+from cdc.config import Approval, Connect, Derive, Folders, Kafka, Settings, Target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.plan import Plan, bind, mirror_refs
@@ -60,7 +60,8 @@ def settings_for(server: PostgresServer) -> Settings:
     owner = server.owner
     target = Target("127.0.0.1", server.port, server.database, owner.user, Secret(owner.password))
     folders = Folders(REPO / "connector-configs", PACKAGED)
-    return Settings(target, Kafka("127.0.0.1:9"), Connect("http://127.0.0.1:9"), folders, derive=Derive(1000))
+    kafka, worker, unsigned = Kafka("127.0.0.1:9"), Connect("http://127.0.0.1:9"), Approval(required=False)
+    return Settings(target, kafka, worker, folders, derive=Derive(1000), approval=unsigned)
 
 
 def open_units(settings: Settings, derive: Connection) -> tuple[Plan, Version, int]:

@@ -27,6 +27,7 @@ target: {{host: 127.0.0.1, port: {port}, database: {database}, user: cdc, passwo
 kafka: {{bootstrap: "${{env:CDC_KAFKA}}"}}
 connect: {{url: "${{env:CDC_CONNECT_URL}}"}}
 folders: {{connector_configs: connector-configs, dictionary: dictionary}}
+approval: {{required: false}}
 land: {{group: {database}}}
 log: {{level: info}}
 """

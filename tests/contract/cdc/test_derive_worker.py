@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from cdc.cli.target import apply_target
-from cdc.config import Connect, Derive, Folders, Kafka, Settings, Target
+from cdc.config import Approval, Connect, Derive, Folders, Kafka, Settings, Target
 from cdc.derive import worker
 from cdc.derive.worker import run
 from cdc.errors import CdcError, FatalError
@@ -33,7 +33,14 @@ def settings(target: Target, tmp_path: Path) -> Settings:
     shutil.copytree(PACKAGED, dictionary)
     folders = Folders(REPO / "connector-configs", dictionary)
     # A worker that is not woken by landing would wait for a minute.
-    return Settings(target, Kafka("127.0.0.1:9"), Connect("http://127.0.0.1:9"), folders, derive=Derive(60_000))
+    return Settings(
+        target,
+        Kafka("127.0.0.1:9"),
+        Connect("http://127.0.0.1:9"),
+        folders,
+        derive=Derive(60_000),
+        approval=Approval(required=False),
+    )
 
 
 class Sources:

@@ -49,8 +49,6 @@ def test_a_table_that_is_added_while_it_is_written_to_arrives_whole(sources: Sou
     (sources.folder / "connector-configs" / f"{other}.yaml").unlink()
     (sources.folder / "dictionary").mkdir()
     (sources.folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
-    settings = (sources.folder / "cdc.yaml").read_text().replace("dictionary: null", "dictionary: dictionary")
-    (sources.folder / "cdc.yaml").write_text(settings)
     sources.cdc("source", "contract", name)
     sources.cdc("connectors", "apply")
     sources.cdc("target", "apply")

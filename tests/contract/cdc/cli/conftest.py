@@ -18,6 +18,7 @@ SETTINGS = """\
 target: {{host: {host}, port: {port}, database: {database}, user: {user}, password: "${{env:TARGET_PASSWORD}}"}}
 kafka: {{bootstrap: "127.0.0.1:9"}}
 connect: {{url: "http://127.0.0.1:9"}}
+approval: {{required: false}}
 folders: {{connector_configs: {connector_configs}}}
 """
 

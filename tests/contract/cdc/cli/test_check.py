@@ -35,6 +35,7 @@ def test_everything_is_checked_and_every_fault_is_reported_with_what_to_do(cdc: 
         ("contracts", "mes"): None,
         ("dictionary", ""): None,
         ("dictionary", "mappings"): None,
+        ("dictionary", "approval"): None,
         ("target", place): None,
         ("target", "tables"): "TGT-109",
         ("source", "erp"): "SRC-110",

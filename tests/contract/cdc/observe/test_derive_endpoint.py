@@ -23,6 +23,7 @@ target: {{host: {host}, port: {port}, database: {database}, user: {user}, passwo
 kafka: {{bootstrap: "127.0.0.1:9"}}
 connect: {{url: "http://127.0.0.1:9"}}
 folders: {{connector_configs: {connector_configs}}}
+approval: {{required: false}}
 observe: {{derive_port: {derive_port}, stall_s: 1}}
 """
 

@@ -1,0 +1,82 @@
+"""Who derives by a dictionary that is not approved is refused, with what is missing; a trial says so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cdc.config import Target
+from cdc.store.connection import connect
+from tests.contract.cdc.cli.conftest import Cdc
+
+HEADER = 'dictionary: plant\nversion: "1"\nstatus: approved\nauthor: zhang\nextends: med-device-core\n'
+
+
+@pytest.fixture
+def plant(config: Path, cdc: Cdc) -> Path:
+    """A deployment that asks for an approval by li, who has not signed."""
+    folder = config.parent
+    (folder / "dictionary").mkdir()
+    (folder / "dictionary" / "dictionary.yaml").write_text(HEADER)
+    text = config.read_text().replace("folders: {", "folders: {dictionary: dictionary, ")
+    asked = "approval: {roles: [quality], signers: {li: {role: quality, key: li.pub}}}"
+    config.write_text(text.replace("approval: {required: false}", asked))
+    assert cdc("dictionary", "keygen", str(folder / "li")).code == 0
+    return folder
+
+
+def tables(target: Target) -> int:
+    with connect(target, "test") as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname IN ('trace', 'cdc', 'erp')"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_an_unapproved_version_prepares_no_target(plant: Path, cdc: Cdc, target: Target) -> None:
+    refused = cdc("target", "apply")
+    assert (refused.code, refused.out) == (2, "")
+    assert "DRV-108 this version of the dictionary is not approved: plant 1 (" in refused.err
+    assert "no valid signature by role quality" in refused.err
+    assert "cdc dictionary sign" in refused.err
+    assert tables(target) == 0
+
+
+def test_an_approved_version_does(plant: Path, cdc: Cdc, target: Target) -> None:
+    assert cdc("dictionary", "sign", "--key", str(plant / "li"), "--signer", "li").code == 0
+    assert cdc("target", "apply").code == 0
+    assert tables(target) > 0
+    (plant / "dictionary" / "errors.yaml").write_text("NEW-101: {kind: row, title: t, cause: c, action: a}\n")
+    assert cdc("target", "apply").code == 2
+
+
+def test_a_trial_does_without(plant: Path, cdc: Cdc, target: Target) -> None:
+    assert cdc("target", "apply", "--dev").code == 0
+    assert tables(target) > 0
+
+
+@pytest.mark.parametrize("command", ["derive", "run"])
+def test_nothing_runs_by_an_unapproved_version(plant: Path, cdc: Cdc, command: str) -> None:
+    assert cdc("target", "apply", "--dev").code == 0
+    ended = subprocess.run(
+        (sys.executable, "-m", "cdc", command), capture_output=True, text=True, timeout=60, check=False, env=os.environ
+    )
+    assert ended.returncode == 2
+    assert "DRV-108" in ended.stderr
+    assert "--dev" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_check_names_it_and_looks_at_the_target_nevertheless(plant: Path, cdc: Cdc) -> None:
+    assert cdc("target", "apply", "--dev").code == 0
+    found = {(one["area"], one["object"]): one["code"] for one in cdc("check", "--json").document["findings"]}
+    assert found["dictionary", "approval"] == "DRV-108"
+    assert found["target", "tables"] is None
+    assert cdc("dictionary", "sign", "--key", str(plant / "li"), "--signer", "li").code == 0
+    found = {(one["area"], one["object"]): one["code"] for one in cdc("check", "--json").document["findings"]}
+    assert found["dictionary", "approval"] is None
