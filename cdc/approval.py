@@ -6,7 +6,7 @@ A signature is a file `signatures/DIGEST.SIGNER.MEANING.json` (12 characters of 
                    "time": "2026-03-02T08:00:00+00:00"},
      "signature": "base64 of the 64 bytes of RFC 8032"}
 
-Signed are the bytes `cdc dictionary signature v1`, a line end, the statement as JSON (sorted keys, no blanks, UTF-8).
+Signed are the bytes `cdc-dictionary-signature-v1`, a line end, the statement as JSON (sorted keys, no blanks, UTF-8).
 The key does not stand in it: whom to trust, in which role and with which key is what the settings say. The meaning is
 that of 21 CFR 11.50: authorship, review, approval.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Meaning = Literal["authorship", "review", "approval"]
 MEANINGS: Final = get_args(Meaning)
-_DOMAIN: Final = b"cdc dictionary signature v1\n"
+_DOMAIN: Final = b"cdc-dictionary-signature-v1\n"
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

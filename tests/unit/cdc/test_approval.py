@@ -269,7 +269,7 @@ def test_openssl_takes_key_and_signature(approved: Plant) -> None:
     # The format is described so that an auditor needs nothing of this program.
     document = json.loads(approved.signature("li").read_text())
     statement = json.dumps(document["statement"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    (approved.folder / "message").write_bytes(b"cdc dictionary signature v1\n" + statement.encode())
+    (approved.folder / "message").write_bytes(b"cdc-dictionary-signature-v1\n" + statement.encode())
     (approved.folder / "sig").write_bytes(base64.b64decode(document["signature"]))
     done = subprocess.run(
         ("openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "keys/li.pub",
