@@ -123,10 +123,11 @@ class Watch:
 
     def _is_derived(self, connection: psycopg.Connection[Any], row: HeldRow) -> bool:
         name, source_key = row
-        target = next(m.target for domain in self._domains for m in domain.mappings if m.name == name)
+        targets = next(m.targets for domain in self._domains for m in domain.mappings if m.name == name)
         statement = sql.SQL("SELECT FROM {} WHERE _mapping = %s AND _source_key = %s AND NOT _deleted")
-        table = sql.Identifier(target.schema, target.table)
-        return connection.execute(statement.format(table), (name, list(source_key))).fetchone() is not None
+        tables = [sql.Identifier(target.schema, target.table) for target in targets]
+        asked = (connection.execute(statement.format(table), (name, list(source_key))) for table in tables)
+        return any(cursor.fetchone() is not None for cursor in asked)
 
     def _pss_mib(self) -> float:
         parent = self.parent()
