@@ -80,7 +80,7 @@ def test_a_domain_has_a_worker_as_long_as_somebody_holds_its_lease(
     domain = domains[0].name
     with connect(target, "worker") as worker:
         worker.autocommit = True
-        assert take_lease(worker, Plan(domain, "", (), ())) == 1
+        assert take_lease(worker, Plan(domain, "", (), (), ())) == 1
         assert [found.has_worker for found in read_domains(connection, domains)] == [True]
         worker.execute("SELECT pg_advisory_unlock_all()")
         assert [found.has_worker for found in read_domains(connection, domains)] == [False]
