@@ -7,6 +7,7 @@ are not listed stand with any other. biip checks none of this.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from transforms import refusal
 from transforms.errors import Refused
@@ -77,12 +78,18 @@ def check_associations(elements: list[tuple[str, str]]) -> dict[str, str]:
     for ai, data in elements:
         if found.setdefault(ai, data) != data:
             raise Refused(refusal.UDI_ASSOCIATION, detail=f"({ai}) stands twice, with different data")
-    for ai in found:
-        _check_company(ai, found)
+    _check_company(tuple(found))
     return found
 
 
-def _check_company(ai: str, found: Mapping[str, str]) -> None:
+# Labels of one kind have the same identifiers.
+@lru_cache(maxsize=1024)
+def _check_company(names: tuple[str, ...]) -> None:
+    for ai in names:
+        _check_one(ai, frozenset(names))
+
+
+def _check_one(ai: str, found: frozenset[str]) -> None:
     groups = REQUIRED.get(ai)
     if groups and not any(all(name in found for name in group.split("+")) for group in groups):
         raise Refused(refusal.UDI_ASSOCIATION, detail=f"({ai}) without ({') or ('.join(groups)})")

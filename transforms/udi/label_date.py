@@ -11,6 +11,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from transforms import refusal
 from transforms.errors import Refused
@@ -59,6 +60,8 @@ def full_year(two_digits: int, event_year: int) -> int:
     return century + two_digits
 
 
+# Neighbouring labels have the same dates.
+@lru_cache(maxsize=4096)
 def read_yymmdd(text: str, *, day_may_be_zero: bool = False) -> LabelDate:
     """Return the date that `YYMMDD` names."""
     if not _SHORT.fullmatch(text):
