@@ -31,6 +31,8 @@ def read_digital_link(text: str) -> Elements:
         address = urlsplit(text)
     except ValueError:
         raise _refused("not a web address") from None
+    if not address.netloc:
+        raise _refused("a web address without a host")
     return [*_path_elements(address.path.split("/")), *_query_elements(address.query)]
 
 

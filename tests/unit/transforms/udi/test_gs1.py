@@ -217,6 +217,7 @@ REFUSALS = [
     ("UDI-104", "https://d.example/01/06901234567892/10/%FF"),
     ("UDI-104", "https://d.example/01/06901234567892/10/A B"),
     ("UDI-104", "https://d.example/01/06901234567892/10/批"),
+    ("UDI-104", "https:///01/06901234567892"),
     ("UDI-104", "https://[d/01/06901234567892"),
     ("UDI-104", "https://d.example/AQnYUc1gmiPGGHQ0vA"),  # compressed
     # what goes together
