@@ -35,7 +35,7 @@ def _choose(readings: list[Elements], lot: str | None, serial: str | None) -> El
         found = dict(reading)
         pairs = ((found.get("10"), lot), (found.get("21"), serial))
         if all(_agrees(*pair) for pair in pairs):
-            count = sum(on_label is not None and on_label == in_column for on_label, in_column in pairs)
+            count = sum(in_column is not None and on_label == in_column for on_label, in_column in pairs)
             confirmed.setdefault(count, []).append(reading)
     if not confirmed:
         raise _contradiction()

@@ -15,7 +15,7 @@ from transforms.udi.hibc_secondary import Facts, read_secondary, read_supplement
 from transforms.udi.mod43 import check_character, is_in_alphabet
 from transforms.udi.udi import Udi
 
-_SHORTEST = 4  # `+`, something, link or unit, check character
+_SHORTEST = 5  # `+`, `$`, a lot, link, check character
 
 
 def read_hibc(raw: str, text: str, *, blank_follows: bool) -> Udi:

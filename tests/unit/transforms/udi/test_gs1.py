@@ -115,6 +115,11 @@ def test_master_udi_di_has_its_check_characters():
     assert parse_udi(f"01{GTIN}80141987654Ad4X4bL5ttr2310c2K").elements[1] == ("8014", "1987654Ad4X4bL5ttr2310c2K")
 
 
+def test_other_keys_have_their_check_digits():
+    # A shipment: 3 * 35 + 27 = 132, so 8; and the pallet of the GS1 General Specifications.
+    assert len(parse_udi(f"01{GTIN}40211234567890123468{GS}00106141412345678908").elements) == 3
+
+
 @pytest.mark.parametrize(
     "gtin",
     ["00000096385074", "06901234567892", "51022222233336", "A99912345", "A123BJC5D6E71", "MA.156.M0.100761.21234561"],
@@ -149,6 +154,8 @@ REFUSALS = [
     # check digits
     ("UDI-101", f"01{GTIN}80141987654Ad4X4bL5ttr2310c2L"),
     ("UDI-101", f"01{GTIN}80142K"),
+    ("UDI-101", f"01{GTIN}40211234567890123469"),
+    ("UDI-101", f"01{GTIN}00106141412345678901"),
     ("UDI-101", f"01{GTIN}80132"),
     ("UDI-101", "6901234567891"),
     ("UDI-101", "690123456789"),  # 12 digits: a GTIN, without its last digit
@@ -213,6 +220,7 @@ REFUSALS = [
     ("UDI-104", "https://d.example/01/06901234567892?30=1+1"),
     ("UDI-104", "https://d.example/01/06901234567892?17=270200;11=260101"),
     ("UDI-104", "https://d.example/01/06901234567892?17="),
+    ("UDI-104", "https://d.example/01/06901234567892?240=A+B"),
     ("UDI-104", "https://d.example/01/06901234567892/10/%ZZ"),
     ("UDI-104", "https://d.example/01/06901234567892/10/%FF"),
     ("UDI-104", "https://d.example/01/06901234567892/10/A B"),
