@@ -85,7 +85,20 @@ def test_every_day_is_read_in_all_its_forms(day):
 
 
 @pytest.mark.parametrize(
-    "text", ["000000", "260000", "261300", "260230", "260431", "260132", "26041", "2604120", "26041A", "２60412"]
+    "text",
+    [
+        "000000",
+        "260000",
+        "260015",  # not the 15th day of the year
+        "261300",
+        "260230",
+        "260431",
+        "260132",
+        "26041",
+        "2604120",
+        "26041A",
+        "２60412",
+    ],
 )
 def test_what_no_calendar_has_is_refused(text):
     with pytest.raises(Refused, match="UDI-110"):
@@ -120,7 +133,10 @@ def test_a_date_of_no_year_cannot_be_made(parts):
         LabelDate(*parts)
 
 
-@pytest.mark.parametrize("text", ["00000101", "09991231", "20260229", "20261301", "20260100", "2026010", "2026０101"])
+@pytest.mark.parametrize(
+    "text",
+    ["00000101", "09991231", "20260229", "20261301", "20260100", "20260015", "2026010", "2026０101"],
+)
 def test_full_dates_that_are_none_are_refused(text):
     with pytest.raises(Refused, match="UDI-110"):
         read_yyyymmdd(text).on(2026)
