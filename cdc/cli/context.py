@@ -32,7 +32,7 @@ def invocation(context: typer.Context) -> Invocation:
 Folder = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[FOLDER]",
+        metavar="FOLDER",
         help="Folder of the dictionary. Default: the one that the settings name.",
         show_default=False,
     ),

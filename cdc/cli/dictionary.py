@@ -10,6 +10,7 @@ import typer
 from cdc.cli.approval import keygen, sign, verify
 from cdc.cli.context import Folder, folder_of
 from cdc.cli.failure import Exit
+from cdc.cli.meaning import diff, explain
 from cdc.cli.output import say, write_json, write_line, write_table
 from transforms.errors import DictionaryError, Fault
 from transforms.folder import Layered
@@ -17,7 +18,7 @@ from transforms.layer import Entry
 from transforms.load import load, read_layers
 from transforms.trial import Failure, Trial, try_examples
 
-app = typer.Typer(help="The field dictionary: its faults, examples, layers, approval.", no_args_is_help=True)
+app = typer.Typer(help="The field dictionary: faults, examples, layers, changes, approval.", no_args_is_help=True)
 
 
 @app.command()
@@ -184,5 +185,5 @@ def _write_trial(trial: Trial) -> None:
     say(f"{held} of {trial.examples} examples hold.")
 
 
-for _command in (keygen, sign, verify):
+for _command in (diff, explain, keygen, sign, verify):
     app.command()(_command)

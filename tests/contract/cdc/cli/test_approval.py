@@ -80,3 +80,15 @@ def test_a_check_names_it_and_looks_at_the_target_nevertheless(plant: Path, cdc:
     assert cdc("dictionary", "sign", "--key", str(plant / "li"), "--signer", "li").code == 0
     found = {(one["area"], one["object"]): one["code"] for one in cdc("check", "--json").document["findings"]}
     assert found["dictionary", "approval"] is None
+
+
+def test_a_version_that_the_target_has_kept_is_compared_by_its_digest(plant: Path, cdc: Cdc) -> None:
+    before = cdc("dictionary", "check", "--json").document["digest"]
+    assert cdc("target", "apply", "--dev").code == 0
+    assert cdc("dictionary", "diff", before[:8]).code == 0
+    label = "{label: {zh: 注, en: Note}, definition: d, type: string(40), owner: plant, example: n}"
+    (plant / "dictionary" / "fields.yaml").write_text(f"fields:\n  part_note: {label}\n")
+    found = cdc("dictionary", "diff", before[:8], "--json")
+    assert found.code == 3
+    assert [(one["name"], one["what"]) for one in found.document["changes"]] == [("part_note", "added")]
+    assert cdc("dictionary", "diff", "0123456789abcdef").code == 2

@@ -114,3 +114,46 @@ def test_layers_shows_what_overrides_what(tmp_path: Path, folder: Path, capsys: 
         {"kind": "mappings", "name": "mes.mes_sn", "file": "med-device-core/mappings/mes.mes_sn.yaml", "line": 1}
     ]
     assert len(document["entries"]) + 2 == len(lines)
+
+
+def test_diff_says_what_changed_and_what_it_touches(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "diff", str(PACKAGED), str(folder)]) == 0
+    assert capsys.readouterr().err == "No change.\n"
+    change(folder / "codesets" / "lot_status.yaml", 'code: "OK", to: RELEASED', 'code: "OK", to: BLOCKED')
+    assert execute(["dictionary", "diff", str(PACKAGED), str(folder)]) == 3  # its examples fail, and that is no matter
+    shown = capsys.readouterr()
+    line = "codesets\tlot_status\tsynonym mes 'OK' RELEASED -> BLOCKED\ttrace.material_lot.status"
+    assert shown.out.splitlines()[1:] == [line]
+    assert shown.err == "1 change; 1 canonical column can come out otherwise.\n"
+    assert execute(["dictionary", "diff", str(PACKAGED), str(folder), "--json"]) == 3
+    document = json.loads(capsys.readouterr().out)
+    assert list(document) == ["old", "new", "changes"]
+    assert document["old"]["digest"] == load().digest != document["new"]["digest"]
+    assert document["changes"][0]["affects"] == ["trace.material_lot.status"]
+
+
+def test_diff_of_what_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "diff", "nowhere-at-all", str(PACKAGED)]) == 2
+    assert "DIC-113 no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("column", ["trace.stock_movement.quantity", "stock_movement.quantity"])
+def test_explain_leads_back_to_the_source(column: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "explain", column, str(PACKAGED)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(
+        "trace.stock_movement.quantity\n  erp.ICStockBillEntry: TO_UNIT(FAuxQty, uom.FName, base.FName)"
+    )
+    assert "erp.t_MeasureUnit.FName\n" in shown
+    assert "where head.FCancellation = 0" in shown
+    assert execute(["dictionary", "explain", column, str(PACKAGED), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["column"], document["fold"]) == ("trace.stock_movement.quantity", None)
+    (origin,) = document["origins"]
+    assert (origin["field"], origin["type"]) == ("quantity", "decimal")
+    assert "erp.ICStockBillEntry.FAuxQty" in origin["reads"]
+
+
+def test_explain_of_an_unknown_column_suggests_a_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "explain", "stock_movement.quantit", str(PACKAGED)]) == 2
+    assert "stock_movement.quantity" in capsys.readouterr().err

@@ -1,0 +1,193 @@
+"""What each canonical column is made of: the way back to the source, and the index the other way round.
+
+    origins(dictionary)        one `Origin` for each column that a mapping fills, and one, named `*`, for what decides
+                               whether there is a row at all (`where`, `when`, `explode`)
+    affected(dictionary, kind, name)
+                               the canonical columns that a definition has a part in: `field`, `code_set`, `unit`,
+                               `source_column` (`mirror.column`)
+
+It is read off the written mappings, without running anything, and errs on the side of too much: a quantity whose unit
+comes from the source depends on every unit of its dimension.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import sqlglot
+from sqlglot import exp
+
+from transforms.mapping import Mapping
+from transforms.model import Dictionary, Field
+
+Kind = Literal["field", "code_set", "unit", "source_column"]
+Name = tuple[str, str]  # look-up ("": the source row) and column
+ROWS = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How one mapping makes one canonical column (`column` is `*`: how it decides about rows).
+
+    `reads` are mirror columns as `source.table.column`, those by which look-ups find their row included; `lets` the
+    named expressions on the way.
+    """
+
+    mapping: str
+    source: str
+    table: str
+    column: str
+    rule: str
+    field: str
+    code_set: str
+    units: tuple[str, ...]
+    reads: tuple[str, ...]
+    lookups: tuple[str, ...] = ()
+    lets: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """The column as `schema.table.column`."""
+        return f"{self.table}.{self.column}"
+
+
+def origins(dictionary: Dictionary) -> tuple[Origin, ...]:
+    """Return the origins of all canonical columns, by table, column and mapping; `*` stands first."""
+    trees = json.loads(dictionary.content)
+    found = [
+        origin
+        for mapping in dictionary.mappings
+        for origin in _Written(dictionary, mapping, trees[f"mappings/{mapping.name}.yaml"]).origins()
+    ]
+    return tuple(sorted(found, key=lambda origin: (origin.table, origin.column != ROWS, origin.column, origin.mapping)))
+
+
+def affected(dictionary: Dictionary, kind: Kind, name: str) -> tuple[str, ...]:
+    """Return the canonical columns (`schema.table.column`, `*` for its rows) that a definition has a part in."""
+    return tuple(dict.fromkeys(origin.target for origin in origins(dictionary) if name in names_of(origin, kind)))
+
+
+def names_of(origin: Origin, kind: Kind) -> tuple[str, ...]:
+    """Return what an origin uses of one kind of definition."""
+    if kind == "source_column":
+        return origin.reads
+    if kind == "unit":
+        return origin.units
+    return (origin.field,) if kind == "field" else (origin.code_set,)
+
+
+@dataclass(slots=True)
+class _Used:
+    """What expressions name: columns and named expressions; whether they convert a quantity."""
+
+    columns: set[Name] = field(default_factory=set)
+    lets: set[str] = field(default_factory=set)
+    converts: bool = False
+
+
+class _Written:
+    """One mapping as it is written."""
+
+    def __init__(self, dictionary: Dictionary, mapping: Mapping, tree: Map[str, Any]) -> None:
+        self._dictionary, self._mapping, self._tree = dictionary, mapping, tree
+        self._lookups = {lookup.alias: lookup for lookup in mapping.lookups}
+        self._lets: Map[str, str] = tree.get("let") or {}
+
+    def origins(self) -> Iterator[Origin]:
+        where = self._tree.get("where")
+        for target in self._tree.get("targets") or [self._tree["target"]]:
+            parts = _parts(target.get("explode") or {})
+            decides = [("where", where), ("when", target.get("when")), *_explodes(target.get("explode") or {})]
+            rules = [(name, rule) for name, rule in decides if rule]
+            if rules:
+                told = "; ".join(f"{name} {rule}" for name, rule in rules)
+                yield self._origin(target["table"], ROWS, told, None, self._use((rule for _, rule in rules), parts))
+            for name, written in target["columns"].items():
+                column = written if isinstance(written, dict) else {"expr": written}
+                defined = self._dictionary.fields[column.get("field", name)]
+                expressions = [column["expr"], *([column["sign"]] if column.get("sign") else [])]
+                rule = " * ".join(expressions)
+                yield self._origin(target["table"], name, rule, defined, self._use(expressions, parts))
+
+    def _origin(self, table: str, column: str, rule: str, defined: Field | None, used: _Used) -> Origin:
+        aliases = self._hang(alias for alias, _ in used.columns if alias)
+        reads = {self._mirror_column(*name) for name in used.columns}
+        for alias in aliases:
+            for match in self._lookups[alias].match:
+                reads |= {
+                    self._mirror_column(alias, match.column),
+                    self._mirror_column(match.alias, match.source_column),
+                }
+        return Origin(
+            mapping=self._mapping.name,
+            source=self._mapping.source.schema,
+            table=table,
+            column=column,
+            rule=rule,
+            field=defined.name if defined else "",
+            code_set=(defined.code_set or "") if defined else "",
+            units=self._units(defined, used),
+            reads=tuple(sorted(reads)),
+            lookups=tuple(sorted(aliases)),
+            lets=tuple(sorted(used.lets)),
+        )
+
+    def _units(self, defined: Field | None, used: _Used) -> tuple[str, ...]:
+        units = self._dictionary.units
+        if defined and defined.type.kind == "unit":
+            return tuple(units)
+        if not used.converts:
+            return (defined.unit,) if defined and defined.unit else ()
+        fixed = defined.unit if defined else None
+        return tuple(code for code in units if fixed is None or units[code].dimension == units[fixed].dimension)
+
+    def _hang(self, aliases: Iterable[str]) -> set[str]:
+        """Return the look-ups with those that they hang on."""
+        needed, new = set[str](), set(aliases)
+        while new:
+            needed |= new
+            new = {match.alias for alias in new for match in self._lookups[alias].match if match.alias} - needed
+        return needed
+
+    def _mirror_column(self, alias: str, column: str) -> str:
+        mirror = self._lookups[alias].mirror if alias else self._mapping.source
+        return f"{mirror}.{column}"
+
+    def _use(self, expressions: Iterable[str], parts: Map[str, list[str]]) -> _Used:
+        used, waiting, seen = _Used(), list(expressions), set[str]()
+        while waiting:
+            text = waiting.pop()
+            if text in seen:
+                continue
+            seen.add(text)
+            tree = sqlglot.parse_one(text, into=exp.Condition)
+            used.converts |= any(call.name.upper() == "TO_UNIT" for call in tree.find_all(exp.Anonymous))
+            for column in tree.find_all(exp.Column):
+                alias, name = column.text("table"), column.text("this")
+                if not alias and name in parts:
+                    waiting += parts[name]
+                elif not alias and name in self._lets:
+                    used.lets.add(name)
+                    waiting.append(self._lets[name])
+                else:
+                    used.columns.add((alias, name))
+        return used
+
+
+def _parts(explode: Map[str, Any]) -> dict[str, list[str]]:
+    """Return what the names of an `explode` stand for; a number of a part stands for nothing in the source."""
+    if "split" in explode:
+        return {explode["as"]: [explode["split"]], **({explode["seq"]: []} if explode.get("seq") else {})}
+    found: dict[str, list[str]] = {}
+    for part in explode.get("from") or ():
+        for name, expression in part.items():
+            found.setdefault(name, []).append(expression)
+    return found
+
+
+def _explodes(explode: Map[str, Any]) -> list[tuple[str, str | None]]:
+    return [("split", explode.get("split")), ("skip", explode.get("skip"))]
