@@ -9,7 +9,8 @@ from transforms.document import Node, Scalar, Table
 from transforms.errors import ErrorEntry, Faults
 from transforms.section import read_section, suggest
 
-KINDS = ("row", "warning", "fatal")
+WARNING = "warning"
+KINDS = ("row", WARNING, "fatal")
 _KEYS = ("kind", "title", "cause", "action")
 
 
@@ -27,6 +28,12 @@ def _entries(table: Table, faults: Faults) -> Iterator[ErrorEntry]:
         if section:
             kind = section.choice("kind", KINDS, "row")
             yield ErrorEntry(key.text, kind, section.text("title"), section.text("cause"), section.text("action"))
+
+
+def check_code(scalar: Scalar | None, errors: Map[str, ErrorEntry], faults: Faults) -> str:
+    """Return the code that `scalar` names for a check: of rows that it refuses, or of those that it warns of."""
+    entry = errors.get(scalar.text) if scalar else None
+    return entry.code if entry and entry.kind == WARNING else row_code(scalar, errors, faults)
 
 
 def row_code(scalar: Scalar | None, errors: Map[str, ErrorEntry], faults: Faults) -> str:

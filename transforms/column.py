@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 
 from transforms import number, refusal
 from transforms.codes import translation_step
@@ -34,7 +35,7 @@ class Vocabulary:
     units: Map[str, Unit]
     sources: Map[str, Source]
     errors: Map[str, ErrorEntry]
-    folds: Map[str, Fold | None] = field(default_factory=dict)
+    folds: Map[str, Fold | None] = dataclass_field(default_factory=dict)
     """By table; None is one with faults, of which nothing else is said."""
 
 
@@ -57,6 +58,20 @@ class ColumnReader:
         required = key or bool(section and section.flag("required"))
         field = self._field(name, section)
         self.scope.made_units.clear()
+        own = replace(self, scope=replace(self.scope, codes=set()))
+        plan = own._plan(name, scalar, field, section, required=required)
+        tolerated = field.tolerate if field else {}
+        self.scope.codes.update(own.scope.codes - tolerated.keys())
+        if field is None or plan is None:
+            return None
+        if required:
+            self.scope.codes.add(refusal.REQUIRED)
+        plan = replace(plan, tolerates={code: value for code, value in tolerated.items() if code in own.scope.codes})
+        return Column(name.text, postgresql_type(field.type), required), field, plan
+
+    def _plan(
+        self, name: Scalar, scalar: Scalar | None, field: Field | None, section: Section | None, *, required: bool
+    ) -> ColumnPlan | None:
         term = compile_expression(scalar, self.scope, self.faults) if scalar else None
         if section and term:
             term = self._signed(term, section.scalar("sign"))
@@ -64,10 +79,7 @@ class ColumnReader:
             return None
         self._check_unit(field, scalar)
         steps = self._steps(term, field, scalar)
-        if required:
-            self.scope.codes.add(refusal.REQUIRED)
-        column = Column(name.text, postgresql_type(field.type), required)
-        return column, field, ColumnPlan(name.text, term.run, steps, required)
+        return ColumnPlan(name.text, term.run, steps, required, warns=field.warns)
 
     def _signed(self, term: Term, sign: Scalar | None) -> Term | None:
         """Return the quantity times its sign; a source that keeps the two apart has them in two columns."""
@@ -103,7 +115,7 @@ class ColumnReader:
         nothing = [nothing_step(self.source.null_tokens)] if term.kind is Kind.TEXT else []
         fit, codes = fitting_step(field)
         checks = [check_step(field, name) for name in field.checks]
-        self.scope.codes.update(codes, (code for _, code in checks))
+        self.scope.codes.update(codes, (code for _, code in checks if code not in field.warns))
         meaning = self._meaning_steps(field)
         return (*nothing, *meaning, *([fit] if fit else []), *(step for step, _ in checks))
 

@@ -25,7 +25,7 @@ from transforms.document import Items, Node, Scalar, Table
 from transforms.errors import Faults, Refused
 from transforms.inputs import Inputs
 from transforms.mapping import Candidate, Example, Input, Mapping, Outcome, Target
-from transforms.section import Section, read_section, suggest
+from transforms.section import Section, read_scalar, read_section, suggest
 
 _FOUND = {"missing": 0, "several": 2}
 _BEYOND = ("infinity", "-infinity")  # what PostgreSQL has and Python has not arrives as text
@@ -190,6 +190,11 @@ class _Reader:
         # What a contribution is ordered by is called as the target calls it.
         types = {column.name.removeprefix("_"): column.type for column in target.columns}
         values: dict[str, object] = {}
+        if isinstance(node, Table) and isinstance(warned := node.entries.get("warnings", (None, None))[1], Items):
+            values["warnings"] = [
+                read.text for item in warned.nodes if (read := read_scalar(item, "warnings", self._faults))
+            ]
+            node = replace(node, entries={name: pair for name, pair in node.entries.items() if name != "warnings"})
         for key, value in _pairs(node, self._faults):
             if key.text in types:
                 values[key.text] = _parse(value, _OUTPUTS.get(types[key.text].split("(")[0], str), self._faults)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import get_args
 
-from transforms.catalogue import row_code
+from transforms.catalogue import WARNING, check_code, row_code
 from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults, Refused
 from transforms.field_type import CHECKS, KINDS, check_step, fitting_step, parse_type
@@ -16,10 +16,10 @@ from transforms.gs1 import to_gtin14
 from transforms.label import label_of
 from transforms.model import CodeSet, Field, FieldType, Sensitivity, Unit
 from transforms.number import ROUNDINGS, parse_decimal
-from transforms.section import Section, read_section, suggest
+from transforms.section import Section, read_scalar, read_section, suggest
 
 _REQUIRED = ("label", "definition", "type", "owner", "example")
-_OPTIONAL = ("sensitivity", "code_set", "unit", "rounding", "check", "on_error", "standard_refs")
+_OPTIONAL = ("sensitivity", "code_set", "unit", "rounding", "check", "on_error", "tolerate", "standard_refs")
 
 
 _UNKNOWN = FieldType("string")  # stands for a type with a fault, so that nothing else is said about it
@@ -60,27 +60,43 @@ def _read_field(name: str, node: Node, terms: Terms, faults: Faults) -> Field | 
         unit=_read_name(section, "unit", terms.units, faults),
         rounding=section.choice("rounding", ROUNDINGS) or None,
         checks=_read_checks(section, faults),
-        on_error=_read_on_error(section, terms, faults),
+        on_error=(on_error := _read_on_error(section, terms, faults)),
+        warns=frozenset(code for code in on_error.values() if terms.errors[code].kind == WARNING),
         standard_refs=tuple(scalar.text for scalar in section.texts("standard_refs")),
     )
-    if "example" in section and not _fits(field, terms):
+    if "example" in section and _value(field, field.example, terms) is None:
         faults.add(section.place_of("example"), "DIC-105", f"the example is not a value of type {field_type.kind}")
-    return field
+    return replace(field, tolerate=_read_tolerate(section, field, terms, faults))
 
 
-def _fits(field: Field, terms: Terms) -> bool:
-    """Tell whether the field's example is a canonical value of it."""
+def _value(field: Field, text: str, terms: Terms) -> object:
+    """Return the canonical value that `text` is, None if it is none of the field."""
     step, _ = fitting_step(field)
     try:
-        value = _EXAMPLES.get(field.type.kind, str)(field.example)
+        value = _EXAMPLES.get(field.type.kind, str)(text)
         for check in (step, *(check_step(field, name)[0] for name in field.checks)):
             value = check(value) if check else value
     except (Refused, ValueError, KeyError, ArithmeticError):
-        return False
+        return None
     code_set = terms.codesets.get(field.code_set or "")
     if field.type.kind == "code" and code_set:
-        return value in code_set.codes
-    return field.type.kind != "unit" or value in terms.units
+        return value if value in code_set.codes else None
+    return value if field.type.kind != "unit" or value in terms.units else None
+
+
+def _read_tolerate(section: Section, field: Field, terms: Terms, faults: Faults) -> dict[str, object]:
+    """Return what takes the place of values that would be refused, by code."""
+    tolerated: dict[str, object] = {}
+    for key, node in section.entries("tolerate"):
+        code = row_code(key, terms.errors, faults)
+        if isinstance(node, Scalar) and node.is_null:
+            tolerated[code] = None
+            continue
+        scalar = read_scalar(node, key.text, faults)
+        tolerated[code] = _value(field, scalar.text, terms) if scalar else None
+        if scalar and tolerated[code] is None:
+            faults.add(scalar.place, "DIC-105", f"`{scalar.text}` is not a value of the field")
+    return tolerated
 
 
 def _read_type(section: Section, faults: Faults) -> FieldType:
@@ -132,7 +148,9 @@ def _read_on_error(section: Section, terms: Terms, faults: Faults) -> dict[str, 
     chosen = section.section("on_error", (), names)
     if chosen is None:
         return {}
-    return {name: row_code(chosen.scalar(name), terms.errors, faults) for name in names if name in chosen}
+    read = {name: check_code if name in CHECKS else row_code for name in names if name in chosen}
+    codes = {name: read_code(chosen.scalar(name), terms.errors, faults) for name, read_code in read.items()}
+    return {name: code for name, code in codes.items() if code in terms.errors}
 
 
 def _instant(text: str) -> datetime:

@@ -34,6 +34,7 @@ ORDERS: Map[str, tuple[str, tuple[Kind, ...]]] = {
 """What contributions can be ordered by: PostgreSQL's type, and the kinds of expressions that give it."""
 ORDER_COLUMN = "_order"
 CONFLICTS_COLUMN = "_conflicts"
+WARNINGS_COLUMN = "_warnings"
 _TAKES = ("first", "last", "max", "owner")
 
 
@@ -66,7 +67,8 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
         faults.add(section.place_of("key"), "DIC-131", "a fold has a key")
     if len(faults.found) > before:
         return None
-    known = (*(column for column in columns if column), Column(CONFLICTS_COLUMN, "jsonb", required=False))
+    told = (Column(CONFLICTS_COLUMN, "jsonb", required=False), Column(WARNINGS_COLUMN, "text[]", required=False))
+    known = (*(column for column in columns if column), *told)
     target = Target(schema, table, known, key, (), "tombstone")
     return FoldFound(Fold(target, rules, ORDERS[order][0] if order else ""), section)
 

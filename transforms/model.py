@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from fractions import Fraction
 from typing import Literal
 
@@ -33,7 +34,11 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A canonical field: meaning, type, checks and the codes by which a value that does not fit is refused."""
+    """A canonical field: meaning, type, checks and the codes by which a value that does not fit is refused.
+
+    `tolerate`: by code, what takes the place of a value that would be refused with it (None: nothing does); `warns`:
+    the codes of checks that a value may fail. Both are recorded on the row.
+    """
 
     name: str
     label: Label
@@ -47,6 +52,8 @@ class Field:
     rounding: str | None
     checks: tuple[str, ...]
     on_error: Map[str, str]
+    tolerate: Map[str, object] = dataclass_field(default_factory=dict)
+    warns: frozenset[str] = frozenset()
     standard_refs: tuple[str, ...] = ()
 
 

@@ -9,14 +9,17 @@
     6  the columns as declared: expression, null tokens, code set, unit, type, checks, required
     7  the row checks                                               false -> their code (NULL passes)
 
+A column may tolerate a code that its value would be refused with, and a check may have the code of a warning: then the
+row has that among its warnings, in this order.
+
 The first refusal wins, so that a row has one code and it does not depend on anything but the row. It refuses the whole
 row, in all targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from transforms import refusal
@@ -33,22 +36,29 @@ Derive = Callable[[Sequence[Any]], tuple[Candidate, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """How one canonical column gets its value."""
+    """How one canonical column gets its value.
+
+    `tolerates`: by code, what takes the place of a value that would be refused with it. `warns`: the codes of steps
+    that the value may fail, and stays.
+    """
 
     name: str
     run: Run
     steps: tuple[Step, ...]
     required: bool
+    tolerates: Mapping[str, object] = field(default_factory=dict)
+    warns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """A condition on the canonical row; `field` and `rule` say what was broken."""
+    """A condition on the canonical row; `field` and `rule` say what was broken. `warns`: the row is taken as it is."""
 
     field: str
     rule: str
     code: str
     run: Run
+    warns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,13 @@ class TargetPlan:
     explode: Explode | None
     columns: tuple[ColumnPlan, ...]
     checks: tuple[CheckPlan, ...]
+
+    @property
+    def warns(self) -> bool:
+        """Whether its rows have warnings, as a last column: None, or a list of `CODE column`."""
+        return any(column.tolerates or column.warns for column in self.columns) or any(
+            check.warns for check in self.checks
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +108,46 @@ def compile_plan(plan: RowPlan) -> Normalise:
 def _compile_target(plan: TargetPlan) -> Derive:
     when = plan.when and _attributed(plan.when, "when")
     explode = plan.explode and _attributed(plan.explode, "explode")
-    checks = tuple((_attributed(check.run, check.field), check) for check in plan.checks)
+    one = _warned(plan) if plan.warns else _strict(plan)
+
+    def derive(row: Sequence[object]) -> tuple[Candidate, ...]:
+        if when is not None and when(row) is not True:
+            return ()
+        return (one(row),) if explode is None else tuple(map(one, explode(row)))
+
+    return derive
+
+
+def _strict(plan: TargetPlan) -> Callable[[Sequence[object]], Candidate]:
+    checks = _checks(plan)
     columns = tuple((column.name, column.run, column.steps, column.required) for column in plan.columns)
 
-    def derive_one(row: Sequence[object]) -> Candidate:
+    def derive(row: Sequence[object]) -> Candidate:
         candidate = _derive_columns(columns, row)
         for run, check in checks:
             if run(candidate) is False:
                 raise Refused(check.code, check.field, check.rule)
         return candidate
 
-    def derive(row: Sequence[object]) -> tuple[Candidate, ...]:
-        if when is not None and when(row) is not True:
-            return ()
-        return (derive_one(row),) if explode is None else tuple(map(derive_one, explode(row)))
+    return derive
+
+
+def _warned(plan: TargetPlan) -> Callable[[Sequence[object]], Candidate]:
+    checks = _checks(plan)
+
+    def derive(row: Sequence[object]) -> Candidate:
+        candidate, warnings = _derive_tolerant(plan.columns, row)
+        for check in (check for run, check in checks if run(candidate) is False):
+            if not check.warns:
+                raise Refused(check.code, check.field, check.rule)
+            warnings.append(f"{check.code} {check.field}")
+        return (*candidate, warnings or None)
 
     return derive
+
+
+def _checks(plan: TargetPlan) -> tuple[tuple[Run, CheckPlan], ...]:
+    return tuple((_attributed(check.run, check.field), check) for check in plan.checks)
 
 
 def _derive_columns(columns: tuple[tuple[str, Run, tuple[Step, ...], bool], ...], row: Sequence[object]) -> Candidate:
@@ -128,6 +169,42 @@ def _derive_columns(columns: tuple[tuple[str, Run, tuple[Step, ...], bool], ...]
     except ArithmeticError:
         raise Refused(refusal.NUMBER, name, "the calculation has no exact result") from None
     return tuple(values)
+
+
+def _derive_tolerant(columns: tuple[ColumnPlan, ...], row: Sequence[object]) -> tuple[Candidate, list[str]]:
+    """Do the same where some columns tolerate what others refuse; return the warnings, too."""
+    values: list[object] = []
+    warnings: list[str] = []
+    for column in columns:
+        try:
+            value = _value(column, row, warnings)
+        except Refused as refused:
+            if refused.code not in column.tolerates:
+                refused.field = refused.field or column.name
+                raise
+            value = column.tolerates[refused.code]
+            warnings.append(f"{refused.code} {column.name}")
+        if value is None and column.required:
+            raise Refused(refusal.REQUIRED, column.name, "no value")
+        values.append(value)
+    return tuple(values), warnings
+
+
+def _value(column: ColumnPlan, row: Sequence[object], warnings: list[str]) -> object:
+    try:
+        value = column.run(row)
+        for step in column.steps:
+            if value is None:
+                break
+            try:
+                value = step(value)
+            except Refused as refused:
+                if refused.code not in column.warns:
+                    raise
+                warnings.append(f"{refused.code} {column.name}")
+    except ArithmeticError:
+        raise Refused(refusal.NUMBER, column.name, "the calculation has no exact result") from None
+    return value
 
 
 def _attributed(run: Run, field: str) -> Run:

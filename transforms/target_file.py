@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from transforms import number, refusal
-from transforms.catalogue import row_code
+from transforms.catalogue import WARNING, check_code
 from transforms.column import ColumnReader, Vocabulary, is_name
 from transforms.document import Node, Scalar
 from transforms.errors import Faults
@@ -15,7 +15,7 @@ from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Run, Term
 from transforms.field_type import result_kind
-from transforms.fold_file import ORDER_COLUMN, ORDERS
+from transforms.fold_file import ORDER_COLUMN, ORDERS, WARNINGS_COLUMN
 from transforms.kind import NUMBERS, Kind
 from transforms.mapping import Column, Fold, Target
 from transforms.model import Field, Source
@@ -67,9 +67,9 @@ class TargetReader:
         if fold is None:
             if "order" in section and str(target) not in self.vocabulary.folds:
                 self.faults.add(section.place_of("order"), "DIC-103", f"`order` is for folds, and `{target}` is none")
-            return TargetFound(target, TargetPlan(when, explode, plans, checks), section)
+            return _found(target, TargetPlan(when, explode, plans, checks), section)
         contributing, order = self._contribute(target, fold, section, scope)
-        return TargetFound(contributing, TargetPlan(when, explode, (*plans, *order), checks), section)
+        return _found(contributing, TargetPlan(when, explode, (*plans, *order), checks), section)
 
     def _contribute(
         self, target: Target, fold: Fold, section: Section, scope: Scope
@@ -121,7 +121,7 @@ class TargetReader:
             check = read_section(node, self.faults, ("rule", "error"))
             rule = check and check.scalar("rule")
             if check and rule:
-                code = row_code(check.scalar("error"), self.vocabulary.errors, self.faults)
+                code = check_code(check.scalar("error"), self.vocabulary.errors, self.faults)
                 plans.append(self._read_check(rule, code, columns, scope))
         return tuple(plan for plan in plans if plan)
 
@@ -138,8 +138,9 @@ class TargetReader:
             return None if table else terms.get(name)
 
         run = read_condition(rule, Scope(resolve, lambda: names, scope.units, scope.codes), self.faults)
-        scope.codes.add(code)
-        return CheckPlan(used[0] if used else "", rule.text, code, run) if run else None
+        warns = code in self.vocabulary.errors and self.vocabulary.errors[code].kind == WARNING
+        scope.codes.update(() if warns else (code,))
+        return CheckPlan(used[0] if used else "", rule.text, code, run, warns) if run else None
 
     def _read_table(self, section: Section, columns: Columns) -> Target:
         scalar = section.scalar("table")
@@ -169,6 +170,11 @@ class TargetReader:
             self.faults.add(scalar.place, "DIC-105", message)
         if schema in self.vocabulary.sources or schema == SERVICE_SCHEMA:
             self.faults.add(scalar.place, "DIC-105", f"schema `{schema}` is not for canonical tables")
+
+
+def _found(target: Target, plan: TargetPlan, section: Section) -> TargetFound:
+    warned = (Column(WARNINGS_COLUMN, "text[]", required=False),) if plan.warns else ()
+    return TargetFound(replace(target, columns=(*target.columns, *warned)), plan, section)
 
 
 def read_condition(scalar: Scalar | None, scope: Scope, faults: Faults) -> Run | None:

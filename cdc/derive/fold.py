@@ -6,7 +6,8 @@ it waits for what it refers to, and is held under the fold's name.
 
 A contribution whose value is NULL says nothing of that column. As long as a contribution of a live source row is there,
 those of deleted rows do not count; when all are deleted, the row is a tombstone of what they said. A value that differs
-from the one that was taken is recorded on the row (`_conflicts`), with who said it.
+from the one that was taken is recorded on the row (`_conflicts`), with who said it, and so are all warnings
+(`_warnings`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from transforms.mapping import Column, Rule
 
 ORDER: Final = "_order"
 CONFLICTS: Final = "_conflicts"
+WARNINGS: Final = "_warnings"
 CONTRIBUTED: Mapping[str, str] = {
     "_mapping": "text NOT NULL",
     "_source_key": 'text[] COLLATE "C" NOT NULL',
@@ -141,7 +143,8 @@ def _fold(merge: Merge) -> bytes:
     lacks = " ".join(f"WHEN f.{quoted(name)} IS NULL THEN {literal(name)}" for name in missing)
     lacking = f"CASE {lacks} END" if lacks else "NULL"
     written = (*STAGE_META, "_candidate", "_code", "_field", "_detail", *fill.columns)
-    values = ["f." + quoted(name) if name != CONFLICTS else _conflicts(fill.key, said) for name in fill.columns]
+    told = {CONFLICTS: _conflicts(fill.key, said), WARNINGS: _warnings(fill.key)}
+    values = [told.get(name) or f"f.{quoted(name)}" for name in fill.columns]
     return (
         f"WITH said AS (SELECT c.*, bool_or(NOT c._deleted) OVER (PARTITION BY {columns(fill.key, 'c')}) AS _live"
         f" FROM {fill.take} t JOIN {stored} c ON {of_key}),"
@@ -177,4 +180,12 @@ def _conflicts(key: tuple[str, ...], said: list[str]) -> str:
         f'(SELECT jsonb_agg(jsonb_build_object({told}) ORDER BY v.name, c._mapping COLLATE "C", c._source_key)'
         f" FROM counted c CROSS JOIN LATERAL (VALUES {pairs}) v (name, said, kept)"
         f" WHERE {equal(key, 'c', 'f')} AND v.said IS NOT NULL AND v.said IS DISTINCT FROM v.kept)"
+    )
+
+
+def _warnings(key: tuple[str, ...]) -> str:
+    """Return the query for what the contributions were warned of, each with its mapping; NULL if that is nothing."""
+    return (
+        "(SELECT array_agg(DISTINCT w.told ORDER BY w.told) FROM counted c CROSS JOIN LATERAL"
+        f" (SELECT c._mapping || ' ' || x AS told FROM unnest(c.{WARNINGS}) x) w WHERE {equal(key, 'c', 'f')})"
     )

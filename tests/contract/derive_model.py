@@ -160,6 +160,8 @@ def _fold(fold: Fold, said: list[_Candidate], sources: dict[str, str], held) -> 
         values = dict(zip(fold.target.key, key, strict=True))
         values |= {name: _taken(name, rule, counted, sources) for name, rule in fold.rules.items()}
         values["_conflicts"] = _conflicts(fold, values, counted)
+        told = {f"{row.row.mapping} {each}" for row in counted for each in row.values.get("_warnings") or ()}
+        values["_warnings"] = json.dumps(sorted(told)) if told else None
         source_key = tuple(map(str, key))
         if any(column.required and values[column.name] is None for column in fold.target.columns):
             held[str(fold), source_key] = Held("REQ-101")

@@ -184,7 +184,7 @@ class RandomDomain:
         target = Target(
             f"c{self.seed}",
             "f",
-            (*listed, Column("_conflicts", "jsonb", False)),
+            (*listed, Column("_conflicts", "jsonb", False), Column("_warnings", "text[]", False)),
             ("k",),
             tuple(references),
             "tombstone",
@@ -209,7 +209,10 @@ class RandomDomain:
                 columns[name] = column
         kinds = {name: self._kind(part, column) for name, column in columns.items()}
         on_delete = "tombstone" if self.keeps else pick.choice(("delete", "tombstone"))
-        said = tuple(Column(name, kind, name == "k") for name, kind in kinds.items())
+        said = (
+            *(Column(name, kind, name == "k") for name, kind in kinds.items()),
+            Column("_warnings", "text[]", False),
+        )
         target = Target(f"c{self.seed}", "f", said, ("k",), (), on_delete, contributes=True)
         inputs = tuple(dict.fromkeys([*mapping.inputs, *(Input(*value) for value in columns.values())]))
         places = [inputs.index(Input(*value)) for value in columns.values()]
@@ -217,7 +220,12 @@ class RandomDomain:
 
         def normalise(row):
             outcome = first(row)
-            return None if outcome is None else (*outcome, (tuple(row[place] for place in places),))
+            values = tuple(row[place] for place in places)
+            return (
+                None
+                if outcome is None
+                else (*outcome, ((*values, [f"W-{values[0]}"] if values[0] in (1, "1") else None),))
+            )
 
         return replace(mapping, inputs=inputs, targets=(*mapping.targets, target), normalise=normalise)
 

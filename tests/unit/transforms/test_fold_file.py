@@ -84,6 +84,7 @@ def test_a_fold_is_a_table_with_a_rule_for_each_column(write):
         ("note", "character varying(5)", False),
         ("more", "character varying(5)", False),
         ("_conflicts", "jsonb", False),
+        ("_warnings", "text[]", False),
     ]
     assert fold.rules == {"state": Rule("owner", "erp"), "note": Rule("first"), "more": Rule("max")}
     assert (fold.order, fold.target.key, [one.table for one in fold.target.references]) == (
