@@ -16,9 +16,9 @@ from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults, Refused
 from transforms.expression.builder import fault_at
 from transforms.inputs import Inputs, read_columns
-from transforms.mapping import Lookup, Match, MirrorRef
+from transforms.mapping import Lookup, Match, MirrorRef, Valid
 from transforms.normalise import Gate
-from transforms.section import read_section, suggest
+from transforms.section import Section, read_section, suggest
 
 
 def read_mirror(scalar: Scalar | None, sources: Map[str, object], faults: Faults) -> MirrorRef | None:
@@ -39,7 +39,7 @@ def read_lookup(
 ) -> Lookup | None:
     """Return one look-up and declare its columns; it can hang on look-ups that were read before."""
     sources, errors = known
-    section = read_section(node, faults, ("table", "match", "columns"), ("missing",))
+    section = read_section(node, faults, ("table", "match", "columns"), ("missing", "valid"))
     if section is None:
         return None
     mirror = read_mirror(section.scalar("table"), sources, faults)
@@ -47,7 +47,8 @@ def read_lookup(
     inputs.declare(alias.text, str(mirror), read_columns(section.node("columns"), faults))
     match = _read_match(alias.text, scalar, inputs, faults) if scalar else ()
     missing = row_code(section.scalar("missing"), errors, faults) or None
-    return Lookup(alias.text, mirror, match, missing) if mirror and match else None
+    valid = _read_valid(alias.text, section, inputs, faults) if "valid" in section else None
+    return Lookup(alias.text, mirror, match, missing, valid) if mirror and match else None
 
 
 def gate_of(lookup: Lookup, inputs: Inputs) -> Gate:
@@ -75,8 +76,27 @@ def hangs_on(lookups: Sequence[Lookup], aliases: set[str]) -> set[str]:
     needed = set(aliases)
     for lookup in reversed(lookups):
         if lookup.alias in needed:
-            needed |= {match.alias for match in lookup.match}
+            needed |= {alias for alias, _ in lookup.sides}
     return needed
+
+
+def _read_valid(alias: str, section: Section, inputs: Inputs, faults: Faults) -> Valid | None:
+    """Return when a looked-up row is valid; the three columns are of one type, so that nobody has to convert."""
+    valid = section.section("valid", ("at", "from", "to"))
+    read = [valid.scalar(key) for key in ("at", "from", "to")] if valid else []
+    if not read or None in read:
+        return None
+    at, start, end = (scalar for scalar in read if scalar)
+    table, _, name = at.text.rpartition(".")
+    sides = ((at, table, name), (start, alias, start.text), (end, alias, end.text))
+    for scalar, owner, column in sides:
+        if not inputs.has(owner, column):
+            message = f"unknown column `{scalar.text}`{suggest(scalar.text, inputs.known())}"
+            faults.add(scalar.place, "DIC-122", message)
+    kinds = {inputs.declared_type(owner, column) for _, owner, column in sides}
+    if len(kinds) > 1 or not kinds <= {"date", "timestamp", "timestamptz", None}:
+        faults.add(section.place_of("valid"), "DIC-123", "`at`, `from` and `to` are of one type, with a date")
+    return Valid(table, name, start.text, end.text)
 
 
 def _read_match(alias: str, scalar: Scalar, inputs: Inputs, faults: Faults) -> tuple[Match, ...]:

@@ -45,13 +45,39 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Valid:
+    """From when to before when a looked-up row is valid (NULL: always), and the moment that counts, `at` of `alias`."""
+
+    alias: str
+    at: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
-    """Another mirror's row, found by plain column equality. `missing`: the code if it is not there; None: all NULL."""
+    """Another mirror's row, found by plain column equality. `missing`: the code if it is not there; None: all NULL.
+
+    `valid`: of the rows that are found so, those that are valid at a moment count.
+    """
 
     alias: str
     mirror: MirrorRef
     match: tuple[Match, ...]
     missing: str | None
+    valid: Valid | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the mirror by which a row is found."""
+        found = tuple(match.column for match in self.match)
+        return found if self.valid is None else (*found, self.valid.start, self.valid.end)
+
+    @property
+    def sides(self) -> tuple[tuple[str, str], ...]:
+        """What a row is found with: (alias, column) of the source row ("") or of other look-ups."""
+        found = tuple((match.alias, match.source_column) for match in self.match)
+        return found if self.valid is None else (*found, (self.valid.alias, self.valid.at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,13 +71,17 @@ class CodeSet:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit by UN/ECE code. `factor`: how many of its dimension's base unit it is; None: not fixed (packaging)."""
+    """A unit by UN/ECE code. `factor`: how many of its dimension's base unit it is; None: not fixed (packaging).
+
+    `offset` is added before that, where the unit has another zero: (value + offset) * factor.
+    """
 
     code: str
     ucum: str
     dimension: str
     label: Label
     factor: Fraction | None
+    offset: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from transforms.model import Unit
 from transforms.section import read_names, read_section, suggest
 from transforms.units import fold_name
 
+_OFFSET = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 _FACTOR = re.compile(r"[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")
 
 
@@ -33,7 +34,7 @@ def read_units(node: Node, systems: Set[str], faults: Faults) -> tuple[dict[str,
 
 
 def _read_unit(code: str, node: Node, faults: Faults) -> Unit | None:
-    section = read_section(node, faults, ("label", "ucum", "dimension"), ("factor",))
+    section = read_section(node, faults, ("label", "ucum", "dimension"), ("factor", "offset"))
     if section is None:
         return None
     factor = section.scalar("factor")
@@ -41,7 +42,13 @@ def _read_unit(code: str, node: Node, faults: Faults) -> Unit | None:
         faults.add(factor.place, "DIC-105", '`factor` is a whole number or a fraction like "254/10000"')
         factor = None
     exact = Fraction(factor.text) if factor else None
-    return Unit(code, section.text("ucum"), section.text("dimension"), label_of(section, faults), exact)
+    offset = section.scalar("offset")
+    if offset and not (exact and _OFFSET.fullmatch(offset.text)):
+        message = '`offset` is a number like "-32" or "273.15", beside a `factor`'
+        faults.add(offset.place, "DIC-105", message)
+        offset = None
+    zero = Fraction(offset.text) if offset else Fraction(0)
+    return Unit(code, section.text("ucum"), section.text("dimension"), label_of(section, faults), exact, zero)
 
 
 def _read_aliases(node: Node, units: Map[str, Unit], faults: Faults) -> dict[str, str]:

@@ -7,6 +7,7 @@ rows where nothing live is found.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 from cdc.derive.mirror import Mirror, same
@@ -93,7 +94,14 @@ class _Query:
             )
             for match in lookup.match
         )
-        return " AND ".join(pairs)
+        return " AND ".join([*pairs, *self._valid(lookup, row)])
+
+    def _valid(self, lookup: Lookup, row: str) -> Iterator[str]:
+        """Yield the conditions under which a row counts that is valid for a time."""
+        if lookup.valid is not None:
+            at = self._value(lookup.valid.alias, lookup.valid.at)
+            start, end = f"{row}.{quoted(lookup.valid.start)}", f"{row}.{quoted(lookup.valid.end)}"
+            yield f"{at} IS NOT NULL AND ({start} IS NULL OR {start} <= {at}) AND ({end} IS NULL OR {at} < {end})"
 
     def _stale(self) -> str:
         """Return the first stale row among the row itself and those it looks up, as mirror and key."""

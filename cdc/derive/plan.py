@@ -349,8 +349,8 @@ def _mirror_faults(mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirro
 def _columns_read(mapping: DictionaryMapping, alias: str) -> set[str]:
     read = {value.column for value in mapping.inputs if value.alias == alias and value.column is not None}
     for lookup in mapping.lookups:
-        read |= {match.column for match in lookup.match if lookup.alias == alias}
-        read |= {match.source_column for match in lookup.match if match.alias == alias}
+        read |= set(lookup.columns) if lookup.alias == alias else set()
+        read |= {column for side, column in lookup.sides if side == alias}
     return read
 
 

@@ -123,7 +123,7 @@ def read_by_others(steps: tuple[Step, ...], mirror: Mirror) -> list[str]:
     for step in steps:
         for lookup in step.mapping.lookups:
             if step.mirrors[lookup.alias].ref == mirror.ref:
-                read |= {match.column for match in lookup.match} | set(columns_read(step, lookup.alias))
+                read |= {*lookup.columns, *columns_read(step, lookup.alias)}
     return sorted(read)
 
 
@@ -131,7 +131,7 @@ def columns_read(step: Step, alias: str) -> list[str]:
     """Return the columns of the source row ("") or of a look-up that inputs or other look-ups need, sorted."""
     read = {value.column for value in step.mapping.inputs if value.alias == alias and value.column is not None}
     for lookup in step.mapping.lookups:
-        read |= {match.source_column for match in lookup.match if match.alias == alias}
+        read |= {column for side, column in lookup.sides if side == alias}
     return sorted(read)
 
 

@@ -215,10 +215,18 @@ def _look_up(mapping: Mapping, lookup: Lookup, found, deleted: bool, world: Worl
             for match, value in zip(lookup.match, wanted, strict=True)
         )
 
-    rows = [(key, image) for key, image in sorted(world.live[lookup.mirror].items()) if matches(image)]
-    if deleted and not rows:
-        rows = [(key, image) for key, image in sorted(world.deleted[lookup.mirror].items()) if matches(image)]
-    return rows
+    moment = _value(found[lookup.valid.alias], lookup.valid.at) if lookup.valid else None
+
+    def is_valid(image: Image) -> bool:
+        if lookup.valid is None:
+            return True
+        start, end = image.values[lookup.valid.start], image.values[lookup.valid.end]
+        return moment is not None and (start is None or start <= moment) and (end is None or moment < end)
+
+    def those_of(images) -> list:
+        return [(key, image) for key, image in sorted(images.items()) if matches(image) and is_valid(image)]
+
+    return those_of(world.live[lookup.mirror]) or (those_of(world.deleted[lookup.mirror]) if deleted else [])
 
 
 def _same(left: Any, left_type: str, right: Any, right_type: str) -> bool:

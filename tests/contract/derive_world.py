@@ -14,12 +14,14 @@ from dataclasses import replace
 from tests.contract.derive_model import Image, World
 from transforms.domain import Domain
 from transforms.errors import Refused
-from transforms.mapping import Column, Fold, Input, Lookup, Mapping, Match, MirrorRef, Reference, Rule, Target
+from transforms.mapping import Column, Fold, Input, Lookup, Mapping, Match, MirrorRef, Reference, Rule, Target, Valid
 
 ONE_TARGET = 40
 """Domains with smaller seeds have mappings of one target each."""
 FOLDS = 60
 """Domains with smaller seeds have no folds."""
+VALID = 80
+"""Domains with smaller seeds have no look-ups of rows that are valid for a time."""
 RULES = (("first",), ("last",), ("max",), ("owner",))
 
 INTEGER, BIG, TEXT = "integer", "bigint", "character varying(8)"
@@ -106,7 +108,17 @@ class RandomDomain:
             if not names or pick.random() < 0.15:
                 names = list(self.types[refs[other]])
             matches.append(Match(column, other, pick.choice(names)))
-        return Lookup(alias, mirror, tuple(matches), pick.choice(("REF-301", None)))
+        missing = pick.choice(("REF-301", None))
+        valid = self._valid(refs, mirror) if self.seed >= VALID and pick.random() < 0.7 else None
+        return Lookup(alias, mirror, tuple(matches), missing, valid)
+
+    def _valid(self, refs: dict[str, MirrorRef], mirror: MirrorRef) -> Valid | None:
+        alias = self.random.choice(list(refs))
+        ats = [name for name, kind in self.types[refs[alias]].items() if kind != TEXT]
+        ends = [name for name, kind in self.types[mirror].items() if kind != TEXT]
+        if not ats or not ends:
+            return None
+        return Valid(alias, self.random.choice(ats), self.random.choice(ends), self.random.choice(ends))
 
     def _mapping(self, part: Part, parts: list[Part]) -> Mapping:
         pick = self.random

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
+from typing import Any
 
 from sqlglot import exp
 
@@ -38,7 +40,9 @@ def _at_zone(builder: Builder, node: exp.Anonymous) -> Term:
 
 
 def _to_unit(builder: Builder, node: exp.Anonymous) -> Term:
-    value, source, target = _arguments(node, 3, "TO_UNIT(number, unit, unit)")
+    if len(node.expressions) not in (3, 4):
+        raise Rejected(SYNTAX, node, "write TO_UNIT(number, unit, unit) or TO_UNIT(number, unit, unit, content)")
+    value, source, target, *content = node.expressions
     units = builder.scope.units
     for part in (source, target):
         if isinstance(part, exp.Literal) and units.find(part.name) is None:
@@ -51,11 +55,16 @@ def _to_unit(builder: Builder, node: exp.Anonymous) -> Term:
         builder.typed(source, Kind.TEXT).run,
         builder.typed(target, Kind.TEXT).run,
     )
+    held = builder.typed(content[0], *NUMBERS).run if content else None
+
     # Not strict: a value whose unit is NULL is a value of unknown unit, and no NULL.
-    return Term(
-        Kind.RATIONAL,
-        lambda row: None if (exact := run(row)) is None else units.convert(exact, from_run(row), to_run(row)),
-    )
+    def convert(row: Sequence[Any]) -> Any:
+        exact = run(row)
+        if exact is None:
+            return None
+        return units.convert(exact, from_run(row), to_run(row), held and partial(held, row))
+
+    return Term(Kind.RATIONAL, convert)
 
 
 def _gtin(builder: Builder, node: exp.Anonymous) -> Term:

@@ -30,8 +30,9 @@ from cdc.errors import CdcError
 from cdc.store.migrate import migrate
 from tests.contract.derive_model import Held, Outcome, Row, World, evaluate
 from tests.contract.derive_world import Batch, Landing, RandomDomain, collation
+from transforms.mapping import Lookup
 
-DOMAINS, CASES_PER_DOMAIN = 80, 25
+DOMAINS, CASES_PER_DOMAIN = 92, 25
 
 
 class Killed(Exception):
@@ -429,6 +430,12 @@ def without_queued_folds(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fold, "_keys", unqueued)
 
 
+def without_moments(patch: pytest.MonkeyPatch) -> None:
+    """Forget that a look-up hangs on the moment at which a row has to be valid, too."""
+    sides = property(lambda lookup: [(match.alias, match.source_column) for match in lookup.match])
+    patch.setattr(Lookup, "sides", sides)
+
+
 MUTANTS = {
     "keys that changed": without(take.take_changed),
     "truncated tables": without(take.take_truncated),
@@ -463,6 +470,7 @@ MUTANTS = {
     "keys that rows contribute to": without(fold.said_now),
     "contributions that are withdrawn": never_forgetting,
     "queued folds": without_queued_folds,
+    "moments at which rows are valid": without_moments,
 }
 
 
@@ -489,6 +497,7 @@ FIRST = {
     "keys that rows contribute to": 60,
     "contributions that are withdrawn": 60,
     "queued folds": 60,
+    "moments at which rows are valid": 86,
 }
 
 

@@ -99,6 +99,8 @@ VALUES = [
     ("TO_UNIT(d1, t1, 'INH') * -1", {"d1": Decimal("25"), "t1": " MM "}, Fraction(-125, 127)),
     ("TO_UNIT(d1, t1, t1)", {"d1": Decimal("3"), "t1": "盒"}, Decimal("3")),
     ("TO_UNIT(d1, t1, 'MMT')", {"t1": "nonsense"}, None),
+    ("TO_UNIT(d1, '盒', 'C62', d2 / 2)", {"d1": Decimal("3"), "d2": Decimal("20")}, Fraction(30)),
+    ("TO_UNIT(d1, 'in', 'MMT', d2)", {"d1": Decimal("1.5")}, Fraction(381, 10)),
 ]
 
 
@@ -137,6 +139,7 @@ REFUSALS = [
     ("TO_UNIT(d1, t1, 'MMT')", {"d1": Decimal(1)}, "UOM-202"),
     ("TO_UNIT(d1, t1, 'MMT')", {"d1": Decimal(1), "t1": "parsec"}, "UOM-202"),
     ("TO_UNIT(d1, '盒', 'C62')", {"d1": Decimal(1)}, "UOM-201"),
+    ("TO_UNIT(d1, '盒', 'C62', d2)", {"d1": Decimal(1)}, "UOM-201"),
     ("TO_UNIT(d1, 'C62', 'XBX')", {"d1": Decimal(1)}, "UOM-201"),
     ("TO_UNIT(d1, 'KGM', 'MMT')", {"d1": Decimal(1)}, "UOM-203"),
     ("REPLACE(REPLACE(t1, 'a', 'aaaaaaaaaaaaaaaaaaaa'), 'a', 'aaaaaaaaaaaaaaaaaaaa')", {"t1": "a" * 20_000}, "TXT-101"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transforms.errors import DictionaryError, Refused
+from transforms.mapping import Valid
 
 MAPPING = """
 mapping: erp.insp
@@ -194,3 +195,49 @@ def test_a_sign_is_a_number(signed):
     with pytest.raises(DictionaryError) as error:
         signed.load()
     assert "a sign is a number, this is text" in str(error.value)
+
+
+VALID = """
+mapping: erp.sales
+version: "1"
+source:
+  table: erp.sales
+  columns: {no: text, item: text, day: date, hour: timestamp}
+lookups:
+  price:
+    table: erp.prices
+    match: price.item = item
+    valid: {at: day, from: since, to: until}
+    columns: {item: text, since: date, until: date, note: text}
+target:
+  table: trace.sale
+  key: [part_id]
+  columns: {part_id: no, state: price.note}
+examples:
+  - {name: none is valid, in: {no: S1}, lookups: {price: missing}, out: {part_id: S1}}
+"""
+
+
+def test_a_look_up_may_be_valid_for_a_time(folder):
+    folder.write("mappings/erp.sales.yaml", VALID.lstrip())
+    mapping = next(mapping for mapping in folder.load().mappings if mapping.name == "erp.sales")
+    (lookup,) = mapping.lookups
+    assert lookup.valid == Valid("", "day", "since", "until")
+    assert lookup.columns == ("item", "since", "until")
+    assert lookup.sides == (("", "item"), ("", "day"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("at: day", "at: dya", "unknown column `dya`; did you mean `day`?"),
+        ("from: since", "from: snce", "unknown column `snce`"),
+        ("at: day", "at: hour", "`at`, `from` and `to` are of one type, with a date"),
+        ("valid: {at: day, from: since, to: until}", "valid: {at: no, from: item, to: note}", "are of one type, with a date"),
+    ],
+)  # fmt: skip
+def test_what_is_valid_when_is_told_by_columns_of_one_type(folder, old, new, told):
+    folder.write("mappings/erp.sales.yaml", VALID.lstrip().replace(old, new))
+    with pytest.raises(DictionaryError) as error:
+        folder.load()
+    assert told in str(error.value)

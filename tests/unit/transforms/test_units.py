@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from transforms.errors import Refused
 from transforms.load import load
+from transforms.model import Label, Unit
+from transforms.units import UnitNames
 
 DICTIONARY = load()
 UNITS = DICTIONARY.units
@@ -20,8 +22,6 @@ VALUES = st.decimals("-1000000", "1000000", places=6)
 
 @pytest.fixture(scope="module")
 def names():
-    from transforms.units import UnitNames  # noqa: PLC0415
-
     return UnitNames(UNITS, DICTIONARY.sources["erp"].unit_aliases)
 
 
@@ -51,6 +51,40 @@ def test_conversion_there_and_back_is_the_same_value(names):
             assert Fraction(names.convert(there, target, source)) == Fraction(value)
 
     holds()
+
+
+def unit(code: str, factor: str, offset: str) -> Unit:
+    return Unit(code, code, "temperature", Label(code, code), Fraction(factor), Fraction(offset))
+
+
+TEMPERATURES = UnitNames(
+    {"KEL": unit("KEL", "1", "0"), "CEL": unit("CEL", "1", "273.15"), "FAH": unit("FAH", "5/9", "459.67")}, {}
+)
+
+
+# The scales of temperature by their definitions: 0 °C is 273.15 K, 32 °F is 0 °C, and -40 is both.
+@pytest.mark.parametrize(
+    ("value", "source", "target", "expected"),
+    [
+        ("0", "CEL", "KEL", "273.15"),
+        ("32", "FAH", "CEL", "0"),
+        ("212", "FAH", "CEL", "100"),
+        ("-40", "CEL", "FAH", "-40"),
+        ("98.6", "FAH", "CEL", "37"),
+        ("0", "KEL", "FAH", "-459.67"),
+    ],
+)
+def test_a_unit_may_have_another_zero(value, source, target, expected):
+    assert TEMPERATURES.convert(Decimal(value), source, target) == Fraction(expected)
+
+
+def test_what_packaging_holds_is_said_by_the_row(names):
+    assert names.convert(Decimal(3), "盒", "个", lambda: 10) == 30
+    assert names.convert(Decimal(3), "个", "个", lambda: 10) == 3
+    assert names.convert(Decimal(3), "kg", "g", lambda: 10) == 3000
+    for unknown in (None, 0, -1):
+        with pytest.raises(Refused, match="UOM-201"):
+            names.convert(Decimal(3), "盒", "个", lambda content=unknown: content)
 
 
 @pytest.mark.parametrize(
