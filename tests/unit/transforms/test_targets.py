@@ -233,7 +233,7 @@ def test_a_look_up_may_be_valid_for_a_time(folder):
         ("at: day", "at: dya", "unknown column `dya`; did you mean `day`?"),
         ("from: since", "from: snce", "unknown column `snce`"),
         ("at: day", "at: hour", "`at`, `from` and `to` are of one type, with a date"),
-        ("valid: {at: day, from: since, to: until}", "valid: {at: no, from: item, to: note}", "are of one type, with a date"),
+        ("at: day, from: since, to: until", "at: no, from: item, to: note", "are of one type, with a date"),
     ],
 )  # fmt: skip
 def test_what_is_valid_when_is_told_by_columns_of_one_type(folder, old, new, told):
