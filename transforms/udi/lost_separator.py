@@ -21,8 +21,6 @@ FOLLOWING = ("10", "11", "13", "15", "16", "17", "21", "240", "30", "7003", "800
 def other_readings(elements: Elements) -> Iterator[Elements]:
     """Yield the good labels that `elements`, read without separators, may have been before one was lost."""
     *before, (ai, data) = elements
-    if not identifier_at(ai).ends:
-        return
     for end in range(1, len(data)):
         if data.startswith(FOLLOWING, end):
             reading = _reading(before, ai, data[:end], data[end:])
@@ -32,10 +30,9 @@ def other_readings(elements: Elements) -> Iterator[Elements]:
 
 def _reading(before: Elements, ai: str, data: str, rest: str) -> Elements | None:
     try:
-        hidden = read_part(rest)
-        reading = [*before, (ai, checked_data(identifier_at(ai), data)), *hidden]
-        read_dates(check_associations(reading))
+        reading = [*before, (ai, checked_data(identifier_at(ai), data)), *read_part(rest)]
+        found = check_associations(reading)
+        read_dates(found)
     except Refused:
         return None
-    names = {name for name, _ in reading}
-    return reading if len(names) == len(reading) and {name for name, _ in hidden} <= {*FOLLOWING} else None
+    return reading if len(found) == len(reading) else None

@@ -19,6 +19,7 @@ SUSPECT = [
     (f"{GTIN}10A8012V2", "A8012V2", None),
     (f"{GTIN}10A70032702281159", "A70032702281159", None),
     (f"{GTIN}10A2110", "A2110", None),
+    (f"{GTIN}10A172702002041", "A172702002041", None),
     (f"]d2{GTIN}1020210405", "20210405", None),  # or lot 20, serial 0405: nobody knows
 ]
 PLAIN = [
@@ -33,6 +34,8 @@ PLAIN = [
     f"{GTIN}1026L01172702",
     f"{GTIN}172702001026L0117280200",  # the label has an expiry
     f"{GTIN}10A1012",  # a label has one lot
+    f"{GTIN}10A10A",
+    "0106901102125674",  # data of fixed length end by themselves
     f"{GTIN}1017270200",  # a lot has at least one character
     f"{GTIN}10A99X",  # (99) follows no lot on devices
     f"(01){GTIN[2:]}(10)26L0117270200",
