@@ -89,6 +89,15 @@ def require_approved(settings: Settings, dictionary: Dictionary) -> None:
             raise FatalError("DRV-108", name + "".join(f"\n  {what}" for what in missing))
 
 
+def in_words(settings: Settings, dictionary: Dictionary) -> str:
+    """Return `approved by NAME (ROLE), ...` or `not approved`, for the record of who put a version in force."""
+    found = standing(settings.approval, dictionary, signature_folder(settings.approval, settings.folders.dictionary))
+    if found.missing:
+        return "not approved"
+    counted = [one.statement for one in found.signatures if one.statement and one.fault is None]
+    return "approved by " + ", ".join(f"{statement.signer} ({statement.role})" for statement in counted)
+
+
 def signature_folder(approval: Approval, dictionary: Path | None) -> Path:
     """Return where the signatures of the dictionary in a folder are (None: of the packaged one)."""
     return approval.signatures or (dictionary or PACKAGED) / "signatures"

@@ -11,7 +11,7 @@ import psycopg
 import typer
 from psycopg.types.json import Jsonb
 
-from cdc.approval import require_approved
+from cdc.approval import in_words, require_approved
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.source import load_sources
 from cdc.cli.context import Dev, settings, without_approval
@@ -67,12 +67,17 @@ def apply_target(read: Settings, *, keep: bool = True) -> list[str]:
     contracts = contracts_of(read)
     dictionary = load_dictionary(read.folders.dictionary)
     require_approved(read, dictionary)
+    approval = in_words(read, dictionary)
     with connect(read.target, "cdc target apply") as connection:
         with connection.transaction(force_rollback=not keep):
             connection.execute(
                 "SET LOCAL statement_timeout = 0"
             )  # an index on a large mirror takes as long as it takes
-            done = [*_land_steps(connection, contracts), *_derive_steps(connection, contracts, dictionary, keep=keep)]
+            done = [
+                *_land_steps(connection, contracts),
+                *_dictionary_steps(connection, dictionary, approval),
+                *_derive_steps(connection, contracts, dictionary, keep=keep),
+            ]
             steps = [step.title if isinstance(step, Step) else step for step in done]
             if steps:
                 _record(connection, steps)
@@ -105,8 +110,7 @@ def _contract_steps(connection: psycopg.Connection, source: str, wanted: tuple[C
 def _derive_steps(
     connection: psycopg.Connection, sources: Iterable[str], dictionary: Dictionary, *, keep: bool
 ) -> Iterator[str]:
-    """Yield what the dictionary needs; it is done only with `keep`: an index on a large mirror is no dry run."""
-    yield from _dictionary_steps(connection, dictionary)
+    """Yield what its tables need; it is done only with `keep`: an index on a large mirror is no dry run."""
     in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
     for statement in plan_target(connection, dictionary.domains(), mirrors_of(in_force)):
         if keep:
@@ -114,13 +118,13 @@ def _derive_steps(
         yield statement.title
 
 
-def _dictionary_steps(connection: psycopg.Connection, dictionary: Dictionary) -> Iterator[str]:
+def _dictionary_steps(connection: psycopg.Connection, dictionary: Dictionary, approval: str) -> Iterator[str]:
     added = connection.execute(
         "INSERT INTO cdc.dictionary (digest, version, content) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
         (dictionary.digest, dictionary.version, dictionary.content),
     )
     if added.rowcount:
-        yield f"record dictionary {dictionary.name} {dictionary.version}"
+        yield f"record dictionary {dictionary.name} {dictionary.version}, {approval}"
 
 
 def _record(connection: psycopg.Connection, steps: list[str]) -> None:

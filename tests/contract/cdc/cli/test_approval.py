@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,15 +50,36 @@ def test_an_unapproved_version_prepares_no_target(plant: Path, cdc: Cdc, target:
 
 def test_an_approved_version_does(plant: Path, cdc: Cdc, target: Target) -> None:
     assert cdc("dictionary", "sign", "--key", str(plant / "li"), "--signer", "li").code == 0
-    assert cdc("target", "apply").code == 0
+    applied = cdc("target", "apply", "--json")
+    assert applied.code == 0
+    # The steps are recorded with who has applied them.
+    assert "record dictionary plant 1, approved by li (quality)" in applied.document["steps"]
     assert tables(target) > 0
     (plant / "dictionary" / "errors.yaml").write_text("NEW-101: {kind: row, title: t, cause: c, action: a}\n")
     assert cdc("target", "apply").code == 2
 
 
 def test_a_trial_does_without(plant: Path, cdc: Cdc, target: Target) -> None:
-    assert cdc("target", "apply", "--dev").code == 0
+    applied = cdc("target", "apply", "--dev", "--json")
+    assert applied.code == 0
+    assert "record dictionary plant 1, not approved" in applied.document["steps"]
     assert tables(target) > 0
+
+
+@pytest.mark.parametrize("command", ["derive", "run"])
+def test_a_trial_runs_without(plant: Path, cdc: Cdc, command: str) -> None:
+    assert cdc("target", "apply", "--dev").code == 0
+    with (plant / "log").open("wb") as log:
+        running = subprocess.Popen((sys.executable, "-m", "cdc", command, "--dev"), stderr=log)
+    try:
+        # Kafka is away, which is no matter to who derives.
+        while '"domain_opened"' not in (plant / "log").read_text():
+            assert running.poll() is None, (plant / "log").read_text()
+            time.sleep(0.1)
+    finally:
+        running.terminate()
+        ended = running.wait(60)
+    assert ended == 0, (plant / "log").read_text()
 
 
 @pytest.mark.parametrize("command", ["derive", "run"])
