@@ -82,11 +82,12 @@ def names_of(origin: Origin, kind: Kind) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Used:
-    """What expressions name: columns and named expressions; whether they convert a quantity."""
+    """What expressions name: columns and named expressions; whether they convert a quantity, out of packaging, too."""
 
     columns: set[Name] = field(default_factory=set)
     lets: set[str] = field(default_factory=set)
     converts: bool = False
+    packs: bool = False
 
 
 class _Written:
@@ -117,11 +118,7 @@ class _Written:
         aliases = self._hang(alias for alias, _ in used.columns if alias)
         reads = {self._mirror_column(*name) for name in used.columns}
         for alias in aliases:
-            for match in self._lookups[alias].match:
-                reads |= {
-                    self._mirror_column(alias, match.column),
-                    self._mirror_column(match.alias, match.source_column),
-                }
+            reads |= {self._mirror_column(*name) for name in self._found_by(alias)}
         return Origin(
             mapping=self._mapping.name,
             source=self._mapping.source.schema,
@@ -142,7 +139,7 @@ class _Written:
             return tuple(units)
         if not used.converts:
             return (defined.unit,) if defined and defined.unit else ()
-        fixed = defined.unit if defined else None
+        fixed = defined.unit if defined and not used.packs else None
         return tuple(code for code in units if fixed is None or units[code].dimension == units[fixed].dimension)
 
     def _hang(self, aliases: Iterable[str]) -> set[str]:
@@ -150,8 +147,15 @@ class _Written:
         needed, new = set[str](), set(aliases)
         while new:
             needed |= new
-            new = {match.alias for alias in new for match in self._lookups[alias].match if match.alias} - needed
+            new = {parent for alias in new for parent, _ in self._found_by(alias) if parent} - needed
         return needed
+
+    def _found_by(self, alias: str) -> set[Name]:
+        """Return what decides which row a look-up finds: columns of both sides, and of its validity."""
+        lookup = self._lookups[alias]
+        found = {(alias, column) for column in lookup.columns}
+        found |= {(match.alias, match.source_column) for match in lookup.match}
+        return found | ({(lookup.valid.alias, lookup.valid.at)} if lookup.valid else set())
 
     def _mirror_column(self, alias: str, column: str) -> str:
         mirror = self._lookups[alias].mirror if alias else self._mapping.source
@@ -165,7 +169,9 @@ class _Written:
                 continue
             seen.add(text)
             tree = sqlglot.parse_one(text, into=exp.Condition)
-            used.converts |= any(call.name.upper() == "TO_UNIT" for call in tree.find_all(exp.Anonymous))
+            calls = [call for call in tree.find_all(exp.Anonymous) if call.name.upper() == "TO_UNIT"]
+            used.converts |= bool(calls)
+            used.packs |= any(len(call.expressions) > 3 for call in calls)
             for column in tree.find_all(exp.Column):
                 alias, name = column.text("table"), column.text("this")
                 if not alias and name in parts:

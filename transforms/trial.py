@@ -1,17 +1,26 @@
-"""Every example of a dictionary run at once: which do not hold, and which refusals of a mapping none of them shows."""
+"""Every example of a dictionary run at once: which do not hold, and what of a mapping none of them shows.
+
+Shown should be: every code that it can refuse a row with, a row that `where` leaves out, a row of each table, a value
+of each column, a row that each check refuses. Which branch of an expression was taken is not looked at.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from transforms.errors import DictionaryError, Fault, Place
+from transforms.errors import DictionaryError, Fault, Place, Refused
 from transforms.example import run_example
 from transforms.load import EXAMPLE_FAILED, read
-from transforms.mapping import Mapping
+from transforms.mapping import Example, Mapping
 
-_EACH = re.compile(r"; (?=\w+ is )")  # between what is said of one column and of the next
+# Between what is said of one column (`table: row 2: column is ...`) or table and of the next.
+_EACH = re.compile(r"; (?=(?:[a-z_0-9.]+: )?(?:(?:row \d+: )?\w+ is |\d+ rows, ))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +35,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """The codes with which a mapping can refuse a row although no example that holds shows it."""
+    """What no example that holds shows: codes by which the mapping can refuse a row, and rules of it, in words."""
 
     mapping: str
     codes: tuple[str, ...]
+    rules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +61,10 @@ def try_examples(folder: Path | None = None) -> Trial:
         raise DictionaryError(faults)
     failures = [failure for mapping in dictionary.mappings for failure in _failures(mapping, faults)]
     failed = {(failure.mapping, failure.example) for failure in failures}
-    unreached = [_unreached(mapping, failed) for mapping in dictionary.mappings]
+    trees = json.loads(dictionary.content)
+    unreached = [_unreached(mapping, failed, trees[f"mappings/{mapping.name}.yaml"]) for mapping in dictionary.mappings]
     count = sum(len(mapping.examples) for mapping in dictionary.mappings)
-    return Trial(count, tuple(failures), tuple(found for found in unreached if found.codes))
+    return Trial(count, tuple(failures), tuple(found for found in unreached if found.codes or found.rules))
 
 
 def _failures(mapping: Mapping, faults: list[Fault]) -> list[Failure]:
@@ -73,6 +84,42 @@ def _place(mapping: str, example: str, faults: list[Fault]) -> Place:
     return Place(f"mappings/{mapping}.yaml")
 
 
-def _unreached(mapping: Mapping, failed: set[tuple[str, str]]) -> Unreached:
-    shown = {example.code for example in mapping.examples if (mapping.name, example.name) not in failed}
-    return Unreached(mapping.name, tuple(sorted(mapping.codes - shown)))
+def _unreached(mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, Any]) -> Unreached:
+    held = [example for example in mapping.examples if (mapping.name, example.name) not in failed]
+    codes = mapping.codes - {example.code for example in held}
+    rules = [*_unfiltered(held, tree), *_empty(mapping, held), *_unbroken(mapping, held, tree)]
+    return Unreached(mapping.name, tuple(sorted(codes)), tuple(rules))
+
+
+def _unfiltered(held: list[Example], tree: Map[str, Any]) -> Iterator[str]:
+    if tree.get("where") and not any(example.expected is None and example.code is None for example in held):
+        yield "where"
+
+
+def _empty(mapping: Mapping, held: list[Example]) -> Iterator[str]:
+    """Yield the tables without a row, and the columns without a value; a warning is no value of the source."""
+    for place, target in enumerate(mapping.targets):
+        rows = [row for example in held if example.expected is not None for row in example.expected[place]]
+        if not rows:
+            yield str(target)
+            continue
+        for position, column in enumerate(target.columns):
+            if not column.name.startswith("_") and all(row[position] is None for row in rows):
+                yield f"{target}.{column.name}"
+
+
+def _unbroken(mapping: Mapping, held: list[Example], tree: Map[str, Any]) -> Iterator[str]:
+    """Yield the checks that refuse no row, of those whose code the mapping refuses with (others only warn)."""
+    broken = {_refusal(mapping, example) for example in held if example.code}
+    for target in tree.get("targets") or [tree["target"]]:
+        for check in target.get("checks") or ():
+            if check["error"] in mapping.codes and (check["error"], check["rule"]) not in broken:
+                yield f"check {check['rule']}"
+
+
+def _refusal(mapping: Mapping, example: Example) -> tuple[str, str]:
+    try:
+        mapping.normalise(example.row)
+    except Refused as refused:
+        return refused.code, refused.detail
+    return "", ""

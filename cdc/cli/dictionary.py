@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -63,13 +64,13 @@ def run_test(
         typer.Option(
             "--json",
             help="Print one object: `examples` and `failed` (counts), `failures`, a list of mapping, example, file, "
-            "line, column, diff (list), and `unreached`, a list of mapping, codes (list).",
+            "line, column, diff (list), and `unreached`, a list of mapping, codes (list), rules (list).",
         ),
     ] = False,
 ) -> None:
-    """Run every example, and say which codes of a mapping none of them shows.
+    """Run every example, and say what of a mapping none of them shows: codes, filter, tables, columns, checks.
 
-    Exit code 0 if all examples hold and reach every code, 3 if one does not hold, 4 if only codes are not reached, 2 if
+    Exit code 0 if all examples hold and show everything, 3 if one does not hold, 4 if only something is not shown, 2 if
     the dictionary has other faults (`cdc dictionary check` lists them).
     """
     trial = try_examples(folder_of(context, folder))
@@ -158,7 +159,7 @@ def _document(trial: Trial) -> dict[str, object]:
         "examples": trial.examples,
         "failed": len(trial.failures),
         "failures": [_failure(failure) for failure in trial.failures],
-        "unreached": [{"mapping": found.mapping, "codes": list(found.codes)} for found in trial.unreached],
+        "unreached": [asdict(found) for found in trial.unreached],
     }
 
 
@@ -180,7 +181,7 @@ def _write_trial(trial: Trial) -> None:
         for line in failure.diff:
             write_line(f"    {line}")
     for found in trial.unreached:
-        write_line(f"{found.mapping}: no example reaches {', '.join(found.codes)}")
+        write_line(f"{found.mapping}: no example reaches {', '.join((*found.codes, *found.rules))}")
     held = trial.examples - len(trial.failures)
     say(f"{held} of {trial.examples} examples hold.")
 

@@ -97,3 +97,23 @@ def test_every_packaged_column_has_an_origin_and_every_declared_column_is_read()
         mirrors = {"": mapping.source, **{lookup.alias: lookup.mirror for lookup in mapping.lookups}}
         for used in mapping.inputs:  # what the compiled mapping reads, this has found, too
             assert used.column is None or f"{mirrors[used.alias]}.{used.column}" in reads
+
+
+def test_a_look_up_that_is_valid_for_a_time_reads_when(folder):
+    validity = "match: top.id = head, valid: {at: made, from: since, to: until}"
+    written = WRITTEN.replace("match: top.id = head", validity).replace("head: integer}", "head: integer, made: date}")
+    folder.write(MAPPING, written.replace("open: integer}", "open: integer, since: date, until: date}", 1))
+    found = {origin.target: origin for origin in origins(folder.load())}
+    assert {"erp.parts.made", "erp.tops.since", "erp.tops.until"} <= set(found["trace.part.part_id"].reads)
+
+
+def test_what_is_unpacked_depends_on_units_of_every_dimension(folder):
+    unit = 'units:\n  KGM: {label: {zh: k, en: k}, ucum: kg, dimension: mass, factor: "1"}\n'
+    folder.replace("units.yaml", "units:\n", unit)
+    weight = "{label: {zh: w, en: w}, definition: d, type: 'decimal(9,2)', unit: KGM, owner: o, example: '1'}"
+    folder.replace("fields.yaml", "fields:\n", f"fields:\n  weight: {weight}\n")
+    folder.replace(MAPPING, "    state: {expr", "    weight: TO_UNIT(state, no, 'KGM')\n    state: {expr")
+    folder.replace(MAPPING, "out: {part_id: P1, state: ON}", "refused: UOM-202")
+    assert affected(folder.load(), "unit", "C62") == ()
+    folder.replace(MAPPING, "'KGM')", "'KGM', 2)")
+    assert affected(folder.load(), "unit", "C62") == ("trace.part.weight",)

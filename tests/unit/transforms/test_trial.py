@@ -19,7 +19,7 @@ def test_examples_that_hold_are_counted(folder):
 
 def test_every_code_that_no_example_shows_is_named(folder):
     folder.replace(MAPPING, GOOD, GOOD + "  - {name: unknown, in: {no: P1, state: 2}, refused: COD-201}\n")
-    assert try_examples(folder.root).unreached == (Unreached("erp.parts", ("NUM-101", "REQ-101", "TXT-101")),)
+    assert try_examples(folder.root).unreached == (Unreached("erp.parts", ("NUM-101", "REQ-101", "TXT-101"), ()),)
 
 
 def test_all_failures_are_told_with_place_and_every_column(folder):
@@ -67,3 +67,48 @@ def test_the_packaged_examples_hold_and_show_every_code():
     trial = try_examples()
     assert trial.examples > 50
     assert (trial.failures, trial.unreached) == ((), ())
+
+
+RULES = """\
+mapping: erp.parts
+version: "1"
+source: {table: erp.parts, columns: {no: text, state: integer, kind: integer}}
+where: kind > 0
+targets:
+  - table: trace.part
+    key: [part_id]
+    on_delete: delete
+    columns: {part_id: CLEAN(no), state: state}
+    checks:
+      - {rule: part_id <> 'P9', error: QC-101}
+      - {rule: part_id <> 'P8', error: QC-101}
+  - table: trace.other
+    key: [part_id]
+    when: kind = 2
+    columns: {part_id: CLEAN(no)}
+examples:
+  - {name: good, in: {no: P1, kind: 1}, out: {trace.part: [{part_id: P1}]}}
+"""
+
+
+def test_rules_that_no_example_shows_are_named(folder):
+    folder.write(MAPPING, RULES)
+    (found,) = try_examples(folder.root).unreached
+    checks = ("check part_id <> 'P9'", "check part_id <> 'P8'")
+    assert found.rules == ("where", "trace.part.state", "trace.other", *checks)
+    more = (
+        "  - {name: filtered, in: {no: P1, kind: 0}, filtered: true}\n"
+        "  - {name: two, in: {no: P1, kind: 2, state: 1}, out: {trace.part: [{part_id: P1, state: ON}], "
+        "trace.other: [{part_id: P1}]}}\n"
+        "  - {name: nine, in: {no: P9, kind: 1}, refused: QC-101}\n"
+    )
+    folder.write(MAPPING, RULES + more)
+    (found,) = try_examples(folder.root).unreached
+    assert found.rules == ("check part_id <> 'P8'",)  # of two checks with one code each has to be shown
+    assert "QC-101" not in found.codes
+
+
+def test_what_differs_in_several_tables_and_rows_is_told_apart(folder):
+    folder.write(MAPPING, RULES + "  - {name: two, in: {no: P2, kind: 2}, out: {trace.part: [{part_id: P3}]}}\n")
+    (failure,) = try_examples(folder.root).failures
+    assert failure.diff == ("trace.part: part_id is 'P2', expected 'P3'", "trace.other: 1 rows, expected 0")
