@@ -5,16 +5,18 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from collections.abc import Mapping as Map
+from datetime import date
 from decimal import Decimal
 from functools import reduce
 
 from transforms.catalogue import row_code
-from transforms.document import Node, Scalar
+from transforms.document import Node
 from transforms.errors import ErrorEntry, Faults, Refused
 from transforms.label import read_label
 from transforms.model import CodeSet
 from transforms.number import number_text
 from transforms.section import Section, read_section, suggest
+from transforms.synonym import Known, meaning, read_synonyms
 from transforms.text import BLANKS
 
 NORMALISATIONS: dict[str, Callable[[str], str]] = {
@@ -33,26 +35,54 @@ def read_code_set(
         return None
     codes = {key.text: read_label(value, faults) for key, value in section.entries("codes")}
     normalise = _normalisations(section, faults)
-    synonyms: dict[str, dict[str, str]] = {}
-    for item in section.items("synonyms"):
-        _read_synonym(item, (codes, systems, normalise), synonyms, faults)
+    known = Known(codes, systems, lambda text: fold_code(text, normalise))
+    synonyms = read_synonyms(section.items("synonyms"), known, faults)
     unmapped = row_code(section.scalar("unmapped"), errors, faults)
     return CodeSet(section.text("code_set"), section.text("version"), codes, normalise, synonyms, unmapped)
 
 
 def translation_step(code_set: CodeSet, system: str) -> Callable[[str | int | Decimal], str]:
-    """Return the step from a code of `system` to the canonical code; one that is not registered is refused."""
-    known = code_set.synonyms.get(system, {})
-    refused = code_set.unmapped
-    detail = f"not registered in code set {code_set.name} for {system}"
+    """Return the step from a code of `system` to the canonical code; one that is not registered is refused.
+
+    Only for sets whose synonyms of that system hang on nothing else (`conditions`).
+    """
+    known = {code: synonyms[0].to for code, synonyms in code_set.synonyms.get(system, {}).items()}
 
     def translate(value: str | int | Decimal) -> str:
         try:
-            return known[fold_code(value if isinstance(value, str) else number_text(value), code_set.normalise)]
+            return known[source_code(value, code_set)]
         except KeyError:
-            raise Refused(refused, detail=detail) from None
+            raise _unregistered(code_set, system) from None
 
     return translate
+
+
+def translate_at(
+    code_set: CodeSet, system: str, value: str | int | Decimal, at: date | None, beside: Map[str, object]
+) -> str:
+    """Return the canonical code of a source's code, at a date and beside the values of other columns."""
+    synonyms = code_set.synonyms.get(system, {}).get(source_code(value, code_set), ())
+    texts = {name: source_code(one, code_set) for name, one in beside.items() if isinstance(one, str | int | Decimal)}
+    found = meaning(synonyms, at, texts)
+    if found is None:
+        raise _unregistered(code_set, system)
+    return found
+
+
+def conditions(code_set: CodeSet, system: str) -> tuple[bool, tuple[str, ...]]:
+    """Tell what the meaning of a code of `system` hangs on: whether on the time, and on which columns."""
+    synonyms = [one for several in code_set.synonyms.get(system, {}).values() for one in several]
+    columns = dict.fromkeys(name for synonym in synonyms for name in synonym.depends_on)
+    return any(synonym.valid_from or synonym.valid_to for synonym in synonyms), tuple(columns)
+
+
+def source_code(value: str | int | Decimal, code_set: CodeSet) -> str:
+    """Return a value of a source as codes of the set are compared."""
+    return fold_code(value if isinstance(value, str) else number_text(value), code_set.normalise)
+
+
+def _unregistered(code_set: CodeSet, system: str) -> Refused:
+    return Refused(code_set.unmapped, detail=f"not registered in code set {code_set.name} for {system}")
 
 
 def fold_code(text: str, normalise: tuple[str, ...]) -> str:
@@ -69,26 +99,3 @@ def _normalisations(section: Section, faults: Faults) -> tuple[str, ...]:
             message = f"unknown step `{scalar.text}`{suggest(scalar.text, NORMALISATIONS)}"
             faults.add(scalar.place, "DIC-105", message)
     return tuple(known)
-
-
-def _read_synonym(
-    node: Node,
-    context: tuple[Map[str, object], Map[str, object], tuple[str, ...]],
-    synonyms: dict[str, dict[str, str]],
-    faults: Faults,
-) -> None:
-    codes, systems, normalise = context
-    section = read_section(node, faults, ("system", "code", "to"), ("note",))
-    read = [section.scalar(key) for key in ("system", "code", "to")] if section else []
-    if not read or None in read:
-        return
-    system, code, to = (scalar for scalar in read if isinstance(scalar, Scalar))
-    if system.text not in systems:
-        faults.add(system.place, "DIC-111", f"unknown source `{system.text}`{suggest(system.text, systems)}")
-    if to.text not in codes:
-        faults.add(to.place, "DIC-111", f"the code set has no code `{to.text}`{suggest(to.text, codes)}")
-    known = synonyms.setdefault(system.text, {})
-    folded = fold_code(code.text, normalise)
-    if folded in known:
-        faults.add(code.place, "DIC-112", f"`{code.text}` of {system.text} is registered twice")
-    known[folded] = to.text

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Map
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from typing import Any
 
 from transforms import number, refusal
-from transforms.codes import translation_step
+from transforms.codes import conditions, translate_at, translation_step
 from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults
 from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
-from transforms.expression.term import Term, strict
+from transforms.expression.term import Run, Term, strict
 from transforms.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.gs1 import to_gtin14
 from transforms.kind import NUMBERS, Kind, unify
 from transforms.mapping import Column, Fold
 from transforms.model import CodeSet, Field, Source, Unit
+from transforms.moment import find_zone
 from transforms.normalise import ColumnPlan, Step
 from transforms.section import Section, read_scalar, read_section, suggest
 from transforms.text import BLANKS
 
+_DATES = (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,57}")  # PostgreSQL allows 63 bytes, derivation adds a prefix to some
 
 
@@ -53,7 +57,7 @@ class ColumnReader:
         short = isinstance(node, Scalar)
         if not is_name(name.text):
             self.faults.add(name.place, "DIC-105", "a canonical name is of lower-case letters, digits and _")
-        section = None if short else read_section(node, self.faults, ("expr",), ("field", "required", "sign"))
+        section = None if short else read_section(node, self.faults, ("expr",), ("field", "required", "sign", "at"))
         scalar = section.scalar("expr") if section else read_scalar(node, name.text, self.faults) if short else None
         required = key or bool(section and section.flag("required"))
         field = self._field(name, section)
@@ -78,8 +82,63 @@ class ColumnReader:
         if not (scalar and field and term):
             return None
         self._check_unit(field, scalar)
-        steps = self._steps(term, field, scalar)
+        self._check_kind(term, field, scalar)
+        term = self._translated(term, field, section, scalar)
+        steps = self._steps(term, field)
         return ColumnPlan(name.text, term.run, steps, required, warns=field.warns)
+
+    def _translated(self, term: Term, field: Field, section: Section | None, scalar: Scalar) -> Term:
+        """Return the term translated where the meaning of its codes hangs on a time or on other columns."""
+        timed, columns = (
+            conditions(self.vocabulary.codesets[field.code_set], self.source.name) if field.code_set else (False, ())
+        )
+        at = section.scalar("at") if section else None
+        if timed != (at is not None):
+            told = "say by `at` which moment counts" if timed else "there is nothing that `at` would count for"
+            self.faults.add(
+                scalar.place, "DIC-104", f"codes of `{field.name}` are valid for a time: {told}" if timed else told
+            )
+        if not (timed or columns):
+            return term
+        return Term(Kind.NOTHING, self._translation(field, term, self._moment(at), self._beside(columns, scalar)))
+
+    def _translation(self, field: Field, term: Term, at: Run, beside: Map[str, Run]) -> Run:
+        code_set, system = self.vocabulary.codesets[field.code_set or ""], self.source.name
+        nothing = nothing_step(self.source.null_tokens) if term.kind is Kind.TEXT else None
+        self.scope.codes.add(code_set.unmapped)
+
+        def translate(row: Sequence[Any]) -> Any:
+            value = term.run(row)
+            value = value if value is None or nothing is None else nothing(value)
+            if value is None:
+                return None
+            return translate_at(code_set, system, value, at(row), {name: run(row) for name, run in beside.items()})
+
+        return translate
+
+    def _moment(self, at: Scalar | None) -> Run:
+        """Return what gives the date that counts; an instant has the date of the source's clocks."""
+        term = compile_expression(at, self.scope, self.faults) if at else None
+        if at is None or term is None:
+            return lambda _: None
+        if term.kind not in (*_DATES, Kind.NOTHING):
+            self.faults.add(at.place, "DIC-123", f"a date or a time is wanted here, this is {term.kind}")
+        zone = find_zone(self.source.time_zone)
+        if term.kind is Kind.INSTANT:
+            return strict(Kind.DATE, lambda instant: instant.astimezone(zone).date(), term).run
+        return strict(Kind.DATE, lambda local: local.date(), term).run if term.kind is Kind.TIMESTAMP else term.run
+
+    def _beside(self, columns: tuple[str, ...], scalar: Scalar) -> dict[str, Run]:
+        found = {}
+        for name in columns:
+            table, _, column = name.rpartition(".")
+            term = self.scope.resolve(table, column)
+            if term is None:
+                message = f"its codes depend on `{name}`, which is not declared{suggest(name, self.scope.known())}"
+                self.faults.add(scalar.place, "DIC-122", message)
+            else:
+                found[name] = term.run
+        return found
 
     def _signed(self, term: Term, sign: Scalar | None) -> Term | None:
         """Return the quantity times its sign; a source that keeps the two apart has them in two columns."""
@@ -106,12 +165,14 @@ class ColumnReader:
             message = f"field `{field.name}` is in {field.unit}: convert by TO_UNIT(value, unit, '{field.unit}')"
             self.faults.add(scalar.place, "DIC-123", message)
 
-    def _steps(self, term: Term, field: Field, scalar: Scalar) -> tuple[Step, ...]:
+    def _check_kind(self, term: Term, field: Field, scalar: Scalar) -> None:
         accepted = CODED if field.code_set else ACCEPTED[field.type.kind]
         if term.kind not in (*accepted, Kind.NOTHING):
             wanted = " or ".join(map(str, accepted))
             message = f"field `{field.name}` is {field.type.kind} and takes {wanted}, this is {term.kind}"
             self.faults.add(scalar.place, "DIC-123", message)
+
+    def _steps(self, term: Term, field: Field) -> tuple[Step, ...]:
         nothing = [nothing_step(self.source.null_tokens)] if term.kind is Kind.TEXT else []
         fit, codes = fitting_step(field)
         checks = [check_step(field, name) for name in field.checks]
@@ -123,8 +184,9 @@ class ColumnReader:
         if field.code_set:
             code_set = self.vocabulary.codesets[field.code_set]
             self.scope.codes.add(code_set.unmapped)
-            translate = translation_step(code_set, self.source.name)
-            return (translate, "TRUE".__eq__) if field.type.kind == "boolean" else (translate,)
+            timed, columns = conditions(code_set, self.source.name)
+            translate = [] if timed or columns else [translation_step(code_set, self.source.name)]
+            return (*translate, "TRUE".__eq__) if field.type.kind == "boolean" else tuple(translate)
         if field.type.kind == "unit":
             self.scope.codes.add(refusal.UNIT_UNKNOWN)
             return (self.scope.units.code,)

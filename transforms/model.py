@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from datetime import date
 from fractions import Fraction
 from typing import Literal
 
@@ -58,6 +59,21 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Synonym:
+    """What a source's code means: from when to before when, and beside which values of other columns."""
+
+    to: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+    depends_on: Map[str, str] = dataclass_field(default_factory=dict)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it means that at any time, whatever stands beside it."""
+        return not (self.valid_from or self.valid_to or self.depends_on)
+
+
+@dataclass(frozen=True, slots=True)
 class CodeSet:
     """Canonical codes, and per source system the codes that mean them."""
 
@@ -65,7 +81,7 @@ class CodeSet:
     version: str
     codes: Map[str, Label]
     normalise: tuple[str, ...]
-    synonyms: Map[str, Map[str, str]]
+    synonyms: Map[str, Map[str, tuple[Synonym, ...]]]
     unmapped: str
 
 

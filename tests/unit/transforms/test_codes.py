@@ -6,14 +6,15 @@ import pytest
 
 from transforms.codes import fold_code, translation_step
 from transforms.errors import Refused
-from transforms.model import CodeSet, Label
+from transforms.model import CodeSet, Label, Synonym
 
+GOOD, BAD = (Synonym("RELEASED"),), (Synonym("BLOCKED"),)
 STATUS = CodeSet(
     name="status",
     version="1",
     codes={"RELEASED": Label("放行", "Released"), "BLOCKED": Label("冻结", "Blocked")},
     normalise=("trim", "nfkc", "upper"),
-    synonyms={"mes": {"OK": "RELEASED", "1": "RELEASED", "让步": "BLOCKED"}, "erp": {"OK": "BLOCKED"}},
+    synonyms={"mes": {"OK": GOOD, "1": GOOD, "让步": BAD}, "erp": {"OK": BAD}},
     unmapped="COD-201",
 )
 
