@@ -12,7 +12,8 @@ CODE_SET = """
 code_set: fate
 version: "1"
 codes:
-  {OPEN: {zh: 开, en: Open}, BLOCKED: {zh: 冻结, en: Blocked}, REJECTED: {zh: 拒, en: Rejected}, HELD: {zh: 待, en: Held}}
+  {OPEN: {zh: 开, en: Open}, BLOCKED: {zh: 冻结, en: Blocked}, REJECTED: {zh: 拒, en: Rejected},
+   HELD: {zh: 待, en: Held}}
 normalise: [trim, upper]
 synonyms:
   - {system: erp, code: "1", to: OPEN, relationship: equivalent}
