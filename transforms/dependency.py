@@ -27,6 +27,7 @@ from transforms.model import Dictionary, Field
 Kind = Literal["field", "code_set", "unit", "source_column"]
 Name = tuple[str, str]  # look-up ("": the source row) and column
 ROWS = "*"
+FOLD = "fold"  # stands for the mapping where a fold makes the column
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ def origins(dictionary: Dictionary) -> tuple[Origin, ...]:
         for mapping in dictionary.mappings
         for origin in _Written(dictionary, mapping, trees[f"mappings/{mapping.name}.yaml"]).origins()
     ]
+    found += (
+        origin for file, tree in trees.items() if file.startswith("folds/") for origin in _folded(dictionary, tree)
+    )
     return tuple(sorted(found, key=lambda origin: (origin.table, origin.column != ROWS, origin.column, origin.mapping)))
 
 
@@ -90,6 +94,16 @@ class _Used:
     packs: bool = False
 
 
+def _folded(dictionary: Dictionary, tree: Map[str, Any]) -> Iterator[Origin]:
+    """Yield how a fold makes its columns of what mappings contribute: it reads nothing of its own."""
+    for name, written in {**dict.fromkeys(tree["key"], "key"), **tree["columns"]}.items():
+        rule = written if isinstance(written, dict) else {"take": written}
+        defined = dictionary.fields[rule.get("field", name)]
+        units = (defined.unit,) if defined.unit else ()
+        told = f"take {rule.get('take', 'key')}"
+        yield Origin(FOLD, "", tree["fold"], name, told, defined.name, defined.code_set or "", units, ())
+
+
 class _Written:
     """One mapping as it is written."""
 
@@ -112,7 +126,9 @@ class _Written:
                 defined = self._dictionary.fields[column.get("field", name)]
                 expressions = [column["expr"], *([column["sign"]] if column.get("sign") else [])]
                 rule = " * ".join(expressions)
-                yield self._origin(target["table"], name, rule, defined, self._use(expressions, parts))
+                # What contributions are ordered by decides whose value a folded row has.
+                order = [target["order"]] if target.get("order") and name not in target["key"] else []
+                yield self._origin(target["table"], name, rule, defined, self._use([*expressions, *order], parts))
 
     def _origin(self, table: str, column: str, rule: str, defined: Field | None, used: _Used) -> Origin:
         aliases = self._hang(alias for alias, _ in used.columns if alias)

@@ -16,7 +16,7 @@ from cdc.cli.context import Folder, folder_of, settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.store.connection import connect
-from transforms.dependency import ROWS, Origin, origins
+from transforms.dependency import FOLD, ROWS, Origin, origins
 from transforms.difference import Change, difference
 from transforms.errors import DictionaryError
 from transforms.load import load, read
@@ -77,16 +77,16 @@ def explain(
     dictionary = load(folder_of(context, folder))
     known = origins(dictionary)
     full = _column(column, known)
-    found = [origin for origin in known if origin.target == full]
+    found = [origin for origin in known if origin.target == full and origin.mapping != FOLD]
     rows = {(origin.mapping, origin.table): origin.rule for origin in known if origin.column == ROWS}
     described = [_origin(origin, dictionary, rows.get((origin.mapping, origin.table))) for origin in found]
-    fold = _fold(dictionary, found[0])
+    fold = next((origin.rule for origin in known if origin.target == full and origin.mapping == FOLD), None)
     if as_json:
         write_json({"column": full, "fold": fold, "origins": described})
         return
     write_line(full)
     if fold:
-        write_line(f"  folded: {fold}")
+        write_line(f"  folded of contributions: {fold}")
     for origin in described:
         _write_origin(origin)
 
@@ -163,14 +163,6 @@ def _origin(origin: Origin, dictionary: Dictionary, rows: str | None) -> dict[st
         "lets": list(origin.lets),
         "reads": list(origin.reads),
     }
-
-
-def _fold(dictionary: Dictionary, origin: Origin) -> str | None:
-    for fold in dictionary.folds:
-        rule = fold.rules.get(origin.column) if str(fold) == origin.table else None
-        if rule:
-            return f"{rule.take} {rule.owner}".strip()
-    return None
 
 
 def _write_origin(origin: dict[str, object]) -> None:

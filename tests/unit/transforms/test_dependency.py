@@ -117,3 +117,37 @@ def test_what_is_unpacked_depends_on_units_of_every_dimension(folder):
     assert affected(folder.load(), "unit", "C62") == ()
     folder.replace(MAPPING, "'KGM')", "'KGM', 2)")
     assert affected(folder.load(), "unit", "C62") == ("trace.part.weight",)
+
+
+FOLDED = """\
+fold: trace.part
+key: [part_id]
+order: date
+columns: {state: {take: owner erp, required: true}, note: first}
+"""
+PART = """\
+mapping: erp.parts
+version: "1"
+source: {table: erp.parts, columns: {no: text, state: integer, day: date}}
+target:
+  table: trace.part
+  key: [part_id]
+  order: day
+  columns: {part_id: CLEAN(no), state: state}
+examples:
+  - {name: good, in: {no: P1, state: 1, day: "2026-01-31"}, out: {part_id: P1, state: ON, order: "2026-01-31"}}
+"""
+
+
+def test_a_folded_column_hangs_on_contributions_their_order_and_the_fold(folder):
+    note = "  note: {label: {zh: n, en: n}, definition: d, type: string(5), owner: o, example: abc}\n"
+    folder.replace("fields.yaml", "fields:\n", f"fields:\n{note}")
+    folder.write("folds/trace.part.yaml", FOLDED).write(MAPPING, PART)
+    dictionary = folder.load()
+    found = {(origin.mapping, origin.target): origin for origin in origins(dictionary)}
+    assert found["erp.parts", "trace.part.state"].reads == ("erp.parts.day", "erp.parts.state")
+    assert found["erp.parts", "trace.part.part_id"].reads == ("erp.parts.no",)
+    assert found["fold", "trace.part.state"].rule == "take owner erp"
+    assert found["fold", "trace.part.part_id"].rule == "take key"
+    assert affected(dictionary, "field", "note") == ("trace.part.note",)  # nobody contributes to it yet
+    assert affected(dictionary, "source_column", "erp.parts.day") == ("trace.part.state",)

@@ -157,3 +157,26 @@ def test_explain_leads_back_to_the_source(column: str, capsys: pytest.CaptureFix
 def test_explain_of_an_unknown_column_suggests_a_near_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["dictionary", "explain", "stock_movement.quantit", str(PACKAGED)]) == 2
     assert "stock_movement.quantity" in capsys.readouterr().err
+
+
+def test_explain_of_a_folded_column_shows_every_contribution(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (folder / LOT).read_text(encoding="utf-8")
+    fold = "fold: trace.material_lot\nkey: [material_id, lot_number]\ncolumns:\n"
+    names = [
+        column.name
+        for mapping in load().mappings
+        if mapping.name == "mes.mes_lot"
+        for column in mapping.targets[0].columns
+    ]
+    fields = {"quantity": "base_quantity", "status": "lot_status"}
+    rules = "".join(f"  {name}: {{take: max, field: {fields.get(name, name)}}}\n" for name in names[2:])
+    (folder / "folds").mkdir()
+    (folder / "folds" / "trace.material_lot.yaml").write_text(fold + rules)
+    references = text[text.index("  references:") : text.index("checks:") - 2]
+    (folder / LOT).write_text(text.replace(references, ""), encoding="utf-8")
+    assert execute(["dictionary", "explain", "material_lot.status", str(folder), "--json"]) == 0, (
+        capsys.readouterr().err
+    )
+    document = json.loads(capsys.readouterr().out)
+    assert document["fold"] == "take max"
+    assert [origin["mapping"] for origin in document["origins"]] == ["mes.mes_lot"]
