@@ -21,6 +21,7 @@ from typing import Any, Literal
 import sqlglot
 from sqlglot import exp
 
+from transforms.codes import conditions
 from transforms.mapping import Mapping
 from transforms.model import Dictionary, Field
 
@@ -128,7 +129,18 @@ class _Written:
                 rule = " * ".join(expressions)
                 # What contributions are ordered by decides whose value a folded row has.
                 order = [target["order"]] if target.get("order") and name not in target["key"] else []
-                yield self._origin(target["table"], name, rule, defined, self._use([*expressions, *order], parts))
+                codes = self._meaning(defined, column)
+                used = self._use([*expressions, *order, *codes], parts)
+                yield self._origin(target["table"], name, rule, defined, used)
+
+    def _meaning(self, defined: Field, column: Map[str, Any]) -> list[str]:
+        """Return what the meaning of a code hangs on beside itself: a moment, other columns."""
+        if not defined.code_set:
+            return []
+        _, names = conditions(self._dictionary.codesets[defined.code_set], self._mapping.source.schema)
+        split = (name.rpartition(".") for name in names)
+        beside = [exp.column(name, table=table or None, quoted=True).sql() for table, _, name in split]
+        return [*beside, *([column["at"]] if column.get("at") else [])]
 
     def _origin(self, table: str, column: str, rule: str, defined: Field | None, used: _Used) -> Origin:
         aliases = self._hang(alias for alias, _ in used.columns if alias)

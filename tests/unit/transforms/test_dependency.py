@@ -151,3 +151,16 @@ def test_a_folded_column_hangs_on_contributions_their_order_and_the_fold(folder)
     assert found["fold", "trace.part.part_id"].rule == "take key"
     assert affected(dictionary, "field", "note") == ("trace.part.note",)  # nobody contributes to it yet
     assert affected(dictionary, "source_column", "erp.parts.day") == ("trace.part.state",)
+
+
+def test_a_code_hangs_on_what_decides_its_meaning(folder):
+    old = '  - {system: erp, code: "0", to: "NO"}'
+    folder.replace(
+        "codesets/state.yaml",
+        old,
+        '  - {system: erp, code: "0", to: "NO", depends_on: {kind: A}, valid_to: "2021-06-01"}',
+    )
+    folder.replace(MAPPING, "state: integer}", "state: integer, kind: text, day: date}")
+    folder.replace(MAPPING, "{expr: state, ", "{expr: state, at: day, ")
+    found = {origin.target: origin for origin in origins(folder.load())}
+    assert found["trace.part.state"].reads == ("erp.parts.day", "erp.parts.kind", "erp.parts.state")
