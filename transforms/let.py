@@ -21,10 +21,11 @@ _NOTHING = constant(Kind.NOTHING, None)
 
 @dataclass(frozen=True, slots=True)
 class _Let:
-    """What a name stands for, and the units that it converts to."""
+    """What a name stands for, the units that it converts to, and what it takes of measured values."""
 
     term: Term
-    units: frozenset[str]
+    units: frozenset[str] = frozenset()
+    measured: frozenset[str] = frozenset()
 
 
 class Lets:
@@ -51,12 +52,13 @@ class Lets:
             return self._outer.resolve(table, name)
         let = self._let(name)
         self._outer.made_units.update(let.units)
+        self._outer.measured.update(let.measured)
         return let.term
 
     def _let(self, name: str) -> _Let:
         if name not in self._read:
             # Until it is compiled it stands for NULL: one that uses itself does not go round.
-            self._read[name] = _Let(_NOTHING, frozenset())
+            self._read[name] = _Let(_NOTHING)
             self._open.add(name)
             self._read[name] = self._compile(*self._nodes[name])
             self._open.discard(name)
@@ -65,12 +67,8 @@ class Lets:
         return self._read[name]
 
     def _compile(self, name: Scalar, node: Node) -> _Let:
-        units = self._outer.made_units
-        before = set(units)
-        units.clear()
+        units, measured = set[str](), set[str]()
+        scope = replace(self.scope, made_units=units, measured=measured)
         scalar = read_scalar(node, name.text, self._faults)
-        term = compile_expression(scalar, self.scope, self._faults) if scalar else None
-        made = frozenset(units)
-        units.clear()
-        units.update(before)
-        return _Let(term or _NOTHING, made)
+        term = compile_expression(scalar, scope, self._faults) if scalar else None
+        return _Let(term or _NOTHING, frozenset(units), frozenset(measured))

@@ -13,6 +13,7 @@ from transforms.errors import Faults
 from transforms.explode import read_explode
 from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
+from transforms.expression.functions import MEASURED_COMPARATOR, MEASURED_VALUE
 from transforms.expression.term import Run, Term
 from transforms.field_type import result_kind
 from transforms.fold_file import ORDER_COLUMN, ORDERS, WARNINGS_COLUMN
@@ -56,9 +57,15 @@ class TargetReader:
         when = read_condition(section.scalar("when"), self.scope, self.faults)
         explode, scope = self._read_explode(section)
         key = {scalar.text for scalar in section.texts("key")}
+        scope.measured.clear()
         reader = ColumnReader(self.source, scope, self.vocabulary, self.faults)
         read = [reader.read(name, column, key=name.text in key) for name, column in section.entries("columns")]
         columns = [column for column in read if column]
+        if MEASURED_VALUE in scope.measured and MEASURED_COMPARATOR not in scope.measured:
+            message = (
+                f"a value without its comparator passes a bound off as a number: add a column {MEASURED_COMPARATOR}"
+            )
+            self.faults.add(section.place_of("columns"), "DIC-123", message)
         described = [(column, field) for column, field, _ in columns]
         checks = self._read_checks(section, described, scope)
         target = self._read_table(section, described)

@@ -21,13 +21,18 @@ SYNTAX, COLUMN, TYPE = "DIC-121", "DIC-122", "DIC-123"
 
 @dataclass(slots=True)
 class Scope:
-    """What names mean in an expression; and, found by compiling, the codes it can refuse with and units it makes."""
+    """What names mean in an expression; and what is found by compiling it.
+
+    `codes`: those it can refuse with; `made_units`: those it converts to; `measured`: the parts that it takes of
+    measured values (a value without its comparator would pass a bound off as a number).
+    """
 
     resolve: Callable[[str, str], Term | None]
     known: Callable[[], Collection[str]]
     units: UnitNames
     codes: set[str] = field(default_factory=set)
     made_units: set[str] = field(default_factory=set)
+    measured: set[str] = field(default_factory=set)
 
 
 class Rejected(Exception):

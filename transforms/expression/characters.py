@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import re2
 from sqlglot import exp
 
 from transforms import number, refusal
@@ -70,6 +72,51 @@ def _replaced(text: str, old: str, new: str) -> str:
         return text
     _check_length(len(text) + text.count(old) * (len(new) - len(old)))
     return text.replace(old, new)
+
+
+def split_part(builder: Builder, node: exp.Split) -> Term:
+    """Return one part of a text that is cut at a separator, counted from 1; NULL where there are fewer."""
+    separator = node.args.get("expression")
+    if not isinstance(separator, exp.Literal) or not separator.is_string or not separator.name:
+        raise Rejected(SYNTAX, node, "SPLIT takes a text, a separator in quotes and the number of a part")
+    number_of_part = whole_literal(builder, node.args.get("limit"), node, "SPLIT counts parts from 1", least=1)
+
+    def part(text: str) -> str | None:
+        parts = text.split(separator.name, number_of_part)
+        return parts[number_of_part - 1] if len(parts) >= number_of_part else None
+
+    return strict(Kind.TEXT, part, builder.typed(node.this, Kind.TEXT))
+
+
+def regexp(builder: Builder, node: exp.RegexpLike) -> Term:
+    """Return whether a text has what a pattern describes, in time that grows with its length alone (RE2)."""
+    pattern = _pattern(node)
+    return strict(Kind.BOOLEAN, lambda text: pattern.search(text) is not None, builder.typed(node.this, Kind.TEXT))
+
+
+def regexp_substring(builder: Builder, node: exp.RegexpSubstr) -> Term:
+    """Return what a pattern finds first, or of that its first group; NULL where it finds nothing."""
+    pattern = _pattern(node)
+    group = min(pattern.groups, 1)
+
+    def found(text: str) -> str | None:
+        match = pattern.search(text)
+        part = None if match is None else match.group(group)
+        return None if part is None else str(part)
+
+    return strict(Kind.TEXT, found, builder.typed(node.this, Kind.TEXT))
+
+
+def _pattern(node: exp.Binary | exp.Func) -> Any:
+    text = node.args.get("expression")
+    if not isinstance(text, exp.Literal) or not text.is_string:
+        raise Rejected(SYNTAX, node, "a regular expression stands in quotes")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(text.name, options)
+    except re2.error as error:
+        raise Rejected(SYNTAX, text, f"no regular expression as RE2 has them: {error}") from None
 
 
 def like(builder: Builder, node: exp.Like, escape: str = "\\") -> Term:

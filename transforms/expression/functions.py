@@ -15,6 +15,7 @@ from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Term, strict
 from transforms.gs1 import to_gtin14
 from transforms.kind import NUMBERS, Kind
+from transforms.measured import Measured, parse_measured
 from transforms.text import BLANKS
 
 Function = Callable[[Builder, exp.Anonymous], Term]
@@ -104,6 +105,16 @@ def _confirmed(builder: Builder, node: exp.Anonymous) -> Term:
     return Term(Kind.TEXT, lambda row: device_label.confirmed(*(run(row) for run in runs)))
 
 
+def _measured_part(kind: Kind, function: Callable[[Measured], Any]) -> Function:
+    def compile_part(builder: Builder, node: exp.Anonymous) -> Term:
+        (value,) = _arguments(node, 1, f"{node.name.upper()}(text)")
+        builder.scope.codes.add(refusal.NUMBER)
+        builder.scope.measured.add(node.name.upper())
+        return strict(kind, lambda text: function(parse_measured(text)), builder.typed(value, Kind.TEXT))
+
+    return compile_part
+
+
 def _arguments(node: exp.Anonymous, count: int, form: str) -> list[exp.Expr]:
     if len(node.expressions) != count:
         raise Rejected(SYNTAX, node, f"write {form}")
@@ -116,7 +127,11 @@ def _literal(node: exp.Expr, message: str) -> str:
     return node.name
 
 
+MEASURED_VALUE, MEASURED_COMPARATOR = "MEASURED_VALUE", "MEASURED_COMPARATOR"
 FUNCTIONS: dict[str, Function] = {
+    MEASURED_VALUE: _measured_part(Kind.DECIMAL, lambda measured: measured.value),
+    MEASURED_COMPARATOR: _measured_part(Kind.TEXT, lambda measured: measured.comparator),
+    "MEASURED_TOLERANCE": _measured_part(Kind.DECIMAL, lambda measured: measured.tolerance),
     "CLEAN": _clean,
     "DATE_OF": _date_of,
     "AT_ZONE": _at_zone,

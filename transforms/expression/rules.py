@@ -83,6 +83,9 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Between: _rule(logic.between, "this", "low", "high"),
     exp.In: _rule(logic.membership, "this", "expressions"),
     exp.Like: _rule(characters.like, *_BINARY, "negate"),
+    exp.RegexpLike: _rule(characters.regexp, *_BINARY),
+    exp.RegexpSubstr: _rule(characters.regexp_substring, *_BINARY),
+    exp.Split: _rule(characters.split_part, *_BINARY, "limit"),
     exp.Escape: _rule(characters.like_escape, *_BINARY),
     exp.Case: _rule(logic.case, "this", "ifs", "default"),
     exp.Coalesce: _rule(logic.coalesce, "this", "expressions"),
@@ -107,5 +110,6 @@ RULES: dict[type[exp.Expr], Rule] = {
 
 FUNCTION_NAMES = (
     *("COALESCE", "NULLIF", "CAST", "CONCAT", "SUBSTRING", "UPPER", "LOWER", "TRIM", "REPLACE", "ABS", "ROUND"),
+    *("SPLIT", "REGEXP_SUBSTR"),
     *FUNCTIONS,
 )
