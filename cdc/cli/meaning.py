@@ -15,6 +15,7 @@ import typer
 from cdc.cli.context import Folder, folder_of, settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.errors import FatalError
 from cdc.store.connection import connect
 from transforms.dependency import FOLD, ROWS, Origin, origins
 from transforms.difference import Change, difference
@@ -24,6 +25,16 @@ from transforms.model import Dictionary, Field
 
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _VERSION = "A folder, or the digest (8 characters of it are enough) of a version that was prepared in the target."
+
+
+def _complete(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the columns that a shell may complete to; none where settings or dictionary cannot be read."""
+    try:
+        known = origins(load(folder_of(context, None)))
+    except (FatalError, DictionaryError):
+        return []
+    names = sorted({origin.target.partition(".")[2] for origin in known if origin.column != ROWS})
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def diff(
@@ -60,7 +71,12 @@ def diff(
 def explain(
     context: typer.Context,
     column: Annotated[
-        str, typer.Argument(metavar="TABLE.COLUMN", help="A canonical column; the schema may stand in front.")
+        str,
+        typer.Argument(
+            metavar="TABLE.COLUMN",
+            help="A canonical column; the schema may stand in front.",
+            autocompletion=_complete,
+        ),
     ],
     folder: Folder = None,
     as_json: Annotated[

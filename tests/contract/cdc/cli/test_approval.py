@@ -114,3 +114,12 @@ def test_a_version_that_the_target_has_kept_is_compared_by_its_digest(plant: Pat
     assert found.code == 3
     assert [(one["name"], one["what"]) for one in found.document["changes"]] == [("part_note", "added")]
     assert cdc("dictionary", "diff", "0123456789abcdef").code == 2
+
+
+def test_a_shell_completes_canonical_columns(cdc: Cdc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_CDC_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "cdc dictionary explain material_lot.m")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    assert cdc().out.split() == ["material_lot.manufacture_date", "material_lot.material_id"]
+    monkeypatch.setenv("CDC_CONFIG", "nowhere.yaml")
+    assert cdc().out.split() == []
