@@ -131,7 +131,7 @@ def test_no_secret_shows(plant: Plant, log: Path) -> None:
         "connect": (plant.stack.local / "log" / "connect.log").read_text(),
         "render": plant.deployment.cdc("connectors", "render", "books"),
     }
-    assert " land --member" in outputs["processes"]
+    assert "land --member" in outputs["processes"]
     assert 'cdc_transient_failures_total{code="TGT-124"}' in outputs["metrics of LAND"]
     assert "${file:" in outputs["render"]
     secrets = {*plant.secrets().values(), *(secret(name, n) for name in ("target", "books", "plant") for n in (1, 2))}
