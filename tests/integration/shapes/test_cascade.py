@@ -60,8 +60,9 @@ def test_truncate_and_cascades_in_one_batch(shapes: Shapes) -> None:
     shapes.check(*TABLES)
     ((before,),) = shapes.query("SELECT batch FROM cdc.position WHERE source = 'depot'")
     with frozen(shapes):
+        side.run("UPDATE mark SET text = 'the worker has asked for this one already'")
+        time.sleep(1)  # what is sent with it goes to the worker with it, and is another batch than what follows
         side.run(
-            "UPDATE mark SET text = 'the worker has asked for this one already'",
             "UPDATE piece_of SET n = 5 WHERE id = 203",
             "DELETE FROM whole WHERE id = 201",
             "TRUNCATE TABLE piece_of",
@@ -89,7 +90,7 @@ def test_truncate_and_cascades_in_one_batch(shapes: Shapes) -> None:
         "SELECT batch, count(*), sum(cascaded) > 0 FROM cdc.batch_table WHERE stream = 'cdc.depot'"
         f" AND batch > {before} AND mirror = ANY ('{{{','.join(TABLES)}}}') GROUP BY 1"
     )
-    assert [found for _, *found in batches] == [[len(TABLES), True]]
+    assert [len(TABLES), True] in [found for _, *found in batches], "no batch had all of it, or this shows nothing"
 
 
 @contextmanager
