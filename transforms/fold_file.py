@@ -22,7 +22,7 @@ from transforms.document import Node, Scalar
 from transforms.errors import Faults
 from transforms.field_type import postgresql_type
 from transforms.kind import NUMBERS, Kind
-from transforms.mapping import Column, Fold, Rule, Target
+from transforms.mapping import CONFLICTS, WARNINGS, Column, Fold, Rule, Target
 from transforms.model import Field
 from transforms.section import Section, read_section, suggest
 
@@ -32,9 +32,6 @@ ORDERS: Map[str, tuple[str, tuple[Kind, ...]]] = {
     "datetime": ("timestamp with time zone", (Kind.INSTANT,)),
 }
 """What contributions can be ordered by: PostgreSQL's type, and the kinds of expressions that give it."""
-ORDER_COLUMN = "_order"
-CONFLICTS_COLUMN = "_conflicts"
-WARNINGS_COLUMN = "_warnings"
 _TAKES = ("first", "last", "max", "owner")
 
 
@@ -67,7 +64,7 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
         faults.add(section.place_of("key"), "DIC-131", "a fold has a key")
     if len(faults.found) > before:
         return None
-    told = (Column(CONFLICTS_COLUMN, "jsonb", required=False), Column(WARNINGS_COLUMN, "text[]", required=False))
+    told = (Column(CONFLICTS, "jsonb", required=False), Column(WARNINGS, "text[]", required=False))
     known = (*(column for column in columns if column), *told)
     target = Target(schema, table, known, key, (), "tombstone")
     return FoldFound(Fold(target, rules, ORDERS[order][0] if order else ""), section)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 OnDelete = Literal["delete", "tombstone"]
 Candidate = tuple[object, ...]
@@ -132,6 +132,14 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"
+
+
+ORDER: Final = "_order"
+"""The column by which contributions are told apart in time."""
+CONFLICTS: Final = "_conflicts"
+"""The column of a folded row that holds what was said and not taken."""
+WARNINGS: Final = "_warnings"
+"""The column of what a row was warned of."""
 
 
 @dataclass(frozen=True, slots=True)

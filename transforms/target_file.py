@@ -16,9 +16,9 @@ from transforms.expression.compiler import compile_expression
 from transforms.expression.functions import MEASURED_COMPARATOR, MEASURED_VALUE
 from transforms.expression.term import Run, Term
 from transforms.field_type import result_kind
-from transforms.fold_file import ORDER_COLUMN, ORDERS, WARNINGS_COLUMN
+from transforms.fold_file import ORDERS
 from transforms.kind import NUMBERS, Kind
-from transforms.mapping import Column, Fold, Target
+from transforms.mapping import ORDER, WARNINGS, Column, Fold, Target
 from transforms.model import Field, Source
 from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
 from transforms.section import Section, read_section, suggest
@@ -96,7 +96,7 @@ class TargetReader:
             message = f"`{column.name}` is {column.type} here and {types[column.name]} in the fold `{fold}`"
             self.faults.add(section.place_of("columns"), "DIC-123", message)
         order = self._read_order(fold, section, scope)
-        ordered = (Column(ORDER_COLUMN, fold.order, required=False),) if order else ()
+        ordered = (Column(ORDER, fold.order, required=False),) if order else ()
         return replace(target, columns=(*target.columns, *ordered), contributes=True), order
 
     def _read_order(self, fold: Fold, section: Section, scope: Scope) -> tuple[ColumnPlan, ...]:
@@ -114,7 +114,7 @@ class TargetReader:
             self.faults.add(scalar.place, "DIC-123", f"contributions are ordered by {wanted}, this is {term.kind}")
         scope.codes.add(refusal.NUMBER)
         steps = (number.to_decimal,) if kinds is NUMBERS else ()
-        return (ColumnPlan(ORDER_COLUMN, term.run, steps, required=False),)
+        return (ColumnPlan(ORDER, term.run, steps, required=False),)
 
     def _read_explode(self, section: Section) -> tuple[Explode | None, Scope]:
         keys = ("from", "split", "by", "as", "seq", "skip")
@@ -180,7 +180,7 @@ class TargetReader:
 
 
 def _found(target: Target, plan: TargetPlan, section: Section) -> TargetFound:
-    warned = (Column(WARNINGS_COLUMN, "text[]", required=False),) if plan.warns else ()
+    warned = (Column(WARNINGS, "text[]", required=False),) if plan.warns else ()
     return TargetFound(replace(target, columns=(*target.columns, *warned)), plan, section)
 
 

@@ -243,8 +243,7 @@ def _indexes(plan: Plan) -> Iterator[tuple[str, Statement]]:
         yield _index(fill.canonical, ["_mapping", "_source_key"], unique="" if fill.target.explodes else "UNIQUE ")
         yield _index(fill.held, [quoted(name) for name in fill.key])
     for merge in plan.merges:
-        name = quoted(f"{merge.fold.target.schema}_contribution", merge.fold.target.table)
-        yield _index(name, [quoted(column) for column in merge.fold.target.key])
+        yield _index(merge.stored, [quoted(column) for column in merge.fold.target.key])
     for step in plan.steps:
         yield from _look_up_indexes(step)
     for link in plan.links:

@@ -14,17 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Final
 
 from cdc.derive.names import columns, equal, literal, quoted
 from cdc.derive.plan import Contribution, Merge
 from cdc.derive.session import STAGE_META, Work, taking
 from transforms import refusal
-from transforms.mapping import Column, Rule
+from transforms.mapping import CONFLICTS, ORDER, WARNINGS, Column, Rule
 
-ORDER: Final = "_order"
-CONFLICTS: Final = "_conflicts"
-WARNINGS: Final = "_warnings"
 CONTRIBUTED: Mapping[str, str] = {
     "_mapping": "text NOT NULL",
     "_source_key": 'text[] COLLATE "C" NOT NULL',
@@ -97,9 +93,9 @@ TOUCHED: list[Callable[[Contribution], str]] = [said_before, said_now]
 @cache
 def _every_key(merge: Merge) -> bytes:
     """Take all keys that anything is known of."""
-    fill, stored = merge.fill, quoted(f"{merge.fold.target.schema}_contribution", merge.fold.target.table)
+    fill = merge.fill
     rows = [f"SELECT _source_key FROM {name} WHERE _mapping = {merge.name}" for name in (fill.canonical, fill.held)]
-    rows.append(f"SELECT {_text_of(fill.key, 'c')} FROM {stored} c")
+    rows.append(f"SELECT {_text_of(fill.key, 'c')} FROM {merge.stored} c")
     rows.append(f"SELECT source_key FROM cdc.held WHERE mapping = {merge.name}")
     return taking(merge, " UNION ALL ".join(rows))
 
@@ -135,7 +131,6 @@ def _fold(merge: Merge) -> bytes:
     fill, fold = merge.fill, merge.fold
     said = [name for name in fill.columns if name in fold.rules]
     types = {column.name: column.type for column in fold.target.columns}
-    stored = quoted(f"{fold.target.schema}_contribution", fold.target.table)
     of_key = " AND ".join(f"c.{quoted(name)} = t.key[{place}]::{types[name]}" for place, name in enumerate(fill.key, 1))
     key = columns(fill.key)
     taken = ", ".join(f"{_taken(name, fold.rules[name], fold.order)} AS {quoted(name)}" for name in said)
@@ -147,7 +142,7 @@ def _fold(merge: Merge) -> bytes:
     values = [told.get(name) or f"f.{quoted(name)}" for name in fill.columns]
     return (
         f"WITH said AS (SELECT c.*, bool_or(NOT c._deleted) OVER (PARTITION BY {columns(fill.key, 'c')}) AS _live"
-        f" FROM {fill.take} t JOIN {stored} c ON {of_key}),"
+        f" FROM {fill.take} t JOIN {merge.stored} c ON {of_key}),"
         f" counted AS (SELECT * FROM said WHERE _deleted <> _live),"
         f" folded AS (SELECT {key}, max(_source_offset) AS _source_offset, max(_source_ts) AS _source_ts,"
         f" bool_and(_deleted) AS _deleted{', ' if taken else ''}{taken} FROM counted GROUP BY {key})"

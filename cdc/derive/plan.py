@@ -31,8 +31,8 @@ META: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fill:
-    """A canonical table as one mapping fills it. Compared by identity: statements are made once per fill.
+class Output:
+    """What one mapping says of a canonical table. Compared by identity: statements are made once per output.
 
     `name` is the mapping's, as a constant; `take` the temporary table of the source keys that this turn derives.
     `alone`: of a source row there is at most this one candidate, in this table and in all others.
@@ -51,8 +51,27 @@ class Fill:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The canonical columns, in the order in which `normalise` returns them."""
+        """The columns, in the order in which `normalise` returns them."""
         return tuple(column.name for column in self.target.columns)
+
+    @property
+    def stage(self) -> str:
+        """The temporary table of what comes out for it."""
+        return f"pg_temp.stage_{self.number}"
+
+    @property
+    def tombstones(self) -> bool:
+        """Whether rows that the source has deleted stay, as tombstones."""
+        return self.target.on_delete == "tombstone"
+
+    def is_of(self, row: str, key: str) -> str:
+        """Return the condition that a stored row is this mapping's, of the source row with that key."""
+        return f"{row}._mapping = {self.name} AND {row}._source_key = {key}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fill(Output):
+    """A canonical table as one mapping fills it, or a fold."""
 
     @property
     def canonical(self) -> str:
@@ -74,58 +93,22 @@ class Fill:
         """The temporary table of what the canonical table has of what is taken when the turn begins."""
         return f"pg_temp.before_{self.number}"
 
-    @property
-    def stage(self) -> str:
-        """The temporary table of what comes out for it."""
-        return f"pg_temp.stage_{self.number}"
-
-    @property
-    def tombstones(self) -> bool:
-        """Whether rows that the source has deleted stay, as tombstones."""
-        return self.target.on_delete == "tombstone"
-
-    def is_of(self, row: str, key: str) -> str:
-        """Return the condition that a stored row is this mapping's, of the source row with that key."""
-        return f"{row}._mapping = {self.name} AND {row}._source_key = {key}"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Contribution:
-    """What one mapping contributes to the rows of a fold. Compared by identity, as fills are."""
+class Contribution(Output):
+    """What one mapping contributes to the rows of a fold; `source` is its source, as a constant."""
 
-    number: int
-    name: str
-    take: str
     source: str
-    target: Target
-    alone: bool
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The key of the row that it contributes to."""
-        return self.target.key
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What it says, in the order in which `normalise` returns it."""
-        return tuple(column.name for column in self.target.columns)
-
-    @property
-    def stage(self) -> str:
-        """The temporary table of what comes out for it."""
-        return f"pg_temp.stage_{self.number}"
 
     @property
     def stored(self) -> str:
         """The table of all that is contributed to the fold."""
-        return quoted(f"{self.target.schema}_contribution", self.target.table)
-
-    def is_of(self, row: str, key: str) -> str:
-        """Return the condition that a stored row is this mapping's, of the source row with that key."""
-        return f"{row}._mapping = {self.name} AND {row}._source_key = {key}"
+        return contributions_to(self.target)
 
 
-Output = Fill | Contribution
+def contributions_to(target: Target) -> str:
+    """Return the table of what is contributed to the rows of a canonical table."""
+    return quoted(f"{target.schema}_contribution", target.table)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +156,7 @@ class Step:
     @property
     def tombstones(self) -> bool:
         """Whether rows that the source has deleted stay in some table, as tombstones."""
-        return any(output.target.on_delete == "tombstone" for output in self.outputs)
+        return any(output.tombstones for output in self.outputs)
 
     def type_of(self, alias: str, column: str) -> str:
         """Return the type of a column of the source row ("") or of a look-up."""
@@ -211,6 +194,11 @@ class Merge:
     def take(self) -> str:
         """The temporary table of keys that this turn folds."""
         return self.fill.take
+
+    @property
+    def stored(self) -> str:
+        """The table of all that is contributed."""
+        return contributions_to(self.fold.target)
 
     @property
     def alone(self) -> bool:
@@ -308,7 +296,7 @@ def _step(number: int, mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, M
     alone = len(mapping.targets) == 1 and not mapping.targets[0].explodes
     name, take = literal(mapping.name), f"pg_temp.take_{number}"
     outputs = tuple(
-        Contribution(next(numbers), name, take, literal(mapping.source.schema), target, alone)
+        Contribution(next(numbers), name, take, target, alone, literal(mapping.source.schema))
         if target.contributes
         else Fill(next(numbers), name, take, target, alone)
         for target in mapping.targets

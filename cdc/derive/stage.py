@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -87,16 +87,10 @@ def evaluate(step: Step, row: Row) -> Staged:
     deleted = head[-1]
     return tuple(
         [
-            [(*head, *_CANDIDATE, *candidate) for candidate in candidates] if kept or not deleted else []
-            for kept, candidates in zip(kept_deleted(step), outcome or (), strict=outcome is not None)
+            [(*head, *_CANDIDATE, *candidate) for candidate in candidates] if output.tombstones or not deleted else []
+            for output, candidates in zip(step.outputs, outcome or (), strict=outcome is not None)
         ]
     )
-
-
-@cache
-def kept_deleted(step: Step) -> tuple[bool, ...]:
-    """Return of each output whether it keeps what it had of a source row that is deleted."""
-    return tuple(output.target.on_delete == "tombstone" for output in step.outputs)
 
 
 def _refused(step: Step, head: Row, refusal: Refused) -> Staged:

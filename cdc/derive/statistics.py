@@ -31,7 +31,7 @@ def refresh_statistics(connection: psycopg.Connection[Any], plan: Plan) -> None:
 
 def _tables(plan: Plan) -> list[str]:
     mirrors = [name for mirror in plan.mirrors for name in (mirror.name, mirror.deleted)]
-    contributed = sorted({contribution.stored for contribution in plan.contributions})
+    contributed = [merge.stored for merge in plan.merges]
     return [
         *mirrors,
         *(table for fill in plan.fills for table in (fill.canonical, fill.held)),

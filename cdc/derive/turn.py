@@ -281,7 +281,7 @@ def _remove_left_behind(work: Work) -> None:
     """
     names = list(work.plan.names)
     tables = [table for fill in work.plan.fills for table in (fill.canonical, fill.held)]
-    tables += sorted({contribution.stored for contribution in work.plan.contributions})
+    tables += [merge.stored for merge in work.plan.merges]
     for table in tables:
         statement = f"DELETE FROM {table.replace('%', '%%')} WHERE _mapping <> ALL (%s)"
         work.connection.execute(statement.encode(), (names,))
