@@ -90,7 +90,7 @@ def test_truncate_and_cascades_in_one_batch(shapes: Shapes) -> None:
         "SELECT batch, count(*), sum(cascaded) > 0 FROM cdc.batch_table WHERE stream = 'cdc.depot'"
         f" AND batch > {before} AND mirror = ANY ('{{{','.join(TABLES)}}}') GROUP BY 1"
     )
-    assert [len(TABLES), True] in [found for _, *found in batches], "no batch had all of it, or this shows nothing"
+    assert [found for _, *found in batches] == [[len(TABLES), True]], "no batch had all of it, or this shows nothing"
 
 
 @contextmanager
