@@ -20,22 +20,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from transforms.catalogue import read_catalogue
-from transforms.codes import read_code_set
-from transforms.column import Vocabulary
-from transforms.document import Node, plain_tree
 from transforms.errors import DictionaryError, Fault, Faults, Place
-from transforms.field import Terms, read_fields
-from transforms.fold_file import read_fold
-from transforms.folder import Folder, Layered
-from transforms.layer import Entry
 from transforms.mapping import Mapping
-from transforms.mapping_file import read_mapping
 from transforms.model import Dictionary, Field
-from transforms.reference import resolve_references
-from transforms.section import Section, read_section
-from transforms.source import read_source
-from transforms.unit import read_units
+from transforms.reading.column import Vocabulary
+from transforms.reading.fold import read_fold
+from transforms.reading.mapping import read_mapping
+from transforms.reading.reference import resolve_references
+from transforms.vocabulary.catalogue import read_catalogue
+from transforms.vocabulary.codes import read_code_set
+from transforms.vocabulary.field import Terms, read_fields
+from transforms.vocabulary.source import read_source
+from transforms.vocabulary.unit import read_units
+from transforms.yaml.document import Node, plain_tree
+from transforms.yaml.folder import Folder, Layered
+from transforms.yaml.layer import Entry
+from transforms.yaml.section import Section, read_section
 
 PACKAGED = Path(__file__).parent / "dictionary"
 STATUSES = ("draft", "in_review", "approved", "retired")

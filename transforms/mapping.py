@@ -85,7 +85,7 @@ class Input:
     """One value of a row: `column` of the source row (`alias` "") or of a look-up.
 
     Column None: how many rows the look-up found, 0, 1 or 2 (two or more). `declared`: the type by which the mapping
-    reads it (`transforms.kind.accepts` tells which types of mirror columns fit).
+    reads it (`transforms.value.kind.accepts` tells which types of mirror columns fit).
     """
 
     alias: str

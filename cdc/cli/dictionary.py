@@ -14,10 +14,10 @@ from cdc.cli.failure import Exit
 from cdc.cli.meaning import diff, explain
 from cdc.cli.output import say, write_json, write_line, write_table
 from transforms.errors import DictionaryError, Fault
-from transforms.folder import Layered
-from transforms.layer import Entry
 from transforms.load import load, read_layers
-from transforms.trial import Failure, Trial, try_examples
+from transforms.review.trial import Failure, Trial, try_examples
+from transforms.yaml.folder import Layered
+from transforms.yaml.layer import Entry
 
 app = typer.Typer(help="The field dictionary: faults, examples, layers, changes, approval.", no_args_is_help=True)
 

@@ -17,11 +17,11 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.errors import FatalError
 from cdc.store.connection import connect
-from transforms.dependency import FOLD, ROWS, Origin, origins
-from transforms.difference import Change, difference
 from transforms.errors import DictionaryError
 from transforms.load import load, read
 from transforms.model import Dictionary, Field
+from transforms.review.dependency import FOLD, ROWS, Origin, origins
+from transforms.review.difference import Change, difference
 
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _VERSION = "A folder, or the digest (8 characters of it are enough) of a version that was prepared in the target."

@@ -13,9 +13,9 @@ from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, quoted
 from cdc.errors import FatalError
 from transforms.domain import Domain
-from transforms.kind import accepts
 from transforms.mapping import Fold, Lookup, MirrorRef, Reference, Target
 from transforms.mapping import Mapping as DictionaryMapping
+from transforms.value.kind import accepts
 
 META: Mapping[str, str] = {
     "_mapping": "text NOT NULL",

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from sqlglot import exp
 
-from transforms import moment, number, refusal
+from transforms import refusal
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Term, constant, strict
-from transforms.kind import NUMBERS, Kind, unify
+from transforms.value import moment, number
+from transforms.value.kind import NUMBERS, Kind, unify
 
 
 def multiply(builder: Builder, node: exp.Mul) -> Term:

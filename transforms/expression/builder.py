@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlglot import exp
 
-from transforms.document import Scalar
 from transforms.errors import Faults
 from transforms.expression.term import Term, constant
-from transforms.kind import Kind
-from transforms.section import suggest
-from transforms.units import UnitNames
+from transforms.value.kind import Kind
+from transforms.vocabulary.units import UnitNames
+from transforms.yaml.document import Scalar
+from transforms.yaml.section import suggest
 
 MAX_DEPTH = 40
 SYNTAX, COLUMN, TYPE = "DIC-121", "DIC-122", "DIC-123"

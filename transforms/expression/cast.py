@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlglot import exp
 
-from transforms import moment, number, refusal
+from transforms import refusal
 from transforms.errors import Refused
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Term, constant, strict
-from transforms.kind import NUMBERS, Kind
+from transforms.value import moment, number
+from transforms.value.kind import NUMBERS, Kind
 
 _INTEGER_BITS = {exp.DType.SMALLINT: 16, exp.DType.INT: 32, exp.DType.BIGINT: 64}
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,40}")

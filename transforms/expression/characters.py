@@ -8,13 +8,14 @@ from typing import Any
 import re2
 from sqlglot import exp
 
-from transforms import number, refusal
+from transforms import refusal
 from transforms.errors import Refused
 from transforms.expression.arithmetic import whole_literal
 from transforms.expression.builder import SYNTAX, Builder, Rejected
 from transforms.expression.term import Term, strict
-from transforms.kind import Kind
-from transforms.text import compile_like
+from transforms.value import number
+from transforms.value.kind import Kind
+from transforms.value.text import compile_like
 
 # Nested REPLACE multiplies; no legacy column is near this.
 MAX_CHARACTERS = 4_000_000

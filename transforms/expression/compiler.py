@@ -11,11 +11,11 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
-from transforms.document import Scalar
 from transforms.errors import Faults
 from transforms.expression.builder import SYNTAX, Builder, Rejected, Scope, fault_at, offset_of
 from transforms.expression.rules import RULES
 from transforms.expression.term import Term
+from transforms.yaml.document import Scalar
 
 MAX_CHARACTERS = 2000
 

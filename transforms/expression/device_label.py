@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime
 
 from transforms import refusal
 from transforms.errors import Refused
-from transforms.text import BLANKS
 from transforms.udi import LabelDate, Udi, confirm, parse_udi
+from transforms.value.text import BLANKS
 
 # What reading a label refuses with, and asking for a part of it.
 READING = (

@@ -9,14 +9,15 @@ from typing import Any
 
 from sqlglot import exp
 
-from transforms import moment, refusal
+from transforms import refusal
 from transforms.expression import device_label
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Term, strict
-from transforms.gs1 import to_gtin14
-from transforms.kind import NUMBERS, Kind
-from transforms.measured import Measured, parse_measured
-from transforms.text import BLANKS
+from transforms.value import moment
+from transforms.value.gs1 import to_gtin14
+from transforms.value.kind import NUMBERS, Kind
+from transforms.value.measured import Measured, parse_measured
+from transforms.value.text import BLANKS
 
 Function = Callable[[Builder, exp.Anonymous], Term]
 

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.term import Run, Term, constant, strict
-from transforms.kind import Kind, unify
+from transforms.value.kind import Kind, unify
 
 _TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.Escape)
 

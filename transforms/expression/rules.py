@@ -20,8 +20,8 @@ from transforms.expression.builder import SYNTAX, Builder, Rejected, Rule
 from transforms.expression.cast import compile_cast
 from transforms.expression.functions import FUNCTIONS
 from transforms.expression.term import Term, constant
-from transforms.kind import Kind
-from transforms.section import suggest
+from transforms.value.kind import Kind
+from transforms.yaml.section import suggest
 
 _NUMBER = re.compile(r"[0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40}")
 

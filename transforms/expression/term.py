@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transforms.kind import Kind
+from transforms.value.kind import Kind
 
 # Values are of the Python types of `kind`, which the compiler has checked; to the type checker they are anything.
 Run = Callable[[Sequence[Any]], Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from transforms.errors import Refused
-from transforms.gs1 import GTIN_LENGTH, to_gtin14
+from transforms.value.gs1 import GTIN_LENGTH, to_gtin14
 
 HIBCC = re.compile(r"[A-Z][0-9A-Z]{3}[0-9A-Z]{1,18}[0-9]")  # labeler, product, unit
 MA = re.compile(r"MA\.156\.M0\.[0-9A-Z]{6}\.[0-9][0-9A-Za-z]{7}")

@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 from transforms import refusal
 from transforms.errors import Refused
-from transforms.gs1 import to_gtin14
 from transforms.udi.element_string import Elements, checked_data
 from transforms.udi.identifier import identifier_at
+from transforms.value.gs1 import to_gtin14
 
 SCHEMES = ("https://", "http://")
 _KEY = "01"

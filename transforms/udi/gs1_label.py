@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from transforms import refusal
 from transforms.errors import Refused
-from transforms.gs1 import check_digit, to_gtin14
 from transforms.udi.agency import GS1
 from transforms.udi.association import check_associations
 from transforms.udi.check_pair import check_pair
@@ -14,6 +13,7 @@ from transforms.udi.element_string import Elements, read_element_strings
 from transforms.udi.gs1_date import read_dates
 from transforms.udi.lost_separator import other_readings
 from transforms.udi.udi import Udi
+from transforms.value.gs1 import check_digit, to_gtin14
 
 # How many of the data's first digits end in a check digit.
 _CHECKED = {

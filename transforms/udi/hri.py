@@ -10,9 +10,9 @@ import re
 
 from transforms import refusal
 from transforms.errors import Refused
-from transforms.text import BLANKS
 from transforms.udi.element_string import Elements, checked_data
 from transforms.udi.identifier import identifier_at
+from transforms.value.text import BLANKS
 
 _IDENTIFIER = re.compile(r"\(([0-9]{2,4})\)")
 

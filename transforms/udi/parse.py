@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from transforms import refusal
 from transforms.errors import Refused
-from transforms.text import BLANKS
 from transforms.udi import symbology
 from transforms.udi.agency import AHM, HIBCC, ICCBBA, MA, agency_of, is_address
 from transforms.udi.digital_link import read_digital_link
@@ -17,6 +16,7 @@ from transforms.udi.hri import read_hri
 from transforms.udi.ma import read_ma
 from transforms.udi.udi import Udi
 from transforms.udi.whole import read_ahm, read_iccbba
+from transforms.value.text import BLANKS
 
 # Longer than a web address or a full DataMatrix; what is longer is no label.
 MAX_CHARACTERS = 2048

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from transforms.document import Scalar
 from transforms.errors import Faults, Place, Refused
 from transforms.expression import Scope, compile_expression
-from transforms.inputs import Inputs
-from transforms.units import UnitNames
+from transforms.reading.inputs import Inputs
+from transforms.vocabulary.units import UnitNames
+from transforms.yaml.document import Scalar
 
 # name: declared type, PostgreSQL type. Integers are numeric there, so that a product does not overflow: ours cannot.
 COLUMNS = {

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from transforms.document import Scalar, parse_document
 from transforms.errors import Fault, Faults
 from transforms.expression import Scope, Term, compile_expression
-from transforms.inputs import Inputs
 from transforms.load import load
 from transforms.model import Label, Unit
-from transforms.units import UnitNames
+from transforms.reading.inputs import Inputs
+from transforms.vocabulary.units import UnitNames
+from transforms.yaml.document import Scalar, parse_document
 
 Compile = Callable[..., Term]
 

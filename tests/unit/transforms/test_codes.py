@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.codes import fold_code, translation_step
 from transforms.errors import Refused
 from transforms.model import CodeSet, Label, Synonym
+from transforms.vocabulary.codes import fold_code, translation_step
 
 GOOD, BAD = (Synonym("RELEASED"),), (Synonym("BLOCKED"),)
 STATUS = CodeSet(

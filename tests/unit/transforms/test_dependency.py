@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.dependency import ROWS, affected, origins
 from transforms.load import load
+from transforms.review.dependency import ROWS, affected, origins
 
 MAPPING = "mappings/erp.parts.yaml"
 WRITTEN = """\

@@ -10,12 +10,12 @@ import sqlglot
 from sqlglot import exp
 
 from transforms import refusal
-from transforms.example import run_example
 from transforms.expression import device_label
 from transforms.expression.rules import FUNCTION_NAMES
-from transforms.field_type import CHECKS, KINDS
-from transforms.kind import DECLARED, accepts
 from transforms.load import load
+from transforms.reading.example import run_example
+from transforms.value.kind import DECLARED, accepts
+from transforms.vocabulary.field_type import CHECKS, KINDS
 
 DICTIONARY = load()
 MAPPINGS = {mapping.name: mapping for mapping in DICTIONARY.mappings}

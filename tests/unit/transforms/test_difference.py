@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from transforms.difference import _code_set, difference
 from transforms.load import PACKAGED, read
+from transforms.review.difference import _code_set, difference
 
 LOT = "mappings/mes.mes_lot.yaml"
 QUANTITIES = {"trace.stock_movement.quantity", "trace.shipment.quantity"}

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from transforms.example import run_example
 from transforms.load import load
+from transforms.reading.example import run_example
 
 MAPPING = next(mapping for mapping in load().mappings if mapping.name == "erp.ICStockBillEntry")
 EXAMPLES = {example.name: example for example in MAPPING.examples}

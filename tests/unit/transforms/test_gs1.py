@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.errors import Refused
-from transforms.gs1 import check_digit, is_character_set_82, to_gtin14
+from transforms.value.gs1 import check_digit, is_character_set_82, to_gtin14
 
 # Published examples: GS1 General Specifications, GUDID samples, the usual textbook codes.
 VECTORS = [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.errors import DictionaryError, Refused
-from transforms.measured import Measured, parse_measured
+from transforms.value.measured import Measured, parse_measured
 
 
 def measured(value: str | None, comparator: str | None = "=", tolerance: str | None = None) -> Measured:

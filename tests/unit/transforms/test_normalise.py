@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from transforms.errors import Refused
-from transforms.lookup import hangs_on
 from transforms.mapping import Input, Lookup, Match, MirrorRef
+from transforms.reading.lookup import hangs_on
 
 MAPPING = """
 mapping: erp.parts

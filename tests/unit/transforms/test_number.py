@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms import number
+from transforms.value import number
 
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value="-1e27", max_value="1e27", places=10)
 NUMBERS = st.one_of(DECIMALS, st.integers(-(2**63), 2**63), st.fractions(-1000, 1000, max_denominator=10**6))

@@ -6,7 +6,7 @@ import pytest
 
 from transforms.errors import DictionaryError
 from transforms.load import load
-from transforms.trial import Failure, Unreached, try_examples
+from transforms.review.trial import Failure, Unreached, try_examples
 
 MAPPING = "mappings/erp.parts.yaml"
 GOOD = "  - {name: good, in: {no: P1, state: 1}, out: {part_id: P1, state: ON}}\n"

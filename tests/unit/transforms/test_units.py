@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transforms.errors import Refused
 from transforms.load import load
 from transforms.model import Label, Unit
-from transforms.units import UnitNames
+from transforms.vocabulary.units import UnitNames
 
 DICTIONARY = load()
 UNITS = DICTIONARY.units

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.gs1 import check_digit
 from transforms.udi import parse_udi
+from transforms.value.gs1 import check_digit
 
 SET_82 = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 FIXED = ("11", "17")

@@ -16,8 +16,8 @@ from functools import lru_cache
 
 from transforms import refusal
 from transforms.errors import Refused
-from transforms.number import parse_decimal
-from transforms.text import BLANKS
+from transforms.value.number import parse_decimal
+from transforms.value.text import BLANKS
 
 _NUMBER = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,60})(?:\.[0-9]{1,60})?"
 _FORM = re.compile(

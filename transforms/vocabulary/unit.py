@@ -7,12 +7,12 @@ from collections.abc import Mapping as Map
 from collections.abc import Set
 from fractions import Fraction
 
-from transforms.document import Node
 from transforms.errors import Faults
-from transforms.label import label_of
 from transforms.model import Unit
-from transforms.section import read_names, read_section, suggest
-from transforms.units import fold_name
+from transforms.vocabulary.units import fold_name
+from transforms.yaml.document import Node
+from transforms.yaml.label import label_of
+from transforms.yaml.section import read_names, read_section, suggest
 
 _OFFSET = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 _FACTOR = re.compile(r"[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from transforms.document import Node, Scalar
 from transforms.errors import Faults
 from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Term, constant
-from transforms.kind import Kind
-from transforms.section import Section, read_scalar
+from transforms.value.kind import Kind
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.section import Section, read_scalar
 
 _NOTHING = constant(Kind.NOTHING, None)
 

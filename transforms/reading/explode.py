@@ -13,14 +13,14 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
-from transforms.document import Node, Scalar
 from transforms.errors import Faults
 from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Run, Term
-from transforms.kind import Kind, unify
 from transforms.normalise import Explode
-from transforms.section import Section, read_section
+from transforms.value.kind import Kind, unify
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.section import Section, read_section
 
 Names = Mapping[str, Kind]
 

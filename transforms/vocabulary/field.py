@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import get_args
 
-from transforms.catalogue import WARNING, check_code, row_code
-from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults, Refused
-from transforms.field_type import CHECKS, KINDS, check_step, fitting_step, parse_type
-from transforms.gs1 import to_gtin14
-from transforms.label import label_of
 from transforms.model import CodeSet, Field, FieldType, Sensitivity, Unit
-from transforms.number import ROUNDINGS, parse_decimal
-from transforms.section import Section, read_scalar, read_section, suggest
+from transforms.value.gs1 import to_gtin14
+from transforms.value.number import ROUNDINGS, parse_decimal
+from transforms.vocabulary.catalogue import WARNING, check_code, row_code
+from transforms.vocabulary.field_type import CHECKS, KINDS, check_step, fitting_step, parse_type
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.label import label_of
+from transforms.yaml.section import Section, read_scalar, read_section, suggest
 
 _REQUIRED = ("label", "definition", "type", "owner", "example")
 _OPTIONAL = ("sensitivity", "code_set", "unit", "rounding", "check", "on_error", "tolerate", "standard_refs")

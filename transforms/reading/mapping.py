@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transforms import refusal
-from transforms.column import Vocabulary
-from transforms.document import Node
 from transforms.errors import Faults
-from transforms.example import read_examples
 from transforms.expression.builder import Scope
-from transforms.inputs import READING_CODES, Inputs, read_columns
-from transforms.let import Lets
-from transforms.lookup import gate_of, hangs_on, read_lookup, read_mirror
 from transforms.mapping import Lookup, Mapping, MirrorRef, Target
 from transforms.normalise import RowPlan, compile_plan
-from transforms.section import Section, read_section
-from transforms.target_file import TargetReader, read_condition
-from transforms.units import UnitNames
+from transforms.reading.column import Vocabulary
+from transforms.reading.example import read_examples
+from transforms.reading.inputs import READING_CODES, Inputs, read_columns
+from transforms.reading.let import Lets
+from transforms.reading.lookup import gate_of, hangs_on, read_lookup, read_mirror
+from transforms.reading.target import TargetReader, read_condition
+from transforms.vocabulary.units import UnitNames
+from transforms.yaml.document import Node
+from transforms.yaml.section import Section, read_section
 
 _REQUIRED = ("mapping", "version", "source", "examples")
 _OPTIONAL = ("lookups", "where", "let", "target", "targets")

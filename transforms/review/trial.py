@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from transforms.errors import DictionaryError, Fault, Place, Refused
-from transforms.example import run_example
 from transforms.load import EXAMPLE_FAILED, read
 from transforms.mapping import Example, Mapping
+from transforms.reading.example import run_example
 
 # Between what is said of one column (`table: row 2: column is ...`) or table and of the next.
 _EACH = re.compile(r"; (?=(?:[a-z_0-9.]+: )?(?:(?:row \d+: )?\w+ is |\d+ rows, ))")

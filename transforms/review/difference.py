@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from transforms.dependency import Origin, origins
 from transforms.model import Dictionary
+from transforms.review.dependency import Origin, origins
 
 _Tree = Map[str, Any]
 _REMARKS = ("note", "relationship")

@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from transforms import refusal
-from transforms.document import Node, Scalar
 from transforms.errors import DictionaryError, Fault, Faults, Place, Refused
 from transforms.expression.term import Run, Term
-from transforms.kind import DECLARED
 from transforms.mapping import Input
-from transforms.section import read_names, suggest
+from transforms.value.kind import DECLARED
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.section import read_names, suggest
 
 Columns = dict[str, tuple[str, Place]]  # column of a mirror: declared type, where it is declared
 

@@ -21,9 +21,9 @@ from typing import Any, Literal
 import sqlglot
 from sqlglot import exp
 
-from transforms.codes import conditions
 from transforms.mapping import Mapping
 from transforms.model import Dictionary, Field
+from transforms.vocabulary.codes import conditions
 
 Kind = Literal["field", "code_set", "unit", "source_column"]
 Name = tuple[str, str]  # look-up ("": the source row) and column

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Map
 
-from transforms.document import Node
 from transforms.errors import Faults
-from transforms.label import label_of
 from transforms.model import Source
-from transforms.moment import find_zone
-from transforms.section import read_section
-from transforms.text import BLANKS
+from transforms.value.moment import find_zone
+from transforms.value.text import BLANKS
+from transforms.yaml.document import Node
+from transforms.yaml.label import label_of
+from transforms.yaml.section import read_section
 
 
 def read_source(node: Node, aliases: Map[str, Map[str, str]], faults: Faults) -> Source | None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from transforms.document import Items, Node, Scalar, Table, parse_document
 from transforms.errors import Faults, Place
-from transforms.layer import KINDS, Entry, entries_of, overlay
-from transforms.section import suggest
+from transforms.yaml.document import Items, Node, Scalar, Table, parse_document
+from transforms.yaml.layer import KINDS, Entry, entries_of, overlay
+from transforms.yaml.section import suggest
 
 HEADER = "dictionary.yaml"
 ERRORS = "errors.yaml"

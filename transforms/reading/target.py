@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
-from transforms import number, refusal
-from transforms.catalogue import WARNING, check_code
-from transforms.column import ColumnReader, Vocabulary, is_name
-from transforms.document import Node, Scalar
+from transforms import refusal
 from transforms.errors import Faults
-from transforms.explode import read_explode
 from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
 from transforms.expression.functions import MEASURED_COMPARATOR, MEASURED_VALUE
 from transforms.expression.term import Run, Term
-from transforms.field_type import result_kind
-from transforms.fold_file import ORDERS
-from transforms.kind import NUMBERS, Kind
 from transforms.mapping import ORDER, WARNINGS, Column, Fold, Target
 from transforms.model import Field, Source
 from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
-from transforms.section import Section, read_section, suggest
+from transforms.reading.column import ColumnReader, Vocabulary, is_name
+from transforms.reading.explode import read_explode
+from transforms.reading.fold import ORDERS
+from transforms.value import number
+from transforms.value.kind import NUMBERS, Kind
+from transforms.vocabulary.catalogue import WARNING, check_code
+from transforms.vocabulary.field_type import result_kind
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.section import Section, read_section, suggest
 
 SERVICE_SCHEMA = "cdc"
 ON_DELETE = ("tombstone", "delete")

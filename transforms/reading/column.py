@@ -9,22 +9,23 @@ from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any
 
-from transforms import number, refusal
-from transforms.codes import conditions, translate_at, translation_step
-from transforms.document import Node, Scalar
+from transforms import refusal
 from transforms.errors import ErrorEntry, Faults
 from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Run, Term, strict
-from transforms.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
-from transforms.gs1 import to_gtin14
-from transforms.kind import NUMBERS, Kind, unify
 from transforms.mapping import Column, Fold
 from transforms.model import CodeSet, Field, Source, Unit
-from transforms.moment import find_zone
 from transforms.normalise import ColumnPlan, Step
-from transforms.section import Section, read_scalar, read_section, suggest
-from transforms.text import BLANKS
+from transforms.value import number
+from transforms.value.gs1 import to_gtin14
+from transforms.value.kind import NUMBERS, Kind, unify
+from transforms.value.moment import find_zone
+from transforms.value.text import BLANKS
+from transforms.vocabulary.codes import conditions, translate_at, translation_step
+from transforms.vocabulary.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.section import Section, read_scalar, read_section, suggest
 
 _DATES = (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,57}")  # PostgreSQL allows 63 bytes, derivation adds a prefix to some

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from transforms.document import Node
 from transforms.errors import Faults
 from transforms.model import Label
-from transforms.section import Section, read_section
+from transforms.yaml.document import Node
+from transforms.yaml.section import Section, read_section
 
 
 def read_label(node: Node | None, faults: Faults) -> Label:

@@ -9,15 +9,15 @@ from datetime import date
 from decimal import Decimal
 from functools import reduce
 
-from transforms.catalogue import row_code
-from transforms.document import Node
 from transforms.errors import ErrorEntry, Faults, Refused
-from transforms.label import read_label
 from transforms.model import CodeSet
-from transforms.number import number_text
-from transforms.section import Section, read_section, suggest
-from transforms.synonym import Known, meaning, read_synonyms
-from transforms.text import BLANKS
+from transforms.value.number import number_text
+from transforms.value.text import BLANKS
+from transforms.vocabulary.catalogue import row_code
+from transforms.vocabulary.synonym import Known, meaning, read_synonyms
+from transforms.yaml.document import Node
+from transforms.yaml.label import read_label
+from transforms.yaml.section import Section, read_section, suggest
 
 NORMALISATIONS: dict[str, Callable[[str], str]] = {
     "trim": lambda text: text.strip(BLANKS),

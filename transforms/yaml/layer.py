@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-from transforms.document import Node, Table
 from transforms.errors import Place
+from transforms.yaml.document import Node, Table
 
 Documents = Map[str, Node]
 FILES = ("codesets", "sources", "mappings", "folds")

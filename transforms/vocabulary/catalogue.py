@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
 
-from transforms.document import Node, Scalar, Table
 from transforms.errors import ErrorEntry, Faults
-from transforms.section import read_section, suggest
+from transforms.yaml.document import Node, Scalar, Table
+from transforms.yaml.section import read_section, suggest
 
 WARNING = "warning"
 KINDS = ("row", WARNING, "fatal")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
-from transforms.document import Items, Node, Scalar, Table
 from transforms.errors import Faults, Place
+from transforms.yaml.document import Items, Node, Scalar, Table
 
 
 def suggest(name: str, known: Collection[str]) -> str:

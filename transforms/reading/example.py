@@ -21,11 +21,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
-from transforms.document import Items, Node, Scalar, Table
 from transforms.errors import Faults, Refused
-from transforms.inputs import Inputs
 from transforms.mapping import Candidate, Example, Input, Mapping, Outcome, Target
-from transforms.section import Section, read_scalar, read_section, suggest
+from transforms.reading.inputs import Inputs
+from transforms.yaml.document import Items, Node, Scalar, Table
+from transforms.yaml.section import Section, read_scalar, read_section, suggest
 
 _FOUND = {"missing": 0, "several": 2}
 _BEYOND = ("infinity", "-infinity")  # what PostgreSQL has and Python has not arrives as text

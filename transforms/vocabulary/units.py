@@ -9,8 +9,8 @@ from fractions import Fraction
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.model import Unit
-from transforms.number import Number
-from transforms.text import BLANKS
+from transforms.value.number import Number
+from transforms.value.text import BLANKS
 
 PACKAGING = "packaging"
 

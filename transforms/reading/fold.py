@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
-from transforms.document import Node, Scalar
 from transforms.errors import Faults
-from transforms.field_type import postgresql_type
-from transforms.kind import NUMBERS, Kind
 from transforms.mapping import CONFLICTS, WARNINGS, Column, Fold, Rule, Target
 from transforms.model import Field
-from transforms.section import Section, read_section, suggest
+from transforms.value.kind import NUMBERS, Kind
+from transforms.vocabulary.field_type import postgresql_type
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.section import Section, read_section, suggest
 
 ORDERS: Map[str, tuple[str, tuple[Kind, ...]]] = {
     "number": ("numeric", NUMBERS),

@@ -11,14 +11,14 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from transforms import refusal
-from transforms.catalogue import row_code
-from transforms.document import Node, Scalar
 from transforms.errors import ErrorEntry, Faults, Refused
 from transforms.expression.builder import fault_at
-from transforms.inputs import Inputs, read_columns
 from transforms.mapping import Lookup, Match, MirrorRef, Valid
 from transforms.normalise import Gate
-from transforms.section import Section, read_section, suggest
+from transforms.reading.inputs import Inputs, read_columns
+from transforms.vocabulary.catalogue import row_code
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.section import Section, read_section, suggest
 
 
 def read_mirror(scalar: Scalar | None, sources: Map[str, object], faults: Faults) -> MirrorRef | None:

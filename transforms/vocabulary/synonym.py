@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from transforms.document import Node, Scalar
 from transforms.errors import Faults
 from transforms.model import Synonym
-from transforms.section import Section, read_names, read_section, suggest
+from transforms.yaml.document import Node, Scalar
+from transforms.yaml.section import Section, read_names, read_section, suggest
 
 RELATIONSHIPS: Final = ("equivalent", "source-is-narrower-than-target", "source-is-broader-than-target", "related-to")
 _OPTIONAL = ("note", "relationship", "valid_from", "valid_to", "depends_on")

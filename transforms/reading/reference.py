@@ -6,12 +6,12 @@ from collections.abc import Mapping as Map
 from collections.abc import Set
 from dataclasses import replace
 
-from transforms.document import Scalar
 from transforms.errors import Faults
-from transforms.fold_file import FoldFound
 from transforms.mapping import Fold, Mapping, Reference, Target
-from transforms.mapping_file import Draft
-from transforms.section import Section, read_section, suggest
+from transforms.reading.fold import FoldFound
+from transforms.reading.mapping import Draft
+from transforms.yaml.document import Scalar
+from transforms.yaml.section import Section, read_section, suggest
 
 
 def resolve_references(

@@ -21,13 +21,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from transforms import number, refusal
+from transforms import refusal
 from transforms.errors import Refused
 from transforms.expression.cast import to_integer
-from transforms.gs1 import is_character_set_82
-from transforms.kind import NUMBERS, Kind
 from transforms.model import Field, FieldType
 from transforms.udi import is_device_identifier
+from transforms.value import number
+from transforms.value.gs1 import is_character_set_82
+from transforms.value.kind import NUMBERS, Kind
 
 Step = Callable[[Any], Any]
 

@@ -1,0 +1,1 @@
+"""Mappings and folds as stewards write them, compiled."""

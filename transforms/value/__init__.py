@@ -1,0 +1,1 @@
+"""Values: exact numbers, texts, moments, identifiers, and their kinds."""

@@ -1,0 +1,1 @@
+"""What mappings are written in terms of: fields, code sets, units, sources, codes."""

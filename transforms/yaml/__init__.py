@@ -1,0 +1,1 @@
+"""Files of a dictionary: strict YAML with places, layered folders."""
