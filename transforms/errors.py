@@ -11,20 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorEntry:
-    """One entry of `errors.yaml`.
-
-    `kind`: `row` (a source row is held), `warning` (it is taken as it stands), `fatal` (the dictionary cannot be used).
-    """
-
-    code: str
-    kind: str
-    title: str
-    cause: str
-    action: str
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where in the dictionary: file (relative to its folder), line and column, both from 1."""

@@ -10,7 +10,6 @@ from fractions import Fraction
 from typing import Literal
 
 from transforms.domain import Domain, group_mappings
-from transforms.errors import ErrorEntry
 from transforms.mapping import Fold, Mapping
 
 Sensitivity = Literal["public", "internal", "confidential", "personal", "phi"]
@@ -22,6 +21,21 @@ class Label:
 
     zh: str
     en: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """One entry of `errors.yaml`; `owner` is the function of the organisation that sees to it.
+
+    `kind`: `row` (a source row is held), `warning` (it is taken as it stands), `fatal` (the dictionary cannot be used).
+    """
+
+    code: str
+    kind: str
+    label: Label
+    cause: str
+    action: str
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)

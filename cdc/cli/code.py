@@ -20,7 +20,7 @@ from transforms.load import load as load_dictionary
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A code with its meaning; `catalogue` is `service` or `dictionary`."""
+    """A code with its meaning; `catalogue` is `service` or `dictionary`. The service's have no Chinese and no owner."""
 
     code: str
     catalogue: str
@@ -28,6 +28,8 @@ class Explanation:
     title: str
     cause: str
     action: str
+    title_zh: str | None = None
+    owner: str | None = None
 
 
 def code(
@@ -36,7 +38,11 @@ def code(
         str, typer.Argument(metavar="CODE", help="A code such as TGT-102 or UDI-101; case does not matter.")
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one object: code, catalogue, kind, title, cause, action.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: code, catalogue, kind, title, cause, action, title_zh and owner (null: none).",
+        ),
     ] = False,
 ) -> None:
     """Explain a code: what happened, why, and what to do next.
@@ -52,10 +58,12 @@ def code(
     if as_json:
         write_json(asdict(found))
         return
-    write_line(f"{found.code} {found.title}")
+    write_line(f"{found.code} {found.title}" + (f" ({found.title_zh})" if found.title_zh else ""))
     write_line(f"  what it does: {_EFFECT[found.kind]}")
     write_line(f"  cause: {found.cause}")
     write_line(f"  next:  {found.action}")
+    if found.owner:
+        write_line(f"  owner: {found.owner}")
 
 
 _EFFECT = {
@@ -87,4 +95,7 @@ def _dictionary_entries(config: Path | None) -> list[Explanation]:
     except DictionaryError:
         say("The dictionary is not usable, its codes are missing here: run `cdc check`.")
         return []
-    return [Explanation(e.code, "dictionary", e.kind, e.title, e.cause, e.action) for e in entries]
+    return [
+        Explanation(one.code, "dictionary", one.kind, one.label.en, one.cause, one.action, one.label.zh, one.owner)
+        for one in entries
+    ]

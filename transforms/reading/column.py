@@ -10,12 +10,12 @@ from dataclasses import field as dataclass_field
 from typing import Any
 
 from transforms import refusal
-from transforms.errors import ErrorEntry, Faults
+from transforms.errors import Faults
 from transforms.expression.builder import Scope
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Run, Term, strict
 from transforms.mapping import Column, Fold
-from transforms.model import CodeSet, Field, Source, Unit
+from transforms.model import CodeSet, ErrorEntry, Field, Source, Unit
 from transforms.normalise import ColumnPlan, Step
 from transforms.value import number
 from transforms.value.gs1 import to_gtin14

@@ -11,9 +11,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from transforms import refusal
-from transforms.errors import ErrorEntry, Faults, Refused
+from transforms.errors import Faults, Refused
 from transforms.expression.builder import fault_at
 from transforms.mapping import Lookup, Match, MirrorRef, Valid
+from transforms.model import ErrorEntry
 from transforms.normalise import Gate
 from transforms.reading.inputs import Inputs, read_columns
 from transforms.vocabulary.catalogue import row_code

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
 
-from transforms.errors import ErrorEntry, Faults
+from transforms.errors import Faults
+from transforms.model import ErrorEntry
 from transforms.yaml.document import Node, Scalar, Table
+from transforms.yaml.label import label_of
 from transforms.yaml.section import read_section, suggest
 
 WARNING = "warning"
 KINDS = ("row", WARNING, "fatal")
-_KEYS = ("kind", "title", "cause", "action")
+_KEYS = ("kind", "label", "cause", "action", "owner")
 
 
 def read_catalogue(node: Node, faults: Faults) -> dict[str, ErrorEntry]:
@@ -27,7 +29,8 @@ def _entries(table: Table, faults: Faults) -> Iterator[ErrorEntry]:
         section = read_section(value, faults, _KEYS)
         if section:
             kind = section.choice("kind", KINDS, "row")
-            yield ErrorEntry(key.text, kind, section.text("title"), section.text("cause"), section.text("action"))
+            label, (cause, action, owner) = label_of(section, faults), map(section.text, ("cause", "action", "owner"))
+            yield ErrorEntry(key.text, kind, label, cause, action, owner)
 
 
 def check_code(scalar: Scalar | None, errors: Map[str, ErrorEntry], faults: Faults) -> str:

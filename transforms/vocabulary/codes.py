@@ -9,8 +9,8 @@ from datetime import date
 from decimal import Decimal
 from functools import reduce
 
-from transforms.errors import ErrorEntry, Faults, Refused
-from transforms.model import CodeSet
+from transforms.errors import Faults, Refused
+from transforms.model import CodeSet, ErrorEntry
 from transforms.value.number import number_text
 from transforms.value.text import BLANKS
 from transforms.vocabulary.catalogue import row_code

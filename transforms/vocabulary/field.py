@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import get_args
 
-from transforms.errors import ErrorEntry, Faults, Refused
-from transforms.model import CodeSet, Field, FieldType, Sensitivity, Unit
+from transforms.errors import Faults, Refused
+from transforms.model import CodeSet, ErrorEntry, Field, FieldType, Sensitivity, Unit
 from transforms.value.gs1 import to_gtin14
 from transforms.value.number import ROUNDINGS, parse_decimal
 from transforms.vocabulary.catalogue import WARNING, check_code, row_code

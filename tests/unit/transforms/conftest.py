@@ -84,13 +84,13 @@ def expressions() -> Expressions:
 SMALL = {
     "dictionary.yaml": 'dictionary: small\nversion: "1"\nstatus: draft\n',
     "errors.yaml": "".join(
-        f"{code}: {{kind: row, title: t, cause: c, action: a}}\n"
+        f"{code}: {{kind: row, label: {{zh: z, en: t}}, cause: c, action: a, owner: o}}\n"
         for code in (
             *("REQ-101", "TXT-101", "NUM-101", "DAT-101", "COD-201", "REF-301", "REF-302", "LOT-101", "QC-101"),
             *("UOM-201", "UOM-202", "UOM-203", "UDI-101", "UDI-102"),
         )
     )
-    + "DIC-101: {kind: fatal, title: t, cause: c, action: a}\n",
+    + "DIC-101: {kind: fatal, label: {zh: z, en: t}, cause: c, action: a, owner: o}\n",
     "units.yaml": "units:\n"
     '  C62: {label: {zh: 个, en: one}, ucum: "{piece}", dimension: count, factor: "1"}\n'
     "aliases:\n  erp: {PCS: C62}\n",

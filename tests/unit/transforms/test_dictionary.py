@@ -80,7 +80,9 @@ def test_every_code_is_catalogued_and_raised():
     assert named <= DICTIONARY.errors.keys()
     assert {code for code, entry in DICTIONARY.errors.items() if entry.kind == "warning"} <= named
     for entry in DICTIONARY.errors.values():
-        assert all((entry.title, entry.cause, entry.action))
+        assert all((entry.cause, entry.action, entry.owner))
+        assert re.search("[一-鿿]", entry.label.zh)
+        assert re.match("[A-Z]", entry.label.en)
 
 
 def test_every_fault_of_the_loader_is_catalogued():

@@ -11,7 +11,7 @@ from transforms.load import PACKAGED, load, read_layers
 
 HEADER = 'dictionary: plant\nversion: "1"\nstatus: draft\nextends: med-device-core\n'
 MATERIAL = "  material_id: {label: {zh: 料, en: Part}, definition: d, type: string(40), owner: plant, example: P1}\n"
-CODE = "{kind: row, title: t, cause: c, action: a}"
+CODE = "{kind: row, label: {zh: z, en: t}, cause: c, action: a, owner: o}"
 
 
 class Layer:
@@ -79,7 +79,7 @@ def test_units_words_and_codes_come_one_by_one(layer):
     assert dictionary.sources["mes"].unit_aliases == {**packaged.sources["mes"].unit_aliases, "吨": "TNE", "升": "MLT"}
     assert dictionary.sources["erp"].unit_aliases == packaged.sources["erp"].unit_aliases
     assert dictionary.errors.keys() == packaged.errors.keys() | {"PLT-101"}
-    assert dictionary.errors["LOT-101"].title == "t"
+    assert dictionary.errors["LOT-101"].label.en == "t"
 
 
 def test_a_source_and_a_mapping_of_its_own_stand_beside_the_others(layer):

@@ -40,8 +40,9 @@ examples:
     out: {part_id: P1, state: "NO", lot: "L#1", warnings: [DAT-101 made, COD-201 state, LOT-W01 lot]}
   - {name: refused all the same, like: good, in: {no: X}, refused: QC-101}
 """
-WARNINGS = (
-    "LOT-W01: {kind: warning, title: t, cause: c, action: a}\nOLD-W01: {kind: warning, title: t, cause: c, action: a}\n"
+WARNINGS = "".join(
+    f"{code}: {{kind: warning, label: {{zh: z, en: t}}, cause: c, action: a, owner: o}}\n"
+    for code in ("LOT-W01", "OLD-W01")
 )
 
 

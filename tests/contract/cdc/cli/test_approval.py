@@ -55,7 +55,9 @@ def test_an_approved_version_does(plant: Path, cdc: Cdc, target: Target) -> None
     # The steps are recorded with who has applied them.
     assert "record dictionary plant 1, approved by li (quality)" in applied.document["steps"]
     assert tables(target) > 0
-    (plant / "dictionary" / "errors.yaml").write_text("NEW-101: {kind: row, title: t, cause: c, action: a}\n")
+    (plant / "dictionary" / "errors.yaml").write_text(
+        "NEW-101: {kind: row, label: {zh: z, en: t}, cause: c, action: a, owner: o}\n"
+    )
     assert cdc("target", "apply").code == 2
 
 

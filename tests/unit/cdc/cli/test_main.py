@@ -93,13 +93,20 @@ def test_a_code_is_explained_in_words_and_as_json(capsys: pytest.CaptureFixture[
     assert "next:" in shown
     assert execute(["code", "TGT-102", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert list(document) == ["code", "catalogue", "kind", "title", "cause", "action"]
+    assert list(document) == ["code", "catalogue", "kind", "title", "cause", "action", "title_zh", "owner"]
     assert (document["catalogue"], document["kind"]) == ("service", "fatal")
+    assert (document["title_zh"], document["owner"]) == (None, None)
 
 
 def test_a_code_of_the_dictionary_is_explained_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["code", "UDI-101", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["catalogue"] == "dictionary"
+    document = json.loads(capsys.readouterr().out)
+    assert (document["catalogue"], document["owner"]) == ("dictionary", "regulatory")
+    assert (document["title"], document["title_zh"]) == ("The check digit of a GTIN is wrong", "GTIN 校验位错误")
+    assert execute(["code", "UDI-101"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("UDI-101 The check digit of a GTIN is wrong (GTIN 校验位错误)\n")
+    assert "  owner: regulatory\n" in shown
 
 
 def test_an_unknown_code_suggests_near_ones(capsys: pytest.CaptureFixture[str]) -> None:
