@@ -36,9 +36,22 @@ from transforms.yaml.document import Node, plain_tree
 from transforms.yaml.folder import Folder, Layered
 from transforms.yaml.layer import Entry
 from transforms.yaml.section import Section, read_section
+from transforms.yaml.shape import Many, Shape, Text
 
 PACKAGED = Path(__file__).parent / "dictionary"
-STATUSES = ("draft", "in_review", "approved", "retired")
+HEADER = Shape(
+    {
+        "dictionary": Text("Name of the dictionary."),
+        "version": Text("Version of the content, as people call it; the digest is what counts."),
+        "status": Text("How far this version is.", words=("draft", "in_review", "approved", "retired")),
+    },
+    {
+        "extends": Text("The packaged dictionary that this folder lies over, entry by entry."),
+        "without": Many(Text("KIND or KIND/NAME"), "Entries of the packaged dictionary that are left out."),
+        "author": Text("Who wrote this version; somebody else has to approve it."),
+    },
+    told="dictionary.yaml: name, version and status of a dictionary.",
+)
 EXAMPLE_FAILED = "DIC-142"
 
 T = TypeVar("T")
@@ -106,10 +119,9 @@ def read_layers(folder: Path | None = None) -> tuple[list[Layered], list[Entry]]
 
 def _read_header(files: Folder, faults: Faults) -> Section | None:
     node = files.one("dictionary.yaml")
-    required, optional = ("dictionary", "version", "status"), ("extends", "without", "author")
-    section = read_section(node, faults, required, optional) if node else None
+    section = read_section(node, faults, HEADER) if node else None
     if section:
-        section.choice("status", STATUSES)
+        section.choice("status")
         section.text("dictionary"), section.text("version"), section.text("extends"), section.texts("without")
     return section
 

@@ -26,9 +26,21 @@ from transforms.vocabulary.codes import conditions, translate_at, translation_st
 from transforms.vocabulary.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
+from transforms.yaml.shape import Either, Shape, Text, flag
 
 _DATES = (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,57}")  # PostgreSQL allows 63 bytes, derivation adds a prefix to some
+_EXPRESSION = Text("An expression over the source row and its look-ups.")
+_COLUMN = Shape(
+    {"expr": _EXPRESSION},
+    {
+        "field": Text("The canonical field, where its name is not the column's."),
+        "required": flag("Whether a row without a value is refused (REQ-101)."),
+        "sign": Text("What the quantity is multiplied by."),
+        "at": Text("The moment at which its codes have to be valid."),
+    },
+)
+COLUMN = Either((_EXPRESSION, _COLUMN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +70,9 @@ class ColumnReader:
         short = isinstance(node, Scalar)
         if not is_name(name.text):
             self.faults.add(name.place, "DIC-105", "a canonical name is of lower-case letters, digits and _")
-        section = None if short else read_section(node, self.faults, ("expr",), ("field", "required", "sign", "at"))
+        section = None if short else read_section(node, self.faults, _COLUMN)
         scalar = section.scalar("expr") if section else read_scalar(node, name.text, self.faults) if short else None
-        required = key or bool(section and section.flag("required"))
+        required = bool(section and section.flag("required")) or key
         field = self._field(name, section)
         self.scope.made_units.clear()
         own = replace(self, scope=replace(self.scope, codes=set()))

@@ -26,8 +26,29 @@ from transforms.mapping import Candidate, Example, Input, Mapping, Outcome, Targ
 from transforms.reading.inputs import Inputs
 from transforms.yaml.document import Items, Node, Scalar, Table
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
+from transforms.yaml.shape import Either, Many, Named, Shape, Text
 
 _FOUND = {"missing": 0, "several": 2}
+_ROW = Named(Text(null=True))
+_OUT_ROW = Named(Either((Text(null=True), Many(Text("CODE column")))))
+EXAMPLE = Shape(
+    {"name": Text("What it shows.")},
+    {
+        "like": Text("Name of an earlier example whose row is the start."),
+        "in": Named(Text(null=True), "Columns of the source row; those that are not named are NULL."),
+        "lookups": Named(
+            Either((Text("It finds nothing, or several rows.", words=tuple(_FOUND)), _ROW)),
+            "What each look-up finds; those that are not named find nothing.",
+        ),
+        "out": Named(
+            Either((Text(null=True), Many(Either((_OUT_ROW, Text("CODE column")))))),
+            "The canonical row; with several tables a list of rows for each. What is not named is NULL.",
+        ),
+        "refused": Text("The code that it is refused with."),
+        "filtered": Text("`where` leaves it out.", words=("true",)),
+    },
+    one_of=("out", "refused", "filtered"),
+)
 _BEYOND = ("infinity", "-infinity")  # what PostgreSQL has and Python has not arrives as text
 
 
@@ -106,11 +127,12 @@ class _Reader:
         self._rows: dict[str, _Row] = {}
 
     def read(self, node: Node) -> Example | None:
-        section = read_section(node, self._faults, ("name",), ("like", "in", "lookups", "out", "refused", "filtered"))
+        section = read_section(node, self._faults, EXAMPLE)
         if section is None:
             return None
         name, code = section.text("name"), section.text("refused") or None
-        if len([key for key in ("out", "refused", "filtered") if key in section]) != 1:
+        section.choice("filtered")
+        if len([key for key in EXAMPLE.one_of if key in section]) != 1:
             self._faults.add(section.place, "DIC-141", "an example has one of `out`, `refused` and `filtered`")
         if code and code not in self._mapping.codes:
             known = ", ".join(sorted(self._mapping.codes))

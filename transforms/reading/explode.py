@@ -20,7 +20,21 @@ from transforms.expression.term import Run, Term
 from transforms.normalise import Explode
 from transforms.value.kind import Kind, unify
 from transforms.yaml.document import Node, Scalar
-from transforms.yaml.section import Section, read_section
+from transforms.yaml.section import Section, read_names
+from transforms.yaml.shape import Many, Named, Shape, Text
+
+EXPLODE = Shape(
+    optional={
+        "from": Many(Named(Text("An expression.")), "A row for each item; the names are columns to this target."),
+        "split": Text("A text, a row for each of its parts."),
+        "by": Text("What stands between two parts."),
+        "as": Text("What a part is called."),
+        "seq": Text("What its number, from 1, is called."),
+        "skip": Text("A condition; parts for which it is true have no row."),
+    },
+    told="Several canonical rows out of one source row.",
+    one_of=("from", "split"),
+)
 
 Names = Mapping[str, Kind]
 
@@ -62,8 +76,7 @@ def _read_repeated(section: Section, scope: Scope, faults: Faults) -> tuple[Expl
 
 
 def _read_part(node: Node, scope: Scope, faults: Faults) -> dict[str, Term] | None:
-    section = read_section(node, faults, (), tuple(getattr(node, "entries", ())))
-    terms = {key.text: compile_expression(value, scope, faults) for key, value in section.scalars()} if section else {}
+    terms = {key.text: compile_expression(value, scope, faults) for key, value in read_names(node, faults)}
     return {name: term for name, term in terms.items() if term} if all(terms.values()) else None
 
 

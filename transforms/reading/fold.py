@@ -21,10 +21,12 @@ from dataclasses import dataclass
 from transforms.errors import Faults
 from transforms.mapping import CONFLICTS, WARNINGS, Column, Fold, Rule, Target
 from transforms.model import Field
+from transforms.reading.reference_shape import REFERENCE
 from transforms.value.kind import NUMBERS, Kind
 from transforms.vocabulary.field_type import postgresql_type
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_section, suggest
+from transforms.yaml.shape import Either, Many, Named, Shape, Text, flag
 
 ORDERS: Map[str, tuple[str, tuple[Kind, ...]]] = {
     "number": ("numeric", NUMBERS),
@@ -33,6 +35,24 @@ ORDERS: Map[str, tuple[str, tuple[Kind, ...]]] = {
 }
 """What contributions can be ordered by: PostgreSQL's type, and the kinds of expressions that give it."""
 _TAKES = ("first", "last", "max", "owner")
+_FIELD = Text("The canonical field, where its name is not the column's.")
+_TAKE = Text("Whose value counts: `first`, `last`, `max` or `owner SOURCE`.", form="first|last|max|owner .+")
+_KEY_COLUMN = Shape({"field": _FIELD}, told="A column of the key.")
+_COLUMN = Shape(
+    {"take": _TAKE}, {"field": _FIELD, "required": flag("Whether a row without a value is held back (REQ-101).")}
+)
+FOLD = Shape(
+    {
+        "fold": Text("The canonical table: schema.table. The file has the same name."),
+        "key": Many(Text(), "The columns that identify a row."),
+        "columns": Named(Either((_TAKE, _COLUMN, _KEY_COLUMN)), "Every other column, with whose value it takes."),
+    },
+    {
+        "order": Text("What `order` of each contribution is.", words=tuple(ORDERS)),
+        "references": Many(REFERENCE, "Other canonical tables whose keys stand in columns of this one."),
+    },
+    told="folds/SCHEMA.TABLE.yaml: a canonical table that several source rows contribute to.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +66,11 @@ class FoldFound:
 def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], faults: Faults) -> FoldFound | None:
     """Return the fold of one file, None if it is not usable (its faults are recorded)."""
     before = len(faults.found)
-    section = read_section(node, faults, ("fold", "key", "columns"), ("order", "references"))
+    section = read_section(node, faults, FOLD)
     if section is None:
         return None
     schema, _, table = section.text("fold").partition(".")
-    order = section.choice("order", tuple(ORDERS))
+    order = section.choice("order")
     rules: dict[str, Rule] = {}
     columns = [_key_column(name, section, fields, faults) for name in section.texts("key")]
     key = tuple(name.text for name in section.texts("key"))
@@ -72,7 +92,7 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
 
 def _key_column(name: Scalar, section: Section, fields: Map[str, Field], faults: Faults) -> Column | None:
     given = {key.text: value for key, value in section.entries("columns")}.get(name.text)
-    described = read_section(given, faults, ("field",)) if given else None
+    described = read_section(given, faults, _KEY_COLUMN) if given else None
     field = _field((described and described.scalar("field")) or name, fields, faults)
     return Column(name.text, postgresql_type(field.type), required=True) if field else None
 
@@ -85,7 +105,7 @@ def _column(
     faults: Faults,
 ) -> Column | None:
     fields, sources = known
-    section = None if isinstance(node, Scalar) else read_section(node, faults, ("take",), ("field", "required"))
+    section = None if isinstance(node, Scalar) else read_section(node, faults, _COLUMN)
     take = node if isinstance(node, Scalar) else section and section.scalar("take")
     field = _field((section and section.scalar("field")) or name, fields, faults)
     if not (take and field):

@@ -14,8 +14,12 @@ from transforms.mapping import Input
 from transforms.value.kind import DECLARED
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import read_names, suggest
+from transforms.yaml.shape import Named, Text
 
 Columns = dict[str, tuple[str, Place]]  # column of a mirror: declared type, where it is declared
+COLUMNS = Named(
+    Text("The type of the mirror's column.", words=tuple(DECLARED)), "Each column that is used, with its type."
+)
 
 
 class Inputs:

@@ -16,10 +16,32 @@ from transforms.expression.builder import fault_at
 from transforms.mapping import Lookup, Match, MirrorRef, Valid
 from transforms.model import ErrorEntry
 from transforms.normalise import Gate
-from transforms.reading.inputs import Inputs, read_columns
+from transforms.reading.inputs import COLUMNS, Inputs, read_columns
 from transforms.vocabulary.catalogue import row_code
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_section, suggest
+from transforms.yaml.shape import Shape, Text
+
+_VALID = Shape(
+    {
+        "at": Text("The column with the moment that counts: COLUMN or LOOKUP.COLUMN."),
+        "from": Text("The column from when on a row of the look-up is valid."),
+        "to": Text("The column until when it is; not included."),
+    },
+    told="Only rows that are valid at that moment count; NULL is always.",
+)
+LOOKUP = Shape(
+    {
+        "table": Text("The mirror: source.table."),
+        "match": Text("LOOKUP.COLUMN = COLUMN, joined by AND; also columns of look-ups that stand before."),
+        "columns": COLUMNS,
+    },
+    {
+        "missing": Text("The code when nothing is found; without it all its columns are NULL."),
+        "valid": _VALID,
+    },
+    told="Another mirror's row.",
+)
 
 
 def read_mirror(scalar: Scalar | None, sources: Map[str, object], faults: Faults) -> MirrorRef | None:
@@ -40,7 +62,7 @@ def read_lookup(
 ) -> Lookup | None:
     """Return one look-up and declare its columns; it can hang on look-ups that were read before."""
     sources, errors = known
-    section = read_section(node, faults, ("table", "match", "columns"), ("missing", "valid"))
+    section = read_section(node, faults, LOOKUP)
     if section is None:
         return None
     mirror = read_mirror(section.scalar("table"), sources, faults)
@@ -83,7 +105,7 @@ def hangs_on(lookups: Sequence[Lookup], aliases: set[str]) -> set[str]:
 
 def _read_valid(alias: str, section: Section, inputs: Inputs, faults: Faults) -> Valid | None:
     """Return when a looked-up row is valid; the three columns are of one type, so that nobody has to convert."""
-    valid = section.section("valid", ("at", "from", "to"))
+    valid = section.section("valid", _VALID)
     read = [valid.scalar(key) for key in ("at", "from", "to")] if valid else []
     if not read or None in read:
         return None

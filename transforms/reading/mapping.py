@@ -11,17 +11,34 @@ from transforms.expression.builder import Scope
 from transforms.mapping import Lookup, Mapping, MirrorRef, Target
 from transforms.normalise import RowPlan, compile_plan
 from transforms.reading.column import Vocabulary
-from transforms.reading.example import read_examples
-from transforms.reading.inputs import READING_CODES, Inputs, read_columns
+from transforms.reading.example import EXAMPLE, read_examples
+from transforms.reading.inputs import COLUMNS, READING_CODES, Inputs, read_columns
 from transforms.reading.let import Lets
-from transforms.reading.lookup import gate_of, hangs_on, read_lookup, read_mirror
-from transforms.reading.target import TargetReader, read_condition
+from transforms.reading.lookup import LOOKUP, gate_of, hangs_on, read_lookup, read_mirror
+from transforms.reading.target import TARGET, TargetReader, read_condition
 from transforms.vocabulary.units import UnitNames
 from transforms.yaml.document import Node
 from transforms.yaml.section import Section, read_section
+from transforms.yaml.shape import Many, Named, Shape, Text
 
-_REQUIRED = ("mapping", "version", "source", "examples")
-_OPTIONAL = ("lookups", "where", "let", "target", "targets")
+_SOURCE = Shape({"table": Text("The mirror: source.table."), "columns": COLUMNS}, told="The mirror that is read.")
+MAPPING = Shape(
+    {
+        "mapping": Text("Its name; the file has the same: SOURCE.TABLE."),
+        "version": Text("Version of this mapping."),
+        "source": _SOURCE,
+        "examples": Many(EXAMPLE, "Rows with their outcome; they are run at every load."),
+    },
+    {
+        "lookups": Named(LOOKUP, "Other mirrors' rows, by the name that expressions use: NAME.COLUMN."),
+        "where": Text("A condition; a row for which it is false or NULL leaves the canonical tables."),
+        "let": Named(Text("An expression."), "Named expressions, used like columns of the source row."),
+        "target": TARGET,
+        "targets": Many(TARGET, "Several canonical tables."),
+    },
+    told="mappings/SOURCE.TABLE.yaml: how a row of a mirror becomes rows of canonical tables.",
+    one_of=("target", "targets"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +66,8 @@ class _Reading:
 def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | None:
     """Return the mapping of one file, None if it is not usable (its faults are recorded)."""
     before = len(faults.found)
-    section = read_section(node, faults, _REQUIRED, _OPTIONAL)
-    source = section and section.section("source", ("table", "columns"))
+    section = read_section(node, faults, MAPPING)
+    source = section and section.section("source", _SOURCE)
     name = section and section.scalar("mapping")
     nodes = _target_nodes(section, faults) if section else ()
     if not (section and source and nodes and name):

@@ -10,6 +10,7 @@ from transforms.errors import Faults
 from transforms.mapping import Fold, Mapping, Reference, Target
 from transforms.reading.fold import FoldFound
 from transforms.reading.mapping import Draft
+from transforms.reading.reference_shape import REFERENCE
 from transforms.yaml.document import Scalar
 from transforms.yaml.section import Section, read_section, suggest
 
@@ -58,7 +59,7 @@ def _references(
 ) -> tuple[Reference, ...]:
     references = []
     for node in section.items("references"):
-        reference = read_section(node, faults, ("columns", "to"), ("required",))
+        reference = read_section(node, faults, REFERENCE)
         to = reference and reference.scalar("to")
         if reference and to and to.text not in broken:
             references.append(_read_reference(reference, to, target, targets, faults))

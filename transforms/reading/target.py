@@ -14,20 +14,44 @@ from transforms.expression.term import Run, Term
 from transforms.mapping import ORDER, WARNINGS, Column, Fold, Target
 from transforms.model import Field, Source
 from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
-from transforms.reading.column import ColumnReader, Vocabulary, is_name
-from transforms.reading.explode import read_explode
+from transforms.reading.column import COLUMN, ColumnReader, Vocabulary, is_name
+from transforms.reading.explode import EXPLODE, read_explode
 from transforms.reading.fold import ORDERS
+from transforms.reading.reference_shape import REFERENCE
 from transforms.value import number
 from transforms.value.kind import NUMBERS, Kind
 from transforms.vocabulary.catalogue import WARNING, check_code
 from transforms.vocabulary.field_type import result_kind
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_section, suggest
+from transforms.yaml.shape import Many, Named, Shape, Text
 
 SERVICE_SCHEMA = "cdc"
-ON_DELETE = ("tombstone", "delete")
-_REQUIRED = ("table", "key", "columns")
-_OPTIONAL = ("when", "explode", "on_delete", "references", "checks", "order")
+_CHECK = Shape(
+    {
+        "rule": Text("A condition on the canonical row; NULL passes."),
+        "error": Text("The code of a row for which it is false; one of a warning lets it pass."),
+    }
+)
+TARGET = Shape(
+    {
+        "table": Text("The canonical table: schema.table."),
+        "key": Many(Text(), "The columns that identify a row; they come first in `columns`."),
+        "columns": Named(COLUMN, "The canonical columns, each with its expression."),
+    },
+    {
+        "when": Text("A condition; a row for which it is false or NULL has no row in this table."),
+        "explode": EXPLODE,
+        "on_delete": Text(
+            "What becomes of the row when its source row goes: `tombstone` (without it) keeps it, marked.",
+            words=("tombstone", "delete"),
+        ),
+        "references": Many(REFERENCE, "Other canonical tables whose keys stand in columns of this one."),
+        "checks": Many(_CHECK, "Conditions on the canonical row."),
+        "order": Text("What this contribution to a fold is ordered by."),
+    },
+    told="A canonical table, and what a row becomes in it.",
+)
 
 Columns = list[tuple[Column, Field]]
 
@@ -52,7 +76,7 @@ class TargetReader:
 
     def read(self, node: Node) -> TargetFound | None:
         """Return one target, None if it is not usable (its faults are recorded)."""
-        section = read_section(node, self.faults, _REQUIRED, _OPTIONAL)
+        section = read_section(node, self.faults, TARGET)
         if section is None:
             return None
         when = read_condition(section.scalar("when"), self.scope, self.faults)
@@ -118,15 +142,14 @@ class TargetReader:
         return (ColumnPlan(ORDER, term.run, steps, required=False),)
 
     def _read_explode(self, section: Section) -> tuple[Explode | None, Scope]:
-        keys = ("from", "split", "by", "as", "seq", "skip")
-        inner = section.section("explode", (), keys) if "explode" in section else None
+        inner = section.section("explode", EXPLODE)
         found = read_explode(inner, self.scope, self.faults) if inner else None
         return found or (None, self.scope)
 
     def _read_checks(self, section: Section, columns: Columns, scope: Scope) -> tuple[CheckPlan, ...]:
         plans = []
         for node in section.items("checks"):
-            check = read_section(node, self.faults, ("rule", "error"))
+            check = read_section(node, self.faults, _CHECK)
             rule = check and check.scalar("rule")
             if check and rule:
                 code = check_code(check.scalar("error"), self.vocabulary.errors, self.faults)
@@ -161,7 +184,7 @@ class TargetReader:
             self.faults.add(
                 section.place_of("key"), "DIC-131", "the key columns come first in `columns`, in the order of `key`"
             )
-        on_delete = section.choice("on_delete", ON_DELETE, "tombstone")
+        on_delete = section.choice("on_delete", "tombstone")
         return Target(
             schema,
             table,

@@ -8,12 +8,24 @@ from collections.abc import Mapping as Map
 from transforms.errors import Faults
 from transforms.model import ErrorEntry
 from transforms.yaml.document import Node, Scalar, Table
-from transforms.yaml.label import label_of
+from transforms.yaml.label import LABEL, label_of
 from transforms.yaml.section import read_section, suggest
+from transforms.yaml.shape import Named, Shape, Text
 
 WARNING = "warning"
-KINDS = ("row", WARNING, "fatal")
-_KEYS = ("kind", "label", "cause", "action", "owner")
+_ENTRY = Shape(
+    {
+        "kind": Text(
+            "`row`: a source row is held; `warning`: it is taken as it stands; `fatal`: the dictionary is not used.",
+            words=("row", WARNING, "fatal"),
+        ),
+        "label": LABEL,
+        "cause": Text("Why it happens."),
+        "action": Text("What to do next."),
+        "owner": Text("The function of the organisation that acts."),
+    }
+)
+CATALOGUE = Named(_ENTRY, "errors.yaml: every code, by name.")
 
 
 def read_catalogue(node: Node, faults: Faults) -> dict[str, ErrorEntry]:
@@ -26,9 +38,9 @@ def read_catalogue(node: Node, faults: Faults) -> dict[str, ErrorEntry]:
 
 def _entries(table: Table, faults: Faults) -> Iterator[ErrorEntry]:
     for key, value in table.entries.values():
-        section = read_section(value, faults, _KEYS)
+        section = read_section(value, faults, _ENTRY)
         if section:
-            kind = section.choice("kind", KINDS, "row")
+            kind = section.choice("kind", "row")
             label, (cause, action, owner) = label_of(section, faults), map(section.text, ("cause", "action", "owner"))
             yield ErrorEntry(key.text, kind, label, cause, action, owner)
 

@@ -14,23 +14,37 @@ from transforms.model import CodeSet, ErrorEntry
 from transforms.value.number import number_text
 from transforms.value.text import BLANKS
 from transforms.vocabulary.catalogue import row_code
-from transforms.vocabulary.synonym import Known, meaning, read_synonyms
+from transforms.vocabulary.synonym import SYNONYM, Known, meaning, read_synonyms
 from transforms.yaml.document import Node
-from transforms.yaml.label import read_label
+from transforms.yaml.label import LABEL, read_label
 from transforms.yaml.section import Section, read_section, suggest
+from transforms.yaml.shape import Many, Named, Shape, Text
 
 NORMALISATIONS: dict[str, Callable[[str], str]] = {
     "trim": lambda text: text.strip(BLANKS),
     "nfkc": lambda text: unicodedata.normalize("NFKC", text),
     "upper": str.upper,
 }
+CODE_SET = Shape(
+    {
+        "code_set": Text("Name of the code set; the file has the same."),
+        "version": Text("Version of this code set."),
+        "codes": Named(LABEL, "The canonical codes with their names."),
+        "normalise": Many(
+            Text(words=tuple(NORMALISATIONS)), "How codes of sources are made alike before they are compared, in order."
+        ),
+        "synonyms": Many(SYNONYM, "Which code of which source means which canonical one."),
+        "unmapped": Text("The code that a row with an unregistered code is refused with."),
+    },
+    told="codesets/NAME.yaml: canonical codes, and what sources call them.",
+)
 
 
 def read_code_set(
     node: Node, errors: Map[str, ErrorEntry], systems: Map[str, object], faults: Faults
 ) -> CodeSet | None:
     """Return the code set of one file."""
-    section = read_section(node, faults, ("code_set", "version", "codes", "normalise", "synonyms", "unmapped"))
+    section = read_section(node, faults, CODE_SET)
     if section is None:
         return None
     codes = {key.text: read_label(value, faults) for key, value in section.entries("codes")}

@@ -13,14 +13,46 @@ from transforms.model import CodeSet, ErrorEntry, Field, FieldType, Sensitivity,
 from transforms.value.gs1 import to_gtin14
 from transforms.value.number import ROUNDINGS, parse_decimal
 from transforms.vocabulary.catalogue import WARNING, check_code, row_code
-from transforms.vocabulary.field_type import CHECKS, KINDS, check_step, fitting_step, parse_type
+from transforms.vocabulary.field_type import CHECKS, KINDS, TYPE_FORM, check_step, fitting_step, parse_type
 from transforms.yaml.document import Node, Scalar
-from transforms.yaml.label import label_of
+from transforms.yaml.label import LABEL, label_of
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
+from transforms.yaml.shape import Many, Named, Shape, Text
 
-_REQUIRED = ("label", "definition", "type", "owner", "example")
-_OPTIONAL = ("sensitivity", "code_set", "unit", "rounding", "check", "on_error", "tolerate", "standard_refs")
-
+_ON_ERROR = Shape(
+    optional={
+        "default": Text("The code of a value that does not fit the type or a check."),
+        **{name: Text(f"The code of a value that {told}.") for name, (_, told) in CHECKS.items()},
+    },
+    told="Codes of their own, by name of a check; one of a warning lets the value pass.",
+)
+_FIELD = Shape(
+    {
+        "label": LABEL,
+        "definition": Text("What it means, in a sentence that a stranger understands."),
+        "type": Text("string(n), integer, decimal(p,s), boolean, date, datetime, code, unit or gtin.", form=TYPE_FORM),
+        "owner": Text("The function of the organisation that answers for it."),
+        "example": Text("A value of the field."),
+    },
+    {
+        "sensitivity": Text("Who may see it; internal without it.", words=get_args(Sensitivity)),
+        "code_set": Text("The code set of a `code`, or of a `boolean` (codes TRUE and FALSE)."),
+        "unit": Text("The fixed unit of the values; expressions have to convert to it by TO_UNIT."),
+        "rounding": Text(
+            "How a decimal is rounded, once; without it, what needs rounding is refused.", words=ROUNDINGS
+        ),
+        "check": Many(Text(words=tuple(CHECKS)), "What else a value has to be."),
+        "on_error": _ON_ERROR,
+        "tolerate": Named(
+            Text("The value that takes its place.", null=True),
+            "Codes with which no row is refused: CODE: value or null.",
+        ),
+        "standard_refs": Many(Text(), "What standards and registers call it."),
+    },
+)
+FIELDS = Shape(
+    {"fields": Named(_FIELD, "Canonical fields, by name.")}, told="fields*.yaml: what canonical columns mean."
+)
 
 _UNKNOWN = FieldType("string")  # stands for a type with a fault, so that nothing else is said about it
 
@@ -36,7 +68,7 @@ class Terms:
 
 def read_fields(node: Node, terms: Terms, faults: Faults) -> list[tuple[Scalar, Field]]:
     """Return the fields of one file with the places of their names."""
-    section = read_section(node, faults, ("fields",))
+    section = read_section(node, faults, FIELDS)
     if section is None:
         return []
     read = ((key, _read_field(key.text, value, terms, faults)) for key, value in section.entries("fields"))
@@ -44,7 +76,7 @@ def read_fields(node: Node, terms: Terms, faults: Faults) -> list[tuple[Scalar, 
 
 
 def _read_field(name: str, node: Node, terms: Terms, faults: Faults) -> Field | None:
-    section = read_section(node, faults, _REQUIRED, _OPTIONAL)
+    section = read_section(node, faults, _FIELD)
     if section is None:
         return None
     field_type = _read_type(section, faults)
@@ -54,11 +86,11 @@ def _read_field(name: str, node: Node, terms: Terms, faults: Faults) -> Field | 
         definition=section.text("definition"),
         type=field_type,
         owner=section.text("owner"),
-        sensitivity=section.choice("sensitivity", get_args(Sensitivity), "internal"),
+        sensitivity=section.choice("sensitivity", "internal"),
         example=section.text("example"),
         code_set=_read_code_set(section, field_type, terms, faults),
         unit=_read_name(section, "unit", terms.units, faults),
-        rounding=section.choice("rounding", ROUNDINGS) or None,
+        rounding=section.choice("rounding") or None,
         checks=_read_checks(section, faults),
         on_error=(on_error := _read_on_error(section, terms, faults)),
         warns=frozenset(code for code in on_error.values() if terms.errors[code].kind == WARNING),
@@ -144,11 +176,10 @@ def _read_checks(section: Section, faults: Faults) -> tuple[str, ...]:
 
 
 def _read_on_error(section: Section, terms: Terms, faults: Faults) -> dict[str, str]:
-    names = ("default", *CHECKS)
-    chosen = section.section("on_error", (), names)
+    chosen = section.section("on_error", _ON_ERROR)
     if chosen is None:
         return {}
-    read = {name: check_code if name in CHECKS else row_code for name in names if name in chosen}
+    read = {name: check_code if name in CHECKS else row_code for name in _ON_ERROR.keys if name in chosen}
     codes = {name: read_code(chosen.scalar(name), terms.errors, faults) for name, read_code in read.items()}
     return {name: code for name, code in codes.items() if code in terms.errors}
 

@@ -44,6 +44,9 @@ _PLAIN = {
     "gtin": "character varying(14)",
 }
 KINDS = (*_SIZES, *_PLAIN)
+_WRITTEN = ("", r"\([1-9][0-9]{0,4}\)", r"\([1-9][0-9]{0,4},[0-9]{1,2}\)")
+TYPE_FORM = "|".join(kind + _WRITTEN[_SIZES.get(kind, 0)] for kind in KINDS)
+"""What a type looks like, as a regular expression; `parse_type` knows more of its sizes."""
 
 # Which results of an expression a field of each type takes; what a code set translates is listed in CODED.
 ACCEPTED: dict[str, tuple[Kind, ...]] = {

@@ -9,13 +9,24 @@ from transforms.model import Source
 from transforms.value.moment import find_zone
 from transforms.value.text import BLANKS
 from transforms.yaml.document import Node
-from transforms.yaml.label import label_of
+from transforms.yaml.label import LABEL, label_of
 from transforms.yaml.section import read_section
+from transforms.yaml.shape import Many, Shape, Text
+
+SOURCE = Shape(
+    {
+        "source": Text("Name of the source system; the file has the same."),
+        "label": LABEL,
+        "time_zone": Text("Where its clocks stand, as the IANA time zone database calls it: Asia/Shanghai."),
+        "null_tokens": Many(Text(), "Texts that mean nothing, blanks around them aside: NULL in every column."),
+    },
+    told="sources/NAME.yaml: what is true of all tables of a source system.",
+)
 
 
 def read_source(node: Node, aliases: Map[str, Map[str, str]], faults: Faults) -> Source | None:
     """Return the source system of one file."""
-    section = read_section(node, faults, ("source", "label", "time_zone", "null_tokens"))
+    section = read_section(node, faults, SOURCE)
     if section is None:
         return None
     zone = section.scalar("time_zone")

@@ -22,9 +22,26 @@ from transforms.errors import Faults
 from transforms.model import Synonym
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_names, read_section, suggest
+from transforms.yaml.shape import Anything, Named, Shape, Text
 
 RELATIONSHIPS: Final = ("equivalent", "source-is-narrower-than-target", "source-is-broader-than-target", "related-to")
-_OPTIONAL = ("note", "relationship", "valid_from", "valid_to", "depends_on")
+_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+SYNONYM: Final = Shape(
+    {
+        "system": Text("The source system whose code it is."),
+        "code": Text("The code as the source has it."),
+        "to": Text("The canonical code that it means."),
+    },
+    {
+        "note": Anything("A remark for people."),
+        "relationship": Text("How well the two agree (FHIR ConceptMap).", words=RELATIONSHIPS),
+        "valid_from": Text("From when on it means that; the date is included.", form=_DATE),
+        "valid_to": Text("Until when it means that; the date is not included.", form=_DATE),
+        "depends_on": Named(
+            Text(), "It means that only beside these values of other columns: COLUMN or LOOKUP.COLUMN."
+        ),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +57,7 @@ def read_synonyms(nodes: Sequence[Node], known: Known, faults: Faults) -> dict[s
     """Return the synonyms of a code set: by system, then by code as codes are compared."""
     found: dict[str, dict[str, tuple[Synonym, ...]]] = {}
     for node in nodes:
-        section = read_section(node, faults, ("system", "code", "to"), _OPTIONAL)
+        section = read_section(node, faults, SYNONYM)
         read = [section.scalar(key) for key in ("system", "code", "to")] if section else []
         if section and read and None not in read:
             system, code, to = (scalar for scalar in read if isinstance(scalar, Scalar))
@@ -75,7 +92,7 @@ def _check_names(system: Scalar, to: Scalar, known: Known, faults: Faults) -> No
 
 
 def _read_one(section: Section, to: str, known: Known, faults: Faults) -> Synonym:
-    section.choice("relationship", RELATIONSHIPS)
+    section.choice("relationship")
     node = section.node("depends_on")
     beside = {name.text: known.fold(value.text) for name, value in read_names(node, faults)} if node else {}
     start, end = _read_date(section, "valid_from", faults), _read_date(section, "valid_to", faults)

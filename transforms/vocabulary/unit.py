@@ -11,16 +11,41 @@ from transforms.errors import Faults
 from transforms.model import Unit
 from transforms.vocabulary.units import fold_name
 from transforms.yaml.document import Node
-from transforms.yaml.label import label_of
+from transforms.yaml.label import LABEL, label_of
 from transforms.yaml.section import read_names, read_section, suggest
+from transforms.yaml.shape import Named, Shape, Text
 
 _OFFSET = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 _FACTOR = re.compile(r"[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")
+_UNIT = Shape(
+    {
+        "label": LABEL,
+        "ucum": Text("Its code in UCUM."),
+        "dimension": Text("What it measures; quantities are converted within one dimension only."),
+    },
+    {
+        "factor": Text(
+            "How many of its dimension's base unit it is, exactly; without it the unit is packaging.",
+            form=_FACTOR.pattern,
+        ),
+        "offset": Text("What is added before that, where another point is zero.", form=_OFFSET.pattern),
+    },
+)
+UNITS = Shape(
+    {
+        "units": Named(_UNIT, "Units by their code in UN/ECE Recommendation 20 (packages: 21, with an X before it)."),
+        "aliases": Named(
+            Named(Text("Code of the unit."), "What this source calls units; case and blanks around do not matter."),
+            "By source system.",
+        ),
+    },
+    told="units.yaml: units with exact factors, and what each source calls them.",
+)
 
 
 def read_units(node: Node, systems: Set[str], faults: Faults) -> tuple[dict[str, Unit], dict[str, dict[str, str]]]:
     """Return the units by code, and per source system its aliases."""
-    section = read_section(node, faults, ("units", "aliases"))
+    section = read_section(node, faults, UNITS)
     if section is None:
         return {}, {}
     units = {key.text: _read_unit(key.text, value, faults) for key, value in section.entries("units")}
@@ -34,7 +59,7 @@ def read_units(node: Node, systems: Set[str], faults: Faults) -> tuple[dict[str,
 
 
 def _read_unit(code: str, node: Node, faults: Faults) -> Unit | None:
-    section = read_section(node, faults, ("label", "ucum", "dimension"), ("factor", "offset"))
+    section = read_section(node, faults, _UNIT)
     if section is None:
         return None
     factor = section.scalar("factor")

@@ -1,4 +1,4 @@
-"""A table of a YAML file, read by the schema of its keys; what does not fit is a fault with place and suggestion."""
+"""A table of a YAML file, read by its shape; what does not fit is a fault with place and suggestion."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from transforms.errors import Faults, Place
 from transforms.yaml.document import Items, Node, Scalar, Table
+from transforms.yaml.shape import Shape, Text
 
 
 def suggest(name: str, known: Collection[str]) -> str:
@@ -17,17 +18,20 @@ def suggest(name: str, known: Collection[str]) -> str:
 
 
 class Section:
-    """Typed access to the values of one table. Reading a key with a fault gives an empty value and goes on."""
+    """Typed access to the values of one table. Reading a key with a fault gives an empty value and goes on.
 
-    def __init__(self, table: Table, faults: Faults, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+    A key that the shape does not have cannot be read: that is a fault of the program, a KeyError.
+    """
+
+    def __init__(self, table: Table, faults: Faults, shape: Shape) -> None:
         self.place = table.place
         self._entries = table.entries
         self._faults = faults
-        known = required + optional
+        self._shapes = shape.keys
         for name, (key, _) in table.entries.items():
-            if name not in known:
-                faults.add(key.place, "DIC-103", f"unknown key `{name}`{suggest(name, known)}")
-        for name in required:
+            if name not in self._shapes:
+                faults.add(key.place, "DIC-103", f"unknown key `{name}`{suggest(name, self._shapes)}")
+        for name in shape.required:
             if name not in table.entries:
                 faults.add(table.place, "DIC-104", f"key `{name}` is missing")
 
@@ -36,6 +40,7 @@ class Section:
 
     def node(self, key: str) -> Node | None:
         """Return the value as it stands, None when the key is not there."""
+        self._shapes[key]
         return self._entries[key][1] if key in self._entries else None
 
     def place_of(self, key: str) -> Place:
@@ -53,27 +58,22 @@ class Section:
         scalar = self.scalar(key)
         return scalar.text if scalar else default
 
-    def choice(self, key: str, choices: Collection[str], default: str = "") -> str:
-        """Return the text under `key`, which must be one of `choices`."""
+    def choice(self, key: str, default: str = "") -> str:
+        """Return the text under `key`, which must be one of the words of its shape."""
         scalar = self.scalar(key)
+        shape = self._shapes[key]
+        words = shape.words if isinstance(shape, Text) else ()
         if scalar is None:
             return default
-        if scalar.text not in choices:
-            allowed = ", ".join(f"`{choice}`" for choice in choices)
+        if scalar.text not in words:
+            allowed = ", ".join(f"`{word}`" for word in words)
             self._faults.add(scalar.place, "DIC-105", f"`{key}` must be one of {allowed}")
             return default
         return scalar.text
 
     def flag(self, key: str, default: str = "false") -> bool:
         """Return the truth under `key`; `default` when it is not there."""
-        return self.choice(key, ("true", "false"), default) == "true"
-
-    def scalars(self) -> Iterator[tuple[Scalar, Scalar]]:
-        """Yield (key, text) of this table itself, where its keys are names and not a schema."""
-        for key, node in self._entries.values():
-            scalar = read_scalar(node, key.text, self._faults)
-            if scalar:
-                yield key, scalar
+        return self.choice(key, default) == "true"
 
     def entries(self, key: str) -> Iterator[tuple[Scalar, Node]]:
         """Yield (key, value) of the table under `key` in file order."""
@@ -97,10 +97,10 @@ class Section:
         read = (read_scalar(node, key, self._faults) for node in self.items(key))
         return tuple(scalar for scalar in read if scalar)
 
-    def section(self, key: str, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> Section | None:
+    def section(self, key: str, shape: Shape) -> Section | None:
         """Return the table under `key` as a section of its own, None when it is not there or not a table."""
         node = self.node(key)
-        return None if node is None else read_section(node, self._faults, required, optional)
+        return None if node is None else read_section(node, self._faults, shape)
 
 
 def read_scalar(node: Node, name: str, faults: Faults) -> Scalar | None:
@@ -117,16 +117,15 @@ def read_scalar(node: Node, name: str, faults: Faults) -> Scalar | None:
 def read_names(node: Node, faults: Faults) -> tuple[tuple[Scalar, Scalar], ...]:
     """Return (name, text) of a table whose keys are names; a fault when it is not a table."""
     if isinstance(node, Table):
-        return tuple(Section(node, faults, (), tuple(node.entries)).scalars())
+        read = ((key, read_scalar(value, key.text, faults)) for key, value in node.entries.values())
+        return tuple((key, scalar) for key, scalar in read if scalar)
     faults.add(node.place, "DIC-105", "a map of names to texts is wanted here")
     return ()
 
 
-def read_section(
-    node: Node, faults: Faults, required: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> Section | None:
-    """Return `node` as a section with these keys; a fault when it is not a table."""
+def read_section(node: Node, faults: Faults, shape: Shape) -> Section | None:
+    """Return `node` as a section of this shape; a fault when it is not a table."""
     if isinstance(node, Table):
-        return Section(node, faults, required, optional)
+        return Section(node, faults, shape)
     faults.add(node.place, "DIC-105", "a map of keys to values is wanted here")
     return None
