@@ -180,3 +180,21 @@ def test_explain_of_a_folded_column_shows_every_contribution(folder: Path, capsy
     document = json.loads(capsys.readouterr().out)
     assert document["fold"] == "take max"
     assert [origin["mapping"] for origin in document["origins"]] == ["mes.mes_lot"]
+
+
+def test_schema_of_one_kind_and_of_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "schema", "--kind", "mapping"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert "lookups" in shown["properties"]
+    assert execute(["dictionary", "schema", "--output", str(tmp_path / "schemas")]) == 0
+    assert "mapping.schema.json\tmappings/*.yaml" in capsys.readouterr().out
+    files = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "schemas").iterdir()}
+    assert files["mapping.schema.json"] == shown
+    assert len(files) == 8
+
+
+@pytest.mark.parametrize("arguments", [[], ["--kind", "mapping", "--output", "x"], ["--kind", "mappings"]])
+def test_schema_of_nothing_in_particular_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["dictionary", "schema", *arguments]) == 2
+    assert "Usage: cdc dictionary schema" in capsys.readouterr().err
