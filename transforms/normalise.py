@@ -12,26 +12,29 @@
 A column may tolerate a code that its value would be refused with, and a check may have the code of a warning: then the
 row has that among its warnings, in this order.
 
+All of it becomes one Python function for each table and one for the mapping, written out line by line: to call a
+function for each part of each column took more than twice as long (`tests/bench/normalise.py`).
+
 The first refusal wins, so that a row has one code and it does not depend on anything but the row. It refuses the whole
 row, in all targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import count
+from typing import Any, NoReturn
 
 from transforms import refusal
 from transforms.errors import Refused
-from transforms.expression.term import Run
-from transforms.mapping import Candidate, Normalise
+from transforms.expression.code import Body, Code, Function, Memo, call
+from transforms.mapping import Normalise
 
-Gate = Callable[[Sequence[Any]], None]
-Step = Callable[[Any], Any]
-Explode = Callable[[Sequence[Any]], Sequence[Sequence[Any]]]
+Step = Function
+Explode = Callable[[Sequence[Any], Memo], Sequence[Sequence[Any]]]
 """From a row to one row for each part of it: the same values, and those of the part behind them."""
-Derive = Callable[[Sequence[Any]], tuple[Candidate, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class ColumnPlan:
     """
 
     name: str
-    run: Run
+    code: Code
     steps: tuple[Step, ...]
     required: bool
     tolerates: Mapping[str, object] = field(default_factory=dict)
@@ -57,7 +60,7 @@ class CheckPlan:
     field: str
     rule: str
     code: str
-    run: Run
+    holds: Code
     warns: bool = False
 
 
@@ -65,7 +68,7 @@ class CheckPlan:
 class TargetPlan:
     """What becomes of a row in one canonical table."""
 
-    when: Run | None
+    when: Code | None
     explode: Explode | None
     columns: tuple[ColumnPlan, ...]
     checks: tuple[CheckPlan, ...]
@@ -82,139 +85,135 @@ class TargetPlan:
 class RowPlan:
     """All decisions about a row, in their order."""
 
-    gates_before: tuple[Gate, ...]
-    where: Run | None
-    gates_after: tuple[Gate, ...]
+    gates_before: tuple[Code, ...]
+    where: Code | None
+    gates_after: tuple[Code, ...]
     targets: tuple[TargetPlan, ...]
 
 
 def compile_plan(plan: RowPlan) -> Normalise:
     """Return the function from a row of inputs to its candidates."""
-    where = plan.where and _attributed(plan.where, "where")
-    targets = tuple(map(_compile_target, plan.targets))
-
-    def normalise(row: Sequence[object]) -> tuple[tuple[Candidate, ...], ...] | None:
-        for gate in plan.gates_before:
-            gate(row)
-        if where is not None and where(row) is not True:
-            return None
-        for gate in plan.gates_after:
-            gate(row)
-        return tuple([derive(row) for derive in targets])
-
-    return normalise
-
-
-def _compile_target(plan: TargetPlan) -> Derive:
-    when = plan.when and _attributed(plan.when, "when")
-    explode = plan.explode and _attributed(plan.explode, "explode")
-    one = _warned(plan) if plan.warns else _strict(plan)
-
-    def derive(row: Sequence[object]) -> tuple[Candidate, ...]:
-        if when is not None and when(row) is not True:
-            return ()
-        return (one(row),) if explode is None else tuple(map(one, explode(row)))
-
-    return derive
+    body = Body()
+    body.add("memo = {{}}")
+    for gate in plan.gates_before:
+        body.add("{0}", gate)
+    if plan.where:
+        with _attributed(body, "where"):
+            body.add("if {0} is not True: return None", plan.where)
+    for gate in plan.gates_after:
+        body.add("{0}", gate)
+    derived = [Code(f"t{place}", {f"t{place}": _compile_target(target)}) for place, target in enumerate(plan.targets)]
+    body.add(f"return ({''.join(f'{{{place}}}(row, memo), ' for place in range(len(derived)))})", *derived)
+    return body.define("mapping", "row")
 
 
-def _strict(plan: TargetPlan) -> Callable[[Sequence[object]], Candidate]:
-    checks = _checks(plan)
-    columns = tuple((column.name, column.run, column.steps, column.required) for column in plan.columns)
-
-    def derive(row: Sequence[object]) -> Candidate:
-        candidate = _derive_columns(columns, row)
-        for run, check in checks:
-            if run(candidate) is False:
-                raise Refused(check.code, check.field, check.rule)
-        return candidate
-
-    return derive
-
-
-def _warned(plan: TargetPlan) -> Callable[[Sequence[object]], Candidate]:
-    checks = _checks(plan)
-
-    def derive(row: Sequence[object]) -> Candidate:
-        candidate, warnings = _derive_tolerant(plan.columns, row)
-        for check in (check for run, check in checks if run(candidate) is False):
-            if not check.warns:
-                raise Refused(check.code, check.field, check.rule)
-            warnings.append(f"{check.code} {check.field}")
-        return (*candidate, warnings or None)
-
-    return derive
+def _compile_target(plan: TargetPlan) -> Callable[[Sequence[Any], Memo], Any]:
+    body = Body()
+    if plan.when:
+        with _attributed(body, "when"):
+            body.add("if {0} is not True: return ()", plan.when)
+    if plan.explode is None:
+        _add_row(body, plan)
+        body.add("return (row,)")
+        return body.define("target", "row, memo")
+    one = Body()
+    _add_row(one, plan)
+    one.add("return row")
+    with _attributed(body, "explode"):
+        body.add("parts = {0}(row, memo)", plan.explode)
+    body.add("return tuple([{0}(part, memo) for part in parts])", one.define("part", "row, memo"))
+    return body.define("target", "row, memo")
 
 
-def _checks(plan: TargetPlan) -> tuple[tuple[Run, CheckPlan], ...]:
-    return tuple((_attributed(check.run, check.field), check) for check in plan.checks)
+@contextmanager
+def _attributed(body: Body, field_name: str) -> Iterator[None]:
+    body.add("try:")
+    with body.indented():
+        yield
+    body.add("except (Refused, ArithmeticError) as error: {0}(error, {1})", _attribute, field_name)
 
 
-def _derive_columns(columns: tuple[tuple[str, Run, tuple[Step, ...], bool], ...], row: Sequence[object]) -> Candidate:
-    values: list[object] = []
-    name = ""
-    try:
-        for name, run, steps, required in columns:  # noqa: B007 - the handlers below say where it was
-            value = run(row)
-            for step in steps:
-                if value is None:
-                    break
-                value = step(value)
-            if value is None and required:
-                raise Refused(refusal.REQUIRED, detail="no value")
-            values.append(value)
-    except Refused as refused:
-        refused.field = refused.field or name
-        raise
-    except ArithmeticError:
-        raise Refused(refusal.NUMBER, name, "the calculation has no exact result") from None
-    return tuple(values)
+def _add_row(body: Body, plan: TargetPlan) -> None:
+    """Write how `row` becomes the canonical row."""
+    if plan.warns:
+        body.add("warnings = []")
+    body.add("at = 0")
+    body.add("try:")
+    with body.indented():
+        for place, column in enumerate(plan.columns):
+            body.add(f"at = {place}")
+            _add_column(body, Code(f"v{place}"), column)
+        body.add(f"row = ({''.join(f'v{place}, ' for place in range(len(plan.columns)))})")
+        for place, check in zip(count(len(plan.columns)), plan.checks):
+            body.add(f"at = {place}")
+            body.add(
+                f"if {{0}} is False: {{1}}({{2}}{', warnings' if check.warns else ''})", check.holds, _broken, check
+            )
+    names = (*(column.name for column in plan.columns), *(check.field for check in plan.checks))
+    body.add("except (Refused, ArithmeticError) as error: {0}(error, {1}[at])", _attribute, names)
+    if plan.warns:
+        body.add("row = (*row, warnings or None)")
 
 
-def _derive_tolerant(columns: tuple[ColumnPlan, ...], row: Sequence[object]) -> tuple[Candidate, list[str]]:
-    """Do the same where some columns tolerate what others refuse; return the warnings, too."""
-    values: list[object] = []
-    warnings: list[str] = []
-    for column in columns:
-        try:
-            value = _value(column, row, warnings)
-        except Refused as refused:
-            if refused.code not in column.tolerates:
-                refused.field = refused.field or column.name
-                raise
-            value = column.tolerates[refused.code]
-            warnings.append(f"{refused.code} {column.name}")
-        if value is None and column.required:
-            raise Refused(refusal.REQUIRED, column.name, "no value")
-        values.append(value)
-    return tuple(values), warnings
+def _add_column(body: Body, value: Code, column: ColumnPlan) -> None:
+    if column.tolerates:
+        body.add("try:")
+        with body.indented():
+            _add_value(body, value, column)
+        body.add(
+            "except (Refused, ArithmeticError) as error: {0} = {1}(error, {2}, warnings)", value, _tolerate, column
+        )
+    else:
+        _add_value(body, value, column)
+    if column.required:
+        body.add("if {0} is None: {1}()", value, _missing)
 
 
-def _value(column: ColumnPlan, row: Sequence[object], warnings: list[str]) -> object:
-    try:
-        value = column.run(row)
-        for step in column.steps:
-            if value is None:
-                break
-            try:
-                value = step(value)
-            except Refused as refused:
-                if refused.code not in column.warns:
-                    raise
-                warnings.append(f"{refused.code} {column.name}")
-    except ArithmeticError:
-        raise Refused(refusal.NUMBER, column.name, "the calculation has no exact result") from None
-    return value
+def _add_value(body: Body, value: Code, column: ColumnPlan) -> None:
+    body.add("{0} = {1}", value, column.code)
+    for step in column.steps:
+        if not column.warns:
+            body.add("if {0} is not None: {0} = {1}", value, call(step, value))
+            continue
+        body.add("if {0} is not None:", value)
+        with body.indented():
+            body.add("try: {0} = {1}", value, call(step, value))
+            body.add("except Refused as refused: {0}(refused, {1}, warnings)", _warn, column)
 
 
-def _attributed(run: Run, field: str) -> Run:
-    def attributed(row: Sequence[Any]) -> Any:
-        try:
-            return run(row)
-        except Refused as refused:
-            refused.field = refused.field or field
-            raise
-        except ArithmeticError:
-            raise Refused(refusal.NUMBER, field, "the calculation has no exact result") from None
+def _missing() -> NoReturn:
+    raise Refused(refusal.REQUIRED, detail="no value")
 
-    return attributed
+
+def _broken(check: CheckPlan, warnings: list[str] | None = None) -> None:
+    if warnings is None:
+        raise Refused(check.code, check.field, check.rule)
+    warnings.append(f"{check.code} {check.field}")
+
+
+def _warn(refused: Refused, column: ColumnPlan, warnings: list[str]) -> None:
+    """Take the value as it is where that refusal is only a warning."""
+    if refused.code not in column.warns:
+        raise refused
+    warnings.append(f"{refused.code} {column.name}")
+
+
+def _tolerate(error: Refused | ArithmeticError, column: ColumnPlan, warnings: list[str]) -> object:
+    """Return what takes the place of a value that was refused."""
+    refused = error if isinstance(error, Refused) else _inexact(column.name)
+    if refused.code not in column.tolerates:
+        raise refused from None
+    warnings.append(f"{refused.code} {column.name}")
+    return column.tolerates[refused.code]
+
+
+def _inexact(field_name: str) -> Refused:
+    return Refused(refusal.NUMBER, field_name, "the calculation has no exact result")
+
+
+def _attribute(error: Refused | ArithmeticError, field_name: str) -> NoReturn:
+    """Say which column it was."""
+    if not isinstance(error, Refused):
+        raise _inexact(field_name) from None
+    error.field = error.field or field_name
+    raise error

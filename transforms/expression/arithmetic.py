@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from transforms import refusal
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.code import Inline
 from transforms.expression.term import Term, constant, strict
 from transforms.value import moment, number
 from transforms.value.kind import NUMBERS, Kind, unify
@@ -42,7 +43,7 @@ def subtract(builder: Builder, node: exp.Sub) -> Term:
         return _exact(number.subtract, builder, left, node)
     right = builder.typed(node.right, Kind.INTEGER, Kind.DATE)
     if right.kind is Kind.DATE:
-        return strict(Kind.INTEGER, lambda day, other: (day - other).days, left, right)
+        return strict(Kind.INTEGER, Inline("({0} - {1}).days"), left, right)
     return _shift(builder, left, right, -1)
 
 
@@ -54,7 +55,7 @@ def _exact(function: Callable[..., Any], builder: Builder, left: Term, node: exp
 
 def _shift(builder: Builder, day: Term, days: Term, sign: int) -> Term:
     builder.scope.codes.add(refusal.TIME)
-    return strict(Kind.DATE, lambda date, count: moment.shift_days(date, sign * int(count)), day, days)
+    return strict(Kind.DATE, Inline("{2}({0}, {3} * int({1}))", moment.shift_days, sign), day, days)
 
 
 def negate(builder: Builder, node: exp.Neg) -> Term:
@@ -80,7 +81,7 @@ def rounded(builder: Builder, node: exp.Round) -> Term:
         raise Rejected(SYNTAX, node, "ROUND keeps at most 20 digits")
     builder.scope.codes.add(refusal.NUMBER)
     kind = Kind.DECIMAL if digits else Kind.INTEGER
-    return strict(kind, lambda exact: number.round_half_up(exact, digits), value)
+    return strict(kind, Inline("{1}({0}, {2})", number.round_half_up, digits), value)
 
 
 def whole_literal(builder: Builder, part: exp.Expr | None, node: exp.Expr, message: str, least: int = 0) -> int:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.code import Inline
 from transforms.expression.term import Term, constant, strict
 from transforms.value import moment, number
 from transforms.value.kind import NUMBERS, Kind
@@ -95,7 +96,7 @@ def _conversion(source: Kind, target: Kind, to: exp.DType, sizes: list[int]) -> 
         return _to_text(source, sizes)
     if target is Kind.INTEGER and source in (Kind.TEXT, *NUMBERS):
         bits = _INTEGER_BITS[to]
-        return lambda value: to_integer(value, bits)
+        return Inline("{1}({0}, {2})", to_integer, bits)
     if target is Kind.DECIMAL and source in (Kind.TEXT, *NUMBERS):
         return _to_decimal(sizes)
     return _TIMES.get((source, target))
@@ -112,7 +113,7 @@ def _to_text(source: Kind, sizes: list[int]) -> Callable[[Any], Any] | None:
     if text is None or not sizes:
         return text
     unlimited, size = text, sizes[0]
-    return lambda value: limit_length(unlimited(value), size)
+    return Inline("{2}({1}({0}), {3})", unlimited, limit_length, size)
 
 
 def _to_decimal(sizes: list[int]) -> Callable[[Any], Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import re2
@@ -12,6 +11,7 @@ from transforms import refusal
 from transforms.errors import Refused
 from transforms.expression.arithmetic import whole_literal
 from transforms.expression.builder import SYNTAX, Builder, Rejected
+from transforms.expression.code import Function, Inline
 from transforms.expression.term import Term, strict
 from transforms.value import number
 from transforms.value.kind import Kind
@@ -48,12 +48,12 @@ def substring(builder: Builder, node: exp.Substring) -> Term:
     value = builder.typed(node.this, Kind.TEXT)
     start = whole_literal(builder, node.args.get("start"), node, "SUBSTRING needs a start, counted from 1", least=1) - 1
     if node.args.get("length") is None:
-        return strict(Kind.TEXT, lambda text: text[start:], value)
+        return strict(Kind.TEXT, Inline("{0}[{1}:]", start), value)
     end = start + whole_literal(builder, node.args["length"], node, "SUBSTRING needs a length in digits")
-    return strict(Kind.TEXT, lambda text: text[start:end], value)
+    return strict(Kind.TEXT, Inline("{0}[{1}:{2}]", start, end), value)
 
 
-def text_function(function: Callable[[str], str], builder: Builder, node: exp.Func) -> Term:
+def text_function(function: Function, builder: Builder, node: exp.Func) -> Term:
     """Return a function of one text."""
     return strict(Kind.TEXT, function, builder.typed(node.this, Kind.TEXT))
 
@@ -92,7 +92,7 @@ def split_part(builder: Builder, node: exp.Split) -> Term:
 def regexp(builder: Builder, node: exp.RegexpLike) -> Term:
     """Return whether a text has what a pattern describes, in time that grows with its length alone (RE2)."""
     pattern = _pattern(node)
-    return strict(Kind.BOOLEAN, lambda text: pattern.search(text) is not None, builder.typed(node.this, Kind.TEXT))
+    return strict(Kind.BOOLEAN, Inline("{1}({0}) is not None", pattern.search), builder.typed(node.this, Kind.TEXT))
 
 
 def regexp_substring(builder: Builder, node: exp.RegexpSubstr) -> Term:
@@ -130,8 +130,8 @@ def like(builder: Builder, node: exp.Like, escape: str = "\\") -> Term:
     except ValueError as error:
         raise Rejected(SYNTAX, node, str(error)) from None
     if node.args.get("negate"):
-        return strict(Kind.BOOLEAN, lambda text: match(text) is None, value)
-    return strict(Kind.BOOLEAN, lambda text: match(text) is not None, value)
+        return strict(Kind.BOOLEAN, Inline("{1}({0}) is None", match), value)
+    return strict(Kind.BOOLEAN, Inline("{1}({0}) is not None", match), value)
 
 
 def like_escape(builder: Builder, node: exp.Escape) -> Term:

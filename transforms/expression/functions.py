@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
-from functools import partial
 from typing import Any
 
 from sqlglot import exp
@@ -12,6 +11,7 @@ from sqlglot import exp
 from transforms import refusal
 from transforms.expression import device_label
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.code import Function, Inline, call, fresh, write
 from transforms.expression.term import Term, strict
 from transforms.value import moment
 from transforms.value.gs1 import to_gtin14
@@ -19,17 +19,17 @@ from transforms.value.kind import NUMBERS, Kind
 from transforms.value.measured import Measured, parse_measured
 from transforms.value.text import BLANKS
 
-Function = Callable[[Builder, exp.Anonymous], Term]
+Compile = Callable[[Builder, exp.Anonymous], Term]
 
 
 def _clean(builder: Builder, node: exp.Anonymous) -> Term:
     (value,) = _arguments(node, 1, "CLEAN(text)")
-    return strict(Kind.TEXT, lambda text: text.strip(BLANKS) or None, builder.typed(value, Kind.TEXT))
+    return strict(Kind.TEXT, Inline("{0}.strip({1}) or None", BLANKS), builder.typed(value, Kind.TEXT))
 
 
 def _date_of(builder: Builder, node: exp.Anonymous) -> Term:
     (value,) = _arguments(node, 1, "DATE_OF(timestamp)")
-    return strict(Kind.DATE, lambda local: local.date(), builder.typed(value, Kind.TIMESTAMP))
+    return strict(Kind.DATE, Inline("{0}.date()"), builder.typed(value, Kind.TIMESTAMP))
 
 
 def _at_zone(builder: Builder, node: exp.Anonymous) -> Term:
@@ -52,21 +52,19 @@ def _to_unit(builder: Builder, node: exp.Anonymous) -> Term:
     made = units.find(target.name) if isinstance(target, exp.Literal) else None
     builder.scope.made_units.add(made.code if made else "")
     builder.scope.codes.update((refusal.UNIT_UNKNOWN, refusal.UNIT_PACKAGING, refusal.UNIT_DIMENSION))
-    run, from_run, to_run = (
-        builder.typed(value, *NUMBERS).run,
-        builder.typed(source, Kind.TEXT).run,
-        builder.typed(target, Kind.TEXT).run,
-    )
-    held = builder.typed(content[0], *NUMBERS).run if content else None
+    quantity, units_of = builder.typed(value, *NUMBERS), [builder.typed(unit, Kind.TEXT) for unit in (source, target)]
+    if not content:
+        return _converted(units.convert, quantity, *units_of)
+    # The content is asked for only where one of the units is packaging.
+    held = write("lambda: {0}", builder.typed(content[0], *NUMBERS).code)
+    return _converted(units.convert, quantity, *units_of, Term(Kind.RATIONAL, held))
 
-    # Not strict: a value whose unit is NULL is a value of unknown unit, and no NULL.
-    def convert(row: Sequence[Any]) -> Any:
-        exact = run(row)
-        if exact is None:
-            return None
-        return units.convert(exact, from_run(row), to_run(row), held and partial(held, row))
 
-    return Term(Kind.RATIONAL, convert)
+def _converted(convert: Function, quantity: Term, *others: Term) -> Term:
+    """Return a conversion: not strict, a value whose unit is NULL is a value of unknown unit, and no NULL."""
+    amount = fresh()
+    made = call(convert, amount, *(other.code for other in others))
+    return Term(Kind.RATIONAL, write("None if ({0} := {1}) is None else {2}", amount, quantity.code, made))
 
 
 def _gtin(builder: Builder, node: exp.Anonymous) -> Term:
@@ -75,7 +73,7 @@ def _gtin(builder: Builder, node: exp.Anonymous) -> Term:
     return strict(Kind.TEXT, to_gtin14, builder.typed(value, Kind.TEXT))
 
 
-def _label_part(function: Callable[[str], str | None], codes: tuple[str, ...] = device_label.SPLITTING) -> Function:
+def _label_part(function: Callable[[str], str | None], codes: tuple[str, ...] = device_label.SPLITTING) -> Compile:
     def compile_part(builder: Builder, node: exp.Anonymous) -> Term:
         (value,) = _arguments(node, 1, f"{node.name.upper()}(text)")
         builder.scope.codes.update(codes)
@@ -84,7 +82,7 @@ def _label_part(function: Callable[[str], str | None], codes: tuple[str, ...] = 
     return compile_part
 
 
-def _label_date(function: Callable[[str, date], date | None]) -> Function:
+def _label_date(function: Callable[[str, date], date | None]) -> Compile:
     def compile_date(builder: Builder, node: exp.Anonymous) -> Term:
         value, moment_of_row = _arguments(node, 2, f"{node.name.upper()}(text, date or time of the row)")
         builder.scope.codes.update(device_label.SPLITTING)
@@ -101,12 +99,12 @@ def _confirmed(builder: Builder, node: exp.Anonymous) -> Term:
     if len(node.expressions) not in (2, 3):
         raise Rejected(SYNTAX, node, "write UDI_CONFIRMED(text, lot) or UDI_CONFIRMED(text, lot, serial)")
     builder.scope.codes.update(device_label.CONFIRMING)
-    runs = tuple(builder.typed(part, Kind.TEXT).run for part in node.expressions)
+    parts = (builder.typed(part, Kind.TEXT).code for part in node.expressions)
     # Not strict: a row without a lot still has its label.
-    return Term(Kind.TEXT, lambda row: device_label.confirmed(*(run(row) for run in runs)))
+    return Term(Kind.TEXT, call(device_label.confirmed, *parts))
 
 
-def _measured_part(kind: Kind, function: Callable[[Measured], Any]) -> Function:
+def _measured_part(kind: Kind, function: Callable[[Measured], Any]) -> Compile:
     def compile_part(builder: Builder, node: exp.Anonymous) -> Term:
         (value,) = _arguments(node, 1, f"{node.name.upper()}(text)")
         builder.scope.codes.add(refusal.NUMBER)
@@ -129,7 +127,7 @@ def _literal(node: exp.Expr, message: str) -> str:
 
 
 MEASURED_VALUE, MEASURED_COMPARATOR = "MEASURED_VALUE", "MEASURED_COMPARATOR"
-FUNCTIONS: dict[str, Function] = {
+FUNCTIONS: dict[str, Compile] = {
     MEASURED_VALUE: _measured_part(Kind.DECIMAL, lambda measured: measured.value),
     MEASURED_COMPARATOR: _measured_part(Kind.TEXT, lambda measured: measured.comparator),
     "MEASURED_TOLERANCE": _measured_part(Kind.DECIMAL, lambda measured: measured.tolerance),

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
-from typing import Any
+from itertools import chain
 
 from sqlglot import exp
 
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
-from transforms.expression.term import Run, Term, constant, strict
+from transforms.expression.code import Code, Inline, fresh, write
+from transforms.expression.term import Term, constant, strict
 from transforms.value.kind import Kind, unify
 
 _TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.Escape)
 
 
-def compare(function: Callable[..., Any], builder: Builder, node: exp.Binary) -> Term:
+EQUAL, UNEQUAL = Inline("{0} == {1}"), Inline("{0} != {1}")
+LESS, LESS_OR_EQUAL = Inline("{0} < {1}"), Inline("{0} <= {1}")
+GREATER, GREATER_OR_EQUAL = Inline("{0} > {1}"), Inline("{0} >= {1}")
+
+
+def compare(operator: Inline, builder: Builder, node: exp.Binary) -> Term:
     """Return a comparison of two values of one kind."""
     if any(isinstance(side.unnest(), _TRUTHS) for side in (node.left, node.right)):
         # `a = b IS NULL` is `a = (b IS NULL)` to the parser and `(a = b) IS NULL` to PostgreSQL.
         raise Rejected(SYNTAX, node, "conditions are joined by AND, OR and NOT, not compared")
     left, right = builder.term(node.left), builder.term(node.right)
-    return comparison(function, node, left, right)
+    return comparison(operator, node, left, right)
 
 
-def comparison(function: Callable[..., Any], node: exp.Expr, left: Term, right: Term) -> Term:
-    """Return `function(left, right)`; Rejected where the kinds cannot be compared."""
+def comparison(operator: Inline, node: exp.Expr, left: Term, right: Term) -> Term:
+    """Return `left operator right`; Rejected where the kinds cannot be compared."""
     kind = unify((left.kind, right.kind))
     if kind is None:
         raise Rejected(TYPE, node, f"{left.kind} cannot be compared with {right.kind}")
-    if kind is Kind.BOOLEAN and function not in (operator.eq, operator.ne):
+    if kind is Kind.BOOLEAN and operator not in (EQUAL, UNEQUAL):
         raise Rejected(TYPE, node, "truth values have no order")
-    return strict(Kind.BOOLEAN, function, left, right)
+    return strict(Kind.BOOLEAN, operator, left, right)
 
 
 def conjunction(builder: Builder, node: exp.And) -> Term:
@@ -44,42 +48,41 @@ def disjunction(builder: Builder, node: exp.Or) -> Term:
     return Term(Kind.BOOLEAN, _junction(_conditions(builder, node), decisive=True))
 
 
-def _conditions(builder: Builder, node: exp.Connector) -> tuple[Run, ...]:
-    return tuple(builder.typed(part, Kind.BOOLEAN).run for part in node.flatten(unnest=False))
+def _conditions(builder: Builder, node: exp.Connector) -> tuple[Code, ...]:
+    return tuple(builder.typed(part, Kind.BOOLEAN).code for part in node.flatten(unnest=False))
 
 
-def _junction(runs: tuple[Run, ...], *, decisive: bool) -> Run:
-    def run(row: Sequence[Any]) -> bool | None:
-        outcome: bool | None = not decisive
-        for condition in runs:
-            value: bool | None = condition(row)
-            if value is decisive:
-                return value
-            if value is None:
-                outcome = None
-        return outcome
-
-    return run
+def _junction(conditions: tuple[Code, ...], *, decisive: bool) -> Code:
+    """Return the first that is decisive; otherwise NULL if any is NULL."""
+    # One long line, not one in the other: Python does not nest parentheses deeply.
+    names = [fresh() for _ in conditions]
+    tests = " ".join(
+        f"{decisive} if ({{{2 * place}}} := {{{2 * place + 1}}}) is {decisive} else" for place in range(len(names))
+    )
+    null = " or ".join(f"{name.text} is None" for name in names)
+    return write(f"{tests} None if {null} else {not decisive}", *chain(*zip(names, conditions, strict=True)))
 
 
 def negation(builder: Builder, node: exp.Not) -> Term:
     """Return NOT: NULL stays NULL."""
-    return strict(Kind.BOOLEAN, operator.not_, builder.typed(node.this, Kind.BOOLEAN))
+    return strict(Kind.BOOLEAN, Inline("not {0}"), builder.typed(node.this, Kind.BOOLEAN))
 
 
 def is_null(builder: Builder, node: exp.Is) -> Term:
     """Return IS NULL."""
     if type(node.expression) is not exp.Null:
         raise Rejected(SYNTAX, node, "IS is used as IS NULL or IS NOT NULL")
-    run = builder.term(node.this).run
-    return Term(Kind.BOOLEAN, lambda row: run(row) is None)
+    return Term(Kind.BOOLEAN, write("{0} is None", builder.term(node.this).code))
 
 
 def between(builder: Builder, node: exp.Between) -> Term:
     """Return `low <= value AND value <= high`."""
     value, low, high = (builder.term(node.args[name]) for name in ("this", "low", "high"))
-    lower, upper = comparison(operator.ge, node, value, low), comparison(operator.le, node, value, high)
-    return Term(Kind.BOOLEAN, _junction((lower.run, upper.run), decisive=False))
+    # Worked out once, and compared by name.
+    name = Term(value.kind, fresh())
+    lower, upper = comparison(GREATER_OR_EQUAL, node, name, low), comparison(LESS_OR_EQUAL, node, name, high)
+    both = _junction((lower.code, upper.code), decisive=False)
+    return Term(Kind.BOOLEAN, write("({0} := {1}, {2})[1]", name.code, value.code, both))
 
 
 def membership(builder: Builder, node: exp.In) -> Term:
@@ -88,40 +91,34 @@ def membership(builder: Builder, node: exp.In) -> Term:
     options = [builder.term(option) for option in node.expressions]
     if not options:
         raise Rejected(SYNTAX, node, "IN needs a list of values")
-    equal = [comparison(operator.eq, node, value, option) for option in options]
+    name = Term(value.kind, fresh())
+    equal = [comparison(EQUAL, node, name, option) for option in options]
     if all(option.constant and option.value is not None for option in options):
         members = frozenset(option.value for option in options)
-        return strict(Kind.BOOLEAN, members.__contains__, value)
-    return Term(Kind.BOOLEAN, _junction(tuple(term.run for term in equal), decisive=True))
+        return strict(Kind.BOOLEAN, Inline("{0} in {1}", members), value)
+    among = _junction(tuple(term.code for term in equal), decisive=True)
+    return Term(Kind.BOOLEAN, write("({0} := {1}, {2})[1]", name.code, value.code, among))
 
 
 def case(builder: Builder, node: exp.Case) -> Term:
     """Return CASE, with or without a subject."""
     subject = builder.term(node.this) if node.this else None
-    branches = [
-        (_condition(builder, subject, branch), builder.term(branch.args["true"])) for branch in node.args["ifs"]
-    ]
+    name = subject and Term(subject.kind, fresh())
+    branches = [(_condition(builder, name, branch), builder.term(branch.args["true"])) for branch in node.args["ifs"]]
     default = builder.term(node.args["default"]) if node.args.get("default") else constant(Kind.NOTHING, None)
     kind = unify([*(term.kind for _, term in branches), default.kind])
     if kind is None:
         raise Rejected(TYPE, node, "the results of CASE are of different types")
-    return Term(kind, _choice([(condition.run, term.run) for condition, term in branches], default.run))
+    choices = "".join(f"{{{2 * place}}} if {{{2 * place + 1}}} is True else " for place in range(len(branches)))
+    results = chain(*((term.code, condition.code) for condition, term in branches))
+    code = write(f"{choices}{{{2 * len(branches)}}}", *results, default.code)
+    return Term(kind, write("({0} := {1}, {2})[1]", name.code, subject.code, code) if subject and name else code)
 
 
 def _condition(builder: Builder, subject: Term | None, branch: exp.If) -> Term:
     if subject is None:
         return builder.typed(branch.this, Kind.BOOLEAN)
-    return comparison(operator.eq, branch, subject, builder.term(branch.this))
-
-
-def _choice(branches: list[tuple[Run, Run]], default: Run) -> Run:
-    def run(row: Sequence[Any]) -> Any:
-        for condition, result in branches:
-            if condition(row) is True:
-                return result(row)
-        return default(row)
-
-    return run
+    return comparison(EQUAL, branch, subject, builder.term(branch.this))
 
 
 def coalesce(builder: Builder, node: exp.Coalesce) -> Term:
@@ -130,12 +127,16 @@ def coalesce(builder: Builder, node: exp.Coalesce) -> Term:
     kind = unify(term.kind for term in terms)
     if kind is None:
         raise Rejected(TYPE, node, "the values of COALESCE are of different types")
-    runs = tuple(term.run for term in terms)
-    return Term(kind, lambda row: next((value for run in runs if (value := run(row)) is not None), None))
+    names = [fresh() for _ in terms]
+    choices = "".join(
+        f"{{{2 * place}}} if ({{{2 * place}}} := {{{2 * place + 1}}}) is not None else " for place in range(len(names))
+    )
+    return Term(kind, write(f"{choices}None", *chain(*zip(names, (term.code for term in terms), strict=True))))
 
 
 def nullif(builder: Builder, node: exp.Nullif) -> Term:
     """Return NULL where both values are equal, else the first."""
     value, other = builder.term(node.this), builder.term(node.expression)
-    equal, run = comparison(operator.eq, node, value, other).run, value.run
-    return Term(value.kind, lambda row: None if equal(row) else run(row))
+    name = Term(value.kind, fresh())
+    equal = comparison(EQUAL, node, name, other).code
+    return Term(value.kind, write("({0} := {1}, None if {2} else {0})[1]", name.code, value.code, equal))

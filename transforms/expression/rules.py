@@ -6,7 +6,6 @@ differ, the language refuses or takes the reading that loses nothing; `transform
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -18,6 +17,7 @@ from sqlglot import exp
 from transforms.expression import arithmetic, characters, logic
 from transforms.expression.builder import SYNTAX, Builder, Rejected, Rule
 from transforms.expression.cast import compile_cast
+from transforms.expression.code import Inline
 from transforms.expression.functions import FUNCTIONS
 from transforms.expression.term import Term, constant
 from transforms.value.kind import Kind
@@ -70,12 +70,12 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Null: _rule(_null),
     exp.Column: _rule(_column, "this", "table"),
     exp.Paren: _rule(_paren, "this"),
-    exp.EQ: _rule(partial(logic.compare, operator.eq), *_BINARY),
-    exp.NEQ: _rule(partial(logic.compare, operator.ne), *_BINARY),
-    exp.LT: _rule(partial(logic.compare, operator.lt), *_BINARY),
-    exp.LTE: _rule(partial(logic.compare, operator.le), *_BINARY),
-    exp.GT: _rule(partial(logic.compare, operator.gt), *_BINARY),
-    exp.GTE: _rule(partial(logic.compare, operator.ge), *_BINARY),
+    exp.EQ: _rule(partial(logic.compare, logic.EQUAL), *_BINARY),
+    exp.NEQ: _rule(partial(logic.compare, logic.UNEQUAL), *_BINARY),
+    exp.LT: _rule(partial(logic.compare, logic.LESS), *_BINARY),
+    exp.LTE: _rule(partial(logic.compare, logic.LESS_OR_EQUAL), *_BINARY),
+    exp.GT: _rule(partial(logic.compare, logic.GREATER), *_BINARY),
+    exp.GTE: _rule(partial(logic.compare, logic.GREATER_OR_EQUAL), *_BINARY),
     exp.And: _rule(logic.conjunction, *_BINARY),
     exp.Or: _rule(logic.disjunction, *_BINARY),
     exp.Not: _rule(logic.negation, "this"),
@@ -99,9 +99,9 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Concat: _rule(characters.concat, "expressions", "safe"),
     exp.DPipe: _rule(characters.concat, *_BINARY, "safe"),
     exp.Substring: _rule(characters.substring, "this", "start", "length"),
-    exp.Upper: _rule(partial(characters.text_function, str.upper), "this"),
-    exp.Lower: _rule(partial(characters.text_function, str.lower), "this"),
-    exp.Trim: _rule(partial(characters.text_function, lambda text: text.strip(" ")), "this"),
+    exp.Upper: _rule(partial(characters.text_function, Inline("{0}.upper()")), "this"),
+    exp.Lower: _rule(partial(characters.text_function, Inline("{0}.lower()")), "this"),
+    exp.Trim: _rule(partial(characters.text_function, Inline("{0}.strip(' ')")), "this"),
     exp.Replace: _rule(characters.replace, "this", "expression", "replacement"),
     exp.Abs: _rule(arithmetic.absolute, "this"),
     exp.Round: _rule(arithmetic.rounded, "this", "decimals"),

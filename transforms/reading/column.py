@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from datetime import date
 from typing import Any
 
 from transforms import refusal
 from transforms.errors import Faults
 from transforms.expression.builder import Scope
+from transforms.expression.code import Code, Inline, call, fresh, write
 from transforms.expression.compiler import compile_expression
-from transforms.expression.term import Run, Term, strict
+from transforms.expression.term import Term, strict
 from transforms.mapping import Column, Fold
 from transforms.model import CodeSet, ErrorEntry, Field, Source, Unit
 from transforms.normalise import ColumnPlan, Step
@@ -98,7 +99,7 @@ class ColumnReader:
         self._check_kind(term, field, scalar)
         term = self._translated(term, field, section, scalar)
         steps = self._steps(term, field)
-        return ColumnPlan(name.text, term.run, steps, required, warns=field.warns)
+        return ColumnPlan(name.text, term.code, steps, required, warns=field.warns)
 
     def _translated(self, term: Term, field: Field, section: Section | None, scalar: Scalar) -> Term:
         """Return the term translated where the meaning of its codes hangs on a time or on other columns."""
@@ -113,35 +114,40 @@ class ColumnReader:
             )
         if not (timed or columns):
             return term
-        return Term(Kind.NOTHING, self._translation(field, term, self._moment(at), self._beside(columns, scalar)))
+        return self._translation(field, term, self._moment(at), self._beside(columns, scalar))
 
-    def _translation(self, field: Field, term: Term, at: Run, beside: Map[str, Run]) -> Run:
+    def _translation(self, field: Field, term: Term, at: Code, beside: Map[str, Code]) -> Term:
         code_set, system = self.vocabulary.codesets[field.code_set or ""], self.source.name
-        nothing = nothing_step(self.source.null_tokens) if term.kind is Kind.TEXT else None
         self.scope.codes.add(code_set.unmapped)
+        if term.kind is Kind.TEXT:
+            term = strict(Kind.TEXT, nothing_step(self.source.null_tokens), term)
+        names = tuple(beside)
 
-        def translate(row: Sequence[Any]) -> Any:
-            value = term.run(row)
-            value = value if value is None or nothing is None else nothing(value)
-            if value is None:
-                return None
-            return translate_at(code_set, system, value, at(row), {name: run(row) for name, run in beside.items()})
+        def translate(value: Any, moment: date | None, *others: object) -> str:
+            return translate_at(code_set, system, value, moment, dict(zip(names, others, strict=True)))
 
-        return translate
+        # Not strict: only the code itself being NULL makes it NULL.
+        value = fresh()
+        return Term(
+            Kind.NOTHING,
+            write(
+                "None if ({0} := {1}) is None else {2}", value, term.code, call(translate, value, at, *beside.values())
+            ),
+        )
 
-    def _moment(self, at: Scalar | None) -> Run:
+    def _moment(self, at: Scalar | None) -> Code:
         """Return what gives the date that counts; an instant has the date of the source's clocks."""
         term = compile_expression(at, self.scope, self.faults) if at else None
         if at is None or term is None:
-            return lambda _: None
+            return Code("None")
         if term.kind not in (*_DATES, Kind.NOTHING):
             self.faults.add(at.place, "DIC-123", f"a date or a time is wanted here, this is {term.kind}")
         zone = find_zone(self.source.time_zone)
         if term.kind is Kind.INSTANT:
-            return strict(Kind.DATE, lambda instant: instant.astimezone(zone).date(), term).run
-        return strict(Kind.DATE, lambda local: local.date(), term).run if term.kind is Kind.TIMESTAMP else term.run
+            return strict(Kind.DATE, Inline("{0}.astimezone({1}).date()", zone), term).code
+        return strict(Kind.DATE, Inline("{0}.date()"), term).code if term.kind is Kind.TIMESTAMP else term.code
 
-    def _beside(self, columns: tuple[str, ...], scalar: Scalar) -> dict[str, Run]:
+    def _beside(self, columns: tuple[str, ...], scalar: Scalar) -> dict[str, Code]:
         found = {}
         for name in columns:
             table, _, column = name.rpartition(".")
@@ -150,7 +156,7 @@ class ColumnReader:
                 message = f"its codes depend on `{name}`, which is not declared{suggest(name, self.scope.known())}"
                 self.faults.add(scalar.place, "DIC-122", message)
             else:
-                found[name] = term.run
+                found[name] = term.code
         return found
 
     def _signed(self, term: Term, sign: Scalar | None) -> Term | None:
@@ -199,13 +205,13 @@ class ColumnReader:
             self.scope.codes.add(code_set.unmapped)
             timed, columns = conditions(code_set, self.source.name)
             translate = [] if timed or columns else [translation_step(code_set, self.source.name)]
-            return (*translate, "TRUE".__eq__) if field.type.kind == "boolean" else tuple(translate)
+            return (*translate, Inline("{0} == 'TRUE'")) if field.type.kind == "boolean" else tuple(translate)
         if field.type.kind == "unit":
             self.scope.codes.add(refusal.UNIT_UNKNOWN)
             return (self.scope.units.code,)
         if field.type.kind == "gtin":
             self.scope.codes.update((refusal.GTIN_SHAPE, refusal.GTIN_CHECK_DIGIT))
-            return (lambda text: to_gtin14(text.strip(BLANKS)),)
+            return (Inline("{1}({0}.strip({2}))", to_gtin14, BLANKS),)
         return ()
 
 
@@ -216,8 +222,4 @@ def is_name(text: str) -> bool:
 
 def nothing_step(tokens: frozenset[str]) -> Step:
     """Return the step that takes what a source writes for "nothing", blanks around it aside, as NULL."""
-
-    def nothing(text: str) -> str | None:
-        return None if text.strip(BLANKS) in tokens else text
-
-    return nothing
+    return Inline("None if {0}.strip({1}) in {2} else {0}", BLANKS, tokens)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from operator import itemgetter
 from typing import Any
 
 from transforms.errors import Faults
 from transforms.expression.builder import Scope
+from transforms.expression.code import Code, Expression, Memo, function_of, write
 from transforms.expression.compiler import compile_expression
-from transforms.expression.term import Run, Term
+from transforms.expression.term import Term
 from transforms.normalise import Explode
 from transforms.value.kind import Kind, unify
 from transforms.yaml.document import Node, Scalar
@@ -57,7 +57,7 @@ def read_explode(section: Section, scope: Scope, faults: Faults) -> tuple[Explod
 
 def _resolver(scope: Scope, names: Names) -> Callable[[str, str], Term | None]:
     # They stand at the end of the row, whose length is not known before all of the mapping is read.
-    terms = {name: Term(kind, itemgetter(place - len(names))) for place, (name, kind) in enumerate(names.items())}
+    terms = {name: Term(kind, Code(f"row[{place - len(names)}]")) for place, (name, kind) in enumerate(names.items())}
     return lambda table, name: terms[name] if not table and name in terms else scope.resolve(table, name)
 
 
@@ -71,8 +71,8 @@ def _read_repeated(section: Section, scope: Scope, faults: Faults) -> tuple[Expl
     for name, kind in kinds.items():
         if kind is None:
             faults.add(section.place_of("from"), "DIC-123", f"`{name}` is not of one kind in all parts")
-    runs = tuple(tuple(term.run for term in part.values()) for part in parts if part)
-    return _repeat(runs), {name: kind or Kind.NOTHING for name, kind in kinds.items()}
+    terms = tuple(tuple(part.values()) for part in parts if part)
+    return _repeat(terms), {name: kind or Kind.NOTHING for name, kind in kinds.items()}
 
 
 def _read_part(node: Node, scope: Scope, faults: Faults) -> dict[str, Term] | None:
@@ -80,8 +80,11 @@ def _read_part(node: Node, scope: Scope, faults: Faults) -> dict[str, Term] | No
     return {name: term for name, term in terms.items() if term} if all(terms.values()) else None
 
 
-def _repeat(parts: tuple[tuple[Run, ...], ...]) -> Explode:
-    return lambda row: [(*row, *[run(row) for run in part]) for part in parts]
+def _repeat(parts: tuple[tuple[Term, ...], ...]) -> Explode:
+    codes = [term.code for part in parts for term in part]
+    places = iter(range(len(codes)))
+    rows = ", ".join(f"(*row, {', '.join(f'{{{next(places)}}}' for _ in part)})" for part in parts)
+    return function_of(write(f"({rows},)", *codes))
 
 
 def _read_split(section: Section, scope: Scope, faults: Faults) -> tuple[Explode, Names] | None:
@@ -95,12 +98,12 @@ def _read_split(section: Section, scope: Scope, faults: Faults) -> tuple[Explode
     if term.kind is not Kind.TEXT:
         faults.add(section.place_of("split"), "DIC-123", f"text is wanted here, this is {term.kind}")
     names = {name.text: Kind.TEXT, **({seq.text: Kind.INTEGER} if seq else {})}
-    return _split(term.run, by.text, counted=seq is not None), names
+    return _split(function_of(term.code), by.text, counted=seq is not None), names
 
 
-def _split(run: Run, by: str, *, counted: bool) -> Explode:
-    def explode(row: Sequence[Any]) -> list[tuple[Any, ...]]:
-        text = run(row)
+def _split(run: Expression, by: str, *, counted: bool) -> Explode:
+    def explode(row: Sequence[Any], memo: Memo) -> list[tuple[Any, ...]]:
+        text = run(row, memo)
         parts = [] if text is None else text.split(by)
         return [(*row, part, number) if counted else (*row, part) for number, part in enumerate(parts, 1)]
 
@@ -113,5 +116,5 @@ def _skipping(explode: Explode, skip: Scalar | None, scope: Scope, faults: Fault
         return explode
     if skip and term.kind is not Kind.BOOLEAN:
         faults.add(skip.place, "DIC-123", f"a condition is wanted here, this is {term.kind}")
-    skipped = term.run
-    return lambda row: [part for part in explode(row) if skipped(part) is not True]
+    skipped = function_of(term.code)
+    return lambda row, memo: [part for part in explode(row, memo) if skipped(part, memo) is not True]

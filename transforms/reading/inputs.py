@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from transforms import refusal
 from transforms.errors import DictionaryError, Fault, Faults, Place, Refused
-from transforms.expression.term import Run, Term
+from transforms.expression.code import Code, write
+from transforms.expression.term import Term
 from transforms.mapping import Input
 from transforms.value.kind import DECLARED
 from transforms.yaml.document import Node, Scalar
@@ -64,7 +64,9 @@ class Inputs:
         mirror, columns = self._declared[alias]
         declared, place = columns[column]
         mismatch = Fault(place, "DIC-151", f"{mirror}.{column} is declared {declared} and holds something else")
-        return Term(DECLARED[declared], _READERS[declared](self.position(alias, column), mismatch))
+        template, refuse = _READERS[declared]
+        value = Code(f"row[{self.position(alias, column)}]")
+        return Term(DECLARED[declared], write(template, value, refuse(mismatch)))
 
     def known(self) -> list[str]:
         """Return all names that an expression can use."""
@@ -89,80 +91,50 @@ def _unknown_type(declared: Scalar, faults: Faults) -> None:
     faults.add(declared.place, "DIC-105", message)
 
 
-def _read_text(position: int, mismatch: Fault) -> Run:
-    def read(row: Sequence[Any]) -> Any:
-        value = row[position]
-        if value is not None and type(value) is not str:
-            raise DictionaryError([mismatch])
-        return value
+def _refuse(mismatch: Fault) -> Callable[[Any], Any]:
+    """Return what is said of a value that is not of the declared type."""
 
-    return read
+    def refuse(value: Any) -> Any:
+        if type(value) is Decimal and not value.is_finite():
+            raise Refused(refusal.NUMBER, detail="not a finite number")
+        raise DictionaryError([mismatch])
 
-
-def _read_char(position: int, mismatch: Fault) -> Run:
-    text = _read_text(position, mismatch)
-    return lambda row: None if (value := text(row)) is None else value.rstrip(" ")
+    return refuse
 
 
-def _read_number(position: int, mismatch: Fault) -> Run:
-    def read(row: Sequence[Any]) -> Any:
-        value = row[position]
-        if type(value) is Decimal:
-            if not value.is_finite():
-                raise Refused(refusal.NUMBER, detail="not a finite number")
-        elif value is not None and type(value) is not int:
-            raise DictionaryError([mismatch])
-        return value
+def _refuse_moment(mismatch: Fault) -> Callable[[Any], Any]:
+    def refuse(value: Any) -> Any:
+        if type(value) is str:
+            raise Refused(refusal.TIME, detail="outside the years 1 to 9999")
+        raise DictionaryError([mismatch])
 
-    return read
+    return refuse
 
 
-def _read_integer(position: int, mismatch: Fault) -> Run:
-    number = _read_number(position, mismatch)
-
-    def read(row: Sequence[Any]) -> Any:
-        value = number(row)
-        if type(value) is Decimal and value != value.to_integral_value():
-            raise DictionaryError([mismatch])
-        return value
-
-    return read
-
-
-def _read_boolean(position: int, mismatch: Fault) -> Run:
-    def read(row: Sequence[Any]) -> Any:
-        value = row[position]
-        if value is not None and type(value) is not bool:
-            raise DictionaryError([mismatch])
-        return value
-
-    return read
-
-
-def _read_moment(fits: Callable[[Any], bool]) -> Callable[[int, Fault], Run]:
-    def reader(position: int, mismatch: Fault) -> Run:
-        def read(row: Sequence[Any]) -> Any:
-            value = row[position]
-            if value is None or fits(value):
-                return value
-            if type(value) is str:
-                raise Refused(refusal.TIME, detail="outside the years 1 to 9999")
-            raise DictionaryError([mismatch])
-
-        return read
-
-    return reader
-
-
-_READERS: dict[str, Callable[[int, Fault], Run]] = {
-    "text": _read_text,
-    "char": _read_char,
-    "integer": _read_integer,
-    "decimal": _read_number,
-    "boolean": _read_boolean,
-    "date": _read_moment(lambda value: type(value) is date),
-    "timestamp": _read_moment(lambda value: type(value) is datetime and value.tzinfo is None),
-    "timestamptz": _read_moment(lambda value: type(value) is datetime and value.tzinfo is not None),
+# How a value {0} of the row is read: what it is worth if it is of the declared type, else {1} is told of it.
+_NONE = "None if {t} is None else {1}({t})"
+_READERS: dict[str, tuple[str, Callable[[Fault], Callable[[Any], Any]]]] = {
+    "text": (f"{{t}} if type({{t}} := {{0}}) is str else {_NONE}", _refuse),
+    "char": (f"{{t}}.rstrip(' ') if type({{t}} := {{0}}) is str else {_NONE}", _refuse),
+    "integer": (
+        "{t} if ({u} := type({t} := {0})) is int"
+        f" or {{u}} is Decimal and {{t}}.is_finite() and {{t}} == {{t}}.to_integral_value() else {_NONE}",
+        _refuse,
+    ),
+    "decimal": (
+        f"{{t}} if ({{u}} := type({{t}} := {{0}})) is Decimal and {{t}}.is_finite() or {{u}} is int else {_NONE}",
+        _refuse,
+    ),
+    "boolean": (f"{{t}} if type({{t}} := {{0}}) is bool else {_NONE}", _refuse),
+    "date": (f"{{t}} if type({{t}} := {{0}}) is date else {_NONE}", _refuse_moment),
+    "timestamp": (
+        f"{{t}} if type({{t}} := {{0}}) is datetime and {{t}}.tzinfo is None else {_NONE}",
+        _refuse_moment,
+    ),
+    "timestamptz": (
+        f"{{t}} if type({{t}} := {{0}}) is datetime and {{t}}.tzinfo is not None else {_NONE}",
+        _refuse_moment,
+    ),
 }
 
 # The codes with which reading a column of a declared type can refuse a row.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from transforms.errors import Faults
 from transforms.expression.builder import Scope
+from transforms.expression.code import function_of, write
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Term, constant
 from transforms.value.kind import Kind
@@ -71,4 +72,12 @@ class Lets:
         scope = replace(self.scope, made_units=units, measured=measured)
         scalar = read_scalar(node, name.text, self._faults)
         term = compile_expression(scalar, scope, self._faults) if scalar else None
-        return _Let(term or _NOTHING, frozenset(units), frozenset(measured))
+        return _Let(_remembered(term) if term else _NOTHING, frozenset(units), frozenset(measured))
+
+
+def _remembered(term: Term) -> Term:
+    """Return the term worked out once for a row, when it is first asked for: what it refuses, only its users refuse."""
+    if term.constant:
+        return term
+    work_out, key = function_of(term.code), object()
+    return Term(term.kind, write("memo[{0}] if {0} in memo else memo.setdefault({0}, {1}(row, memo))", key, work_out))

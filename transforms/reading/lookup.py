@@ -13,9 +13,9 @@ from sqlglot.errors import ParseError, TokenError
 from transforms import refusal
 from transforms.errors import Faults, Refused
 from transforms.expression.builder import fault_at
+from transforms.expression.code import Code, write
 from transforms.mapping import Lookup, Match, MirrorRef, Valid
 from transforms.model import ErrorEntry
-from transforms.normalise import Gate
 from transforms.reading.inputs import COLUMNS, Inputs, read_columns
 from transforms.vocabulary.catalogue import row_code
 from transforms.yaml.document import Node, Scalar
@@ -74,15 +74,15 @@ def read_lookup(
     return Lookup(alias.text, mirror, match, missing, valid) if mirror and match else None
 
 
-def gate_of(lookup: Lookup, inputs: Inputs) -> Gate:
+def gate_of(lookup: Lookup, inputs: Inputs) -> Code:
     """Return the check that refuses a row whose look-up found nothing (where that is a fault) or several rows."""
     found = inputs.position(lookup.alias, None)
     positions = tuple(inputs.position(match.alias, match.source_column) for match in lookup.match)
     mirror, missing = str(lookup.mirror), lookup.missing
 
-    def gate(row: Sequence[Any]) -> None:
+    def refuse(row: Sequence[Any]) -> None:
         count = row[found]
-        if count == 1 or (count == 0 and missing is None):
+        if count == 0 and missing is None:
             return
         key: tuple[object, ...] | None = tuple(row[position] for position in positions)
         if key is not None and None in key:
@@ -91,7 +91,7 @@ def gate_of(lookup: Lookup, inputs: Inputs) -> Gate:
         detail = "several rows found" if count else "no row found" if key else "nothing to look up by"
         raise Refused(code or "", lookup.alias, f"{mirror}: {detail}", mirror if key else None, key)
 
-    return gate
+    return write(f"row[{found}] == 1 or {{0}}(row)", refuse)
 
 
 def hangs_on(lookups: Sequence[Lookup], aliases: set[str]) -> set[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from operator import itemgetter
 
 from transforms import refusal
 from transforms.errors import Faults
 from transforms.expression.builder import Scope
+from transforms.expression.code import Code
 from transforms.expression.compiler import compile_expression
 from transforms.expression.functions import MEASURED_COMPARATOR, MEASURED_VALUE
-from transforms.expression.term import Run, Term
+from transforms.expression.term import Term
 from transforms.mapping import ORDER, WARNINGS, Column, Fold, Target
 from transforms.model import Field, Source
 from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
@@ -139,7 +139,7 @@ class TargetReader:
             self.faults.add(scalar.place, "DIC-123", f"contributions are ordered by {wanted}, this is {term.kind}")
         scope.codes.add(refusal.NUMBER)
         steps = (number.to_decimal,) if kinds is NUMBERS else ()
-        return (ColumnPlan(ORDER, term.run, steps, required=False),)
+        return (ColumnPlan(ORDER, term.code, steps, required=False),)
 
     def _read_explode(self, section: Section) -> tuple[Explode | None, Scope]:
         inner = section.section("explode", EXPLODE)
@@ -160,7 +160,7 @@ class TargetReader:
         used: list[str] = []
         names = [column.name for column, _ in columns]
         terms = {
-            column.name: Term(result_kind(field.type), itemgetter(position))
+            column.name: Term(result_kind(field.type), Code(f"row[{position}]"))
             for position, (column, field) in enumerate(columns)
         }
 
@@ -168,10 +168,10 @@ class TargetReader:
             used.append(name)
             return None if table else terms.get(name)
 
-        run = read_condition(rule, Scope(resolve, lambda: names, scope.units, scope.codes), self.faults)
+        holds = read_condition(rule, Scope(resolve, lambda: names, scope.units, scope.codes), self.faults)
         warns = code in self.vocabulary.errors and self.vocabulary.errors[code].kind == WARNING
         scope.codes.update(() if warns else (code,))
-        return CheckPlan(used[0] if used else "", rule.text, code, run, warns) if run else None
+        return CheckPlan(used[0] if used else "", rule.text, code, holds, warns) if holds else None
 
     def _read_table(self, section: Section, columns: Columns) -> Target:
         scalar = section.scalar("table")
@@ -208,9 +208,9 @@ def _found(target: Target, plan: TargetPlan, section: Section) -> TargetFound:
     return TargetFound(replace(target, columns=(*target.columns, *warned)), plan, section)
 
 
-def read_condition(scalar: Scalar | None, scope: Scope, faults: Faults) -> Run | None:
+def read_condition(scalar: Scalar | None, scope: Scope, faults: Faults) -> Code | None:
     """Return a condition compiled, None where there is none."""
     term = compile_expression(scalar, scope, faults) if scalar else None
     if scalar and term and term.kind is not Kind.BOOLEAN:
         faults.add(scalar.place, "DIC-123", f"a condition is wanted here, this is {term.kind}")
-    return term.run if term else None
+    return term.code if term else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from transforms import refusal
 from transforms.errors import Refused
@@ -20,6 +21,7 @@ def is_character_set_82(text: str) -> bool:
     return _CHARACTER_SET_82.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=8192)  # there are as many as materials, and every row names one
 def to_gtin14(text: str) -> str:
     """Return a GTIN-8, -12, -13 or -14 as 14 digits; refuse what is none, or has a wrong check digit."""
     if not _GTIN.fullmatch(text):

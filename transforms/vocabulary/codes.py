@@ -7,9 +7,10 @@ from collections.abc import Callable
 from collections.abc import Mapping as Map
 from datetime import date
 from decimal import Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 
 from transforms.errors import Faults, Refused
+from transforms.expression.code import Inline
 from transforms.model import CodeSet, ErrorEntry
 from transforms.value.number import number_text
 from transforms.value.text import BLANKS
@@ -55,7 +56,7 @@ def read_code_set(
     return CodeSet(section.text("code_set"), section.text("version"), codes, normalise, synonyms, unmapped)
 
 
-def translation_step(code_set: CodeSet, system: str) -> Callable[[str | int | Decimal], str]:
+def translation_step(code_set: CodeSet, system: str) -> Inline:
     """Return the step from a code of `system` to the canonical code; one that is not registered is refused.
 
     Only for sets whose synonyms of that system hang on nothing else (`conditions`).
@@ -68,7 +69,9 @@ def translation_step(code_set: CodeSet, system: str) -> Callable[[str | int | De
         except KeyError:
             raise _unregistered(code_set, system) from None
 
-    return translate
+    # There are few spellings of few codes. Only of texts: 1 and 1.0 are equal, and are not the same code.
+    of_text = lru_cache(maxsize=1024)(translate)
+    return Inline("{1}({0}) if type({0}) is str else {2}({0})", of_text, translate)
 
 
 def translate_at(

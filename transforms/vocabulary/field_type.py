@@ -18,19 +18,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.expression.cast import to_integer
+from transforms.expression.code import Function, Inline
 from transforms.model import Field, FieldType
 from transforms.udi import is_device_identifier
 from transforms.value import number
 from transforms.value.gs1 import is_character_set_82
 from transforms.value.kind import NUMBERS, Kind
 
-Step = Callable[[Any], Any]
+Step = Function
 
 _FORM = re.compile(r"(?P<kind>[a-z]+)(\((?P<size>[0-9]{1,5})(,(?P<scale>[0-9]{1,2}))?\))?")
 _SIZES = {"string": 1, "decimal": 2}
@@ -102,7 +102,7 @@ def fitting_step(field: Field) -> tuple[Step | None, frozenset[str]]:
         return _length_step(size, code), frozenset({code})
     code = refusal_code(field, refusal.NUMBER)
     if kind == "integer":
-        return _number_step(lambda value: to_integer(value, 32), code), frozenset({code})
+        return _integer_step(code), frozenset({code})
     if kind == "decimal":
         return _decimal_step(field, code), frozenset({code})
     return None, frozenset()
@@ -127,24 +127,33 @@ def refusal_code(field: Field, otherwise: str) -> str:
 
 
 def _length_step(size: int, code: str) -> Step:
-    def limit(text: str) -> str:
-        if len(text) > size:
-            raise Refused(code, detail=f"longer than {size} characters")
-        return text
+    def refuse(_: str) -> NoReturn:
+        raise Refused(code, detail=f"longer than {size} characters")
 
-    return limit
+    return Inline("{0} if len({0}) <= {1} else {2}({0})", size, refuse)
 
 
 def _decimal_step(field: Field, code: str) -> Step:
     precision, scale, rounding = field.type.size or 0, field.type.scale or 0, field.rounding
-    return _number_step(lambda value: number.to_scale(value, precision, scale, rounding), code)
 
-
-def _number_step(function: Callable[[Any], int | Decimal | Fraction], code: str) -> Step:
-    def fit(value: Any) -> Any:
+    def fit(value: Any) -> Decimal:
         try:
-            return function(value)
+            return number.to_scale(value, precision, scale, rounding)
         except ArithmeticError:
-            raise Refused(code, detail="does not fit, or would have to be rounded") from None
+            raise _no_fit(code) from None
 
     return fit
+
+
+def _integer_step(code: str) -> Step:
+    def fit(value: Any) -> int:
+        try:
+            return to_integer(value, 32)
+        except ArithmeticError:
+            raise _no_fit(code) from None
+
+    return fit
+
+
+def _no_fit(code: str) -> Refused:
+    return Refused(code, detail="does not fit, or would have to be rounded")

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping as Map
 from fractions import Fraction
+from functools import partial
 
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.model import Unit
-from transforms.value.number import Number
+from transforms.value.number import Number, multiply, to_decimal
 from transforms.value.text import BLANKS
 
 PACKAGING = "packaging"
+REMEMBERED = 4096
+Scale = Callable[[Number], Number]
 
 
 class UnitNames:
@@ -21,7 +24,7 @@ class UnitNames:
     def __init__(self, units: Map[str, Unit], aliases: Map[str, str]) -> None:
         named = {code: units[code] for code in units} | {alias: units[code] for alias, code in aliases.items()}
         self._names = {fold_name(name): unit for name, unit in named.items()}
-        self._scales: dict[tuple[str, str], tuple[Fraction, Fraction]] = {}
+        self._scales: dict[tuple[str | None, str | None], Scale] = {}
 
     def find(self, name: str) -> Unit | None:
         """Return the unit of that name, None if there is none."""
@@ -34,29 +37,27 @@ class UnitNames:
     def convert(
         self, value: Number, source: str | None, target: str | None, content: Callable[[], Number | None] | None = None
     ) -> Number:
-        """Return `value`, which is in `source`, in `target`: a Fraction, or as it is where nothing is converted.
+        """Return `value`, which is in `source`, in `target`, exactly.
 
         `content` says how many of `target` one `source` holds, where one of them is packaging (None: nobody knows).
         """
-        if source == target and source is not None:
-            self._unit(source)
-            return value
-        return self._convert(value, self._unit(source), self._unit(target), content)
+        scale = self._scales.get((source, target)) or self._find_scale(source, target)
+        if scale is not None:
+            return scale(value)
+        held = content() if content else None
+        if held is None or held <= 0:
+            raise Refused(refusal.UNIT_PACKAGING, detail=f"how much of {target} one {source} holds is not known")
+        return Fraction(value) * Fraction(held)
 
-    def _convert(
-        self, value: Number, source: Unit, target: Unit, content: Callable[[], Number | None] | None
-    ) -> Number:
-        if source is target:
-            return value
-        if content is not None and (source.factor is None or target.factor is None):
-            held = content()
-            if held is not None and held > 0:
-                return Fraction(value) * Fraction(held)
-        pair = (source.code, target.code)
-        if pair not in self._scales:
-            self._scales[pair] = _scale(source, target)
-        factor, shift = self._scales[pair]
-        return Fraction(value) * factor + shift
+    def _find_scale(self, source: str | None, target: str | None) -> Scale | None:
+        """Return what converts between the units of these names, None where one of them is packaging."""
+        one, other = self._unit(source), self._unit(target)
+        scale = _same if one is other else _scale(one, other)
+        if scale is not None:
+            if len(self._scales) == REMEMBERED:
+                self._scales.clear()  # names are the source's: nobody says how many there are
+            self._scales[source, target] = scale
+        return scale
 
     def _unit(self, name: str | None) -> Unit:
         unit = None if name is None else self.find(name)
@@ -70,13 +71,38 @@ def fold_name(name: str) -> str:
     return name.strip(BLANKS).upper()
 
 
-def _scale(source: Unit, target: Unit) -> tuple[Fraction, Fraction]:
-    """Return factor and shift between two units: what has another zero is shifted, too."""
+def _same(value: Number) -> Number:
+    return value
+
+
+def _scale(source: Unit, target: Unit) -> Scale | None:
+    """Return what converts from one unit to another: by a factor; what has another zero is shifted, too."""
     if source.factor is None or target.factor is None:
-        raise Refused(refusal.UNIT_PACKAGING, detail=f"how much of {target.code} one {source.code} holds is not known")
+        return None
     if source.dimension != target.dimension:
         raise Refused(
             refusal.UNIT_DIMENSION, detail=f"{source.code} is {source.dimension}, {target.code} is {target.dimension}"
         )
     factor = source.factor / target.factor
-    return factor, source.offset * factor - target.offset
+    shift = source.offset * factor - target.offset
+    return partial(_shifted, factor, shift) if shift else _by(factor)
+
+
+def _shifted(factor: Fraction, shift: Fraction, value: Number) -> Fraction:
+    return Fraction(value) * factor + shift
+
+
+def _by(factor: Fraction) -> Scale:
+    try:
+        decimal = to_decimal(factor)
+    except ArithmeticError:
+        return partial(_shifted, factor, Fraction(0))
+
+    def scale(value: Number) -> Number:
+        # Decimals are five times as fast as fractions; what is too long for them is not refused here.
+        try:
+            return multiply(value, decimal)
+        except ArithmeticError:
+            return Fraction(value) * factor
+
+    return scale

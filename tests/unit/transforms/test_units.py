@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transforms.errors import Refused
 from transforms.load import load
 from transforms.model import Label, Unit
-from transforms.vocabulary.units import UnitNames
+from transforms.vocabulary.units import REMEMBERED, UnitNames
 
 DICTIONARY = load()
 UNITS = DICTIONARY.units
@@ -118,3 +118,20 @@ def test_every_dimension_has_one_base_unit():
     dimensions = {unit.dimension for unit in UNITS.values() if unit.factor is not None}
     for dimension in dimensions:
         assert [unit.code for unit in UNITS.values() if unit.dimension == dimension and unit.factor == 1]
+
+
+@given(st.sampled_from(FIXED), st.sampled_from(FIXED), st.decimals(-(10**60), 10**60, places=40))
+def test_decimals_are_as_exact_as_fractions(source, target, value):
+    one, other = UNITS[source], UNITS[target]
+    names = UnitNames(UNITS, {})
+    if one.dimension == other.dimension and not (one.offset or other.offset):
+        exact = Fraction(value) * one.factor / other.factor
+        # Twice: the second time the pair of names is known.
+        assert [Fraction(names.convert(value, source, target)) for _ in range(2)] == [exact, exact]
+
+
+def test_spellings_without_number_are_forgotten():
+    names = UnitNames(UNITS, {})
+    for blanks in range(2 * REMEMBERED):
+        assert names.convert(Decimal(2), " " * blanks + "INH", "MMT") == Decimal("50.8")
+    assert len(names._scales) <= REMEMBERED
