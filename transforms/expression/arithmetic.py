@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -30,6 +31,8 @@ def divide(builder: Builder, node: exp.Div) -> Term:
 
 def add(builder: Builder, node: exp.Add) -> Term:
     """Return a sum, or a date some days later."""
+    if isinstance(node.right, exp.Interval):
+        return _shift_by_interval(builder, node, 1)
     left = builder.typed(node.left, *NUMBERS, Kind.DATE)
     if left.kind is Kind.DATE:
         return _shift(builder, left, builder.typed(node.right, Kind.INTEGER), 1)
@@ -38,6 +41,8 @@ def add(builder: Builder, node: exp.Add) -> Term:
 
 def subtract(builder: Builder, node: exp.Sub) -> Term:
     """Return a difference, of dates in days."""
+    if isinstance(node.right, exp.Interval):
+        return _shift_by_interval(builder, node, -1)
     left = builder.typed(node.left, *NUMBERS, Kind.DATE)
     if left.kind is not Kind.DATE:
         return _exact(number.subtract, builder, left, node)
@@ -56,6 +61,26 @@ def _exact(function: Callable[..., Any], builder: Builder, left: Term, node: exp
 def _shift(builder: Builder, day: Term, days: Term, sign: int) -> Term:
     builder.scope.codes.add(refusal.TIME)
     return strict(Kind.DATE, Inline("{2}({0}, {3} * int({1}))", moment.shift_days, sign), day, days)
+
+
+def _shift_by_interval(builder: Builder, node: exp.Add | exp.Sub, sign: int) -> Term:
+    """Return a date or local time some days, months or years later; a day that a month does not have is its last."""
+    interval = node.right
+    written, unit = interval.args.get("this"), interval.args.get("unit")
+    per_unit = _INTERVALS.get(unit.name.upper()) if unit else None
+    text = written.name if isinstance(written, exp.Literal) else ""
+    if per_unit is None or not _COUNT.fullmatch(text):
+        raise Rejected(SYNTAX, interval, "write INTERVAL '10' with DAY, WEEK, MONTH or YEAR")
+    left = builder.typed(node.left, Kind.DATE, Kind.TIMESTAMP)
+    builder.scope.codes.add(refusal.TIME)
+    days, months = (sign * int(text) * each for each in per_unit)
+    shift, count = (moment.shift_months, months) if months else (moment.shift_days, days)
+    return strict(left.kind, Inline("{1}({0}, {2})", shift, count), left)
+
+
+_COUNT = re.compile("-?[0-9]{1,6}")
+# Days and months. A month has no length in days, so that they are no numbers to add days to.
+_INTERVALS = {"DAY": (1, 0), "WEEK": (7, 0), "MONTH": (0, 1), "YEAR": (0, 12)}
 
 
 def negate(builder: Builder, node: exp.Neg) -> Term:

@@ -24,7 +24,8 @@ class Scope:
     """What names mean in an expression; and what is found by compiling it.
 
     `codes`: those it can refuse with; `made_units`: those it converts to; `measured`: the parts that it takes of
-    measured values (a value without its comparator would pass a bound off as a number).
+    measured values (a value without its comparator would pass a bound off as a number). `translate`: what codes of the
+    source mean, None where there are none.
     """
 
     resolve: Callable[[str, str], Term | None]
@@ -33,6 +34,19 @@ class Scope:
     codes: set[str] = field(default_factory=set)
     made_units: set[str] = field(default_factory=set)
     measured: set[str] = field(default_factory=set)
+    translate: Translate | None = None
+
+
+Translate = Callable[[Scope, Term, str, Term | None], Term]
+"""From codes, the name of their code set, and the moment that counts, to their meaning."""
+
+
+class Untranslatable(Exception):
+    """A code set cannot be used like that; the text is for people. `at`: it is the moment that is wrong."""
+
+    def __init__(self, message: str, code: str = "DIC-104", *, at: bool = False) -> None:
+        super().__init__(message)
+        self.code, self.at = code, at
 
 
 class Rejected(Exception):

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from transforms import refusal
 from transforms.expression import device_label
-from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected, Untranslatable
 from transforms.expression.code import Function, Inline, call, fresh, write
 from transforms.expression.term import Term, strict
 from transforms.value import moment
@@ -65,6 +65,21 @@ def _converted(convert: Function, quantity: Term, *others: Term) -> Term:
     amount = fresh()
     made = call(convert, amount, *(other.code for other in others))
     return Term(Kind.RATIONAL, write("None if ({0} := {1}) is None else {2}", amount, quantity.code, made))
+
+
+def _code(builder: Builder, node: exp.Anonymous) -> Term:
+    if len(node.expressions) not in (2, 3):
+        raise Rejected(SYNTAX, node, "write CODE(value, 'code set') or CODE(value, 'code set', moment)")
+    value, name, *moment = node.expressions
+    if builder.scope.translate is None:
+        raise Rejected(SYNTAX, node, "CODE translates codes of a source, and there are none here")
+    code_set = _literal(name, "CODE needs the code set in quotes")
+    term = builder.typed(value, Kind.TEXT, Kind.INTEGER)
+    at = builder.term(moment[0]) if moment else None
+    try:
+        return builder.scope.translate(builder.scope, term, code_set, at)
+    except Untranslatable as wrong:
+        raise Rejected(wrong.code, moment[0] if wrong.at else node, str(wrong)) from None
 
 
 def _gtin(builder: Builder, node: exp.Anonymous) -> Term:
@@ -135,6 +150,7 @@ FUNCTIONS: dict[str, Compile] = {
     "DATE_OF": _date_of,
     "AT_ZONE": _at_zone,
     "TO_UNIT": _to_unit,
+    "CODE": _code,
     "GTIN": _gtin,
     "UDI_AGENCY": _label_part(device_label.agency, device_label.READING),
     "UDI_DI": _label_part(device_label.device),

@@ -6,24 +6,21 @@ import re
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from datetime import date
-from typing import Any
 
 from transforms import refusal
 from transforms.errors import Faults
-from transforms.expression.builder import Scope
-from transforms.expression.code import Code, Inline, call, fresh, write
+from transforms.expression.builder import Scope, Untranslatable
+from transforms.expression.code import Inline
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Term, strict
 from transforms.mapping import Column, Fold
 from transforms.model import CodeSet, ErrorEntry, Field, Source, Unit
 from transforms.normalise import ColumnPlan, Step
+from transforms.reading.translation import nothing, translator
 from transforms.value import number
 from transforms.value.gs1 import to_gtin14
 from transforms.value.kind import NUMBERS, Kind, unify
-from transforms.value.moment import find_zone
 from transforms.value.text import BLANKS
-from transforms.vocabulary.codes import conditions, translate_at, translation_step
 from transforms.vocabulary.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
@@ -102,62 +99,23 @@ class ColumnReader:
         return ColumnPlan(name.text, term.code, steps, required, warns=field.warns)
 
     def _translated(self, term: Term, field: Field, section: Section | None, scalar: Scalar) -> Term:
-        """Return the term translated where the meaning of its codes hangs on a time or on other columns."""
-        timed, columns = (
-            conditions(self.vocabulary.codesets[field.code_set], self.source.name) if field.code_set else (False, ())
-        )
+        """Return what the codes of a field mean, any other term as it is."""
         at = section.scalar("at") if section else None
-        if timed != (at is not None):
-            told = "say by `at` which moment counts" if timed else "there is nothing that `at` would count for"
-            self.faults.add(
-                scalar.place, "DIC-104", f"codes of `{field.name}` are valid for a time: {told}" if timed else told
-            )
-        if not (timed or columns):
+        moment = compile_expression(at, self.scope, self.faults) if at else None
+        if at and moment is None:
             return term
-        return self._translation(field, term, self._moment(at), self._beside(columns, scalar))
-
-    def _translation(self, field: Field, term: Term, at: Code, beside: Map[str, Code]) -> Term:
-        code_set, system = self.vocabulary.codesets[field.code_set or ""], self.source.name
-        self.scope.codes.add(code_set.unmapped)
-        if term.kind is Kind.TEXT:
-            term = strict(Kind.TEXT, nothing_step(self.source.null_tokens), term)
-        names = tuple(beside)
-
-        def translate(value: Any, moment: date | None, *others: object) -> str:
-            return translate_at(code_set, system, value, moment, dict(zip(names, others, strict=True)))
-
-        # Not strict: only the code itself being NULL makes it NULL.
-        value = fresh()
-        return Term(
-            Kind.NOTHING,
-            write(
-                "None if ({0} := {1}) is None else {2}", value, term.code, call(translate, value, at, *beside.values())
-            ),
-        )
-
-    def _moment(self, at: Scalar | None) -> Code:
-        """Return what gives the date that counts; an instant has the date of the source's clocks."""
-        term = compile_expression(at, self.scope, self.faults) if at else None
-        if at is None or term is None:
-            return Code("None")
-        if term.kind not in (*_DATES, Kind.NOTHING):
-            self.faults.add(at.place, "DIC-123", f"a date or a time is wanted here, this is {term.kind}")
-        zone = find_zone(self.source.time_zone)
-        if term.kind is Kind.INSTANT:
-            return strict(Kind.DATE, Inline("{0}.astimezone({1}).date()", zone), term).code
-        return strict(Kind.DATE, Inline("{0}.date()"), term).code if term.kind is Kind.TIMESTAMP else term.code
-
-    def _beside(self, columns: tuple[str, ...], scalar: Scalar) -> dict[str, Code]:
-        found = {}
-        for name in columns:
-            table, _, column = name.rpartition(".")
-            term = self.scope.resolve(table, column)
-            if term is None:
-                message = f"its codes depend on `{name}`, which is not declared{suggest(name, self.scope.known())}"
-                self.faults.add(scalar.place, "DIC-122", message)
-            else:
-                found[name] = term.code
-        return found
+        if field.code_set is None:
+            if at:
+                self.faults.add(at.place, "DIC-104", "there is nothing that `at` would count for")
+            return term
+        translate = translator(self.source, self.vocabulary.codesets)
+        try:
+            meaning = translate(self.scope, term, field.code_set, moment)
+        except Untranslatable as wrong:
+            self.faults.add((at if at and wrong.at else scalar).place, wrong.code, str(wrong))
+            return term
+        # What it means is no text of the source any more.
+        return replace(meaning, kind=Kind.NOTHING)
 
     def _signed(self, term: Term, sign: Scalar | None) -> Term | None:
         """Return the quantity times its sign; a source that keeps the two apart has them in two columns."""
@@ -192,20 +150,16 @@ class ColumnReader:
             self.faults.add(scalar.place, "DIC-123", message)
 
     def _steps(self, term: Term, field: Field) -> tuple[Step, ...]:
-        nothing = [nothing_step(self.source.null_tokens)] if term.kind is Kind.TEXT else []
+        empty = [nothing(self.source.null_tokens)] if term.kind is Kind.TEXT else []
         fit, codes = fitting_step(field)
         checks = [check_step(field, name) for name in field.checks]
         self.scope.codes.update(codes, (code for _, code in checks if code not in field.warns))
         meaning = self._meaning_steps(field)
-        return (*nothing, *meaning, *([fit] if fit else []), *(step for step, _ in checks))
+        return (*empty, *meaning, *([fit] if fit else []), *(step for step, _ in checks))
 
     def _meaning_steps(self, field: Field) -> tuple[Step, ...]:
         if field.code_set:
-            code_set = self.vocabulary.codesets[field.code_set]
-            self.scope.codes.add(code_set.unmapped)
-            timed, columns = conditions(code_set, self.source.name)
-            translate = [] if timed or columns else [translation_step(code_set, self.source.name)]
-            return (*translate, Inline("{0} == 'TRUE'")) if field.type.kind == "boolean" else tuple(translate)
+            return (Inline("{0} == 'TRUE'"),) if field.type.kind == "boolean" else ()
         if field.type.kind == "unit":
             self.scope.codes.add(refusal.UNIT_UNKNOWN)
             return (self.scope.units.code,)
@@ -218,8 +172,3 @@ class ColumnReader:
 def is_name(text: str) -> bool:
     """Tell whether `text` can name a canonical schema, table or column; a leading _ is the service's own."""
     return _NAME.fullmatch(text) is not None
-
-
-def nothing_step(tokens: frozenset[str]) -> Step:
-    """Return the step that takes what a source writes for "nothing", blanks around it aside, as NULL."""
-    return Inline("None if {0}.strip({1}) in {2} else {0}", BLANKS, tokens)

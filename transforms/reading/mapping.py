@@ -16,6 +16,7 @@ from transforms.reading.inputs import COLUMNS, READING_CODES, Inputs, read_colum
 from transforms.reading.let import Lets
 from transforms.reading.lookup import LOOKUP, gate_of, hangs_on, read_lookup, read_mirror
 from transforms.reading.target import TARGET, TargetReader, read_condition
+from transforms.reading.translation import translator
 from transforms.vocabulary.units import UnitNames
 from transforms.yaml.document import Node
 from transforms.yaml.section import Section, read_section
@@ -101,8 +102,10 @@ def _target_nodes(section: Section, faults: Faults) -> tuple[Node, ...]:
 def _open(source: Section, mirror: MirrorRef, vocabulary: Vocabulary, faults: Faults) -> _Reading:
     inputs = Inputs()
     inputs.declare("", str(mirror), read_columns(source.node("columns"), faults))
-    names = UnitNames(vocabulary.units, vocabulary.sources[mirror.schema].unit_aliases)
-    return _Reading(inputs, Scope(inputs.resolve, inputs.known, names), vocabulary, faults)
+    described = vocabulary.sources[mirror.schema]
+    names = UnitNames(vocabulary.units, described.unit_aliases)
+    translate = translator(described, vocabulary.codesets)
+    return _Reading(inputs, Scope(inputs.resolve, inputs.known, names, translate=translate), vocabulary, faults)
 
 
 def _read_lookups(section: Section, reading: _Reading) -> tuple[Lookup, ...]:

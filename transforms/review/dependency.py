@@ -50,6 +50,8 @@ class Origin:
     reads: tuple[str, ...]
     lookups: tuple[str, ...] = ()
     lets: tuple[str, ...] = ()
+    translates: tuple[str, ...] = ()
+    """The code sets that its expressions translate by CODE."""
 
     @property
     def target(self) -> str:
@@ -82,7 +84,7 @@ def names_of(origin: Origin, kind: Kind) -> tuple[str, ...]:
         return origin.reads
     if kind == "unit":
         return origin.units
-    return (origin.field,) if kind == "field" else (origin.code_set,)
+    return (origin.field,) if kind == "field" else (origin.code_set, *origin.translates)
 
 
 @dataclass(slots=True)
@@ -91,6 +93,7 @@ class _Used:
 
     columns: set[Name] = field(default_factory=set)
     lets: set[str] = field(default_factory=set)
+    translates: set[str] = field(default_factory=set)
     converts: bool = False
     packs: bool = False
 
@@ -137,10 +140,13 @@ class _Written:
         """Return what the meaning of a code hangs on beside itself: a moment, other columns."""
         if not defined.code_set:
             return []
-        _, names = conditions(self._dictionary.codesets[defined.code_set], self._mapping.source.schema)
+        return [*self._beside(defined.code_set), *([column["at"]] if column.get("at") else [])]
+
+    def _beside(self, code_set: str) -> list[str]:
+        """Return the columns that the meaning of a code hangs on."""
+        _, names = conditions(self._dictionary.codesets[code_set], self._mapping.source.schema)
         split = (name.rpartition(".") for name in names)
-        beside = [exp.column(name, table=table or None, quoted=True).sql() for table, _, name in split]
-        return [*beside, *([column["at"]] if column.get("at") else [])]
+        return [exp.column(name, table=table or None, quoted=True).sql() for table, _, name in split]
 
     def _origin(self, table: str, column: str, rule: str, defined: Field | None, used: _Used) -> Origin:
         aliases = self._hang(alias for alias, _ in used.columns if alias)
@@ -159,6 +165,7 @@ class _Written:
             reads=tuple(sorted(reads)),
             lookups=tuple(sorted(aliases)),
             lets=tuple(sorted(used.lets)),
+            translates=tuple(sorted(used.translates)),
         )
 
     def _units(self, defined: Field | None, used: _Used) -> tuple[str, ...]:
@@ -198,6 +205,10 @@ class _Written:
             seen.add(text)
             tree = sqlglot.parse_one(text, into=exp.Condition)
             calls = [call for call in tree.find_all(exp.Anonymous) if call.name.upper() == "TO_UNIT"]
+            for call in tree.find_all(exp.Anonymous):
+                if call.name.upper() == "CODE":
+                    used.translates.add(name := call.expressions[1].name)
+                    waiting += self._beside(name)
             used.converts |= bool(calls)
             used.packs |= any(len(call.expressions) > 3 for call in calls)
             for column in tree.find_all(exp.Column):

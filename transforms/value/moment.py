@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from transforms import refusal
@@ -59,8 +60,17 @@ def parse_timestamp(text: str) -> datetime:
         raise Refused(refusal.TIME, detail="not a time of the calendar") from None
 
 
+def shift_months(day: date, months: int) -> date:
+    """Return the date or local time `months` later, on the month's last day where it has no such day (as SQL does)."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    if not MINYEAR <= year <= MAXYEAR:
+        raise Refused(refusal.TIME, detail="outside the years 1 to 9999")
+    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
+
+
 def shift_days(day: date, days: int) -> date:
-    """Return the date `days` later."""
+    """Return the date or local time `days` later."""
     try:
         return day + timedelta(days=days)
     except OverflowError:

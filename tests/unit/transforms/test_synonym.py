@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from transforms.errors import DictionaryError, Refused
+from transforms.review.dependency import affected
 
 CODE_SET = """
 code_set: fate
@@ -123,6 +124,54 @@ def test_an_instant_has_the_date_of_the_sources_clocks(write):
     assert fate(mapping, status="9", instant=shanghai_midnight) == "BLOCKED"
 
 
+CALLED = "CASE WHEN CODE(status, 'fate', day) = 'BLOCKED' THEN 'stop' ELSE CODE(status, 'fate', day) END"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"status": "9", "day": date(2021, 6, 1)}, "stop"),
+        ({"status": " Hold ", "kind": "fqc"}, "HELD"),
+        ({"status": " - "}, None),
+        ({"status": "8"}, "COD-201"),
+    ],
+)
+def test_expressions_decide_by_what_a_code_means(folder, write, changes, expected):
+    write()
+    note = "  told: {label: {zh: t, en: t}, definition: d, type: string(20), owner: o, example: stop}\n"
+    folder.replace("fields.yaml", "fields:\n", f"fields:\n{note}")
+    folder.replace("mappings/erp.lots.yaml", "fate: {expr: status, at: day}", f"told: {CALLED}")
+    folder.replace("mappings/erp.lots.yaml", "fate: BLOCKED", "told: stop")
+    dictionary = folder.load()
+    mapping = next(mapping for mapping in dictionary.mappings if mapping.name == "erp.lots")
+    assert "COD-201" in mapping.codes
+    if expected == "COD-201":
+        with pytest.raises(Refused, match="COD-201 told"):
+            fate(mapping, **changes)
+    else:
+        assert fate(mapping, **changes) == expected
+    assert "trace.lot.told" in affected(dictionary, "code_set", "fate")
+    assert "trace.lot.told" in affected(dictionary, "source_column", "erp.lots.kind")
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("CODE(status, 'fat', day)", "DIC-111 unknown code set `fat`; did you mean `fate`?"),
+        ("CODE(status, 'fate')", "codes of `fate` are valid for a time: say which moment counts"),
+        ("CODE(status, 'fate', kind)", "a date or a time is wanted here, this is text"),
+        ("CODE(status, kind, day)", "CODE needs the code set in quotes"),
+        ("CODE(day, 'fate', day)", "text or an integer is wanted here"),
+        ("CODE(status)", "write CODE"),
+    ],
+)
+def test_faults_of_a_call_are_told_with_a_caret(write, expression, told):
+    with pytest.raises(DictionaryError) as error:
+        write("part_id: no\n", f"part_id: {expression}\n")
+    assert told in str(error.value)
+    assert "^" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -130,7 +179,7 @@ def test_an_instant_has_the_date_of_the_sources_clocks(write):
         ('valid_to: "2021-06-01"', 'valid_to: "2021-13-01"', "`valid_to` is a date like 2026-01-31"),
         ("depends_on: {kind: fqc}", "depends_on: {knd: fqc}", "depend on `knd`, which is not declared; did you"),
         ("relationship: equivalent", "relationship: same", "`relationship` must be one of"),
-        (", at: day}", "}", "are valid for a time: say by `at` which moment counts"),
+        (", at: day}", "}", "are valid for a time: say which moment counts"),
         ("at: day", "at: kind", "a date or a time is wanted here"),
         ("part_id: no\n", "part_id: {expr: no, at: day}\n", "there is nothing that `at` would count for"),
     ],
