@@ -8,6 +8,7 @@ from fractions import Fraction
 from tests.contract.transforms.oracle.subject import COLUMNS, Row
 from transforms.errors import Fault, Faults, Place, Refused
 from transforms.expression import Scope, compile_expression
+from transforms.expression.code import function_of
 from transforms.model import Label, Unit
 from transforms.reading.inputs import Inputs
 from transforms.vocabulary.units import UnitNames
@@ -26,7 +27,8 @@ def compiled(text: str) -> tuple[Callable[[Row], object] | None, list[Fault]]:
     term = compile_expression(Scalar(text, _PLACE, plain=False, inner=None), scope, faults)
     if term is None:
         return None, faults.found
-    return lambda row: term.run([row[used.column or ""] for used in inputs.used]), []
+    function = function_of(term.code)
+    return lambda row: function([row[used.column or ""] for used in inputs.used], {}), []
 
 
 def outcome(function: Callable[[Row], object], row: Row) -> tuple[object, str | None]:
