@@ -27,6 +27,7 @@ RESTARTS = "CDC_RESTARTS"
 """The variable in which the parent tells a child how often it was started again."""
 
 _TRUTH: Mapping[str, bool] = MappingProxyType({"True": True, "False": False, "true": True, "false": False})
+_KEY_LENGTH = 32
 _SIGNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # part of the name of a file
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -111,7 +112,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a deployment decides."""
+    """Everything that a deployment decides. `tokens`: the key of each domain of the dictionary's TOKEN."""
 
     target: Target
     kafka: Kafka
@@ -120,6 +121,7 @@ class Settings:
     land: Land = field(default_factory=Land)
     derive: Derive = field(default_factory=Derive)
     approval: Approval = field(default_factory=Approval)
+    tokens: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}))
     observe: Observe = field(default_factory=Observe)
     log: Log = field(default_factory=Log)
 
@@ -170,6 +172,9 @@ class _Reader:
         self._check_ranges(settings)
         self._check_observe(settings.observe)
         self._check_approval(settings.approval)
+        for domain, key in settings.tokens.items():
+            if len(key.reveal()) < _KEY_LENGTH:
+                self._fault(("tokens", domain), f"is a key of fewer than {_KEY_LENGTH} characters")
         return settings
 
     def _entries(self, model: type[Any], data: dict[str, Any], entry: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

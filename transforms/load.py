@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from collections.abc import Mapping as Map
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -57,11 +58,15 @@ EXAMPLE_FAILED = "DIC-142"
 T = TypeVar("T")
 
 
-def load(folder: Path | None = None) -> Dictionary:
-    """Load the dictionary in `folder` (None: the packaged one); raise `DictionaryError` with all faults at once."""
+def load(folder: Path | None = None, keys: Map[str, bytes] | None = None) -> Dictionary:
+    """Load the dictionary in `folder` (None: the packaged one); raise `DictionaryError` with all faults at once.
+
+    `keys`: those of TOKEN, by domain. A row that needs one which is not given raises `DictionaryError`, too (DIC-152).
+    """
     dictionary, faults = read(folder)
     if faults or dictionary is None:
         raise DictionaryError(faults)
+    dictionary.tokens.give(keys or {})
     return dictionary
 
 
@@ -69,7 +74,7 @@ def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
     """Read the dictionary in `folder` and all of its faults.
 
     It comes in spite of faults only when all of them are examples that do not hold (DIC-142): whoever tests it wants to
-    see the others run, too. Nothing may be derived by it then.
+    see the others run, too. Nothing may be derived by it then. TOKEN has the key of the examples.
     """
     faults = Faults()
     files = Folder(folder or PACKAGED, PACKAGED, faults)
@@ -100,6 +105,7 @@ def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
         errors=vocabulary.errors,
         mappings=mappings,
         folds=folds,
+        tokens=vocabulary.tokens,
     )
     return dictionary, faults.found
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from transforms.domain import Domain, group_mappings
 from transforms.mapping import Fold, Mapping
+from transforms.value.token import TokenKeys
 
 Sensitivity = Literal["public", "internal", "confidential", "personal", "phi"]
 
@@ -129,7 +130,8 @@ class Source:
 class Dictionary:
     """One version of the dictionary. `content` is canonical JSON of all files, `digest` its SHA-256 in hex.
 
-    `author` is who wrote this version, "" where the files do not say.
+    `author` is who wrote this version, "" where the files do not say. `tokens` has the keys of TOKEN, and the domains
+    that need one.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Dictionary:
     errors: Map[str, ErrorEntry]
     mappings: tuple[Mapping, ...]
     folds: tuple[Fold, ...] = ()
+    tokens: TokenKeys = dataclass_field(default_factory=TokenKeys, compare=False)
 
     def domains(self) -> tuple[Domain, ...]:
         """Return the connected groups of mappings, each named after its alphabetically first canonical table."""

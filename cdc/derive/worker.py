@@ -58,9 +58,13 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = Non
 def read_dictionary(settings: Settings) -> Dictionary:
     """Load the dictionary that the settings name. Raises DRV-106 with all of its faults, DRV-108 without approval."""
     try:
-        dictionary = load(settings.folders.dictionary)
+        keys = {domain: key.reveal().encode() for domain, key in settings.tokens.items()}
+        dictionary = load(settings.folders.dictionary, keys)
     except DictionaryError as error:
         raise FatalError("DRV-106", "".join(f"\n  {fault}" for fault in error.faults)) from error
+    if missing := dictionary.tokens.domains - keys.keys():
+        names = ", ".join(f"tokens.{domain}" for domain in sorted(missing))
+        raise FatalError("CFG-101", f"{names} is missing: the dictionary makes tokens with it")
     require_approved(settings, dictionary)
     return dictionary
 

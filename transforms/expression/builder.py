@@ -11,6 +11,7 @@ from sqlglot import exp
 from transforms.errors import Faults
 from transforms.expression.term import Term, constant
 from transforms.value.kind import Kind
+from transforms.value.token import TokenKeys
 from transforms.vocabulary.units import UnitNames
 from transforms.yaml.document import Scalar
 from transforms.yaml.section import suggest
@@ -35,6 +36,7 @@ class Scope:
     made_units: set[str] = field(default_factory=set)
     measured: set[str] = field(default_factory=set)
     translate: Translate | None = None
+    tokens: TokenKeys = field(default_factory=TokenKeys)
 
 
 Translate = Callable[[Scope, Term, str, Term | None], Term]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -19,6 +20,7 @@ from transforms.value.kind import NUMBERS, Kind
 from transforms.value.measured import Measured, parse_measured
 from transforms.value.text import BLANKS
 
+_DOMAIN = re.compile("[a-z][a-z0-9_]{0,39}")
 Compile = Callable[[Builder, exp.Anonymous], Term]
 
 
@@ -80,6 +82,15 @@ def _code(builder: Builder, node: exp.Anonymous) -> Term:
         return builder.scope.translate(builder.scope, term, code_set, at)
     except Untranslatable as wrong:
         raise Rejected(wrong.code, moment[0] if wrong.at else node, str(wrong)) from None
+
+
+def _token(builder: Builder, node: exp.Anonymous) -> Term:
+    value, domain = _arguments(node, 2, "TOKEN(text, 'domain')")
+    name = _literal(domain, "TOKEN needs the domain of its key in quotes")
+    if not _DOMAIN.fullmatch(name):
+        raise Rejected(SYNTAX, domain, "a domain is named by lower-case letters, digits and _")
+    builder.scope.tokens.domains.add(name)
+    return strict(Kind.TEXT, Inline("{1}({2}, {0})", builder.scope.tokens.token, name), builder.typed(value, Kind.TEXT))
 
 
 def _gtin(builder: Builder, node: exp.Anonymous) -> Term:
@@ -151,6 +162,7 @@ FUNCTIONS: dict[str, Compile] = {
     "AT_ZONE": _at_zone,
     "TO_UNIT": _to_unit,
     "CODE": _code,
+    "TOKEN": _token,
     "GTIN": _gtin,
     "UDI_AGENCY": _label_part(device_label.agency, device_label.READING),
     "UDI_DI": _label_part(device_label.device),

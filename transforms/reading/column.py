@@ -21,6 +21,7 @@ from transforms.value import number
 from transforms.value.gs1 import to_gtin14
 from transforms.value.kind import NUMBERS, Kind, unify
 from transforms.value.text import BLANKS
+from transforms.value.token import TokenKeys
 from transforms.vocabulary.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
@@ -52,6 +53,7 @@ class Vocabulary:
     errors: Map[str, ErrorEntry]
     folds: Map[str, Fold | None] = dataclass_field(default_factory=dict)
     """By table; None is one with faults, of which nothing else is said."""
+    tokens: TokenKeys = dataclass_field(default_factory=TokenKeys)
 
 
 @dataclass(frozen=True, slots=True)

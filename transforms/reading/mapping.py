@@ -105,7 +105,8 @@ def _open(source: Section, mirror: MirrorRef, vocabulary: Vocabulary, faults: Fa
     described = vocabulary.sources[mirror.schema]
     names = UnitNames(vocabulary.units, described.unit_aliases)
     translate = translator(described, vocabulary.codesets)
-    return _Reading(inputs, Scope(inputs.resolve, inputs.known, names, translate=translate), vocabulary, faults)
+    scope = Scope(inputs.resolve, inputs.known, names, translate=translate, tokens=vocabulary.tokens)
+    return _Reading(inputs, scope, vocabulary, faults)
 
 
 def _read_lookups(section: Section, reading: _Reading) -> tuple[Lookup, ...]:

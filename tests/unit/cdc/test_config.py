@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from cdc.config import load
+from cdc.derive.worker import read_dictionary
 from cdc.errors import FatalError
 from cdc.reference import UnresolvedError
+from tests.unit.transforms.conftest import Folder
 
 GOOD = """\
 target: {host: 127.0.0.1, port: "${env:PORT}", database: cdc, user: cdc, password: "${file:PROPERTIES:a.b}"}
@@ -126,3 +128,27 @@ def test_a_file_that_is_no_mapping_is_one_clear_fault(folder: Path, text: str) -
 def test_a_reference_of_another_provider_is_a_fault(folder: Path) -> None:
     found = faults(folder, GOOD.replace("${env:PORT}", "${vault:PORT}"), KAFKA="1")
     assert found == ["cdc.yaml:1: target.port ${vault:PORT} is none of ${env:NAME}, ${file:PATH:KEY}, ${dir:PATH:KEY}"]
+
+
+def test_a_key_for_tokens_is_a_secret_and_long(folder: Path) -> None:
+    text = GOOD + 'tokens: {patient: "${env:PATIENT}"}\n'
+    variables = {"PORT": "1", "KAFKA": "2"}
+    key = load(settings_file(folder, text), variables | {"PATIENT": "k" * 32}).tokens["patient"]
+    assert key.reveal() == "k" * 32
+    (fault,) = faults(folder, text, **variables, PATIENT="k" * 31)
+    assert fault.endswith("cdc.yaml:5: tokens.patient is a key of fewer than 32 characters")
+    (fault,) = faults(folder, text.replace("${env:PATIENT}", "k" * 32), **variables)
+    assert "is a secret: write a reference" in fault
+
+
+def test_a_dictionary_that_makes_tokens_needs_their_keys(folder: Path) -> None:
+    dictionary = Folder(folder / "dictionary")
+    dictionary.replace("mappings/erp.parts.yaml", "CLEAN(no)", "SUBSTRING(TOKEN(no, 'patient'), 1, 5)")
+    dictionary.replace("mappings/erp.parts.yaml", "{part_id: P1,", "{part_id: v1:24,")
+    text = GOOD.replace("configs}", "configs, dictionary: dictionary}") + "approval: {required: false}\n"
+    settings = load(settings_file(folder, text), {"PORT": "1", "KAFKA": "2"})
+    with pytest.raises(FatalError, match=r"tokens\.patient is missing: the dictionary makes tokens with it"):
+        read_dictionary(settings)
+    text += 'tokens: {patient: "${env:KEY}"}\n'
+    named = load(settings_file(folder, text), {"PORT": "1", "KAFKA": "2", "KEY": "k" * 32})
+    assert read_dictionary(named).tokens.domains == {"patient"}

@@ -16,7 +16,19 @@ MODULES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
     *("__future__", "collections", "dataclasses", "datetime", "decimal", "difflib", "enum", "fnmatch", "fractions"),
     *("functools", "hashlib", "json", "operator", "pathlib", "re", "typing", "unicodedata", "zoneinfo"),
-    *("calendar", "contextlib", "itertools", "urllib", "biip", "re2", "sqlglot", "yaml", "transforms"),
+    *(
+        "base64",
+        "calendar",
+        "hmac",
+        "contextlib",
+        "itertools",
+        "urllib",
+        "biip",
+        "re2",
+        "sqlglot",
+        "yaml",
+        "transforms",
+    ),
 }
 CLOCKS = {"now", "today", "utcnow", "time", "localtime", "getenv", "environ", "urandom", "random"}
 
