@@ -17,7 +17,12 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from typing import Final, Literal
 
-OnDelete = Literal["delete", "tombstone"]
+OnDelete = Literal["delete", "tombstone", "ignore", "forbid"]
+"""What becomes of the canonical row when the source deletes its row.
+
+`delete`: it goes; `tombstone`: it stays, marked as deleted; `ignore`: it stays as it was; `forbid`: it stays as it was,
+with a warning, and its source row is held for it.
+"""
 Candidate = tuple[object, ...]
 Outcome = tuple[tuple[Candidate, ...], ...]
 """The candidates of a row for each target of its mapping, in their order; () where it has none there."""

@@ -72,12 +72,18 @@ class TargetPlan:
     explode: Explode | None
     columns: tuple[ColumnPlan, ...]
     checks: tuple[CheckPlan, ...]
+    forbids: bool = False
 
     @property
     def warns(self) -> bool:
-        """Whether its rows have warnings, as a last column: None, or a list of `CODE column`."""
-        return any(column.tolerates or column.warns for column in self.columns) or any(
-            check.warns for check in self.checks
+        """Whether its rows have warnings, as a last column: None, or a list of `CODE column`.
+
+        A row that must not be deleted has them, if only to say that its source row was.
+        """
+        return (
+            self.forbids
+            or any(column.tolerates or column.warns for column in self.columns)
+            or any(check.warns for check in self.checks)
         )
 
 

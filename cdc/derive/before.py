@@ -11,7 +11,7 @@ from functools import cache
 
 from cdc.derive.names import columns, equal, literal
 from cdc.derive.plan import Fill, Origin, Plan
-from cdc.derive.session import Work, stored_columns
+from cdc.derive.session import Work, stored_columns, written_columns
 
 
 def read_before(work: Work) -> None:
@@ -33,7 +33,7 @@ def keeps_key(fill: Fill, row: str, before: str = "b") -> str:
 
 @cache
 def _read(plan: Plan, fill: Fill) -> bytes:
-    stored, staged = stored_columns(fill, "c"), stored_columns(fill, "s")
+    stored, staged = stored_columns(fill, "c"), written_columns(fill, "s")
     # Of a row that is alone, one with another key is found as well, and differs.
     matched = "s._source_key = t.key" if fill.alone else f"s._source_key = t.key AND {equal(fill.key, 's', 'c')}"
     same = f"({stored}, c._dictionary) IS NOT DISTINCT FROM ({staged}, {literal(plan.digest)})"

@@ -273,7 +273,7 @@ def _mirror_index(step: Step, alias: str, searched: list[tuple[str, str]]) -> It
     expressions = [index_expression(name, mirror.types[name], other) for name, other in searched]
     usable = [expression for expression in expressions if expression]
     if usable:
-        for name in (mirror.name, mirror.deleted) if step.tombstones else (mirror.name,):
+        for name in (mirror.name, mirror.deleted) if step.keeps_deleted else (mirror.name,):
             yield _index(name, usable)
 
 

@@ -28,9 +28,9 @@ def refuse_contested(work: Work, fill: Fill) -> None:
     work.run(_contested(fill))
 
 
-def shadow_tombstones(work: Work, fill: Fill) -> None:
-    """Leave out tombstones whose key a live row claims, or a tombstone of a later delete."""
-    if fill.tombstones:
+def shadow_deleted(work: Work, fill: Fill) -> None:
+    """Leave out candidates of deleted rows whose key a live row claims, or one that was deleted later."""
+    if fill.keeps_deleted:
         work.run(_shadowed(fill))
 
 
@@ -47,7 +47,7 @@ def withhold_siblings(work: Work, origins: set[Origin]) -> set[Fill]:
     return found
 
 
-CLAIM_RULES: list[Callable[[Work, Fill], None]] = [refuse_contested, shadow_tombstones]
+CLAIM_RULES: list[Callable[[Work, Fill], None]] = [refuse_contested, shadow_deleted]
 SPREAD: list[Callable[[Work, set[Origin]], set[Fill]]] = [withhold_siblings]
 
 

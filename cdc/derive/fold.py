@@ -17,7 +17,7 @@ from functools import cache
 
 from cdc.derive.names import columns, equal, literal, quoted
 from cdc.derive.plan import Contribution, Merge
-from cdc.derive.session import STAGE_META, Work, taking
+from cdc.derive.session import STAGE_META, Work, taking, written_columns
 from transforms import refusal
 from transforms.mapping import CONFLICTS, ORDER, WARNINGS, Column, Rule
 
@@ -114,7 +114,7 @@ def _forget(contribution: Contribution) -> bytes:
 def _keep(contribution: Contribution) -> bytes:
     """Write what they say now, where it differs."""
     written = (*STAGE_META, *contribution.columns)
-    values = columns(written, "s")
+    values = written_columns(contribution, "s")
     key = ("_mapping", "_source_key", *contribution.key)
     changing = [name for name in written if name not in key]
     updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in changing)

@@ -17,7 +17,10 @@ from cdc.derive.take import columns_read
 from transforms.mapping import Lookup
 
 FIXED_COLUMNS = 5
-"""Columns before the inputs: source key as text, offset, time, deleted, what is stale (mirror, then its key)."""
+"""Columns before the inputs: source key as text, offset, time, deleted, what is stale (mirror, then its key).
+
+Behind the inputs of a step that keeps deleted rows as they were stand offset and time of the row's last image.
+"""
 
 _FOUND = "_look_up_found"
 
@@ -26,7 +29,7 @@ _FOUND = "_look_up_found"
 def select_rows(step: Step, stale: bool) -> bytes:  # noqa: FBT001 - part of the cache's key
     """Return the query for what is taken. `stale`: whether any mirror of the domain has stale rows."""
     queries = [_Query(step, False, stale).text()]
-    if step.tombstones:
+    if step.keeps_deleted:
         queries.append(_Query(step, True, stale).text())
     return " UNION ALL ".join(queries).encode()
 
@@ -44,9 +47,10 @@ class _Query:
         name = step.source.deleted if self.deleted else step.source.name
         inputs = ", ".join(self._value(value.alias, value.column) for value in step.mapping.inputs)
         lookups = " ".join(self._join(lookup) for lookup in step.mapping.lookups)
+        image = f", {row}._offset, {row}._source_ts" if step.keeps_unmarked else ""
         return (
             f"SELECT t.key::text, {row}.{prefix}_offset, {row}.{prefix or '_source'}_ts, {str(self.deleted).lower()},"
-            f" {self._stale()}{', ' if inputs else ''}{inputs}"
+            f" {self._stale()}{', ' if inputs else ''}{inputs}{image}"
             f" FROM {step.take} t JOIN {name} {row} ON {step.source.has_key(row, 't.key')} {lookups}"
         )
 

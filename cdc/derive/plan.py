@@ -27,7 +27,8 @@ META: Mapping[str, str] = {
     "_derivation": "bigint NOT NULL",
     "_derived_at": "timestamptz NOT NULL",
 }
-"""What every canonical row says of itself. Offset and time of a tombstone are those of the delete."""
+"""What every canonical row says of itself. Offset and time of a tombstone are those of the delete; of a row that stays
+as it was, those of its last image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +61,19 @@ class Output:
         return f"pg_temp.stage_{self.number}"
 
     @property
-    def tombstones(self) -> bool:
-        """Whether rows that the source has deleted stay, as tombstones."""
-        return self.target.on_delete == "tombstone"
+    def keeps_deleted(self) -> bool:
+        """Whether rows that the source has deleted stay, marked or not."""
+        return self.target.on_delete != "delete"
+
+    @property
+    def keeps_unmarked(self) -> bool:
+        """Whether they stay as they were, so that only the mirror tells which of them are deleted."""
+        return self.target.on_delete in ("ignore", "forbid")
+
+    @property
+    def forbids(self) -> bool:
+        """Whether a source row that is deleted is held for it."""
+        return self.target.on_delete == "forbid"
 
     def is_of(self, row: str, key: str) -> str:
         """Return the condition that a stored row is this mapping's, of the source row with that key."""
@@ -71,7 +82,9 @@ class Output:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fill(Output):
-    """A canonical table as one mapping fills it, or a fold."""
+    """A canonical table as one mapping fills it, or a fold; `source` is the mirror that a mapping's rows come from."""
+
+    source: Mirror | None = None
 
     @property
     def canonical(self) -> str:
@@ -80,7 +93,7 @@ class Fill(Output):
 
     @property
     def held(self) -> str:
-        """The table of candidates that are not in the canonical table: held ones, and tombstones that do not count."""
+        """The table of candidates that are not canonical rows: held ones, and deleted ones that do not count."""
         return quoted(f"{self.target.schema}_held", self.target.table)
 
     @property
@@ -154,9 +167,14 @@ class Step:
         return self.outputs[0].alone
 
     @property
-    def tombstones(self) -> bool:
-        """Whether rows that the source has deleted stay in some table, as tombstones."""
-        return any(output.tombstones for output in self.outputs)
+    def keeps_deleted(self) -> bool:
+        """Whether rows that the source has deleted stay in some table, marked or not."""
+        return any(output.keeps_deleted for output in self.outputs)
+
+    @property
+    def keeps_unmarked(self) -> bool:
+        """Whether they stay as they were in one of them."""
+        return any(output.keeps_unmarked for output in self.outputs)
 
     def type_of(self, alias: str, column: str) -> str:
         """Return the type of a column of the source row ("") or of a look-up."""
@@ -298,7 +316,7 @@ def _step(number: int, mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, M
     outputs = tuple(
         Contribution(next(numbers), name, take, target, alone, literal(mapping.source.schema))
         if target.contributes
-        else Fill(next(numbers), name, take, target, alone)
+        else Fill(next(numbers), name, take, target, alone, mirrors[mapping.source])
         for target in mapping.targets
     )
     return Step(number, mapping, {"": mirrors[mapping.source], **looked_up}, outputs)

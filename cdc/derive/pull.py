@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cdc.derive.before import keeps_key, read_origin
 from cdc.derive.names import columns, equal, literal
 from cdc.derive.plan import Fill, Link, Origin
-from cdc.derive.session import ALIVE, Work, stored_columns
+from cdc.derive.session import ALIVE, Work, restaged_columns, stored_columns
 
 UNRESOLVED = "REF-301"
 """The dictionary's code for rows that refer to a row which is not there."""
@@ -102,7 +102,7 @@ def _pull(work: Work, fill: Fill, found: Found) -> int:
 def _stored(fill: Fill, found: Found) -> bytes:
     """Return the statement that stages stored candidates, each the only one of its source row."""
     queries = " UNION ALL ".join(
-        f"SELECT {stored_columns(fill, 'o')}, true FROM {source} WHERE {not_taken(fill, 'o')}"
+        f"SELECT {restaged_columns(fill, 'o')}, true FROM {source} WHERE {not_taken(fill, 'o')}"
         for source in found.sources
     )
     return (
@@ -128,7 +128,7 @@ def _stored_in_all(origin: Origin, fill: Fill, found: Found) -> bytes:
 
 def _stage_all(fill: Fill) -> str:
     rows = " UNION ALL ".join(
-        f"SELECT {stored_columns(fill, 'o')}, true FROM pulled JOIN {table} o ON {fill.is_of('o', 'pulled.key')}"
+        f"SELECT {restaged_columns(fill, 'o')}, true FROM pulled JOIN {table} o ON {fill.is_of('o', 'pulled.key')}"
         for table in (fill.canonical, fill.held)
     )
     return f"INSERT INTO {fill.stage} ({stored_columns(fill)}, _candidate) {rows} RETURNING 1"

@@ -264,3 +264,20 @@ def clear_tables(work: Work) -> str:
 def stored_columns(fill: Output, alias: str = "") -> str:
     """Return what a stage and the tables of a target have in common: source of the row, then its values."""
     return columns((*STAGE_META, *fill.columns), alias)
+
+
+def written_columns(fill: Output, alias: str) -> str:
+    """Return what is written of a staged row: those, but one that stays as it was does not say that it is deleted."""
+    return _with_deleted(fill, alias, "false") if fill.keeps_unmarked else stored_columns(fill, alias)
+
+
+def restaged_columns(fill: Fill, alias: str) -> str:
+    """Return what to stage of a stored row: those, and of one that stays as it was the mirror says what it is now."""
+    if not fill.keeps_unmarked or fill.source is None:
+        return stored_columns(fill, alias)
+    gone = f"SELECT FROM {fill.source.deleted} d WHERE {fill.source.has_key('d', f'{alias}._source_key')}"
+    return _with_deleted(fill, alias, f"EXISTS ({gone})")
+
+
+def _with_deleted(fill: Output, alias: str, deleted: str) -> str:
+    return f"{columns(STAGE_META[:-1], alias)}, {deleted}, {columns(fill.columns, alias)}"

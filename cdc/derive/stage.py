@@ -21,6 +21,8 @@ from cdc.derive.room import ROOM
 from cdc.derive.session import INDEXED_BYTES, STAGE_META, Work
 from cdc.derive.take import STALE
 from transforms.errors import Refused
+from transforms.mapping import Candidate, Outcome
+from transforms.refusal import DELETED
 
 CHUNK = 2000
 """Rows in memory at a time. Normalising them must end long before an idle transaction is ended, on a busy machine."""
@@ -75,22 +77,36 @@ def _stage_chunk(work: Work, step: Step, fetch: Callable[[], list[Row]]) -> bool
 
 def evaluate(step: Step, row: Row) -> Staged:
     """Return the stage rows that come out for one source row, for each output of its step."""
-    head, stale, inputs = row[: FIXED_COLUMNS - 1], row[FIXED_COLUMNS - 1], row[FIXED_COLUMNS:]
+    head, stale = row[: FIXED_COLUMNS - 1], row[FIXED_COLUMNS - 1]
+    inputs = row[FIXED_COLUMNS:-2] if step.keeps_unmarked else row[FIXED_COLUMNS:]
     if stale is not None:
         return _refused(step, head, Refused(STALE, "", "", stale[0], tuple(stale[1:])))
     try:
         outcome = step.mapping.normalise(inputs)
-    except Refused as refusal:
-        return _refused(step, head, refusal)
+    except Refused as refused:
+        return _refused(step, head, refused)
     except _RULE_ERRORS as error:
         return _refused(step, head, Refused("DRV-202", "", type(error).__name__))
-    deleted = head[-1]
-    return tuple(
-        [
-            [(*head, *_CANDIDATE, *candidate) for candidate in candidates] if output.tombstones or not deleted else []
-            for output, candidates in zip(step.outputs, outcome or (), strict=outcome is not None)
-        ]
-    )
+    if head[-1]:
+        return _of_deleted(step, row, head, outcome or ((),) * len(step.outputs))
+    return tuple([[(*head, *_CANDIDATE, *candidate) for candidate in candidates] for candidates in outcome or ()])
+
+
+def _of_deleted(step: Step, row: Row, head: Row, outcome: Outcome) -> Staged:
+    """Return what stays of a row that the source has deleted, as each output wants it."""
+    staged: list[list[Row]] = []
+    for output, candidates in zip(step.outputs, outcome, strict=True):
+        said = (head[0], *row[-2:], True) if output.keeps_unmarked else head
+        kept = candidates if output.keeps_deleted else ()
+        staged.append([(*said, *_CANDIDATE, *(_warned(each) if output.forbids else each)) for each in kept])
+    return tuple(staged)
+
+
+def _warned(candidate: Candidate) -> Candidate:
+    """Return a candidate that says of itself that its source row should not have been deleted."""
+    *values, warnings = candidate
+    known = warnings if isinstance(warnings, list) else []
+    return (*values, [*known, f"{DELETED} _deleted"])
 
 
 def _refused(step: Step, head: Row, refusal: Refused) -> Staged:

@@ -1,5 +1,7 @@
 """What is decided, written: canonical rows, candidates that are held, `cdc.held`. Only what differs is touched.
 
+A row whose deletion is forbidden stays, and its source row is held for that; but for none whose key another row has.
+
 Canonical rows are removed before any is written, so that a key may pass from one source row to another in one turn.
 Foreign keys are deferred until all tables are written.
 """
@@ -11,8 +13,9 @@ from functools import cache
 
 from cdc.derive.before import keeps_key
 from cdc.derive.names import columns, equal, literal, quoted
-from cdc.derive.plan import META, Fill, Origin, Plan
+from cdc.derive.plan import META, Fill, Origin, Output, Plan
 from cdc.derive.session import ALIVE, Work, stored_columns
+from transforms.refusal import DELETED
 
 _KEPT = f"_candidate AND NOT ({ALIVE})"
 """Candidates that wait beside the canonical table."""
@@ -52,7 +55,7 @@ def _withdraw(fill: Fill) -> bytes:
 def _derive(plan: Plan, fill: Fill) -> bytes:
     """Write the rows that differ where they are, and insert the new ones; a row that is the same is not even locked."""
     written = [*fill.columns, *META]
-    values = _values(plan, fill, written)
+    values = _values(plan, fill, written, deleted="false" if fill.keeps_unmarked else "s._deleted")
     updates = ", ".join(
         f"{quoted(name)} = {value}" for name, value in zip(written, values, strict=True) if name not in fill.key
     )
@@ -93,8 +96,8 @@ def _keep(plan: Plan, fill: Fill) -> bytes:
 @cache
 def _settle(origin: Origin) -> bytes:
     codes = " ".join(
-        f"AND NOT EXISTS (SELECT FROM {fill.stage} s WHERE s._code IS NOT NULL AND s._source_key = h.source_key)"
-        for fill in origin.outputs
+        f"AND NOT EXISTS (SELECT FROM {output.stage} s WHERE ({_is_held(output)}) AND s._source_key = h.source_key)"
+        for output in origin.outputs
     )
     return (
         f"DELETE FROM cdc.held h USING {origin.take} t WHERE h.mapping = {origin.name} AND h.source_key = t.key {codes}"
@@ -118,22 +121,36 @@ def _hold(plan: Plan, origin: Origin) -> bytes:
 
 def _codes(plan: Plan, origin: Origin) -> str:
     """Return the query for what each source row is held for: by its first target, and there by the smallest key."""
-    said = f"_code, nullif(_field, ''), coalesce(_detail, ''), _waits_for, _waits_key, {literal(plan.digest)}"
-    head = f"{origin.name}, _source_key, {said}"
+    said = f"nullif(_field, ''), coalesce(_detail, ''), _waits_for, _waits_key, {literal(plan.digest)}"
     if origin.alone:
-        return f"SELECT {head} FROM {origin.outputs[0].stage} WHERE _code IS NOT NULL"
-    names = "_source_key, _code, _field, _detail, _waits_for, _waits_key"
+        output = origin.outputs[0]
+        head = f"{origin.name}, _source_key, {_code(output)}, {said}"
+        return f"SELECT {head} FROM {output.stage} WHERE {_is_held(output)}"
     found = " UNION ALL ".join(
-        f"(SELECT DISTINCT ON (_source_key) {place} AS _place, {names}"
-        f" FROM {fill.stage} WHERE _code IS NOT NULL ORDER BY _source_key, {columns(fill.key)})"
-        for place, fill in enumerate(origin.outputs)
+        f"(SELECT DISTINCT ON (_source_key) {place} AS _place, _source_key, {_code(output)} AS _code,"
+        f" _field, _detail, _waits_for, _waits_key"
+        f" FROM {output.stage} WHERE {_is_held(output)} ORDER BY _source_key, {columns(output.key)})"
+        for place, output in enumerate(origin.outputs)
     )
-    return f"SELECT DISTINCT ON (_source_key) {head} FROM ({found}) s ORDER BY _source_key, _place"
+    first = f"_source_key, _code = {literal(DELETED)}, _place"
+    return (
+        f"SELECT DISTINCT ON (_source_key) {origin.name}, _source_key, _code, {said} FROM ({found}) s ORDER BY {first}"
+    )
 
 
-def _values(plan: Plan, fill: Fill, names: Sequence[str]) -> list[str]:
+def _is_held(output: Output) -> str:
+    """Return the condition that the source row of a staged one is held."""
+    return f"_code IS NOT NULL OR _deleted AND {ALIVE}" if output.forbids else "_code IS NOT NULL"
+
+
+def _code(output: Output) -> str:
+    return f"coalesce(_code, {literal(DELETED)})" if output.forbids else "_code"
+
+
+def _values(plan: Plan, fill: Fill, names: Sequence[str], deleted: str = "s._deleted") -> list[str]:
     """Return what to write of a staged row `s`."""
     values = {
+        "_deleted": deleted,
         "_mapping": fill.name,
         "_dictionary": literal(plan.digest),
         "_derivation": f"(SELECT derivation + 1 FROM cdc.domain WHERE name = {literal(plan.name)})",

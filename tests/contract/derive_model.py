@@ -1,7 +1,8 @@
 """D, evaluated from scratch in plain Python: what the derive worker must arrive at, however it got there.
 
     candidates   every source row through its mapping (deleted rows too where the mapping keeps tombstones)
-    claims       one live candidate per key, else all of them are held; a tombstone only where no live row claims
+    deletes      a deleted row is a tombstone, or stays as it was; where that is forbidden it is held as well
+    claims       one live candidate per key, else all of them are held; a deleted row's only where no live row claims
     references   the greatest set in which every required reference resolves; the rest is held
     siblings     a source row has all of its canonical rows, or is held
     folds        what rows contribute to a key is folded to one candidate, column by column
@@ -26,10 +27,11 @@ KeyText = tuple[str, ...]
 
 @dataclass
 class Image:
-    """A row of a mirror, or the last image of a deleted one; `offset` is that of the delete then."""
+    """A row of a mirror, or the last image of a deleted one; `offset` is that of the delete then, `was` the row's."""
 
     values: Values
     offset: int
+    was: int = -1
 
 
 @dataclass
@@ -90,16 +92,24 @@ def evaluate(mappings: tuple[Mapping, ...], world: World, folds: tuple[Fold, ...
         if claims.counts(place):
             outcome.canonical[str(row.target)].add(row.row)
     outcome.held.update(claims.held())
+    kept = [row for place, row in enumerate(claims.rows) if claims.counts(place)]
+    for row in (*kept, *(row for row in said if row.target.contributes)):
+        if row.gone and row.target.on_delete == "forbid":
+            outcome.held.setdefault(row.source, Held("DEL-101"))
     return outcome
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A candidate with the target that it is for; `place` is the target's among those of its mapping."""
+    """A candidate with the target that it is for; `place` is the target's among those of its mapping.
+
+    `gone`: the source has deleted the row, whatever the candidate says of that.
+    """
 
     row: Row
     target: Target
     place: int
+    gone: bool
 
     @property
     def source(self) -> tuple[str, KeyText]:
@@ -117,7 +127,7 @@ class _Candidate:
 
 def _candidates(mapping, world, held):
     images = [(key, image, False) for key, image in world.live[mapping.source].items()]
-    if any(target.on_delete == "tombstone" for target in mapping.targets):
+    if any(target.on_delete != "delete" for target in mapping.targets):
         images += [(key, image, True) for key, image in world.deleted[mapping.source].items()]
     for key, image, deleted in images:
         found = {"": [(key, image)]}
@@ -139,13 +149,25 @@ def _candidates(mapping, world, held):
                 zip(mapping.targets, outcome or ((),) * len(mapping.targets), strict=True)
             )
             for values in rows
-            if not deleted or target.on_delete == "tombstone"
+            if not deleted or target.on_delete != "delete"
         ]
         if any(_does_not_fit(target, values) for target, _, values in wanted):
             held[mapping.name, key] = Held("DRV-201")
             continue
         for target, place, values in wanted:
-            yield _Candidate(Row(tuple(values), mapping.name, key, image.offset, deleted), target, place)
+            unmarked = deleted and target.on_delete in ("ignore", "forbid")
+            offset = image.was if unmarked else image.offset
+            row = Row(_warned(target, values, deleted), mapping.name, key, offset, deleted and not unmarked)
+            yield _Candidate(row, target, place, deleted)
+
+
+def _warned(target: Target, values, deleted: bool) -> tuple[Any, ...]:
+    """Return the values; with the warning that the row should be there, as text where it is compared as such."""
+    if target.on_delete != "forbid" or (target.contributes and not deleted):
+        return tuple(values)
+    *others, warnings = values
+    told = [*(warnings or ()), *(["DEL-101 _deleted"] if deleted else [])]
+    return (*others, told if target.contributes else json.dumps(told) if told else None)
 
 
 def _fold(fold: Fold, said: list[_Candidate], sources: dict[str, str], held) -> Iterator[_Candidate]:
@@ -168,7 +190,7 @@ def _fold(fold: Fold, said: list[_Candidate], sources: dict[str, str], held) -> 
             continue
         offset = max(row.row.offset for row in counted)
         ordered = tuple(values[column.name] for column in fold.target.columns)
-        yield _Candidate(Row(ordered, str(fold), source_key, offset, not live), fold.target, 0)
+        yield _Candidate(Row(ordered, str(fold), source_key, offset, not live), fold.target, 0, not live)
 
 
 def _taken(name: str, rule: Rule, rows: list[_Candidate], sources: dict[str, str]) -> Any:
@@ -284,7 +306,7 @@ class _Claims:
             self._claim(places)
 
     def _claim(self, places: list[int]) -> None:
-        live = [place for place in places if not self.rows[place].row.deleted]
+        live = [place for place in places if not self.rows[place].gone]
         if len(live) > 1:
             self.codes.update((place, Held("KEY-201")) for place in live)
         gone = [place for place in places if place not in live]

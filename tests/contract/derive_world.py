@@ -14,7 +14,20 @@ from dataclasses import replace
 from tests.contract.derive_model import Image, World
 from transforms.domain import Domain
 from transforms.errors import Refused
-from transforms.mapping import Column, Fold, Input, Lookup, Mapping, Match, MirrorRef, Reference, Rule, Target, Valid
+from transforms.mapping import (
+    Column,
+    Fold,
+    Input,
+    Lookup,
+    Mapping,
+    Match,
+    MirrorRef,
+    OnDelete,
+    Reference,
+    Rule,
+    Target,
+    Valid,
+)
 
 ONE_TARGET = 40
 """Domains with smaller seeds have mappings of one target each."""
@@ -22,6 +35,8 @@ FOLDS = 60
 """Domains with smaller seeds have no folds."""
 VALID = 80
 """Domains with smaller seeds have no look-ups of rows that are valid for a time."""
+POLICIES = 92
+"""In domains with smaller seeds a deleted row is a tombstone or goes."""
 RULES = (("first",), ("last",), ("max",), ("owner",))
 
 INTEGER, BIG, TEXT = "integer", "bigint", "character varying(8)"
@@ -50,6 +65,7 @@ class RandomDomain:
         self.folds: tuple[Fold, ...] = ()
         if seed >= FOLDS:
             self._fold(parts)
+        self.mappings = tuple(map(with_room_for_warnings, self.mappings))
 
     @property
     def domain(self) -> Domain:
@@ -70,6 +86,12 @@ class RandomDomain:
                     f'CREATE TABLE "{schema}"."{ref.table}" ({columns}, {meta}{more}, PRIMARY KEY ({key}))'
                 )
         return "; ".join(statements)
+
+    def _on_delete(self) -> OnDelete:
+        if self.seed < POLICIES:
+            return "tombstone" if self.keeps else self.random.choice(("delete", "tombstone"))
+        stays: tuple[OnDelete, ...] = ("tombstone", "ignore", "forbid")
+        return self.random.choice(stays if self.keeps else (*stays, "delete"))
 
     def _mirror(self, ref: MirrorRef) -> None:
         pick = self.random
@@ -134,7 +156,7 @@ class RandomDomain:
             (*(Column(name, kinds[name], False) for name in columns), Column("s", LONG, False)),
             tuple(name for name, _, _ in part.key),
             references,
-            "tombstone" if self.keeps else pick.choice(("delete", "tombstone")),
+            self._on_delete(),
         )
         rules = [pick.choice(range(len(inputs))) if pick.random() < chance else None for chance in (0.6, 0.5, 0.4)]
         normalise = Rules(part.lookups, inputs, places, *rules)
@@ -156,7 +178,7 @@ class RandomDomain:
         listed += [Column("n", BIG, False)] if explodes else []
         listed += [Column(name, self._kind(part, columns[name]), False) for name in named if name not in key]
         order = [named.index(column.name) if column.name != "n" else None for column in listed]
-        on_delete = "tombstone" if self.keeps else pick.choice(("delete", "tombstone"))
+        on_delete = self._on_delete()
         target = Target(f"c{self.seed}", f"u{part.number}", tuple(listed), key, references, on_delete, explodes)
         parts_of = Parts(places, order, pick.randrange(len(inputs)), explodes=explodes)
         targets = (mapping.targets[0], target)
@@ -220,7 +242,7 @@ class RandomDomain:
             if column is not None and (pick.random() < 0.8 or name == "_order") and (order or name != "_order"):
                 columns[name] = column
         kinds = {name: self._kind(part, column) for name, column in columns.items()}
-        on_delete = "tombstone" if self.keeps else pick.choice(("delete", "tombstone"))
+        on_delete = self._on_delete()
         said = (
             *(Column(name, kind, name == "k") for name, kind in kinds.items()),
             Column("_warnings", "text[]", False),
@@ -333,6 +355,28 @@ class Parts:
         numbers = range(min(count, 3)) if self.explodes else range(int(count != 1))
         values = [row[place] for place in self.places]
         return tuple(tuple(number if at is None else values[at] for at in self.order) for number in numbers)
+
+
+def with_room_for_warnings(mapping: Mapping) -> Mapping:
+    """Return the mapping with a column of warnings in each table whose rows must not be deleted."""
+    forbids = [target.on_delete == "forbid" and not target.contributes for target in mapping.targets]
+    if not any(forbids):
+        return mapping
+    column = Column("_warnings", "text[]", False)
+    targets = tuple(
+        replace(target, columns=(*target.columns, column)) if more else target
+        for target, more in zip(mapping.targets, forbids, strict=True)
+    )
+    first = mapping.normalise
+
+    def normalise(row):
+        outcome = first(row)
+        return outcome and tuple(
+            tuple((*candidate, None) for candidate in candidates) if more else candidates
+            for candidates, more in zip(outcome, forbids, strict=True)
+        )
+
+    return replace(mapping, targets=targets, normalise=normalise)
 
 
 def both(parts: Parts, first, row):
@@ -504,7 +548,7 @@ class Batch:
     def delete(self, ref: MirrorRef, key: tuple[str, ...]) -> None:
         self._touch(ref, key)
         image = self.world.live[ref].pop(key)
-        self.world.deleted[ref][key] = Image(image.values, self._next())
+        self.world.deleted[ref][key] = Image(image.values, self._next(), image.offset)
 
     def refuse(self, ref: MirrorRef, key: tuple[str, ...]) -> None:
         self._touch(ref, key)
@@ -568,7 +612,7 @@ class Batch:
         for image, schema, more in ((live, ref.schema, ""), (gone, f"{ref.schema}_deleted", ", {}, NULL")):
             if image is not None:
                 values = ", ".join(literal(image.values[name]) for name in types)
-                offsets = f"{image.offset}, NULL" + more.format(image.offset)
+                offsets = f"{image.offset if image is live else image.was}, NULL" + more.format(image.offset)
                 texts.append(f'INSERT INTO "{schema}"."{ref.table}" VALUES ({values}, {offsets})')
         if was_stale:
             texts.append(f"DELETE FROM cdc.stale WHERE mirror = '{ref}' AND key = {array(key)}")

@@ -11,7 +11,7 @@ from transforms.expression.code import Code
 from transforms.expression.compiler import compile_expression
 from transforms.expression.functions import MEASURED_COMPARATOR, MEASURED_VALUE
 from transforms.expression.term import Term
-from transforms.mapping import ORDER, WARNINGS, Column, Fold, Target
+from transforms.mapping import ORDER, WARNINGS, Column, Fold, OnDelete, Target
 from transforms.model import Field, Source
 from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
 from transforms.reading.column import COLUMN, ColumnReader, Vocabulary, is_name
@@ -27,6 +27,7 @@ from transforms.yaml.section import Section, read_section, suggest
 from transforms.yaml.shape import Many, Named, Shape, Text
 
 SERVICE_SCHEMA = "cdc"
+ON_DELETE: tuple[OnDelete, ...] = ("tombstone", "delete", "ignore", "forbid")
 _CHECK = Shape(
     {
         "rule": Text("A condition on the canonical row; NULL passes."),
@@ -44,7 +45,7 @@ TARGET = Shape(
         "explode": EXPLODE,
         "on_delete": Text(
             "What becomes of the row when its source row goes: `tombstone` (without it) keeps it, marked.",
-            words=("tombstone", "delete"),
+            words=ON_DELETE,
         ),
         "references": Many(REFERENCE, "Other canonical tables whose keys stand in columns of this one."),
         "checks": Many(_CHECK, "Conditions on the canonical row."),
@@ -95,13 +96,14 @@ class TargetReader:
         checks = self._read_checks(section, described, scope)
         target = self._read_table(section, described)
         plans = tuple(plan for _, _, plan in columns)
+        forbids = target.on_delete == "forbid"
         fold = self.vocabulary.folds.get(str(target))
         if fold is None:
             if "order" in section and str(target) not in self.vocabulary.folds:
                 self.faults.add(section.place_of("order"), "DIC-103", f"`order` is for folds, and `{target}` is none")
-            return _found(target, TargetPlan(when, explode, plans, checks), section)
+            return _found(target, TargetPlan(when, explode, plans, checks, forbids), section)
         contributing, order = self._contribute(target, fold, section, scope)
-        return _found(contributing, TargetPlan(when, explode, (*plans, *order), checks), section)
+        return _found(contributing, TargetPlan(when, explode, (*plans, *order), checks, forbids), section)
 
     def _contribute(
         self, target: Target, fold: Fold, section: Section, scope: Scope
@@ -184,16 +186,19 @@ class TargetReader:
             self.faults.add(
                 section.place_of("key"), "DIC-131", "the key columns come first in `columns`, in the order of `key`"
             )
-        on_delete = section.choice("on_delete", "tombstone")
         return Target(
             schema,
             table,
             tuple(column for column, _ in columns),
             tuple(part.text for part in key),
             (),
-            "delete" if on_delete == "delete" else "tombstone",
+            self._on_delete(section),
             explodes="explode" in section,
         )
+
+    def _on_delete(self, section: Section) -> OnDelete:
+        chosen = section.choice("on_delete", "tombstone")
+        return next((policy for policy in ON_DELETE if policy == chosen), "tombstone")
 
     def _check_name(self, scalar: Scalar, schema: str, table: str) -> None:
         if not (is_name(schema) and is_name(table)):

@@ -23,7 +23,7 @@ from cdc.derive import decide, fold, pull, session, stage, take, turn
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import Mirror, read_mirrors
-from cdc.derive.plan import bind, mirror_refs
+from cdc.derive.plan import Output, bind, mirror_refs
 from cdc.derive.session import Span
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import CdcError
@@ -32,7 +32,7 @@ from tests.contract.derive_model import Held, Outcome, Row, World, evaluate
 from tests.contract.derive_world import Batch, Landing, RandomDomain, collation
 from transforms.mapping import Lookup
 
-DOMAINS, CASES_PER_DOMAIN = 92, 25
+DOMAINS, CASES_PER_DOMAIN = 100, 25
 
 
 class Killed(Exception):
@@ -401,7 +401,7 @@ def watermark_later(patch: pytest.MonkeyPatch) -> None:
 
 def any_tombstone(patch: pytest.MonkeyPatch) -> None:
     """Let tombstones count whoever else claims their key."""
-    without(decide.shadow_tombstones)(patch)
+    without(decide.shadow_deleted)(patch)
 
 
 def without_twins(patch: pytest.MonkeyPatch) -> None:
@@ -412,6 +412,16 @@ def without_twins(patch: pytest.MonkeyPatch) -> None:
         return note(self, ref, key) if key in self.world.live[ref] else None
 
     patch.setattr(Batch, "old_values", of_live_rows)
+
+
+def marked_as_stored(patch: pytest.MonkeyPatch) -> None:
+    """Believe what is stored of a row that stays as it was: that it is not deleted."""
+    patch.setattr(pull, "restaged_columns", session.stored_columns)
+
+
+def never_forbidden(patch: pytest.MonkeyPatch) -> None:
+    """Hold nothing for being deleted."""
+    patch.setattr(Output, "forbids", False)
 
 
 def never_forgetting(patch: pytest.MonkeyPatch) -> None:
@@ -458,6 +468,8 @@ MUTANTS = {
     "references to rows left alone": without(decide.not_stored),
     "contested keys": without(decide.refuse_contested),
     "tombstones that do not count": any_tombstone,
+    "deleted rows that stay as they were": marked_as_stored,
+    "deleted rows that must not be": never_forbidden,
     "all visible batches": one_batch,
     "old values of deleted rows": without_twins,
     "one snapshot": each_statement_sees_more,
@@ -498,6 +510,8 @@ FIRST = {
     "contributions that are withdrawn": 60,
     "queued folds": 60,
     "moments at which rows are valid": 86,
+    "deleted rows that stay as they were": 92,
+    "deleted rows that must not be": 92,
 }
 
 

@@ -21,7 +21,7 @@ DICTIONARY = load()
 MAPPINGS = {mapping.name: mapping for mapping in DICTIONARY.mappings}
 EXAMPLES = [(mapping, example) for mapping in DICTIONARY.mappings for example in mapping.examples]
 COMPOSE = Path(__file__).parents[3] / "compose"
-DERIVATION = {"REF-301", "KEY-201", "STL-101"}  # held with these by derivation, not by a mapping
+DERIVATION = {"REF-301", "KEY-201", "DEL-101", "STL-101"}  # held with these by derivation, not by a mapping
 LABELS = {*device_label.SPLITTING, *device_label.CONFIRMING}  # functions that are there for mappings of a deployment
 
 

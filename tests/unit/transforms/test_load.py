@@ -80,7 +80,7 @@ FAULTS = [
     ("mappings/erp.parts.yaml", "CLEAN(no)", "CLEAN(stat)", "DIC-122", "did you mean `state`"),
     ("mappings/erp.parts.yaml", "part_id: CLEAN(no)", "part: CLEAN(no)", "DIC-111", "did you mean `part_id`"),
     ("mappings/erp.parts.yaml", "key: [part_id]", "key: [state]", "DIC-131", "come first"),
-    ("mappings/erp.parts.yaml", "on_delete: delete", "on_delete: ignore", "DIC-105", "tombstone"),
+    ("mappings/erp.parts.yaml", "on_delete: delete", "on_delete: keep", "DIC-105", "tombstone"),
     ("mappings/erp.parts.yaml", "target:", "where: state\ntarget:", "DIC-123", "condition"),
     ("mappings/erp.parts.yaml", "table: trace.part\n", "table: erp.part\n", "DIC-105", "not for canonical"),
     ("mappings/erp.parts.yaml", "table: trace.part\n", "table: cdc.part\n", "DIC-105", "not for canonical"),
