@@ -44,7 +44,7 @@ TARGET = Shape(
         "when": Text("A condition; a row for which it is false or NULL has no row in this table."),
         "explode": EXPLODE,
         "on_delete": Text(
-            "What becomes of the row when its source row goes: `tombstone` (without it) keeps it, marked, `ignore` unmarked.",
+            "What becomes of the row when its source row goes; `tombstone` (without it) keeps it, marked.",
             words=ON_DELETE,
         ),
         "references": Many(REFERENCE, "Other canonical tables whose keys stand in columns of this one."),
