@@ -414,11 +414,6 @@ def without_twins(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Batch, "old_values", of_live_rows)
 
 
-def marked_as_stored(patch: pytest.MonkeyPatch) -> None:
-    """Believe what is stored of a row that stays as it was: that it is not deleted."""
-    patch.setattr(pull, "restaged_columns", session.stored_columns)
-
-
 def never_forbidden(patch: pytest.MonkeyPatch) -> None:
     """Hold nothing for being deleted."""
     patch.setattr(Output, "forbids", False)
@@ -468,7 +463,6 @@ MUTANTS = {
     "references to rows left alone": without(decide.not_stored),
     "contested keys": without(decide.refuse_contested),
     "tombstones that do not count": any_tombstone,
-    "deleted rows that stay as they were": marked_as_stored,
     "deleted rows that must not be": never_forbidden,
     "all visible batches": one_batch,
     "old values of deleted rows": without_twins,
@@ -510,7 +504,6 @@ FIRST = {
     "contributions that are withdrawn": 60,
     "queued folds": 60,
     "moments at which rows are valid": 86,
-    "deleted rows that stay as they were": 92,
     "deleted rows that must not be": 92,
 }
 
