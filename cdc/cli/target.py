@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, NamedTuple
 
 import psycopg
 import typer
@@ -15,9 +15,10 @@ from cdc.approval import in_words, require_approved
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.source import load_sources
 from cdc.cli.context import Dev, settings, without_approval
-from cdc.cli.output import say, write_json, write_line
+from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
 from cdc.derive.ddl import mirrors_of, plan_target
+from cdc.derive.statement import Statement
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
 from cdc.land.mirror.ddl import Step
 from cdc.store.connection import connect
@@ -25,12 +26,31 @@ from cdc.store.migrate import migrate
 from transforms.load import load as load_dictionary
 from transforms.model import Dictionary
 
+# An index of as much is made in a second, which nobody who writes has to notice.
+LARGE_MIB = 64
+
 app = typer.Typer(help="The target database.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `target` a group while it has one command."""
+@app.command()
+def plan(
+    context: typer.Context,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a list of steps: `step`, `locks`, `mib`, `beside` (bool).")
+    ] = False,
+) -> None:
+    """Show what `cdc target apply` would do, what it locks meanwhile and for how much, and do nothing.
+
+    A step that would keep others from writing to a large table is done beside the running service instead.
+    """
+    steps = plan_steps(without_approval(settings(context)))
+    if as_json:
+        write_json([planned._asdict() for planned in steps])
+        return
+    rows = [(planned.step, planned.locks or None, planned.mib or None, planned.how) for planned in steps]
+    if rows:
+        write_table("The target", ("step", "locks", "MiB", "how"), rows)
+    say(f"{len(steps)} steps. Run `cdc target apply` to do them." if steps else "Nothing to do, the target is ready.")
 
 
 @app.command()
@@ -44,10 +64,11 @@ def apply(
 ) -> None:
     """Make the target ready: migrations, contracts, mirrors, dictionary, canonical tables, indexes for look-ups.
 
-    All of it happens in one transaction or not at all. What is there stays; a second run finds nothing to do.
+    All of it happens in one transaction or not at all, indexes of large tables aside: these come after it, one by one,
+    while the service goes on. What is there stays; a second run does what is left, or finds nothing to do.
     """
     read = settings(context)
-    steps = apply_target(without_approval(read) if dev else read, keep=not dry_run)
+    steps = apply_target(without_approval(read) if dev else read, keep=not dry_run, tell=say)
     if as_json:
         write_json({"dry_run": dry_run, "steps": steps})
         return
@@ -61,13 +82,40 @@ def apply(
         say(f"{len(steps)} steps done.")
 
 
-def apply_target(read: Settings, *, keep: bool = True) -> list[str]:
-    """Do what is missing and return it in words; with `keep` False it is rolled back. Raises DRV-106 and DRV-108."""
+class Planned(NamedTuple):
+    """A step in words; `locks`: the table that nobody can write to meanwhile, of `mib`; `beside`: without that."""
+
+    step: str
+    locks: str = ""
+    mib: int = 0
+    beside: bool = False
+
+    @property
+    def how(self) -> str:
+        """When it is done."""
+        return "beside the service, afterwards" if self.beside else "at once"
+
+
+def plan_steps(read: Settings) -> list[Planned]:
+    """Return what is missing, and what making it costs. Raises as `apply_target` does."""
+    return _apply(read, keep=False, tell=lambda _: None)
+
+
+def apply_target(read: Settings, *, keep: bool = True, tell: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Do what is missing and return it in words; with `keep` False it is rolled back. Raises DRV-106 and DRV-108.
+
+    `tell` gets a line before each step that takes long.
+    """
+    return [planned.step for planned in _apply(read, keep=keep, tell=tell)]
+
+
+def _apply(read: Settings, *, keep: bool, tell: Callable[[str], None]) -> list[Planned]:
     # Files are read first: an open transaction may not wait for anything.
     contracts = contracts_of(read)
     dictionary = load_dictionary(read.folders.dictionary)
     require_approved(read, dictionary)
     approval = in_words(read, dictionary)
+    later: list[Statement] = []
     with connect(read.target, "cdc target apply") as connection:
         with connection.transaction(force_rollback=not keep):
             connection.execute(
@@ -76,14 +124,32 @@ def apply_target(read: Settings, *, keep: bool = True) -> list[str]:
             done = [
                 *_land_steps(connection, contracts),
                 *_dictionary_steps(connection, dictionary, approval),
-                *_derive_steps(connection, contracts, dictionary, keep=keep),
+                *_derive_steps(connection, contracts, dictionary, later, keep=keep),
             ]
-            steps = [step.title if isinstance(step, Step) else step for step in done]
+            steps = [step if isinstance(step, Planned) else Planned(_words(step)) for step in done]
             if steps:
-                _record(connection, steps)
+                _record(connection, [planned.step for planned in steps if not planned.beside])
         if keep:
             renew_sessions(connection, (step for step in done if isinstance(step, Step)))
+            _do_beside(connection, later, tell)
     return steps
+
+
+def _words(step: str | Step) -> str:
+    return step.title if isinstance(step, Step) else step
+
+
+def _do_beside(connection: psycopg.Connection, statements: Iterable[Statement], tell: Callable[[str], None]) -> None:
+    """Do what would lock a large table for long, without that; who is killed leaves it to the next run."""
+    connection.autocommit = True
+    # They wait for everybody who was writing when they began, and keep nobody from beginning.
+    connection.execute("SET statement_timeout = 0")
+    connection.execute("SET lock_timeout = 0")
+    for statement in statements:
+        tell(f"{statement.title}: large, the service goes on meanwhile ...")
+        for text in statement.beside:
+            connection.execute(text.encode())
+        _record(connection, [statement.title])
 
 
 def contracts_of(read: Settings) -> dict[str, tuple[Contract, ...]]:
@@ -108,14 +174,32 @@ def _contract_steps(connection: psycopg.Connection, source: str, wanted: tuple[C
 
 
 def _derive_steps(
-    connection: psycopg.Connection, sources: Iterable[str], dictionary: Dictionary, *, keep: bool
-) -> Iterator[str]:
-    """Yield what its tables need; it is done only with `keep`: an index on a large mirror is no dry run."""
+    connection: psycopg.Connection,
+    sources: Iterable[str],
+    dictionary: Dictionary,
+    later: list[Statement],
+    *,
+    keep: bool,
+) -> Iterator[Planned]:
+    """Yield what its tables need; what would lock a large table is put off until `later`.
+
+    It is done only with `keep`: an index on a mirror is no dry run.
+    """
     in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
     for statement in plan_target(connection, dictionary.domains(), mirrors_of(in_force)):
-        if keep:
+        mib = _mib(connection, statement.locked) if statement.locked else 0
+        beside = mib >= LARGE_MIB
+        if beside:
+            later.append(statement)
+        elif keep:
             connection.execute(statement.text.encode())
-        yield statement.title
+        yield Planned(statement.title, statement.locked.replace('"', "") if mib else "", mib, beside)
+
+
+def _mib(connection: psycopg.Connection, table: str) -> int:
+    """Return how large a table is, 0 where there is none."""
+    row = connection.execute("SELECT pg_table_size(to_regclass(%s)) >> 20", (table,)).fetchone()
+    return (row and row[0]) or 0
 
 
 def _dictionary_steps(connection: psycopg.Connection, dictionary: Dictionary, approval: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ by) and back (by what a row looks up with), candidates by key and by reference. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ from transforms.domain import Domain
 from transforms.mapping import Match, MirrorRef, Target
 
 Rows = psycopg.Connection[Any]
+_IDENTIFIER = re.compile('"(?:[^"]|"")*"')
 Shape = Mapping[str, tuple[object, ...]]
 """What the catalogue says of each column."""
 
@@ -231,7 +233,7 @@ def _key(connection: Rows, schema: str, table: str) -> list[str]:
 def _missing_indexes(connection: Rows, plans: list[Plan], renewed: set[str]) -> Iterator[Statement]:
     rows = connection.execute(
         "SELECT c.relname, n.nspname, t.relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
-        " JOIN pg_class t ON t.oid = indrelid JOIN pg_namespace n ON n.oid = t.relnamespace"
+        " JOIN pg_class t ON t.oid = indrelid JOIN pg_namespace n ON n.oid = t.relnamespace WHERE indisvalid"
     ).fetchall()
     known = {name for name, *table in rows if quoted(*table) not in renewed}
     indexes = dict(entry for plan in plans for entry in _indexes(plan))
@@ -280,7 +282,16 @@ def _mirror_index(step: Step, alias: str, searched: list[tuple[str, str]]) -> It
 def _index(table: str, expressions: list[str], unique: str = "") -> tuple[str, Statement]:
     text = f"ON {table} ({', '.join(expressions)})"
     name = digest_name("derive", text)
-    return name, Statement(f"create index {text.replace(chr(34), '')}", f"CREATE {unique}INDEX {quoted(name)} {text}")
+    schema = _IDENTIFIER.match(table)
+    here = f"{schema[0] if schema else ''}.{quoted(name)}"
+    # One that was interrupted is there, and is not used.
+    statement = Statement(
+        f"create index {text.replace(chr(34), '')}",
+        f"DROP INDEX IF EXISTS {here}; CREATE {unique}INDEX {quoted(name)} {text}",
+        table,
+        (f"DROP INDEX CONCURRENTLY IF EXISTS {here}", f"CREATE {unique}INDEX CONCURRENTLY {quoted(name)} {text}"),
+    )
+    return name, statement
 
 
 def _watched(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:

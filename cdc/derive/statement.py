@@ -7,10 +7,16 @@ from typing import NamedTuple
 
 
 class Statement(NamedTuple):
-    """One step of the plan: what it does in words, and the SQL that does it."""
+    """One step of the plan: what it does in words, and the SQL that does it.
+
+    `locked`: the table, quoted, that nobody can write to meanwhile; `beside`: statements that do the same without that,
+    each a transaction of its own. They are "" and () where it takes no time.
+    """
 
     title: str
     text: str
+    locked: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def digest_name(prefix: str, text: str) -> str:
