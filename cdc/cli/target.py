@@ -131,6 +131,7 @@ def _apply(read: Settings, *, keep: bool, tell: Callable[[str], None]) -> list[P
                 _record(connection, [planned.step for planned in steps if not planned.beside])
         if keep:
             renew_sessions(connection, (step for step in done if isinstance(step, Step)))
+            connection.commit()
             _do_beside(connection, later, tell)
     return steps
 
