@@ -13,6 +13,7 @@ from cdc.cli.context import Folder, folder_of
 from cdc.cli.failure import Exit
 from cdc.cli.meaning import diff, explain
 from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.scaffold import scaffold
 from cdc.cli.schema import schema
 from transforms.errors import DictionaryError, Fault
 from transforms.load import load, read_layers
@@ -187,5 +188,5 @@ def _write_trial(trial: Trial) -> None:
     say(f"{held} of {trial.examples} examples hold.")
 
 
-for _command in (diff, explain, schema, keygen, sign, verify):
+for _command in (diff, explain, scaffold, schema, keygen, sign, verify):
     app.command()(_command)

@@ -1,0 +1,77 @@
+"""The row of a draft's example: made up of what the dictionary gives as examples, never of what was sampled."""
+
+from __future__ import annotations
+
+from transforms.draft.draft import Draft
+from transforms.draft.guess import Guess
+from transforms.draft.table import SourceColumn
+from transforms.draft.words import words_of
+from transforms.model import Dictionary, Field
+
+_KEYS = {"integer": "1", "text": "A1", "char": "A1", "date": "2026-01-31"}
+
+
+def input_of(draft: Draft, dictionary: Dictionary) -> dict[str, str]:
+    """Return a value for each column that the draft reads, as far as there is one."""
+    guesses = {guess.column: guess for guess in draft.columns}
+    found: dict[str, str] = {}
+    for column in draft.reads:
+        guess = guesses.get(column.name)
+        value = _value(guess, column, draft, dictionary) if guess else _other(column, draft, dictionary)
+        if value is not None:
+            found[column.name] = value
+    return found
+
+
+def lookups_of(draft: Draft, dictionary: Dictionary) -> dict[str, dict[str, str]]:
+    """Return the row that each look-up finds."""
+    found: dict[str, dict[str, str]] = {}
+    for lookup in draft.lookups:
+        row = {lookup.table.key[0]: _KEYS.get(draft.table.column(lookup.column).declared or "", "1")}
+        for guess in lookup.gives:
+            value = _value(guess, lookup.table.column(guess.column), draft, dictionary)
+            if value is not None:
+                row[guess.column] = value
+        found[lookup.alias] = row
+    return found
+
+
+def _other(column: SourceColumn, draft: Draft, dictionary: Dictionary) -> str | None:
+    """Return the value of a column that is read for something else: to look up by, as the key, as a unit."""
+    if "unit" in words_of(column.name) and column.declared in ("text", "char"):
+        fixed = next(
+            (guess.field.unit for guess in draft.columns if column.name in guess.rule and guess.field.unit), ""
+        )
+        return _unit(fixed or "", draft.table.source, dictionary)
+    return _KEYS.get(column.declared or "")
+
+
+def _value(guess: Guess, column: SourceColumn, draft: Draft, dictionary: Dictionary) -> str | None:
+    field, source = guess.field, draft.table.source
+    if field.code_set:
+        return _code(field, draft, dictionary)
+    if field.type.kind == "unit":
+        return _unit(field.example, source, dictionary)
+    if field.type.kind == "string" and column.declared == "integer":
+        return "1"
+    if column.declared == "timestamp":
+        return f"{field.example} 00:00:00" if field.type.kind == "date" else field.example[:19].replace("T", " ")
+    if column.declared == "date":
+        return field.example[:10]
+    return field.example
+
+
+def _code(field: Field, draft: Draft, dictionary: Dictionary) -> str | None:
+    """Return a code of the source that means the field's example, or any that means something."""
+    for drafted in draft.code_sets:
+        if drafted.name == field.code_set:
+            return next(iter(drafted.codes))
+    synonyms = dictionary.codesets[field.code_set or ""].synonyms.get(draft.table.source, {})
+    wanted = field.example.upper() if field.type.kind == "boolean" else field.example
+    meaning = [code for code, several in synonyms.items() if any(one.to == wanted for one in several)]
+    return next(iter([*meaning, *synonyms]), None)
+
+
+def _unit(code: str, source: str, dictionary: Dictionary) -> str:
+    aliases = dictionary.sources[source].unit_aliases if source in dictionary.sources else {}
+    return next((alias for alias, meant in aliases.items() if meant == code), code)
