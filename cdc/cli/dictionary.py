@@ -21,7 +21,9 @@ from transforms.review.trial import Failure, Trial, try_examples
 from transforms.yaml.folder import Layered
 from transforms.yaml.layer import Entry
 
-app = typer.Typer(help="The field dictionary: faults, examples, layers, changes, approval.", no_args_is_help=True)
+app = typer.Typer(
+    help="The field dictionary: drafts, faults, examples, layers, changes, approval.", no_args_is_help=True
+)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from transforms.review.dependency import Origin, origins
 _LIKELY = 0.56
 _TRIED = 4  # fields a column is tried for, the likeliest ones by name
 _BESIDE = 0.6  # what a word of the table's name counts, beside one of the column's own
-_UNKNOWN = 0.5  # what a word counts that no field has
+_UNKNOWN = 0.25  # what a word counts that no field has
 _VAGUE = frozenset({"at", "by", "count", "date", "from", "id", "name", "no", "note", "size", "state", "to", "type"})
 _ENOUGH = 20  # values that say something
 _FEW = 0.5  # a rule by which fewer values pass is none
@@ -75,7 +75,7 @@ class Known:
     def weights(self) -> Map[str, float]:
         """How much a word tells: the fewer fields speak of it, the more."""
         counts = Counter(word for views in self.views.values() for word in {w for _, words in views for w in words})
-        return {word: 1 / math.log2(1 + count) for word, count in counts.items()}
+        return {word: (0.5 if word in _VAGUE else 1) / math.log2(1 + count) for word, count in counts.items()}
 
     @cached_property
     def used(self) -> dict[tuple[str, str], dict[str, Origin]]:
@@ -129,7 +129,7 @@ class Guesser:
             if origin and origin.reads == (f"{self.table}.{column.name}",):
                 yield field, 1.0, (f"mapping {origin.mapping} has it as {field.name}",)
             elif origin and len(used) == 1:
-                yield field, 0.9, (f"mapping {origin.mapping} has a column of this name as {field.name}",)
+                yield field, 0.95, (f"mapping {origin.mapping} has a column of this name as {field.name}",)
             elif not (is_surrogate and field.type.kind == "string"):
                 score, reason = self._alike(column, field)
                 if score > 0:
@@ -170,7 +170,7 @@ class Guesser:
             return 0.0
         covered = self._weigh(own & wanted) + _BESIDE * self._weigh(beside)
         precise = self._weigh(own & wanted) / self._weigh(own)
-        return min(1.0, covered / self._weigh(wanted) * (0.4 + 0.6 * precise) + (0.1 if beside else 0.0))
+        return min(0.9, covered / self._weigh(wanted) * (0.4 + 0.6 * precise) + (0.1 if beside else 0.0))
 
     def _weigh(self, words: Iterable[str]) -> float:
         return sum(self.known.weights.get(word, _UNKNOWN) for word in words)

@@ -14,7 +14,7 @@ from cdc.land.mirror.ddl import apply_mirrors
 from cdc.store.connection import connect
 from compose.local.env import REPO
 from tests.contract.cdc.cli.conftest import Cdc
-from transforms.load import PACKAGED, read
+from transforms.load import read
 
 ROWS = """
 INSERT INTO erp."t_MeasureUnit" ("FItemID", "FUnitGroupID", "FNumber", "FName", "FCoefficient", "FStandard", "FDeleted",
@@ -40,7 +40,9 @@ INSERT INTO mes.mes_genealogy (gen_id, parent_sn, child_item, child_lot, qty, co
 
 
 @pytest.fixture
-def mirrors(cdc: Cdc, target: Target) -> Cdc:
+def mirrors(cdc: Cdc, config: Path, target: Target) -> Cdc:
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("folders: {", f"folders: {{dictionary: {REPO / 'tests' / 'scaffold'}, "))
     with connect(target, "test") as connection:
         for source in ("erp", "mes"):
             apply_mirrors(connection, read_contracts(REPO / "connector-configs" / "contracts" / source))
@@ -79,7 +81,7 @@ def test_guesses_are_tried_on_rows_of_the_mirror(mirrors: Cdc) -> None:
 def test_a_label_is_read_as_one_and_an_unregistered_code_is_named(mirrors: Cdc) -> None:
     document = mirrors("dictionary", "scaffold", "mes", "mes_label", "mes_lot", "--json").document
     assert _columns(document, "mes.mes_label")["udi_di"]["rule"] == "UDI_DI(udi_raw)"
-    lot = _columns(document, "mes.mes_lot")["status"]
+    lot = _columns(document, "mes.mes_lot")["lot_status"]
     assert lot["field"] == "lot_status"
     assert "80 of 100 sampled values pass, refused: COD-201 20" in lot["reasons"]
     assert '{system: mes, code: "LOST", to: ...}   20 times' in document["files"]["mappings/mes.mes_lot.yaml"]
@@ -103,7 +105,7 @@ def test_values_are_not_shown_unless_they_are_asked_for(mirrors: Cdc) -> None:
 
 
 def test_the_draft_passes_check_but_for_its_example(mirrors: Cdc, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(PACKAGED, tmp_path / "dictionary"))
+    folder = Path(shutil.copytree(REPO / "tests" / "scaffold", tmp_path / "dictionary"))
     outcome = mirrors("dictionary", "scaffold", "erp", "--output", str(folder))
     assert outcome.code == 0, outcome.err
     dictionary, faults = read(folder)
@@ -112,6 +114,8 @@ def test_the_draft_passes_check_but_for_its_example(mirrors: Cdc, tmp_path: Path
     drafted = {fault.place.file for fault in faults}
     assert len(drafted) == len(faults)
     assert drafted >= {"mappings/erp.ICMO.yaml", "mappings/erp.t_Stock.yaml", "mappings/erp.ICInventory.yaml"}
+    kept = read_contracts(REPO / "connector-configs" / "contracts" / "erp")
+    assert len(drafted) == len(kept) - 1  # t_ICItem has a mapping
 
 
 def test_without_a_mirror_and_within_its_limits(cdc: Cdc, mirrors: Cdc, target: Target) -> None:

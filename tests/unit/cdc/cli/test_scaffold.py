@@ -40,11 +40,14 @@ HOSTILE = {
 }
 
 
+SMALL = REPO / "tests" / "scaffold"
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A deployment's folder: settings, a copy of the packaged dictionary, the repository's connector files."""
+    """A deployment's folder: settings, the tests' small dictionary, the repository's connector files."""
     shutil.copytree(REPO / "connector-configs", tmp_path / "connector-configs")
-    shutil.copytree(PACKAGED, tmp_path / "dictionary")
+    shutil.copytree(SMALL, tmp_path / "dictionary")
     (tmp_path / "cdc.yaml").write_text(SETTINGS, encoding="utf-8")
     monkeypatch.setenv("CDC_CONFIG", str(tmp_path / "cdc.yaml"))
     monkeypatch.setenv("TARGET_PASSWORD", "none")
@@ -58,18 +61,35 @@ def scaffold(*arguments: str) -> int:
     return execute(["dictionary", "scaffold", *arguments, "--no-sample"])
 
 
+def drafts(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "mappings").iterdir()}
+
+
 @pytest.mark.parametrize("source", ["erp", "mes"])
 def test_every_table_that_no_mapping_reads_gets_a_draft_that_loads(source: str, place: Path) -> None:
     folder = place / "dictionary"
-    before = {path.name for path in (folder / "mappings").iterdir()}
+    before = drafts(folder)
     assert scaffold(source, "--output", str(folder)) == 0
-    drafted = {path.name for path in (folder / "mappings").iterdir()} - before
     contracts = {path.name for path in (place / "connector-configs" / "contracts" / source).iterdir()}
-    assert drafted == {f"{source}.{name}" for name in contracts} - before
+    drafted = {f"{source}.{name}" for name in contracts} - before
+    assert drafts(folder) == drafted | before
     dictionary, faults = read(folder)
     assert dictionary is not None
     assert sorted(fault.place.file for fault in faults) == sorted(f"mappings/{name}" for name in drafted)
     assert {fault.code for fault in faults} == {"DIC-142"}
+
+
+@pytest.mark.parametrize("source", ["erp", "mes"])
+def test_so_it_does_by_the_fields_that_ship(source: str, place: Path) -> None:
+    folder = place / "dictionary"
+    shutil.rmtree(folder)
+    shutil.copytree(PACKAGED, folder)
+    for name in ("mappings", "folds"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    assert scaffold(source, "--output", str(folder)) == 0
+    _, faults = read(folder)
+    assert {fault.code for fault in faults} == {"DIC-142"}
+    assert {fault.place.file for fault in faults} == {f"mappings/{name}" for name in drafts(folder)}
 
 
 def test_a_written_outcome_is_all_that_a_draft_needs(place: Path) -> None:
@@ -86,15 +106,19 @@ def test_a_written_outcome_is_all_that_a_draft_needs(place: Path) -> None:
     assert faults == []
 
 
-def test_every_guess_says_why(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_column_is_read_or_left_and_every_guess_says_why(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert scaffold("erp", "ICMO") == 0
     shown = capsys.readouterr()
     target = shown.out.partition("\ntarget:\n")[2].partition("\nexamples:\n")[0].splitlines()
     guesses = [place for place, line in enumerate(target) if re.match(r"    [a-z-]", line)]
-    assert len(guesses) > 10
+    assert len(guesses) > 5
     assert all(target[place - 1].strip().startswith("# guess: ") for place in guesses)
     left = shown.out.partition("# Without a guess:\n")[2].partition("\nexamples:\n")[0].splitlines()
-    assert [line.split(":")[0].strip("# ") for line in left] == ["FStatus", "FCheckerID", "FCancellation"]
+    read = shown.out.partition("\n  columns:\n")[2].partition("\nlookups:\n")[0].splitlines()
+    names = [line.split(":")[0].strip("# ") for line in (*read, *left)]
+    contract = yaml.safe_load((place / "connector-configs/contracts/erp/ICMO.yaml").read_text(encoding="utf-8"))
+    assert sorted(names) == sorted(column["name"] for column in contract["columns"])
+    assert "FStatus" in [line.split(":")[0].strip("# ") for line in left]
     assert "erp.ICMO: " in shown.err
 
 
