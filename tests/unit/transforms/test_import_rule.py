@@ -15,7 +15,7 @@ ROOT = Path(transforms.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
     *("__future__", "collections", "dataclasses", "datetime", "decimal", "difflib", "enum", "fnmatch", "fractions"),
-    *("functools", "hashlib", "json", "operator", "pathlib", "re", "typing", "unicodedata", "zoneinfo"),
+    *("functools", "hashlib", "json", "math", "operator", "pathlib", "re", "typing", "unicodedata", "zoneinfo"),
     *(
         "base64",
         "calendar",
