@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from transforms.errors import DictionaryError, Fault, Faults, Place
+from transforms.expression.branch import Branches
 from transforms.mapping import Mapping
 from transforms.model import Dictionary, Field
 from transforms.reading.column import Vocabulary
@@ -70,8 +71,8 @@ def load(folder: Path | None = None, keys: Map[str, bytes] | None = None) -> Dic
     return dictionary
 
 
-def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
-    """Read the dictionary in `folder` and all of its faults.
+def read(folder: Path | None = None, branches: Branches | None = None) -> tuple[Dictionary | None, list[Fault]]:
+    """Read the dictionary in `folder` and all of its faults; `branches` counts the ways that its examples take.
 
     It comes in spite of faults only when all of them are examples that do not hold (DIC-142): whoever tests it wants to
     see the others run, too. Nothing may be derived by it then. TOKEN has the key of the examples.
@@ -79,7 +80,7 @@ def read(folder: Path | None = None) -> tuple[Dictionary | None, list[Fault]]:
     faults = Faults()
     files = Folder(folder or PACKAGED, PACKAGED, faults)
     header = _read_header(files, faults)
-    vocabulary = _read_vocabulary(files, faults)
+    vocabulary = replace(_read_vocabulary(files, faults), branches=branches)
     found = _read_all(
         files, "folds", lambda node: read_fold(node, vocabulary.fields, vocabulary.sources, faults), "fold", faults
     )

@@ -9,6 +9,8 @@ from typing import Any
 from sqlglot import exp
 
 from transforms.errors import Faults
+from transforms.expression.branch import Branches
+from transforms.expression.code import Code
 from transforms.expression.term import Term, constant
 from transforms.value.kind import Kind
 from transforms.value.token import TokenKeys
@@ -26,7 +28,7 @@ class Scope:
 
     `codes`: those it can refuse with; `made_units`: those it converts to; `measured`: the parts that it takes of
     measured values (a value without its comparator would pass a bound off as a number). `translate`: what codes of the
-    source mean, None where there are none.
+    source mean, None where there are none. `branches`: the ways through it, where somebody counts them.
     """
 
     resolve: Callable[[str, str], Term | None]
@@ -37,6 +39,7 @@ class Scope:
     measured: set[str] = field(default_factory=set)
     translate: Translate | None = None
     tokens: TokenKeys = field(default_factory=TokenKeys)
+    branches: Branches | None = None
 
 
 Translate = Callable[[Scope, Term, str, Term | None], Term]
@@ -89,6 +92,12 @@ class Builder:
             return rule.compile(self, node)
         finally:
             self._depth -= 1
+
+    def branch(self, node: exp.Expr, told: str, code: Code) -> Code:
+        """Return what one way through an expression gives, counted where somebody counts."""
+        if self.scope.branches is None:
+            return code
+        return self.scope.branches.mark(self._scalar.place_at(offset_of(node)), told, code)
 
     def column(self, node: exp.Column) -> Term:
         """Return the column's term; an unknown one is a fault, and stands for NULL so that others are found too."""

@@ -110,8 +110,12 @@ def case(builder: Builder, node: exp.Case) -> Term:
     if kind is None:
         raise Rejected(TYPE, node, "the results of CASE are of different types")
     choices = "".join(f"{{{2 * place}}} if {{{2 * place + 1}}} is True else " for place in range(len(branches)))
-    results = chain(*((term.code, condition.code) for condition, term in branches))
-    code = write(f"{choices}{{{2 * len(branches)}}}", *results, default.code)
+    results = [
+        (builder.branch(branch, f"WHEN {branch.this.sql()}", term.code), condition.code)
+        for branch, (condition, term) in zip(node.args["ifs"], branches, strict=True)
+    ]
+    otherwise = builder.branch(node, "ELSE", default.code) if node.args.get("default") else default.code
+    code = write(f"{choices}{{{2 * len(branches)}}}", *chain(*results), otherwise)
     return Term(kind, write("({0} := {1}, {2})[1]", name.code, subject.code, code) if subject and name else code)
 
 
@@ -127,11 +131,13 @@ def coalesce(builder: Builder, node: exp.Coalesce) -> Term:
     kind = unify(term.kind for term in terms)
     if kind is None:
         raise Rejected(TYPE, node, "the values of COALESCE are of different types")
-    names = [fresh() for _ in terms]
-    choices = "".join(
-        f"{{{2 * place}}} if ({{{2 * place}}} := {{{2 * place + 1}}}) is not None else " for place in range(len(names))
-    )
-    return Term(kind, write(f"{choices}None", *chain(*zip(names, (term.code for term in terms), strict=True))))
+    parts = []
+    for node_of_term, term in zip((node.this, *node.expressions), terms, strict=True):
+        name = fresh()
+        parts += [builder.branch(node_of_term, f"COALESCE takes {node_of_term.sql()}", name), name, term.code]
+    places = range(0, len(parts), 3)
+    choices = "".join(f"{{{place}}} if ({{{place + 1}}} := {{{place + 2}}}) is not None else " for place in places)
+    return Term(kind, write(f"{choices}None", *parts))
 
 
 def nullif(builder: Builder, node: exp.Nullif) -> Term:

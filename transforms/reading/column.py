@@ -9,6 +9,7 @@ from dataclasses import field as dataclass_field
 
 from transforms import refusal
 from transforms.errors import Faults
+from transforms.expression.branch import Branches
 from transforms.expression.builder import Scope, Untranslatable
 from transforms.expression.code import Inline
 from transforms.expression.compiler import compile_expression
@@ -54,6 +55,7 @@ class Vocabulary:
     folds: Map[str, Fold | None] = dataclass_field(default_factory=dict)
     """By table; None is one with faults, of which nothing else is said."""
     tokens: TokenKeys = dataclass_field(default_factory=TokenKeys)
+    branches: Branches | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,5 +116,6 @@ def _skipping(explode: Explode, skip: Scalar | None, scope: Scope, faults: Fault
         return explode
     if skip and term.kind is not Kind.BOOLEAN:
         faults.add(skip.place, "DIC-123", f"a condition is wanted here, this is {term.kind}")
-    skipped = function_of(term.code)
+    counted = scope.branches.mark_outcomes(skip.place, "skip", term.code) if skip and scope.branches else term.code
+    skipped = function_of(counted)
     return lambda row, memo: [part for part in explode(row, memo) if skipped(part, memo) is not True]

@@ -105,7 +105,8 @@ def _open(source: Section, mirror: MirrorRef, vocabulary: Vocabulary, faults: Fa
     described = vocabulary.sources[mirror.schema]
     names = UnitNames(vocabulary.units, described.unit_aliases)
     translate = translator(described, vocabulary.codesets)
-    scope = Scope(inputs.resolve, inputs.known, names, translate=translate, tokens=vocabulary.tokens)
+    scope = Scope(inputs.resolve, inputs.known, names, translate=translate)
+    scope.tokens, scope.branches = vocabulary.tokens, vocabulary.branches
     return _Reading(inputs, scope, vocabulary, faults)
 
 

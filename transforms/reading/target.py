@@ -80,7 +80,7 @@ class TargetReader:
         section = read_section(node, self.faults, TARGET)
         if section is None:
             return None
-        when = read_condition(section.scalar("when"), self.scope, self.faults)
+        when = read_branching(section.scalar("when"), "when", self.scope, self.faults)
         explode, scope = self._read_explode(section)
         key = {scalar.text for scalar in section.texts("key")}
         scope.measured.clear()
@@ -211,6 +211,14 @@ class TargetReader:
 def _found(target: Target, plan: TargetPlan, section: Section) -> TargetFound:
     warned = (Column(WARNINGS, "text[]", required=False),) if plan.warns else ()
     return TargetFound(replace(target, columns=(*target.columns, *warned)), plan, section)
+
+
+def read_branching(scalar: Scalar | None, name: str, scope: Scope, faults: Faults) -> Code | None:
+    """Return a condition that decides about rows compiled; where somebody counts, what it decides is counted."""
+    code = read_condition(scalar, scope, faults)
+    if scalar is None or code is None or scope.branches is None:
+        return code
+    return scope.branches.mark_outcomes(scalar.place, name, code)
 
 
 def read_condition(scalar: Scalar | None, scope: Scope, faults: Faults) -> Code | None:

@@ -1,7 +1,8 @@
 """Every example of a dictionary run at once: which do not hold, and what of a mapping none of them shows.
 
 Shown should be: every code that it can refuse a row with, a row that `where` leaves out, a row of each table, a value
-of each column, a row that each check refuses. Which branch of an expression was taken is not looked at.
+of each column, a row that each check refuses; and of expressions each WHEN and ELSE of a CASE, each argument that a
+COALESCE takes, and both outcomes of `when` and `skip`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from transforms.errors import DictionaryError, Fault, Place, Refused
+from transforms.expression.branch import Branch, Branches
 from transforms.load import EXAMPLE_FAILED, read
 from transforms.mapping import Example, Mapping
 from transforms.reading.example import run_example
@@ -56,13 +58,17 @@ def try_examples(folder: Path | None = None) -> Trial:
 
     Raises `DictionaryError` when it has other faults: a mapping that does not compile cannot be tried.
     """
-    dictionary, faults = read(folder)
+    branches = Branches()
+    dictionary, faults = read(folder, branches)
     if dictionary is None:
         raise DictionaryError(faults)
+    untaken = list(branches.untaken())
     failures = [failure for mapping in dictionary.mappings for failure in _failures(mapping, faults)]
     failed = {(failure.mapping, failure.example) for failure in failures}
     trees = json.loads(dictionary.content)
-    unreached = [_unreached(mapping, failed, trees[f"mappings/{mapping.name}.yaml"]) for mapping in dictionary.mappings]
+    unreached = [
+        _unreached(mapping, failed, trees[f"mappings/{mapping.name}.yaml"], untaken) for mapping in dictionary.mappings
+    ]
     count = sum(len(mapping.examples) for mapping in dictionary.mappings)
     return Trial(count, tuple(failures), tuple(found for found in unreached if found.codes or found.rules))
 
@@ -78,16 +84,24 @@ def _failures(mapping: Mapping, faults: list[Fault]) -> list[Failure]:
 
 def _place(mapping: str, example: str, faults: list[Fault]) -> Place:
     for fault in faults:
-        in_mapping = PurePosixPath(fault.place.file).name == f"{mapping}.yaml"
-        if fault.code == EXAMPLE_FAILED and in_mapping and fault.message.startswith(f"example `{example}`:"):
+        if (
+            fault.code == EXAMPLE_FAILED
+            and _is_of(fault.place, mapping)
+            and fault.message.startswith(f"example `{example}`:")
+        ):
             return fault.place
     return Place(f"mappings/{mapping}.yaml")
 
 
-def _unreached(mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, Any]) -> Unreached:
+def _is_of(place: Place, mapping: str) -> bool:
+    return PurePosixPath(place.file).name == f"{mapping}.yaml"
+
+
+def _unreached(mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, Any], untaken: list[Branch]) -> Unreached:
     held = [example for example in mapping.examples if (mapping.name, example.name) not in failed]
     codes = mapping.codes - {example.code for example in held}
     rules = [*_unfiltered(held, tree), *_empty(mapping, held), *_unbroken(mapping, held, tree)]
+    rules += [f"line {branch.place.line}: {branch.told}" for branch in untaken if _is_of(branch.place, mapping.name)]
     return Unreached(mapping.name, tuple(sorted(codes)), tuple(rules))
 
 

@@ -95,7 +95,7 @@ def test_rules_that_no_example_shows_are_named(folder):
     folder.write(MAPPING, RULES)
     (found,) = try_examples(folder.root).unreached
     checks = ("check part_id <> 'P9'", "check part_id <> 'P8'")
-    assert found.rules == ("where", "trace.part.state", "trace.other", *checks)
+    assert found.rules == ("where", "trace.part.state", "trace.other", *checks, "line 15: when holds")
     more = (
         "  - {name: filtered, in: {no: P1, kind: 0}, filtered: true}\n"
         "  - {name: two, in: {no: P1, kind: 2, state: 1}, out: {trace.part: [{part_id: P1, state: ON}], "
@@ -112,3 +112,44 @@ def test_what_differs_in_several_tables_and_rows_is_told_apart(folder):
     folder.write(MAPPING, RULES + "  - {name: two, in: {no: P2, kind: 2}, out: {trace.part: [{part_id: P3}]}}\n")
     (failure,) = try_examples(folder.root).failures
     assert failure.diff == ("trace.part: part_id is 'P2', expected 'P3'", "trace.other: 1 rows, expected 0")
+
+
+BRANCHING = """  columns:
+    part_id: COALESCE(CASE WHEN state = 1 THEN CLEAN(no) WHEN state = 0 THEN 'P0' ELSE no END, 'P9')
+    state: {expr: state, required: true}
+"""
+
+
+def rules(folder, *examples):
+    folder.replace(MAPPING, GOOD, "".join((GOOD, *examples)))
+    (found,) = try_examples(folder.root).unreached
+    return found.rules
+
+
+def test_ways_through_expressions_that_no_example_takes_are_named(folder):
+    text = (folder.root / MAPPING).read_text()
+    folder.replace(MAPPING, text[text.index("  columns:\n    part_id") : text.index("examples:")], BRANCHING)
+    assert rules(folder) == ("line 11: WHEN state = 0", "line 11: ELSE", "line 11: COALESCE takes 'P9'")
+
+
+def test_ways_that_examples_take_are_not(folder):
+    text = (folder.root / MAPPING).read_text()
+    folder.replace(MAPPING, text[text.index("  columns:\n    part_id") : text.index("examples:")], BRANCHING)
+    off = "  - {name: off, in: {state: 0}, out: {part_id: P0, state: 'NO'}}\n"
+    assert rules(folder, off, "  - {name: two, in: {no: P2, state: 2}, refused: COD-201}\n") == (
+        "line 11: COALESCE takes 'P9'",
+    )
+
+
+def test_both_outcomes_of_when_and_skip_are_asked_for(folder):
+    explode = "  when: state = 1\n  explode: {from: [{value: no}, {value: no}], skip: value = 'P1'}\n"
+    folder.replace(MAPPING, "  on_delete: delete\n", f"  on_delete: delete\n{explode}")
+    folder.replace(MAPPING, "part_id: CLEAN(no)", "part_id: value")
+    folder.replace(MAPPING, "out: {part_id: P1, state: ON}}", "out: {trace.part: []}}")
+    text = (folder.root / MAPPING).read_text()
+    (found,) = try_examples(folder.root).unreached
+    assert [rule.partition(": ")[2] for rule in found.rules if rule.startswith("line")] == [
+        "when does not hold",
+        "skip does not hold",
+    ]
+    assert "when: state" in text.splitlines()[int(found.rules[-2].split()[1].rstrip(":")) - 1]
