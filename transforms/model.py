@@ -53,7 +53,8 @@ class Field:
     """A canonical field: meaning, type, checks and the codes by which a value that does not fit is refused.
 
     `tolerate`: by code, what takes the place of a value that would be refused with it (None: nothing does); `warns`:
-    the codes of checks that a value may fail. Both are recorded on the row.
+    the codes of checks that a value may fail. Both are recorded on the row. `nothing`: values that mean that there is
+    none, whichever source says them, as the type has them (texts of codes, units and identifiers).
     """
 
     name: str
@@ -71,6 +72,7 @@ class Field:
     tolerate: Map[str, object] = dataclass_field(default_factory=dict)
     warns: frozenset[str] = frozenset()
     standard_refs: tuple[str, ...] = ()
+    nothing: frozenset[object] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

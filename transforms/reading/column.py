@@ -98,6 +98,8 @@ class ColumnReader:
             return None
         self._check_unit(field, scalar)
         self._check_kind(term, field, scalar)
+        if field.nothing:
+            term = strict(term.kind, _none_of(term, field), term)
         term = self._translated(term, field, section, scalar)
         steps = self._steps(term, field)
         return ColumnPlan(name.text, term.code, steps, required, warns=field.warns)
@@ -171,6 +173,15 @@ class ColumnReader:
             self.scope.codes.update((refusal.GTIN_SHAPE, refusal.GTIN_CHECK_DIGIT))
             return (Inline("{1}({0}.strip({2}))", to_gtin14, BLANKS),)
         return ()
+
+
+def _none_of(term: Term, field: Field) -> Inline:
+    """Return the step that takes what means "none" as NULL; of texts blanks around it do not count."""
+    if term.kind is Kind.TEXT:
+        return nothing(frozenset(map(str, field.nothing)))
+    if field.code_set:
+        return Inline("None if {1}({0}) in {2} else {0}", number.number_text, field.nothing)
+    return Inline("None if {0} in {1} else {0}", field.nothing)
 
 
 def is_name(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -47,6 +47,7 @@ _FIELD = Shape(
             Text("The value that takes its place.", null=True),
             "Codes with which no row is refused: CODE: value or null.",
         ),
+        "null_tokens": Many(Text(), 'Values that mean "none", whichever source says them: "9999-12-31".'),
         "standard_refs": Many(Text(), "What standards and registers call it."),
     },
 )
@@ -95,6 +96,7 @@ def _read_field(name: str, node: Node, terms: Terms, faults: Faults) -> Field | 
         on_error=(on_error := _read_on_error(section, terms, faults)),
         warns=frozenset(code for code in on_error.values() if terms.errors[code].kind == WARNING),
         standard_refs=tuple(scalar.text for scalar in section.texts("standard_refs")),
+        nothing=frozenset(_read_nothing(section, field_type, faults)),
     )
     if "example" in section and _value(field, field.example, terms) is None:
         faults.add(section.place_of("example"), "DIC-105", f"the example is not a value of type {field_type.kind}")
@@ -114,6 +116,15 @@ def _value(field: Field, text: str, terms: Terms) -> object:
     if field.type.kind == "code" and code_set:
         return value if value in code_set.codes else None
     return value if field.type.kind != "unit" or value in terms.units else None
+
+
+def _read_nothing(section: Section, field_type: FieldType, faults: Faults) -> Iterator[object]:
+    """Yield what means "none", as an expression gives it: numbers and dates as such, all else as text."""
+    for scalar in section.texts("null_tokens"):
+        try:
+            yield _TYPED.get(field_type.kind, str)(scalar.text)
+        except (ValueError, ArithmeticError):
+            faults.add(scalar.place, "DIC-105", f"`{scalar.text}` is no {field_type.kind}")
 
 
 def _read_tolerate(section: Section, field: Field, terms: Terms, faults: Faults) -> dict[str, object]:
@@ -191,11 +202,14 @@ def _instant(text: str) -> datetime:
     return moment
 
 
-_EXAMPLES: Map[str, Callable[[str], object]] = {
+_TYPED: Map[str, Callable[[str], object]] = {
     "integer": parse_decimal,
     "decimal": parse_decimal,
-    "boolean": {"true": True, "false": False}.__getitem__,
     "date": date.fromisoformat,
     "datetime": _instant,
+}
+_EXAMPLES: Map[str, Callable[[str], object]] = {
+    **_TYPED,
+    "boolean": {"true": True, "false": False}.__getitem__,
     "gtin": to_gtin14,
 }
