@@ -76,6 +76,14 @@ BEGIN
     RETURN day + days::int;
 END $$;
 
+CREATE FUNCTION oracle.moved(day timestamp, by interval) RETURNS timestamp LANGUAGE plpgsql STRICT AS $$
+BEGIN
+    IF NOT day + by BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999' THEN
+        PERFORM oracle.refuse('DAT-101');
+    END IF;
+    RETURN day + by;
+END $$;
+
 CREATE FUNCTION oracle.day(value text) RETURNS date LANGUAGE plpgsql STRICT AS $$
 BEGIN
     IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN
