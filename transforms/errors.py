@@ -40,11 +40,13 @@ class Faults:
 
     def __init__(self) -> None:
         self.found: list[Fault] = []
+        self._known: set[Fault] = set()
 
     def add(self, place: Place, code: str, message: str) -> None:
         """Record one fault; the same fault of the same place counts once."""
         fault = Fault(place, code, message)
-        if fault not in self.found:
+        if fault not in self._known:
+            self._known.add(fault)
             self.found.append(fault)
 
 

@@ -32,6 +32,10 @@ def compile_expression(scalar: Scalar, scope: Scope, faults: Faults) -> Term | N
     except Rejected as rejected:
         fault_at(scalar, offset_of(rejected.node), rejected.code, rejected.message, faults)
         return None
+    except RecursionError:
+        # Named expressions of named expressions, each as deep as it may be.
+        faults.add(scalar.place, SYNTAX, "nested too deeply")
+        return None
     return term if len(faults.found) == before else None
 
 

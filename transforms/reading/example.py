@@ -265,12 +265,21 @@ def _local(text: str) -> datetime:
     return moment
 
 
+def _decimal(text: str) -> Decimal:
+    value = Decimal(text)
+    # Nothing else has such an exponent, and working it out would take all memory.
+    if value.is_finite() and abs(value.adjusted()) > _NUMERIC_DIGITS:
+        raise ValueError("PostgreSQL's numeric does not hold it")
+    return value
+
+
+_NUMERIC_DIGITS = 131_072  # before the point; behind it, numeric has fewer
 _TRUTH = {"true": True, "false": False}
 _INPUTS: Map[str, Callable[[str], object]] = {
     "text": str,
     "char": str,
     "integer": lambda text: Decimal(text) if text == "NaN" else int(text),  # numeric(n,0) has it
-    "decimal": Decimal,
+    "decimal": _decimal,
     "boolean": _TRUTH.__getitem__,
     "date": _moment(date.fromisoformat),
     "timestamp": _moment(_local),
@@ -278,7 +287,7 @@ _INPUTS: Map[str, Callable[[str], object]] = {
 }
 _OUTPUTS: Map[str, Callable[[str], object]] = {
     "integer": int,
-    "numeric": Decimal,
+    "numeric": _decimal,
     "boolean": _TRUTH.__getitem__,
     "date": date.fromisoformat,
     "timestamp with time zone": _instant,

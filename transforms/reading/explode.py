@@ -90,7 +90,7 @@ def _repeat(parts: tuple[tuple[Term, ...], ...]) -> Explode:
 def _read_split(section: Section, scope: Scope, faults: Faults) -> tuple[Explode, Names] | None:
     split, by, name, seq = (section.scalar(key) for key in ("split", "by", "as", "seq"))
     term = compile_expression(split, scope, faults) if split else None
-    if not (term and by and name):
+    if not (term and by and by.text and name):
         faults.add(
             section.place, "DIC-104", "`split` needs `by`, the text between two parts, and `as`, a name for them"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from transforms.errors import Faults
-from transforms.expression.builder import Scope
+from transforms.expression.builder import MAX_DEPTH, Scope
 from transforms.expression.code import function_of, write
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Term, constant
@@ -22,11 +22,15 @@ _NOTHING = constant(Kind.NOTHING, None)
 
 @dataclass(frozen=True, slots=True)
 class _Let:
-    """What a name stands for, the units that it converts to, and what it takes of measured values."""
+    """What a name stands for, the units that it converts to, and what it takes of measured values.
+
+    `depth`: how many names want each other, up to this one. Reading a row goes down as many steps.
+    """
 
     term: Term
     units: frozenset[str] = frozenset()
     measured: frozenset[str] = frozenset()
+    depth: int = 1
 
 
 class Lets:
@@ -37,6 +41,7 @@ class Lets:
         self._nodes: dict[str, tuple[Scalar, Node]] = {}
         self._read: dict[str, _Let] = {}
         self._open: set[str] = set()
+        self._depths = [0]  # of what is open: the deepest name that each of them has used so far
         for name, node in section.entries("let"):
             if outer.resolve("", name.text) is not None:
                 faults.add(name.place, "DIC-112", f"`{name.text}` is a column of the source row already")
@@ -54,6 +59,7 @@ class Lets:
         let = self._let(name)
         self._outer.made_units.update(let.units)
         self._outer.measured.update(let.measured)
+        self._depths[-1] = max(self._depths[-1], let.depth)
         return let.term
 
     def _let(self, name: str) -> _Let:
@@ -61,18 +67,27 @@ class Lets:
             # Until it is compiled it stands for NULL: one that uses itself does not go round.
             self._read[name] = _Let(_NOTHING)
             self._open.add(name)
-            self._read[name] = self._compile(*self._nodes[name])
+            self._read[name] = self._compile(*self._nodes[name]) if len(self._open) <= MAX_DEPTH else self._deep(name)
             self._open.discard(name)
         elif name in self._open:
             self._faults.add(self._nodes[name][0].place, "DIC-122", f"`{name}` is defined by itself")
         return self._read[name]
 
+    def _deep(self, name: str) -> _Let:
+        message = f"`{name}` wants a name that wants a name ..., more than {MAX_DEPTH} of them"
+        self._faults.add(self._nodes[name][0].place, "DIC-121", message)
+        return _Let(_NOTHING)
+
     def _compile(self, name: Scalar, node: Node) -> _Let:
         units, measured = set[str](), set[str]()
         scope = replace(self.scope, made_units=units, measured=measured)
         scalar = read_scalar(node, name.text, self._faults)
+        self._depths.append(0)
         term = compile_expression(scalar, scope, self._faults) if scalar else None
-        return _Let(_remembered(term) if term else _NOTHING, frozenset(units), frozenset(measured))
+        depth = self._depths.pop() + 1
+        if depth > MAX_DEPTH:
+            return self._deep(name.text)
+        return _Let(_remembered(term) if term else _NOTHING, frozenset(units), frozenset(measured), depth)
 
 
 def _remembered(term: Term) -> Term:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from transforms.errors import Faults
+from transforms.errors import Faults, Refused
 from transforms.model import Synonym
+from transforms.value.moment import parse_date
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_names, read_section, suggest
 from transforms.yaml.shape import Anything, Named, Shape, Text
@@ -104,8 +105,8 @@ def _read_one(section: Section, to: str, known: Known, faults: Faults) -> Synony
 def _read_date(section: Section, key: str, faults: Faults) -> date | None:
     scalar = section.scalar(key)
     try:
-        return date.fromisoformat(scalar.text) if scalar else None
-    except ValueError:
+        return parse_date(scalar.text) if scalar else None
+    except Refused:
         faults.add(section.place_of(key), "DIC-105", f"`{key}` is a date like 2026-01-31")
         return None
 

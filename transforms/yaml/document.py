@@ -7,6 +7,7 @@ cannot be reviewed by eye (anchors, aliases, tags, merge keys, duplicate keys) i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
@@ -16,6 +17,7 @@ import yaml
 from transforms.errors import Faults, Place
 
 MAX_DEPTH = 12
+_UNKEEPABLE = re.compile("[\\x00\\ud800-\\udfff]")
 MAX_CHARACTERS = 1_000_000  # a code list of 10,000 entries fits; a runaway file does not
 
 
@@ -70,6 +72,9 @@ def parse_document(file: str, text: str, faults: Faults) -> Node | None:
         faults.add(place, "DIC-101", f"not YAML: {error.problem or error.context}")
     except yaml.reader.ReaderError as error:
         faults.add(_place_of(file, text, error.position), "DIC-101", "a character that YAML does not allow")
+    except (ValueError, OverflowError):
+        # The parser makes numbers of directives and of escapes (`\\Uffffffff`) without looking at their size.
+        faults.add(Place(file), "DIC-101", "not YAML: an escape or a directive with a number that is too large")
     return None
 
 
@@ -147,6 +152,10 @@ class _Builder:
         start, end = _start(event), cast(yaml.Mark, event.end_mark)
         at = self._text.find(event.value, start.index, end.index) if start.line == end.line else -1
         place = self._place(event)
+        if _UNKEEPABLE.search(event.value):
+            # Neither PostgreSQL nor a printed report could hold it.
+            self._faults.add(place, "DIC-101", "a character that no text can have (NUL, or half of a surrogate pair)")
+            return Scalar("", place, plain=False, inner=None)
         inner = replace(place, column=place.column + at - start.index) if at >= 0 else None
         return Scalar(event.value, place, plain=event.style is None, inner=inner)
 

@@ -9,10 +9,16 @@ from transforms.errors import Faults, Place
 from transforms.yaml.document import Items, Node, Scalar, Table
 from transforms.yaml.shape import Shape, Text
 
+# Names that a misspelt one is compared with, letter by letter; of longer lists only the case is forgiven, or a list of
+# ten thousand wrong codes would take hours.
+_COMPARED = 1000
+
 
 def suggest(name: str, known: Collection[str]) -> str:
     """Return `; did you mean ...` for a misspelt name, or nothing."""
     lowered = {candidate.lower(): candidate for candidate in known}
+    if len(lowered) > _COMPARED:
+        return f"; did you mean `{lowered[name.lower()]}`?" if name.lower() in lowered else ""
     close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     return f"; did you mean `{lowered[close[0]]}`?" if close else ""
 
