@@ -1,6 +1,7 @@
 """The columns that the service's tables have beside those of a source table; no source column can have their names.
 
-A mirror has SERVICE_COLUMNS, its deleted twin DELETED_COLUMNS, its staging table STAGE_COLUMNS: name to DDL.
+A mirror has SERVICE_COLUMNS, its deleted twin DELETED_COLUMNS, its staging table STAGE_COLUMNS: name to DDL. Of a table
+whose versions are kept the change mirror has CHANGE_COLUMNS; other tables may have columns of these names.
 """
 
 from __future__ import annotations
@@ -10,6 +11,14 @@ from typing import Final
 
 SERVICE_COLUMNS: Final = {"_offset": "bigint NOT NULL", "_source_ts": "timestamptz"}
 DELETED_COLUMNS: Final = {**SERVICE_COLUMNS, "_deleted_offset": "bigint NOT NULL", "_deleted_ts": "timestamptz"}
+CHANGE_COLUMNS: Final = {
+    **SERVICE_COLUMNS,
+    "_version": "bigint NOT NULL",
+    "_op": "text NOT NULL",
+    "_valid_from": "timestamptz",
+    "_valid_to": "timestamptz",
+    "_old_key": "text",
+}
 STAGE_COLUMNS: Final = {
     "_offset": "bigint",
     "_source_ts": "timestamptz",

@@ -26,14 +26,15 @@ class Session:
     def prepare(self, contract: Contract) -> None:
         """Make the mirror's staging table, again when the contract has grown. Outside of the landing transaction."""
         if self._staged.get(contract.mirror) != contract:
-            self.writer(contract, ()).create_stage()
+            self.writer(MirrorTable(contract)).create_stage()
             self._staged[contract.mirror] = contract
 
-    def writer(self, contract: Contract, watched: tuple[str, ...]) -> MirrorWriter:
+    def writer(self, table: MirrorTable) -> MirrorWriter:
         """Return the mirror's writer as it is now."""
-        known = self._writers.get(contract.mirror)
-        if known is None or known.table.contract != contract or known.table.watched != watched:
-            known = self._writers[contract.mirror] = MirrorWriter(self.connection, MirrorTable(contract, watched))
+        mirror = table.contract.mirror
+        known = self._writers.get(mirror)
+        if known is None or known.table != table:
+            known = self._writers[mirror] = MirrorWriter(self.connection, table)
         return known
 
     def take_time(self) -> None:

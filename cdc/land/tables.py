@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import ChainMap, Counter
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
 from cdc.change import Change, Event, Refusal
 from cdc.crash import crash_point
+from cdc.land.change.commit import Commits, moved
 from cdc.land.change.decode import LONG_KEY, Item, Stretch, Truncation, stretches
 from cdc.land.change.duplicate import Claims, keys_of, may_double
 from cdc.land.change.fold import Folded, fold
 from cdc.land.change.reread import fill_in, reread_keys
 from cdc.land.ledger import CASCADED, Ledger
+from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import Expectation, MirrorWriter
 from cdc.land.prepare import Prepared
 from cdc.land.session import Session
@@ -25,16 +28,23 @@ class Ground:
     """What the landing transaction finds when it opens.
 
     `stream` and `batch` go to the journal's keys; `watched` are the columns that look-ups read, by mirror; `stale` the
-    mirrors with stale rows; `replayed` the first offsets of units that landed before; `generation_from` the first
-    offset of the snapshot generation that is open.
+    mirrors with stale rows, `changes` those whose versions are kept; `replayed` the first offsets of units that landed
+    before; `generation_from` the first offset of the snapshot generation that is open.
     """
 
     stream: str
     batch: int
     watched: Mapping[str, tuple[str, ...]]
     stale: frozenset[str]
+    changes: frozenset[str]
     replayed: frozenset[int]
     generation_from: int | None
+
+    def table(self, contract: Contract) -> MirrorTable:
+        """Return a mirror as it has to be written now."""
+        mirror = contract.mirror
+        keeps_changes = mirror in self.changes and contract.key_origin != ORIGIN
+        return MirrorTable(contract, self.watched.get(mirror, ()), keeps_changes)
 
 
 class Tables:
@@ -60,7 +70,7 @@ class Tables:
 
     def writer(self, contract: Contract) -> MirrorWriter:
         """Return the writer of a mirror."""
-        return self._session.writer(contract, self._ground.watched.get(contract.mirror, ()))
+        return self._session.writer(self._ground.table(contract))
 
     def write(self, contract: Contract, items: list[Item]) -> None:
         """Write what a table's items do, in order."""
@@ -69,7 +79,7 @@ class Tables:
         if contract.key_origin == ORIGIN:
             self._write_rows(writer, items)
             return
-        for stretch in stretches(self._fill_in(writer, items)):
+        for stretch in self._stretches(writer, self._fill_in(writer, items)):
             has_stale = mirror in self._stale or mirror in self._careful
             changes = self._admit(writer, stretch.changes, has_stale=has_stale)
             folded = fold(change for change in changes if not (isinstance(change, Refusal) and change.code == LONG_KEY))
@@ -79,7 +89,9 @@ class Tables:
             refusals = [refusal for refusal in refusals if refusal.offset not in self._overlaid]
             if refusals:
                 self._stale.add(mirror)
-            self._write(writer, folded, has_stale=has_stale or bool(refusals))
+            if writer.table.keeps_changes:
+                self._commits.refused |= {each.offset: self._event(each).source_ts for each in refusals}
+            self._write(writer, folded, changes, has_stale=has_stale or bool(refusals))
             for refusal in refusals:
                 self._refuse(writer, refusal)
             self._count(mirror, stretch, folded, {refusal.offset for refusal in refusals})
@@ -89,7 +101,7 @@ class Tables:
 
     def write_effects(self, contract: Contract, changes: list[Change]) -> None:
         """Write changes that no event tells of: a cascade's."""
-        self._write(self.writer(contract), fold(changes), has_stale=contract.mirror in self._stale)
+        self._write(self.writer(contract), fold(changes), changes, has_stale=contract.mirror in self._stale)
         self._ledger.count(contract.mirror, CASCADED, len({change.key for change in changes}))
 
     def find_misfits(self) -> dict[int, str]:
@@ -99,18 +111,38 @@ class Tables:
             misfits.update(writer.find_misfits(folded))
         return misfits
 
-    def _write(self, writer: MirrorWriter, folded: Folded, *, has_stale: bool) -> None:
+    def _event(self, change: Change | Refusal) -> Event:
+        """Return the event of a change, which may have been refused in an earlier batch."""
+        return self._overlaid.get(change.offset) or self._prepared.events[change.offset]
+
+    def _stretches(self, writer: MirrorWriter, items: list[Item]) -> Iterable[Stretch]:
+        found = stretches(items)
+        return self._commits.pieces(found) if writer.table.keeps_changes else found
+
+    @cached_property
+    def _commits(self) -> Commits:
+        return Commits.of(self._prepared.batch.units)
+
+    def _write(
+        self, writer: MirrorWriter, folded: Folded, changes: Sequence[Change | Refusal], *, has_stale: bool
+    ) -> None:
         mirror = writer.table.contract.mirror
         # Of a large transaction the batches before this one are not committed; what they staged is still there.
         if mirror in self._staged or self._prepared.batch.is_part:
             writer.empty_stage()
         if folded.images:
             self._staged.add(mirror)
-            self.expectations += writer.write(folded, self._ground.stream, self._ground.batch, has_stale=has_stale)
+            commits = None
+            if writer.table.keeps_changes:
+                commits, self._commits.moves = self._commits, moved(changes)
+            place = (self._ground.stream, self._ground.batch)
+            self.expectations += writer.write(folded, *place, has_stale=has_stale, commits=commits)
 
     def _truncate(self, writer: MirrorWriter, truncation: Truncation) -> None:
         self._session.take_time()
-        writer.truncate(truncation.offset, truncation.source_ts, self._ground.stream, self._ground.batch)
+        commits = self._commits if writer.table.keeps_changes else None
+        place = (self._ground.stream, self._ground.batch)
+        writer.truncate(truncation.offset, truncation.source_ts, *place, commits)
 
     def _write_rows(self, writer: MirrorWriter, items: list[Item]) -> None:
         """Write what the items of a table without a key do."""

@@ -126,6 +126,7 @@ class _Landing:
             watched = self._connection.execute(
                 "SELECT mirror, array_agg(name ORDER BY name) FROM cdc.watched_column GROUP BY mirror"
             )
+            changes = self._connection.execute("SELECT mirror FROM cdc.change_mirror")
             stale = self._connection.execute("SELECT DISTINCT mirror FROM cdc.stale WHERE stream = %s", (mine.stream,))
             recorded = replay.read_recorded(self._connection, mine.stream, self._batch.units, self._decoder.database)
             require_unmoved(cursor.fetchone(), mine)
@@ -134,6 +135,7 @@ class _Landing:
             mine.batch + 1,
             {mirror: tuple(names) for mirror, names in watched.fetchall()},
             frozenset(mirror for (mirror,) in stale.fetchall()),
+            frozenset(mirror for (mirror,) in changes.fetchall()),
             frozenset(replay.find_replayed(self._batch.units, recorded(), self._generation_from)),
             self._generation_from,
         )
@@ -203,9 +205,12 @@ class _Landing:
         }
         for contract in contracts:
             self._session.take_time()
-            writer = self._session.writer(contract, ground.watched.get(contract.mirror, ()))
-            writer.delete_ghosts(parameters)
+            self._session.writer(ground.table(contract)).delete_ghosts(parameters)
         heal_missing(self._connection, parameters)
+        for table in map(ground.table, contracts):
+            if table.keeps_changes:
+                self._session.take_time()
+                self._session.writer(table).keep_absent({"version": parameters["deleted_offset"], **parameters})
         crash_point("W13")
 
     def _record(self, position: Position, ground: Ground) -> None:

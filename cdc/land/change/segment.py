@@ -100,7 +100,7 @@ def _changes(child: Contract, before: Row, after: Row | None, action: Action) ->
     key = tuple(after[name] for name in child.key)
     if list(map(str, key)) != list(map(str, old_key)):
         yield Change(place[0], "d", old_key, {}, place[1])
-    yield Change(place[0], "c", key, after, place[1], is_whole=True)
+    yield Change(place[0], "c", key, after, place[1], old_key, is_whole=True)
 
 
 def _further(cascades: Cascades, child: Contract, before: Row, after: Row | None, action: Action) -> Iterator[Action]:

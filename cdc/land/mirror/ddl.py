@@ -1,4 +1,4 @@
-"""Mirrors and their deleted twins as DDL: planned from the contracts and the target's catalogue, then applied.
+"""Mirrors, their deleted twins and change mirrors as DDL: planned from contracts and catalogue, then applied.
 
 A mirror only ever grows: it is created, it gets columns, a column's type gets wider. Any other change of a type and a
 changed key are refused, because the rows that are there cannot be altered into what the source holds. A column that
@@ -9,14 +9,14 @@ values true.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from cdc.capture.contract import ColumnContract, Contract
-from cdc.columns import DELETED_COLUMNS, SERVICE_COLUMNS
+from cdc.columns import CHANGE_COLUMNS, DELETED_COLUMNS, SERVICE_COLUMNS
 from cdc.errors import FatalError
 from cdc.land.contract.widening import is_widening
 from cdc.store.storage import ROOM_FOR_UPDATES
@@ -34,6 +34,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One of a contract's tables: its schema, key and service columns."""
+
+    schema: str
+    key: tuple[str, ...]
+    service: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Existing:
     """What the target's catalogue has of one table."""
 
@@ -48,13 +57,20 @@ def plan_mirrors(connection: psycopg.Connection, contracts: Iterable[Contract]) 
     """
     contracts = tuple(contracts)
     steps: list[Step] = []
-    for schema in sorted({contract.schema for contract in contracts}):
-        for name in (schema, f"{schema}_deleted"):
-            if connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (name,)).fetchone() is None:
-                steps.append(Step(f"create schema {name}", SQL("CREATE SCHEMA {}").format(Identifier(name))))
+    kept = {mirror for (mirror,) in connection.execute("SELECT mirror FROM cdc.change_mirror").fetchall()}
+    schemas = {f"{contract.schema}{more}" for contract in contracts for more in ("", "_deleted")}
+    schemas |= {f"{contract.schema}_change" for contract in contracts if contract.mirror in kept}
+    for name in sorted(schemas):
+        if connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (name,)).fetchone() is None:
+            steps.append(Step(f"create schema {name}", SQL("CREATE SCHEMA {}").format(Identifier(name))))
     for contract in contracts:
-        for schema, service in ((contract.schema, SERVICE_COLUMNS), (f"{contract.schema}_deleted", DELETED_COLUMNS)):
-            steps += _table_steps(connection, contract, schema, service)
+        steps += _table_steps(connection, contract, _Wanted(contract.schema, contract.key, SERVICE_COLUMNS))
+        steps += _table_steps(
+            connection, contract, _Wanted(f"{contract.schema}_deleted", contract.key, DELETED_COLUMNS)
+        )
+        if contract.mirror in kept:
+            key = (*contract.key, "_version")
+            steps += _table_steps(connection, contract, _Wanted(f"{contract.schema}_change", key, CHANGE_COLUMNS))
         steps += _cascade_indexes(connection, contract)
     return tuple(steps)
 
@@ -67,19 +83,19 @@ def apply_mirrors(connection: psycopg.Connection, contracts: Iterable[Contract])
     return steps
 
 
-def _table_steps(
-    connection: psycopg.Connection, contract: Contract, schema: str, service: dict[str, str]
-) -> Iterator[Step]:
-    existing = _existing(connection, schema, contract.table)
-    table = Identifier(schema, contract.table)
-    name = f"{schema}.{contract.table}"
+def _table_steps(connection: psycopg.Connection, contract: Contract, wanted: _Wanted) -> Iterator[Step]:
+    existing = _existing(connection, wanted.schema, contract.table)
+    table = Identifier(wanted.schema, contract.table)
+    name = f"{wanted.schema}.{contract.table}"
     if existing is None:
-        yield Step(f"create table {name}", _create(table, contract, service))
+        yield Step(f"create table {name}", _create(table, contract, wanted))
         return
-    if existing.key != contract.key:
-        raise FatalError("TGT-111", f"{name}: key ({', '.join(existing.key)}), contract ({', '.join(contract.key)})")
+    if existing.key != wanted.key:
+        raise FatalError("TGT-111", f"{name}: key ({', '.join(existing.key)}), contract ({', '.join(wanted.key)})")
     yield from _without(contract, existing, table, name)
     for column in contract.columns:
+        if column.name in wanted.service:
+            raise FatalError("TGT-110", f"{name}.{column.name}: the service has a column of this name")
         held = existing.types.get(column.name)
         if held is None:
             _require_known_default(connection, table, column, name)
@@ -129,10 +145,10 @@ def _require_known_default(
         raise FatalError("TGT-112", f"{name}.{column.name}")
 
 
-def _create(table: Composable, contract: Contract, service: dict[str, str]) -> Composed:
+def _create(table: Composable, contract: Contract, wanted: _Wanted) -> Composed:
     columns: list[Composable] = [_column(column, contract) for column in contract.columns]
-    columns += [SQL("{} {}").format(Identifier(name), SQL(type_text)) for name, type_text in service.items()]
-    key = SQL(", ").join(Identifier(name) for name in contract.key)
+    columns += [SQL("{} {}").format(Identifier(name), SQL(type_text)) for name, type_text in wanted.service.items()]
+    key = SQL(", ").join(Identifier(name) for name in wanted.key)
     listed = SQL(", ").join(columns)
     return SQL("CREATE TABLE {} ({}, PRIMARY KEY ({})) {}").format(table, listed, key, SQL(ROOM_FOR_UPDATES))
 

@@ -18,10 +18,14 @@ from cdc.key import text_template
 
 @dataclass(frozen=True, slots=True)
 class MirrorTable:
-    """The names of one mirror, its deleted twin and its staging table; `watched` are columns that look-ups read."""
+    """The names of one mirror, its deleted twin and its staging table; `watched` are columns that look-ups read.
+
+    `keeps_changes`: there is a change mirror, too (`cdc.land.mirror.versions`).
+    """
 
     contract: Contract
     watched: tuple[str, ...] = ()
+    keeps_changes: bool = False
 
     @property
     def name(self) -> Composable:
@@ -32,6 +36,11 @@ class MirrorTable:
     def deleted(self) -> Composable:
         """The table of last images of deleted rows."""
         return name_of(f"{self.contract.schema}_deleted", self.contract.table)
+
+    @property
+    def changes(self) -> Composable:
+        """The change mirror: all versions of all rows."""
+        return name_of(f"{self.contract.schema}_change", self.contract.table)
 
     @property
     def stage_name(self) -> str:

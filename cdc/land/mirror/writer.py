@@ -6,8 +6,9 @@ the old values, rows are written before those that come and go within the batch 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -17,10 +18,11 @@ from psycopg.sql import Composed
 from cdc.change import UNCHANGED, Change, Key, Record, Refusal
 from cdc.crash import crash_point
 from cdc.land.change import reread
+from cdc.land.change.commit import Commits
 from cdc.land.change.duplicate import Claim
 from cdc.land.change.fold import Folded, Image
 from cdc.land.change.reread import Known
-from cdc.land.mirror import changed_keys, generation, multiset, staging, stale_rows
+from cdc.land.mirror import changed_keys, generation, multiset, staging, stale_rows, versions
 from cdc.land.mirror import rows as mirror_rows
 from cdc.land.mirror.table import MirrorTable
 
@@ -121,8 +123,13 @@ class MirrorWriter:
             image.mirror_key = None
             image.lacks = image.lacks or stale
 
-    def write(self, folded: Folded, stream: str, batch: int, *, has_stale: bool) -> list[Expectation]:
-        """Write the images; returns what to check once the results are there."""
+    def write(
+        self, folded: Folded, stream: str, batch: int, *, has_stale: bool, commits: Commits | None = None
+    ) -> list[Expectation]:
+        """Write the images; returns what to check once the results are there.
+
+        `commits` are the batch's: for a table that keeps its changes.
+        """
         staged = self._stage(folded.images.values())
         self._load(staged)
         asks_mirror = self.table.watched or "s" in staged.operations
@@ -138,7 +145,29 @@ class MirrorWriter:
             crash_point("W11")
         if staged.marks_stale:
             self._execute(self._sql(stale_rows.mark_stale), (stream,))
+        if commits is not None:
+            self._keep_versions(staged, commits, {"stream": stream, "batch": batch, **self._moves(commits.moves)})
         return [expectation for expectation in expectations if expectation is not None]
+
+    def _keep_versions(self, staged: _Staged, commits: Commits, place: dict[str, Any]) -> None:
+        parameters = {
+            "starts": commits.starts,
+            "versions": commits.versions,
+            "times": commits.times,
+            "refused": list(commits.refused),
+            "refused_at": list(commits.refused.values()),
+            "shapes": [numbers[0] for (kind, _), numbers in staged.shapes.items() if kind == "reread"],
+        }
+        self._execute(self._sql(versions.keep_staged), parameters | place)
+
+    def keep_absent(self, parameters: dict[str, Any]) -> None:
+        """Keep that rows are gone in versions of their own; `parameters` as `versions.keep_absent` names them."""
+        self._execute(self._sql(versions.keep_absent), parameters)
+
+    def _moves(self, moves: Mapping[Key, Key]) -> dict[str, list[str]]:
+        places = range(len(self.table.contract.key))
+        new = {f"k{place}": [str(key[place]) for key in moves] for place in places}
+        return new | {f"o{place}": [str(key[place]) for key in moves.values()] for place in places}
 
     def write_rows(self, changes: list[Change], place: tuple[str, int], generation_from: int | None) -> None:
         """Write rows of a table without a key, as `cdc.land.mirror.multiset` says."""
@@ -148,8 +177,13 @@ class MirrorWriter:
         """Make room for another stretch in the same transaction."""
         self._execute(self._sql(staging.empty_stage), ())
 
-    def truncate(self, offset: int, source_ts: Any, stream: str, batch: int) -> None:
-        """Empty the mirror as the source's TRUNCATE did; one marker stands for all keys of the batch so far."""
+    def truncate(
+        self, offset: int, source_ts: datetime | None, stream: str, batch: int, commits: Commits | None = None
+    ) -> None:
+        """Empty the mirror as the source's TRUNCATE did; one marker stands for all keys of the batch so far.
+
+        `commits` as of `write`.
+        """
         self._execute(self._sql(mirror_rows.truncate), {"deleted_offset": offset, "deleted_ts": source_ts})
         mirror = self.table.contract.mirror
         self._execute(
@@ -159,6 +193,9 @@ class MirrorWriter:
         self._execute(
             "INSERT INTO cdc.journal_key (stream, batch, mirror, op) VALUES (%s, %s, %s, 't')", (stream, batch, mirror)
         )
+        if commits is not None:
+            place = {"version": commits.version(offset), "deleted_ts": commits.time(offset, source_ts)}
+            self.keep_absent({**place, "stream": stream, "batch": batch})
 
     def delete_ghosts(self, parameters: dict[str, Any]) -> None:
         """Delete what the generation did not bring; `parameters` as `generation.delete_ghosts` names them."""

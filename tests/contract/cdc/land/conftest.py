@@ -15,9 +15,9 @@ def new_stage(target_dsn: str) -> Iterator[Callable[..., Stage]]:
     """Make stages one after the other; each starts from an empty target."""
     with ExitStack() as stack:
 
-        def make(source: str = "src", contracts: Any = CONTRACTS, database: str = "postgresql") -> Stage:
+        def make(source: str = "src", contracts: Any = CONTRACTS, database: str = "postgresql", **more: Any) -> Stage:
             stack.close()
-            stage = Stage(target_dsn, source, contracts, database)
+            stage = Stage(target_dsn, source, contracts, database, **more)
             stack.callback(stage.connection.close)
             return stage
 

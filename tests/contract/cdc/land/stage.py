@@ -104,6 +104,7 @@ class Stage:
         contracts: tuple[Contract, ...],
         database: str = "postgresql",
         origin: str | None = None,
+        changes: Iterable[str] = (),
     ) -> None:
         self.source = source
         self.origin = origin
@@ -116,6 +117,8 @@ class Stage:
         reset(self.connection)
         with self.connection.transaction():
             migrate(self.connection)
+            for mirror in changes:
+                self.connection.execute("INSERT INTO cdc.change_mirror (mirror) VALUES (%s)", (mirror,))
             put_in_force(self.connection, source, contracts)
         self.session = Session(self.connection)
         self.position = take_over(self.connection, self.stream, source)
@@ -160,15 +163,18 @@ class Stage:
             return self.connection.execute(text, parameters).fetchall()
 
     def mirrors(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return every row of every mirror and deleted twin, whatever the order of the columns."""
+        """Return every row of every mirror, deleted twin and change mirror, whatever the order of the columns."""
         with self.connection.transaction():
             contracts = read_contracts_in_force(self.connection, self.source)
+            found = self.connection.execute("SELECT schemaname || '.' || tablename FROM pg_tables").fetchall()
+        tables = {name for (name,) in found}
         return {
             f"{schema}.{contract.table}": self.query(
                 f'SELECT to_jsonb(t)::text FROM "{schema}"."{contract.table}" t ORDER BY 1'
             )
             for contract in contracts
-            for schema in (self.source, f"{self.source}_deleted")
+            for schema in (self.source, f"{self.source}_deleted", f"{self.source}_change")
+            if f"{schema}.{contract.table}" in tables
         }
 
     def state(self) -> dict[str, Any]:
