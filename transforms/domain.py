@@ -52,7 +52,8 @@ def _domain(name: str, members: list[Mapping], folds: tuple[Fold, ...]) -> Domai
 
 def _tables(mapping: Mapping, folds: tuple[Fold, ...]) -> Iterator[str]:
     # A mirror and a canonical table may have the same name (a source called `trace`): keep them apart.
-    yield f"mirror {mapping.source}"
+    # The versions of rows are cut together with the rows.
+    yield f"mirror {mapping.source.schema}.{mapping.source.table}"
     yield from (f"mirror {lookup.mirror}" for lookup in mapping.lookups)
     filled = {str(target) for target in mapping.targets}
     for target in (*mapping.targets, *(fold.target for fold in folds if str(fold) in filled)):

@@ -31,13 +31,22 @@ Normalise = Callable[[Sequence[object]], Outcome | None]
 
 @dataclass(frozen=True, slots=True, order=True)
 class MirrorRef:
-    """A mirror by name; as text `schema.table`, the way contracts and `cdc.journal_key` call it."""
+    """A mirror by name; as text `schema.table`, the way contracts and `cdc.journal_key` call it.
+
+    `versions`: not the mirror of the rows as they are, but the one of all that they have been (`<schema>_change`).
+    """
 
     schema: str
     table: str
+    versions: bool = False
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.table}"
+        return f"{self.stored_in}.{self.table}"
+
+    @property
+    def stored_in(self) -> str:
+        """The schema of the target that it stands in."""
+        return f"{self.schema}_change" if self.versions else self.schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +132,8 @@ class Target:
     """A canonical table as one mapping fills it; key columns come first in `columns`.
 
     `explodes`: a source row may have several rows in it. `contributes`: it gives no rows but contributions to those of
-    a fold, which may end in a column `_order`, by which the first and the last one are told apart.
+    a fold, which may end in a column `_order`, by which the first and the last one are told apart. `history`: the table
+    of all versions of its rows, "" where there is none (`transforms.history`).
     """
 
     schema: str
@@ -134,6 +144,7 @@ class Target:
     on_delete: OnDelete
     explodes: bool = False
     contributes: bool = False
+    history: str = ""
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.table}"

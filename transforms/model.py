@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Literal
 
 from transforms.domain import Domain, group_mappings
+from transforms.history import history_of
 from transforms.mapping import Fold, Mapping
 from transforms.value.token import TokenKeys
 
@@ -153,4 +154,10 @@ class Dictionary:
 
     def domains(self) -> tuple[Domain, ...]:
         """Return the connected groups of mappings, each named after its alphabetically first canonical table."""
-        return group_mappings(self.mappings, self.folds)
+        return group_mappings(self.derived, self.folds)
+
+    @property
+    def derived(self) -> tuple[Mapping, ...]:
+        """All that is derived by: the mappings, and those that make histories of what they map."""
+        histories = (history_of(mapping) for mapping in self.mappings)
+        return (*self.mappings, *(history for history in histories if history))

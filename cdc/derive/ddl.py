@@ -18,6 +18,8 @@ from typing import Any
 import psycopg
 
 from cdc.capture.contract import Contract
+from cdc.capture.keyless import ORIGIN
+from cdc.derive.change_mirror import plan_changes, versions_of
 from cdc.derive.fold import CONTRIBUTED, contributed
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
@@ -37,11 +39,14 @@ Shape = Mapping[str, tuple[object, ...]]
 
 
 def mirrors_of(contracts: Iterable[Contract]) -> dict[MirrorRef, Mirror]:
-    """Return the mirrors as contracts describe them, whether they have been made or not."""
+    """Return the mirrors as contracts describe them, and change mirrors, whether they have been made or not."""
     mirrors = {}
     for contract in contracts:
         ref = MirrorRef(contract.schema, contract.table)
         mirrors[ref] = Mirror(ref, {column.name: column.mirror_type for column in contract.columns}, contract.key)
+        if contract.key_origin != ORIGIN:
+            versions = versions_of(mirrors[ref])
+            mirrors[versions.ref] = versions
     return mirrors
 
 
@@ -50,7 +55,8 @@ def plan_target(
 ) -> tuple[Statement, ...]:
     """Return the statements to run, in order, none if the target is as the domains want it.
 
-    Raises DRV-101 or DRV-102 for a dictionary that does not fit the mirrors, DRV-103 for a table of another shape.
+    Raises DRV-101 or DRV-102 for a dictionary that does not fit the mirrors, DRV-103 for a table of another shape,
+    DRV-120 where versions of rows cannot be kept.
     """
     plans = [bind(domain, "", mirrors) for domain in domains]
     renewed: set[str] = set()
@@ -58,6 +64,7 @@ def plan_target(
     dropped, added = plan_foreign_keys(connection, plans, renewed)
     return (
         *_schemas(connection, plans),
+        *plan_changes(connection, plans),
         *dropped,
         *tables,
         *added,
@@ -275,7 +282,7 @@ def _mirror_index(step: Step, alias: str, searched: list[tuple[str, str]]) -> It
     expressions = [index_expression(name, mirror.types[name], other) for name, other in searched]
     usable = [expression for expression in expressions if expression]
     if usable:
-        for name in (mirror.name, mirror.deleted) if step.keeps_deleted else (mirror.name,):
+        for name in step.images(mirror):
             yield _index(name, usable)
 
 

@@ -1,8 +1,8 @@
 """The query that reads taken rows with everything their mapping's `normalise` wants, look-ups included.
 
 A look-up by the whole key of a mirror is a plain join. Any other may find several rows: two are read at most, and its
-values are NULL unless exactly one was found. Rows that the source has deleted read the last images of other deleted
-rows where nothing live is found.
+values are NULL unless exactly one was found. Rows that the source has deleted, and versions of rows, read the last
+images of other deleted rows where nothing live is found.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class _Query:
 
     def __init__(self, step: Step, deleted: bool, stale: bool) -> None:  # noqa: FBT001
         self.step, self.deleted, self.stale = step, deleted, stale
+        self.lasting = deleted or step.is_history
         self.alias = {alias: f"t{place}" for place, alias in enumerate(step.mirrors)}
 
     def text(self) -> str:
@@ -51,7 +52,8 @@ class _Query:
         return (
             f"SELECT t.key::text, {row}.{prefix}_offset, {row}.{prefix or '_source'}_ts, {str(self.deleted).lower()},"
             f" {self._stale()}{', ' if inputs else ''}{inputs}{image}"
-            f" FROM {step.take} t JOIN {name} {row} ON {step.source.has_key(row, 't.key')} {lookups}"
+            f" FROM {step.take} t JOIN {name} {row} ON {step.source.has_key(row, 't.key')}{self._is_known()}"
+            f" {lookups}"
         )
 
     def _value(self, alias: str, column: str | None) -> str:
@@ -67,7 +69,7 @@ class _Query:
 
     def _is_plain(self, lookup: Lookup) -> bool:
         types = {match.column: self.step.type_of(match.alias, match.source_column) for match in lookup.match}
-        return not self.deleted and self.step.mirrors[lookup.alias].is_identified_by(types)
+        return not self.lasting and self.step.mirrors[lookup.alias].is_identified_by(types)
 
     def _join(self, lookup: Lookup) -> str:
         row, mirror = self.alias[lookup.alias], self.step.mirrors[lookup.alias]
@@ -78,10 +80,10 @@ class _Query:
         return f"LEFT JOIN LATERAL (SELECT x.*, count(*) OVER () AS {_FOUND} FROM ({found}) x LIMIT 1) {row} ON true"
 
     def _matching(self, lookup: Lookup, selected: str, limit: str) -> str:
-        """Select the rows that a look-up finds: live ones, else (for a deleted row) deleted ones."""
+        """Select the rows that a look-up finds: live ones, else (for a deleted row, or a version) deleted ones."""
         mirror = self.step.mirrors[lookup.alias]
         live = f"SELECT {selected} FROM {mirror.name} y WHERE {self._match(lookup, 'y')}{limit}"
-        if not self.deleted:
+        if not self.lasting:
             return live
         none = f"NOT EXISTS (SELECT FROM {mirror.name} z WHERE {self._match(lookup, 'z')})"
         return (
@@ -110,11 +112,25 @@ class _Query:
     def _stale(self) -> str:
         """Return the first stale row among the row itself and those it looks up, as mirror and key."""
         if not self.stale:
-            return "NULL::text[]"
+            return self._stale_version() if self.step.is_history else "NULL::text[]"
         own = literal(str(self.step.source.ref)) + "::text"
         parts = [f"(SELECT array_prepend({own}, s.key) FROM cdc.stale s WHERE s.mirror = {own} AND s.key = t.key)"]
+        if self.step.is_history:
+            parts = [self._stale_version()]
         parts += [self._stale_lookup(lookup, self.step.mirrors[lookup.alias]) for lookup in self.step.mapping.lookups]
         return f"coalesce({', '.join(parts)})"
+
+    def _is_known(self) -> str:
+        """Return the condition that a version is one of a row, or the last one of a row that is behind its source."""
+        row = self.alias[""]
+        known = f" AND {row}._op <> 'd' AND ({row}._op <> 's' OR {row}._valid_to IS NULL)"
+        return known if self.step.is_history else ""
+
+    def _stale_version(self) -> str:
+        """Return the row, as mirror and key, whose state since some commit nobody knows."""
+        mirror, row = self.step.source, self.alias[""]
+        own = literal(f"{mirror.ref.schema}.{mirror.ref.table}") + "::text"
+        return f"CASE WHEN {row}._op = 's' THEN array_prepend({own}, t.key[1:{len(mirror.key) - 1}]) END"
 
     def _stale_lookup(self, lookup: Lookup, mirror: Mirror) -> str:
         ref = literal(str(mirror.ref)) + "::text"

@@ -24,7 +24,10 @@ _UNSTABLE = re.compile(r"date|time|interval|range|json")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mirror:
-    """A mirror and its deleted twin. `types` are PostgreSQL's spelling by column, `key` in the contract's order."""
+    """A mirror and its deleted twin, or a change mirror, which has none.
+
+    `types` are PostgreSQL's spelling by column, `key` in the contract's order.
+    """
 
     ref: MirrorRef
     types: Mapping[str, str]
@@ -33,12 +36,17 @@ class Mirror:
     @property
     def name(self) -> str:
         """The quoted name of the mirror."""
-        return quoted(self.ref.schema, self.ref.table)
+        return quoted(self.ref.stored_in, self.ref.table)
 
     @property
     def deleted(self) -> str:
         """The quoted name of the table of last images of rows that are deleted."""
         return quoted(f"{self.ref.schema}_deleted", self.ref.table)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The quoted names of all its tables."""
+        return (self.name,) if self.ref.versions else (self.name, self.deleted)
 
     def key_text(self, alias: str) -> str:
         """Return a row's key as `cdc.journal_key` writes it."""
@@ -120,15 +128,18 @@ def _digest(value: str) -> str:
 
 
 def read_mirrors(connection: psycopg.Connection[Any], refs: tuple[MirrorRef, ...]) -> dict[MirrorRef, Mirror]:
-    """Read columns and keys of those mirrors that exist with a deleted twin."""
+    """Read columns and keys of those mirrors that exist with a deleted twin, and of change mirrors."""
     if not refs:
         return {}
-    wanted = ", ".join(f"({literal(ref.schema)}, {literal(ref.table)})" for ref in refs)
+    named = {(ref.stored_in, ref.table): ref for ref in refs}
+    wanted = ", ".join(
+        f"({literal(schema)}, {literal(table)}, {not ref.versions})" for (schema, table), ref in named.items()
+    )
     rows = connection.execute(_CATALOGUE.replace("WANTED", wanted).encode()).fetchall()
     types: dict[MirrorRef, dict[str, str]] = {}
     keys: dict[MirrorRef, dict[int, str]] = {}
     for schema, table, column, type_text, place in rows:
-        ref = MirrorRef(schema, table)
+        ref = named[schema, table]
         types.setdefault(ref, {})[column] = type_text
         if place is not None:
             keys.setdefault(ref, {})[place] = column
@@ -138,12 +149,12 @@ def read_mirrors(connection: psycopg.Connection[Any], refs: tuple[MirrorRef, ...
 _CATALOGUE = """
 SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
        array_position(i.indkey::int2[], a.attnum)
-FROM (VALUES WANTED) AS wanted (schema, name)
+FROM (VALUES WANTED) AS wanted (schema, name, has_twin)
 JOIN pg_namespace n ON n.nspname = wanted.schema
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind = 'r'
 JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE EXISTS (SELECT FROM pg_class d JOIN pg_namespace dn ON dn.oid = d.relnamespace
+WHERE NOT has_twin OR EXISTS (SELECT FROM pg_class d JOIN pg_namespace dn ON dn.oid = d.relnamespace
               WHERE dn.nspname = n.nspname || '_deleted' AND d.relname = c.relname)
 ORDER BY n.nspname, c.relname, a.attnum
 """

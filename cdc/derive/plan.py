@@ -176,6 +176,16 @@ class Step:
         """Whether they stay as they were in one of them."""
         return any(output.keeps_unmarked for output in self.outputs)
 
+    @property
+    def is_history(self) -> bool:
+        """Whether its rows are versions of rows."""
+        return self.source.ref.versions
+
+    def images(self, mirror: Mirror) -> tuple[str, ...]:
+        """Return the tables in which its rows, or rows that they look up, are found: last images of deleted ones, too,
+        where deleted rows stay, or look up as they did."""
+        return mirror.images if self.keeps_deleted or self.is_history else (mirror.name,)
+
     def type_of(self, alias: str, column: str) -> str:
         """Return the type of a column of the source row ("") or of a look-up."""
         return self.mirrors[alias].types[column]
@@ -342,7 +352,8 @@ def _mirror_faults(mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirro
     refs = {"": mapping.source, **{lookup.alias: lookup.mirror for lookup in mapping.lookups}}
     for alias, ref in refs.items():
         if ref not in mirrors:
-            yield f"{mapping.name}: mirror {ref} is not there"
+            keyless = " (of a table without a key there is none)" if ref.versions else ""
+            yield f"{mapping.name}: mirror {ref} is not there{keyless}"
             continue
         types = mirrors[ref].types
         for column in sorted(_columns_read(mapping, alias) - types.keys()):

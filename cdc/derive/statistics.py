@@ -30,7 +30,7 @@ def refresh_statistics(connection: psycopg.Connection[Any], plan: Plan) -> None:
 
 
 def _tables(plan: Plan) -> list[str]:
-    mirrors = [name for mirror in plan.mirrors for name in (mirror.name, mirror.deleted)]
+    mirrors = [name for mirror in plan.mirrors for name in mirror.images]
     contributed = [merge.stored for merge in plan.merges]
     return [
         *mirrors,

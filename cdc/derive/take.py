@@ -140,7 +140,7 @@ def _looked_up(step: Step) -> list[Mirror]:
 
 
 def _images(step: Step, mirror: Mirror) -> tuple[str, ...]:
-    return (mirror.name, mirror.deleted) if step.keeps_deleted else (mirror.name,)
+    return step.images(mirror)
 
 
 def _of(mirror: Mirror) -> str:

@@ -50,7 +50,7 @@ class Version:
     def of(cls, dictionary: Dictionary) -> Version:
         """Return a dictionary's."""
         domains = tuple(domain.name for domain in dictionary.domains())
-        names = (*(mapping.name for mapping in dictionary.mappings), *map(str, dictionary.folds))
+        names = (*(mapping.name for mapping in dictionary.derived), *map(str, dictionary.folds))
         return cls(dictionary.digest, dictionary.version, dictionary.content, domains, names)
 
 
@@ -157,7 +157,7 @@ def _begin(connection: Connection, plan: Plan, epoch: int) -> Window | None:
 
 def one_cut(plan: Plan) -> tuple[str, ...]:
     """Return the statements before the first one that reads: it takes the snapshot, and by then DDL has to wait."""
-    tables = ", ".join(name for mirror in plan.mirrors for name in (mirror.name, mirror.deleted))
+    tables = ", ".join(name for mirror in plan.mirrors for name in mirror.images)
     return "BEGIN ISOLATION LEVEL REPEATABLE READ", f"LOCK TABLE {tables} IN ACCESS SHARE MODE"
 
 

@@ -1,6 +1,7 @@
 """D, evaluated from scratch in plain Python: what the derive worker must arrive at, however it got there.
 
     candidates   every source row through its mapping (deleted rows too where the mapping keeps tombstones)
+    histories    every version of a row through the same, but those in which there was none, or nobody knows which
     deletes      a deleted row is a tombstone, or stays as it was; where that is forbidden it is held as well
     claims       one live candidate per key, else all of them are held; a deleted row's only where no live row claims
     references   the greatest set in which every required reference resolves; the rest is held
@@ -129,11 +130,16 @@ def _candidates(mapping, world, held):
     images = [(key, image, False) for key, image in world.live[mapping.source].items()]
     if any(target.on_delete != "delete" for target in mapping.targets):
         images += [(key, image, True) for key, image in world.deleted[mapping.source].items()]
+    versions = mapping.source.versions
     for key, image, deleted in images:
         found = {"": [(key, image)]}
+        if versions and (image.values["_op"] == "d" or (image.values["_op"] == "s" and image.values["_valid_to"])):
+            continue
         for lookup in mapping.lookups:
-            found[lookup.alias] = _look_up(mapping, lookup, found, deleted, world)
+            found[lookup.alias] = _look_up(mapping, lookup, found, deleted or versions, world)
         stale = _first_stale(mapping, found, world)
+        if versions and image.values["_op"] == "s":
+            stale = f"{mapping.source.schema}.{mapping.source.table}", key[:-1]
         if stale is not None:
             held[mapping.name, key] = Held("STL-101", str(stale[0]), stale[1])
             continue

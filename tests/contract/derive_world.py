@@ -10,10 +10,12 @@ import json
 import random
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from tests.contract.derive_model import Image, World
 from transforms.domain import Domain
 from transforms.errors import Refused
+from transforms.history import history_of
 from transforms.mapping import (
     Column,
     Fold,
@@ -37,6 +39,8 @@ VALID = 80
 """Domains with smaller seeds have no look-ups of rows that are valid for a time."""
 POLICIES = 92
 """In domains with smaller seeds a deleted row is a tombstone or goes."""
+HISTORIES = 100
+"""In domains with smaller seeds no table has a history."""
 RULES = (("first",), ("last",), ("max",), ("owner",))
 
 INTEGER, BIG, TEXT = "integer", "bigint", "character varying(8)"
@@ -66,13 +70,31 @@ class RandomDomain:
         if seed >= FOLDS:
             self._fold(parts)
         self.mappings = tuple(map(with_room_for_warnings, self.mappings))
+        if seed >= HISTORIES:
+            self.mappings = tuple(mapping for one in self.mappings for mapping in self._with_history(one))
 
     @property
     def domain(self) -> Domain:
         return Domain(f"d{self.seed}", self.mappings, self.folds)
 
     def empty_world(self) -> World:
-        return World(self.types, {ref: {} for ref in self.types}, {ref: {} for ref in self.types})
+        types = {**self.types, **{ref: {**self.types[of(ref)], **VERSION_TYPES} for ref in self.kept}}
+        return World(types, {ref: {} for ref in types}, {ref: {} for ref in types})
+
+    @property
+    def kept(self) -> list[MirrorRef]:
+        """The change mirrors that mappings read."""
+        return sorted({mapping.source for mapping in self.mappings if mapping.source.versions})
+
+    def _with_history(self, mapping: Mapping) -> Iterable[Mapping]:
+        """Yield a mapping, and perhaps that of the histories of some of its tables."""
+        targets = tuple(
+            target if target.contributes or self.random.random() < 0.3 else replace(target, history=f"{target}_history")
+            for target in mapping.targets
+        )
+        changed = replace(mapping, targets=targets)
+        history = history_of(changed)
+        yield from (changed, history) if history else (changed,)
 
     def ddl(self) -> str:
         statements = []
@@ -385,6 +407,19 @@ def both(parts: Parts, first, row):
     return ((), ()) if outcome is None else (*outcome, parts(row))
 
 
+VERSION_TYPES = {"_version": BIG, "_op": "text", "_valid_from": "when", "_valid_to": "when", "_old_key": "text"}
+
+
+def of(ref: MirrorRef) -> MirrorRef:
+    """Return the mirror of a change mirror."""
+    return replace(ref, versions=False)
+
+
+def moment(offset: int) -> datetime:
+    """Return the time of a commit: there are some at every instant."""
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=offset // 4)
+
+
 DELETED = ", _deleted_offset bigint NOT NULL, _deleted_ts timestamptz"
 
 
@@ -565,6 +600,8 @@ class Batch:
         """Return the transaction: mirrors, stale marks, journal keys, position."""
         self._note()
         texts = [self._mirror_text(ref, key) for ref, key in sorted(self.touched)]
+        for ref in self.landing.schema.kept:
+            texts += [self._version_text(ref, key) for other, key in sorted(self.touched) if other == of(ref)]
         position = f"UPDATE cdc.position SET batch = {self.number} WHERE stream = 'cdc.{self.source}'"
         return "; ".join(["BEGIN", *texts, *self.noted, position, "COMMIT"])
 
@@ -596,6 +633,43 @@ class Batch:
             self.noted.append(self._journal(ref, array(key), op, old))
         self.old.clear()
 
+    def _version_text(self, ref: MirrorRef, key: tuple[str, ...]) -> str:
+        """Keep what the batch, one commit, left a row in, unless it is what it was."""
+        world, kept = self.world, self.world.live[ref]
+        before = max((place for place in kept if place[:-1] == key), key=lambda place: int(place[-1]), default=None)
+        last = None if before is None else kept[before].values
+        live = world.live[of(ref)].get(key)
+        op = "s" if (of(ref), key) in world.stale else "d" if live is None else "u"
+        shown = "d" if last is None else "u" if last["_op"] not in "ds" else last["_op"]
+        names = self.landing.schema.types[of(ref)]
+        if op == shown and (op != "u" or all(live.values[name] == last[name] for name in names)):
+            return "SELECT"
+        offset = self._next()
+        values = dict.fromkeys(names)
+        if live is not None or last is not None:
+            values = {name: (live.values if live else last)[name] for name in names}
+        else:
+            parts = zip(self.landing.schema.keys[of(ref)], key, strict=True)
+            values |= {name: part if names[name] == TEXT else int(part) for name, part in parts}
+        told = {"_version": offset, "_op": op, "_valid_from": moment(offset), "_valid_to": None, "_old_key": None}
+        kept[(*key, str(offset))] = Image({**values, **told}, offset)
+        texts = [self._journal(ref, array((*key, str(offset))), "u", "NULL")]
+        if before is not None:
+            kept[before] = Image({**kept[before].values, "_valid_to": moment(offset)}, kept[before].offset)
+            texts.append(self._journal(ref, array(before), "u", "NULL"))
+            texts.append(
+                f'UPDATE "{ref.stored_in}"."{ref.table}" SET _valid_to = {literal(moment(offset))}'
+                f" WHERE _version = {before[-1]} AND {self._has_key(of(ref), key)}"
+            )
+        listed = ", ".join(f'"{name}"' for name in (*names, *told))
+        written = ", ".join(literal(value) for value in (*values.values(), *told.values()))
+        texts.append(f'INSERT INTO "{ref.stored_in}"."{ref.table}" ({listed}, _offset) VALUES ({written}, {offset})')
+        return "; ".join(texts)
+
+    def _has_key(self, ref: MirrorRef, key: tuple[str, ...]) -> str:
+        names = self.landing.schema.keys[ref]
+        return " AND ".join(f'"{name}" = {literal(value)}' for name, value in zip(names, key, strict=True))
+
     def _journal(self, ref: MirrorRef, key: str, op: str, old: str) -> str:
         return (
             "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op, old) VALUES"
@@ -603,8 +677,7 @@ class Batch:
         )
 
     def _mirror_text(self, ref: MirrorRef, key: tuple[str, ...]) -> str:
-        names, types = self.landing.schema.keys[ref], self.landing.schema.types[ref]
-        where = " AND ".join(f'"{n}" = {literal(v)}' for n, v in zip(names, key, strict=True))
+        types, where = self.landing.schema.types[ref], self._has_key(ref, key)
         was_live, was_deleted, was_stale = self.touched[ref, key]
         schemas = [(was_live, ref.schema), (was_deleted, f"{ref.schema}_deleted")]
         texts = [f'DELETE FROM "{schema}"."{ref.table}" WHERE {where}' for was, schema in schemas if was]

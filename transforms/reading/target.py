@@ -11,6 +11,7 @@ from transforms.expression.code import Code
 from transforms.expression.compiler import compile_expression
 from transforms.expression.functions import MEASURED_COMPARATOR, MEASURED_VALUE
 from transforms.expression.term import Term
+from transforms.history import HISTORY
 from transforms.mapping import ORDER, WARNINGS, Column, Fold, OnDelete, Target
 from transforms.model import Field, Source
 from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
@@ -47,6 +48,7 @@ TARGET = Shape(
             "What becomes of the row when its source row goes; `tombstone` (without it) keeps it, marked.",
             words=ON_DELETE,
         ),
+        "history": Text("The table of all versions of its rows: schema.table. It has the columns of HISTORY, too."),
         "references": Many(REFERENCE, "Other canonical tables whose keys stand in columns of this one."),
         "checks": Many(_CHECK, "Conditions on the canonical row."),
         "order": Text("What this contribution to a fold is ordered by."),
@@ -109,6 +111,8 @@ class TargetReader:
         self, target: Target, fold: Fold, section: Section, scope: Scope
     ) -> tuple[Target, tuple[ColumnPlan, ...]]:
         """Return the target as a contribution, and the plan of what it is ordered by."""
+        if "history" in section:
+            self.faults.add(section.place_of("history"), "DIC-103", "a folded row has no history")
         if "references" in section:
             self.faults.add(section.place_of("references"), "DIC-103", "references of a folded row stand in its fold")
         types = {column.name: column.type for column in fold.target.columns}
@@ -194,7 +198,18 @@ class TargetReader:
             (),
             self._on_delete(section),
             explodes="explode" in section,
+            history=self._history(section, names),
         )
+
+    def _history(self, section: Section, names: list[str]) -> str:
+        scalar = section.scalar("history")
+        if scalar is None:
+            return ""
+        schema, _, table = scalar.text.partition(".")
+        self._check_name(scalar, schema, table)
+        for name in (column.name for column in HISTORY if column.name in names):
+            self.faults.add(scalar.place, "DIC-105", f"a history has a column `{name}` of its own")
+        return scalar.text
 
     def _on_delete(self, section: Section) -> OnDelete:
         chosen = section.choice("on_delete", "tombstone")

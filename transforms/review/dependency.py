@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import sqlglot
@@ -52,6 +52,8 @@ class Origin:
     lets: tuple[str, ...] = ()
     translates: tuple[str, ...] = ()
     """The code sets that its expressions translate by CODE."""
+    versions_of: str = ""
+    """Of a history, the table whose rows it has all versions of."""
 
     @property
     def target(self) -> str:
@@ -117,24 +119,30 @@ class _Written:
         self._lets: Map[str, str] = tree.get("let") or {}
 
     def origins(self) -> Iterator[Origin]:
-        where = self._tree.get("where")
         for target in self._tree.get("targets") or [self._tree["target"]]:
-            parts = _parts(target.get("explode") or {})
-            decides = [("where", where), ("when", target.get("when")), *_explodes(target.get("explode") or {})]
-            rules = [(name, rule) for name, rule in decides if rule]
-            if rules:
-                told = "; ".join(f"{name} {rule}" for name, rule in rules)
-                yield self._origin(target["table"], ROWS, told, None, self._use((rule for _, rule in rules), parts))
-            for name, written in target["columns"].items():
-                column = written if isinstance(written, dict) else {"expr": written}
-                defined = self._dictionary.fields[column.get("field", name)]
-                expressions = [column["expr"], *([column["sign"]] if column.get("sign") else [])]
-                rule = " * ".join(expressions)
-                # What contributions are ordered by decides whose value a folded row has.
-                order = [target["order"]] if target.get("order") and name not in target["key"] else []
-                codes = self._meaning(defined, column)
-                used = self._use([*expressions, *order, *codes], parts)
-                yield self._origin(target["table"], name, rule, defined, used)
+            for origin in self._of_target(target):
+                yield origin
+                if target.get("history"):
+                    yield replace(origin, table=target["history"], versions_of=origin.table)
+
+    def _of_target(self, target: Map[str, Any]) -> Iterator[Origin]:
+        where = self._tree.get("where")
+        parts = _parts(target.get("explode") or {})
+        decides = [("where", where), ("when", target.get("when")), *_explodes(target.get("explode") or {})]
+        rules = [(name, rule) for name, rule in decides if rule]
+        if rules:
+            told = "; ".join(f"{name} {rule}" for name, rule in rules)
+            yield self._origin(target["table"], ROWS, told, None, self._use((rule for _, rule in rules), parts))
+        for name, written in target["columns"].items():
+            column = written if isinstance(written, dict) else {"expr": written}
+            defined = self._dictionary.fields[column.get("field", name)]
+            expressions = [column["expr"], *([column["sign"]] if column.get("sign") else [])]
+            rule = " * ".join(expressions)
+            # What contributions are ordered by decides whose value a folded row has.
+            order = [target["order"]] if target.get("order") and name not in target["key"] else []
+            codes = self._meaning(defined, column)
+            used = self._use([*expressions, *order, *codes], parts)
+            yield self._origin(target["table"], name, rule, defined, used)
 
     def _meaning(self, defined: Field, column: Map[str, Any]) -> list[str]:
         """Return what the meaning of a code hangs on beside itself: a moment, other columns."""

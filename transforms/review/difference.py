@@ -227,7 +227,7 @@ def _by_mapping(origin: Origin, name: str, detail: _Detail) -> bool:
 
 def _by_target(origin: Origin, detail: _Detail) -> bool:
     several = detail[0] == "targets"
-    if several and detail[1:2] != (origin.table,):
+    if several and detail[1:2] != (origin.versions_of or origin.table,):
         return len(detail) < 2
     below = detail[2:] if several else detail[1:]
     if below[:1] == ("when",):

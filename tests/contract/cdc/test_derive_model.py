@@ -20,10 +20,11 @@ import psycopg
 import pytest
 
 from cdc.derive import decide, fold, pull, session, stage, take, turn
+from cdc.derive.change_mirror import versions_of
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import Mirror, read_mirrors
-from cdc.derive.plan import Output, bind, mirror_refs
+from cdc.derive.plan import Output, Step, bind, mirror_refs
 from cdc.derive.session import Span
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import CdcError
@@ -32,7 +33,7 @@ from tests.contract.derive_model import Held, Outcome, Row, World, evaluate
 from tests.contract.derive_world import Batch, Landing, RandomDomain, collation
 from transforms.mapping import Lookup
 
-DOMAINS, CASES_PER_DOMAIN = 100, 25
+DOMAINS, CASES_PER_DOMAIN = 106, 25
 
 
 class Killed(Exception):
@@ -79,7 +80,9 @@ class Bench:
         self.landing.execute("SET client_min_messages = warning")
         self.landing.execute(self.schema.ddl().encode())
         domain = self.schema.domain
-        mirrors = read_mirrors(self.landing, mirror_refs(domain))
+        refs = mirror_refs(domain)
+        mirrors = read_mirrors(self.landing, tuple({replace(ref, versions=False) for ref in refs}))
+        mirrors |= {ref: versions_of(mirrors[replace(ref, versions=False)]) for ref in refs if ref.versions}
         for statement in plan_target(self.landing, (domain,), mirrors):
             self.landing.execute(statement.text.encode())
         self.watched: dict[str, list[str]] = {}
@@ -101,6 +104,7 @@ class Bench:
         """Empty everything: another case, with nothing landed yet; `anew`: with another dictionary before."""
         refs = self.schema.types
         tables = [f'"{ref.schema}{more}"."{ref.table}"' for ref in refs for more in ("", "_deleted")]
+        tables += [mirror.name for mirror in self.plan.mirrors if mirror.ref.versions]
         tables += [table for fill in self.plan.fills for table in (fill.canonical, fill.held)]
         tables += sorted({contribution.stored for contribution in self.plan.contributions})
         tables += [f"cdc.{name}" for name in ("stale", "journal_key", "held", "derive_queue", "watermark", "position")]
@@ -414,6 +418,11 @@ def without_twins(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Batch, "old_values", of_live_rows)
 
 
+def versions_without_the_deleted(patch: pytest.MonkeyPatch) -> None:
+    """Let versions of rows look up what is there now, and nothing else."""
+    patch.setattr(Step, "is_history", False)
+
+
 def never_forbidden(patch: pytest.MonkeyPatch) -> None:
     """Hold nothing for being deleted."""
     patch.setattr(Output, "forbids", False)
@@ -464,6 +473,7 @@ MUTANTS = {
     "contested keys": without(decide.refuse_contested),
     "tombstones that do not count": any_tombstone,
     "deleted rows that must not be": never_forbidden,
+    "look-ups of deleted rows by versions": versions_without_the_deleted,
     "all visible batches": one_batch,
     "old values of deleted rows": without_twins,
     "one snapshot": each_statement_sees_more,
@@ -505,6 +515,7 @@ FIRST = {
     "queued folds": 60,
     "moments at which rows are valid": 86,
     "deleted rows that must not be": 92,
+    "look-ups of deleted rows by versions": 100,
 }
 
 
