@@ -14,7 +14,7 @@ from transforms.expression.code import Code
 from transforms.expression.term import Term, constant
 from transforms.value.kind import Kind
 from transforms.value.token import TokenKeys
-from transforms.vocabulary.units import UnitNames
+from transforms.vocabulary.unit_names import UnitNames
 from transforms.yaml.document import Scalar
 from transforms.yaml.section import suggest
 

@@ -24,7 +24,7 @@ from transforms.errors import Refused
 # All that the source can name beside what is bound to it.
 NAMES: Final[Mapping[str, object]] = {
     "__builtins__": {},
-    **{known.__name__: known for known in (type, len, str, int, bool, sum, tuple, enumerate)},
+    **{known.__name__: known for known in (type, len, str, int, bool, tuple)},
     **{known.__name__: known for known in (ArithmeticError, Decimal, date, datetime)},
 }
 

@@ -17,7 +17,7 @@ from transforms.reading.let import Lets
 from transforms.reading.lookup import LOOKUP, gate_of, hangs_on, read_lookup, read_mirror
 from transforms.reading.target import TARGET, TargetReader, read_condition
 from transforms.reading.translation import translator
-from transforms.vocabulary.units import UnitNames
+from transforms.vocabulary.unit_names import UnitNames
 from transforms.yaml.document import Node
 from transforms.yaml.section import Section, read_section
 from transforms.yaml.shape import Many, Named, Shape, Text

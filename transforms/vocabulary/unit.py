@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from transforms.errors import Faults
 from transforms.model import Unit
-from transforms.vocabulary.units import fold_name
+from transforms.vocabulary.unit_names import fold_name
 from transforms.yaml.document import Node
 from transforms.yaml.label import LABEL, label_of
 from transforms.yaml.section import read_names, read_section, suggest

@@ -12,7 +12,7 @@ from transforms.expression import Scope, Term, compile_expression
 from transforms.load import load
 from transforms.model import Label, Unit
 from transforms.reading.inputs import Inputs
-from transforms.vocabulary.units import UnitNames
+from transforms.vocabulary.unit_names import UnitNames
 from transforms.yaml.document import Scalar, parse_document
 
 Compile = Callable[..., Term]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transforms.errors import Refused
 from transforms.load import load
 from transforms.model import Label, Unit
-from transforms.vocabulary.units import REMEMBERED, UnitNames
+from transforms.vocabulary.unit_names import REMEMBERED, UnitNames
 
 DICTIONARY = load()
 UNITS = DICTIONARY.units

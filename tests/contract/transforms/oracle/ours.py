@@ -11,7 +11,7 @@ from transforms.expression import Scope, compile_expression
 from transforms.expression.code import function_of
 from transforms.model import Label, Unit
 from transforms.reading.inputs import Inputs
-from transforms.vocabulary.units import UnitNames
+from transforms.vocabulary.unit_names import UnitNames
 from transforms.yaml.document import Scalar
 
 _PLACE = Place("rule.yaml")

@@ -1,4 +1,4 @@
-"""The unit table: reading it, finding a unit by the names of a source system, exact conversion."""
+"""What a source calls units: finding one by its name, exact conversion between two."""
 
 from __future__ import annotations
 
