@@ -130,7 +130,8 @@ class Drafter:
         """Return the key's columns: what the source's key is guessed to be, or an identifier made of it."""
         by_column = {guess.column: guess for guess in guesses}
         natural = [by_column[name] for name in table.key if name in by_column]
-        if len(natural) == len(table.key) and all(one.field.type.kind in ("string", "gtin") for one in natural):
+        names = {one.name for one in natural if one.field.type.kind in ("string", "gtin")}
+        if len(names) == len(table.key):
             return [replace(one, reasons=("the source's key", *one.reasons)) for one in natural], ()
         rule = self._identifier(table)
         reason = f"made of the source's key: {', '.join(table.key)}"

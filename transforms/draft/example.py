@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from transforms.draft.draft import Draft
 from transforms.draft.guess import Guess
 from transforms.draft.table import SourceColumn
@@ -52,8 +54,8 @@ def _value(guess: Guess, column: SourceColumn, draft: Draft, dictionary: Diction
         return _code(field, draft, dictionary)
     if field.type.kind == "unit":
         return _unit(field.example, source, dictionary)
-    if field.type.kind == "string" and column.declared == "integer":
-        return "1"
+    if column.declared == "integer":
+        return field.example if re.fullmatch(r"-?[0-9]{1,9}", field.example) else "1"
     if column.declared == "timestamp":
         return f"{field.example} 00:00:00" if field.type.kind == "date" else field.example[:19].replace("T", " ")
     if column.declared == "date":

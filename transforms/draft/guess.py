@@ -100,8 +100,11 @@ class Guesser:
 
     def best(self, column: SourceColumn) -> Guess | None:
         """Return the likeliest field of the column, None if none is likely enough."""
-        found = max(self._all(column), key=lambda guess: guess.score, default=None)
-        return found if found and found.score >= _LIKELY else None
+        best = max((guess.score for guess in self._all(column)), default=0.0)
+        found = [guess for guess in self._all(column) if guess.score == best]
+        # Values alone that fit several fields say nothing of which.
+        clear = found and (len(found) == 1 or found[0].named > 0)
+        return found[0] if clear and best >= _LIKELY else None
 
     def near(self, column: SourceColumn) -> Guess | None:
         """Return the field that the column is like by its name and not by its values, None if there is none."""
@@ -215,7 +218,7 @@ def _rated(named: float, field: Field, trial: Trial) -> float:
         return 0.0
     # Codes that are registered, units and GTINs say more than a name; that a text fits says nothing.
     tells = field.type.kind in ("gtin", "code", "unit") and trial.passed >= _ENOUGH and trial.share > _NEARLY_ALL
-    return max(named * trial.share, 0.5 + named / 2) if tells else named * trial.share
+    return max(named * trial.share, 0.6 + 0.4 * named) if tells else named * trial.share
 
 
 def _comment(column: SourceColumn) -> list[tuple[str, Words]]:

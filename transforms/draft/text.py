@@ -17,6 +17,7 @@ from transforms.model import Dictionary, Field
 from transforms.vocabulary.codes import source_code
 
 _PLAIN = re.compile(r"[A-Za-z_(㐀-鿿][\w .()*/+-]*")
+_WIDTH = 110
 _PRIVATE = ("personal", "phi", "confidential")
 
 
@@ -54,7 +55,7 @@ class DraftText:
         yield "  columns:"
         for guess in draft.columns:
             yield f"    # guess: {_comment('; '.join(guess.reasons))}"
-            yield from self._unregistered(guess.column, guess.field, draft)
+            yield from (f"    #   {line}" for line in self._unregistered(guess.column, guess.field, draft))
             yield f"    {guess.name}: {_column(guess)}"
         if draft.references:
             yield "  references:"
@@ -87,7 +88,7 @@ class DraftText:
         for left in draft.left:
             told = "; ".join(part for part in (self._about(left.column, draft), _comment(left.reason)) if part)
             yield f"  #   {_comment(left.column.name)}: {told}"
-            yield from self._unregistered(left.column.name, left.like, draft)
+            yield from (f"  #     {line}" for line in self._unregistered(left.column.name, left.like, draft))
 
     def _unregistered(self, column: str, field: Field | None, draft: Draft) -> Iterator[str]:
         """Yield the codes found that the code set of the field does not know of the source."""
@@ -98,25 +99,28 @@ class DraftText:
         for code, times in codes_in(draft.table.column(column), draft.sample).items():
             if source_code(code, code_set) not in known:
                 synonym = f"{{system: {draft.table.source}, code: {json.dumps(code, ensure_ascii=False)}, to: ...}}"
-                yield f"    #   {_comment(synonym)}   {times} times, not in codesets/{code_set.name}.yaml"
+                yield f"- {_comment(synonym)}  # {times} times, not in codesets/{code_set.name}.yaml"
 
     def _about(self, column: SourceColumn, draft: Draft) -> str:
         guessed = [guess.field.sensitivity for guess in draft.columns if guess.column == column.name]
         private = is_about_people(column) or any(one in _PRIVATE for one in guessed)
         seen = describe(column, draft.sample, show=self.show and not private)
         key = "key" if column.name in draft.table.key else ""
-        return _comment("; ".join(part for part in (column.type, key, column.comment, seen) if part))
+        return "; ".join(part for part in map(_comment, (column.type, key, column.comment, seen)) if part)
 
     def _example(self, draft: Draft) -> Iterator[str]:
         yield "examples:"
         yield "  # To do: a row as the source has it, and what has to become of it, by hand: an expectation that a"
         yield "  # program wrote shows what it does, not what is right. `cdc dictionary check` names it until then."
         yield "  - name: a row as usual"
-        yield f"    in: {_flow(input_of(draft, self.dictionary))}"
+        yield "    in:"
+        yield from _flow(input_of(draft, self.dictionary), "      ")
         found = lookups_of(draft, self.dictionary)
         if found:
             yield "    lookups:"
-            yield from (f"      {alias}: {_flow(row)}" for alias, row in found.items())
+        for alias, row in found.items():
+            yield f"      {alias}:"
+            yield from _flow(row, "        ")
         yield "    out:"
         yield from (f"      {guess.name}: null  # to do" for guess in draft.columns)
 
@@ -182,8 +186,16 @@ def _field(field: Field) -> Iterator[str]:
     yield f"    example: {_quoted(field.example)}"
 
 
-def _flow(row: dict[str, str]) -> str:
-    return "{" + ", ".join(f"{_quoted(name)}: {_quoted(value)}" for name, value in row.items()) + "}"
+def _flow(row: dict[str, str], indent: str) -> Iterator[str]:
+    """Yield a row as a map in braces, in lines that a screen has."""
+    parts = [f"{_quoted(name)}: {_quoted(value)}" for name, value in row.items()]
+    line = f"{indent}{{"
+    for place, part in enumerate(parts):
+        if len(line) + len(part) > _WIDTH and line.strip() != "{":
+            yield line.rstrip()
+            line = f"{indent} "
+        line += part + (", " if place < len(parts) - 1 else "")
+    yield line + "}"
 
 
 def _quoted(text: str) -> str:

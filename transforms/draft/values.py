@@ -14,8 +14,8 @@ from transforms.value.text import BLANKS
 # What people write for "nothing"; compared in lower case, blanks around it aside.
 _NOTHING = frozenset(
     {"", "-", "--", "/", "\\", ".", "?", "*", "n/a", "n.a.", "na", "nil", "none", "null", "tbd", "无", "没有", "空"}
+    | {"0000-00-00", "0000-00-00 00:00:00", "00000000"}
 )
-_NOTHING_DATES = frozenset({"0000-00-00", "0000-00-00 00:00:00", "00000000"})
 # Columns of such names hold people, whose names look like codes where a plant is small.
 _PEOPLE = frozenset({"address", "by", "contact", "inspector", "name", "patient", "phone"})
 _PEOPLE_NAMED = re.compile(r"oper|user|person|emp|staff|doctor|mail|birth|creator|owner|signer", re.IGNORECASE)
@@ -35,8 +35,8 @@ def describe(column: SourceColumn, sample: Sample, *, show: bool) -> str:
     parts = [f"{round(100 * present / sample.rows)} % filled", f"{len(counts)} distinct"]
     if column.declared in ("text", "char") and present:
         parts.append(f"longest {sample.longest.get(column.name, 0)}")
-        form, times = Counter(_form(str(value)) for value in counts.elements()).most_common(1)[0]
-        parts.append(f"form {form} ({round(100 * times / present)} %)")
+        forms = Counter(_form(str(value)) for value in counts.elements() if not _is_nothing(str(value)))
+        parts += [f"form {form} ({round(100 * times / present)} %)" for form, times in forms.most_common(1)]
     if show and present:
         parts.append("seen " + ", ".join(f'"{_short(value)}"' for value, _ in counts.most_common(3)))
     return ", ".join(parts)
@@ -57,7 +57,7 @@ def codes_in(column: SourceColumn, sample: Sample) -> Map[str, int]:
     if not (column.declared in ("text", "char") or numbered) or is_about_people(column):
         return {}
     texts = Counter({code_text(value): times for value, times in counts.items()})
-    texts = Counter({text: times for text, times in texts.items() if text.lower() not in _NOTHING})
+    texts = Counter({text: times for text, times in texts.items() if not _is_nothing(text)})
     few = 1 < len(texts) <= _MOST_CODES and present >= max(_FEWEST_VALUES, _REPEATED * len(texts))
     short = all(len(text) <= _LONGEST_CODE and not re.fullmatch(r"[0-9 +-]{7,}", text) for text in texts)
     return dict(sorted(texts.items())) if few and short else {}
@@ -73,9 +73,13 @@ def nothing_in(sample: Sample) -> dict[str, int]:
     found: Counter[str] = Counter()
     for counts in sample.counts.values():
         for value, times in counts.items():
-            if isinstance(value, str) and value.strip(BLANKS).lower() in _NOTHING | _NOTHING_DATES:
+            if isinstance(value, str) and _is_nothing(value):
                 found[value.strip(BLANKS)] += times
     return dict(sorted(found.items()))
+
+
+def _is_nothing(text: str) -> bool:
+    return text.strip(BLANKS).lower() in _NOTHING
 
 
 def _form(text: str) -> str:

@@ -34,6 +34,9 @@ INSERT INTO mes.mes_label (label_id, sn, udi_raw, copies, void, printed_at, _off
 INSERT INTO mes.mes_lot (lot_id, item_no, lot_no, status, released_by, _offset)
  SELECT n, '02.01.001', '26A' || n, CASE WHEN n % 5 = 0 THEN 'LOST' ELSE 'OK' END, 'Zhang San', n
  FROM generate_series(1, 100) AS n;
+INSERT INTO mes.mes_insp_h (insp_id, insp_no, insp_type, inspector, item_no, result, evaluated_at, _offset)
+ SELECT n, 'I' || n, CASE WHEN n % 2 = 0 THEN 'FQC' ELSE '进料' END, CASE WHEN n % 2 = 0 THEN 'Li' ELSE 'Wu' END,
+        '02.01.001', 'OK', '2026-04-12 08:00+08', n FROM generate_series(1, 100) AS n;
 INSERT INTO mes.mes_genealogy (gen_id, parent_sn, child_item, child_lot, qty, consumed_at, _offset)
  SELECT n, 'SN' || n, '02.01.001', '26A1', 1, '2026-04-12', n FROM generate_series(1, 10) AS n;
 """
@@ -84,13 +87,29 @@ def test_a_label_is_read_as_one_and_an_unregistered_code_is_named(mirrors: Cdc) 
     lot = _columns(document, "mes.mes_lot")["lot_status"]
     assert lot["field"] == "lot_status"
     assert "80 of 100 sampled values pass, refused: COD-201 20" in lot["reasons"]
-    assert '{system: mes, code: "LOST", to: ...}   20 times' in document["files"]["mappings/mes.mes_lot.yaml"]
+    assert '{system: mes, code: "LOST", to: ...}  # 20 times' in document["files"]["mappings/mes.mes_lot.yaml"]
 
 
-def test_few_distinct_values_become_a_code_set_with_a_field(mirrors: Cdc) -> None:
+def test_few_distinct_values_become_a_code_set_with_a_field(mirrors: Cdc, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(REPO / "tests" / "scaffold", tmp_path / "dictionary"))
+    assert mirrors("dictionary", "scaffold", "mes", "mes_insp_h", "--output", str(folder)).code == 0
+    dictionary, faults = read(folder)
+    assert dictionary is not None
+    assert [fault.code for fault in faults] == ["DIC-142"]
+    code_set = dictionary.codesets["insp_h_insp_type"]
+    assert {code: one.to for code, (one,) in code_set.synonyms["mes"].items()} == {"FQC": "FQC", "进料": "CODE_2"}
+    assert dictionary.fields["insp_h_insp_type"].code_set == "insp_h_insp_type"
+    text = (folder / "mappings" / "mes.mes_insp_h.yaml").read_text(encoding="utf-8")
+    assert "insp_h_insp_type: insp_type" in text
+    # Who inspects is no code, however few do.
+    assert "#   inspector: character varying(40); 100 % filled, 2 distinct" in text
+    assert not list((folder / "codesets").glob("*inspector*"))
+
+
+def test_codes_of_a_field_that_the_source_has_not_registered_are_listed(mirrors: Cdc) -> None:
     document = mirrors("dictionary", "scaffold", "erp", "ICMO", "--json").document
     assert "job_order_state? " in document["files"]["mappings/erp.ICMO.yaml"]
-    assert '{system: erp, code: "3", to: ...}   100 times' in document["files"]["mappings/erp.ICMO.yaml"]
+    assert '{system: erp, code: "3", to: ...}  # 100 times' in document["files"]["mappings/erp.ICMO.yaml"]
 
 
 def test_values_are_not_shown_unless_they_are_asked_for(mirrors: Cdc) -> None:
