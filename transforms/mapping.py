@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 OnDelete = Literal["delete", "tombstone", "ignore", "forbid"]
@@ -109,11 +109,15 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A canonical column. `type` is PostgreSQL's spelling, for instance `numeric(18,6)`."""
+    """A canonical column. `type` is PostgreSQL's spelling, for instance `numeric(18,6)`.
+
+    `codes` are those by which its value can refuse a row; they do not make it another column.
+    """
 
     name: str
     type: str
     required: bool
+    codes: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

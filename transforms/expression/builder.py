@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,19 @@ class Untranslatable(Exception):
     def __init__(self, message: str, code: str = "DIC-104", *, at: bool = False) -> None:
         super().__init__(message)
         self.code, self.at = code, at
+
+
+@contextmanager
+def own_codes(scope: Scope) -> Iterator[set[str]]:
+    """Collect what one part of a mapping can refuse with apart from all else; whoever uses the part adds it."""
+    others, own = set(scope.codes), set[str]()
+    scope.codes.clear()
+    try:
+        yield own
+    finally:
+        own.update(scope.codes)
+        scope.codes.clear()
+        scope.codes.update(others)
 
 
 class Rejected(Exception):

@@ -10,7 +10,7 @@ from dataclasses import field as dataclass_field
 from transforms import refusal
 from transforms.errors import Faults
 from transforms.expression.branch import Branches
-from transforms.expression.builder import Scope, Untranslatable
+from transforms.expression.builder import Scope, Untranslatable, own_codes
 from transforms.expression.code import Inline
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Term, strict
@@ -77,16 +77,15 @@ class ColumnReader:
         required = bool(section and section.flag("required")) or key
         field = self._field(name, section)
         self.scope.made_units.clear()
-        own = replace(self, scope=replace(self.scope, codes=set()))
-        plan = own._plan(name, scalar, field, section, required=required)
+        with own_codes(self.scope) as found:
+            plan = self._plan(name, scalar, field, section, required=required)
         tolerated = field.tolerate if field else {}
-        self.scope.codes.update(own.scope.codes - tolerated.keys())
+        codes = (found - tolerated.keys()) | ({refusal.REQUIRED} if required else set())
+        self.scope.codes.update(codes)
         if field is None or plan is None:
             return None
-        if required:
-            self.scope.codes.add(refusal.REQUIRED)
-        plan = replace(plan, tolerates={code: value for code, value in tolerated.items() if code in own.scope.codes})
-        return Column(name.text, postgresql_type(field.type), required), field, plan
+        plan = replace(plan, tolerates={code: value for code, value in tolerated.items() if code in found})
+        return Column(name.text, postgresql_type(field.type), required, frozenset(codes)), field, plan
 
     def _plan(
         self, name: Scalar, scalar: Scalar | None, field: Field | None, section: Section | None, *, required: bool

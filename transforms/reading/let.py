@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from transforms.errors import Faults
-from transforms.expression.builder import MAX_DEPTH, Scope
+from transforms.expression.builder import MAX_DEPTH, Scope, own_codes
 from transforms.expression.code import function_of, write
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Term, constant
@@ -22,12 +22,13 @@ _NOTHING = constant(Kind.NOTHING, None)
 
 @dataclass(frozen=True, slots=True)
 class _Let:
-    """What a name stands for, the units that it converts to, and what it takes of measured values.
+    """What a name stands for, what it can refuse with, the units it converts to, what it takes of measured values.
 
     `depth`: how many names want each other, up to this one. Reading a row goes down as many steps.
     """
 
     term: Term
+    codes: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
     measured: frozenset[str] = frozenset()
     depth: int = 1
@@ -57,6 +58,7 @@ class Lets:
         if table or name not in self._nodes:
             return self._outer.resolve(table, name)
         let = self._let(name)
+        self._outer.codes.update(let.codes)
         self._outer.made_units.update(let.units)
         self._outer.measured.update(let.measured)
         self._depths[-1] = max(self._depths[-1], let.depth)
@@ -83,11 +85,13 @@ class Lets:
         scope = replace(self.scope, made_units=units, measured=measured)
         scalar = read_scalar(node, name.text, self._faults)
         self._depths.append(0)
-        term = compile_expression(scalar, scope, self._faults) if scalar else None
+        with own_codes(scope) as codes:
+            term = compile_expression(scalar, scope, self._faults) if scalar else None
         depth = self._depths.pop() + 1
         if depth > MAX_DEPTH:
             return self._deep(name.text)
-        return _Let(_remembered(term) if term else _NOTHING, frozenset(units), frozenset(measured), depth)
+        found = _remembered(term) if term else _NOTHING
+        return _Let(found, frozenset(codes), frozenset(units), frozenset(measured), depth)
 
 
 def _remembered(term: Term) -> Term:

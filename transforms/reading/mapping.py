@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from transforms import refusal
 from transforms.errors import Faults
 from transforms.expression.builder import Scope
+from transforms.expression.term import Term
 from transforms.mapping import Lookup, Mapping, MirrorRef, Target
 from transforms.normalise import RowPlan, compile_plan
 from transforms.reading.column import Vocabulary
@@ -79,13 +80,16 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
     reading = _open(source, mirror, vocabulary, faults)
     lookups = _read_lookups(section, reading)
     plan, targets, sections = _read_plan(section, nodes, lookups, mirror, reading)
-    codes = reading.scope.codes | {
-        READING_CODES[used.declared] for used in reading.inputs.used if used.declared in READING_CODES
-    }
     if len(faults.found) > before:
         return None
     mapping = Mapping(
-        name.text, mirror, lookups, tuple(reading.inputs.used), targets, compile_plan(plan), frozenset(codes)
+        name.text,
+        mirror,
+        lookups,
+        tuple(reading.inputs.used),
+        targets,
+        compile_plan(plan),
+        frozenset(reading.scope.codes),
     )
     return Draft(read_examples(section, mapping, reading.inputs, faults), sections)
 
@@ -102,10 +106,16 @@ def _target_nodes(section: Section, faults: Faults) -> tuple[Node, ...]:
 def _open(source: Section, mirror: MirrorRef, vocabulary: Vocabulary, faults: Faults) -> _Reading:
     inputs = Inputs()
     inputs.declare("", str(mirror), read_columns(source.node("columns"), faults))
-    described = vocabulary.sources[mirror.schema]
+    described, codes = vocabulary.sources[mirror.schema], set[str]()
     names = UnitNames(vocabulary.units, described.unit_aliases)
     translate = translator(described, vocabulary.codesets)
-    scope = Scope(inputs.resolve, inputs.known, names, translate=translate)
+
+    def resolve(alias: str, column: str) -> Term | None:
+        code = READING_CODES.get(inputs.declared_type(alias, column) or "")
+        codes.update((code,) if code else ())
+        return inputs.resolve(alias, column)
+
+    scope = Scope(resolve, inputs.known, names, codes, translate=translate)
     scope.tokens, scope.branches = vocabulary.tokens, vocabulary.branches
     return _Reading(inputs, scope, vocabulary, faults)
 

@@ -14,8 +14,9 @@ import transforms
 ROOT = Path(transforms.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
-    *("__future__", "collections", "dataclasses", "datetime", "decimal", "difflib", "enum", "fnmatch", "fractions"),
-    *("functools", "hashlib", "json", "math", "operator", "pathlib", "re", "typing", "unicodedata", "zoneinfo"),
+    *("__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib", "enum", "fnmatch"),
+    *("fractions", "functools", "hashlib", "json", "math", "operator", "pathlib", "re", "typing", "unicodedata"),
+    "zoneinfo",
     *(
         "base64",
         "calendar",

@@ -85,6 +85,33 @@ def test_codes_that_are_tolerated_or_warn_are_none_that_refuse(mapping):
     assert mapping.codes == {"LOT-101", "TXT-101", "QC-101", "REQ-101"}
 
 
+def test_each_column_says_what_it_can_refuse_with(mapping):
+    codes = {column.name: set(column.codes) for column in mapping.targets[0].columns}
+    assert codes.pop("part_id") == {"TXT-101", "REQ-101"}
+    assert codes == {"made": set(), "state": {"REQ-101"}, "lot": {"LOT-101"}, "_warnings": set()}
+
+
+BEYOND = """
+  - name: a day that Python does not have
+    in: {no: P1, made: infinity, state: "1", lot: L1}
+    out: {part_id: P1, state: ON, lot: L1, warnings: [DAT-101 made]}
+"""
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["as a column is read", "under a name of its own"])
+def test_what_is_tolerated_is_tolerated_wherever_it_comes_from(folder, mapping, named):
+    """A column that cannot be read, and a named expression, belong to the column that uses them."""
+    changed = MAPPING.replace("made: text", "made: date").replace('"2026-13-31"', "infinity") + BEYOND.lstrip("\n")
+    changed = changed.replace("made: CAST(made AS DATE)", "made: day" if named else "made: made")
+    changed = changed.replace(
+        "target:\n", "let: {day: made, unused: CAST(no AS INT)}\ntarget:\n" if named else "target:\n"
+    )
+    loaded = folder.write("mappings/erp.lots.yaml", changed.lstrip()).load()
+    found = next(one for one in loaded.mappings if one.name == "erp.lots")
+    assert "DAT-101" not in found.codes
+    assert "NUM-101" not in found.codes  # what nothing uses refuses nothing
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
