@@ -35,8 +35,8 @@ FOLD = "fold"  # stands for the mapping where a fold makes the column
 class Origin:
     """How one mapping makes one canonical column (`column` is `*`: how it decides about rows).
 
-    `reads` are mirror columns as `source.table.column`, those by which look-ups find their row included; `lets` the
-    named expressions on the way.
+    `reads` are mirror columns as `source.table.column`, those by which look-ups find their row included; `uses` the ones
+    that the rule takes a value of, as (look-up, column); `lets` the named expressions on the way.
     """
 
     mapping: str
@@ -54,6 +54,7 @@ class Origin:
     """The code sets that its expressions translate by CODE."""
     versions_of: str = ""
     """Of a history, the table whose rows it has all versions of."""
+    uses: tuple[Name, ...] = ()
 
     @property
     def target(self) -> str:
@@ -142,7 +143,8 @@ class _Written:
             order = [target["order"]] if target.get("order") and name not in target["key"] else []
             codes = self._meaning(defined, column)
             used = self._use([*expressions, *order, *codes], parts)
-            yield self._origin(target["table"], name, rule, defined, used)
+            origin = self._origin(target["table"], name, rule, defined, used)
+            yield replace(origin, uses=tuple(sorted(self._use([*expressions, *codes], parts).columns)))
 
     def _meaning(self, defined: Field, column: Map[str, Any]) -> list[str]:
         """Return what the meaning of a code hangs on beside itself: a moment, other columns."""

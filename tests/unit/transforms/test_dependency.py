@@ -50,6 +50,7 @@ def test_a_column_reads_what_its_names_and_look_ups_stand_for(found):
     assert (origin.mapping, origin.source, origin.rule, origin.field) == ("erp.parts", "erp", "named", "part_id")
     assert origin.lets == ("clean", "named")
     assert origin.lookups == ("root", "top")
+    assert origin.uses == (("", "no"), ("root", "name"))
     # What a look-up finds its row by counts: another `head` is another root.
     assert origin.reads == (
         *("erp.parts.head", "erp.parts.no"),
