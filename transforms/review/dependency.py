@@ -35,7 +35,7 @@ FOLD = "fold"  # stands for the mapping where a fold makes the column
 class Origin:
     """How one mapping makes one canonical column (`column` is `*`: how it decides about rows).
 
-    `reads` are mirror columns as `source.table.column`, those by which look-ups find their row included; `uses` the ones
+    `reads` are mirror columns as `source.table.column`, those by which look-ups find their row included; `uses` those
     that the rule takes a value of, as (look-up, column); `lets` the named expressions on the way.
     """
 

@@ -1,0 +1,56 @@
+"""Canonical tables, whoever fills them, and how the rows of folded ones are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from transforms.mapping import Column, Fold, Target
+from transforms.review.dependency import FOLD
+from transforms.review.site import words
+from transforms.review.site.anchor import anchor
+from transforms.review.site.document import Ref, TableColumn, TablePage
+from transforms.review.site.index import Index, mapping_ref
+from transforms.review.site.mapping import reference
+
+
+def table_pages(index: Index) -> Iterator[TablePage]:
+    """Yield every canonical table by name."""
+    dictionary = index.dictionary
+    folds = {str(fold): fold for fold in dictionary.folds}
+    targets: dict[str, Target] = {name: fold.target for name, fold in folds.items()}
+    filled: dict[str, list[Ref]] = {}
+    for mapping in dictionary.mappings:
+        for target in mapping.targets:
+            targets.setdefault(str(target), target)
+            filled.setdefault(str(target), []).append(mapping_ref(mapping.name))
+    for name, target in sorted(targets.items()):
+        fold = folds.get(name)
+        columns = [column for column in target.columns if not column.name.startswith("_")]
+        yield TablePage(
+            name=name,
+            anchor=anchor("table", name),
+            folded=fold is not None,
+            order=fold.order if fold else "",
+            columns=tuple(_column(column, target, fold, index) for column in columns),
+            references=tuple(map(reference, target.references)),
+            mappings=tuple(dict.fromkeys(filled.get(name, ()))),
+        )
+
+
+def _column(column: Column, target: Target, fold: Fold | None, index: Index) -> TableColumn:
+    table = str(target)
+    fillers = index.fillers(table, column.name)
+    maker = FOLD if fold else fillers[0].text
+    field = index.dictionary.fields[index.origin(maker, table, column.name).field]
+    rule = fold.rules.get(column.name) if fold else None
+    return TableColumn(
+        name=column.name,
+        anchor=anchor("column", table, column.name),
+        field=index.field(field.name),
+        label=field.label,
+        type=column.type,
+        is_key=column.name in target.key,
+        required=column.required,
+        take=words.taken(rule) if rule else None,
+        filled_by=fillers,
+    )
