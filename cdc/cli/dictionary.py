@@ -10,6 +10,7 @@ import typer
 
 from cdc.cli.approval import keygen, sign, verify
 from cdc.cli.context import Folder, folder_of
+from cdc.cli.doc import doc
 from cdc.cli.failure import Exit
 from cdc.cli.meaning import diff, explain
 from cdc.cli.output import say, write_json, write_line, write_table
@@ -22,7 +23,8 @@ from transforms.yaml.folder import Layered
 from transforms.yaml.layer import Entry
 
 app = typer.Typer(
-    help="The field dictionary: drafts, faults, examples, layers, changes, approval.", no_args_is_help=True
+    help="The field dictionary: drafts, faults, examples, layers, changes, the page for stewards, approval.",
+    no_args_is_help=True,
 )
 
 
@@ -190,5 +192,5 @@ def _write_trial(trial: Trial) -> None:
     say(f"{held} of {trial.examples} examples hold.")
 
 
-for _command in (diff, explain, scaffold, schema, keygen, sign, verify):
+for _command in (diff, explain, doc, scaffold, schema, keygen, sign, verify):
     app.command()(_command)

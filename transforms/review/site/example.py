@@ -83,7 +83,8 @@ class Examples:
         for target, rows in zip(self._mapping.targets, example.expected or (), strict=bool(example.expected)):
             cells = tuple(
                 tuple(
-                    Cell(column.name, self._show(value))
+                    # `order` and `warnings`, as examples call what the service keeps as `_order` and `_warnings`.
+                    Cell(column.name.removeprefix("_"), self._show(value))
                     for column, value in zip(target.columns, row, strict=True)
                     if value is not None
                 )

@@ -173,11 +173,12 @@ class _Target:
         )
 
     def _sources(self, origin: Origin) -> Iterator[Ref]:
-        mapping, *_ = self.page.parts
+        """Yield what the rule takes values of, in the order in which the mapping declares it."""
+        mapping, _, _, known = self.page.parts
         mirrors = {"": str(mapping.source), **{lookup.alias: str(lookup.mirror) for lookup in mapping.lookups}}
-        read = [(used.alias, used.column) for used in mapping.inputs]
-        for alias, name in sorted(origin.uses, key=read.index):
-            yield source_column_ref(mirrors[alias], name, f"{alias}.{name}" if alias else name)
+        shown = {f"{alias}.{name}" if alias else name: (mirrors[alias], name) for alias, name in origin.uses}
+        for name in (name for name in known if name in shown):
+            yield source_column_ref(*shown[name], name)
 
     def _outcomes(self, column: Column, field: Field) -> Iterator[Outcome]:
         _, index, *_ = self.page.parts

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,6 +25,22 @@ _WORDS = re.compile(r"(?<=[._/])(?=.)|(?<=[a-z])(?=[A-Z])")
 
 def render(document: Document) -> str:
     """Return the page of a document as HTML."""
+    style, script = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("site.css", "site.js"))
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            document=document,
+            style=Markup(style),  # noqa: S704 - our own files
+            script=Markup(script),  # noqa: S704
+            policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'",
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Return where templates are compiled, once."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -32,13 +49,7 @@ def render(document: Document) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"seen": seen, "breakable": breakable}
-    style, script = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("site.css", "site.js"))
-    return environment.get_template("page.html.j2").render(
-        document=document,
-        style=Markup(style),  # noqa: S704 - our own files
-        script=Markup(script),  # noqa: S704
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'",
-    )
+    return environment
 
 
 def seen(text: str) -> Markup:
