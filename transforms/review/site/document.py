@@ -66,7 +66,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """How a mapping fills one canonical column."""
+    """How a mapping fills one canonical column; `code_sets` are the field's, and those that the rule translates by."""
 
     name: str
     anchor: str
@@ -80,7 +80,7 @@ class ColumnRow:
     rule: Rule
     sign: Rule
     at: Rule
-    code_set: Ref | None
+    code_sets: tuple[Ref, ...]
     unit: Ref | None
     outcomes: tuple[Outcome, ...]
     shown: Shown | None

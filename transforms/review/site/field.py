@@ -28,7 +28,7 @@ def field_page(field: Field, index: Index) -> FieldPage:
         owner=field.owner,
         sensitivity=words.SENSITIVITY[field.sensitivity],
         example=field.example,
-        code_set=index.code_set(field.code_set),
+        code_set=index.code_set(field.code_set) if field.code_set else None,
         unit=index.unit(field.unit),
         rounding=words.ROUNDING[field.rounding] if field.rounding else None,
         checks=tuple(_check(field, name, index) for name in field.checks),

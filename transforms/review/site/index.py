@@ -77,9 +77,9 @@ class Index:
         """Return a field by name."""
         return Ref(name, anchor("field", name), self.dictionary.fields[name].label)
 
-    def code_set(self, name: str | None) -> Ref | None:
-        """Return a code set, None where there is none."""
-        return Ref(name, anchor("codeset", name)) if name else None
+    def code_set(self, name: str) -> Ref:
+        """Return a code set."""
+        return Ref(name, anchor("codeset", name))
 
     def unit(self, code: str | None) -> Ref | None:
         """Return a unit, None where there is none."""

@@ -152,6 +152,7 @@ class _Target:
         written = self.tree["columns"][column.name]
         whole = written if isinstance(written, dict) else {"expr": written}
         code_set = index.dictionary.codesets.get(field.code_set or "")
+        code_sets = dict.fromkeys((*((field.code_set,) if field.code_set else ()), *origin.translates))
         meanings = code_set.codes if code_set and field.type.kind == "code" else {}
         return ColumnRow(
             name=column.name,
@@ -166,7 +167,7 @@ class _Target:
             rule=pieces(whole["expr"], names),
             sign=pieces(whole.get("sign"), names),
             at=pieces(whole.get("at"), names),
-            code_set=index.code_set(field.code_set),
+            code_sets=tuple(map(index.code_set, code_sets)),
             unit=index.unit(field.unit),
             outcomes=tuple(self._outcomes(column, field)),
             shown=examples.shown(self.place, position, origin, meanings),
