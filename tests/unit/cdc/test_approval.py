@@ -107,6 +107,24 @@ def test_a_version_is_approved_when_every_role_has_signed(plant: Plant) -> None:
     require_approved(load(), load_dictionary(plant.folder / "dictionary"))
 
 
+def test_the_page_for_stewards_says_who_has_signed_and_what_is_missing(plant: Plant) -> None:
+    assert plant.sign("zhang", "--meaning", "authorship") == 0
+    assert plant.cdc("doc", "--json") == 0
+    standing = json.loads(plant.out)["standing"]
+    (signature,) = standing["signatures"]
+    assert (signature["signer"], signature["role"], signature["meaning"]) == ("zhang", "author", "authorship")
+    assert (signature["fault"], standing["missing"]) == (None, [NO_QUALITY, NO_OTHER])
+    plant.change("dictionary/fields.yaml", "definition: d", "definition: e")
+    assert plant.cdc("doc", "--json") == 0
+    (signature,) = json.loads(plant.out)["standing"]["signatures"]
+    assert signature["fault"]
+    plant.signature("zhang").write_text("{}")
+    assert plant.cdc("doc", "--json") == 0
+    (signature,) = json.loads(plant.out)["standing"]["signatures"]
+    assert signature["signer"].endswith(".json")
+    assert signature["fault"]
+
+
 def test_the_author_alone_does_not_approve(plant: Plant) -> None:
     plant.change("cdc.yaml", "roles: [author, quality]", "roles: [author]")
     assert plant.sign("zhang") == 0
