@@ -29,6 +29,11 @@ SENSITIVITY: Final[Map[str, Label]] = {
 ON_DELETE: Final[Map[str, Label]] = {
     "tombstone": Label("源行删除后：保留，标记为已删除", "When the source row is deleted: kept, marked as deleted"),
     "delete": Label("源行删除后：一并删除", "When the source row is deleted: removed, too"),
+    "ignore": Label("源行删除后：保持原样", "When the source row is deleted: stays as it was"),
+    "forbid": Label(
+        "源行删除后：保持原样并提示（DEL-101），源行列入暂缓",
+        "When the source row is deleted: stays as it was, with the warning DEL-101, and the source row is held",
+    ),
 }
 ROUNDING: Final[Map[str, Label]] = {
     "half_even": Label("最后舍入一次，逢半取偶", "rounded once at the end, halves to the even digit"),
