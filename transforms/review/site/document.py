@@ -290,7 +290,10 @@ class FieldCheck:
 
 @dataclass(frozen=True, slots=True)
 class FieldPage:
-    """A canonical field. `refused`: the codes of what does not fit its type; `tolerated`: what passes, and as what."""
+    """A canonical field. `refused`: the codes of what does not fit its type; `tolerated`: what passes, and as what.
+
+    `nothing`: values that mean that there is none.
+    """
 
     name: str
     anchor: str
@@ -304,6 +307,7 @@ class FieldPage:
     code_set: Ref | None
     unit: Ref | None
     rounding: Label | None
+    nothing: tuple[str, ...]
     checks: tuple[FieldCheck, ...]
     refused: tuple[Ref, ...]
     tolerated: tuple[Outcome, ...]

@@ -31,6 +31,7 @@ def field_page(field: Field, index: Index) -> FieldPage:
         code_set=index.code_set(field.code_set) if field.code_set else None,
         unit=index.unit(field.unit),
         rounding=words.ROUNDING[field.rounding] if field.rounding else None,
+        nothing=tuple(sorted(_SHOW(value) or "" for value in field.nothing)),
         checks=tuple(_check(field, name, index) for name in field.checks),
         refused=tuple(map(index.error, sorted(codes & index.dictionary.errors.keys()))),
         tolerated=tuple(tolerated(field, index)),

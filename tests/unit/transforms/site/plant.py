@@ -35,7 +35,8 @@ fields:
         check: [gs1_cset82], on_error: {gs1_cset82: LOT-W01, default: LOT-101}}
   seq: {label: {zh: 序号, en: Number}, definition: Which one., type: integer, owner: lab, example: "1"}
   reading: {label: {zh: 读数, en: Reading}, definition: What was read., type: string(9), owner: lab, example: "1"}
-  made: {label: {zh: 生产日期, en: Made}, definition: When it was made., type: date, owner: lab, example: "2026-01-31",
+  made: {label: {zh: 生产日期, en: Made}, definition: When it was made., type: date, owner: lab,
+         example: "2026-01-31", null_tokens: ["9999-12-31", "1900-01-01"],
          tolerate: {DAT-101: null}}
 """,
     "sources/mes.yaml": "source: mes\nlabel: {zh: 车间, en: Shop floor}\ntime_zone: UTC\nnull_tokens: []\n",

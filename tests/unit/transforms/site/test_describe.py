@@ -264,6 +264,7 @@ def test_fields_say_all_that_is_defined(said):
         ("only characters of GS1 set 82", ("LOT-W01", "kept", None)),
     ]
     assert [code.text for code in lot.refused] == ["LOT-101"]
+    assert found["made"].nothing == ("1900-01-01", "9999-12-31")
 
 
 def test_source_columns_lead_to_what_they_feed(said):
