@@ -14,6 +14,8 @@ from typing import Final
 
 from transforms.mapping import Candidate, Column, Input, Mapping, Outcome, Target
 
+SUFFIX: Final = ".history"
+"""Behind a mapping's name: the mapping of its versions."""
 VERSION: Final = "_version"
 HISTORY: Final = (
     Column(VERSION, "bigint", required=True),
@@ -45,7 +47,7 @@ def history_of(mapping: Mapping) -> Mapping | None:
 
     return replace(
         mapping,
-        name=f"{mapping.name}.history",
+        name=f"{mapping.name}{SUFFIX}",
         source=replace(mapping.source, versions=True),
         inputs=inputs,
         targets=tuple(_table(mapping.targets[place]) for place in places),

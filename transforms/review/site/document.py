@@ -124,11 +124,12 @@ class Explode:
 
 @dataclass(frozen=True, slots=True)
 class TargetTable:
-    """One canonical table as a mapping fills it, or contributes to it."""
+    """One canonical table as a mapping fills it, or contributes to it; `history` has all versions of its rows."""
 
     table: Ref
     anchor: str
     contributes: bool
+    history: Ref | None
     key: tuple[str, ...]
     on_delete: Label
     when: Rule
@@ -215,11 +216,14 @@ class MappingPage:
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A canonical column, whoever fills it. `take`: whose value a folded row has; None where nothing is folded."""
+    """A canonical column, whoever fills it. `take`: whose value a folded row has; None where nothing is folded.
+
+    `field` None: the service fills it.
+    """
 
     name: str
     anchor: str
-    field: Ref
+    field: Ref | None
     label: Label
     type: str
     is_key: bool
@@ -230,12 +234,16 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """A canonical table. `folded`: several source rows make one of its rows; `order` is what they are ordered by."""
+    """A canonical table. `folded`: several source rows make one of its rows; `order` is what they are ordered by.
+
+    `versions_of`: of a history, the table whose rows it has all versions of.
+    """
 
     name: str
     anchor: str
     folded: bool
     order: str
+    versions_of: Ref | None
     columns: tuple[TableColumn, ...]
     references: tuple[Reference, ...]
     mappings: tuple[Ref, ...]

@@ -50,7 +50,8 @@ class Index:
         found: dict[tuple[str, str], tuple[Ref, ...]] = {}
         for one in self._origins:
             if one.mapping != FOLD and one.column != ROWS:
-                ref = Ref(one.mapping, anchor("rule", one.mapping, one.table, one.column))
+                # A history is filled by the rules of the table whose versions it has.
+                ref = Ref(one.mapping, anchor("rule", one.mapping, one.versions_of or one.table, one.column))
                 found[one.table, one.column] = (*found.get((one.table, one.column), ()), ref)
         return found
 

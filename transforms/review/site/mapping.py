@@ -135,6 +135,7 @@ class _Target:
             table=table_ref(str(self.target)),
             anchor=anchor("target", mapping.name, str(self.target)),
             contributes=self.target.contributes,
+            history=table_ref(self.target.history) if self.target.history else None,
             key=self.target.key,
             on_delete=words.ON_DELETE[self.target.on_delete],
             when=pieces(self.tree.get("when"), names),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from transforms.history import SUFFIX as HISTORY_SUFFIX
 from transforms.mapping import Column, Fold, Target
 from transforms.review.dependency import FOLD
 from transforms.review.site import words
 from transforms.review.site.anchor import anchor
 from transforms.review.site.document import Ref, TableColumn, TablePage
-from transforms.review.site.index import Index, mapping_ref
+from transforms.review.site.index import Index, mapping_ref, table_ref
 from transforms.review.site.mapping import reference
 
 
@@ -19,10 +20,11 @@ def table_pages(index: Index) -> Iterator[TablePage]:
     folds = {str(fold): fold for fold in dictionary.folds}
     targets: dict[str, Target] = {name: fold.target for name, fold in folds.items()}
     filled: dict[str, list[Ref]] = {}
-    for mapping in dictionary.mappings:
+    histories = {target.history: str(target) for mapping in dictionary.mappings for target in mapping.targets}
+    for mapping in dictionary.derived:
         for target in mapping.targets:
             targets.setdefault(str(target), target)
-            filled.setdefault(str(target), []).append(mapping_ref(mapping.name))
+            filled.setdefault(str(target), []).append(mapping_ref(mapping.name.removesuffix(HISTORY_SUFFIX)))
     for name, target in sorted(targets.items()):
         fold = folds.get(name)
         columns = [column for column in target.columns if not column.name.startswith("_")]
@@ -31,15 +33,24 @@ def table_pages(index: Index) -> Iterator[TablePage]:
             anchor=anchor("table", name),
             folded=fold is not None,
             order=fold.order if fold else "",
+            versions_of=table_ref(histories[name]) if name in histories else None,
             columns=tuple(_column(column, target, fold, index) for column in columns),
             references=tuple(map(reference, target.references)),
             mappings=tuple(dict.fromkeys(filled.get(name, ()))),
         )
 
 
+def _validity(column: Column, table: str) -> TableColumn:
+    """Return a column that every history has."""
+    place, label = anchor("column", table, column.name), words.VALIDITY[column.name]
+    return TableColumn(column.name, place, None, label, column.type, False, column.required, None, ())
+
+
 def _column(column: Column, target: Target, fold: Fold | None, index: Index) -> TableColumn:
     table = str(target)
     fillers = index.fillers(table, column.name)
+    if not fillers and fold is None:
+        return _validity(column, table)
     maker = FOLD if fold else fillers[0].text
     field = index.dictionary.fields[index.origin(maker, table, column.name).field]
     rule = fold.rules.get(column.name) if fold else None

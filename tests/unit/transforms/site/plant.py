@@ -65,6 +65,7 @@ targets:
     order: AT_ZONE(made, 'Asia/Shanghai')
     columns: {part_id: named, state: {expr: state, at: made}, lot: lot, made: DATE_OF(made)}
   - table: trace.result
+    history: trace.result_history
     key: [part_id, seq]
     on_delete: delete
     when: kind = 2

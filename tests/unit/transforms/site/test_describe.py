@@ -229,6 +229,20 @@ def test_a_folded_table_says_whose_value_counts(said):
     assert [one.anchor for one in seq.filled_by] == ["rule/mes.unit/trace.part/seq"]
 
 
+def test_a_history_is_a_table_filled_by_the_rules_of_the_other(said):
+    assert said.mappings[0].targets[1].history.anchor == "table/trace.result_history"
+    table = next(page for page in said.tables if page.name == "trace.result_history")
+    assert (table.versions_of.text, [mapping.text for mapping in table.mappings]) == ("trace.result", ["erp.parts"])
+    found = {column.name: [one.anchor for one in column.filled_by] for column in table.columns}
+    assert found == {
+        "part_id": ["rule/erp.parts/trace.result/part_id"],
+        "seq": ["rule/erp.parts/trace.result/seq"],
+        "valid_from": [],
+        "valid_to": [],
+        "reading": ["rule/erp.parts/trace.result/reading"],
+    }
+
+
 def test_synonyms_are_as_written_with_time_and_condition(said):
     (state,) = said.codesets
     found = {row.code: row.synonyms for row in state.codes}
@@ -274,7 +288,9 @@ def test_source_columns_lead_to_what_they_feed(said):
         for table in erp.tables
         for column in table.columns
     }
-    assert feeds["erp.parts", "R2"] == ["trace.result.*", "trace.result.reading"]
+    assert feeds["erp.parts", "R2"] == [
+        *("trace.result.*", "trace.result.reading", "trace.result_history.*", "trace.result_history.reading"),
+    ]
     assert feeds["erp.tops", "at"] == []
     assert [table.name for table in erp.tables if table.mapping is None] == ["erp.prices", "erp.tops"]
 
