@@ -76,14 +76,15 @@ class Standing:
     missing: tuple[str, ...]
 
 
-def require_approved(settings: Settings, dictionary: Dictionary) -> None:
+def require_approved(settings: Settings, dictionary: Dictionary, kept: Mapping[str, str] | None = None) -> None:
     """Raise DRV-108 when the settings ask for an approved version and this is none.
 
-    A dictionary without mappings says nothing about any row: there is nothing to approve.
+    `kept` are signature files that are not in the folder any more, name to text. A dictionary without mappings says
+    nothing about any row: there is nothing to approve.
     """
     if settings.approval.required and dictionary.mappings:
         folder = signature_folder(settings.approval, settings.folders.dictionary)
-        missing = standing(settings.approval, dictionary, folder).missing
+        missing = standing(settings.approval, dictionary, folder, kept).missing
         if missing:
             name = f"{dictionary.name} {dictionary.version} ({dictionary.digest[:12]})"
             raise FatalError("DRV-108", name + "".join(f"\n  {what}" for what in missing))
@@ -103,9 +104,18 @@ def signature_folder(approval: Approval, dictionary: Path | None) -> Path:
     return approval.signatures or (dictionary or PACKAGED) / "signatures"
 
 
-def standing(approval: Approval, dictionary: Dictionary, folder: Path) -> Standing:
-    """Return what the signatures in `folder` are worth for this content."""
-    found = tuple(_read(path, approval.signers, dictionary.digest) for path in sorted(folder.glob("*.json")))
+def signature_texts(folder: Path, digest: str) -> dict[str, str]:
+    """Return the signature files of one version that are text, by name: what is kept with the version itself."""
+    return {path.name: path.read_text(errors="replace") for path in sorted(folder.glob(f"{digest[:12]}.*.json"))}
+
+
+def standing(
+    approval: Approval, dictionary: Dictionary, folder: Path, kept: Mapping[str, str] | None = None
+) -> Standing:
+    """Return what the signatures in `folder`, and those that were kept, are worth for this content."""
+    files = {name: text.encode() for name, text in (kept or {}).items()}
+    files |= {path.name: _bytes(path) for path in folder.glob("*.json")}
+    found = tuple(_read(name, files[name], approval.signers, dictionary.digest) for name in sorted(files))
     valid = [one.statement for one in found if one.statement and one.fault is None]
     return Standing(found, tuple(_missing(approval, dictionary, valid)))
 
@@ -155,13 +165,20 @@ def _is_author(statement: Statement, dictionary: Dictionary) -> bool:
     return statement.signer.casefold() == dictionary.author.strip().casefold()
 
 
-def _read(path: Path, signers: Mapping[str, Signer], digest: str) -> Signature:
+def _bytes(path: Path) -> bytes:
     try:
-        read = msgspec.json.decode(path.read_bytes(), type=_File)
+        return path.read_bytes()
+    except OSError:
+        return b""  # is no signature file
+
+
+def _read(name: str, content: bytes, signers: Mapping[str, Signer], digest: str) -> Signature:
+    try:
+        read = msgspec.json.decode(content, type=_File)
         signature = base64.b64decode(read.signature, validate=True)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, binascii.Error):
-        return Signature(path.name, None, "is no signature file")
-    return Signature(path.name, read.statement, _fault(read.statement, signature, signers, digest))
+    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error):
+        return Signature(name, None, "is no signature file")
+    return Signature(name, read.statement, _fault(read.statement, signature, signers, digest))
 
 
 def _fault(statement: Statement, signature: bytes, signers: Mapping[str, Signer], digest: str) -> str | None:

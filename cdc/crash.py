@@ -45,6 +45,12 @@ POINTS: Final = {
     "D7": "watermarks are moved, COMMIT is not sent",
     "D8": "a derivation is committed, nobody in the worker knows",
     "D9": "another dictionary is recorded, nothing is derived by it",
+    "A1": "an activation has made its empty tables",
+    "A2": "a part of the source rows is derived in the shadow, others follow",
+    "A3": "the shadow is derived, its indexes are not made",
+    "A4": "tables are locked and about to change places",
+    "A5": "tables have changed places and another dictionary is in force, COMMIT is not sent",
+    "A6": "another dictionary is in force, nobody in the activation knows",
 }
 """Each point and what has happened there."""
 

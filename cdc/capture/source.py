@@ -25,7 +25,7 @@ STREAM_PREFIX = "cdc."
 
 # A source names a topic, two schemas of the target (with `_deleted`), a connector and a replication slot.
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_RESERVED_NAME = re.compile(r"cdc|trace|public|information_schema|pg_.*|.*_deleted|.*_held")
+_RESERVED_NAME = re.compile(r"cdc|trace|public|information_schema|pg_.*|.*_deleted|.*_held|.*_shadow")
 # Names go into the connector's lists of regular expressions, where commas, colons and semicolons are separators.
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cdc.cli.activation import activate, discard, rollback
 from cdc.cli.approval import keygen, sign, verify
 from cdc.cli.context import Folder, folder_of
 from cdc.cli.doc import doc
@@ -23,7 +24,7 @@ from transforms.yaml.folder import Layered
 from transforms.yaml.layer import Entry
 
 app = typer.Typer(
-    help="The field dictionary: drafts, faults, examples, layers, changes, the page for stewards, approval.",
+    help="The field dictionary: drafts, faults, examples, layers, changes, the page for stewards, approval, activation.",
     no_args_is_help=True,
 )
 
@@ -192,5 +193,5 @@ def _write_trial(trial: Trial) -> None:
     say(f"{held} of {trial.examples} examples hold.")
 
 
-for _command in (diff, explain, doc, scaffold, schema, keygen, sign, verify):
+for _command in (diff, explain, doc, scaffold, schema, keygen, sign, verify, activate, rollback, discard):
     app.command()(_command)

@@ -19,7 +19,7 @@ from cdc.errors import FatalError, TransientError, catalogue
 from cdc.observe import log
 from cdc.observe.stopping import forget_stop, note_stop
 from cdc.parent import Parent
-from cdc.store.connection import connect
+from cdc.store.connection import as_service_errors, connect
 from cdc.store.migrate import pending
 from cdc.worker import Work, work
 
@@ -67,10 +67,14 @@ def derive(context: typer.Context, dev: Dev = False) -> None:
 
 
 def _refuse_unapproved(read: Settings) -> None:
-    """Say at once what the derive worker would say; it looks again, for it reads the files itself."""
-    from cdc.derive.worker import read_dictionary  # noqa: PLC0415 - as above
+    """Say at once what the derive worker would say of the dictionary in force; it looks again itself."""
+    from cdc.derive.active import dictionary_in_force  # noqa: PLC0415 - as above
 
-    read_dictionary(read)
+    try:
+        with as_service_errors(), connect(read.target, "cdc") as connection:
+            dictionary_in_force(connection, read)
+    except TransientError as error:
+        structlog.get_logger().warning("target_away", error=error)  # the worker waits for it
 
 
 def _load_all_workers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 import psycopg
@@ -16,7 +17,9 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings, environment
+from cdc.derive.active import from_content
 from cdc.errors import CdcError, FatalError
+from cdc.observe.activation import ActivationStatus, InForce, read_activation, read_in_force
 from cdc.observe.load import LOADED, LOADING, Load, open_snapshots, read_loads
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
 from cdc.observe.stopping import Stop, read_stops
@@ -25,7 +28,9 @@ from cdc.store.migrate import pending
 from cdc.stream.topic import end_offsets
 from transforms.errors import DictionaryError
 from transforms.load import load as load_dictionary
+from transforms.model import Dictionary
 
+Line = tuple[str, str, str, datetime, str | None]
 _Item = TypeVar("_Item")
 
 # The connector says something every second even when nobody works: this long without a word is no pause any more.
@@ -44,6 +49,9 @@ _JSON_HELP = (
     "(by the source's statistics; null: unknown), percent, rows_per_s (of the last minute), eta_s (null: unknown), "
     "seconds (since it began), tables (a list of mirror, state, rows, estimated_rows, percent); `domains`, a list of "
     "domain, tables (rows by table), held (rows by code), behind_batches, behind_s, derivation, has_worker; "
+    "`in_force`, the dictionary that is derived by: digest, version, since (null before the first one); `activation`, "
+    "what stands beside it: digest, version, phase (build, close, catch up, former), since, rows, rows_total, swapped "
+    "(list of tables), or null; "
     "`attention`, a list of object, text and code (or null)."
 )
 
@@ -64,6 +72,8 @@ class Status:
     streams: list[StreamStatus]
     loads: list[Load]
     domains: list[DomainStatus]
+    in_force: InForce | None
+    activation: ActivationStatus | None
     attention: list[Attention]
 
 
@@ -88,7 +98,7 @@ def status(
 def read_status(read: Settings) -> Status:
     """Read the target in one snapshot. Raises TGT-109 if it is not prepared."""
     faults: list[Attention] = []
-    domains = _usable("dictionary", lambda: load_dictionary(read.folders.dictionary).domains(), faults)
+    ours = _usable("dictionary", lambda: [load_dictionary(read.folders.dictionary)], faults)
     sources = _usable("connector files", lambda: load_sources(read.folders.connector_configs).values(), faults)
     with connect(read.target, "cdc status") as connection:
         # Kafka may take seconds to be silent: asked between transactions, which may not be idle for so long.
@@ -98,6 +108,8 @@ def read_status(read: Settings) -> Status:
         estimates = _estimates(loaded)
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        in_force, activation = read_in_force(connection), read_activation(connection)
+        domains = [domain for one in _derived_by(connection, in_force, ours) for domain in one.domains()]
         streams, derived = read_streams(connection, ends), read_domains(connection, domains)
         loads = read_loads(connection, {source.stream: _mirrors(source) for source in loaded}, estimates)
         stops = read_stops(connection)
@@ -105,7 +117,18 @@ def read_status(read: Settings) -> Status:
     found += _stopped(stops, streams, derived)
     if not any(item.code for item in silent):
         found += _unread(read, sources, {stream.stream for stream in streams if stream.generations})
-    return Status(streams, loads, derived, found)
+    return Status(streams, loads, derived, in_force, activation, found)
+
+
+def _derived_by(
+    connection: psycopg.Connection, in_force: InForce | None, ours: Iterable[Dictionary]
+) -> Iterable[Dictionary]:
+    """Return the dictionary whose domains there are: that in force, whatever the files say."""
+    known = [one for one in ours if in_force is None or one.digest == in_force.digest]
+    if known or in_force is None:
+        return known
+    row = connection.execute("SELECT content FROM cdc.dictionary WHERE digest = %s", (in_force.digest,)).fetchone()
+    return [from_content(row[0], in_force.digest)] if row else []
 
 
 def _usable(what: str, read: Callable[[], Iterable[_Item]], faults: list[Attention]) -> Iterable[_Item]:
@@ -226,11 +249,26 @@ def _write(found: Status) -> None:
     write_line()
     tables = [(domain.domain, table, rows) for domain in found.domains for table, rows in domain.tables.items()]
     write_table("Canonical tables", ("domain", "table", "rows"), tables)
+    _write_dictionary(found)
     if not found.attention:
         say("Nothing needs attention.")
         return
     write_line()
     write_table("Needs attention", ("object", "what"), [(item.object, item.text) for item in found.attention])
+
+
+def _write_dictionary(found: Status) -> None:
+    """Say which version is in force, and what stands beside it."""
+    if found.in_force is None:
+        return
+    beside = found.activation
+    in_force: Line = ("in force", found.in_force.version, found.in_force.digest[:12], found.in_force.since, None)
+    rows = [in_force]
+    if beside is not None:
+        how_far = f"{beside.rows} of about {beside.rows_total} rows" if beside.phase == "build" else None
+        rows += [(beside.phase, beside.version, beside.digest[:12], beside.since, how_far)]
+    write_line()
+    write_table("Dictionary", ("state", "version", "digest", "since", "how far"), rows)
 
 
 def _load_rows(load: Load) -> Iterator[tuple[str | int | float | None, ...]]:

@@ -17,8 +17,10 @@ from cdc.capture.source import load_sources
 from cdc.cli.context import Dev, settings, without_approval
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
+from cdc.derive.active import active_digest, from_content, record
 from cdc.derive.ddl import mirrors_of, plan_target
 from cdc.derive.statement import Statement
+from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
 from cdc.land.mirror.ddl import Step
 from cdc.store.connection import connect
@@ -123,8 +125,8 @@ def _apply(read: Settings, *, keep: bool, tell: Callable[[str], None]) -> list[P
             )  # an index on a large mirror takes as long as it takes
             done = [
                 *_land_steps(connection, contracts),
-                *_dictionary_steps(connection, dictionary, approval),
-                *_derive_steps(connection, contracts, dictionary, later, keep=keep),
+                *_dictionary_steps(connection, read, dictionary, approval),
+                *_derive_steps(connection, contracts, in_force_or(connection, dictionary), later, keep=keep),
             ]
             steps = [step if isinstance(step, Planned) else Planned(_words(step)) for step in done]
             if steps:
@@ -203,13 +205,25 @@ def _mib(connection: psycopg.Connection, table: str) -> int:
     return (row and row[0]) or 0
 
 
-def _dictionary_steps(connection: psycopg.Connection, dictionary: Dictionary, approval: str) -> Iterator[str]:
-    added = connection.execute(
-        "INSERT INTO cdc.dictionary (digest, version, content) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (dictionary.digest, dictionary.version, dictionary.content),
-    )
-    if added.rowcount:
+def _dictionary_steps(
+    connection: psycopg.Connection, read: Settings, dictionary: Dictionary, approval: str
+) -> Iterator[str]:
+    if record(connection, read, dictionary):
         yield f"record dictionary {dictionary.name} {dictionary.version}, {approval}"
+
+
+def in_force_or(connection: psycopg.Connection, dictionary: Dictionary) -> Dictionary:
+    """Return the dictionary in force, which has tables to be looked after; before the first one that of the files.
+
+    What another one needs is made when it is activated: its constraints are none of the rows that are there.
+    """
+    digest = active_digest(connection)
+    if digest in (None, dictionary.digest):
+        return dictionary
+    row = connection.execute("SELECT content FROM cdc.dictionary WHERE digest = %s", (digest,)).fetchone()
+    if row is None:
+        raise FatalError("DRV-111", str(digest)[:12])
+    return from_content(row[0], str(digest))
 
 
 def _record(connection: psycopg.Connection, steps: list[str]) -> None:

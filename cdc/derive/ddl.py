@@ -24,7 +24,7 @@ from cdc.derive.fold import CONTRIBUTED, contributed
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
 from cdc.derive.names import columns, literal, literals, quoted
-from cdc.derive.plan import META, Fill, Merge, Plan, Step, bind
+from cdc.derive.plan import META, SHADOW, Fill, Merge, Plan, Step, bind
 from cdc.derive.statement import Statement, digest_name
 from cdc.derive.take import read_by_others
 from cdc.errors import FatalError
@@ -85,8 +85,7 @@ def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
 
 def _tables(connection: Rows, plan: Plan, renewed: set[str]) -> list[Statement]:
     """Return what makes the tables fit; what is made anew is added to `renewed`."""
-    tables = [table for fill in plan.fills for table in _tables_of(fill)]
-    tables += [_contributed(merge) for merge in plan.merges]
+    tables = tables_of(plan)
     statements: list[Statement] = []
     faults: list[str] = []
     for table in tables:
@@ -112,55 +111,67 @@ def _tables(connection: Rows, plan: Plan, renewed: set[str]) -> list[Statement]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """A table as the dictionary wants it."""
+class Table:
+    """A table as the dictionary wants it. `is_large`: most of what is derived goes into such ones."""
 
     schema: str
     name: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
+    is_large: bool = True
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
 
     @property
     def quoted(self) -> str:
+        """The table's name in a statement."""
         return quoted(self.schema, self.name)
 
-    def creation(self) -> str:
-        """Return the statement that makes it."""
+    def creation(self, *, key: bool = True) -> str:
+        """Return the statement that makes it, without its key if that is made later."""
         listed = ", ".join(f"{quoted(name)} {text}" for name, text in self.columns.items())
-        return f"CREATE TABLE {self.quoted} ({listed}, PRIMARY KEY ({columns(self.key)})) {ROOM_FOR_UPDATES}"
+        return f"CREATE TABLE {self.quoted} ({listed}{f', {self.primary_key}' if key else ''}) {ROOM_FOR_UPDATES}"
+
+    @property
+    def primary_key(self) -> str:
+        """The constraint."""
+        return f"PRIMARY KEY ({columns(self.key)})"
 
 
-def _tables_of(fill: Fill) -> Iterator[_Table]:
+def tables_of(plan: Plan) -> list[Table]:
+    """Return every table that a domain needs: canonical ones, those of held candidates, those of contributions."""
+    return [*(table for fill in plan.fills for table in _tables_of(fill)), *map(_contributed, plan.merges)]
+
+
+def _tables_of(fill: Fill) -> Iterator[Table]:
     target = fill.target
     wanted = _column_texts(target)
-    yield _Table(target.schema, target.table, wanted, target.key)
-    yield _Table(f"{target.schema}_held", target.table, wanted, fill.held_key)
+    yield Table(target.schema + fill.side, target.table, wanted, target.key)
+    yield Table(f"{target.schema}_held{fill.side}", target.table, wanted, fill.held_key, is_large=False)
 
 
-def _contributed(merge: Merge) -> _Table:
+def _contributed(merge: Merge) -> Table:
     """What is contributed is of no use before it is folded: of it only the key has to be there."""
     target = merge.fold.target
     wanted = {
         column.name: column.type + (" NOT NULL" if column.name in target.key else "") for column in contributed(merge)
     }
     key = ("_mapping", "_source_key", *target.key)
-    return _Table(f"{target.schema}_contribution", target.table, {**wanted, **CONTRIBUTED}, key)
+    return Table(f"{target.schema}_contribution{merge.fill.side}", target.table, {**wanted, **CONTRIBUTED}, key)
 
 
-def _is_filled(connection: Rows, table: _Table) -> bool:
+def _is_filled(connection: Rows, table: Table) -> bool:
     return bool(connection.execute(f"SELECT FROM {table.quoted} LIMIT 1".encode()).rowcount)
 
 
-def _missing_values(table: _Table, here: Shape) -> Iterator[str]:
+def _missing_values(table: Table, here: Shape) -> Iterator[str]:
     for name, text in table.columns.items():
         if name not in here and text.endswith("NOT NULL"):
             yield f"{table}.{name} is new and required, and the table has rows"
 
 
-def _additions(table: _Table, here: Shape) -> Iterator[Statement]:
+def _additions(table: Table, here: Shape) -> Iterator[Statement]:
     for name in (name for name in table.columns if name not in here):
         text = f"ALTER TABLE {table.quoted} ADD COLUMN {quoted(name)} {table.columns[name]}"
         yield Statement(f"add column {table}.{name}", text)
@@ -170,12 +181,12 @@ FORGET = "UPDATE cdc.domain SET dictionary = NULL"
 """Whatever is active, the next derivation of each domain is one of everything."""
 
 
-def _renewal(table: _Table) -> Statement:
+def _renewal(table: Table) -> Statement:
     title = f"create table {table} anew: it is empty and has another shape; rights on it have to be granted again"
     return Statement(title, f"DROP TABLE {table.quoted}; {table.creation()}; {FORGET}")
 
 
-def _hanging_on(connection: Rows, table: _Table) -> Iterator[str]:
+def _hanging_on(connection: Rows, table: Table) -> Iterator[str]:
     """Views and foreign keys that somebody else made are not ours to drop."""
     for (name,) in connection.execute(_DEPENDENTS, (table.quoted, table.quoted)).fetchall():
         yield f"{table} has to be made anew, and {name} hangs on it: drop that first"
@@ -189,7 +200,7 @@ WHERE contype = 'f' AND confrelid = %s::regclass AND conname !~ '{FOREIGN_KEY_NA
 """
 
 
-def _emptying(connection: Rows, tables: list[_Table]) -> str:
+def _emptying(connection: Rows, tables: list[Table]) -> str:
     """Return in words what lets the plan be made: all of the domain, for a part of it would be no consistent state."""
     there = {table.quoted for table in tables if _shape(connection, table.schema, table.name)}
     listed = ", ".join(sorted(referring(connection, there)))
@@ -240,14 +251,17 @@ def _key(connection: Rows, schema: str, table: str) -> list[str]:
 def _missing_indexes(connection: Rows, plans: list[Plan], renewed: set[str]) -> Iterator[Statement]:
     rows = connection.execute(
         "SELECT c.relname, n.nspname, t.relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
-        " JOIN pg_class t ON t.oid = indrelid JOIN pg_namespace n ON n.oid = t.relnamespace WHERE indisvalid"
+        " JOIN pg_class t ON t.oid = indrelid JOIN pg_namespace n ON n.oid = t.relnamespace"
+        " WHERE indisvalid AND right(n.nspname, length(%s)) <> %s",  # those of the shadow have the same names
+        (SHADOW, SHADOW),
     ).fetchall()
     known = {name for name, *table in rows if quoted(*table) not in renewed}
-    indexes = dict(entry for plan in plans for entry in _indexes(plan))
+    indexes = dict(entry for plan in plans for entry in indexes_of(plan))
     return (statement for name, statement in indexes.items() if name not in known)
 
 
-def _indexes(plan: Plan) -> Iterator[tuple[str, Statement]]:
+def indexes_of(plan: Plan) -> Iterator[tuple[str, Statement]]:
+    """Yield every index that a domain needs beside primary keys, by name; one of a mirror may come several times."""
     for fill in plan.fills:
         yield _index(fill.canonical, ["_mapping", "_source_key"], unique="" if fill.target.explodes else "UNIQUE ")
         yield _index(fill.held, [quoted(name) for name in fill.key])
@@ -301,11 +315,18 @@ def _index(table: str, expressions: list[str], unique: str = "") -> tuple[str, S
     return name, statement
 
 
-def _watched(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
-    """Landing keeps the old values of these columns beside each change; they are what `take` works with."""
+def watched_by(plans: Iterable[Plan]) -> set[tuple[str, str]]:
+    """Return the columns, as (mirror, name), of which landing has to keep old values for these domains."""
+    plans = tuple(plans)
     steps = tuple(step for plan in plans for step in plan.steps)
     mirrors = {mirror.ref: mirror for plan in plans for mirror in plan.mirrors}
-    wanted = {(str(ref), name) for ref in mirrors for name in read_by_others(steps, mirrors[ref])}
+    return {(str(ref), name) for ref, mirror in mirrors.items() for name in read_by_others(steps, mirror)}
+
+
+def _watched(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
+    """Landing keeps the old values of these columns beside each change; they are what `take` works with."""
+    mirrors = {mirror.ref for plan in plans for mirror in plan.mirrors}
+    wanted = watched_by(plans)
     known = set(
         connection.execute(
             f"SELECT mirror, name FROM cdc.watched_column WHERE mirror = ANY ({literals(map(str, mirrors))})".encode()

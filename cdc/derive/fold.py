@@ -48,9 +48,22 @@ def fold_rows(work: Work) -> None:
             work.run(_forget(contribution))
             if contribution in work.staged:
                 work.run(_keep(contribution))
-        if merge in work.taken:
-            work.note_staged(merge.fill, work.run(_fold(merge)).rowcount)
-            work.grow(work.staged.get(merge.fill, 0), merge.fill.stage)
+        _stage_folded(work, merge)
+
+
+def fold_everything(work: Work) -> None:
+    """Do the same where nothing is kept yet, and all is staged."""
+    for merge in work.plan.merges:
+        for contribution in (one for one in merge.contributions if one in work.staged):
+            work.run(_keep_first(contribution))
+        work.take(merge, _every_key(merge))
+        _stage_folded(work, merge)
+
+
+def _stage_folded(work: Work, merge: Merge) -> None:
+    if merge in work.taken:
+        work.note_staged(merge.fill, work.run(_fold(merge)).rowcount)
+        work.grow(work.staged.get(merge.fill, 0), merge.fill.stage)
 
 
 def _step_is_taken(work: Work, contribution: Contribution) -> bool:
@@ -96,7 +109,7 @@ def _every_key(merge: Merge) -> bytes:
     fill = merge.fill
     rows = [f"SELECT _source_key FROM {name} WHERE _mapping = {merge.name}" for name in (fill.canonical, fill.held)]
     rows.append(f"SELECT {_text_of(fill.key, 'c')} FROM {merge.stored} c")
-    rows.append(f"SELECT source_key FROM cdc.held WHERE mapping = {merge.name}")
+    rows.append(f"SELECT source_key FROM {fill.codes} WHERE mapping = {merge.name}")
     return taking(merge, " UNION ALL ".join(rows))
 
 
@@ -107,6 +120,15 @@ def _forget(contribution: Contribution) -> bytes:
         f"DELETE FROM {contribution.stored} c USING {contribution.take} t WHERE {contribution.is_of('c', 't.key')}"
         f" AND NOT EXISTS (SELECT FROM {contribution.stage} s WHERE s._candidate AND s._source_key = t.key"
         f" AND {equal(contribution.key, 's', 'c')})"
+    ).encode()
+
+
+def _keep_first(contribution: Contribution) -> bytes:
+    """Write what they say into a table that has nothing of it."""
+    written = (*STAGE_META, *contribution.columns)
+    return (
+        f"INSERT INTO {contribution.stored} (_mapping, _source, {columns(written)}) SELECT {contribution.name},"
+        f" {contribution.source}, {columns(written, 's')} FROM {contribution.stage} s WHERE s._candidate"
     ).encode()
 
 
@@ -138,19 +160,22 @@ def _fold(merge: Merge) -> bytes:
     lacks = " ".join(f"WHEN f.{quoted(name)} IS NULL THEN {literal(name)}" for name in missing)
     lacking = f"CASE {lacks} END" if lacks else "NULL"
     written = (*STAGE_META, "_candidate", "_code", "_field", "_detail", *fill.columns)
-    told = {CONFLICTS: _conflicts(fill.key, said), WARNINGS: _warnings(fill.key)}
+    told = {CONFLICTS: "k.told", WARNINGS: "w.told"}
     values = [told.get(name) or f"f.{quoted(name)}" for name in fill.columns]
     return (
         f"WITH said AS (SELECT c.*, bool_or(NOT c._deleted) OVER (PARTITION BY {columns(fill.key, 'c')}) AS _live"
         f" FROM {fill.take} t JOIN {merge.stored} c ON {of_key}),"
         f" counted AS (SELECT * FROM said WHERE _deleted <> _live),"
         f" folded AS (SELECT {key}, max(_source_offset) AS _source_offset, max(_source_ts) AS _source_ts,"
-        f" bool_and(_deleted) AS _deleted{', ' if taken else ''}{taken} FROM counted GROUP BY {key})"
+        f" bool_and(_deleted) AS _deleted{', ' if taken else ''}{taken} FROM counted GROUP BY {key}),"
+        f" conflicts AS ({_conflicts(fill.key, said)}), warnings AS ({_warnings(fill.key)})"
         f" INSERT INTO {fill.stage} ({columns(written)})"
         f" SELECT {_text_of(fill.key, 'f')}, f._source_offset, f._source_ts, f._deleted, x.lacking IS NULL,"
         f" CASE WHEN x.lacking IS NOT NULL THEN {literal(refusal.REQUIRED)} END, x.lacking,"
         f" CASE WHEN x.lacking IS NOT NULL THEN 'no contribution says it' END, {', '.join(values)}"
-        f" FROM folded f CROSS JOIN LATERAL (SELECT {lacking} AS lacking) x"
+        f" FROM folded f LEFT JOIN conflicts k ON {equal(fill.key, 'k', 'f')}"
+        f" LEFT JOIN warnings w ON {equal(fill.key, 'w', 'f')}"
+        f" CROSS JOIN LATERAL (SELECT {lacking} AS lacking) x"
     ).encode()
 
 
@@ -166,21 +191,24 @@ def _taken(name: str, rule: Rule, order: str) -> str:
 
 
 def _conflicts(key: tuple[str, ...], said: list[str]) -> str:
-    """Return the query for what was said of a row and not taken, None if nothing was."""
+    """Return the query for what was said of rows and not taken, by key; no row where nothing was."""
+    of_key = columns(key, "c")
     if not said:
-        return "NULL::jsonb"
+        return f"SELECT {of_key}, NULL::jsonb AS told FROM counted c WHERE false"
     pairs = ", ".join(f"({literal(name)}, c.{quoted(name)}::text, f.{quoted(name)}::text)" for name in said)
     told = "'column', v.name, 'mapping', c._mapping, 'source_key', c._source_key, 'value', v.said"
     return (
-        f'(SELECT jsonb_agg(jsonb_build_object({told}) ORDER BY v.name, c._mapping COLLATE "C", c._source_key)'
-        f" FROM counted c CROSS JOIN LATERAL (VALUES {pairs}) v (name, said, kept)"
-        f" WHERE {equal(key, 'c', 'f')} AND v.said IS NOT NULL AND v.said IS DISTINCT FROM v.kept)"
+        f'SELECT {of_key}, jsonb_agg(jsonb_build_object({told}) ORDER BY v.name, c._mapping COLLATE "C",'
+        f" c._source_key) AS told FROM counted c JOIN folded f ON {equal(key, 'c', 'f')}"
+        f" CROSS JOIN LATERAL (VALUES {pairs}) v (name, said, kept)"
+        f" WHERE v.said IS NOT NULL AND v.said IS DISTINCT FROM v.kept GROUP BY {of_key}"
     )
 
 
 def _warnings(key: tuple[str, ...]) -> str:
-    """Return the query for what the contributions were warned of, each with its mapping; NULL if that is nothing."""
+    """Return the query for what the contributions were warned of, by key, each with its mapping."""
+    of_key = columns(key, "c")
     return (
-        "(SELECT array_agg(DISTINCT w.told ORDER BY w.told) FROM counted c CROSS JOIN LATERAL"
-        f" (SELECT c._mapping || ' ' || x AS told FROM unnest(c.{WARNINGS}) x) w WHERE {equal(key, 'c', 'f')})"
+        f"SELECT {of_key}, array_agg(DISTINCT w.told ORDER BY w.told) AS told FROM counted c CROSS JOIN LATERAL"
+        f" (SELECT c._mapping || ' ' || x AS told FROM unnest(c.{WARNINGS}) x) w GROUP BY {of_key}"
     )

@@ -35,7 +35,7 @@ def plan_foreign_keys(
 ) -> tuple[list[Statement], list[Statement]]:
     """Return what to drop, before tables are made, and what to add, after that. `renewed`: tables made anew."""
     wanted = {_name(link): link for plan in plans for link in plan.links}
-    known = _known(connection, {fill.canonical for plan in plans for fill in plan.fills})
+    known = known_foreign_keys(connection, {fill.canonical for plan in plans for fill in plan.fills})
     kept = {key.name for key in known if key.name in wanted and not {key.child, key.parent} & {*renewed}}
     dropped = [_drop(key) for key in known if key.name not in kept]
     added = [_add(connection, name, link, renewed) for name, link in wanted.items() if name not in kept]
@@ -46,7 +46,7 @@ def referring(connection: Rows, tables: Collection[str]) -> set[str]:
     """Return quoted tables with all that refer to them by foreign keys that were made here."""
     found, known = set(tables), {*tables}
     while known:
-        known = {key.child for key in _known(connection, known) if key.parent in known} - found
+        known = {key.child for key in known_foreign_keys(connection, known) if key.parent in known} - found
         found |= known
     return found
 
@@ -60,7 +60,7 @@ def validate_foreign_keys(connection: Rows, plan: Plan) -> None:
         connection.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {quoted(name)}".encode())
 
 
-def _known(connection: Rows, tables: Collection[str]) -> list[_Known]:
+def known_foreign_keys(connection: Rows, tables: Collection[str]) -> list[_Known]:
     """Return the foreign keys from or to any of `tables`."""
     listed = list(tables)
     return [_Known(*row) for row in connection.execute(_KNOWN, (listed, listed)).fetchall()]

@@ -34,11 +34,16 @@ def select_rows(step: Step, stale: bool) -> bytes:  # noqa: FBT001 - part of the
     return " UNION ALL ".join(queries).encode()
 
 
-class _Query:
-    """One half of the query: live rows, or rows that are deleted."""
+def select_range(step: Step, deleted: bool, stale: bool, within: str) -> bytes:  # noqa: FBT001
+    """Return the query for source rows whatever is taken: live or deleted ones, of which `within` is true as `x`."""
+    return _Query(step, deleted, stale, within).text().encode()
 
-    def __init__(self, step: Step, deleted: bool, stale: bool) -> None:  # noqa: FBT001
-        self.step, self.deleted, self.stale = step, deleted, stale
+
+class _Query:
+    """One half of the query: live rows, or rows that are deleted. `within`: not what is taken but rows of a range."""
+
+    def __init__(self, step: Step, deleted: bool, stale: bool, within: str = "") -> None:  # noqa: FBT001
+        self.step, self.deleted, self.stale, self.within = step, deleted, stale, within
         self.lasting = deleted or step.is_history
         self.alias = {alias: f"t{place}" for place, alias in enumerate(step.mirrors)}
 
@@ -50,11 +55,19 @@ class _Query:
         lookups = " ".join(self._join(lookup) for lookup in step.mapping.lookups)
         image = f", {row}._offset, {row}._source_ts" if step.keeps_unmarked else ""
         return (
-            f"SELECT t.key::text, {row}.{prefix}_offset, {row}.{prefix or '_source'}_ts, {str(self.deleted).lower()},"
-            f" {self._stale()}{', ' if inputs else ''}{inputs}{image}"
-            f" FROM {step.take} t JOIN {name} {row} ON {step.source.has_key(row, 't.key')}{self._is_known()}"
-            f" {lookups}"
+            f"SELECT {self._key()}::text, {row}.{prefix}_offset, {row}.{prefix or '_source'}_ts,"
+            f" {str(self.deleted).lower()}, {self._stale()}{', ' if inputs else ''}{inputs}{image}"
+            f" FROM {self._rows(name, row)} {lookups}"
         )
+
+    def _key(self) -> str:
+        return self.step.source.key_text(self.alias[""]) if self.within else "t.key"
+
+    def _rows(self, name: str, row: str) -> str:
+        if self.within:
+            return f"(SELECT x.* FROM {name} x WHERE {self.within}{self._is_known('x')}) {row}"
+        has_key = self.step.source.has_key(row, "t.key")
+        return f"{self.step.take} t JOIN {name} {row} ON {has_key}{self._is_known(row)}"
 
     def _value(self, alias: str, column: str | None) -> str:
         row = self.alias[alias]
@@ -114,15 +127,16 @@ class _Query:
         if not self.stale:
             return self._stale_version() if self.step.is_history else "NULL::text[]"
         own = literal(str(self.step.source.ref)) + "::text"
-        parts = [f"(SELECT array_prepend({own}, s.key) FROM cdc.stale s WHERE s.mirror = {own} AND s.key = t.key)"]
+        parts = [
+            f"(SELECT array_prepend({own}, s.key) FROM cdc.stale s WHERE s.mirror = {own} AND s.key = {self._key()})"
+        ]
         if self.step.is_history:
             parts = [self._stale_version()]
         parts += [self._stale_lookup(lookup, self.step.mirrors[lookup.alias]) for lookup in self.step.mapping.lookups]
         return f"coalesce({', '.join(parts)})"
 
-    def _is_known(self) -> str:
+    def _is_known(self, row: str) -> str:
         """Return the condition that a version is one of a row, or the last one of a row that is behind its source."""
-        row = self.alias[""]
         known = f" AND {row}._op <> 'd' AND ({row}._op <> 's' OR {row}._valid_to IS NULL)"
         return known if self.step.is_history else ""
 
@@ -130,7 +144,7 @@ class _Query:
         """Return the row, as mirror and key, whose state since some commit nobody knows."""
         mirror, row = self.step.source, self.alias[""]
         own = literal(f"{mirror.ref.schema}.{mirror.ref.table}") + "::text"
-        return f"CASE WHEN {row}._op = 's' THEN array_prepend({own}, t.key[1:{len(mirror.key) - 1}]) END"
+        return f"CASE WHEN {row}._op = 's' THEN array_prepend({own}, ({self._key()})[1:{len(mirror.key) - 1}]) END"
 
     def _stale_lookup(self, lookup: Lookup, mirror: Mirror) -> str:
         ref = literal(str(mirror.ref)) + "::text"

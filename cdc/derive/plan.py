@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import Final
 
 from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, quoted
@@ -30,13 +31,17 @@ META: Mapping[str, str] = {
 """What every canonical row says of itself. Offset and time of a tombstone are those of the delete; of a row that stays
 as it was, those of its last image."""
 
+SHADOW: Final = "_shadow"
+"""The side on which tables are derived by another dictionary than the one in force."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
     """What one mapping says of a canonical table. Compared by identity: statements are made once per output.
 
     `name` is the mapping's, as a constant; `take` the temporary table of the source keys that this turn derives.
-    `alone`: of a source row there is at most this one candidate, in this table and in all others.
+    `alone`: of a source row there is at most this one candidate, in this table and in all others. `side` stands behind
+    the names of the schemas: "" where consumers read, SHADOW beside it. `stages`: the schema of what comes out.
     """
 
     number: int
@@ -44,6 +49,8 @@ class Output:
     take: str
     target: Target
     alone: bool
+    side: str
+    stages: str
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -57,8 +64,13 @@ class Output:
 
     @property
     def stage(self) -> str:
-        """The temporary table of what comes out for it."""
-        return f"pg_temp.stage_{self.number}"
+        """The table of what comes out for it: temporary, but for a whole build."""
+        return f"{self.stages}.stage_{self.number}"
+
+    @property
+    def codes(self) -> str:
+        """The table of what source rows are held for."""
+        return f"cdc{self.side}.held"
 
     @property
     def keeps_deleted(self) -> bool:
@@ -89,12 +101,12 @@ class Fill(Output):
     @property
     def canonical(self) -> str:
         """The canonical table."""
-        return quoted(self.target.schema, self.target.table)
+        return quoted(self.target.schema + self.side, self.target.table)
 
     @property
     def held(self) -> str:
         """The table of candidates that are not canonical rows: held ones, and deleted ones that do not count."""
-        return quoted(f"{self.target.schema}_held", self.target.table)
+        return quoted(f"{self.target.schema}_held{self.side}", self.target.table)
 
     @property
     def held_key(self) -> tuple[str, ...]:
@@ -116,12 +128,12 @@ class Contribution(Output):
     @property
     def stored(self) -> str:
         """The table of all that is contributed to the fold."""
-        return contributions_to(self.target)
+        return contributions_to(self.target, self.side)
 
 
-def contributions_to(target: Target) -> str:
+def contributions_to(target: Target, side: str) -> str:
     """Return the table of what is contributed to the rows of a canonical table."""
-    return quoted(f"{target.schema}_contribution", target.table)
+    return quoted(f"{target.schema}_contribution{side}", target.table)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +172,11 @@ class Step:
     def take(self) -> str:
         """The temporary table of source keys that this turn derives."""
         return f"pg_temp.take_{self.number}"
+
+    @property
+    def codes(self) -> str:
+        """The table of what source rows are held for."""
+        return self.outputs[0].codes
 
     @property
     def alone(self) -> bool:
@@ -226,7 +243,12 @@ class Merge:
     @property
     def stored(self) -> str:
         """The table of all that is contributed."""
-        return contributions_to(self.fold.target)
+        return contributions_to(self.fold.target, self.fill.side)
+
+    @property
+    def codes(self) -> str:
+        """The table of what its rows are held for."""
+        return self.fill.codes
 
     @property
     def alone(self) -> bool:
@@ -249,13 +271,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A domain bound to its tables. `digest` is the dictionary's."""
+    """A domain bound to its tables. `digest` is the dictionary's; `side` tells whose tables they are."""
 
     name: str
     digest: str
     steps: tuple[Step, ...]
     merges: tuple[Merge, ...]
     links: tuple[Link, ...]
+    side: str = ""
+
+    @property
+    def books(self) -> str:
+        """The schema of the tables that say how far it is, and what is held."""
+        return f"cdc{self.side}"
 
     @property
     def origins(self) -> tuple[Origin, ...]:
@@ -305,8 +333,10 @@ def mirror_refs(domain: Domain) -> tuple[MirrorRef, ...]:
     return tuple(sorted(sources | looked_up))
 
 
-def bind(domain: Domain, digest: str, mirrors: Mapping[MirrorRef, Mirror]) -> Plan:
-    """Bind a domain to the mirrors. Raises DRV-101 or DRV-102 with every fault."""
+def bind(
+    domain: Domain, digest: str, mirrors: Mapping[MirrorRef, Mirror], side: str = "", stages: str = "pg_temp"
+) -> Plan:
+    """Bind a domain to the mirrors, and to the tables of a side. Raises DRV-101 or DRV-102 with every fault."""
     faults = [fault for mapping in domain.mappings for fault in _mirror_faults(mapping, mirrors)]
     if faults:
         raise FatalError("DRV-101", "; ".join(faults))
@@ -314,28 +344,36 @@ def bind(domain: Domain, digest: str, mirrors: Mapping[MirrorRef, Mirror]) -> Pl
     if faults:
         raise FatalError("DRV-102", "; ".join(faults))
     numbers = count()
-    steps = tuple(_step(number, mapping, mirrors, numbers) for number, mapping in enumerate(domain.mappings))
-    merges = tuple(_merge(fold, steps, numbers) for fold in domain.folds)
-    return Plan(domain.name, digest, steps, merges, tuple(_links((*steps, *merges))))
+    steps = tuple(
+        _step(number, mapping, mirrors, numbers, (side, stages)) for number, mapping in enumerate(domain.mappings)
+    )
+    merges = tuple(_merge(fold, steps, numbers, (side, stages)) for fold in domain.folds)
+    return Plan(domain.name, digest, steps, merges, tuple(_links((*steps, *merges))), side)
 
 
-def _step(number: int, mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirror], numbers: Iterator[int]) -> Step:
+def _step(
+    number: int,
+    mapping: DictionaryMapping,
+    mirrors: Mapping[MirrorRef, Mirror],
+    numbers: Iterator[int],
+    places: tuple[str, str],
+) -> Step:
     looked_up = {lookup.alias: mirrors[lookup.mirror] for lookup in mapping.lookups}
     alone = len(mapping.targets) == 1 and not mapping.targets[0].explodes
     name, take = literal(mapping.name), f"pg_temp.take_{number}"
     outputs = tuple(
-        Contribution(next(numbers), name, take, target, alone, literal(mapping.source.schema))
+        Contribution(next(numbers), name, take, target, alone, *places, literal(mapping.source.schema))
         if target.contributes
-        else Fill(next(numbers), name, take, target, alone, mirrors[mapping.source])
+        else Fill(next(numbers), name, take, target, alone, *places, mirrors[mapping.source])
         for target in mapping.targets
     )
     return Step(number, mapping, {"": mirrors[mapping.source], **looked_up}, outputs)
 
 
-def _merge(fold: Fold, steps: tuple[Step, ...], numbers: Iterator[int]) -> Merge:
+def _merge(fold: Fold, steps: tuple[Step, ...], numbers: Iterator[int], places: tuple[str, str]) -> Merge:
     number = next(numbers)
     said = tuple(one for step in steps for one in step.contributions if str(one.target) == str(fold))
-    fill = Fill(number, literal(str(fold)), f"pg_temp.take_merge_{number}", fold.target, alone=True)
+    fill = Fill(number, literal(str(fold)), f"pg_temp.take_merge_{number}", fold.target, True, *places)
     return Merge(fold, fill, said)
 
 

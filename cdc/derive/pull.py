@@ -224,7 +224,7 @@ def _children(link: Link) -> Found:
     child = link.child
     joined = f"vanished k JOIN {{}} o ON {equal(link.reference.columns, 'o', 'k', link.reference.target_columns)}"
     waits = (
-        f" JOIN cdc.held h ON h.mapping = {child.name} AND h.source_key = o._source_key"
+        f" JOIN {child.codes} h ON h.mapping = {child.name} AND h.source_key = o._source_key"
         f" AND h.code = {literal(UNRESOLVED)}"
     )
     return Found(

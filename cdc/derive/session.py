@@ -35,7 +35,7 @@ SMALL_SETTINGS = (
 # A cursor is read to its end here: a plan that is quick with the first tenth is the wrong one. What an index finds is
 # in memory for the most part; with the server's own costs twenty thousand rows would be compared with all of two
 # million instead of being looked up.
-_LARGE_SETTINGS = (
+LARGE_SETTINGS = (
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;"
     "SET LOCAL cursor_tuple_fraction = 1; SET LOCAL random_page_cost = 1.1;"
     f"SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = '{LONG_STATEMENT_S}s'"
@@ -133,7 +133,7 @@ class Work:
         if not self.large and (count > LARGE or sum(self.taken.values()) > LARGE):
             self.large = True
             self.round_trips += 1
-            self.connection.execute(_LARGE_SETTINGS, prepare=False)
+            self.connection.execute(LARGE_SETTINGS, prepare=False)
             self.beat()
         if self.large and count > LARGE:
             self.run(f"ANALYZE {table} {_compared_columns(self.plan, table)}".encode())
@@ -176,7 +176,7 @@ def create_tables(plan: Plan) -> str:
     statements = [
         'CREATE TEMP TABLE changed (mirror text, key text[] COLLATE "C", op "char", old jsonb)',
         *(f'CREATE TEMP TABLE {_bare(origin.take)} (key text[] COLLATE "C" NOT NULL)' for origin in plan.origins),
-        *(_create_stage(plan, output) for output in plan.outputs),
+        *(f"CREATE TEMP TABLE stage_{one.number} {stage_definition(plan, one)}" for one in plan.outputs),
         *(_create_before(fill) for fill in plan.fills),
         # Ordered, so that it can be read as a whole where scans are off: small turns have to begin with what is taken.
         *(f"CREATE INDEX ON {origin.take} (key)" for origin in plan.origins),
@@ -215,17 +215,17 @@ def _bare(table: str) -> str:
     return table.removeprefix("pg_temp.")
 
 
-def _create_stage(plan: Plan, fill: Output) -> str:
-    """A candidate lacks no required value, and no key or reference is too long to be indexed.
+def stage_definition(plan: Plan, fill: Output) -> str:
+    """Return the columns of a stage, and its checks: they find what is wrong while the row can still be held for it.
 
-    The checks find it while the row can still be held for it.
+    A candidate lacks no required value, and no key or reference is too long to be indexed.
     """
     target = fill.target
     values = ", ".join(f"{quoted(column.name)} {column.type}" for column in target.columns)
     required = [column.name for column in target.columns if column.required or column.name in target.key]
     sound = [*(f"{quoted(name)} IS NOT NULL" for name in required), *_short_enough(plan, fill)]
     return (
-        f'CREATE TEMP TABLE stage_{fill.number} (_source_key text[] COLLATE "C" NOT NULL, _source_offset bigint,'
+        '(_source_key text[] COLLATE "C" NOT NULL, _source_offset bigint,'
         " _source_ts timestamptz, _deleted boolean, _candidate boolean, _code text, _field text, _detail text,"
         f" _waits_for text, _waits_key text[], {values}, _shadowed boolean NOT NULL DEFAULT false,"
         " _withheld boolean NOT NULL DEFAULT false,"

@@ -71,7 +71,7 @@ def _stage_chunk(work: Work, step: Step, fetch: Callable[[], list[Row]]) -> bool
         rows = fetch()
         outcomes = [evaluate(step, row) for row in rows]
         if any(map(any, outcomes)):
-            _copy(work, step, outcomes)
+            copy_outcomes(work, step, outcomes)
         return bool(rows)
 
 
@@ -123,7 +123,7 @@ def _as_text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _copy(work: Work, step: Step, outcomes: list[Staged]) -> None:
+def copy_outcomes(work: Work, step: Step, outcomes: list[Staged]) -> None:
     """Write what came out for some source rows; with care, find the one that the database refuses."""
     if not work.careful:
         try:
@@ -140,8 +140,8 @@ def _copy(work: Work, step: Step, outcomes: list[Staged]) -> None:
         _copy_rows(work, step, [_refused(step, head, refusal)])
     elif refused is not None:
         middle = len(outcomes) // 2
-        _copy(work, step, outcomes[:middle])
-        _copy(work, step, outcomes[middle:])
+        copy_outcomes(work, step, outcomes[:middle])
+        copy_outcomes(work, step, outcomes[middle:])
 
 
 def _try_rows(work: Work, step: Step, outcomes: list[Staged]) -> Exception | None:

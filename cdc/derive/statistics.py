@@ -36,5 +36,5 @@ def _tables(plan: Plan) -> list[str]:
         *mirrors,
         *(table for fill in plan.fills for table in (fill.canonical, fill.held)),
         *contributed,
-        "cdc.held",
+        f"{plan.books}.held",
     ]

@@ -159,7 +159,7 @@ def every_row(step: Step) -> bytes:
     tables = [name for fill in step.fills for name in (fill.canonical, fill.held)]
     tables += [contribution.stored for contribution in step.contributions]
     rows += [f"SELECT _source_key FROM {name} WHERE _mapping = {step.name}" for name in tables]
-    rows.append(f"SELECT source_key FROM cdc.held WHERE mapping = {step.name}")
+    rows.append(f"SELECT source_key FROM {step.codes} WHERE mapping = {step.name}")
     return taking(step, " UNION ALL ".join(rows))
 
 
@@ -168,7 +168,8 @@ def _healed(step: Step) -> bytes:
     mirrors = ", ".join(sorted({literal(str(mirror.ref)) for mirror in _looked_up(step)}))
     return taking(
         step,
-        f"SELECT h.source_key FROM pg_temp.changed j JOIN cdc.held h ON h.waits_for = j.mirror AND h.waits_key = j.key"
+        f"SELECT h.source_key FROM pg_temp.changed j"
+        f" JOIN {step.codes} h ON h.waits_for = j.mirror AND h.waits_key = j.key"
         f" WHERE j.mirror IN ({mirrors}) AND h.code = {literal(STALE)} AND h.mapping = {step.name}",
     )
 

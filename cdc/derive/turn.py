@@ -7,7 +7,7 @@ All visible batches are taken, never fewer: the mirrors show all of them, and a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +18,8 @@ from cdc.derive.before import read_before
 from cdc.derive.decide import decide
 from cdc.derive.fold import fold_rows
 from cdc.derive.foreign_key import validate_foreign_keys
-from cdc.derive.names import literals
+from cdc.derive.mirror import Mirror
+from cdc.derive.names import literal, literals
 from cdc.derive.plan import Plan
 from cdc.derive.pull import pull_in
 from cdc.derive.session import Connection, Span, Window, Work, clear_tables, empty_tables
@@ -34,6 +35,10 @@ from transforms.model import Dictionary
 
 LEAVE = "COMMIT"
 """Ends a transaction that has only read. After a ROLLBACK psycopg would forget all prepared statements."""
+
+
+OTHER_DICTIONARY = "DRV-110"
+"""The code by which a turn says that it would derive by a dictionary that is not in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +73,24 @@ class Derived:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Whose turn it is, what shows that it goes on, and the snapshot that it is given ("": its own)."""
+
+    epoch: int
+    pulse: Pulse
+    cut: str
+
+
 def run_turn(
-    connection: Connection, plan: Plan, version: Version, epoch: int, pulse: Pulse | None = None
+    connection: Connection, plan: Plan, version: Version, epoch: int, pulse: Pulse | None = None, cut: str = ""
 ) -> Derived | None:
     """Derive what is new; None if nothing is, or if a stream's first snapshot is still open. `pulse` beats meanwhile.
 
-    Raises TransientError when the same work may go well later, FatalError when it will not.
+    `cut` is a snapshot that another session has exported, with all mirrors locked: what it shows is derived, no more.
+    Raises TransientError when the same work may go well later (DRV-110: by another dictionary), FatalError when not.
     """
-    turn = partial(_turn, connection, plan, version, epoch, pulse or Pulse())
+    turn = partial(_turn, connection, plan, version, _Frame(epoch, pulse or Pulse(), cut))
     try:
         try:
             return turn(careful=False)
@@ -88,22 +103,21 @@ def run_turn(
         raise FatalError("DRV-106", str(error)) from error
 
 
-def _turn(
-    connection: Connection, plan: Plan, version: Version, epoch: int, pulse: Pulse, *, careful: bool
-) -> Derived | None:
+def _turn(connection: Connection, plan: Plan, version: Version, frame: _Frame, *, careful: bool) -> Derived | None:
     started = time.monotonic()
-    window = _begin(connection, plan, epoch)
+    window = _begin(connection, plan, frame)
     if window is not None and window.everything:
         connection.execute(LEAVE)
-        _activate(connection, version)
+        if not plan.side:
+            _activate(connection, version)
         refresh_statistics(connection, plan)
         crash_point("D9")
-        window = _begin(connection, plan, epoch)
+        window = _begin(connection, plan, frame)
     if window is None or not (window.everything or window.queued or window.moves):
         connection.execute(LEAVE)
         return None
     crash_point("D3")
-    work = Work(connection, plan, window, careful, pulse=pulse)
+    work = Work(connection, plan, window, careful, pulse=frame.pulse)
     if window.everything:
         _remove_left_behind(work)
     _read_changes(work)
@@ -116,7 +130,7 @@ def _turn(
     crash_point("D5")
     write_rows(work)
     crash_point("D6")
-    _finish(work, version, epoch)
+    _finish(work, version, frame.epoch)
     return Derived(
         window.everything,
         sum(span.last - span.after for span in window.spans),
@@ -133,16 +147,20 @@ def _turn(
     )
 
 
-def _begin(connection: Connection, plan: Plan, epoch: int) -> Window | None:
+def _begin(connection: Connection, plan: Plan, frame: _Frame) -> Window | None:
     """Open the transaction and see what is new; None while a stream that the domain reads has no snapshot yet."""
-    connection.execute("; ".join(OPENING[0](plan)).encode())
+    opening = shared_cut(frame.cut) if frame.cut else OPENING[0](plan)
+    connection.execute("; ".join(opening).encode())
     crash_point("D2")
     rows = connection.execute(_window(plan), {"domain": plan.name}, prepare=True).fetchall()
     if not rows or any(row[5] is None or row[5] < 1 for row in rows):
         return None
-    if rows[0][0] != epoch:
+    if rows[0][0] != frame.epoch:
         connection.execute("ROLLBACK")
         raise TransientError("DRV-105", f"domain {plan.name}")
+    if not plan.side and rows[0][6] not in (None, plan.digest):
+        connection.execute("ROLLBACK")
+        raise TransientError(OTHER_DICTIONARY, f"domain {plan.name}, dictionary {plan.digest[:12]}")
     _, dictionary, queued, queued_whole, (stale, held_as_stale), *_ = rows[0]
     spans = tuple(Span(stream, after, last) for *_, stream, last, after in rows)
     return Window(
@@ -156,9 +174,26 @@ def _begin(connection: Connection, plan: Plan, epoch: int) -> Window | None:
 
 
 def one_cut(plan: Plan) -> tuple[str, ...]:
-    """Return the statements before the first one that reads: it takes the snapshot, and by then DDL has to wait."""
-    tables = ", ".join(name for mirror in plan.mirrors for name in mirror.images)
-    return "BEGIN ISOLATION LEVEL REPEATABLE READ", f"LOCK TABLE {tables} IN ACCESS SHARE MODE"
+    """Return the statements before the first one that reads: it takes the snapshot, and by then DDL has to wait.
+
+    So has whoever puts another dictionary in force, or this turn for him: what is read of it then counts to the end.
+    """
+    return begin_cut(plan.mirrors, gate=() if plan.side else (GATE,))
+
+
+GATE = "LOCK TABLE cdc.active IN ROW SHARE MODE"
+"""Keeps the dictionary in force while a turn goes on."""
+
+
+def begin_cut(mirrors: Iterable[Mirror], gate: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the statements that open a transaction in which the mirrors can be read as of one snapshot."""
+    tables = ", ".join(name for mirror in mirrors for name in mirror.images)
+    return "BEGIN ISOLATION LEVEL REPEATABLE READ", *gate, f"LOCK TABLE {tables} IN ACCESS SHARE MODE"
+
+
+def shared_cut(snapshot: str) -> tuple[str, ...]:
+    """Return the statements that open a transaction with the snapshot of another one."""
+    return "BEGIN ISOLATION LEVEL REPEATABLE READ", f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"
 
 
 def every_visible_batch(spans: tuple[Span, ...]) -> tuple[Span, ...]:
@@ -173,16 +208,17 @@ CUT: list[Callable[[tuple[Span, ...]], tuple[Span, ...]]] = [every_visible_batch
 
 def _window(plan: Plan) -> bytes:
     names = literals(plan.names).replace("%", "%%")
+    queued = literals(() if plan.side else plan.names).replace("%", "%%")
     mirrors = literals(str(mirror.ref) for mirror in plan.mirrors).replace("%", "%%")
-    queue = f"SELECT DISTINCT mapping FROM cdc.derive_queue WHERE mapping = ANY ({names})"
+    queue = f"SELECT DISTINCT mapping FROM cdc.derive_queue WHERE mapping = ANY ({queued})"
     return (
         f"SELECT d.epoch, d.dictionary, ARRAY({queue}), ARRAY({queue} AND source_key IS NULL),"
         f" ARRAY[EXISTS (SELECT FROM cdc.stale WHERE mirror = ANY ({mirrors})),"
-        f" EXISTS (SELECT FROM cdc.held WHERE code = '{STALE}' AND mapping = ANY ({names}))],"
-        " p.generations, p.stream, p.batch, coalesce(w.batch, 0)"
-        f" FROM cdc.domain d CROSS JOIN unnest({literals(plan.sources)}) s (source)"
+        f" EXISTS (SELECT FROM {plan.books}.held WHERE code = '{STALE}' AND mapping = ANY ({names}))],"
+        " p.generations, (SELECT digest FROM cdc.active), p.stream, p.batch, coalesce(w.batch, 0)"
+        f" FROM {plan.books}.domain d CROSS JOIN unnest({literals(plan.sources)}) s (source)"
         " LEFT JOIN cdc.position p ON p.source = s.source"
-        " LEFT JOIN cdc.watermark w ON w.domain = d.name AND w.stream = p.stream WHERE d.name = %(domain)s"
+        f" LEFT JOIN {plan.books}.watermark w ON w.domain = d.name AND w.stream = p.stream WHERE d.name = %(domain)s"
     ).encode()
 
 
@@ -241,17 +277,18 @@ def move_watermarks(work: Work, version: Version, epoch: int) -> None:
         "batches": [span.last for span in spans],
         "mappings": list(work.plan.names) if work.window.queued else [],
     }
-    if work.connection.execute(_MOVE, parameters, prepare=True).rowcount != 1:
+    statement = _MOVE.replace("BOOKS", work.plan.books).encode()
+    if work.connection.execute(statement, parameters, prepare=True).rowcount != 1:
         raise TransientError("DRV-105", f"domain {work.plan.name}")
 
 
-_MOVE = b"""
+_MOVE = """
 WITH moved AS (
-    INSERT INTO cdc.watermark (domain, stream, batch)
+    INSERT INTO BOOKS.watermark (domain, stream, batch)
     SELECT %(domain)s, s.stream, s.batch FROM unnest(%(streams)s::text[], %(batches)s::bigint[]) AS s (stream, batch)
     ON CONFLICT (domain, stream) DO UPDATE SET batch = excluded.batch WHERE watermark.batch <> excluded.batch),
 done AS (DELETE FROM cdc.derive_queue WHERE mapping = ANY (%(mappings)s))
-UPDATE cdc.domain SET derivation = derivation + 1, derived_at = clock_timestamp(), dictionary = %(digest)s
+UPDATE BOOKS.domain SET derivation = derivation + 1, derived_at = clock_timestamp(), dictionary = %(digest)s
 WHERE name = %(domain)s AND epoch = %(epoch)s
 """
 

@@ -1,4 +1,8 @@
-"""The derive worker: one thread per domain, each with a session, a lease and the same loop."""
+"""The derive worker: one thread per domain, each with a session, a lease and the same loop.
+
+It derives by the dictionary that is in force (`cdc.derive.active`). When another one is put in force, the next turn of
+every domain finds it out; the threads end, and others begin with the domains of that one.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,21 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 import psycopg
 import structlog
 
-from cdc.approval import require_approved
 from cdc.backoff import Backoff
 from cdc.config import Settings
 from cdc.crash import crash_point
+from cdc.derive.active import active_digest, dictionary_in_force, put_first, read_dictionary
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import HolderWatch, open_session, take_lease
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.plan import Plan, bind, mirror_refs
 from cdc.derive.session import Connection, empty_tables
-from cdc.derive.turn import Derived, Version, run_turn
+from cdc.derive.turn import OTHER_DICTIONARY, Derived, Version, run_turn
 from cdc.errors import FatalError, TransientError
 from cdc.observe.deriving import DerivingMetrics
 from cdc.observe.monitor import Monitor
-from cdc.store.connection import classify, reconnect
+from cdc.store.connection import as_service_errors, classify, reconnect
 from transforms.domain import Domain
-from transforms.errors import DictionaryError
-from transforms.load import load
 from transforms.model import Dictionary
 
 _log = structlog.get_logger()
@@ -37,13 +39,43 @@ SILENT_S = 10.0
 LEFT_ROWS = 100_000
 
 
+# How often a worker that has nothing to derive looks whether it has now.
+LOOK_S = 5.0
+
+
 def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = None) -> None:
     """Derive all domains until `stop` is set. Raises FatalError when one of them cannot go on."""
-    dictionary = read_dictionary(settings)
+    metrics = DerivingMetrics(monitor or Monitor("derive"), settings.target)
+    while not stop.is_set():
+        dictionary = _read_in_force(settings, stop, metrics)
+        if dictionary is not None:
+            metrics.turn_to(dictionary.domains())
+            _derive(settings, dictionary, stop, metrics)
+
+
+def _read_in_force(settings: Settings, stop: threading.Event, metrics: DerivingMetrics) -> Dictionary | None:
+    """Return what to derive by, and put the dictionary of the files in force if none is; None if told to stop."""
+    backoff = Backoff()
+    while not stop.is_set():
+        try:
+            with as_service_errors(), reconnect(settings.target, "cdc derive") as connection:
+                connection.autocommit = True
+                while active_digest(connection) is None:
+                    put_first(connection, settings, read_dictionary(settings))
+                return dictionary_in_force(connection, settings)
+        except TransientError as error:
+            metrics.failed("", error)
+            wait_s = backoff.fail()
+            _log.warning("target_away", error=error, wait_s=round(wait_s, 1))
+            stop.wait(wait_s)
+    return None
+
+
+def _derive(settings: Settings, dictionary: Dictionary, stop: threading.Event, metrics: DerivingMetrics) -> None:
+    """Derive until told to stop, or until another dictionary is in force."""
     domains = dictionary.domains()
-    metrics = DerivingMetrics(monitor or Monitor("derive"), settings.target, domains)
     if not domains:
-        stop.wait()
+        stop.wait(LOOK_S)
         return
     ended = threading.Event()
     with ThreadPoolExecutor(len(domains), thread_name_prefix="derive") as pool:
@@ -55,22 +87,8 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = Non
             future.result()
 
 
-def read_dictionary(settings: Settings) -> Dictionary:
-    """Load the dictionary that the settings name. Raises DRV-106 with all of its faults, DRV-108 without approval."""
-    try:
-        keys = {domain: key.reveal().encode() for domain, key in settings.tokens.items()}
-        dictionary = load(settings.folders.dictionary, keys)
-    except DictionaryError as error:
-        raise FatalError("DRV-106", "".join(f"\n  {fault}" for fault in error.faults)) from error
-    if missing := dictionary.tokens.domains - keys.keys():
-        names = ", ".join(f"tokens.{domain}" for domain in sorted(missing))
-        raise FatalError("CFG-101", f"{names} is missing: the dictionary makes tokens with it")
-    require_approved(settings, dictionary)
-    return dictionary
-
-
 class _DomainWorker:
-    """The loop of one domain. `ended` is set when another domain's loop has failed."""
+    """The loop of one domain. `ended` is set when another domain's loop has failed or found another dictionary."""
 
     def __init__(
         self,
@@ -91,12 +109,22 @@ class _DomainWorker:
 
     def run(self) -> None:
         """Derive until told to stop; after a fault that passes, begin again with a new session."""
+        try:
+            self._run()
+        finally:
+            self.pulse.rest()
+
+    def _run(self) -> None:
         while not self._stopped():
             try:
                 with reconnect(self.settings.target, f"cdc derive {self.domain.name}") as connection:
                     self._work(connection)
             except TransientError as error:
-                self._back_off(error)
+                if error.code == OTHER_DICTIONARY:
+                    self.log.info("dictionary_replaced", dictionary=self.version.digest)
+                    self.ended.set()
+                else:
+                    self._back_off(error)
             except psycopg.Error as error:
                 fault = classify(error)
                 if not isinstance(fault, TransientError):
@@ -105,6 +133,8 @@ class _DomainWorker:
 
     def _work(self, connection: Connection) -> None:
         connection.autocommit = True
+        if active_digest(connection) != self.version.digest:
+            raise TransientError(OTHER_DICTIONARY, f"domain {self.domain.name}")
         plan = self._bind(connection)
         open_session(connection, plan)
         epoch = self._stand_by(connection, plan)
@@ -150,6 +180,8 @@ class _DomainWorker:
         while epoch is None and not self._stopped():
             self.pulse.beat()
             self.stop.wait(STAND_BY_S)
+            if active_digest(connection) != self.version.digest:
+                raise TransientError(OTHER_DICTIONARY, f"domain {self.domain.name}")
             if watch.look(connection, plan):
                 self.log.warning("silent_holder_ended", silent_s=watch.patience_s)
             epoch = take_lease(connection, plan)

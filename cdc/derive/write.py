@@ -43,6 +43,25 @@ def write_rows(work: Work) -> None:
             work.run(_hold(work.plan, origin))
 
 
+def write_everything(work: Work) -> None:
+    """Write all that is staged into tables that are empty; canonical ones may be without their keys."""
+    for fill in (fill for fill in work.plan.fills if fill in work.staged):
+        work.run(_first(work.plan, fill))
+        work.run(_keep(work.plan, fill))
+    for origin in work.plan.origins:
+        if any(output in work.staged for output in origin.outputs):
+            work.run(_hold(work.plan, origin))
+
+
+def _first(plan: Plan, fill: Fill) -> bytes:
+    written = [*fill.columns, *META]
+    values = _values(plan, fill, written, deleted="false" if fill.keeps_unmarked else "s._deleted")
+    return (
+        f"INSERT INTO {fill.canonical} ({columns(written)}) SELECT {', '.join(values)}"
+        f" FROM {fill.stage} s WHERE {ALIVE} ORDER BY {columns(fill.key, 's')}"
+    ).encode()
+
+
 @cache
 def _withdraw(fill: Fill) -> bytes:
     return (
@@ -100,7 +119,8 @@ def _settle(origin: Origin) -> bytes:
         for output in origin.outputs
     )
     return (
-        f"DELETE FROM cdc.held h USING {origin.take} t WHERE h.mapping = {origin.name} AND h.source_key = t.key {codes}"
+        f"DELETE FROM {origin.codes} h USING {origin.take} t"
+        f" WHERE h.mapping = {origin.name} AND h.source_key = t.key {codes}"
     ).encode()
 
 
@@ -111,8 +131,8 @@ def _hold(plan: Plan, origin: Origin) -> bytes:
     names = f"mapping, source_key, {said}"
     updates = ", ".join(f"{name} = excluded.{name}" for name in said.split(", "))
     return (
-        f"INSERT INTO cdc.held ({names}) SELECT n.* FROM ({_codes(plan, origin)}) n ({names})"
-        " WHERE NOT EXISTS (SELECT FROM cdc.held h WHERE h.mapping = n.mapping AND h.source_key = n.source_key"
+        f"INSERT INTO {origin.codes} ({names}) SELECT n.* FROM ({_codes(plan, origin)}) n ({names})"
+        f" WHERE NOT EXISTS (SELECT FROM {origin.codes} h WHERE h.mapping = n.mapping AND h.source_key = n.source_key"
         f" AND ({columns(said.split(', '), 'h')}) IS NOT DISTINCT FROM ({columns(said.split(', '), 'n')}))"
         f" ON CONFLICT (mapping, source_key) DO UPDATE SET {updates},"
         " since = CASE WHEN held.code = excluded.code THEN held.since ELSE excluded.since END"
@@ -153,7 +173,7 @@ def _values(plan: Plan, fill: Fill, names: Sequence[str], deleted: str = "s._del
         "_deleted": deleted,
         "_mapping": fill.name,
         "_dictionary": literal(plan.digest),
-        "_derivation": f"(SELECT derivation + 1 FROM cdc.domain WHERE name = {literal(plan.name)})",
+        "_derivation": f"(SELECT derivation + 1 FROM {plan.books}.domain WHERE name = {literal(plan.name)})",
         "_derived_at": "clock_timestamp()",
     }
     return [values.get(name) or f"s.{quoted(name)}" for name in names]

@@ -24,13 +24,12 @@ _BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0,
 class DerivingMetrics(Collector):
     """Of one derive worker and its domains."""
 
-    def __init__(self, monitor: Monitor, target: Target, domains: Iterable[Domain]) -> None:
+    def __init__(self, monitor: Monitor, target: Target, domains: tuple[Domain, ...] = ()) -> None:
         self._monitor = monitor
-        self._conditions = {domain.name: Condition(domain.name, "is starting") for domain in domains}
+        self._conditions = {"": Condition(monitor.worker, "is starting")}
         monitor.need(lambda: list(self._conditions.values()))
-        self._mappings = {mapping.name: domain.name for domain in domains for mapping in domain.mappings}
-        reads = sorted({(domain.name, mirror.schema) for domain in domains for mirror in mirror_refs(domain)})
-        self._reads = ([domain for domain, _ in reads], [source for _, source in reads])
+        self._mappings: dict[str, str] = {}
+        self._reads: tuple[list[str], list[str]] = ([], [])
         self._survey = Survey(monitor, target)
         self._lock = threading.Lock()
         # What was held once is shown as 0 from then on: a series that ends looks like one that nobody scraped.
@@ -49,6 +48,16 @@ class DerivingMetrics(Collector):
             "cdc_derived_rows", "Source rows that derivations have decided", ["mapping"], registry=monitor.registry
         )
         monitor.registry.register(self)
+        if domains:
+            self.turn_to(domains)
+
+    def turn_to(self, domains: tuple[Domain, ...]) -> None:
+        """Be about these domains from now on: those of the dictionary that is in force."""
+        reads = sorted({(domain.name, mirror.schema) for domain in domains for mirror in mirror_refs(domain)})
+        with self._lock:
+            self._mappings = {mapping.name: domain.name for domain in domains for mapping in domain.mappings}
+            self._reads = ([domain for domain, _ in reads], [source for _, source in reads])
+        self._conditions = {domain.name: Condition(domain.name, "is starting") for domain in domains}
 
     def pulse(self, domain: str) -> Pulse:
         """Return the pulse of a domain's loop."""

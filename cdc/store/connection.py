@@ -7,6 +7,8 @@ keys are compared as the text that PostgreSQL prints.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -123,6 +125,15 @@ def reconnect(target: Target, application: str) -> psycopg.Connection:
         return connect(target, application)
     except NotAdmitted as error:
         raise TransientError("TGT-124", f"{error.code}, {error.detail}") from error
+
+
+@contextmanager
+def as_service_errors() -> Iterator[None]:
+    """Raise what a session of the block raises as the error of the service that it amounts to."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise classify(error) from error
 
 
 def classify(error: psycopg.Error) -> CdcError:

@@ -41,6 +41,11 @@ def difference(old: Dictionary, new: Dictionary) -> tuple[Change, ...]:
     return tuple(_Comparison(old, new).changes())
 
 
+def touched(old: Dictionary, new: Dictionary) -> frozenset[Origin]:
+    """Return the origins, of either version, that a change from `old` to `new` touches."""
+    return frozenset(origin for _, found in _Comparison(old, new).found() for origin in found)
+
+
 class _Comparison:
     """Both versions, as written and with where everything is used."""
 
@@ -49,12 +54,16 @@ class _Comparison:
         self._origins = (*origins(old), *origins(new))
 
     def changes(self) -> Iterator[Change]:
+        for (kind, name, what), found in self.found():
+            yield Change(kind, name, what, tuple(sorted({origin.target for origin in found})))
+
+    def found(self) -> Iterator[tuple[tuple[str, str, str], list[Origin]]]:
+        """Yield each change, as kind, name and words, with the origins that it touches."""
         for kind, affects in _AFFECTS.items():
             old, new = self._old.get(kind, {}), self._new.get(kind, {})
             for name in dict.fromkeys((*old, *new)):
                 for what, detail in _told(kind, old.get(name), new.get(name)):
-                    touched = (origin.target for origin in self._origins if affects(origin, name, detail))
-                    yield Change(kind, name, what, tuple(sorted(set(touched))))
+                    yield (kind, name, what), [one for one in self._origins if affects(one, name, detail)]
 
 
 def _entries(dictionary: Dictionary) -> dict[str, dict[str, Any]]:

@@ -374,7 +374,7 @@ def without_locks(patch: pytest.MonkeyPatch) -> None:
 def locks_after_the_snapshot(patch: pytest.MonkeyPatch) -> None:
     """Let DDL in between the snapshot and the locks."""
     opening = turn.one_cut
-    patch.setattr(turn, "OPENING", [lambda plan: (opening(plan)[0], "SELECT 1", opening(plan)[1])])
+    patch.setattr(turn, "OPENING", [lambda plan: (opening(plan)[0], "SELECT 1", *opening(plan)[1:])])
 
 
 def watermark_first(patch: pytest.MonkeyPatch) -> None:

@@ -214,22 +214,6 @@ def test_a_worker_goes_on_after_its_password_was_replaced(
     assert worker.end(sources) is None
 
 
-def test_a_worker_with_another_dictionary_derives_everything_by_it(settings: Settings, sources: Sources) -> None:
-    sources.close_snapshots()
-    sources.land(1)
-    worker = Worker(settings)
-    wait_until(lambda: sources.parties() == ["C1"])
-    assert worker.end(sources) is None
-    _, before, derivation = sources.domain()
-    name = settings.folders.dictionary / "dictionary.yaml"
-    name.write_text(name.read_text().replace('version: "', 'version: "9.', 1))
-    apply_target(settings)
-    worker = Worker(settings)
-    wait_until(lambda: sources.domain()[1] != before)
-    assert sources.domain()[2] == derivation + 1
-    assert worker.end(sources) is None
-
-
 def test_a_target_without_canonical_tables_stops_the_worker(settings: Settings, sources: Sources) -> None:
     sources.connection.execute("DROP TABLE trace.test_result")
     with pytest.raises(FatalError, match="DRV-107"):

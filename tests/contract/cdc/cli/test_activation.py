@@ -1,0 +1,253 @@
+"""`cdc dictionary activate` and `rollback` beside a worker: what consumers read, and what operators are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import conninfo
+
+from cdc.cli.target import apply_target
+from cdc.config import Settings, load
+from cdc.observe import log
+from compose.local.postgres import PostgresServer
+from tests.beside import beside
+from tests.contract.cdc.cli.conftest import Cdc
+from tests.contract.cdc.test_derive_worker import Sources, Worker, wait_until
+from transforms.load import PACKAGED
+
+
+@pytest.fixture
+def dictionary(config: Path, tmp_path: Path) -> Path:
+    """A copy of the packaged dictionary that a test may edit; the settings name it."""
+    folder = tmp_path / "dictionary"
+    shutil.copytree(PACKAGED, folder)
+    config.write_text(config.read_text().replace("folders: {", f"folders: {{dictionary: {folder}, "))
+    return folder
+
+
+class Deployment:
+    """A target with parties of the ERP, one of them from a country that the dictionary does not know."""
+
+    def __init__(self, config: Path, dictionary: Path, dsn: str) -> None:
+        self.settings: Settings = load(config)
+        self.dictionary = dictionary
+        apply_target(self.settings)
+        self.sources = Sources(dsn)
+        self.sources.close_snapshots()
+        self.sources.land(1)
+        self.land_of("英国", 2)
+
+    def land_of(self, country: str, number: int) -> None:
+        self.sources.land(number)
+        with self.sources.connection.transaction():
+            self.sources.connection.execute(
+                'UPDATE erp."t_Organization" SET "FCountry" = %s WHERE "FItemID" = %s', (country, number)
+            )
+            self.sources.batch += 1
+            self.sources.connection.execute(
+                "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
+                " VALUES ('cdc.erp', %s, 'erp.t_Organization', %s, 'u')",
+                (self.sources.batch, [str(number)]),
+            )
+            self.sources.connection.execute(
+                "UPDATE cdc.position SET batch = %s WHERE stream = 'cdc.erp'", (self.sources.batch,)
+            )
+            self.sources.connection.execute("NOTIFY cdc_landed")
+
+    def rows(self, query: str) -> list[tuple]:
+        return self.sources.connection.execute(query.encode(), prepare=False).fetchall()
+
+    def parties(self) -> list[tuple]:
+        return self.rows("SELECT party_id, country FROM trace.party ORDER BY 1")
+
+    def know_country(self, word: str, code: str) -> None:
+        """Edit one synonym."""
+        file = self.dictionary / "codesets" / "country.yaml"
+        more = f'synonyms:\n  - {{system: erp, code: "{word}", to: {code}}}\n'
+        file.write_text(file.read_text().replace("synonyms:\n", more, 1))
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.dictionary / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.fixture
+def as_administrator(target_server: PostgresServer, target_dsn: str) -> Callable[[str], None]:
+    """Execute something as the server's superuser, in this module's database."""
+    name = str(conninfo.conninfo_to_dict(target_dsn)["dbname"])
+    dsn = dataclasses.replace(target_server, database=name).dsn(target_server.superuser)
+
+    def execute(text: str) -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(text.encode())
+
+    return execute
+
+
+@pytest.fixture
+def deployed(config: Path, dictionary: Path, target_dsn: str) -> Iterator[Deployment]:
+    log.configure("error")  # the worker is a thread here, and writes where commands do
+    deployed = Deployment(config, dictionary, target_dsn)
+    yield deployed
+    for each in Worker.running:
+        each.end(deployed.sources)
+    Worker.running.clear()
+    deployed.sources.connection.close()
+
+
+@pytest.fixture
+def running(deployed: Deployment) -> Deployment:
+    """The same, with a worker that has derived it."""
+    Worker(deployed.settings)
+    wait_until(lambda: deployed.parties() == [("C1", None)] and held(deployed) == [("2", "COD-201")])
+    return deployed
+
+
+def held(deployed: Deployment) -> list[tuple]:
+    return deployed.rows("SELECT source_key[1], code FROM cdc.held ORDER BY 1")
+
+
+def test_a_synonym_is_put_in_force_under_a_running_worker_and_taken_back(cdc: Cdc, running: Deployment) -> None:
+    running.know_country("英国", "US")
+    done = cdc("dictionary", "activate", "--yes", "--json")
+    assert done.code == 0, done.err
+    (table,) = (one for one in done.document["difference"]["tables"] if one["table"] == "trace.party")
+    assert (table["table"], table["added"], table["removed"], table["changed"]) == ("trace.party", 1, 0, 0)
+    assert done.document["difference"]["held"] == [
+        {"mapping": "erp.t_Organization", "code": "COD-201", "before": 1, "after": 0}
+    ]
+    assert running.parties() == [("C1", None), ("C2", "US")]
+    assert held(running) == []
+    running.land_of("英国", 3)  # the same worker goes on, by the other dictionary
+    wait_until(lambda: running.parties() == [("C1", None), ("C2", "US"), ("C3", "US")])
+    digests = "SELECT DISTINCT _dictionary FROM trace.party"
+    assert running.rows(digests) == [(done.document["new"],)]
+    back = cdc("dictionary", "rollback", "--yes", "--json")
+    assert back.code == 0, back.err
+    assert back.document["new"] == done.document["old"]
+    assert running.parties() == [("C1", None)]
+    assert running.rows(digests) == [(done.document["old"],)]
+    assert held(running) == [("2", "COD-201"), ("3", "COD-201")]
+    running.land_of("中国", 4)
+    wait_until(lambda: running.parties() == [("C1", None), ("C4", "CN")])
+
+
+def derived_by(running: Deployment) -> str:
+    """Return the version that the worker derives by."""
+    return str(running.rows("SELECT dictionary FROM cdc.domain WHERE name = 'job_order'")[0][0])
+
+
+def test_without_a_word_nothing_changes_and_the_shadow_is_kept(cdc: Cdc, running: Deployment) -> None:
+    running.know_country("英国", "US")
+    asked = cdc("dictionary", "activate")
+    assert (asked.code, "--yes" in asked.err) == (4, True)
+    assert "trace.party: 1 -> 2 rows (1 added, 0 removed, 0 changed)" in asked.out
+    assert running.parties() == [("C1", None)]
+    seen = cdc("status", "--json").document
+    assert (seen["activation"]["phase"], seen["in_force"]["digest"]) == ("catch up", derived_by(running))
+    running.land_of("英国", 3)
+    assert cdc("dictionary", "activate", "--yes").code == 0
+    assert running.parties() == [("C1", None), ("C2", "US"), ("C3", "US")]
+
+
+def test_a_dry_run_builds_prints_and_drops(cdc: Cdc, running: Deployment) -> None:
+    running.know_country("英国", "US")
+    tried = cdc("dictionary", "activate", "--dry-run", "--json")
+    assert (tried.code, tried.document["state"]) == (0, "dropped")
+    assert running.rows("SELECT FROM pg_namespace WHERE nspname LIKE 'trace%shadow'") == []
+    assert running.rows("SELECT FROM cdc_shadow.activation") == []
+    assert cdc("dictionary", "activate", tried.document["new"][:12], "--yes").code == 0  # the target has kept it
+    assert running.parties() == [("C1", None), ("C2", "US")]
+
+
+def test_a_worker_goes_on_by_the_version_in_force_whatever_its_files_say(deployed: Deployment) -> None:
+    first = Worker(deployed.settings)
+    wait_until(lambda: deployed.parties() == [("C1", None)])
+    assert first.end(deployed.sources) is None
+    deployed.know_country("英国", "US")
+    apply_target(deployed.settings)
+    before = deployed.rows("SELECT dictionary FROM cdc.domain WHERE name = 'job_order'")
+    Worker(deployed.settings)
+    deployed.land_of("中国", 4)
+    wait_until(lambda: deployed.parties() == [("C1", None), ("C4", "CN")])
+    assert deployed.rows("SELECT dictionary FROM cdc.domain WHERE name = 'job_order'") == before
+    assert held(deployed) == [("2", "COD-201")]
+
+
+def test_rights_and_views_of_consumers_follow(
+    cdc: Cdc, running: Deployment, as_administrator: Callable[[str], None]
+) -> None:
+    as_administrator("CREATE ROLE reader")
+    try:
+        land = running.sources.connection
+        land.execute("GRANT USAGE ON SCHEMA trace TO reader; GRANT SELECT ON trace.party TO reader")
+        land.execute("GRANT UPDATE (name) ON trace.party TO reader WITH GRANT OPTION")
+        land.execute("CREATE VIEW public.countries WITH (security_barrier) AS SELECT DISTINCT country FROM trace.party")
+        land.execute("GRANT SELECT ON public.countries TO reader")
+        running.know_country("英国", "US")
+        assert cdc("dictionary", "activate", "--yes").code == 0
+        assert running.rows(
+            "SELECT has_table_privilege('reader', 'trace.party', 'SELECT'),"
+            " has_column_privilege('reader', 'trace.party', 'name', 'UPDATE WITH GRANT OPTION'),"
+            " has_column_privilege('reader', 'trace.party', 'country', 'UPDATE')"
+        ) == [(True, True, False)]
+        assert running.rows("SELECT country FROM public.countries ORDER BY 1") == [("US",), (None,)]
+        assert running.rows("SELECT reloptions FROM pg_class WHERE relname = 'countries'") == [
+            (["security_barrier=true"],)
+        ]
+    finally:
+        as_administrator("DROP OWNED BY reader; DROP ROLE reader")
+
+
+def test_what_cannot_follow_is_named_before_anything_is_built(cdc: Cdc, running: Deployment) -> None:
+    land = running.sources.connection
+    land.execute("CREATE TABLE public.visit (party text REFERENCES trace.party (party_id))")
+    land.execute("CREATE MATERIALIZED VIEW public.counted AS SELECT count(*) FROM trace.party")
+    running.know_country("英国", "US")
+    refused = cdc("dictionary", "activate", "--yes")
+    assert refused.code == 1
+    for words in ("DRV-113", "foreign key visit_party_fkey of visit", "view public.counted"):
+        assert words in refused.err
+    assert running.rows("SELECT FROM cdc_shadow.activation") == []
+    assert running.parties() == [("C1", None)]
+
+
+def test_a_reader_is_waited_for_and_keeps_nobody_else_waiting(cdc: Cdc, running: Deployment, target_dsn: str) -> None:
+    running.know_country("英国", "US")
+    with psycopg.connect(target_dsn) as reader:
+        assert reader.execute("SELECT count(*) FROM trace.party").fetchone() == (1,)
+        refused = cdc("dictionary", "activate", "--yes", "--patience", "2")
+        assert (refused.code, "DRV-114" in refused.err) == (1, True)
+        assert running.parties() == [("C1", None)]  # another reader is served
+        assert reader.execute("SELECT count(*) FROM trace.party").fetchone() == (1,)
+    assert cdc("dictionary", "activate", "--yes").code == 0
+    assert running.parties() == [("C1", None), ("C2", "US")]
+
+
+def test_nobody_reads_two_versions_at_once(cdc: Cdc, running: Deployment, target_dsn: str) -> None:
+    """One table after the other in one transaction, over and over, while versions change places."""
+    seen: set[tuple] = set()
+
+    def read(enough: threading.Event) -> None:
+        with psycopg.connect(target_dsn) as reader:
+            reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            while not enough.wait(0.01):
+                with reader.transaction():
+                    first = reader.execute("SELECT DISTINCT _dictionary FROM trace.party").fetchall()
+                    count = reader.execute("SELECT count(*) FROM trace.party").fetchone()
+                    seen.add((tuple(first), count))
+
+    with beside(read):
+        running.know_country("英国", "US")
+        assert cdc("dictionary", "activate", "--yes").code == 0
+        assert cdc("dictionary", "rollback", "--yes").code == 0
+    assert {len(first) for first, _ in seen} == {1}
+    assert {count for _, count in seen} == {(1,), (2,)}
+    assert len({first for first, _ in seen}) == 2
