@@ -24,7 +24,7 @@ from transforms.yaml.folder import Layered
 from transforms.yaml.layer import Entry
 
 app = typer.Typer(
-    help="The field dictionary: drafts, faults, examples, layers, changes, the page for stewards, approval, activation.",
+    help="The field dictionary: drafts, faults, examples, layers, changes, page for stewards, approval, activation.",
     no_args_is_help=True,
 )
 
