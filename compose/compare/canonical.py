@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 
 from compose.compare.database import PostgreSql, SourceDatabase
-from compose.compare.imply import TABLES, Candidate, Implied, Key, imply
+from compose.compare.fold import Candidate, Key, in_order
+from compose.compare.imply import FEEDS, TABLES, Implied, imply
 from compose.compare.log import Log, Row
 from compose.compare.mirror import place
 from compose.compare.result import Result
-from compose.compare.table import Source, Table
+from compose.compare.table import SCHEMA, Source, Table
 
-SCHEMA = "trace"
 _PROVENANCE = ("_source_key", "_deleted")
 # Long texts that no canonical table reads.
 _UNREAD = frozenset({"note", "FNote", "FExplanation"})
@@ -66,30 +67,32 @@ def _compare_table(table: Table, implied: dict[Key, Candidate], target: PostgreS
         provenance = (_array(candidate.source_key), "t" if candidate.deleted else "f")
         wanted = (*(candidate.values[column] for column in columns), *provenance)
         for column, value, held in zip((*columns, *_PROVENANCE), wanted, row.values, strict=True):
-            if value != held:
+            if value != (_as_implied(held) if column == "_conflicts" else held):
                 result.differ("tombstone" if column == "_deleted" else "canonical value", f"{where} {column}")
     for key in waited:
         result.compared_rows += 1
         result.differ("canonical row missing", place(f"{SCHEMA}.{table.name}", key))
 
 
+def _as_implied(conflicts: str | None) -> str | None:
+    return None if conflicts is None else in_order(json.loads(conflicts))
+
+
 def _compare_held(implied: Implied, target: PostgreSql, result: Result) -> None:
-    mappings = {table.mapping: table.name for table in TABLES}
     waited = dict(implied.held)
     for mapping, source_key, code in _held(target):
         result.held += 1
         result.compared_rows += 1
         result.held_codes[code] = result.held_codes.get(code, 0) + 1
-        table = mappings.get(mapping, mapping)
-        predicted = waited.pop((table, tuple(source_key)), None)
-        where = place(f"held {table}", tuple(source_key))
+        predicted = waited.pop((mapping, tuple(source_key)), None)
+        where = place(f"held {mapping}", tuple(source_key))
         if predicted is None:
             result.differ("held too much", f"{where} {code}")
         elif predicted != code:
             result.differ("held by another code", f"{where} {code}, not {predicted}")
-    for (table, key), code in waited.items():
+    for (mapping, key), code in waited.items():
         result.compared_rows += 1
-        result.differ("held too little", f"{place(f'held {table}', key)} {code}")
+        result.differ("held too little", f"{place(f'held {mapping}', key)} {code}")
 
 
 def _held(target: PostgreSql) -> Iterator[tuple[str, list[str], str]]:
@@ -98,14 +101,15 @@ def _held(target: PostgreSql) -> Iterator[tuple[str, list[str], str]]:
 
 def _cross_check(implied: Implied, log: Log, result: Result) -> None:
     """What the sources imply to be held by a fault of its own is what the simulator says it made wrong, and left so."""
-    sources = {table.source: table.name for table in TABLES}
-    predicted = {(sources[mirror], key): code for (mirror, key), code in log.bad.items() if mirror in sources}
-    own = {row: code for row, code in implied.held.items() if code != "REF-301" or row in predicted}
-    for table, key in sorted(predicted.keys() | own.keys(), key=str):
-        logged, found = predicted.get((table, key)), own.get((table, key))
+    sources = {feed.source for feed in FEEDS}
+    predicted = {row: code for row, code in log.bad.items() if row[0] in sources}
+    own = {row: code for row, code in implied.held.items() if row[0] in sources}
+    own = {row: code for row, code in own.items() if code != "REF-301" or row in predicted}
+    for mirror, key in sorted(predicted.keys() | own.keys(), key=str):
+        logged, found = predicted.get((mirror, key)), own.get((mirror, key))
         if logged != found:
             result.differ(
-                "log", f"{place(table, key)}: the log says {logged or 'sound'}, the rows say {found or 'sound'}"
+                "log", f"{place(mirror, key)}: the log says {logged or 'sound'}, the rows say {found or 'sound'}"
             )
 
 

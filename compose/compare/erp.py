@@ -1,9 +1,9 @@
-"""The four canonical tables that the ERP feeds, written down by hand."""
+"""What the ERP feeds, written down by hand."""
 
 from __future__ import annotations
 
 from compose.compare.log import Row
-from compose.compare.table import Lookups, Reference, Table, Values
+from compose.compare.table import Feed, Lookups, Outputs, Reference, Table, Values
 from compose.compare.value import (
     Text,
     as_is,
@@ -41,10 +41,10 @@ _MOVEMENTS = {
 }
 
 
-def _material(row: Row, look: Lookups) -> Values:
+def _material(row: Row, look: Lookups) -> Outputs:
     uom = look.need("erp.t_MeasureUnit", "UOM-202", FItemID=row["FUnitID"])
     shelf_life = row["FKFPeriod"] if row["FISKFPeriod"] == "1" and int(row["FKFPeriod"] or 0) > 0 else None
-    return {
+    values: Values = {
         "material_id": required(limited(clean(row["FNumber"]), 40)),
         "name": required(limited(clean(row["FName"]), 255)),
         "specification": limited(clean(row["FModel"]), 255),
@@ -56,10 +56,11 @@ def _material(row: Row, look: Lookups) -> Values:
         "registration_no": limited(clean(row["F_REGNO"]), 60),
         "status": code(row["FDeleted"], _STATUS),
     }
+    return {"material": [values]}
 
 
-def _party(row: Row, _look: Lookups) -> Values:
-    return {
+def _party(row: Row, _look: Lookups) -> Outputs:
+    values: Values = {
         "party_id": required(limited(clean(row["FNumber"]), 40)),
         "name": required(limited(clean(row["FName"]), 255)),
         "short_name": limited(as_is(row["FShortName"]), 80),
@@ -69,6 +70,7 @@ def _party(row: Row, _look: Lookups) -> Values:
         "phone": limited(as_is(row["FPhone"]), 40),
         "status": code(row["FDeleted"], _STATUS),
     }
+    return {"party": [values]}
 
 
 def _units(row: Row, look: Lookups) -> tuple[Row, Row, Row]:
@@ -82,7 +84,7 @@ def _number_of(row: Row | None) -> Text:
     return None if row is None else limited(clean(row["FNumber"]), 30)
 
 
-def _stock_movement(row: Row, look: Lookups) -> Values | None:
+def _stock_movement(row: Row, look: Lookups) -> Outputs | None:
     head = look.need("erp.ICStockBill", "REF-301", FInterID=row["FInterID"])
     if head["FCancellation"] != "0" or int(head["FCheckerID"] or 0) <= 0:
         return None
@@ -107,16 +109,16 @@ def _stock_movement(row: Row, look: Lookups) -> Values | None:
         "source_bill": limited(clean(row["FSourceBillNo"]), 60),
     }
     check_dates(values["manufacture_date"], values["expiry_date"])
-    return values
+    return {"stock_movement": [values]}
 
 
-def _shipment(row: Row, look: Lookups) -> Values | None:
+def _shipment(row: Row, look: Lookups) -> Outputs | None:
     head = look.need("erp.SEOrder", "REF-301", FInterID=row["FInterID"])
     if head["FCancellation"] != "0" or row["FShipDate"] is None:
         return None
     customer = look.need("erp.t_Organization", "REF-301", FItemID=head["FCustID"])
     item, uom, base = _units(row, look)
-    return {
+    values: Values = {
         "shipment_id": f"K3-{row['FInterID']}-{row['FEntryID']}",
         "order_no": required(limited(clean(head["FBillNo"]), 60)),
         "party_id": required(limited(clean(customer["FNumber"]), 40)),
@@ -127,21 +129,25 @@ def _shipment(row: Row, look: Lookups) -> Values | None:
         "quantity_uom": required(unit(base["FName"])),
         "shipped_at": required(instant(row["FShipDate"], _ZONE)),
     }
+    return {"shipment": [values]}
 
 
 _BILL_LINE = ("FInterID", "FEntryID")
 _TO_MATERIAL = Reference(("material_id",), "material")
 
 TABLES = (
-    Table("material", ("material_id",), "erp.t_ICItem", ("FItemID",), _material),
-    Table("party", ("party_id",), "erp.t_Organization", ("FItemID",), _party, tombstones=False),
-    Table("stock_movement", ("movement_id",), "erp.ICStockBillEntry", _BILL_LINE, _stock_movement, (_TO_MATERIAL,)),
+    Table("material", ("material_id",)),
+    Table("party", ("party_id",)),
+    Table("stock_movement", ("movement_id",), (_TO_MATERIAL,)),
     Table(
         "shipment",
         ("shipment_id",),
-        "erp.SEOrderEntry",
-        _BILL_LINE,
-        _shipment,
         (Reference(("party_id",), "party"), _TO_MATERIAL, Reference(("serial_number",), "serial_unit")),
     ),
+)
+FEEDS = (
+    Feed("erp.t_ICItem", ("FItemID",), _material),
+    Feed("erp.t_Organization", ("FItemID",), _party, tombstones=False),
+    Feed("erp.ICStockBillEntry", _BILL_LINE, _stock_movement),
+    Feed("erp.SEOrderEntry", _BILL_LINE, _shipment),
 )

@@ -1,10 +1,12 @@
 """What final sources imply: canonical rows and held rows, evaluated from scratch and in the plainest way.
 
-1. Each source row gives a candidate, or is left out, or is held by its own code. Rows that are gone give tombstones,
-   where the table keeps them.
-2. Live candidates that claim one key hold each other (KEY-201). A tombstone counts only if nothing live claims its key,
+1. Each source row gives its rows in canonical tables, or is left out, or is held by its own code. Rows that are gone
+   give tombstones, where the tables keep them.
+2. What several source rows say of one row of a fold is folded, column by column (`compose.compare.fold`).
+3. Live candidates that claim one key hold each other (KEY-201). A tombstone counts only if nothing live claims its key,
    and of several only the one that went last.
-3. The greatest set in which every reference resolves is derived, the rest is held (REF-301).
+4. The greatest set in which every reference resolves is derived, the rest is held (REF-301); a source row has all of
+   its rows or none.
 
 All of it is held in memory: it is the demo's data. Mirrors, which may be large, are compared as streams.
 """
@@ -15,72 +17,78 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from compose.compare import erp, mes
+from compose.compare.fold import Candidate, Key, fold
 from compose.compare.log import Row
-from compose.compare.table import Lookups, Source, Table, Values
-from compose.compare.value import Held, Text
+from compose.compare.table import Feed, Lookups, Source, Table
+from compose.compare.value import Held
 
 TABLES: tuple[Table, ...] = (*erp.TABLES, *mes.TABLES)
-
-Key = tuple[Text, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A canonical row that a source row would give."""
-
-    source_key: Key
-    values: Values
-    deleted: bool
+FEEDS: tuple[Feed, ...] = (*erp.FEEDS, *mes.FEEDS)
 
 
 @dataclass(slots=True)
 class Implied:
-    """Canonical rows by table and key; codes of held rows by table and source key."""
+    """Canonical rows by table and key; codes of held rows by mapping and source key."""
 
     rows: dict[str, dict[Key, Candidate]] = field(default_factory=dict)
     held: dict[tuple[str, Key], str] = field(default_factory=dict)
 
 
-def imply(source: Source, tables: Iterable[Table] = TABLES) -> Implied:
+def imply(source: Source) -> Implied:
     """Evaluate all tables."""
     implied = Implied()
-    tables = tuple(tables)
-    for table in tables:
-        live, gone = _candidates(table, source, implied)
-        implied.rows[table.name] = _claimed(table, live, gone, implied)
-    while sum(_drop_unresolved(table, implied) for table in tables):
-        pass  # what a dropped row leaves unresolved is found by the next round
+    said: dict[str, list[Candidate]] = {table.name: [] for table in TABLES}
+    for feed in FEEDS:
+        _feed(feed, source, said, implied)
+    for table in TABLES:
+        if table.fold:
+            implied.rows[table.name] = _folded(table, said[table.name], implied)
+        else:
+            implied.rows[table.name] = _claimed(table, said[table.name], implied)
+    _withhold(implied)
+    while sum(_drop_unresolved(table, implied) for table in TABLES):
+        _withhold(implied)  # what a dropped row leaves unresolved is found by the next round
     return implied
 
 
-def _candidates(table: Table, source: Source, implied: Implied) -> tuple[list[Candidate], list[Candidate]]:
-    live = _derived(table, source.live.get(table.source, ()), Lookups(source, gone=False), implied)
-    gone_rows = source.gone.get(table.source, ()) if table.tombstones else ()
-    return live, _derived(table, gone_rows, Lookups(source, gone=True), implied)
+def _feed(feed: Feed, source: Source, said: dict[str, list[Candidate]], implied: Implied) -> None:
+    _derive(feed, source.live.get(feed.source, ()), Lookups(source, gone=False), said, implied)
+    if feed.tombstones:
+        _derive(feed, source.gone.get(feed.source, ()), Lookups(source, gone=True), said, implied)
 
 
-def _derived(table: Table, rows: Iterable[Row], look: Lookups, implied: Implied) -> list[Candidate]:
-    candidates = []
+def _derive(feed: Feed, rows: Iterable[Row], look: Lookups, said: dict[str, list[Candidate]], implied: Implied) -> None:
     for row in rows:
-        source_key = tuple(row[column] for column in table.source_key)
+        source_key = tuple(row[column] for column in feed.source_key)
         try:
-            values = table.derive(row, look)
+            outputs = feed.derive(row, look)
         except Held as held:
-            implied.held[table.name, source_key] = str(held)
+            implied.held[feed.source, source_key] = str(held)
             continue
-        if values is not None:
-            candidates.append(Candidate(source_key, values, look.gone))
-    return candidates
+        for name, values in (outputs or {}).items():
+            said[name] += [Candidate(feed.source, source_key, each, look.gone) for each in values]
 
 
-def _claimed(table: Table, live: list[Candidate], gone: list[Candidate], implied: Implied) -> dict[Key, Candidate]:
+def _folded(table: Table, said: list[Candidate], implied: Implied) -> dict[Key, Candidate]:
+    rows = {}
+    for key, candidate in fold(table, said).items():
+        if table.fold and any(candidate.values[column] is None for column in table.fold.required):
+            implied.held[table.mapping, key] = "REQ-101"
+        else:
+            rows[key] = candidate
+    return rows
+
+
+def _claimed(table: Table, said: list[Candidate], implied: Implied) -> dict[Key, Candidate]:
     claims: dict[Key, list[Candidate]] = {}
-    for candidate in live:
-        claims.setdefault(_key(table, candidate), []).append(candidate)
+    for candidate in said:
+        if not candidate.deleted:
+            claims.setdefault(candidate.key(table), []).append(candidate)
     for claimants in claims.values():
         if len(claimants) > 1:
-            implied.held.update({(table.name, claimant.source_key): "KEY-201" for claimant in claimants})
-    tombstones = {_key(table, candidate): candidate for candidate in gone}  # the last one wins: rows come in log order
+            implied.held.update({(claimant.mapping, claimant.source_key): "KEY-201" for claimant in claimants})
+    # The tombstone that went last wins: rows come in the order of the log.
+    tombstones = {candidate.key(table): candidate for candidate in said if candidate.deleted}
     rows = {key: candidate for key, candidate in tombstones.items() if key not in claims}
     return rows | {key: claimants[0] for key, claimants in claims.items() if len(claimants) == 1}
 
@@ -89,8 +97,16 @@ def _drop_unresolved(table: Table, implied: Implied) -> int:
     rows = implied.rows[table.name]
     unresolved = [key for key, candidate in rows.items() if not _resolves(table, candidate, implied)]
     for key in unresolved:
-        implied.held[table.name, rows.pop(key).source_key] = "REF-301"
+        dropped = rows.pop(key)
+        implied.held[dropped.mapping, dropped.source_key] = "REF-301"
     return len(unresolved)
+
+
+def _withhold(implied: Implied) -> None:
+    """Take away what else a held source row gives."""
+    for rows in implied.rows.values():
+        for key in [key for key, one in rows.items() if (one.mapping, one.source_key) in implied.held]:
+            del rows[key]
 
 
 def _resolves(table: Table, candidate: Candidate, implied: Implied) -> bool:
@@ -99,7 +115,3 @@ def _resolves(table: Table, candidate: Candidate, implied: Implied) -> bool:
         if None not in key and key not in implied.rows[reference.table]:
             return False
     return True
-
-
-def _key(table: Table, candidate: Candidate) -> Key:
-    return tuple(candidate.values[column] for column in table.key)

@@ -1,19 +1,26 @@
-"""The four canonical tables that the MES feeds, written down by hand."""
+"""What the MES feeds, written down by hand."""
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from compose.compare.label import read_label
 from compose.compare.log import Row
-from compose.compare.table import Lookups, Reference, Table, Values
+from compose.compare.table import Feed, Lookups, Outputs, Reference, Table, Values
 from compose.compare.value import (
     Held,
+    Text,
     as_is,
     check_dates,
+    check_order,
     clean,
     code,
     converted,
     decimal,
+    instant,
     limited,
     lot,
+    measured,
     number,
     required,
 )
@@ -40,8 +47,8 @@ _DISPOSITIONS = {
 }
 
 
-def _job_order(row: Row, _look: Lookups) -> Values:
-    return {
+def _work_order(row: Row, _look: Lookups) -> Outputs:
+    order: Values = {
         "job_order_id": required(limited(clean(row["wo_no"]), 40)),
         "material_id": required(limited(clean(row["item_no"]), 40)),
         "planned_quantity": decimal(row["plan_qty"]),
@@ -54,9 +61,18 @@ def _job_order(row: Row, _look: Lookups) -> Values:
         "completed_at": row["completed_at"],
         "remark": limited(as_is(row["remark"]), 2000),
     }
+    if row["started_at"] is None:
+        return {"job_order": [order]}
+    response = {column: order[column] for column in ("job_order_id", "state", "done_quantity")}
+    times: Values = {"started_at": order["started_at"], "completed_at": order["completed_at"]}
+    check_order(row["started_at"], row["completed_at"])
+    return {
+        "job_order": [order],
+        "job_response": [{"job_response_id": f"MES-{row['wo_id']}", **response, **times}],
+    }
 
 
-def _material_lot(row: Row, _look: Lookups) -> Values:
+def _material_lot(row: Row, _look: Lookups) -> Outputs:
     values: Values = {
         "material_id": required(limited(clean(row["item_no"]), 40)),
         "lot_number": required(lot(row["lot_no"])),
@@ -69,11 +85,11 @@ def _material_lot(row: Row, _look: Lookups) -> Values:
         "released_at": row["released_at"],
     }
     check_dates(values["manufacture_date"], values["expiry_date"])
-    return values
+    return {"material_lot": [values]}
 
 
-def _serial_unit(row: Row, _look: Lookups) -> Values:
-    return {
+def _serial_unit(row: Row, _look: Lookups) -> Outputs:
+    values: Values = {
         "serial_number": required(lot(row["sn"])),
         "material_id": required(limited(clean(row["item_no"]), 40)),
         "lot_number": required(lot(row["lot_no"])),
@@ -83,10 +99,11 @@ def _serial_unit(row: Row, _look: Lookups) -> Values:
         "rework_count": required(row["rework_count"]),
         "produced_at": row["produced_at"],
     }
+    return {"serial_unit": [values]}
 
 
-def _test_result(row: Row, _look: Lookups) -> Values:
-    values: Values = {
+def _inspection(row: Row, _look: Lookups) -> Outputs:
+    result: Values = {
         "test_result_id": f"MES-{row['insp_id']}",
         "inspection_no": required(limited(as_is(row["insp_no"]), 40)),
         "inspection_type": required(code(row["insp_type"], _INSPECTIONS)),
@@ -102,26 +119,119 @@ def _test_result(row: Row, _look: Lookups) -> Values:
         "inspector": limited(as_is(row["inspector"]), 40),
         "evaluated_at": row["evaluated_at"],
     }
-    if values["disposition"] == "CONCESSION" and values["authorised_by"] is None:
+    result["_warnings"] = '{"QC-W11 nonconforming_count"}' if _accepted_with_defects(result) else None
+    if result["disposition"] == "CONCESSION" and result["authorised_by"] is None:
         raise Held("QC-101")
-    return values
+    if result["disposition"] is None and result["result"] != "REJECTED":
+        return {"test_result": [result]}
+    same = ("test_result_id", "serial_number", "material_id", "lot_number", "nonconforming_count", "disposition")
+    found: Values = {
+        "nonconformance_id": result["test_result_id"],
+        **{column: result[column] for column in (*same, "authorised_by")},
+        "recorded_at": result["evaluated_at"],
+    }
+    return {"test_result": [result], "nonconformance": [found]}
+
+
+def _accepted_with_defects(result: Values) -> bool:
+    return result["result"] == "ACCEPTED" and int(result["nonconforming_count"] or 0) > 0
+
+
+def _measurements(row: Row, _look: Lookups) -> Outputs:
+    entered = [(place, row[f"test{place}"], row[f"res{place}"]) for place in range(1, 11)]
+    head: Values = {"test_result_id": f"MES-{row['insp_id']}", "line_no": row["line_no"]}
+    characteristic = limited(clean(row["item"]), 60)
+    rows = [
+        {
+            **head,
+            "sequence": str(place),
+            "characteristic": characteristic,
+            **_reading(text),
+            "judgement": code(judged, _RESULTS),
+        }
+        for place, text, judged in entered
+        if clean(text) is not None or clean(judged) is not None
+    ]
+    return {"test_measurement": rows}
+
+
+def _reading(text: Text) -> Values:
+    value, comparator, tolerance = measured(text)
+    return {
+        "entered": limited(clean(text), 30),
+        "value": number(value),
+        "comparator": comparator,
+        "tolerance": number(tolerance),
+    }
+
+
+def _genealogy(row: Row, _look: Lookups) -> Outputs:
+    values: Values = {
+        "material_actual_id": f"MES-{row['gen_id']}",
+        "material_use": _use(row["qty"]),
+        "serial_number": required(lot(row["parent_sn"])),
+        "material_id": required(limited(clean(row["child_item"]), 40)),
+        "lot_number": required(lot(row["child_lot"])),
+        "quantity": required(decimal(row["qty"])),
+        "consumed_at": required(instant(row["consumed_at"], "Asia/Shanghai")),
+    }
+    return {"material_actual": [values]}
+
+
+def _use(quantity: Text) -> str:
+    if quantity is None or Fraction(quantity) < 0:
+        raise Held("COD-201")
+    return "CONSUMED"
+
+
+def _label(row: Row, _look: Lookups) -> Outputs:
+    serial = required(lot(row["sn"]))
+    label = read_label(row["udi_raw"], int(str(row["printed_at"])[:4]))
+    values: Values = {
+        "udi_label_id": f"MES-{row['label_id']}",
+        "serial_number": serial,
+        "udi_raw": required(limited(as_is(row["udi_raw"]), 200)),
+        "issuing_agency": "GS1",
+        "device_identifier": label["01"],
+        "lot_number": label.get("10"),
+        "label_serial": label.get("21"),
+        "manufacture_date": label.get("11"),
+        "expiry_date": label.get("17"),
+        "label_warning": None,
+        "copies": row["copies"],
+        "voided": row["void"],
+        "printed_at": row["printed_at"],
+        "_warnings": None,
+    }
+    if label.get("21", serial) != serial:
+        raise Held("UDI-112")
+    check_dates(label.get("11"), label.get("17"))
+    return {"udi_label": [values]}
 
 
 _TO_LOT = Reference(("material_id", "lot_number"), "material_lot")
 _TO_ORDER = Reference(("job_order_id",), "job_order")
 _TO_MATERIAL = Reference(("material_id",), "material")
 _TO_UNIT = Reference(("serial_number",), "serial_unit")
+_TO_RESULT = Reference(("test_result_id",), "test_result")
 
 TABLES = (
-    Table("job_order", ("job_order_id",), "mes.mes_wo", ("wo_id",), _job_order, (_TO_MATERIAL,), tombstones=False),
-    Table(
-        "material_lot",
-        ("material_id", "lot_number"),
-        "mes.mes_lot",
-        ("lot_id",),
-        _material_lot,
-        (_TO_MATERIAL, _TO_ORDER),
-    ),
-    Table("serial_unit", ("serial_number",), "mes.mes_sn", ("sn",), _serial_unit, (_TO_LOT, _TO_ORDER)),
-    Table("test_result", ("test_result_id",), "mes.mes_insp_h", ("insp_id",), _test_result, (_TO_UNIT, _TO_LOT)),
+    Table("job_order", ("job_order_id",), (_TO_MATERIAL,)),
+    Table("job_response", ("job_response_id",), (_TO_ORDER,)),
+    Table("material_lot", ("material_id", "lot_number"), (_TO_MATERIAL, _TO_ORDER)),
+    Table("serial_unit", ("serial_number",), (_TO_LOT, _TO_ORDER)),
+    Table("material_actual", ("material_actual_id",), (_TO_UNIT, _TO_LOT)),
+    Table("test_result", ("test_result_id",), (_TO_UNIT, _TO_LOT)),
+    Table("test_measurement", ("test_result_id", "line_no", "sequence"), (_TO_RESULT,)),
+    Table("nonconformance", ("nonconformance_id",), (_TO_RESULT,)),
+    Table("udi_label", ("udi_label_id",), (_TO_UNIT,)),
+)
+FEEDS = (
+    Feed("mes.mes_wo", ("wo_id",), _work_order, tombstones=False),
+    Feed("mes.mes_lot", ("lot_id",), _material_lot),
+    Feed("mes.mes_sn", ("sn",), _serial_unit),
+    Feed("mes.mes_genealogy", ("gen_id",), _genealogy),
+    Feed("mes.mes_insp_h", ("insp_id",), _inspection),
+    Feed("mes.mes_insp_d", ("insp_id", "line_no"), _measurements),
+    Feed("mes.mes_label", ("label_id",), _label),
 )

@@ -9,6 +9,8 @@ from compose.compare.log import Row
 from compose.compare.value import Held, Text
 
 Values = dict[str, Text]
+SCHEMA = "trace"
+ORDER = "_order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +22,49 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """One canonical table: `derive` makes its values of a source row, None where the mapping leaves the row out.
+class Fold:
+    """How contributions become one row: whose value each column takes, and which columns a row must have.
 
-    Columns are those of `derive`'s result. `tombstones`: rows that are gone from the source stay, marked.
+    A rule is `first` (the smallest `_order` of the contribution), `last`, or `owner SOURCE`. `flags` are the columns
+    of truth values, which conflicts print as true and false.
     """
+
+    rules: Mapping[str, str]
+    required: tuple[str, ...] = ()
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One canonical table. A fold has no rows of its own mappings but what all of them say of one key."""
 
     name: str
     key: tuple[str, ...]
-    source: str
-    source_key: tuple[str, ...]
-    derive: Callable[[Row, Lookups], Values | None]
     references: tuple[Reference, ...] = ()
-    tombstones: bool = True
+    fold: Fold | None = None
 
     @property
     def mapping(self) -> str:
-        """The mapping that fills the table; the dictionary names it after its source table."""
-        return self.source
+        """What rows of a fold are held under."""
+        return f"{SCHEMA}.{self.name}"
+
+
+Outputs = Mapping[str, list[Values]]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What one source table feeds: `derive` makes, of a source row, the values of its rows in canonical tables.
+
+    It returns None where the mapping leaves the row out. Contributions to a fold say in `_order` what they are ordered
+    by. `tombstones`: rows that are gone from the source stay, marked. The dictionary names mappings after the source
+    table.
+    """
+
+    source: str
+    source_key: tuple[str, ...]
+    derive: Callable[[Row, Lookups], Outputs | None]
+    tombstones: bool = True
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ dictionary promises. Nothing here is shared with `transforms`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -186,3 +187,25 @@ def check_dates(manufactured: Text, expires: Text) -> None:
     """Refuse goods that expired before they were made."""
     if manufactured is not None and expires is not None and expires <= manufactured:
         raise Held("DAT-101")
+
+
+def check_order(earlier: Text, later: Text) -> None:
+    """Refuse what ended before it began; both as PostgreSQL prints them with TimeZone UTC."""
+    if earlier is not None and later is not None and later < earlier:
+        raise Held("DAT-101")
+
+
+_MEASURED = re.compile(r"(<=|>=|[<>=~≤≥])? *(-?\d+(?:\.\d+)?)(?: *± *(\d+(?:\.\d+)?))?")
+_COMPARATORS = {None: "=", "≤": "<=", "≥": ">="}
+
+
+def measured(text: Text) -> tuple[Fraction | None, Text, Fraction | None]:
+    """Read a measured value as it was typed in: value, comparator, tolerance; none of them for a word."""
+    entered = clean(text)
+    if entered is None or not any(character.isdigit() for character in entered):
+        return None, None, None
+    match = _MEASURED.fullmatch(re.sub(r",(?=\d{3})", "", entered))
+    if match is None:
+        raise Held("NUM-101")
+    sign, value, tolerance = match.groups()
+    return Fraction(value), _COMPARATORS.get(sign, sign), Fraction(tolerance) if tolerance else None

@@ -53,8 +53,10 @@ def material_renamed(world: World) -> Transaction:
     def follow(world: World) -> Transaction | None:
         renamed = Transaction("mes", "material renamed in MES")
         for mirror, column in ((LOT, "item_no"), (INSPECTION, "item_no"), (GENEALOGY, "child_item")):
-            for row_key in [row_key for row_key, row in world.rows[mirror].items() if row[column] == old]:
-                world.update(renamed, mirror, row_key, **{column: new})
+            named = [row_key for row_key, row in world.rows[mirror].items() if row[column] == old]
+            for row_key in named:
+                if (mirror, row_key) not in world.bad:  # somebody sees to that one already
+                    world.update(renamed, mirror, row_key, **{column: new})
         world.settle(item_pool("component"), key)
         return renamed if renamed.writes else None
 
@@ -302,7 +304,7 @@ def rolled_back_in_mes(world: World) -> Transaction:
 def label_voided(world: World) -> Transaction | None:
     """A label was printed badly and is printed again."""
     last = (world.numbers["label"],)
-    if last not in world.rows[LABEL]:
+    if last not in world.rows[LABEL] or (LABEL, last) in world.bad:
         return None
     transaction = Transaction("mes", "label voided")
     row = world.row(LABEL, *last)

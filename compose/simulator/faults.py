@@ -100,6 +100,13 @@ FAULTS: Final = (
     Fault("UOM-203", subjects.inspection, {"measured": Decimal(12), "measured_uom": "克"}),
     Fault("NUM-101", subjects.inspection, {"measured": Decimal(5_000_000_000), "measured_uom": "米"}),
     Fault("REF-301", subjects.inspection, {"sn": _LOST}),
+    Fault("NUM-101", subjects.measurement, {"test1": "2.0.1"}),
+    Fault("COD-201", subjects.measurement, {"res2": "?"}),
+    Fault("COD-201", subjects.genealogy, {"qty": Decimal(-1)}),
+    Fault("REF-301", subjects.genealogy, {"parent_sn": _LOST}),
+    Fault("UDI-103", subjects.label, {"udi_raw": "补打标签"}),
+    Fault("UDI-101", subjects.label, {"udi_raw": "]d20106901234567897"}),  # the check digit is 2
+    Fault("UDI-112", subjects.label, {"udi_raw": "]d2010690123456789221SN0000OTHER"}),
 )
 
 

@@ -87,41 +87,57 @@ def new_serial(world: World, transaction: Transaction, lot: Row, serial: str) ->
         produced_at=world.instant + timedelta(microseconds=world.rng.randrange(1_000_000)),
     )
     _consume(world, transaction, serial)
-    world.insert(
+    new_label(world, transaction, lot, serial)
+    return key
+
+
+def new_label(world: World, transaction: Transaction, lot: Row, serial: str, **values: Value) -> Key:
+    """Insert the label of a unit, as the scanner at the end of the line has read it."""
+    return world.insert(
         transaction,
         LABEL,
-        label_id=world.number("label"),
-        sn=serial,
-        udi_raw=udi_scan(world, lot, serial),
-        printed_at=world.instant,
+        **{
+            "label_id": world.number("label"),
+            "sn": serial,
+            "udi_raw": udi_scan(world, lot, serial),
+            "printed_at": world.instant,
+            **values,
+        },
     )
-    return key
 
 
 def _consume(world: World, transaction: Transaction, serial: str) -> None:
     lots = world.pools["lot.component"]
     for _ in range(world.rng.randint(0, 2) if len(lots) else 0):
-        component = world.row(LOT, *lots.pick(world.rng))
-        world.insert(
-            transaction,
-            GENEALOGY,
-            gen_id=world.number("genealogy"),
-            parent_sn=serial,
-            child_item=component["item_no"],
-            child_lot=component["lot_no"],
-            qty=world.amount(1, 4),
-            consumed_at=world.now,
-        )
+        consume(world, transaction, serial, world.row(LOT, *lots.pick(world.rng)))
+
+
+def consume(world: World, transaction: Transaction, serial: str, component: Row) -> Key:
+    """Book a lot of a component into a unit."""
+    return world.insert(
+        transaction,
+        GENEALOGY,
+        gen_id=world.number("genealogy"),
+        parent_sn=serial,
+        child_item=component["item_no"],
+        child_lot=component["lot_no"],
+        qty=world.amount(1, 4),
+        consumed_at=world.now,
+    )
+
+
+# FNC1 as scanners of the line send it, and as older ones of theirs were set up to.
+_SEPARATORS: Final = ("\x1d", "\x1d", "\x1d", "<GS>", "~")
 
 
 def udi_scan(world: World, lot: Row, serial: str) -> str:
-    """Return what the scanner reads off the label: symbology, then the elements, GS after the lot."""
-    gtin = f"0690{world.rng.randrange(10**10):010d}"
-    made, expires = lot["mfg_date"], lot["exp_date"]
+    """Return what the scanner reads off the label: symbology, then the elements, a separator after the lot."""
+    gtin = str(world.row(ITEM, *world.codes[clean(lot["item_no"])])["F_UDIDI"]).rjust(14, "0")
+    made, expires = lot.get("mfg_date"), lot.get("exp_date")
     dates = (f"11{made:%y%m%d}" if isinstance(made, date) else "") + (
         f"17{expires:%y%m%d}" if isinstance(expires, date) else ""
     )
-    return f"]d201{gtin}{dates}10{lot['lot_no']}\x1d21{serial}"
+    return f"]d201{gtin}{dates}10{lot['lot_no']}{world.rng.choice(_SEPARATORS)}21{serial}"
 
 
 def serial_number(world: World) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compose.simulator.erp import person
-from compose.simulator.mes import INSPECTION, LABEL, SERIAL, new_inspection, protocol, serial_stands_on
+from compose.simulator.mes import INSPECTION, SERIAL, new_inspection, new_label, protocol, serial_stands_on
 from compose.simulator.transaction import Transaction
 from compose.simulator.value import Key, Row, Value
 from compose.simulator.world import World
@@ -31,7 +31,8 @@ def inspection_passed(world: World) -> Transaction | None:
     serial = _made(world)
     if serial is None:
         return None
-    transaction, _ = _inspect(world, "inspection passed", serial, "OK")
+    defects = int(world.chance(0.03))  # within what the sampling plan accepts
+    transaction, _ = _inspect(world, "inspection passed", serial, "OK", defect_count=defects)
     world.settle("sn.passed", (serial["sn"],))
     return transaction
 
@@ -105,10 +106,7 @@ def rework(world: World) -> Transaction | None:
     row = world.row(SERIAL, *key)
     transaction = Transaction("mes", "rework")
     world.update(transaction, SERIAL, key, status="WIP", rework_count=row["rework_count"] + 1, station="REWORK")
-    scan = f"]d2 {key[0]}\x1d返工"
-    world.insert(
-        transaction, LABEL, label_id=world.number("label"), sn=key[0], udi_raw=scan, copies=2, printed_at=world.instant
-    )
+    new_label(world, transaction, row, key[0], copies=2)
     world.settle("sn.made", key, 10)
     return transaction
 

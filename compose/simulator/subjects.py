@@ -23,12 +23,17 @@ from compose.simulator.erp import (
 )
 from compose.simulator.masters import item_pool
 from compose.simulator.mes import (
+    GENEALOGY,
     INSPECTION,
+    LABEL,
     LOT,
+    RESULTS,
     SERIAL,
     WORK_ORDER,
+    consume,
     item_code,
     new_inspection,
+    new_label,
     new_lot,
     new_serial,
     new_work_order,
@@ -188,19 +193,59 @@ def serial(world: World, action: str) -> Subject | None:
 
 
 def odd_serial(world: World, action: str) -> Subject | None:
-    """A new unit with a serial number that no barcode can hold."""
+    """A new unit with a serial number that no barcode can hold; what is written of it is refused with it."""
     row = _open_lot(world)
     if row is None:
         return None
     transaction = Transaction("mes", action)
-    return Subject(transaction, SERIAL, new_serial(world, transaction, row, f"补{serial_number(world)}#"))
+    key = new_serial(world, transaction, row, f"补{serial_number(world)}#")
+    written = ((SERIAL, "sn"), (GENEALOGY, "parent_sn"), (LABEL, "sn"))
+    bearers = [
+        (mirror, world.tables[mirror].key_of(inserted))
+        for mirror, column in written
+        for inserted in transaction.inserted(mirror)
+        if inserted[column] == key[0]
+    ]
+    return Subject(transaction, SERIAL, key, bearers=tuple(bearers))
+
+
+def label(world: World, action: str) -> Subject | None:
+    """A new label of a unit that is there already."""
+    unit = _passed(world)
+    if unit is None:
+        return None
+    transaction = Transaction("mes", action)
+    return Subject(transaction, LABEL, new_label(world, transaction, unit, unit["sn"]))
+
+
+def measurement(world: World, action: str) -> Subject | None:
+    """A line of a new inspection of a unit that passed before."""
+    found = inspection(world, action)
+    if found is None:
+        return None
+    lines = [world.tables[RESULTS].key_of(row) for row in found.transaction.inserted(RESULTS)]
+    return Subject(found.transaction, RESULTS, lines[0])
+
+
+def genealogy(world: World, action: str) -> Subject | None:
+    """A component that goes into a unit which is there already."""
+    unit, lots = _passed(world), world.pools["lot.component"]
+    if unit is None or not len(lots):
+        return None
+    transaction = Transaction("mes", action)
+    component = world.row(LOT, *lots.pick(world.rng))
+    return Subject(transaction, GENEALOGY, consume(world, transaction, unit["sn"], component))
+
+
+def _passed(world: World) -> Row | None:
+    pool = world.pools["sn.passed"]
+    return world.row(SERIAL, *pool.pick(world.rng)) if len(pool) else None
 
 
 def inspection(world: World, action: str) -> Subject | None:
     """A new inspection of a unit that passed before."""
-    pool = world.pools["sn.passed"]
-    if not len(pool):
+    row = _passed(world)
+    if row is None:
         return None
-    row = world.row(SERIAL, *pool.pick(world.rng))
     transaction = Transaction("mes", action)
     return Subject(transaction, INSPECTION, new_inspection(world, transaction, "OQC", row))

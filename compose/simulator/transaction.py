@@ -71,6 +71,11 @@ class Transaction:
         """How many rows it writes, those of bulk statements left out."""
         return len(self.rows)
 
+    def inserted(self, mirror: str) -> list[Row]:
+        """Return the rows that it inserts into a table."""
+        inserts = (write for write in self.writes if isinstance(write, Insert) and write.table.mirror == mirror)
+        return [row for insert in inserts for row in insert.rows]
+
     def insert(self, table: Table, row: Row) -> None:
         """Write a new row; neighbours of one table go into one statement."""
         columns = tuple(row)
