@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from compose.compare.log import Row
-from compose.compare.table import Feed, Lookups, Outputs, Reference, Table, Values
+from compose.compare.table import ORDER, Feed, Fold, Lookups, Outputs, Reference, Table, Values
 from compose.compare.value import (
     Text,
     as_is,
@@ -64,6 +66,7 @@ def _party(row: Row, _look: Lookups) -> Outputs:
         "party_id": required(limited(clean(row["FNumber"]), 40)),
         "name": required(limited(clean(row["FName"]), 255)),
         "short_name": limited(as_is(row["FShortName"]), 80),
+        "is_customer": "t",
         "country": code(row["FCountry"], _COUNTRIES),
         "address": limited(as_is(row["FAddress"]), 255),
         "contact": limited(as_is(row["FContact"]), 50),
@@ -71,6 +74,26 @@ def _party(row: Row, _look: Lookups) -> Outputs:
         "status": code(row["FDeleted"], _STATUS),
     }
     return {"party": [values]}
+
+
+def _supplier(row: Row, _look: Lookups) -> Outputs:
+    values: Values = {
+        "party_id": required(limited(_of_supplier(row), 40)),
+        "name": required(limited(clean(row["FName"]), 255)),
+        "short_name": limited(as_is(row["FShortName"]), 80),
+        "is_supplier": "t",
+        "contact": limited(as_is(row["FContact"]), 50),
+        "phone": limited(as_is(row["FPhone"]), 40),
+        "licence_no": limited(clean(row["FLicence"]), 60),
+        "licence_valid_to": day(row["FLicenceTo"]),
+        "status": code(row["FDeleted"], _STATUS),
+    }
+    return {"party": [values]}
+
+
+def _of_supplier(row: Row | None) -> Text:
+    number = clean(row["FNumber"]) if row else None
+    return number and f"S-{number}"
 
 
 def _units(row: Row, look: Lookups) -> tuple[Row, Row, Row]:
@@ -91,6 +114,7 @@ def _stock_movement(row: Row, look: Lookups) -> Outputs | None:
     item, uom, base = _units(row, look)
     to_stock = look.one("erp.t_Stock", None, FItemID=row["FDCStockID"])
     from_stock = look.one("erp.t_Stock", None, FItemID=row["FSCStockID"])
+    supplier = look.one("erp.t_Supplier", None, FItemID=head["FSupplyID"])
     sign = -1 if head["FROB"] == "-1" else 1
     quantity = converted(row["FAuxQty"], uom["FName"], base["FName"])
     values: Values = {
@@ -107,9 +131,22 @@ def _stock_movement(row: Row, look: Lookups) -> Outputs | None:
         "manufacture_date": day(row["FKFDate"]),
         "expiry_date": day(row["FPeriodDate"]),
         "source_bill": limited(clean(row["FSourceBillNo"]), 60),
+        "party_id": limited(_of_supplier(supplier), 40),
     }
     check_dates(values["manufacture_date"], values["expiry_date"])
-    return {"stock_movement": [values]}
+    return {"stock_movement": [values], "material_lot": _received(row, head, values)}
+
+
+def _received(row: Row, head: Row, movement: Values) -> list[Values]:
+    """Return what a receipt says of its lot, if it is one."""
+    if movement["lot_number"] is None or head["FTranType"] not in {"1", "2", "10"} or head["FROB"] != "1":
+        return []
+    made, expires = movement["manufacture_date"], movement["expiry_date"]
+    days = int(row["FKFPeriod"] or 0)
+    if expires is None and made is not None and days > 0:
+        expires = (date.fromisoformat(made) + timedelta(days=days)).isoformat()
+    said: Values = {"manufacture_date": made, "expiry_date": expires, ORDER: row["FInterID"]}
+    return [{"material_id": movement["material_id"], "lot_number": movement["lot_number"], **said}]
 
 
 def _shipment(row: Row, look: Lookups) -> Outputs | None:
@@ -135,10 +172,15 @@ def _shipment(row: Row, look: Lookups) -> Outputs | None:
 _BILL_LINE = ("FInterID", "FEntryID")
 _TO_MATERIAL = Reference(("material_id",), "material")
 
+_PARTY = (
+    *("name", "short_name", "is_customer", "is_supplier", "country", "address", "contact", "phone"),
+    *("licence_no", "licence_valid_to", "status"),
+)
+
 TABLES = (
     Table("material", ("material_id",)),
-    Table("party", ("party_id",)),
-    Table("stock_movement", ("movement_id",), (_TO_MATERIAL,)),
+    Table("party", ("party_id",), fold=Fold(dict.fromkeys(_PARTY, "owner erp"), required=("name",))),
+    Table("stock_movement", ("movement_id",), (_TO_MATERIAL, Reference(("party_id",), "party"))),
     Table(
         "shipment",
         ("shipment_id",),
@@ -148,6 +190,7 @@ TABLES = (
 FEEDS = (
     Feed("erp.t_ICItem", ("FItemID",), _material),
     Feed("erp.t_Organization", ("FItemID",), _party, tombstones=False),
+    Feed("erp.t_Supplier", ("FItemID",), _supplier, tombstones=False),
     Feed("erp.ICStockBillEntry", _BILL_LINE, _stock_movement),
     Feed("erp.SEOrderEntry", _BILL_LINE, _shipment),
 )

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from compose.compare.label import read_label
 from compose.compare.log import Row
-from compose.compare.table import Feed, Lookups, Outputs, Reference, Table, Values
+from compose.compare.table import ORDER, Feed, Fold, Lookups, Outputs, Reference, Table, Values
 from compose.compare.value import (
     Held,
     Text,
@@ -83,6 +83,7 @@ def _material_lot(row: Row, _look: Lookups) -> Outputs:
         "status": required(code(row["status"], _LOT_STATES)),
         "released_by": limited(as_is(row["released_by"]), 40),
         "released_at": row["released_at"],
+        ORDER: "0",  # before any bill of the ERP
     }
     check_dates(values["manufacture_date"], values["expiry_date"])
     return {"material_lot": [values]}
@@ -215,10 +216,15 @@ _TO_MATERIAL = Reference(("material_id",), "material")
 _TO_UNIT = Reference(("serial_number",), "serial_unit")
 _TO_RESULT = Reference(("test_result_id",), "test_result")
 
+_LOT = {
+    **dict.fromkeys(("job_order_id", "quantity", "status", "released_by", "released_at"), "owner mes"),
+    **dict.fromkeys(("manufacture_date", "expiry_date"), "first"),
+}
+
 TABLES = (
     Table("job_order", ("job_order_id",), (_TO_MATERIAL,)),
     Table("job_response", ("job_response_id",), (_TO_ORDER,)),
-    Table("material_lot", ("material_id", "lot_number"), (_TO_MATERIAL, _TO_ORDER)),
+    Table("material_lot", ("material_id", "lot_number"), (_TO_MATERIAL, _TO_ORDER), Fold(_LOT)),
     Table("serial_unit", ("serial_number",), (_TO_LOT, _TO_ORDER)),
     Table("material_actual", ("material_actual_id",), (_TO_UNIT, _TO_LOT)),
     Table("test_result", ("test_result_id",), (_TO_UNIT, _TO_LOT)),

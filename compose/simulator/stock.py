@@ -91,8 +91,8 @@ def _inspect_later(world: World, line: Line) -> None:
         transaction = Transaction("mes", "incoming inspection")
         key = new_lot(world, transaction, line.item, str(line.lot))
         lot = world.row(LOT, *key)
-        new_inspection(world, transaction, "IQC", lot)
-        world.probe(transaction, "material_lot", lot["item_no"], lot["lot_no"])
+        (inspection,) = new_inspection(world, transaction, "IQC", lot)
+        world.probe(transaction, "test_result", f"MES-{inspection}")  # of the lot the ERP's receipt has told before
         world.settle("lot.component", key, 50)
         return transaction
 

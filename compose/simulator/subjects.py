@@ -15,9 +15,11 @@ from compose.simulator.erp import (
     ITEM,
     ORDER_LINE,
     OTHER_RECEIPT,
+    SUPPLIER,
     lot_number,
     new_customer,
     new_item,
+    new_supplier,
     sales_order,
     stock_bill,
 )
@@ -31,7 +33,6 @@ from compose.simulator.mes import (
     SERIAL,
     WORK_ORDER,
     consume,
-    item_code,
     new_inspection,
     new_label,
     new_lot,
@@ -95,18 +96,10 @@ def customer(world: World, action: str) -> Subject:
     return Subject(transaction, CUSTOMER, new_customer(world, transaction))
 
 
-def second_customer(world: World, action: str) -> Subject:
-    """A new customer, and an old one whose code it may take."""
-    key = world.pools["customer"].take(world.rng)
-    subject = customer(world, action)
-    return Subject(
-        subject.transaction,
-        CUSTOMER,
-        subject.key,
-        bearers=((CUSTOMER, key), (CUSTOMER, subject.key)),
-        returns=("customer", key),
-        like=world.row(CUSTOMER, *key),
-    )
+def supplier(world: World, action: str) -> Subject:
+    """A new supplier."""
+    transaction = Transaction("erp", action)
+    return Subject(transaction, SUPPLIER, new_supplier(world, transaction))
 
 
 def movement(world: World, action: str) -> Subject:
@@ -142,6 +135,19 @@ def work_order(world: World, action: str) -> Subject:
     return Subject(transaction, WORK_ORDER, new_work_order(world, transaction, item, number, Decimal(10)))
 
 
+def second_work_order(world: World, action: str) -> Subject | None:
+    """A new work order, and one that waits for its start, whose number it may take."""
+    pool = world.pools["wo.new"]
+    if len(pool) < 2:
+        return None
+    key = pool.take(world.rng)
+    old = world.row(WORK_ORDER, *key)
+    subject = work_order(world, action)
+    bearers = ((WORK_ORDER, key), (WORK_ORDER, subject.key))
+    hides = (("job_order", (old["wo_no"],)),)
+    return Subject(subject.transaction, WORK_ORDER, subject.key, bearers, hides, returns=("wo.new", key), like=old)
+
+
 def lot(world: World, action: str) -> Subject | None:
     """A new lot, of the same work order as another one."""
     other = _open_lot(world)
@@ -155,21 +161,6 @@ def lot(world: World, action: str) -> Subject | None:
 def _open_lot(world: World) -> Row | None:
     pool = world.pools["lot.open"]
     return world.row(LOT, *pool.pick(world.rng)) if len(pool) > 3 else None
-
-
-def second_lot(world: World, action: str) -> Subject | None:
-    """A new lot, and an old one with its units whose number it may take."""
-    other = _open_lot(world)
-    if other is None:
-        return None
-    key = (other["lot_id"],)
-    world.pools["lot.open"].discard(key)
-    transaction = Transaction("mes", action)
-    item = world.codes[clean(other["item_no"])]
-    new_key = new_lot(world, transaction, item, lot_number(world), other["wo_no"])
-    hides = (("material_lot", (item_code(world, item), other["lot_no"])),)
-    bearers = ((LOT, key), (LOT, new_key))
-    return Subject(transaction, LOT, new_key, bearers, hides, returns=("lot.open", key), like=other)
 
 
 def old_lot(world: World, action: str) -> Subject | None:

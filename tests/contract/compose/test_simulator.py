@@ -247,10 +247,9 @@ def test_plain_sql_finds_the_bad_rows_of_the_erp(
             """SELECT sn FROM mes_sn WHERE sn !~ '^[!"%&''()*+,./0-9:;<=>?A-Z_a-z-]{1,20}$'""",
         ),
         (
-            "mes.mes_lot",
+            "mes.mes_wo",
             "KEY-201",
-            "SELECT lot_id FROM mes_lot WHERE (item_no, lot_no) IN"
-            " (SELECT item_no, lot_no FROM mes_lot GROUP BY 1, 2 HAVING count(*) > 1)",
+            "SELECT wo_id FROM mes_wo WHERE wo_no IN (SELECT wo_no FROM mes_wo GROUP BY 1 HAVING count(*) > 1)",
         ),
     ],
 )

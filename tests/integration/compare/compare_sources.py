@@ -42,6 +42,10 @@ ERP: Rows = {
             **{"FInterID": 703, "FTranType": 24, "FBillNo": "SOUT703", "FDate": "2026-03-03 00:00:00"},
             **{"FCheckerID": 1, "FROB": -1},
         },
+        {
+            **{"FInterID": 704, "FTranType": 2, "FBillNo": "CIN704", "FDate": "2026-03-04 00:00:00"},
+            **{"FCheckerID": 1, "FSupplyID": 501},
+        },
     ],
     "ICStockBillEntry": [
         {
@@ -53,6 +57,10 @@ ERP: Rows = {
         {"FInterID": 701, "FEntryID": 3, "FItemID": 103, "FQty": "1", "FAuxQty": "1", "FUnitID": 1},
         {"FInterID": 702, "FEntryID": 1, "FItemID": 102, "FQty": "9", "FAuxQty": "9", "FUnitID": 3},
         {"FInterID": 703, "FEntryID": 1, "FItemID": 102, "FQty": "1", "FAuxQty": "1", "FUnitID": 3, "FDCStockID": 402},
+        {
+            **{"FInterID": 704, "FEntryID": 1, "FItemID": 101, "FQty": "5", "FAuxQty": "5", "FUnitID": 1},
+            **{"FBatchNo": "LOT1", "FKFDate": "2026-03-02 00:00:00", "FDCStockID": 402},
+        },
     ],
     "ICInventory": [
         {"FItemID": 101, "FStockID": 402, "FBatchNo": "LOT1", "FQty": "12.5000000000", "FBal": "0.10"},

@@ -45,6 +45,13 @@ DAMAGES = {
 MORE_DAMAGES = {
     "canonical row missing": ("DELETE FROM trace.party", "canonical row missing"),
     "canonical row too many": ("INSERT INTO trace.party (party_id) VALUES ('C003')", "canonical row too many"),
+    "measured bound as a bare number": ("UPDATE trace.test_measurement SET comparator = '<'", "canonical value"),
+    "row of an exploded list missing": ("DELETE FROM trace.test_measurement", "canonical row missing"),
+    "conflict forgotten": ("UPDATE trace.material_lot SET _conflicts = NULL", "canonical value"),
+    "conflict with another value": (
+        "UPDATE trace.material_lot SET _conflicts = jsonb_set(_conflicts, '{0,value}', '\"2026-03-01\"')",
+        "canonical value",
+    ),
     "tombstone missing": ("DELETE FROM trace.material WHERE _deleted", "canonical row missing"),
     "held by another code": ("UPDATE cdc.held SET code = 'REF-301' WHERE code = 'COD-201'", "held by another code"),
     "padding of a char column": ("UPDATE mes.mes_genealogy SET child_lot = 'L-1 '", "value"),
@@ -99,7 +106,7 @@ def test_a_target_that_is_right_compares_clean(prepared: tuple[dict[str, str], P
     result = compare(*prepared)
     assert result.clean, result.first
     assert result.mirror_rows == sum(len(rows) for rows in [*ERP.values(), *MES.values()])
-    assert (result.canonical_rows, result.tombstones, result.held) == (12, 2, 7)
+    assert (result.canonical_rows, result.tombstones, result.held) == (18, 2, 8)
     assert result.compared_rows == result.mirror_rows + result.canonical_rows + result.held
     assert result.ledger["captured"] == _EVENTS == result.ledger["landed"] + result.ledger["control"]
 

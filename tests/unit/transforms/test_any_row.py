@@ -40,6 +40,8 @@ def fits(value: object, column_type: str) -> bool:
             return type(value) is date
         case "timestamp with time zone":
             return type(value) is datetime and value.tzinfo is UTC
+        case "text[]":
+            return type(value) is list and all(type(part) is str for part in value)
     raise AssertionError(column_type)
 
 

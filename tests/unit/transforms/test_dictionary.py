@@ -61,12 +61,25 @@ def test_canonical_tables_are_those_of_the_demo():
 
 
 def test_all_references_are_required_and_lead_to_keys():
-    targets = {str(target): target for mapping in DICTIONARY.mappings for target in mapping.targets}
-    references = [reference for target in targets.values() for reference in target.references]
-    assert len(references) == 17
+    targets = [target for mapping in DICTIONARY.mappings for target in mapping.targets if not target.contributes]
+    tables = {str(target): target for target in (*targets, *(fold.target for fold in DICTIONARY.folds))}
+    references = [reference for target in tables.values() for reference in target.references]
+    assert len(references) == 18
     for reference in references:
         assert reference.required
-        assert reference.target_columns == targets[f"{reference.schema}.{reference.table}"].key
+        assert reference.target_columns == tables[f"{reference.schema}.{reference.table}"].key
+
+
+def test_folds_hear_more_than_one_list():
+    said = {str(fold): set() for fold in DICTIONARY.folds}
+    for mapping in DICTIONARY.mappings:
+        for target in mapping.targets:
+            if target.contributes:
+                said[str(target)].add(mapping.name)
+    assert said == {
+        "trace.material_lot": {"mes.mes_lot", "erp.ICStockBillEntry"},
+        "trace.party": {"erp.t_Organization", "erp.t_Supplier"},
+    }
 
 
 def test_every_field_code_set_and_unit_is_used():
@@ -121,6 +134,7 @@ MIRRORED = {
         "decimal": "numeric(28,10)",
         "char": "character varying(40)",
         "varchar": "character varying(255)",
+        "date": "date",
         "datetime": "timestamp(0) without time zone",
     },
     "mes": {
