@@ -215,7 +215,7 @@ def test_a_worker_goes_on_after_its_password_was_replaced(
 
 
 def test_a_target_without_canonical_tables_stops_the_worker(settings: Settings, sources: Sources) -> None:
-    sources.connection.execute("DROP TABLE trace.test_result")
+    sources.connection.execute("DROP TABLE trace.test_result CASCADE")
     with pytest.raises(FatalError, match="DRV-107"):
         run(settings, threading.Event())
 
