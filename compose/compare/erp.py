@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from fractions import Fraction
 
 from compose.compare.log import Row
 from compose.compare.table import ORDER, Feed, Fold, Lookups, Outputs, Reference, Table, Values
 from compose.compare.value import (
+    Held,
     Text,
     as_is,
     check_dates,
@@ -14,6 +16,7 @@ from compose.compare.value import (
     code,
     converted,
     day,
+    decimal,
     flag,
     gtin,
     instant,
@@ -57,8 +60,25 @@ def _material(row: Row, look: Lookups) -> Outputs:
         "udi_di": gtin(row["F_UDIDI"]),
         "registration_no": limited(clean(row["F_REGNO"]), 60),
         "status": code(row["FDeleted"], _STATUS),
+        ORDER: "0",  # before the MES
     }
     return {"material": [values]}
+
+
+def _packaging(row: Row, look: Lookups) -> Outputs:
+    item, uom, base = _units(row, look)
+    values: Values = {
+        "material_id": required(limited(clean(item["FNumber"]), 40)),
+        "from_uom": required(unit(uom["FName"])),
+        "valid_from": required(day(row["FEffectDate"])),
+        "to_uom": required(unit(base["FName"])),
+        "factor": required(decimal(row["FCoefficient"])),
+        "valid_to": day(row["FExpireDate"]),
+    }
+    if Fraction(str(values["factor"])) <= 0:
+        raise Held("NUM-101")
+    check_dates(values["valid_from"], values["valid_to"])
+    return {"material_unit_conversion": [values]}
 
 
 def _party(row: Row, _look: Lookups) -> Outputs:
@@ -103,6 +123,13 @@ def _units(row: Row, look: Lookups) -> tuple[Row, Row, Row]:
     return item, uom, base
 
 
+def _content(row: Row, look: Lookups, at: Text) -> Text:
+    """Return how many base units a package of the row's material holds at a time."""
+    match = {"FItemID": row["FItemID"], "FUnitID": row["FUnitID"]}
+    pack = look.one_at("erp.t_ICItemUnit", at, ("FEffectDate", "FExpireDate"), **match)
+    return None if pack is None else pack["FCoefficient"]
+
+
 def _number_of(row: Row | None) -> Text:
     return None if row is None else limited(clean(row["FNumber"]), 30)
 
@@ -116,7 +143,8 @@ def _stock_movement(row: Row, look: Lookups) -> Outputs | None:
     from_stock = look.one("erp.t_Stock", None, FItemID=row["FSCStockID"])
     supplier = look.one("erp.t_Supplier", None, FItemID=head["FSupplyID"])
     sign = -1 if head["FROB"] == "-1" else 1
-    quantity = converted(row["FAuxQty"], uom["FName"], base["FName"])
+    content = _content(row, look, head["FDate"])
+    quantity = converted(row["FAuxQty"], uom["FName"], base["FName"], content)
     values: Values = {
         "movement_id": f"K3-{row['FInterID']}-{row['FEntryID']}",
         "movement_type": required(code(head["FTranType"], _MOVEMENTS)),
@@ -155,6 +183,7 @@ def _shipment(row: Row, look: Lookups) -> Outputs | None:
         return None
     customer = look.need("erp.t_Organization", "REF-301", FItemID=head["FCustID"])
     item, uom, base = _units(row, look)
+    content = _content(row, look, row["FShipDate"])
     values: Values = {
         "shipment_id": f"K3-{row['FInterID']}-{row['FEntryID']}",
         "order_no": required(limited(clean(head["FBillNo"]), 60)),
@@ -162,7 +191,7 @@ def _shipment(row: Row, look: Lookups) -> Outputs | None:
         "material_id": required(limited(clean(item["FNumber"]), 40)),
         "lot_number": lot(row["FBatchNo"]),
         "serial_number": lot(row["FSerialNo"]),
-        "quantity": required(number(converted(row["FQty"], uom["FName"], base["FName"]))),
+        "quantity": required(number(converted(row["FQty"], uom["FName"], base["FName"], content))),
         "quantity_uom": required(unit(base["FName"])),
         "shipped_at": required(instant(row["FShipDate"], _ZONE)),
     }
@@ -172,13 +201,22 @@ def _shipment(row: Row, look: Lookups) -> Outputs | None:
 _BILL_LINE = ("FInterID", "FEntryID")
 _TO_MATERIAL = Reference(("material_id",), "material")
 
+_MATERIAL = {
+    **dict.fromkeys(("name", "base_uom", "lot_controlled", "registration_no", "status"), "owner erp"),
+    **dict.fromkeys(("specification", "serial_controlled", "shelf_life_days", "udi_di"), "first"),
+}
 _PARTY = (
     *("name", "short_name", "is_customer", "is_supplier", "country", "address", "contact", "phone"),
     *("licence_no", "licence_valid_to", "status"),
 )
 
 TABLES = (
-    Table("material", ("material_id",)),
+    Table(
+        "material",
+        ("material_id",),
+        fold=Fold(_MATERIAL, ("name",), frozenset({"lot_controlled", "serial_controlled"})),
+    ),
+    Table("material_unit_conversion", ("material_id", "from_uom", "valid_from"), (_TO_MATERIAL,)),
     Table("party", ("party_id",), fold=Fold(dict.fromkeys(_PARTY, "owner erp"), required=("name",))),
     Table("stock_movement", ("movement_id",), (_TO_MATERIAL, Reference(("party_id",), "party"))),
     Table(
@@ -189,6 +227,7 @@ TABLES = (
 )
 FEEDS = (
     Feed("erp.t_ICItem", ("FItemID",), _material),
+    Feed("erp.t_ICItemUnit", ("FID",), _packaging),
     Feed("erp.t_Organization", ("FItemID",), _party, tombstones=False),
     Feed("erp.t_Supplier", ("FItemID",), _supplier, tombstones=False),
     Feed("erp.ICStockBillEntry", _BILL_LINE, _stock_movement),

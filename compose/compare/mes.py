@@ -17,6 +17,7 @@ from compose.compare.value import (
     code,
     converted,
     decimal,
+    gtin,
     instant,
     limited,
     lot,
@@ -45,6 +46,30 @@ _DISPOSITIONS = {
     "报废": "SCRAP",
     "退货": "RETURN_TO_SUPPLIER",
 }
+
+
+_YES_NO = {**dict.fromkeys(("Y", "T", "1", "是"), "t"), **dict.fromkeys(("N", "F", "0", "否"), "f")}
+_REPORTS = {"INI": "INITIAL", "FUP": "FOLLOW_UP", "FIN": "FINAL"}
+_PROBLEMS = {"2682": "A0101", "1546": "A04", "2993": "A24", "A0101": "A0101"} | {
+    one: one for one in (f"A{number:02d}" for number in range(1, 28))
+}
+_IMPACTS = {one: one for one in ("F02", "F08", "F11", "F12", "F24", "F26")}
+_FINDINGS = {one: one for one in (f"C{number:02d}" for number in range(1, 24))}
+_CONCLUSIONS = {one: one for one in (f"D{number:02d}" for number in range(1, 18))}
+
+
+def _item(row: Row, _look: Lookups) -> Outputs:
+    days = row["shelf_days"]
+    values: Values = {
+        "material_id": required(limited(clean(row["item_no"]), 40)),
+        "name": limited(clean(row["item_name"]), 255),
+        "specification": limited(clean(row["spec"]), 255),
+        "serial_controlled": code(row["serial_yn"], _YES_NO),
+        "shelf_life_days": days if int(days or 0) > 0 else None,
+        "udi_di": gtin(row["udi_di"]),
+        ORDER: "1",  # after the ERP
+    }
+    return {"material": [values]}
 
 
 def _work_order(row: Row, _look: Lookups) -> Outputs:
@@ -210,6 +235,38 @@ def _label(row: Row, _look: Lookups) -> Outputs:
     return {"udi_label": [values]}
 
 
+def _complaint(row: Row, _look: Lookups) -> Outputs:
+    values: Values = {
+        "event_id": f"MES-{row['complaint_id']}",
+        "complaint_no": required(limited(clean(row["complaint_no"]), 40)),
+        "report_type": required(code(row["report_type"], _REPORTS)),
+        "received_at": required(row["received_at"]),
+        "awareness_date": row["aware_date"],
+        "event_date": row["event_date"],
+        "serial_number": lot(row["sn"]),
+        "material_id": limited(clean(row["item_no"]), 40),
+        "lot_number": lot(row["lot_no"]),
+        "device_problem_code": code(row["device_problem"], _PROBLEMS),
+        "health_impact_code": code(row["health_impact"], _IMPACTS),
+        "investigation_type_code": code(row["inv_type"], {"B01": "B01"}),
+        "investigation_finding_code": code(row["inv_finding"], _FINDINGS),
+        "investigation_conclusion_code": code(row["inv_conclusion"], _CONCLUSIONS),
+        "reportable": code(row["reportable"], _YES_NO),
+        "complainant": limited(as_is(row["complainant"]), 80),
+        "complainant_address": limited(as_is(row["address"]), 120),
+        "complainant_phone": limited(as_is(row["phone"]), 40),
+        "patient_ref": limited(as_is(row["patient_ref"]), 40),
+        "nature": limited(as_is(row["nature"]), 4000),
+        "corrective_action": limited(as_is(row["corrective"]), 4000),
+        "replied_date": row["replied_on"],
+    }
+    check_order(values["event_date"], values["awareness_date"])
+    needed = ("awareness_date", "device_problem_code", "health_impact_code")
+    if values["reportable"] == "t" and any(values[column] is None for column in needed):
+        raise Held("AE-101")
+    return {"adverse_event": [values]}
+
+
 _TO_LOT = Reference(("material_id", "lot_number"), "material_lot")
 _TO_ORDER = Reference(("job_order_id",), "job_order")
 _TO_MATERIAL = Reference(("material_id",), "material")
@@ -231,8 +288,10 @@ TABLES = (
     Table("test_measurement", ("test_result_id", "line_no", "sequence"), (_TO_RESULT,)),
     Table("nonconformance", ("nonconformance_id",), (_TO_RESULT,)),
     Table("udi_label", ("udi_label_id",), (_TO_UNIT,)),
+    Table("adverse_event", ("event_id",), (_TO_UNIT, _TO_LOT)),
 )
 FEEDS = (
+    Feed("mes.mes_item", ("item_id",), _item),
     Feed("mes.mes_wo", ("wo_id",), _work_order, tombstones=False),
     Feed("mes.mes_lot", ("lot_id",), _material_lot),
     Feed("mes.mes_sn", ("sn",), _serial_unit),
@@ -240,4 +299,5 @@ FEEDS = (
     Feed("mes.mes_insp_h", ("insp_id",), _inspection),
     Feed("mes.mes_insp_d", ("insp_id", "line_no"), _measurements),
     Feed("mes.mes_label", ("label_id",), _label),
+    Feed("mes.mes_complaint", ("complaint_id",), _complaint),
 )

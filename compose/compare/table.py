@@ -95,11 +95,23 @@ class Lookups:
     source: Source
     gone: bool
 
+    def one_at(self, mirror: str, at: Text, period: tuple[str, str], **match: Text) -> Row | None:
+        """Return the one row that is valid at a moment, from the first column of `period` up to the second one."""
+        if at is None:
+            return None
+        begin, end = period
+        found = [row for row in self._found(mirror, match) if (row[begin] or "") <= at < (row[end] or "9999")]
+        if len(found) > 1:
+            raise Held("REF-302")
+        return found[0] if found else None
+
+    def _found(self, mirror: str, match: Mapping[str, Text]) -> list[Row]:
+        found = self.source.find(mirror, match, gone=False)
+        return found or (self.source.find(mirror, match, gone=True) if self.gone else [])
+
     def one(self, mirror: str, missing: str | None, **match: Text) -> Row | None:
         """Return the one row, or hold with `missing` (None: nothing found is NULL) or REF-302."""
-        found = self.source.find(mirror, match, gone=False)
-        if not found and self.gone:
-            found = self.source.find(mirror, match, gone=True)
+        found = self._found(mirror, match)
         if len(found) > 1:
             raise Held("REF-302")
         if not found:

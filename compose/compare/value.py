@@ -26,6 +26,7 @@ _GTIN_LENGTHS = (8, 12, 13, 14)
 _UNITS: Mapping[str, tuple[str, Fraction | None]] = {
     "C62": ("count", Fraction(1)),
     "XBX": ("count", None),
+    "XCT": ("count", None),
     "KGM": ("mass", Fraction(1)),
     "GRM": ("mass", Fraction(1, 1000)),
     "MTR": ("length", Fraction(1)),
@@ -40,6 +41,7 @@ _UNIT_ALIASES = {
     "PCS": "C62",
     "EA": "C62",
     "盒": "XBX",
+    "箱": "XCT",
     "千克": "KGM",
     "KG": "KGM",
     "克": "GRM",
@@ -137,8 +139,11 @@ def unit(name: Text) -> Text:
     return _UNIT_ALIASES[text.upper()]
 
 
-def converted(quantity: Text, from_name: Text, to_name: Text) -> Fraction | None:
-    """Convert exactly; a quantity without a unit is one whose unit is not known."""
+def converted(quantity: Text, from_name: Text, to_name: Text, content: Text = None) -> Fraction | None:
+    """Convert exactly; a quantity without a unit is one whose unit is not known.
+
+    `content` is how many of the second unit a package holds, where the first one is a package.
+    """
     if quantity is None:
         return None
     source, target = unit(from_name), unit(to_name)
@@ -147,6 +152,8 @@ def converted(quantity: Text, from_name: Text, to_name: Text) -> Fraction | None
     if source == target:
         return Fraction(quantity)
     (source_dimension, source_factor), (target_dimension, target_factor) = _UNITS[source], _UNITS[target]
+    if source_factor is None and content is not None:
+        return Fraction(quantity) * Fraction(content)
     if source_factor is None or target_factor is None:
         raise Held("UOM-201")
     if source_dimension != target_dimension:

@@ -5,7 +5,14 @@ from __future__ import annotations
 ACTIONS = frozenset(
     {
         *("bad row corrected", "bad row written", "bill approved", "bill deleted", "bill entered again"),
-        *("bill taken out", "bulk update", "column added in ERP", "column added in MES", "concession"),
+        *("bill taken out", "bulk update", "column added in ERP", "column added in MES", "complaint investigated"),
+        *(
+            "complaint received",
+            "concession",
+            "material listed in MES",
+            "material relisted in MES",
+            "packaging changed",
+        ),
         *("customer changed", "customer created", "customer deleted", "customer entered again", "customers swapped"),
         *("entries swapped", "entry corrected", "entry renumbered", "incoming inspection", "inspection corrected"),
         *("inspection failed", "inspection passed", "label voided", "lot after its serials"),

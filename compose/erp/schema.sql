@@ -40,6 +40,18 @@ CREATE TABLE t_ICItem (
     KEY ix_ICItem_number (FNumber)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET gbk;
 
+-- How many base units a packaging unit of one material holds, and since when; a period ends where the next one begins.
+CREATE TABLE t_ICItemUnit (
+    FID          int            NOT NULL,
+    FItemID      int            NOT NULL DEFAULT 0,
+    FUnitID      int            NOT NULL DEFAULT 0 COMMENT '包装单位',
+    FCoefficient decimal(28,10) NOT NULL DEFAULT 0 COMMENT '含基本单位数',
+    FEffectDate  datetime       NULL     DEFAULT '0000-00-00 00:00:00' COMMENT '生效日期',
+    FExpireDate  datetime       NULL     DEFAULT '0000-00-00 00:00:00' COMMENT '失效日期',
+    PRIMARY KEY (FID),
+    KEY ix_ICItemUnit_item (FItemID, FUnitID)
+) ENGINE=InnoDB DEFAULT CHARACTER SET gbk;
+
 CREATE TABLE t_Supplier (
     FItemID    int          NOT NULL,
     FNumber    char(40)     NOT NULL,

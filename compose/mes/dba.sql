@@ -23,6 +23,8 @@ BEGIN
 END $$;
 
 GRANT USAGE ON SCHEMA public TO cdc_capture;
-GRANT SELECT ON mes_wo, mes_lot, mes_sn, mes_insp_h, mes_insp_d, mes_genealogy, mes_label TO cdc_capture;
-ALTER PUBLICATION cdc SET TABLE mes_wo, mes_lot, mes_sn, mes_insp_h, mes_insp_d, mes_genealogy, mes_label;
+GRANT SELECT ON mes_item, mes_wo, mes_lot, mes_sn, mes_insp_h, mes_insp_d, mes_genealogy, mes_label, mes_complaint
+    TO cdc_capture;
+ALTER PUBLICATION cdc SET TABLE mes_item, mes_wo, mes_lot, mes_sn, mes_insp_h, mes_insp_d, mes_genealogy, mes_label,
+    mes_complaint;
 ALTER TABLE mes_sn REPLICA IDENTITY USING INDEX ux_mes_sn;

@@ -4,6 +4,18 @@
 -- systems really look like: no foreign keys, char(20) material codes that come back padded, text where a number was
 -- meant, a serial table with a unique index but no primary key, label scans with their GS (0x1D) separators inside.
 
+-- The factory's own list of materials, typed in by hand from the ERP's; the two do not always agree.
+CREATE TABLE mes_item (
+    item_id    bigint         NOT NULL PRIMARY KEY,
+    item_no    char(20)       NOT NULL,
+    item_name  varchar(80),
+    spec       varchar(60),
+    serial_yn  varchar(4),
+    shelf_days integer,
+    udi_di     varchar(30),
+    updated_at timestamptz    NOT NULL
+);
+
 CREATE TABLE mes_wo (
     wo_id        bigint         NOT NULL PRIMARY KEY,
     wo_no        varchar(40)    NOT NULL,
@@ -100,4 +112,30 @@ CREATE TABLE mes_label (
     copies     smallint      NOT NULL DEFAULT 1,
     void       boolean       NOT NULL DEFAULT false,
     printed_at timestamptz   NOT NULL
+);
+
+-- Complaints, and what was found out about them. Problem codes are IMDRF's, or the FDA's of before.
+CREATE TABLE mes_complaint (
+    complaint_id   bigint      NOT NULL PRIMARY KEY,
+    complaint_no   varchar(40) NOT NULL,
+    report_type    varchar(8)  NOT NULL,
+    received_at    timestamptz NOT NULL,
+    aware_date     date,
+    event_date     date,
+    sn             varchar(40),
+    item_no        char(20),
+    lot_no         varchar(40),
+    complainant    varchar(80),
+    address        varchar(120),
+    phone          varchar(40),
+    patient_ref    varchar(40),
+    nature         text,
+    device_problem varchar(12),
+    health_impact  varchar(12),
+    inv_type       varchar(12),
+    inv_finding    varchar(12),
+    inv_conclusion varchar(12),
+    reportable     varchar(4),
+    corrective     text,
+    replied_on     date
 );

@@ -25,6 +25,7 @@ from compose.simulator.mes import (
     INSPECTION,
     LABEL,
     LOT,
+    MES_ITEM,
     SERIAL,
     WORK_ORDER,
     item_code,
@@ -52,7 +53,12 @@ def material_renamed(world: World) -> Transaction:
 
     def follow(world: World) -> Transaction | None:
         renamed = Transaction("mes", "material renamed in MES")
-        for mirror, column in ((LOT, "item_no"), (INSPECTION, "item_no"), (GENEALOGY, "child_item")):
+        for mirror, column in (
+            (MES_ITEM, "item_no"),
+            (LOT, "item_no"),
+            (INSPECTION, "item_no"),
+            (GENEALOGY, "child_item"),
+        ):
             named = [row_key for row_key, row in world.rows[mirror].items() if row[column] == old]
             for row_key in named:
                 if (mirror, row_key) not in world.bad:  # somebody sees to that one already

@@ -15,6 +15,8 @@ Action = Callable[[World], Transaction | None]
 ORDINARY: Final[Mapping[Action, int]] = {
     masters.material_created: 6,
     masters.material_changed: 4,
+    masters.material_relisted: 2,
+    masters.packaging_changed: 1,
     masters.customer_created: 3,
     masters.customer_changed: 3,
     masters.supplier_created: 1,
@@ -47,6 +49,7 @@ ORDINARY: Final[Mapping[Action, int]] = {
     quality.rework: 6,
     quality.protocol_kept: 4,
     quality.sample_corrected: 2,
+    quality.complaint_received: 4,
 }
 
 # What happens now and then while somebody captures it; a history that nobody saw has none of it.

@@ -14,6 +14,7 @@ from compose.simulator.world import World
 
 UNIT: Final = "erp.t_MeasureUnit"
 ITEM: Final = "erp.t_ICItem"
+PACKAGING: Final = "erp.t_ICItemUnit"
 SUPPLIER: Final = "erp.t_Supplier"
 CUSTOMER: Final = "erp.t_Organization"
 STOCK: Final = "erp.t_Stock"
@@ -74,6 +75,19 @@ def new_item(world: World, transaction: Transaction, kind: str) -> Key:
         F_REGNO=f"国械注准2026308{number:04d}" if sold else world.rng.choice(names.NOTHING),
     )
     return key
+
+
+def new_packaging(world: World, transaction: Transaction, item: Key, unit: int, content: int, since: datetime) -> Key:
+    """Insert how many pieces of a material a package holds from now on."""
+    return world.insert(
+        transaction,
+        PACKAGING,
+        FID=world.number("packaging"),
+        FItemID=item[0],
+        FUnitID=unit,
+        FCoefficient=Decimal(content),
+        FEffectDate=since,
+    )
 
 
 def _named(world: World, kind: str) -> tuple[str, int]:
@@ -270,8 +284,14 @@ def sales_order(world: World, transaction: Transaction, customer: Key, lines: li
             FEntryID=place,
             FItemID=item[0],
             FQty=quantity,
-            FUnitID=world.rng.choice((names.PIECE, 11)),
+            FUnitID=_sold_in(world, item),
             FPrice=world.amount(100, 9000, 2),
             FDate=world.midnight + timedelta(days=world.rng.randint(3, 30)),
         )
     return number
+
+
+def _sold_in(world: World, item: Key) -> int:
+    if item in world.pools["packed"] and world.chance(0.4):
+        return names.BOX
+    return world.rng.choice((names.PIECE, 11))

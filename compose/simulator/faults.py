@@ -15,7 +15,7 @@ from typing import Final
 from compose.simulator import names, subjects
 from compose.simulator.subjects import Maker, Subject
 from compose.simulator.transaction import Transaction
-from compose.simulator.value import Row, Value
+from compose.simulator.value import ZERO_DATETIME, Row, Value
 from compose.simulator.world import World
 
 # A column's wrong value, or how it is made of the row that is right (or that is to be doubled).
@@ -52,7 +52,11 @@ FAULTS: Final = (
     Fault("UDI-101", subjects.material, {"F_UDIDI": "6901234567897"}),  # the check digit is 2
     Fault("UDI-102", subjects.material, {"F_UDIDI": "690123-456789"}),
     Fault("UDI-102", subjects.material, {"F_UDIDI": "6.90123E+12"}),
-    Fault("KEY-201", subjects.second_material, {"FNumber": lambda old: f" {old['FNumber']}"}),
+    Fault("COD-201", subjects.listed_material, {"serial_yn": "?"}),
+    Fault("UDI-102", subjects.listed_material, {"udi_di": "690123"}),
+    Fault("NUM-101", subjects.packaging, {"FCoefficient": Decimal(0)}),
+    Fault("UOM-202", subjects.packaging, {"FUnitID": names.PALLET}),
+    Fault("REQ-101", subjects.packaging, {"FEffectDate": ZERO_DATETIME}),
     Fault("COD-201", subjects.customer, {"FCountry": "火星"}),
     Fault("REQ-101", subjects.customer, {"FName": "\u3000"}),
     Fault("REQ-101", subjects.supplier, {"FName": "/"}),
@@ -67,7 +71,7 @@ FAULTS: Final = (
     Fault("COD-201", subjects.bill, {"FTranType": 99}),
     Fault("TXT-101", subjects.bill, {"FBillNo": "X" * 61}),
     Fault("LOT-101", subjects.shipment, {"FBatchNo": "混批 12"}),
-    Fault("UOM-201", subjects.shipment, {"FUnitID": names.BOX}),
+    Fault("UOM-201", subjects.shipment, {"FUnitID": names.CARTON}),
     Fault("REF-301", subjects.shipment, {"FSerialNo": _LOST}),
     Fault("COD-201", subjects.work_order, {"state": "??"}),
     Fault("KEY-201", subjects.second_work_order, {"wo_no": lambda old: old["wo_no"]}, removed=True),
@@ -104,6 +108,10 @@ FAULTS: Final = (
     Fault("COD-201", subjects.measurement, {"res2": "?"}),
     Fault("COD-201", subjects.genealogy, {"qty": Decimal(-1)}),
     Fault("REF-301", subjects.genealogy, {"parent_sn": _LOST}),
+    Fault("AE-101", subjects.complaint, {"reportable": "Y", "health_impact": "/"}),
+    Fault("COD-201", subjects.complaint, {"device_problem": "A99"}),
+    Fault("DAT-101", subjects.complaint, {"aware_date": _day_before("event_date")}),
+    Fault("REF-301", subjects.complaint, {"sn": _LOST}),
     Fault("UDI-103", subjects.label, {"udi_raw": "补打标签"}),
     Fault("UDI-101", subjects.label, {"udi_raw": "]d20106901234567897"}),  # the check digit is 2
     Fault("UDI-112", subjects.label, {"udi_raw": "]d2010690123456789221SN0000OTHER"}),

@@ -12,6 +12,8 @@ from compose.simulator.transaction import Transaction
 from compose.simulator.value import Key, Row, Value, clean
 from compose.simulator.world import Canonical, World
 
+MES_ITEM: Final = "mes.mes_item"
+COMPLAINT: Final = "mes.mes_complaint"
 WORK_ORDER: Final = "mes.mes_wo"
 LOT: Final = "mes.mes_lot"
 SERIAL: Final = "mes.mes_sn"
@@ -34,6 +36,56 @@ _LENGTHS: Final = (
 def item_code(world: World, item: Key) -> str:
     """Return the code by which the MES knows a material of the ERP."""
     return clean(world.row(ITEM, *item)["FNumber"])
+
+
+def new_item(world: World, transaction: Transaction, item: Key) -> Key:
+    """Insert a material of the ERP into the factory's own list, as somebody typed it in: not always the same."""
+    row = world.row(ITEM, *item)
+    days = row["FKFPeriod"] if row["FISKFPeriod"] else None
+    number = world.number("mes item")
+    return world.insert(
+        transaction,
+        MES_ITEM,
+        item_id=number,
+        item_no=item_code(world, item),
+        item_name=clean(row["FName"]) if world.chance(0.9) else f"{clean(row['FName'])}(试制)",
+        spec=row["FModel"] if world.chance(0.8) else f"规格{number}",
+        serial_yn=world.rng.choice(names.YES if row["FIsSnManage"] else names.NO),
+        shelf_days=days if world.chance(0.9) else 180,
+        udi_di=row["F_UDIDI"] if world.chance(0.9) else world.rng.choice(names.NOTHING),
+        updated_at=world.instant,
+    )
+
+
+def new_complaint(world: World, transaction: Transaction, serial: Row, **values: Value) -> Key:
+    """Insert a complaint about a unit, as it comes in."""
+    number = world.number("complaint")
+    happened = world.now.date() - timedelta(days=world.rng.randint(0, 9))
+    place = world.rng.choice(names.PLACES)
+    return world.insert(
+        transaction,
+        COMPLAINT,
+        **{
+            "complaint_id": number,
+            "complaint_no": f"KS{world.now:%y%m%d}-{number:04d}",
+            "report_type": "INI",
+            "received_at": world.instant,
+            "aware_date": world.now.date(),
+            "event_date": happened,
+            "sn": serial["sn"],
+            "item_no": serial["item_no"],
+            "lot_no": serial["lot_no"],
+            "complainant": f"{place}{world.rng.choice(names.HOSPITALS)}",
+            "address": f"{place}市解放路{number}号" if world.chance(0.6) else None,
+            "phone": f"010-{world.rng.randint(10000000, 99999999)}",
+            "patient_ref": f"P-{number}" if world.chance(0.7) else None,
+            "nature": f"{world.rng.choice(names.COMPLAINTS)}，{world.rng.choice(names.COMPLAINTS)}",
+            "device_problem": world.rng.choice(names.PROBLEMS),
+            "health_impact": world.rng.choice(names.IMPACTS),
+            "reportable": world.rng.choice(names.YES if world.chance(0.3) else names.NO),
+            **values,
+        },
+    )
 
 
 def new_work_order(world: World, transaction: Transaction, item: Key, number: str, quantity: Decimal) -> Key:

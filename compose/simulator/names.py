@@ -84,9 +84,10 @@ UNITS: Final = (
     (12, 2, "KG2", "kg", "1"),
     (13, 3, "MM2", "㎜", "0.001"),
     (14, 1, "EA2", "ea", "1"),
+    (15, 1, "CTN", "箱", "200"),
     (99, 9, "PALLET", "托", "1"),
 )
-PIECE, BOX, KILOGRAM, PALLET, NO_UNIT = 1, 2, 3, 99, 9999
+PIECE, BOX, KILOGRAM, CARTON, PALLET, NO_UNIT = 1, 2, 3, 15, 99, 9999
 # Units in which a quantity is entered, by the material's base unit.
 ENTERED_IN: Final = {1: (1, 1, 1, 11, 14), 3: (3, 4, 12), 5: (5, 6, 7, 8, 13), 9: (9, 10)}
 
@@ -103,3 +104,11 @@ STOCKS: Final = (
     (10, "05.01", "售后备件仓"),
 )
 RAW_STOCK, PART_STOCK, GOODS_STOCK = 1, 2, 3
+
+# How the shop floor writes yes and no.
+YES: Final = ("Y", "T", "1", "是", "y ")
+NO: Final = ("N", "F", "0", "否", "", None)
+# What complaints are about: IMDRF annex A, or the FDA's number for it.
+PROBLEMS: Final = ("A02", "A04", "A07", "A09", "A11", "A14", "a18 ", "A21", "A0101", "1546", "2682", "2993")
+IMPACTS: Final = ("F26", "F26", "F26", "F24", "F11", "F12")
+COMPLAINTS: Final = ("报警停机", "流量偏差", "显示屏不亮", "包装破损", "标签模糊", "电池充不进电")

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from compose.simulator.erp import person
-from compose.simulator.mes import INSPECTION, SERIAL, new_inspection, new_label, protocol, serial_stands_on
+from compose.simulator.mes import (
+    COMPLAINT,
+    INSPECTION,
+    SERIAL,
+    new_complaint,
+    new_inspection,
+    new_label,
+    protocol,
+    serial_stands_on,
+)
 from compose.simulator.transaction import Transaction
 from compose.simulator.value import Key, Row, Value
 from compose.simulator.world import World
@@ -129,4 +138,37 @@ def sample_corrected(world: World) -> Transaction | None:
         return None
     transaction = Transaction("mes", "inspection corrected")
     world.update(transaction, INSPECTION, pool.pick(world.rng), sample_size=world.rng.randint(1, 200))
+    return transaction
+
+
+def complaint_received(world: World) -> Transaction | None:
+    """A hospital complains about a unit that was shipped; what is found out about it comes later."""
+    pool = world.pools["sn.shipped"]
+    if not len(pool):
+        return None
+    key = pool.pick(world.rng)
+    serial = world.rows[SERIAL].get(key)
+    if serial is None:
+        return None
+    transaction = Transaction("mes", "complaint received")
+    complaint = new_complaint(world, transaction, serial)
+    if world.visible(serial_stands_on(serial)):
+        world.probe(transaction, "adverse_event", f"MES-{complaint[0]}")
+
+    def investigated(world: World) -> Transaction:
+        found = Transaction("mes", "complaint investigated")
+        world.update(
+            found,
+            COMPLAINT,
+            complaint,
+            report_type=world.rng.choice(("FUP", "FIN")),
+            inv_type="B01",
+            inv_finding=world.rng.choice(("C02", "C07", "C10", "C19")),
+            inv_conclusion=world.rng.choice(("D02", "D03", "D14", "D15")),
+            corrective=world.rng.choice((None, "更换部件", "客户培训")),
+            replied_on=world.now.date(),
+        )
+        return found
+
+    world.later(world.rng.randint(40, 300), investigated)
     return transaction

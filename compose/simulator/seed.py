@@ -11,7 +11,8 @@ from typing import Final
 from compose.simulator import names
 from compose.simulator.erp import STOCK, UNIT, new_customer, new_item, new_supplier
 from compose.simulator.heavy import old_year
-from compose.simulator.masters import KINDS, item_pool
+from compose.simulator.masters import KINDS, item_pool, pack
+from compose.simulator.mes import new_item as list_item
 from compose.simulator.plan import history
 from compose.simulator.transaction import Transaction
 from compose.simulator.world import World
@@ -52,13 +53,19 @@ def seed() -> Seed:
     for kind in KINDS:
         for _ in range(_COUNTS[kind]):
             world.pools[item_pool(kind)].add(new_item(world, masters, kind))
+    for item in world.pools[item_pool("consumable")].latest(_COUNTS["consumable"])[::2]:
+        pack(world, masters, item)
     for _ in range(_SUPPLIERS):
         world.pools["supplier"].add(new_supplier(world, masters))
     for _ in range(_CUSTOMERS):
         world.pools["customer"].add(new_customer(world, masters))
     masters.writes.extend(old_year(world))
+    listed = Transaction("mes", "master data")
+    for kind in KINDS[1:]:
+        for item in world.pools[item_pool(kind)].latest(_COUNTS[kind]):
+            list_item(world, listed, item)
     work = tuple(transaction for transaction in history(world, _DAYS_OF_WORK) if not transaction.rolls_back)
-    return Seed(world, (masters, *work))
+    return Seed(world, (masters, listed, *work))
 
 
 def _fixed(world: World, transaction: Transaction) -> None:

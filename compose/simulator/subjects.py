@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from compose.simulator import names
@@ -15,24 +16,29 @@ from compose.simulator.erp import (
     ITEM,
     ORDER_LINE,
     OTHER_RECEIPT,
+    PACKAGING,
     SUPPLIER,
     lot_number,
     new_customer,
     new_item,
+    new_packaging,
     new_supplier,
     sales_order,
     stock_bill,
 )
 from compose.simulator.masters import item_pool
 from compose.simulator.mes import (
+    COMPLAINT,
     GENEALOGY,
     INSPECTION,
     LABEL,
     LOT,
+    MES_ITEM,
     RESULTS,
     SERIAL,
     WORK_ORDER,
     consume,
+    new_complaint,
     new_inspection,
     new_label,
     new_lot,
@@ -40,6 +46,7 @@ from compose.simulator.mes import (
     new_work_order,
     serial_number,
 )
+from compose.simulator.mes import new_item as list_item
 from compose.simulator.sales import ship
 from compose.simulator.stock import received
 from compose.simulator.transaction import Transaction
@@ -74,20 +81,21 @@ def material(world: World, action: str) -> Subject:
     return Subject(transaction, ITEM, new_item(world, transaction, "component"))
 
 
-def second_material(world: World, action: str) -> Subject:
-    """A new material, and an old one whose code it may take."""
-    key = world.pools[item_pool("component")].take(world.rng)
-    old = world.row(ITEM, *key)
-    subject = material(world, action)
-    return Subject(
-        subject.transaction,
-        ITEM,
-        subject.key,
-        bearers=((ITEM, key), (ITEM, subject.key)),
-        hides=(("material", (clean(old["FNumber"]),)),),
-        returns=(item_pool("component"), key),
-        like=old,
-    )
+def listed_material(world: World, action: str) -> Subject:
+    """A material of the ERP that the MES lists a second time, under a number that the ERP does not have."""
+    transaction = Transaction("mes", action)
+    item = world.pools[item_pool("component")].pick(world.rng)
+    key = list_item(world, transaction, item)
+    world.amend(transaction, MES_ITEM, key, item_no=f"T{key[0]}")
+    return Subject(transaction, MES_ITEM, key)
+
+
+def packaging(world: World, action: str) -> Subject:
+    """How many pieces a carton of a component holds; nobody enters components in cartons."""
+    transaction = Transaction("erp", action)
+    item = world.pools[item_pool("component")].pick(world.rng)
+    since = world.midnight - timedelta(days=world.number("carton"))
+    return Subject(transaction, PACKAGING, new_packaging(world, transaction, item, names.CARTON, 200, since))
 
 
 def customer(world: World, action: str) -> Subject:
@@ -226,6 +234,15 @@ def genealogy(world: World, action: str) -> Subject | None:
     transaction = Transaction("mes", action)
     component = world.row(LOT, *lots.pick(world.rng))
     return Subject(transaction, GENEALOGY, consume(world, transaction, unit["sn"], component))
+
+
+def complaint(world: World, action: str) -> Subject | None:
+    """A new complaint about a unit that passed before."""
+    unit = _passed(world)
+    if unit is None:
+        return None
+    transaction = Transaction("mes", action)
+    return Subject(transaction, COMPLAINT, new_complaint(world, transaction, unit))
 
 
 def _passed(world: World) -> Row | None:

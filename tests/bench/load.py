@@ -38,6 +38,7 @@ from compose.demo.kill import workers
 from compose.local.proc_table import Process, find_process
 from compose.local.stack import Stack
 from tests.bench.drain import cpu_s, own_pss_mib, say
+from tests.bench.lots.plant import on_its_own
 from tests.integration.shapes.shapes import Shapes, clear, make_deployment
 from tests.integration.shapes.side import Side
 from tests.stack import fresh_stack
@@ -69,7 +70,7 @@ def write_dictionary(folder: Path, tables: list[str]) -> None:
     shutil.rmtree(folder)
     shutil.copytree(PACKAGED, folder)
     lots = yaml.safe_load((folder / "mappings" / "mes.mes_lot.yaml").read_text())
-    del lots["target"]["references"]  # to tables that have no rows here
+    shutil.rmtree(folder / "folds")
     for path in (folder / "mappings").iterdir():
         path.unlink()
     for name in tables:
@@ -77,7 +78,7 @@ def write_dictionary(folder: Path, tables: list[str]) -> None:
         mapping = lots | {
             "mapping": mirror,
             "source": lots["source"] | {"table": mirror},
-            "target": lots["target"] | {"table": f"trace.material_{name}"},
+            "target": on_its_own(lots["target"]) | {"table": f"trace.material_{name}"},
         }
         (folder / "mappings" / f"{mirror}.yaml").write_text(
             yaml.safe_dump(mapping, allow_unicode=True, sort_keys=False)

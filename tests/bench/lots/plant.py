@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import yaml
@@ -144,5 +145,11 @@ def _write_configs(folder: Path) -> None:
             other.unlink()
     mapping = dictionary / "mappings" / "mes.mes_lot.yaml"
     document = yaml.safe_load(mapping.read_text())
-    del document["target"]["references"]  # to tables that have no rows here
+    document["target"] = on_its_own(document["target"])
+    shutil.rmtree(dictionary / "folds")
     mapping.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
+
+
+def on_its_own(target: dict[str, Any]) -> dict[str, Any]:
+    """Return a target that contributes to a fold as one that writes the rows of its table itself."""
+    return {key: value for key, value in target.items() if key != "order"}

@@ -203,12 +203,6 @@ def test_bad_rows_are_exactly_those_that_the_log_leaves_bad(applications: Applic
             "SELECT FItemID FROM t_ICItem WHERE FUnitID NOT IN (SELECT FItemID FROM t_MeasureUnit WHERE FName <> '托')",
         ),
         (
-            "erp.t_ICItem",
-            "KEY-201",
-            "SELECT FItemID FROM t_ICItem WHERE TRIM(FNumber) IN"
-            " (SELECT TRIM(FNumber) FROM t_ICItem GROUP BY 1 HAVING COUNT(*) > 1)",
-        ),
-        (
             "erp.ICStockBillEntry",
             "NUM-101",
             "SELECT FInterID, FEntryID FROM ICStockBillEntry WHERE FAuxQty > 1000000000",

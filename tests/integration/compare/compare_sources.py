@@ -25,6 +25,12 @@ ERP: Rows = {
         {"FItemID": 102, "FNumber": "03.02.117", "FName": "聚乙烯颗粒", "FUnitID": 3, "FKFPeriod": 90, "F_UDIDI": "/"},
         {"FItemID": 103, "FNumber": "02.01.003", "FName": "导丝", "FUnitID": 1, "F_UDIDI": "6901234567893"},
     ],
+    "t_ICItemUnit": [
+        {
+            **{"FID": 1, "FItemID": 101, "FUnitID": 2, "FCoefficient": "20", "FEffectDate": "2020-01-01 00:00:00"},
+            "FExpireDate": "2026-01-01 00:00:00",  # not for the bills below
+        }
+    ],
     "t_Supplier": [{"FItemID": 501, "FNumber": "S001", "FName": "上海供应商", "FLicenceTo": "0000-00-00"}],
     "t_Organization": [
         {"FItemID": 301, "FNumber": "C001", "FName": "北京医院", "FCountry": "中国", "FCreditAmt": "-0.0000000001"},
@@ -78,6 +84,18 @@ ERP: Rows = {
 }
 
 MES: Rows = {
+    "mes_item": [
+        {
+            **{"item_id": 1, "item_no": "02.01.001", "item_name": "导管", "serial_yn": "是", "shelf_days": 730},
+            "updated_at": "2026-01-01 00:00:00+08",
+        }
+    ],
+    "mes_complaint": [
+        {
+            **{"complaint_id": 1, "complaint_no": "K1", "report_type": "ini", "received_at": "2026-04-03 08:00:00+08"},
+            **{"sn": "SN1", "device_problem": "1546", "reportable": "N"},
+        }
+    ],
     "mes_wo": [
         {
             **{"wo_id": 1, "wo_no": "WO1", "item_no": "02.01.001", "plan_qty": "100", "done_qty": "1.5"},

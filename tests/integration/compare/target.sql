@@ -6,11 +6,19 @@ CREATE SCHEMA cdc;
 CREATE TABLE trace.material (
     material_id text COLLATE "C" PRIMARY KEY, name text, specification text, base_uom text, lot_controlled boolean,
     serial_controlled boolean, shelf_life_days integer, udi_di text, registration_no text, status text,
-    _source_key text[], _deleted boolean DEFAULT false);
+    _conflicts jsonb, _source_key text[], _deleted boolean DEFAULT false);
 INSERT INTO trace.material VALUES
-    ('02.01.001', '一次性导管', 'φ5×100㎜', 'C62', true, true, 730, '06901234567892', '国械注准20263140001', 'ACTIVE', '{101}', false),
-    ('03.02.117', '聚乙烯颗粒', NULL, 'KGM', false, false, NULL, NULL, NULL, 'ACTIVE', '{102}', false),
-    ('02.01.004', '停产件', NULL, 'C62', true, false, NULL, NULL, NULL, 'INACTIVE', '{104}', true);
+    ('02.01.001', '一次性导管', 'φ5×100㎜', 'C62', true, true, 730, '06901234567892', '国械注准20263140001', 'ACTIVE',
+     '[{"column": "name", "mapping": "mes.mes_item", "source_key": ["1"], "value": "导管"}]',
+     '{02.01.001}', false),
+    ('03.02.117', '聚乙烯颗粒', NULL, 'KGM', false, false, NULL, NULL, NULL, 'ACTIVE', NULL, '{03.02.117}', false),
+    ('02.01.004', '停产件', NULL, 'C62', true, false, NULL, NULL, NULL, 'INACTIVE', NULL, '{02.01.004}', true);
+
+CREATE TABLE trace.material_unit_conversion (
+    material_id text COLLATE "C", from_uom text COLLATE "C", valid_from date, to_uom text, factor numeric(18,6),
+    valid_to date, _source_key text[], _deleted boolean DEFAULT false, PRIMARY KEY (material_id, from_uom, valid_from));
+INSERT INTO trace.material_unit_conversion VALUES
+    ('02.01.001', 'XBX', '2020-01-01', 'C62', 20, '2026-01-01', '{1}');
 
 CREATE TABLE trace.party (
     party_id text COLLATE "C" PRIMARY KEY, name text, short_name text, is_customer boolean, is_supplier boolean,
@@ -102,6 +110,16 @@ CREATE TABLE trace.udi_label (
 INSERT INTO trace.udi_label VALUES
     ('MES-1', 'SN1', E'01069012345678921728030110LOT1\x1d21SN1', 'GS1', '06901234567892', 'LOT1', 'SN1', NULL,
      '2028-03-01', NULL, 1, true, '2026-03-04 02:00:00+00', NULL, '{1}');
+
+CREATE TABLE trace.adverse_event (
+    event_id text COLLATE "C" PRIMARY KEY, complaint_no text, report_type text, received_at timestamptz,
+    awareness_date date, event_date date, serial_number text, material_id text, lot_number text,
+    device_problem_code text, health_impact_code text, investigation_type_code text, investigation_finding_code text,
+    investigation_conclusion_code text, reportable boolean, complainant text, complainant_address text,
+    complainant_phone text, patient_ref text, nature text, corrective_action text, replied_date date,
+    _source_key text[], _deleted boolean DEFAULT false);
+INSERT INTO trace.adverse_event (event_id, complaint_no, report_type, received_at, serial_number, device_problem_code,
+    reportable, _source_key) VALUES ('MES-1', 'K1', 'INITIAL', '2026-04-03 00:00:00+00', 'SN1', 'A04', false, '{1}');
 
 CREATE TABLE cdc.held (mapping text, source_key text[], code text, PRIMARY KEY (mapping, source_key));
 INSERT INTO cdc.held VALUES

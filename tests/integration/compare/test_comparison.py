@@ -106,7 +106,7 @@ def test_a_target_that_is_right_compares_clean(prepared: tuple[dict[str, str], P
     result = compare(*prepared)
     assert result.clean, result.first
     assert result.mirror_rows == sum(len(rows) for rows in [*ERP.values(), *MES.values()])
-    assert (result.canonical_rows, result.tombstones, result.held) == (18, 2, 8)
+    assert (result.canonical_rows, result.tombstones, result.held) == (20, 2, 8)
     assert result.compared_rows == result.mirror_rows + result.canonical_rows + result.held
     assert result.ledger["captured"] == _EVENTS == result.ledger["landed"] + result.ledger["control"]
 

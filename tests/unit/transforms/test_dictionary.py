@@ -44,6 +44,7 @@ def test_canonical_tables_are_those_of_the_demo():
     tables = {target.table: (target.key, target.on_delete) for target in targets}
     assert tables == {
         "material": (("material_id",), "tombstone"),
+        "material_unit_conversion": (("material_id", "from_uom", "valid_from"), "tombstone"),
         "party": (("party_id",), "delete"),
         "stock_movement": (("movement_id",), "tombstone"),
         "shipment": (("shipment_id",), "tombstone"),
@@ -56,6 +57,7 @@ def test_canonical_tables_are_those_of_the_demo():
         "test_measurement": (("test_result_id", "line_no", "sequence"), "tombstone"),
         "nonconformance": (("nonconformance_id",), "tombstone"),
         "udi_label": (("udi_label_id",), "tombstone"),
+        "adverse_event": (("event_id",), "tombstone"),
     }
     assert len(DICTIONARY.domains()) == 1
 
@@ -64,7 +66,7 @@ def test_all_references_are_required_and_lead_to_keys():
     targets = [target for mapping in DICTIONARY.mappings for target in mapping.targets if not target.contributes]
     tables = {str(target): target for target in (*targets, *(fold.target for fold in DICTIONARY.folds))}
     references = [reference for target in tables.values() for reference in target.references]
-    assert len(references) == 18
+    assert len(references) == 21
     for reference in references:
         assert reference.required
         assert reference.target_columns == tables[f"{reference.schema}.{reference.table}"].key
@@ -77,6 +79,7 @@ def test_folds_hear_more_than_one_list():
             if target.contributes:
                 said[str(target)].add(mapping.name)
     assert said == {
+        "trace.material": {"erp.t_ICItem", "mes.mes_item"},
         "trace.material_lot": {"mes.mes_lot", "erp.ICStockBillEntry"},
         "trace.party": {"erp.t_Organization", "erp.t_Supplier"},
     }

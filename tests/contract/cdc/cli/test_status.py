@@ -131,7 +131,7 @@ def test_status_asks_for_attention_where_a_person_has_to_look(
         ("cdc.erp", None),
         ("cdc.erp", None),
         ("cdc.erp", None),
-        ("job_order", None),
+        ("adverse_event", None),
     ]
     texts = " ".join(item["text"] for item in document["attention"])
     for part in (
@@ -177,7 +177,7 @@ def test_status_in_a_pipe_is_lines_of_tabs(connection: psycopg.Connection, cdc: 
     lines = cdc("status").lines
     assert lines[0] == ["stream", "position", "captured", "landed", "refused", "stale", "lag", "freshness s", "worker"]
     assert lines[1][:7] == ["cdc.erp", "100", "20", "10", "0", "0", "-"]
-    assert ["job_order", "trace.party", "0"] in lines
+    assert ["adverse_event", "trace.party", "0"] in lines
 
 
 def test_files_that_are_not_usable_do_not_hide_the_streams(
@@ -249,15 +249,18 @@ def test_an_open_snapshot_shows_how_far_each_table_is(
     ]
     assert tables["mes.mes_wo"]["estimated_rows"] == 800
     assert (tables["mes.mes_lot"]["rows"], tables["mes.mes_lot"]["percent"]) == (600, 60.0)
-    # Four tables are not in the statistics: nobody knows when it ends.
+    # Six tables are not in the statistics: nobody knows when it ends.
     assert (found["rows"], found["estimated_rows"], found["eta_s"]) == (1400, None, None)
     assert found["rows_per_s"] == pytest.approx(700 / 60)
     assert 900 <= found["seconds"] < 1000
-    estimates |= {f"mes.{name}": 0 for name in ("mes_insp_h", "mes_insp_d", "mes_genealogy", "mes_label")}
+    estimates |= {
+        f"mes.{name}": 0
+        for name in ("mes_item", "mes_insp_h", "mes_insp_d", "mes_genealogy", "mes_label", "mes_complaint")
+    }
     (found,) = cdc("status", "--json").document["loads"]
     assert (found["estimated_rows"], found["eta_s"]) == (3800, pytest.approx(2400 / (700 / 60)))
     lines = cdc("status").lines
-    assert ["cdc.mes", "1 of 7 tables", "loading", "1400", "3800", "36.8", "12", "3 min"] in lines
+    assert ["cdc.mes", "2 of 9 tables", "loading", "1400", "3800", "36.8", "12", "3 min"] in lines
     assert ["cdc.mes", "mes.mes_lot", "loading", "600", "1000", "60.0", "-", "-"] in lines
     connection.execute("UPDATE cdc.position SET snapshot_position = NULL, generations = 1")
     connection.commit()

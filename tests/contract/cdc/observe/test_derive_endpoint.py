@@ -17,7 +17,7 @@ from compose.local.env import REPO
 from tests.contract.cdc.observe.http import Client, free_port
 from tests.contract.cdc.test_derive_worker import Sources
 
-DOMAIN = "job_order"
+DOMAIN = "adverse_event"
 SETTINGS = """\
 target: {{host: {host}, port: {port}, database: {database}, user: {user}, password: "${{env:TARGET_PASSWORD}}"}}
 kafka: {{bootstrap: "127.0.0.1:9"}}
