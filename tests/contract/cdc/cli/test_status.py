@@ -278,5 +278,5 @@ def test_a_source_that_does_not_answer_leaves_its_rows_unknown_and_is_named(
     assert (found["rows"], found["estimated_rows"], found["percent"], found["eta_s"]) == (700, None, None, None)
     assert "How many rows mes has is not known: SRC-110" in shown.err
     assert "secret-of-source" not in shown.err
-    (line,) = [line for line in cdc("status").lines if line[1:2] == ["0 of 7 tables"]]
+    (line,) = [line for line in cdc("status").lines if line[1:2] == ["1 of 9 tables"]]
     assert (line[2:6], line[7]) == (["loading", "700", "-", "-"], "unknown")
