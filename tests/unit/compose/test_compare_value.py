@@ -31,7 +31,7 @@ def test_quantities_are_converted_exactly_and_rounded_half_to_even(
     ("quantity", "source", "target", "code"),
     [
         ("1", "盒", "个", "UOM-201"),
-        ("1", "箱", "个", "UOM-202"),
+        ("1", "托", "个", "UOM-202"),
         ("1", None, "个", "UOM-202"),
         ("1", "米", "升", "UOM-203"),
         ("1000000000000", "个", "个", "NUM-101"),

@@ -120,7 +120,7 @@ STATUS = {"trace.material_lot.status"}
             "AND head.FCheckerID > 0",
             "AND head.FCheckerID >= 1",
             "erp.ICStockBillEntry: where `head.FCancellation = 0 AND head.FCheckerID > 0` -> ",
-            {"trace.stock_movement.*"},
+            {"trace.stock_movement.*", "trace.material_lot.*"},
         ),
         ("dictionary.yaml", "status: draft", "status: in_review", "dictionary: status draft -> in_review", set()),
     ],

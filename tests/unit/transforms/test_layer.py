@@ -83,7 +83,7 @@ def test_units_words_and_codes_come_one_by_one(layer):
 
 
 def test_a_source_and_a_mapping_of_its_own_stand_beside_the_others(layer):
-    layer.write("dictionary.yaml", HEADER + "without: [mappings]\n")
+    layer.write("dictionary.yaml", HEADER + "without: [mappings, folds]\n")
     layer.write("sources/plm.yaml", "source: plm\nlabel: {zh: p, en: p}\ntime_zone: UTC\nnull_tokens: []\n")
     layer.write(
         "mappings/plm.part.yaml",
