@@ -20,6 +20,7 @@ from compose.demo.kill import workers
 from compose.local.proc_table import Process
 from transforms.domain import Domain
 from transforms.load import load
+from transforms.mapping import Target
 
 HeldRow = tuple[str, tuple[str, ...]]
 
@@ -58,11 +59,19 @@ class Watch:
     _domains: tuple[Domain, ...] = field(init=False)
     _consumer: KafkaConsumer = field(init=False)
     _held: set[HeldRow] | None = None
+    _targets: dict[str, list[Target]] = field(init=False)  # that rows held under a name would be in
     _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self._connect()
         self._domains = load(None).domains()
+        folds = {str(fold): [fold.target] for domain in self._domains for fold in domain.folds}
+        mappings = {
+            mapping.name: [target for target in mapping.targets if not target.contributes]
+            for domain in self._domains
+            for mapping in domain.mappings
+        }
+        self._targets = mappings | folds
         self._consumer = KafkaConsumer(bootstrap_servers=self.env["CDC_KAFKA"], group_id=None)
 
     def look(self) -> Sample | None:
@@ -123,9 +132,8 @@ class Watch:
 
     def _is_derived(self, connection: psycopg.Connection[Any], row: HeldRow) -> bool:
         name, source_key = row
-        targets = next(m.targets for domain in self._domains for m in domain.mappings if m.name == name)
         statement = sql.SQL("SELECT FROM {} WHERE _mapping = %s AND _source_key = %s AND NOT _deleted")
-        tables = [sql.Identifier(target.schema, target.table) for target in targets]
+        tables = [sql.Identifier(target.schema, target.table) for target in self._targets[name]]
         asked = (connection.execute(statement.format(table), (name, list(source_key))) for table in tables)
         return any(cursor.fetchone() is not None for cursor in asked)
 

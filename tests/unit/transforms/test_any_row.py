@@ -28,6 +28,8 @@ def fits(value: object, column_type: str) -> bool:
             return type(value) is str
         case "integer":
             return type(value) is int and -(2**31) <= value < 2**31
+        case "numeric" if not sizes:  # what contributions are ordered by
+            return type(value) is int or (type(value) is Decimal and value.is_finite())
         case "numeric":
             return (
                 type(value) is Decimal

@@ -95,12 +95,12 @@ def test_what_packaging_holds_is_said_by_the_row(names):
         ("盒", "kg", "UOM-201"),
         ("kg", "m", "UOM-203"),
         ("个", "kg", "UOM-203"),
-        ("箱", "个", "UOM-202"),
-        ("个", "箱", "UOM-202"),
+        ("托", "个", "UOM-202"),
+        ("个", "托", "UOM-202"),
         (None, "个", "UOM-202"),
         ("个", None, "UOM-202"),
         (None, None, "UOM-202"),
-        ("箱", "箱", "UOM-202"),
+        ("托", "托", "UOM-202"),
     ],
 )
 def test_what_cannot_be_converted_is_refused(names, source, target, code):
