@@ -142,7 +142,8 @@ def test_explain_leads_back_to_the_source(column: str, capsys: pytest.CaptureFix
     assert execute(["dictionary", "explain", column, str(PACKAGED)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith(
-        "trace.stock_movement.quantity\n  erp.ICStockBillEntry: TO_UNIT(FAuxQty, uom.FName, base.FName, pack.FCoefficient)"
+        "trace.stock_movement.quantity\n"
+        "  erp.ICStockBillEntry: TO_UNIT(FAuxQty, uom.FName, base.FName, pack.FCoefficient)"
     )
     assert "erp.t_MeasureUnit.FName\n" in shown
     assert "where head.FCancellation = 0" in shown
