@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokens import TokenType
 
 from transforms.errors import Faults
 from transforms.expression.builder import SYNTAX, Builder, Rejected, Scope, fault_at, offset_of
@@ -18,11 +19,12 @@ from transforms.expression.term import Term
 from transforms.yaml.document import Scalar
 
 MAX_CHARACTERS = 2000
+_CAST = TokenType.DCOLON
 
 
 def compile_expression(scalar: Scalar, scope: Scope, faults: Faults) -> Term | None:
     """Return `scalar` compiled, or None and a fault with place and caret."""
-    tree = _parse(scalar, faults)
+    tree = parse_expression(scalar, faults)
     if tree is None:
         return None
     builder = Builder(scalar, scope, RULES, faults)
@@ -39,13 +41,20 @@ def compile_expression(scalar: Scalar, scope: Scope, faults: Faults) -> Term | N
     return term if len(faults.found) == before else None
 
 
-def _parse(scalar: Scalar, faults: Faults) -> exp.Expr | None:
+def parse_expression(scalar: Scalar, faults: Faults) -> exp.Expr | None:
+    """Return the tree of `scalar`, or None and a fault with place and caret."""
     text = scalar.text
     if len(text) > MAX_CHARACTERS:
         faults.add(scalar.place, SYNTAX, f"an expression has at most {MAX_CHARACTERS} characters")
         return None
     try:
-        return sqlglot.parse_one(text, into=exp.Condition)
+        unwanted = next(
+            (token for token in sqlglot.tokenize(text) if token.comments or token.token_type is _CAST), None
+        )
+        if unwanted is None:
+            return sqlglot.parse_one(text, into=exp.Condition)
+        told = "a comment (`a --1` is `a`)" if unwanted.comments else "`::`, which is CAST(... AS ...),"
+        fault_at(scalar, unwanted.start, SYNTAX, f"{told} is not part of the expression language", faults)
     except ParseError as error:
         offset, message = _explain(text, error)
         fault_at(scalar, offset, SYNTAX, message, faults)

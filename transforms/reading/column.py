@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
@@ -29,7 +28,6 @@ from transforms.yaml.section import Section, read_scalar, read_section, suggest
 from transforms.yaml.shape import Either, Shape, Text, flag
 
 _DATES = (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT)
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,57}")  # PostgreSQL allows 63 bytes, derivation adds a prefix to some
 _EXPRESSION = Text("An expression over the source row and its look-ups.")
 _COLUMN = Shape(
     {"expr": _EXPRESSION},
@@ -70,8 +68,6 @@ class ColumnReader:
     def read(self, name: Scalar, node: Node, *, key: bool) -> tuple[Column, Field, ColumnPlan] | None:
         """Return a column with its field and plan; `node` is an expression, or a table with `expr`."""
         short = isinstance(node, Scalar)
-        if not is_name(name.text):
-            self.faults.add(name.place, "DIC-105", "a canonical name is of lower-case letters, digits and _")
         section = None if short else read_section(node, self.faults, _COLUMN)
         scalar = section.scalar("expr") if section else read_scalar(node, name.text, self.faults) if short else None
         required = bool(section and section.flag("required")) or key
@@ -181,8 +177,3 @@ def _none_of(term: Term, field: Field) -> Inline:
     if field.code_set:
         return Inline("None if {1}({0}) in {2} else {0}", number.number_text, field.nothing)
     return Inline("None if {0} in {1} else {0}", field.nothing)
-
-
-def is_name(text: str) -> bool:
-    """Tell whether `text` can name a canonical schema, table or column; a leading _ is the service's own."""
-    return _NAME.fullmatch(text) is not None

@@ -20,6 +20,7 @@ from transforms.expression.term import Term
 from transforms.normalise import Explode
 from transforms.value.kind import Kind, unify
 from transforms.yaml.document import Node, Scalar
+from transforms.yaml.name import RESERVED, WORD
 from transforms.yaml.section import Section, read_names
 from transforms.yaml.shape import Many, Named, Shape, Text
 
@@ -49,6 +50,8 @@ def read_explode(section: Section, scope: Scope, faults: Faults) -> tuple[Explod
         return None
     explode, names = read
     for name in names:
+        if not WORD.fits(name) or name.lower() in RESERVED:
+            faults.add(section.place, "DIC-105", WORD.told)
         if scope.resolve("", name) is not None:
             faults.add(section.place, "DIC-112", f"`{name}` is a column of the row already")
     inner = replace(scope, resolve=_resolver(scope, names), known=lambda: [*scope.known(), *names])

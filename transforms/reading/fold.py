@@ -25,6 +25,7 @@ from transforms.reading.reference_shape import REFERENCE
 from transforms.value.kind import NUMBERS, Kind
 from transforms.vocabulary.field_type import postgresql_type
 from transforms.yaml.document import Node, Scalar
+from transforms.yaml.name import NAME, TABLE, check_names
 from transforms.yaml.section import Section, read_section, suggest
 from transforms.yaml.shape import Either, Many, Named, Shape, Text, flag
 
@@ -45,7 +46,7 @@ FOLD = Shape(
     {
         "fold": Text("The canonical table: schema.table. The file has the same name."),
         "key": Many(Text(), "The columns that identify a row."),
-        "columns": Named(Either((_TAKE, _COLUMN, _KEY_COLUMN)), "Every other column, with whose value it takes."),
+        "columns": Named(Either((_TAKE, _COLUMN, _KEY_COLUMN)), "Every other column, with whose value it takes.", NAME),
     },
     {
         "order": Text("What `order` of each contribution is.", words=tuple(ORDERS)),
@@ -70,6 +71,7 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
     if section is None:
         return None
     schema, _, table = section.text("fold").partition(".")
+    check_names(filter(None, (section.scalar("fold"),)), TABLE, faults)
     order = section.choice("order")
     rules: dict[str, Rule] = {}
     columns = [_key_column(name, section, fields, faults) for name in section.texts("key")]

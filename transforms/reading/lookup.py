@@ -6,14 +6,13 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, TokenError
 
 from transforms import refusal
 from transforms.errors import Faults, Refused
 from transforms.expression.builder import fault_at
 from transforms.expression.code import Code, write
+from transforms.expression.compiler import parse_expression
 from transforms.mapping import Lookup, Match, MirrorRef, Valid
 from transforms.model import ErrorEntry
 from transforms.reading.inputs import COLUMNS, Inputs, read_columns
@@ -123,10 +122,9 @@ def _read_valid(alias: str, section: Section, inputs: Inputs, faults: Faults) ->
 
 
 def _read_match(alias: str, scalar: Scalar, inputs: Inputs, faults: Faults) -> tuple[Match, ...]:
-    try:
-        tree = sqlglot.parse_one(scalar.text, into=exp.Condition)
-    except (ParseError, TokenError, RecursionError):
-        tree = None
+    tree = parse_expression(scalar, faults)
+    if tree is None:
+        return ()
     equalities = list(tree.flatten()) if isinstance(tree, exp.And) else [tree]
     matches = [_read_equality(alias, equality, scalar, inputs, faults) for equality in equalities]
     return tuple(match for match in matches if match) if all(matches) else ()

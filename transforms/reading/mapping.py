@@ -20,6 +20,7 @@ from transforms.reading.target import TARGET, TargetReader, read_condition
 from transforms.reading.translation import translator
 from transforms.vocabulary.unit_names import UnitNames
 from transforms.yaml.document import Node
+from transforms.yaml.name import WORD
 from transforms.yaml.section import Section, read_section
 from transforms.yaml.shape import Many, Named, Shape, Text
 
@@ -32,9 +33,9 @@ MAPPING = Shape(
         "examples": Many(EXAMPLE, "Rows with their outcome; they are run at every load."),
     },
     {
-        "lookups": Named(LOOKUP, "Other mirrors' rows, by the name that expressions use: NAME.COLUMN."),
+        "lookups": Named(LOOKUP, "Other mirrors' rows, by the name that expressions use: NAME.COLUMN.", WORD),
         "where": Text("A condition; a row for which it is false or NULL leaves the canonical tables."),
-        "let": Named(Text("An expression."), "Named expressions, used like columns of the source row."),
+        "let": Named(Text("An expression."), "Named expressions, used like columns of the source row.", WORD),
         "target": TARGET,
         "targets": Many(TARGET, "Several canonical tables."),
     },

@@ -15,7 +15,7 @@ from transforms.history import HISTORY
 from transforms.mapping import ORDER, WARNINGS, Column, Fold, OnDelete, Target
 from transforms.model import Field, Source
 from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
-from transforms.reading.column import COLUMN, ColumnReader, Vocabulary, is_name
+from transforms.reading.column import COLUMN, ColumnReader, Vocabulary
 from transforms.reading.explode import EXPLODE, read_explode
 from transforms.reading.fold import ORDERS
 from transforms.reading.reference_shape import REFERENCE
@@ -24,6 +24,7 @@ from transforms.value.kind import NUMBERS, Kind
 from transforms.vocabulary.catalogue import WARNING, check_code
 from transforms.vocabulary.field_type import result_kind
 from transforms.yaml.document import Node, Scalar
+from transforms.yaml.name import NAME, TABLE, check_names
 from transforms.yaml.section import Section, read_section, suggest
 from transforms.yaml.shape import Many, Named, Shape, Text
 
@@ -39,7 +40,7 @@ TARGET = Shape(
     {
         "table": Text("The canonical table: schema.table."),
         "key": Many(Text(), "The columns that identify a row; they come first in `columns`."),
-        "columns": Named(COLUMN, "The canonical columns, each with its expression."),
+        "columns": Named(COLUMN, "The canonical columns, each with its expression.", NAME),
     },
     {
         "when": Text("A condition; a row for which it is false or NULL has no row in this table."),
@@ -184,7 +185,7 @@ class TargetReader:
         key = section.texts("key")
         schema, _, table = scalar.text.partition(".") if scalar else ("", "", "")
         if scalar:
-            self._check_name(scalar, schema, table)
+            self._check_table(scalar, schema)
         names = [name.text for name, _ in section.entries("columns")]
         if [part.text for part in key] != names[: len(key)] or not key:
             self.faults.add(
@@ -215,10 +216,8 @@ class TargetReader:
         chosen = section.choice("on_delete", "tombstone")
         return next((policy for policy in ON_DELETE if policy == chosen), "tombstone")
 
-    def _check_name(self, scalar: Scalar, schema: str, table: str) -> None:
-        if not (is_name(schema) and is_name(table)):
-            message = "a canonical table is named `schema.table`, lower-case letters, digits and _"
-            self.faults.add(scalar.place, "DIC-105", message)
+    def _check_table(self, scalar: Scalar, schema: str) -> None:
+        check_names((scalar,), TABLE, self.faults)
         if schema in self.vocabulary.sources or schema == SERVICE_SCHEMA:
             self.faults.add(scalar.place, "DIC-105", f"schema `{schema}` is not for canonical tables")
 

@@ -75,7 +75,10 @@ def _many(value: Many) -> Schema:
 
 @_schema.register
 def _named(value: Named) -> Schema:
-    return _told({"type": "object", "additionalProperties": _schema(value.of)}, value.told)
+    schema: Schema = {"type": "object", "additionalProperties": _schema(value.of)}
+    if value.spelling:
+        schema["propertyNames"] = {"pattern": _whole(value.spelling.form)}
+    return _told(schema, value.told)
 
 
 @_schema.register

@@ -18,6 +18,7 @@ from transforms.vocabulary.catalogue import row_code
 from transforms.vocabulary.synonym import SYNONYM, Known, meaning, read_synonyms
 from transforms.yaml.document import Node
 from transforms.yaml.label import LABEL, read_label
+from transforms.yaml.name import CODE, NAME, check_names
 from transforms.yaml.section import Section, read_section, suggest
 from transforms.yaml.shape import Many, Named, Shape, Text
 
@@ -28,9 +29,9 @@ NORMALISATIONS: dict[str, Callable[[str], str]] = {
 }
 CODE_SET = Shape(
     {
-        "code_set": Text("Name of the code set; the file has the same."),
+        "code_set": Text("Name of the code set; the file has the same.", form=NAME.form),
         "version": Text("Version of this code set."),
-        "codes": Named(LABEL, "The canonical codes with their names."),
+        "codes": Named(LABEL, "The canonical codes with their names.", CODE),
         "normalise": Many(
             Text(words=tuple(NORMALISATIONS)), "How codes of sources are made alike before they are compared, in order."
         ),
@@ -48,6 +49,8 @@ def read_code_set(
     section = read_section(node, faults, CODE_SET)
     if section is None:
         return None
+    name = section.scalar("code_set")
+    check_names((name,) if name else (), NAME, faults)
     codes = {key.text: read_label(value, faults) for key, value in section.entries("codes")}
     normalise = _normalisations(section, faults)
     known = Known(codes, systems, lambda text: fold_code(text, normalise))

@@ -16,6 +16,7 @@ from transforms.vocabulary.catalogue import WARNING, check_code, row_code
 from transforms.vocabulary.field_type import CHECKS, KINDS, TYPE_FORM, check_step, fitting_step, parse_type
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.label import LABEL, label_of
+from transforms.yaml.name import NAME
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
 from transforms.yaml.shape import Many, Named, Shape, Text
 
@@ -52,7 +53,7 @@ _FIELD = Shape(
     },
 )
 FIELDS = Shape(
-    {"fields": Named(_FIELD, "Canonical fields, by name.")}, told="fields*.yaml: what canonical columns mean."
+    {"fields": Named(_FIELD, "Canonical fields, by name.", NAME)}, told="fields*.yaml: what canonical columns mean."
 )
 
 _UNKNOWN = FieldType("string")  # stands for a type with a fault, so that nothing else is said about it

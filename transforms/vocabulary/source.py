@@ -10,12 +10,13 @@ from transforms.value.moment import find_zone
 from transforms.value.text import BLANKS
 from transforms.yaml.document import Node
 from transforms.yaml.label import LABEL, label_of
+from transforms.yaml.name import NAME, check_names
 from transforms.yaml.section import read_section
 from transforms.yaml.shape import Many, Shape, Text
 
 SOURCE = Shape(
     {
-        "source": Text("Name of the source system; the file has the same."),
+        "source": Text("Name of the source system; the file has the same.", form=NAME.form),
         "label": LABEL,
         "time_zone": Text("Where its clocks stand, as the IANA time zone database calls it: Asia/Shanghai."),
         "null_tokens": Many(Text(), "Texts that mean nothing, blanks around them aside: NULL in every column."),
@@ -32,6 +33,8 @@ def read_source(node: Node, aliases: Map[str, Map[str, str]], faults: Faults) ->
     zone = section.scalar("time_zone")
     if zone and find_zone(zone.text) is None:
         faults.add(zone.place, "DIC-105", f"unknown time zone `{zone.text}`")
+    given = section.scalar("source")
+    check_names((given,) if given else (), NAME, faults)
     name = section.text("source")
     return Source(
         name,

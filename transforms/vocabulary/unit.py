@@ -12,6 +12,7 @@ from transforms.model import Unit
 from transforms.vocabulary.unit_names import fold_name
 from transforms.yaml.document import Node
 from transforms.yaml.label import LABEL, label_of
+from transforms.yaml.name import UNIT
 from transforms.yaml.section import read_names, read_section, suggest
 from transforms.yaml.shape import Named, Shape, Text
 
@@ -33,7 +34,9 @@ _UNIT = Shape(
 )
 UNITS = Shape(
     {
-        "units": Named(_UNIT, "Units by their code in UN/ECE Recommendation 20 (packages: 21, with an X before it)."),
+        "units": Named(
+            _UNIT, "Units by their code in UN/ECE Recommendation 20 (packages: 21, with an X before it).", UNIT
+        ),
         "aliases": Named(
             Named(Text("Code of the unit."), "What this source calls units; case and blanks around do not matter."),
             "By source system.",

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 
 from transforms.errors import Faults, Place
 from transforms.yaml.document import Items, Node, Scalar, Table
-from transforms.yaml.shape import Shape, Text
+from transforms.yaml.name import check_names
+from transforms.yaml.shape import Named, Shape, Text
 
 # Names that a misspelt one is compared with, letter by letter; of longer lists only the case is forgiven, or a list of
 # ten thousand wrong codes would take hours.
@@ -84,7 +85,10 @@ class Section:
     def entries(self, key: str) -> Iterator[tuple[Scalar, Node]]:
         """Yield (key, value) of the table under `key` in file order."""
         node = self.node(key)
+        shape = self._shapes[key]
         if isinstance(node, Table):
+            if isinstance(shape, Named) and shape.spelling:
+                check_names((name for name, _ in node.entries.values()), shape.spelling, self._faults)
             yield from node.entries.values()
         elif node is not None:
             self._faults.add(node.place, "DIC-105", f"`{key}` must be a map of names to values")

@@ -10,6 +10,8 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from transforms.yaml.name import Spelling
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -34,10 +36,11 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A table whose keys are names that its writer gives."""
+    """A table whose keys are names that its writer gives; `spelling`: how, where they are not a source's."""
 
     of: Value
     told: str = ""
+    spelling: Spelling | None = None
 
 
 @dataclass(frozen=True, slots=True)
