@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import TokenType
 
 from transforms.errors import Faults
 from transforms.expression.builder import SYNTAX, Builder, Rejected, Scope, fault_at, offset_of
@@ -19,7 +18,6 @@ from transforms.expression.term import Term
 from transforms.yaml.document import Scalar
 
 MAX_CHARACTERS = 2000
-_CAST = TokenType.DCOLON
 
 
 def compile_expression(scalar: Scalar, scope: Scope, faults: Faults) -> Term | None:
@@ -48,9 +46,8 @@ def parse_expression(scalar: Scalar, faults: Faults) -> exp.Expr | None:
         faults.add(scalar.place, SYNTAX, f"an expression has at most {MAX_CHARACTERS} characters")
         return None
     try:
-        unwanted = next(
-            (token for token in sqlglot.tokenize(text) if token.comments or token.token_type is _CAST), None
-        )
+        tokens = sqlglot.tokenize(text)
+        unwanted = next((token for token in tokens if token.comments or token.token_type.name == "DCOLON"), None)
         if unwanted is None:
             return sqlglot.parse_one(text, into=exp.Condition)
         told = "a comment (`a --1` is `a`)" if unwanted.comments else "`::`, which is CAST(... AS ...),"

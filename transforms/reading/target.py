@@ -206,8 +206,7 @@ class TargetReader:
         scalar = section.scalar("history")
         if scalar is None:
             return ""
-        schema, _, table = scalar.text.partition(".")
-        self._check_name(scalar, schema, table)
+        self._check_table(scalar, scalar.text.partition(".")[0])
         for name in (column.name for column in HISTORY if column.name in names):
             self.faults.add(scalar.place, "DIC-105", f"a history has a column `{name}` of its own")
         return scalar.text

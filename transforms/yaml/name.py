@@ -33,7 +33,7 @@ class Spelling:
 # PostgreSQL allows 63 bytes, derivation adds a prefix to some; a leading _ is the service's own.
 NAME = Spelling("[a-z][a-z0-9_]{0,57}", "a canonical name is of lower-case letters, digits and _")
 TABLE = Spelling(
-    rf"{NAME.form}\.{NAME.form}", "a canonical table is named `schema.table`, in the letters of such names"
+    rf"{NAME.form}\.{NAME.form}", "a canonical table is named `schema.table`, lower-case letters, digits and _"
 )
 CODE = Spelling("[A-Za-z0-9][A-Za-z0-9_.+/-]{0,62}", "a canonical code is of Latin letters, digits and _ . + / -")
 UNIT = Spelling("[A-Z0-9]{2,3}", "the code of a unit is of 2 or 3 upper-case letters and digits")
