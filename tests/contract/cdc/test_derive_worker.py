@@ -16,12 +16,15 @@ import pytest
 from cdc.cli.target import apply_target
 from cdc.config import Approval, Connect, Derive, Folders, Kafka, Settings, Target
 from cdc.derive import worker
+from cdc.derive.ddl import plan_target
+from cdc.derive.mirror import read_mirrors
+from cdc.derive.plan import mirror_refs
 from cdc.derive.worker import run
 from cdc.errors import CdcError, FatalError
 from cdc.reference import Secret
 from compose.local.env import REPO
 from compose.local.postgres import PostgresServer
-from transforms.load import PACKAGED
+from transforms.load import PACKAGED, load
 
 PATIENCE_S = 60
 
@@ -226,3 +229,17 @@ def test_a_dictionary_with_faults_stops_the_worker_with_all_of_them(settings: Se
         path.write_text(path.read_text() + "\nnonsense: 1\n")
     with pytest.raises(FatalError, match=r"(?s)DRV-106.*nonsense.*nonsense"):
         run(settings, threading.Event())
+
+
+def test_a_worker_finds_a_history_that_was_applied(settings: Settings, target_dsn: str) -> None:
+    mapping = settings.folders.dictionary / "mappings" / "erp.t_Organization.yaml"
+    text = mapping.read_text(encoding="utf-8")
+    mapping.write_text(text.replace("  table: trace.party\n", "  table: trace.party\n  history: trace.party_history\n"))
+    planned = apply_target(settings, keep=False)
+    assert "keep all versions of erp.t_Organization from now on; nothing of erp lands meanwhile" in planned
+    assert apply_target(settings) == planned
+    assert apply_target(settings) == []
+    with psycopg.connect(target_dsn, autocommit=True) as connection:
+        for domain in load(settings.folders.dictionary).domains():
+            mirrors = read_mirrors(connection, mirror_refs(domain))
+            assert plan_target(connection, (domain,), mirrors) == ()
