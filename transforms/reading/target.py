@@ -49,7 +49,7 @@ TARGET = Shape(
             "What becomes of the row when its source row goes; `tombstone` (without it) keeps it, marked.",
             words=ON_DELETE,
         ),
-        "history": Text("The table of all versions of its rows: schema.table. It has the columns of HISTORY, too."),
+        "history": Text("A second table, of all versions of its rows and when each was valid: schema.table."),
         "references": Many(REFERENCE, "Other canonical tables whose keys stand in columns of this one."),
         "checks": Many(_CHECK, "Conditions on the canonical row."),
         "order": Text("What this contribution to a fold is ordered by."),

@@ -11,7 +11,7 @@ from compose.local.env import process_environment
 from compose.local.stack import Stack
 from tests.integration.shapes.shapes import Shapes, clear, make_deployment
 from tests.integration.shapes.side import Side
-from tests.integration.shapes.tables import APART, DEPOT, FRESH, HALL, SNAPSHOT
+from tests.integration.shapes.tables import APART, DEPOT, FRESH, HALL, SNAPSHOT, VERSIONED
 
 
 @pytest.fixture(scope="package")
@@ -29,6 +29,7 @@ def shapes(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         made.deployment.cdc("source", "contract", side.name)
     made.deployment.cdc("connectors", "apply")
     made.deployment.cdc("target", "apply")
+    made.keep_versions(VERSIONED)
     with made.running():
         made.until("SELECT count(*) FROM cdc.position WHERE generations > 0", [(2,)])
         yield made

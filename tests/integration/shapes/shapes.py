@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +66,15 @@ class Shapes:
                 assert list(found) == list(wanted), table
             assert target.execute(f"SELECT stream, batch FROM cdc.batch WHERE {_LEDGER} <> 0").fetchall() == []
             assert target.execute("SELECT mirror, key, code FROM cdc.stale").fetchall() == []
+            for table in {*tables} & {name for (name,) in target.execute("SELECT mirror FROM cdc.change_mirror")}:
+                check_versions(target, table)
+
+    def keep_versions(self, tables: Iterable[str]) -> None:
+        """Have all versions of tables kept, as if a dictionary made histories of them."""
+        text = "INSERT INTO cdc.change_mirror (mirror) SELECT mirror FROM cdc.contract WHERE split_part(mirror, '.', 2)"
+        with self.deployment.target() as target:
+            target.execute(f"{text} = ANY (%s)".encode(), (list(tables),))
+        self.deployment.cdc("target", "apply")
 
     def until(self, text: str, wanted: Any, timeout_s: float = 90) -> None:
         """Wait until the target answers so; whoever runs must go on running."""
@@ -119,6 +128,33 @@ class Shapes:
         ):
             return target.execute(text.encode(), parameters).fetchall()
         return []
+
+
+def check_versions(target: psycopg.Connection[Any], table: str) -> None:
+    """See that the last versions of a table's rows are its mirror, and that no two of a row overlap or leave a gap."""
+    schema, _, own = table.partition(".")
+    key = target.execute(
+        "SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_index JOIN pg_attribute a ON a.attrelid = indrelid"
+        " AND a.attnum = ANY (indkey) WHERE indrelid = %s::regclass AND indisprimary",
+        (table,),
+    ).fetchone()
+    columns = target.execute(
+        "SELECT string_agg(quote_ident(attname) || '::text', ', ') FROM pg_attribute WHERE attrelid = %s::regclass"
+        " AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('_offset', '_source_ts')",
+        (table,),
+    ).fetchone()
+    assert key is not None
+    assert columns is not None
+    shown = f"SELECT {columns[0]} FROM {table}"
+    kept = f"SELECT {columns[0]} FROM {schema}_change.{own} WHERE _valid_to IS NULL AND _op <> 'd'"
+    for one, other in ((shown, kept), (kept, shown)):
+        assert target.execute(f"{one} EXCEPT ALL {other}".encode()).fetchall() == [], table
+    uneven = (
+        f"SELECT {key[0]}, _version FROM (SELECT *, lead(_valid_from) OVER w AS next, lead(_version) OVER w AS later"
+        f" FROM {schema}_change.{own} WINDOW w AS (PARTITION BY {key[0]} ORDER BY _version)) v"
+        " WHERE _valid_to IS DISTINCT FROM next OR (later IS NOT NULL AND _valid_to IS NULL)"
+    )
+    assert target.execute(uneven.encode()).fetchall() == [], table
 
 
 def make_deployment(folder: Path, stack: Stack, database: str, *sides: Side, with_mappings: bool = False) -> Shapes:

@@ -51,6 +51,8 @@ DEPOT = {
 }
 # Long values are stored apart, not compressed: an update that does not change them leaves them out of the log.
 APART = ("chain", "bare", "broken_off")
+# All versions of these are kept, beside those that the dictionary makes histories of.
+VERSIONED = ("swap", "often", "chain", "emptied", "by_char", "by_text", "bare", "undone", "piece_of", "left_by")
 SNAPSHOT = ("INSERT INTO mark VALUES (1, 'none')", "INSERT INTO one VALUES (1, 1)")
 FRESH = {
     "mark": "id int PRIMARY KEY, text varchar(99)",
