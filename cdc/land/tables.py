@@ -11,7 +11,7 @@ from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
 from cdc.change import Change, Event, Refusal
 from cdc.crash import crash_point
-from cdc.land.change.commit import Commits, moved
+from cdc.land.change.commit import Commits
 from cdc.land.change.decode import LONG_KEY, Item, Stretch, Truncation, stretches
 from cdc.land.change.duplicate import Claims, keys_of, may_double
 from cdc.land.change.fold import Folded, fold
@@ -89,9 +89,7 @@ class Tables:
             refusals = [refusal for refusal in refusals if refusal.offset not in self._overlaid]
             if refusals:
                 self._stale.add(mirror)
-            if writer.table.keeps_changes:
-                self._commits.refused |= {each.offset: self._event(each).source_ts for each in refusals}
-            self._write(writer, folded, changes, has_stale=has_stale or bool(refusals))
+            self._write(writer, folded, self._piece(writer, changes, refusals), has_stale=has_stale or bool(refusals))
             for refusal in refusals:
                 self._refuse(writer, refusal)
             self._count(mirror, stretch, folded, {refusal.offset for refusal in refusals})
@@ -101,7 +99,8 @@ class Tables:
 
     def write_effects(self, contract: Contract, changes: list[Change]) -> None:
         """Write changes that no event tells of: a cascade's."""
-        self._write(self.writer(contract), fold(changes), changes, has_stale=contract.mirror in self._stale)
+        writer = self.writer(contract)
+        self._write(writer, fold(changes), self._piece(writer, changes), has_stale=contract.mirror in self._stale)
         self._ledger.count(contract.mirror, CASCADED, len({change.key for change in changes}))
 
     def find_misfits(self) -> dict[int, str]:
@@ -123,18 +122,21 @@ class Tables:
     def _commits(self) -> Commits:
         return Commits.of(self._prepared.batch.units)
 
-    def _write(
-        self, writer: MirrorWriter, folded: Folded, changes: Sequence[Change | Refusal], *, has_stale: bool
-    ) -> None:
+    def _piece(
+        self, writer: MirrorWriter, changes: Sequence[Change | Refusal], refusals: Iterable[Refusal] = ()
+    ) -> Commits | None:
+        """Return the commits of what is to be written, of a table that keeps its changes."""
+        if not writer.table.keeps_changes:
+            return None
+        return self._commits.piece(changes, {each.offset: self._event(each).source_ts for each in refusals})
+
+    def _write(self, writer: MirrorWriter, folded: Folded, commits: Commits | None, *, has_stale: bool) -> None:
         mirror = writer.table.contract.mirror
         # Of a large transaction the batches before this one are not committed; what they staged is still there.
         if mirror in self._staged or self._prepared.batch.is_part:
             writer.empty_stage()
         if folded.images:
             self._staged.add(mirror)
-            commits = None
-            if writer.table.keeps_changes:
-                commits, self._commits.moves = self._commits, moved(changes)
             place = (self._ground.stream, self._ground.batch)
             self.expectations += writer.write(folded, *place, has_stale=has_stale, commits=commits)
 

@@ -26,8 +26,9 @@ T = TypeVar("T")
 class Commits:
     """The units of a batch by first offset, ascending: the commit that each of them is, None for rows that were read.
 
-    `times` are the commits' by the source's clock: rows of one commit may have different ones. `refused` are the times
-    of refused changes by offset, `moves` those of the piece that is being written.
+    `times` are the commits' by the source's clock: rows of one commit may have different ones. Of a piece, `refused`
+    are the times of refused changes by offset, and `moves` the keys that rows were moved to, each with the last one
+    that one came from.
     """
 
     starts: list[int] = field(default_factory=list)
@@ -46,6 +47,13 @@ class Commits:
             commits.versions.append(None if unit.id is None else whole.first_offset)
             commits.times.append(None if unit.id is None else whole.source_ts)
         return commits
+
+    def piece(self, changes: Sequence[Change | Refusal], refused: dict[int, datetime | None]) -> Commits:
+        """Return those of some changes."""
+        offsets = [change.offset for change in changes]
+        first = max(bisect_right(self.starts, min(offsets, default=0)) - 1, 0)
+        units = slice(first, bisect_right(self.starts, max(offsets, default=0)))
+        return Commits(self.starts[units], self.versions[units], self.times[units], refused, _moved(changes))
 
     def version(self, offset: int) -> int:
         """Return the version that a row gets from the change at an offset; of another batch, the offset itself."""
@@ -78,8 +86,7 @@ def _at(values: Sequence[T], place: int) -> T | None:
     return values[place - 1] if place else None
 
 
-def moved(changes: Iterable[Change | Refusal]) -> dict[Key, Key]:
-    """Return the keys that rows were moved to by the changes of a piece, each with the last key that one came from."""
+def _moved(changes: Iterable[Change | Refusal]) -> dict[Key, Key]:
     return {
         change.key: change.old_key
         for change in changes
