@@ -12,6 +12,7 @@ from cdc.capture.contract import read_contracts
 from cdc.config import Target
 from cdc.land.mirror.ddl import apply_mirrors
 from cdc.store.connection import connect
+from cdc.store.migrate import migrate
 from compose.local.env import REPO
 from tests.contract.cdc.cli.conftest import Cdc
 from transforms.load import read
@@ -47,6 +48,7 @@ def mirrors(cdc: Cdc, config: Path, target: Target) -> Cdc:
     text = config.read_text(encoding="utf-8")
     config.write_text(text.replace("folders: {", f"folders: {{dictionary: {REPO / 'tests' / 'scaffold'}, "))
     with connect(target, "test") as connection:
+        migrate(connection)
         for source in ("erp", "mes"):
             apply_mirrors(connection, read_contracts(REPO / "connector-configs" / "contracts" / source))
         connection.execute(ROWS.encode())
