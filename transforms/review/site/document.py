@@ -234,7 +234,7 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """A canonical table. `folded`: several source rows make one of its rows; `order` is what they are ordered by.
+    """A canonical table. `folded`: several source rows make one of its rows; `order` tells the first from the last.
 
     `versions_of`: of a history, the table whose rows it has all versions of.
     """
@@ -242,7 +242,7 @@ class TablePage:
     name: str
     anchor: str
     folded: bool
-    order: str
+    order: Label | None
     versions_of: Ref | None
     columns: tuple[TableColumn, ...]
     references: tuple[Reference, ...]

@@ -107,7 +107,8 @@ class _Page:
         written = self._tree.get("targets") or [self._tree["target"]]
         for target, tree in zip(self._mapping.targets, written, strict=True):
             for column in (column for column in target.columns if code in column.codes):
-                yield Ref(column.name, anchor("rule", self._mapping.name, str(target), column.name))
+                shown = column.name if len(written) == 1 else f"{target.table}.{column.name}"
+                yield Ref(shown, anchor("rule", self._mapping.name, str(target), column.name))
             for check in (check for check in tree.get("checks") or () if check["error"] == code):
                 yield Ref(check["rule"], anchor("target", self._mapping.name, str(target)))
 

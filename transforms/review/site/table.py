@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from transforms.history import SUFFIX as HISTORY_SUFFIX
 from transforms.mapping import Column, Fold, Target
+from transforms.model import Label
 from transforms.review.dependency import FOLD
 from transforms.review.site import words
 from transforms.review.site.anchor import anchor
@@ -32,12 +33,17 @@ def table_pages(index: Index) -> Iterator[TablePage]:
             name=name,
             anchor=anchor("table", name),
             folded=fold is not None,
-            order=fold.order if fold else "",
+            order=_order(fold, index) if fold else None,
             versions_of=table_ref(histories[name]) if name in histories else None,
             columns=tuple(_column(column, target, fold, index) for column in columns),
             references=tuple(map(reference, target.references)),
             mappings=tuple(dict.fromkeys(filled.get(name, ()))),
         )
+
+
+def _order(fold: Fold, index: Index) -> Label | None:
+    written = index.tree("folds", str(fold)).get("order")
+    return words.ORDER[written] if written else None
 
 
 def _validity(column: Column, table: str) -> TableColumn:

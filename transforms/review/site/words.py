@@ -39,6 +39,11 @@ VALIDITY: Final[Map[str, Label]] = {
     "valid_from": Label("有效起始时间；空表示未知", "valid from; NULL where nobody knows since when"),
     "valid_to": Label("有效截止时间（不含）；空表示当前有效", "valid to, not included; NULL: valid now"),
 }
+ORDER: Final[Map[str, Label]] = {
+    "number": Label("一个数值", "a number"),
+    "date": Label("一个日期", "a date"),
+    "datetime": Label("一个时刻", "a moment"),
+}
 ROUNDING: Final[Map[str, Label]] = {
     "half_even": Label("最后舍入一次，逢半取偶", "rounded once at the end, halves to the even digit"),
     "half_up": Label("最后四舍五入一次", "rounded once at the end, halves up"),

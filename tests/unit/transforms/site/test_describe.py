@@ -14,6 +14,7 @@ from transforms.load import HEADER, load
 from transforms.mapping import OnDelete
 from transforms.mapping import Rule as Taken
 from transforms.model import Label, Sensitivity
+from transforms.reading.fold import ORDERS
 from transforms.review.site import describe, words
 from transforms.review.site.document import Cell
 from transforms.review.site.function import function_rows
@@ -213,11 +214,15 @@ def test_codes_of_a_mapping_with_their_places_and_examples(said):
     assert [place.text for place in found["REF-302"].places] == ["top", "price"]
     assert [example.text for example in found["REF-301"].examples] == ["no top"]
     assert [place.text for place in found["QC-101"].places] == ["reading <> 'X'"]
+    assert [place.text for place in found["TXT-101"].places] == [
+        *("part.part_id", "result.part_id", "result.reading", "piece.part_id", "piece.reading"),
+    ]
 
 
 def test_a_folded_table_says_whose_value_counts(said):
     table = next(page for page in said.tables if page.name == "trace.part")
     assert (table.folded, [mapping.text for mapping in table.mappings]) == (True, ["erp.parts", "mes.unit"])
+    assert table.order == Label("一个时刻", "a moment")
     assert {column.name: column.take and column.take.en for column in table.columns} == {
         "part_id": None,
         "state": "what erp says",
@@ -301,6 +306,7 @@ def test_every_word_and_function_of_the_language_has_words():
     assert words.ON_DELETE.keys() == set(get_args(OnDelete))
     assert words.SENSITIVITY.keys() == set(get_args(Sensitivity))
     assert words.ROUNDING.keys() == set(ROUNDINGS)
+    assert words.ORDER.keys() == set(ORDERS)
     assert words.NORMALISE.keys() == NORMALISATIONS.keys()
     assert words.CHECK.keys() == CHECKS.keys()
     assert words.RELATIONSHIP.keys() == set(RELATIONSHIPS)

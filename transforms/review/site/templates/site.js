@@ -36,7 +36,9 @@
       const { kind, name, sub } = element.dataset;
       const place = ORDER.indexOf(kind);
       const all = fold(`${name} ${sub} ${element.textContent}`);
-      return { element, kind, name, sub, key: fold(name), all, place: place < 0 ? ORDER.length : place };
+      // What sources call a code or a unit is as good as its name.
+      const called = kind === "code" || kind === "unit" ? Array.from(element.querySelectorAll("samp"), (word) => fold(word.textContent)) : [];
+      return { element, kind, name, sub, key: fold(name), called, all, place: place < 0 ? ORDER.length : place };
     });
   }
 
@@ -44,7 +46,7 @@
     let total = 0;
     for (const term of terms) {
       if (!entry.all.includes(term)) return -1;
-      total += entry.key === term ? 0 : entry.key.startsWith(term) ? 1 : entry.key.includes(term) ? 2 : 4;
+      total += entry.key === term || entry.called.includes(term) ? 0 : entry.key.startsWith(term) ? 1 : entry.key.includes(term) ? 2 : 4;
     }
     return total * 100 + entry.place;
   }
