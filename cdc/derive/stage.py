@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import psycopg
@@ -78,7 +78,7 @@ def _stage_chunk(work: Work, step: Step, fetch: Callable[[], list[Row]]) -> bool
 def evaluate(step: Step, row: Row) -> Staged:
     """Return the stage rows that come out for one source row, for each output of its step."""
     head, stale = row[: FIXED_COLUMNS - 1], row[FIXED_COLUMNS - 1]
-    inputs = row[FIXED_COLUMNS:-2] if step.keeps_unmarked else row[FIXED_COLUMNS:]
+    inputs = row[_inputs(step)]
     if stale is not None:
         return _refused(step, head, Refused(STALE, "", "", stale[0], tuple(stale[1:])))
     try:
@@ -90,6 +90,11 @@ def evaluate(step: Step, row: Row) -> Staged:
     if head[-1]:
         return _of_deleted(step, row, head, outcome or ((),) * len(step.outputs))
     return tuple([[(*head, *_CANDIDATE, *candidate) for candidate in candidates] for candidates in outcome or ()])
+
+
+@cache
+def _inputs(step: Step) -> slice:
+    return slice(FIXED_COLUMNS, -2 if step.keeps_unmarked else None)
 
 
 def _of_deleted(step: Step, row: Row, head: Row, outcome: Outcome) -> Staged:

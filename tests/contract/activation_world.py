@@ -181,6 +181,12 @@ class Played:
         """Open a session of an activation."""
         return psycopg.connect(self.dsn, application_name=application)
 
+    def forget_unlogged(self) -> None:
+        """Empty what is unlogged, as the recovery of a target does that was killed."""
+        query = "SELECT oid::regclass::text FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'"
+        for (name,) in self.land.execute(query.encode()).fetchall():
+            self.land.execute(f"TRUNCATE {name}".encode())
+
     def activation(self) -> Activation:
         """Return the activation of the version that is not in force."""
         other = self.new if self.force is self.old else self.old

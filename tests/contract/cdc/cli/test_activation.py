@@ -231,6 +231,21 @@ def test_a_reader_is_waited_for_and_keeps_nobody_else_waiting(cdc: Cdc, running:
     assert running.parties() == [("C1", None), ("C2", "US")]
 
 
+def test_two_activations_do_not_meet(cdc: Cdc, running: Deployment) -> None:
+    running.know_country("英国", "US")
+    lock = "SELECT pg_advisory_lock(hashtextextended('cdc activation', 0))"
+    running.sources.connection.execute(lock)
+    for command in (("activate", "--yes"), ("discard",)):
+        refused = cdc("dictionary", *command)
+        assert (refused.code, "DRV-112" in refused.err) == (1, True)
+    running.sources.connection.execute(lock.replace("advisory_lock", "advisory_unlock"))
+    assert cdc("dictionary", "activate", "--yes").code == 0
+    assert cdc("dictionary", "discard").code == 0
+    assert running.rows("SELECT FROM pg_namespace WHERE nspname LIKE 'trace%shadow'") == []
+    assert cdc("dictionary", "rollback", "--yes").code == 0  # what was dropped is built again
+    assert running.parties() == [("C1", None)]
+
+
 def test_nobody_reads_two_versions_at_once(cdc: Cdc, running: Deployment, target_dsn: str) -> None:
     """One table after the other in one transaction, over and over, while versions change places."""
     seen: set[tuple] = set()
