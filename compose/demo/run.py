@@ -112,7 +112,9 @@ class Demo:
             applications.install(self._env)
         self._screen.say("The author and the approver sign the dictionary.")
         approve(self._env)
-        for command in (("connectors", "apply"), ("target", "apply")):
+        # Data of before may have been derived by another version of the dictionary.
+        again = (("dictionary", "activate", "--yes"),) if runs else ()
+        for command in (("connectors", "apply"), ("target", "apply"), *again):
             self._screen.say(f"cdc {' '.join(command)}")
             process.run_cdc(self._env, *command)
         self._screen.say("cdc run")
