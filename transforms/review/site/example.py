@@ -49,8 +49,12 @@ class Examples:
             value = next((row[position] for row in rows if row[position] is not None), None)
             if value is not None:
                 given = zip(self._mapping.inputs, example.row, strict=True)
+                # Of the columns that one part of a row can be taken from, those that are empty say nothing.
+                exploded = self._mapping.targets[place].explodes
                 cells = tuple(
-                    self._cell(used, read) for used, read in given if (used.alias, used.column) in origin.uses
+                    self._cell(used, read)
+                    for used, read in given
+                    if (used.alias, used.column) in origin.uses and not (exploded and read is None)
                 )
                 return Shown(self.ref(example), cells, self._show(value) or "", meanings.get(str(value)))
         return None

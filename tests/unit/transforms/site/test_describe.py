@@ -142,6 +142,8 @@ def test_a_row_of_a_mapping(said):
     assert (written(heat.rule), written(heat.sign), heat.unit.text) == ("TO_UNIT(heat, '°F', 'CEL')", "sense", "CEL")
     assert heat.shown.given == (Cell("heat", "212"), Cell("sense", "-1"))
     assert heat.shown.value == "-100.00"
+    reading = next(column for column in said.mappings[0].targets[1].columns if column.name == "reading")
+    assert ([source.text for source in reading.sources], reading.shown.given) == (["R1", "R2"], (Cell("R1", "a"),))
 
 
 def test_a_column_says_by_which_codes_it_holds_a_row_and_what_it_lets_pass(said):
