@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -234,3 +236,25 @@ def test_a_source_with_a_column_of_such_a_name_has_no_history(target_dsn: str) -
         target.apply()
     assert caught.value.code == "DRV-120"
     stage.connection.close()
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%cdc.position%%'"
+
+
+def test_a_history_begins_behind_the_batch_that_is_being_landed(target_dsn: str, stage: Stage) -> None:
+    with (
+        psycopg.connect(target_dsn) as landing,
+        psycopg.connect(target_dsn, autocommit=True) as onlooker,
+        deriving(target_dsn, stage, items()) as target,
+    ):
+        landing.execute("SELECT FROM cdc.position WHERE stream = 'cdc.src' FOR UPDATE")
+        landing.execute("INSERT INTO src.item (id, name, _offset) VALUES (1, 'landed meanwhile', 5)")
+        applying = threading.Thread(target=target.apply)
+        applying.start()
+        while onlooker.execute(WAITING).fetchone() == (0,):
+            assert applying.is_alive(), "it did not wait for who was landing"
+            time.sleep(0.02)
+        landing.commit()
+        applying.join(60)
+        assert not applying.is_alive()
+    assert stage.query("SELECT id, name, _version, _op FROM src_change.item") == [(1, "landed meanwhile", 5, "r")]
