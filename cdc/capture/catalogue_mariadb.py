@@ -54,7 +54,7 @@ FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_ROWS IS NOT NUL
 _COLUMNS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name, COLUMN_TYPE AS type, IS_NULLABLE = 'YES' AS nullable,
        COLUMN_DEFAULT AS `default`, CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, EXTRA AS extra,
-       IS_GENERATED = 'ALWAYS' AS computed
+       IS_GENERATED = 'ALWAYS' AS computed, NULLIF(COLUMN_COMMENT, '') AS comment
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
 _KEYS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name
@@ -142,7 +142,19 @@ def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
     default, computed = mirror_default(row["default"], row["extra"], kind, nullable=nullable)
     zero = nullable and kind.decoder in _DATES
     return ColumnContract(
-        *(row["name"], row["type"] + hidden, kind.mirror_type, kind.decoder, nullable, default, computed, charset, zero)
+        *(
+            row["name"],
+            row["type"] + hidden,
+            kind.mirror_type,
+            kind.decoder,
+            nullable,
+            default,
+            computed,
+            charset,
+            zero,
+        ),
+        # PostgreSQL's JSON, in which contracts are kept, has no NUL.
+        comment=row["comment"] and row["comment"].replace("\0", ""),
     )
 
 

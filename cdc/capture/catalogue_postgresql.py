@@ -61,6 +61,7 @@ SELECT w.attrelid AS table, w.attnum AS number, w.attname AS name, w.attndims AS
        coalesce(e.typnamespace, t.typnamespace)::regnamespace::text AS type_schema, w.attstorage <> 'p' AS is_toastable,
        NOT (w.attnotnull OR b.required) AS nullable,
        w.attgenerated <> '' AS computed, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
+       pg_catalog.col_description(w.attrelid, w.attnum) AS comment,
        w.atthasmissing AS has_missing, (w.attmissingval::text::text[])[1] AS missing,
        c.relfilenode = c.oid AS first_file
 FROM wanted w
@@ -206,6 +207,7 @@ def _column(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnCon
         default,
         computed,
         number=row["number"],
+        comment=row["comment"],
     )
 
 

@@ -8,7 +8,7 @@ order in the file is fixed, so that a changed column is a small diff.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ class ColumnContract:
     `mirror_type`; None is NULL. `computed_default` says that nobody can tell (`DEFAULT now()`): a mirror with rows
     cannot grow such a column. `zero_date_is_null` says that NULL is also what zero dates of the source become. `number`
     is what PostgreSQL's catalogue knows the column by, whatever it is called; it differs from server to server, so
-    files do not have it.
+    files do not have it. `comment` is what the source says of it to people, who draft mappings by it: another one makes
+    no other column.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ColumnContract:
     charset: str | None = None
     zero_date_is_null: bool = False
     number: int | None = None
+    comment: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ def _column_document(column: ColumnContract) -> dict[str, Any]:
         document["charset"] = column.charset
     if column.zero_date_is_null:
         document["zero_date_is_null"] = True
+    if column.comment is not None:
+        document["comment"] = column.comment
     if column.number is not None:
         document["number"] = column.number
     return document

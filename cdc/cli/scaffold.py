@@ -76,7 +76,7 @@ def scaffold(  # noqa: PLR0913, PLR0917 - they are the options of a command line
     tables: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TABLE]...",
+            metavar="TABLE",
             help="Its tables. Default: all of which there is a contract and no mapping.",
             autocompletion=_complete_table,
             show_default=False,
@@ -169,7 +169,10 @@ def _table(contract: Contract) -> SourceTable:
         contract.schema,
         contract.table,
         contract.key,
-        tuple(SourceColumn(one.name, one.type, one.mirror_type, one.nullable) for one in contract.columns),
+        tuple(
+            SourceColumn(one.name, one.type, one.mirror_type, one.nullable, one.comment or "")
+            for one in contract.columns
+        ),
         tuple(
             ForeignKey(each.columns[0], name, each.parent_columns[0])
             for name, each in parents.items()

@@ -118,6 +118,19 @@ def test_a_contract_survives_its_file(mariadb: Run, mariadb_source: Describe, se
     assert from_document(to_document(contract), "types.yaml") == contract
 
 
+def test_what_the_source_says_of_a_column_is_kept(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb(
+        "CREATE TABLE told (id int PRIMARY KEY, f_101 varchar(20) COMMENT '生产批号 ''x''', n int)"
+        " DEFAULT CHARACTER SET gbk"
+    )
+    contract = _only(mariadb_source("told"), servers)
+    assert [column.comment for column in contract.columns] == [None, "生产批号 'x'", None]
+    kept = from_document(to_document(contract), "told.yaml")
+    assert [column.comment for column in kept.columns] == [None, "生产批号 'x'", None]
+
+
 def test_text_columns_carry_their_charset(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
     mariadb(TYPES)
     contract = _only(mariadb_source("types"), servers)

@@ -94,6 +94,17 @@ def test_every_type_has_its_mirror(postgresql: Run, postgresql_source: Describe,
     assert from_document(to_document(contract), "types.yaml") == contract
 
 
+def test_what_the_source_says_of_a_column_is_kept(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql(
+        "CREATE TABLE told (id int PRIMARY KEY, f_101 text); COMMENT ON COLUMN told.f_101 IS '生产批号';"
+        " CREATE PUBLICATION cdc FOR TABLE told"
+    )
+    contract = _only(postgresql_source("told"), servers)
+    assert [column.comment for column in contract.columns] == [None, "生产批号"]
+
+
 def test_null_is_not_allowed_where_column_or_domain_forbids_it(
     postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
 ) -> None:

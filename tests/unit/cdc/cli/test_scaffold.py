@@ -189,3 +189,9 @@ def test_a_table_whose_rows_a_mapping_cannot_name(place: Path, capsys: pytest.Ca
 def test_without_a_target_nothing_is_asked_unless_a_sample_is_wanted(place: Path) -> None:
     assert scaffold("erp", "ICMO") == 0
     assert execute(["dictionary", "scaffold", "erp", "ICMO"]) == 1
+
+
+def test_what_the_source_says_of_a_column_is_shown(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scaffold("erp", "ICMO") == 0
+    shown = capsys.readouterr().out
+    assert "    FBillNo: text  # varchar(255); 生产任务单号\n" in shown

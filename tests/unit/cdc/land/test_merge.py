@@ -31,6 +31,12 @@ def test_the_first_contract_is_taken_as_it_is() -> None:
     assert merge(None, table()) == table()
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_another_comment_makes_no_other_contract(live: bool) -> None:
+    before, after = table(column("name", 2)), table(column("name", 2, comment="生产批号"))
+    assert merge(before, after, live=live) == before
+
+
 @pytest.mark.parametrize("numbers", [(2, 2), (None, None), (None, 2), (2, None)])
 @pytest.mark.parametrize("live", [False, True])
 def test_a_column_that_may_have_been_renamed_is_refused(numbers: tuple[Any, Any], live: bool) -> None:
