@@ -25,8 +25,8 @@ tls: {ca: /run/secrets/mes.pem}
 def test_the_sources_of_the_demo_load() -> None:
     sources = load_sources(Path("connector-configs"))
     assert {name: (source.kind, source.stream, len(source.tables)) for name, source in sources.items()} == {
-        "erp": ("mariadb", "cdc.erp", 11),
-        "mes": ("postgresql", "cdc.mes", 7),
+        "erp": ("mariadb", "cdc.erp", 12),
+        "mes": ("postgresql", "cdc.mes", 9),
     }
     inventory = next(table for table in sources["erp"].tables if table.name == "ICInventory")
     assert inventory.key == ("FItemID", "FStockID", "FBatchNo")
