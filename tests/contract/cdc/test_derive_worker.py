@@ -232,11 +232,13 @@ def test_a_dictionary_with_faults_stops_the_worker_with_all_of_them(settings: Se
 
 
 def test_a_worker_finds_a_history_that_was_applied(settings: Settings, target_dsn: str) -> None:
-    mapping = settings.folders.dictionary / "mappings" / "erp.t_Organization.yaml"
+    mapping = settings.folders.dictionary / "mappings" / "mes.mes_sn.yaml"
     text = mapping.read_text(encoding="utf-8")
-    mapping.write_text(text.replace("  table: trace.party\n", "  table: trace.party\n  history: trace.party_history\n"))
+    mapping.write_text(
+        text.replace("  table: trace.serial_unit\n", "  table: trace.serial_unit\n  history: trace.serial_history\n")
+    )
     planned = apply_target(settings, keep=False)
-    assert "keep all versions of erp.t_Organization from now on; nothing of erp lands meanwhile" in planned
+    assert "keep all versions of mes.mes_sn from now on; nothing of mes lands meanwhile" in planned
     assert apply_target(settings) == planned
     assert apply_target(settings) == []
     with psycopg.connect(target_dsn, autocommit=True) as connection:
