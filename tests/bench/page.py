@@ -2,30 +2,31 @@
 
     python -m tests.bench.page [--mappings 300]
 
-The packaged dictionary, and over it that many mappings more, each like that of lots with a source table and a canonical
-table of its own. The last line is JSON.
+The dictionary of `ten_columns/` with its mapping that many times, each with a source table and a canonical table of its
+own. The last line is JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 import time
 from pathlib import Path
 
-from transforms.load import PACKAGED, load
+from transforms.load import load
 from transforms.review.site import describe, render
 
-LOT = "mes.mes_lot"
+TEN_COLUMNS = Path(__file__).with_name("ten_columns")
+LOT = "erp.lot"
 
 
 def write_dictionary(folder: Path, mappings: int) -> None:
-    """Write a layer of so many mappings."""
-    (folder / "mappings").mkdir()
-    (folder / "dictionary.yaml").write_text("dictionary: large\nversion: 1\nstatus: draft\nextends: med-device-core\n")
-    text = (PACKAGED / "mappings" / f"{LOT}.yaml").read_text(encoding="utf-8")
-    for number in range(mappings):
+    """Write a dictionary of so many mappings."""
+    shutil.copytree(TEN_COLUMNS, folder, dirs_exist_ok=True)
+    text = (folder / "mappings" / f"{LOT}.yaml").read_text(encoding="utf-8")
+    for number in range(1, mappings):
         own = text.replace(LOT, f"{LOT}_{number}").replace("trace.material_lot", f"trace.material_lot_{number}")
         (folder / "mappings" / f"{LOT}_{number}.yaml").write_text(own, encoding="utf-8")
 

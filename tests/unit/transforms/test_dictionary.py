@@ -108,6 +108,10 @@ def test_every_code_is_catalogued_and_raised():
         assert all((entry.cause, entry.action, entry.owner))
         assert re.search("[一-鿿]", entry.label.zh)
         assert re.match("[A-Z]", entry.label.en)
+        # YAML takes what follows a blank and # as a comment: a text without quotes ends there.
+        assert (entry.cause[-1], entry.action[-1]) == (".", "."), entry.code
+    for field in DICTIONARY.fields.values():
+        assert field.definition.endswith("."), field.name
 
 
 def test_every_fault_of_the_loader_is_catalogued():
