@@ -85,7 +85,7 @@ STATUS = {"trace.material_lot.status"}
             'lot_status: normalise order ["trim", "upper"] -> ["upper", "trim"]',
             STATUS,
         ),
-        (LOT_SET, 'version: "1"', 'version: "2"', "lot_status: version 1 -> 2", set()),
+        (LOT_SET, 'version: "2"', 'version: "3"', "lot_status: version 2 -> 3", set()),
         (
             "units.yaml",
             "INH: {label: {zh: 英寸, en: inch}",
@@ -138,10 +138,10 @@ def test_a_factor_touches_every_quantity_that_can_be_in_that_unit(changed):
 
 
 def test_a_word_for_a_unit_counts_for_its_source_alone(changed):
-    found = changed(("units.yaml", "  mes:\n    {个: C62, PCS: C62", "  mes:\n    {个: C62, 件: C62, PCS: C62"))
-    assert found == [("mes: '件' added -> C62", set())]  # no quantity of the MES is counted in pieces
-    found = changed(("units.yaml", "  erp:\n    {个: C62, PCS: C62", "  erp:\n    {个: C62, 件: C62, PCS: C62"))
-    assert found[0][0] == "erp: '件' added -> C62"
+    found = changed(("units.yaml", "  mes:\n    {个: C62, PCS: C62", "  mes:\n    {个: C62, 只: C62, PCS: C62"))
+    assert found == [("mes: '只' added -> C62", set())]  # no quantity of the MES is counted in pieces
+    found = changed(("units.yaml", "  erp:\n    {个: C62, PCS: C62", "  erp:\n    {个: C62, 只: C62, PCS: C62"))
+    assert found[0][0] == "erp: '只' added -> C62"
     assert found[0][1] >= QUANTITIES
 
 
