@@ -96,7 +96,7 @@ def scaffold(  # noqa: PLR0913, PLR0917 - they are the options of a command line
         bool, typer.Option("--no-sample", help="Ask no database: names, types and comments have to do.")
     ] = False,
     rows: Annotated[
-        int, typer.Option("--rows", min=1, max=100_000, help="Look at so many rows of each mirror at most.")
+        int, typer.Option("--rows", min=1, max=10_000, help="Look at so many rows of each mirror at most.")
     ] = 1000,
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Give up a statement after so long.")

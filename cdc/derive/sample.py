@@ -15,8 +15,8 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from transforms.draft.table import Sample, SourceColumn, SourceTable
 
-_CUT: Final = 300
-"""Characters of a text that are read; its length is read, too."""
+_CUT: Final = 2001
+"""Characters of a text that are read, more than fields have room for; its length is read, too."""
 _MORE: Final = 1.2
 """How many times the wanted rows are aimed at: whole pages are read, and some have fewer rows."""
 _TEXTS = ("text", "char")

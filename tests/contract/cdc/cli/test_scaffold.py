@@ -7,8 +7,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 
-from cdc.capture.contract import read_contracts
+from cdc.capture.contract import ColumnContract, Contract, read_contracts, to_yaml
 from cdc.config import Target
 from cdc.land.mirror.ddl import apply_mirrors
 from cdc.store.connection import connect
@@ -165,3 +166,28 @@ def test_nothing_is_written_to_the_target(mirrors: Cdc, target: Target) -> None:
         assert (
             connection.execute("SELECT pg_current_xact_id_if_assigned(), count(*) FROM pg_class").fetchone() == before
         )
+
+
+def test_names_that_are_meant_to_hurt_are_sampled_as_they_are(
+    cdc: Cdc, config: Path, target: Target, tmp_path: Path
+) -> None:
+    names = {"no 1%s": "text", '批号"; DROP': "text", "$$": "integer", "{0}": "integer"}
+    columns = tuple(ColumnContract(name, kind, kind, "text", nullable=True) for name, kind in names.items())
+    odd = Contract("plm.odd table", "public.odd table", ("no 1%s",), "primary", columns)
+    folder = Path(shutil.copytree(REPO / "connector-configs", tmp_path / "connector-configs"))
+    (folder / "contracts" / "plm").mkdir()
+    (folder / "contracts" / "plm" / "odd table.yaml").write_text(to_yaml(odd), encoding="utf-8")
+    connector = yaml.safe_load((folder / "mes.yaml").read_text(encoding="utf-8")) | {"tables": ["public.odd table"]}
+    (folder / "plm.yaml").write_text(yaml.safe_dump(connector), encoding="utf-8")
+    text = config.read_text(encoding="utf-8").replace(str(REPO / "connector-configs"), str(folder))
+    config.write_text(text.replace("folders: {", f"folders: {{dictionary: {REPO / 'tests' / 'scaffold'}, "))
+    with connect(target, "test") as connection:
+        migrate(connection)
+        apply_mirrors(connection, (odd,))
+        rows = "SELECT n::text, '26A' || n, n, n, n FROM generate_series(1, 50) AS n"
+        connection.execute(f'INSERT INTO plm."odd table" {rows}'.encode())
+    outcome = cdc("dictionary", "scaffold", "plm", "--time-zone", "Europe/Berlin", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.document["tables"][0]["rows"] == 50
+    lot = _columns(outcome.document, "plm.odd table")["lot_number"]
+    assert "50 of 50 sampled values pass" in lot["reasons"]
