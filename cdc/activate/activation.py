@@ -11,6 +11,7 @@ Where a version is to be put in force again whose tables are still the shadow, t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -43,10 +44,15 @@ from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.lease import open_session
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.plan import Plan, bind, mirror_refs
+from cdc.derive.session import empty_tables
 from cdc.errors import FatalError, TransientError
 from cdc.store.connection import LONG_STATEMENT_S, as_service_errors
 
 Connection = psycopg.Connection[Any]
+
+
+NEAR_S = 1.0
+"""A turn of so long leaves so little behind that the next one is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,10 @@ def live_plans(connection: Connection, edition: Edition) -> tuple[Plan, ...]:
 
 def validate(connection: Connection, edition: Edition) -> None:
     """Check the foreign keys that were added without a look at the rows; readers and workers go on. Autocommit."""
+    connection.execute(f"SET statement_timeout = '{LONG_STATEMENT_S}s'")
     for plan in live_plans(connection, edition):
         validate_foreign_keys(connection, plan)
+    connection.execute("RESET statement_timeout")
 
 
 @dataclass(slots=True)
@@ -149,6 +157,8 @@ class Activation:
                 with self._shadow.connection.transaction():
                     close(self._shadow.connection, self._whole)
                     enter(self._shadow.connection, CLOSE)
+                # What the closure took is not what the turns that follow take.
+                self._shadow.connection.execute(empty_tables(self._shadow.plan).encode())
             crash_point("A3")
             if state.phase in (BUILD, CLOSE):
                 live = bind(self.scope.domain, self.new.digest, self._mirrors(self.scope))
@@ -159,10 +169,13 @@ class Activation:
                 yield Progress(CATCH_UP)
 
     def follow(self) -> None:
-        """Derive in the shadow what has landed, until there is nothing left."""
+        """Derive in the shadow what has landed, until it is as near as a worker is: a busy stream never ends."""
         with as_service_errors():
+            begun = time.monotonic()
             while self._shadow is not None and self._shadow.turn():
-                pass
+                before, begun = begun, time.monotonic()
+                if begun - before < NEAR_S:
+                    return
 
     def compare(self) -> Difference:
         """Return what changes for consumers, as of one cut. Raises TransientError when turns go on for too long."""
@@ -228,4 +241,5 @@ class Activation:
         connection = self._open.enter_context(self.connect("cdc activate shadow"))
         connection.autocommit = True
         open_session(connection, plan)
+        connection.execute("UNLISTEN *")
         return Deriver(connection, plan, self.new.version, take_epoch(self.keeper))

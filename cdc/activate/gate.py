@@ -99,6 +99,7 @@ class Gate:
                 connection = self._open.enter_context(self._connect(f"cdc activate {plan.name}"))
                 connection.autocommit = True
                 open_session(connection, plan)
+                connection.execute("UNLISTEN *")
                 self._guests.append(Deriver(connection, plan, self._base, 0))
         for guest in self._guests:
             row = keeper.execute(

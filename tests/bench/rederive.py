@@ -154,7 +154,7 @@ def activate(activation: Activation, stream: Stream) -> dict[str, float]:
     patiently(activation.swap, 60)
     swapped = time.monotonic()
     activation.end()
-    assert (difference.rows, difference.cells) == (0, 0)
+    assert (difference.rows, difference.cells) == (0, 0), difference
     names = ("prepare_s", "stage_s", "close_and_index_s", "follow_s", "compare_s")
     parts = {name: round(after - before, 2) for name, before, after in zip(names, clock, clock[1:], strict=False)}
     return {

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cdc.config import Target
+from cdc.config import Target, load
+from cdc.derive.active import dictionary_in_force
+from cdc.errors import FatalError
 from cdc.store.connection import connect
 from tests.contract.cdc.cli.conftest import Cdc
 
@@ -125,3 +127,27 @@ def test_a_shell_completes_canonical_columns(cdc: Cdc, monkeypatch: pytest.Monke
     assert cdc().out.split() == ["material_lot.manufacture_date", "material_lot.material_id"]
     monkeypatch.setenv("CDC_CONFIG", "nowhere.yaml")
     assert cdc().out.split() == []
+
+
+def test_what_is_in_force_stays_approved_by_the_signatures_that_the_target_has_kept(
+    plant: Path, cdc: Cdc, target: Target
+) -> None:
+    assert cdc("dictionary", "sign", "--key", str(plant / "li"), "--signer", "li").code == 0
+    assert cdc("target", "apply").code == 0
+    assert cdc("dictionary", "activate", "--json").document["state"] == "first"
+    # Somebody works on the next version; the signatures of this one are put away.
+    (plant / "dictionary" / "dictionary.yaml").write_text(HEADER.replace('"1"', '"2"'))
+    for file in (plant / "dictionary" / "signatures").iterdir():
+        file.unlink()
+    refused = cdc("dictionary", "activate", "--yes")
+    assert (refused.code, "DRV-108" in refused.err) == (2, True)
+    read = load(plant / "cdc.yaml")
+    with connect(target, "test") as connection:
+        assert dictionary_in_force(connection, read).version == "1"
+        connection.execute("UPDATE cdc.dictionary SET signatures = '{}'")
+        with pytest.raises(FatalError, match="DRV-108"):
+            dictionary_in_force(connection, read)
+        connection.execute("UPDATE cdc.dictionary SET content = replace(content, 'plant', 'plans')")
+        with pytest.raises(FatalError, match="DRV-111"):
+            dictionary_in_force(connection, read)
+        connection.rollback()
