@@ -141,7 +141,7 @@ def test_a_synonym_is_put_in_force_under_a_running_worker_and_taken_back(cdc: Cd
 
 def derived_by(running: Deployment) -> str:
     """Return the version that the worker derives by."""
-    return str(running.rows("SELECT dictionary FROM cdc.domain WHERE name = 'job_order'")[0][0])
+    return str(running.rows("SELECT dictionary FROM cdc.domain WHERE name = 'adverse_event'")[0][0])
 
 
 def test_without_a_word_nothing_changes_and_the_shadow_is_kept(cdc: Cdc, running: Deployment) -> None:
@@ -173,11 +173,11 @@ def test_a_worker_goes_on_by_the_version_in_force_whatever_its_files_say(deploye
     assert first.end(deployed.sources) is None
     deployed.know_country("英国", "US")
     apply_target(deployed.settings)
-    before = deployed.rows("SELECT dictionary FROM cdc.domain WHERE name = 'job_order'")
+    before = deployed.rows("SELECT dictionary FROM cdc.domain WHERE name = 'adverse_event'")
     Worker(deployed.settings)
     deployed.land_of("中国", 4)
     wait_until(lambda: deployed.parties() == [("C1", None), ("C4", "CN")])
-    assert deployed.rows("SELECT dictionary FROM cdc.domain WHERE name = 'job_order'") == before
+    assert deployed.rows("SELECT dictionary FROM cdc.domain WHERE name = 'adverse_event'") == before
     assert held(deployed) == [("2", "COD-201")]
 
 
