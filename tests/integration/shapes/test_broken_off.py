@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -30,6 +31,12 @@ def work(side: Side, first: int) -> None:
     )
 
 
+def work_on(side: Side, transactions: Iterable[int]) -> None:
+    """Several of them, one after the other."""
+    for first in transactions:
+        work(side, first)
+
+
 def fates(shapes: Shapes, name: str, fate: str) -> int:
     ((count,),) = shapes.query(f"SELECT coalesce(sum({fate}), 0)::int FROM cdc.batch WHERE stream = 'cdc.{name}'")
     return int(count)
@@ -39,7 +46,9 @@ def fates(shapes: Shapes, name: str, fate: str) -> int:
 def test_tasks_are_started_again_and_the_worker_is_killed(shapes: Shapes, stack: Stack, how: str) -> None:
     first = {"restart": 0, "kill": 500_000}[how]
     with ThreadPoolExecutor(2) as both:
-        done = [both.submit(work, shapes.sides[name], first) for name in BOTH]
+        # Enough of it that some is still to come when the tasks have begun again, however long that takes.
+        transactions = range(first, first + {"restart": 1, "kill": 4}[how] * ROWS, ROWS)
+        done = [both.submit(work_on, shapes.sides[name], transactions) for name in BOTH]
         await_rows(shapes, 3000, *BOTH)
         restart_tasks(shapes, *BOTH)
         if how == "kill":
