@@ -47,7 +47,7 @@ def test_tasks_are_started_again_and_the_worker_is_killed(shapes: Shapes, stack:
     first = {"restart": 0, "kill": 500_000}[how]
     with ThreadPoolExecutor(2) as both:
         # Enough of it that some is still to come when the tasks have begun again, however long that takes.
-        transactions = range(first, first + {"restart": 1, "kill": 4}[how] * ROWS, ROWS)
+        transactions = range(first, first + {"restart": 1, "kill": 2}[how] * ROWS, ROWS)
         done = [both.submit(work_on, shapes.sides[name], transactions) for name in BOTH]
         await_rows(shapes, 3000, *BOTH)
         restart_tasks(shapes, *BOTH)
