@@ -17,34 +17,24 @@ import typer
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.source import find_source, load_sources
 from cdc.cli.context import settings
+from cdc.cli.drafted import Drafted, document, print_files, put, tell, write_files
 from cdc.cli.failure import Exit
-from cdc.cli.output import say, write_json, write_line
+from cdc.cli.output import say, write_json
 from cdc.config import Settings
 from cdc.derive.sample import Limits, present_in, read_sample
 from cdc.errors import CdcError
 from cdc.store.connection import connect
-from transforms.draft.draft import Draft, Drafter, Unmappable
+from transforms.draft.draft import Drafter, Unmappable
 from transforms.draft.guess import Known
 from transforms.draft.table import ForeignKey, Sample, SourceColumn, SourceTable
 from transforms.draft.text import DraftText
-from transforms.errors import DictionaryError, Fault
+from transforms.errors import DictionaryError
 from transforms.load import EXAMPLE_FAILED, PACKAGED, read
 from transforms.model import Dictionary, Label, Source
 from transforms.value.moment import find_zone
 from transforms.yaml.section import suggest
 
 _MOST_LOOKED_UP = 500  # values of a column that are looked for in another mirror
-
-
-@dataclass(frozen=True, slots=True)
-class Drafted:
-    """What became of one table: its draft and files, or why there is none; `faults` are those of the draft."""
-
-    table: SourceTable
-    draft: Draft | None
-    files: dict[str, str]
-    faults: tuple[Fault, ...] = ()
-    told: str = ""
 
 
 def _complete_source(context: typer.Context, incomplete: str) -> list[str]:
@@ -149,13 +139,13 @@ def scaffold(  # noqa: PLR0913, PLR0917 - they are the options of a command line
     drafted = _checked(drafted, options.folders.dictionary)
     files = {path: text for one in drafted for path, text in one.files.items()}
     if output is not None:
-        _write(output, files, force=force)
+        write_files(output, files, force=force)
     if as_json:
-        write_json({"files": files, "tables": [_document(one) for one in drafted]})
+        write_json({"files": files, "tables": [document(one) for one in drafted]})
     elif output is None:
-        _print(files)
+        print_files(files)
     for one in drafted:
-        _tell(one)
+        tell(one)
     raise typer.Exit(Exit.OK if all(one.draft and not one.faults for one in drafted) else Exit.ATTENTION)
 
 
@@ -259,64 +249,7 @@ def _checked(drafted: list[Drafted], folder: Path | None) -> list[Drafted]:
     with tempfile.TemporaryDirectory() as name:
         whole = Path(shutil.copytree(folder or PACKAGED, Path(name) / "dictionary"))
         for one in drafted:
-            _put(whole, one.files)
+            put(whole, one.files)
         _, faults = read(whole)
     left = [fault for fault in faults if fault.code != EXAMPLE_FAILED]
     return [replace(one, faults=tuple(fault for fault in left if fault.place.file in one.files)) for one in drafted]
-
-
-def _write(folder: Path, files: dict[str, str], *, force: bool) -> None:
-    there = [path for path in files if (folder / path).exists()]
-    if there and not force:
-        raise typer.BadParameter(f"--force overwrites what is there: {', '.join(there)}")
-    _put(folder, files)
-
-
-def _put(folder: Path, files: dict[str, str]) -> None:
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
-
-
-def _print(files: dict[str, str]) -> None:
-    for path, text in files.items():
-        write_line(f"# --- {path}")
-        write_line(text)
-
-
-def _tell(one: Drafted) -> None:
-    if one.draft is None:
-        say(f"{one.table}: no draft. {one.told}")
-        return
-    draft = one.draft
-    guessed = f"{len(draft.columns)} canonical columns guessed, {len(draft.left)} columns without a guess"
-    say(f"{one.table}: {guessed}, {draft.sample.rows} rows looked at. To do: the example's outcome.")
-    for fault in one.faults:
-        say(f"  {fault}")
-
-
-def _document(one: Drafted) -> dict[str, object]:
-    draft = one.draft
-    return {
-        "table": str(one.table),
-        "target": draft.target if draft else None,
-        "told": one.told,
-        "rows": draft.sample.rows if draft else 0,
-        "columns": [
-            {
-                "name": guess.name,
-                "field": guess.field.name,
-                "rule": guess.rule,
-                "source": guess.column or None,
-                "reasons": list(guess.reasons),
-                "score": round(guess.score, 2),
-            }
-            for guess in (draft.columns if draft else ())
-        ],
-        "lookups": [
-            {"name": one.alias, "table": str(one.table), "match": one.match, "reasons": list(one.reasons)}
-            for one in (draft.lookups if draft else ())
-        ],
-        "left": [{"source": left.column.name, "reason": left.reason} for left in (draft.left if draft else ())],
-        "faults": [{"place": str(fault.place), "code": fault.code, "message": fault.message} for fault in one.faults],
-    }
