@@ -17,6 +17,8 @@ import yaml
 from transforms.errors import Faults, Place
 
 MAX_DEPTH = 12
+# Written as escapes they can be seen.
+_TURNING = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")
 _UNKEEPABLE = re.compile("[\\x00\\ud800-\\udfff]")
 MAX_CHARACTERS = 1_000_000  # a code list of 10,000 entries fits; a runaway file does not
 
@@ -63,6 +65,11 @@ def parse_document(file: str, text: str, faults: Faults) -> Node | None:
     """Return the tree of one file, or None and a fault when it is not YAML as the dictionary allows it."""
     if len(text) > MAX_CHARACTERS:
         faults.add(Place(file), "DIC-101", f"more than {MAX_CHARACTERS} characters")
+        return None
+    turned = _TURNING.search(text)
+    if turned:
+        message = "a character that turns the direction of what follows: it reads otherwise than it counts"
+        faults.add(_place_of(file, text, turned.start()), "DIC-102", message)
         return None
     try:
         return _Builder(file, text, faults).build()

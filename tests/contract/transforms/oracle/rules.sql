@@ -82,6 +82,8 @@ BEGIN
         PERFORM oracle.refuse('DAT-101');
     END IF;
     RETURN day + by;
+EXCEPTION WHEN datetime_field_overflow THEN
+    PERFORM oracle.refuse('DAT-101');
 END $$;
 
 CREATE FUNCTION oracle.day(value text) RETURNS date LANGUAGE plpgsql STRICT AS $$

@@ -122,6 +122,8 @@ INSP, STATE = "mappings/erp.insp.yaml", "codesets/state.yaml"
         (STATE, "en: On", 'en: "\\0"', "DIC-101"),
         (STATE, '"2021-06-01", relationship', "2021-W05-6, relationship", "DIC-105"),
         (STATE, '"2021-06-01", relationship', "20210601, relationship", "DIC-105"),
+        (STATE, "note: re-used", "note: \u202ere-used", "DIC-102"),
+        (STATE, "unmapped: COD-201", "unmapped: COD-201  # \u2066", "DIC-102"),
         (INSP, 'by: "|"', 'by: ""', "DIC-104"),
         (INSP, "match: owner.id = owner_id", f"match: {'(' * 5000}owner.id = owner_id", "DIC-121"),
         ("fields.yaml", "string(5)", "string(99999999999999999999)", "DIC-105"),
