@@ -20,9 +20,13 @@ HOSTILE = (
 NOT_LOWER = ("PART", "_x", "__class__", "1a", "x" * 59)
 
 
+# What YAML, or the dictionary, takes as escapes only.
+ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "\x7f\u202e"}
+
+
 def quoted(name: str) -> str:
     """Return a name as YAML in double quotes."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\x7f", "\\x7f") + '"'
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").translate(ESCAPED) + '"'
 
 
 def put(file: str, before: str, text: str) -> Callable[[str], dict[str, str]]:
@@ -151,6 +155,6 @@ def test_words_of_python_are_names_like_others(tmp_path, name):
     ids=ascii,
 )  # fmt: skip
 def test_an_expression_reaches_nothing_but_the_row(tmp_path, text):
-    quoted_text = quoted(text).replace("\u202e", "\\u202e")
+    quoted_text = quoted(text)
     files = {**BASE, INSP: BASE[INSP].replace("  number: CLEAN(no)", f"  number: {quoted_text}")}
     assert codes(tmp_path, files) & {"DIC-121", "DIC-122", "DIC-123"}
