@@ -17,9 +17,10 @@ GOOD, FILTERED, REFUSED = EXAMPLES["production receipt"], EXAMPLES["cancelled"],
 ROW = GOOD.expected[0][0]
 
 
-def one(*values):
-    """Return the outcome of one row in one table."""
-    return ((values,),)
+def other(column, value):
+    """Return the outcome with another value in the first table."""
+    place = [one.name for one in MAPPING.targets[0].columns].index(column)
+    return (((*ROW[:place], value, *ROW[place + 1 :]),), *GOOD.expected[1:])
 
 
 def test_what_comes_out_as_expected_is_no_news():
@@ -29,8 +30,14 @@ def test_what_comes_out_as_expected_is_no_news():
 @pytest.mark.parametrize(
     ("example", "told"),
     [
-        (replace(GOOD, expected=one("K3-1001-2", *ROW[1:])), "movement_id is 'K3-1001-1', expected 'K3-1001-2'"),
-        (replace(GOOD, expected=one(*ROW[:-1], None)), "source_bill is 'WORK000077', expected None"),
+        (
+            replace(GOOD, expected=other("movement_id", "K3-1001-2")),
+            "trace.stock_movement: movement_id is 'K3-1001-1', expected 'K3-1001-2'",
+        ),
+        (
+            replace(GOOD, expected=other("source_bill", None)),
+            "trace.stock_movement: source_bill is 'WORK000077', expected None",
+        ),
         (replace(GOOD, expected=None), "gave a row, expected filtered"),
         (replace(GOOD, expected=None, code="REF-301"), "gave a row, expected REF-301"),
         (replace(FILTERED, expected=GOOD.expected), "filtered, expected a row"),
@@ -44,11 +51,8 @@ def test_any_other_outcome_is_told(example, told):
 
 
 def test_another_number_of_digits_is_another_value():
-    place = [column.name for column in MAPPING.targets[0].columns].index("quantity")
-    expected = list(ROW)
-    expected[place] = Decimal("100.0")
-    told = run_example(MAPPING, replace(GOOD, expected=one(*expected)))
-    assert told == "quantity is Decimal('100.000000'), expected Decimal('100.0')"
+    told = run_example(MAPPING, replace(GOOD, expected=other("quantity", Decimal("100.0"))))
+    assert told == "trace.stock_movement: quantity is Decimal('100.000000'), expected Decimal('100.0')"
 
 
 def test_example_like_another_changes_only_what_it_names():

@@ -60,7 +60,7 @@ def test_without_rounding_a_value_is_kept_whole_or_refused(value, precision, sca
         assert scaled.denominator != 1 or abs(scaled) >= 10 ** (precision + scale)
     else:
         assert Fraction(got) == Fraction(value)
-        assert abs(got) < 10**precision
+        assert got.copy_abs() < 10**precision
 
 
 @pytest.mark.parametrize(
