@@ -15,6 +15,8 @@ from psycopg import conninfo
 from cdc.cli.target import apply_target
 from cdc.config import Settings, load
 from cdc.observe import log
+from cdc.observe.activation import read_activation, read_in_force
+from cdc.store.connection import connect
 from compose.local.postgres import PostgresServer
 from tests.beside import beside
 from tests.contract.cdc.cli.conftest import Cdc
@@ -150,8 +152,11 @@ def test_without_a_word_nothing_changes_and_the_shadow_is_kept(cdc: Cdc, running
     assert (asked.code, "--yes" in asked.err) == (4, True)
     assert "trace.party: 1 -> 2 rows (1 added, 0 removed, 0 changed)" in asked.out
     assert running.parties() == [("C1", None)]
-    seen = cdc("status", "--json").document
-    assert (seen["activation"]["phase"], seen["in_force"]["digest"]) == ("catch up", derived_by(running))
+    with connect(running.settings.target, "test") as connection:
+        seen, in_force = read_activation(connection), read_in_force(connection)
+    assert seen is not None
+    assert in_force is not None
+    assert (seen.phase, in_force.digest) == ("catch up", derived_by(running))
     running.land_of("英国", 3)
     assert cdc("dictionary", "activate", "--yes").code == 0
     assert running.parties() == [("C1", None), ("C2", "US"), ("C3", "US")]
