@@ -27,6 +27,8 @@ def throwaway_target() -> Iterator[PostgresServer]:
     _sweep()
     local = _ROOT / str(os.getpid())
     server = target_server(environment({"CDC_LOCAL": str(local), "CDC_PORT_TARGET": str(_free_port())}))
+    # Tests kill sessions by hundreds, and the server notices when it comes to it.
+    server = dataclasses.replace(server, settings={**server.settings, "max_connections": "400"})
     try:
         bring_up(server, 30, threading.Event())
         yield server

@@ -13,8 +13,6 @@ from tests.unit.transforms.rows import rows_of
 from transforms.errors import Refused
 from transforms.load import load
 
-MAPPINGS = {mapping.name: mapping for mapping in load().mappings}
-
 
 @pytest.fixture(scope="module")
 def connection(target_dsn: str) -> Iterator[psycopg.Connection]:
@@ -22,14 +20,22 @@ def connection(target_dsn: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=MAPPINGS)
-def test_candidate_is_read_back_as_it_was_written(connection, mapping):
-    (target,) = mapping.targets
-    table = sql.Identifier(target.table)
+TARGETS = [
+    pytest.param(mapping, place, id=f"{mapping.name}-{target}")
+    for mapping in load().mappings
+    for place, target in enumerate(mapping.targets)
+]
+
+
+@pytest.mark.parametrize(("mapping", "place"), TARGETS)
+def test_candidate_is_read_back_as_it_was_written(connection, mapping, place):
+    target = mapping.targets[place]
+    table = sql.Identifier("pg_temp", target.table)
     types = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type)) for column in target.columns
     )
-    connection.execute(sql.SQL("CREATE TEMP TABLE {} ({})").format(table, types))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+    connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, types))
     places = sql.SQL(", ").join(sql.Placeholder() * len(target.columns))
     insert = sql.SQL("INSERT INTO {} VALUES ({}) RETURNING *").format(table, places)
     written = []
@@ -41,7 +47,7 @@ def test_candidate_is_read_back_as_it_was_written(connection, mapping):
             outcome = mapping.normalise(row)
         except Refused:
             return
-        for candidate in outcome[0] if outcome else ():
+        for candidate in outcome[place] if outcome else ():
             if "\x00" in "".join(map(str, candidate)):
                 continue
             written.append(candidate)

@@ -21,12 +21,26 @@ CONTRACT = """\
 """
 
 
+# A column that a mapping reads cannot be left out.
+WITHOUT_LABELS = """\
+dictionary: plant
+version: "1"
+status: draft
+extends: med-device-core
+without: [mappings/mes.mes_label]
+"""
+
+
 @pytest.fixture
 def configs(config: Path) -> Path:
     """Connector files of the test's own, the repository's copied."""
     folder = config.parent / "connector-configs"
     shutil.copytree(REPO / "connector-configs", folder)
-    config.write_text(config.read_text().replace(str(REPO / "connector-configs"), str(folder)))
+    text = config.read_text().replace(str(REPO / "connector-configs"), str(folder))
+    dictionary = config.parent / "dictionary"
+    dictionary.mkdir()
+    (dictionary / "dictionary.yaml").write_text(WITHOUT_LABELS)
+    config.write_text(text.replace("folders: {", f"folders: {{dictionary: {dictionary}, "))
     return folder
 
 
