@@ -76,12 +76,18 @@ def fresh() -> Code:
 
 def write(template: str, *parts: object) -> Code:
     """Return the template with its parts; what is no `Code` is bound."""
+    texts, names = _bound(parts)
+    local = {letter: f"{letter}{next(_numbers)}" for letter in "tuv"}
+    return Code(f"({template.format(*texts, **local)})", names)
+
+
+def _bound(parts: Sequence[object]) -> tuple[list[str], dict[str, object]]:
+    """Return the texts of the parts, and all that their names stand for; what is no `Code` is bound."""
     codes = [part if isinstance(part, Code) else bind(part) for part in parts]
-    fresh = {letter: f"{letter}{next(_numbers)}" for letter in "tuv"}
     names: dict[str, object] = {}
     for code in codes:
         names |= code.names
-    return Code(f"({template.format(*(code.text for code in codes), **fresh)})", names)
+    return [code.text for code in codes], names
 
 
 def call(function: Function, *parts: Code) -> Code:
@@ -107,10 +113,9 @@ class Body:
 
     def add(self, template: str, *parts: object) -> None:
         """Add a line; what is no `Code` is bound."""
-        codes = [part if isinstance(part, Code) else bind(part) for part in parts]
-        for code in codes:
-            self._names |= code.names
-        self._lines.append("    " * self._depth + template.format(*(code.text for code in codes)))
+        texts, names = _bound(parts)
+        self._names |= names
+        self._lines.append("    " * self._depth + template.format(*texts))
 
     @contextmanager
     def indented(self) -> Iterator[None]:
