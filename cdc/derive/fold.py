@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from cdc.derive.mirror import default_collation
 from cdc.derive.names import columns, equal, literal, quoted
 from cdc.derive.plan import Contribution, Merge
 from cdc.derive.session import STAGE_META, Work, taking, written_columns
@@ -153,7 +154,10 @@ def _fold(merge: Merge) -> bytes:
     fill, fold = merge.fill, merge.fold
     said = [name for name in fill.columns if name in fold.rules]
     types = {column.name: column.type for column in fold.target.columns}
-    of_key = " AND ".join(f"c.{quoted(name)} = t.key[{place}]::{types[name]}" for place, name in enumerate(fill.key, 1))
+    of_key = " AND ".join(
+        f"c.{quoted(name)} = t.key[{place}]::{types[name]}{default_collation(types[name])}"
+        for place, name in enumerate(fill.key, 1)
+    )
     key = columns(fill.key)
     taken = ", ".join(f"{_taken(name, fold.rules[name], fold.order)} AS {quoted(name)}" for name in said)
     missing = [name for name in said if any(one.name == name and one.required for one in fold.target.columns)]

@@ -82,6 +82,14 @@ def collated(type_text: str) -> str:
     return ' COLLATE "C"' if base_type(type_text) in _TEXTS else ""
 
 
+def default_collation(type_text: str) -> str:
+    """Return the clause that makes a text out of an array of keys comparable by the indexes of canonical columns.
+
+    Such an array is collated "C", which would be the collation of the comparison: no index of the column has it.
+    """
+    return ' COLLATE "default"' if base_type(type_text) in _TEXTS else ""
+
+
 def max_bytes(type_text: str) -> float:
     """Return what a value of the type may take in an index: 4 bytes per character; endless without a length."""
     if base_type(type_text) not in _TEXTS:

@@ -159,7 +159,7 @@ class Deriving:
         self.plan, self.version, self.epoch = open_units(settings, self.derive)
 
     def fill(self, rows: int) -> None:
-        psycopg.ClientCursor(self.land).execute(FILL.encode(), {"rows": rows, "lots": ROWS // 100})
+        psycopg.ClientCursor(self.land).execute(FILL.encode(), {"rows": rows, "lots": ROWS})
 
     def change(self, batch: int, first: int, rows: int) -> None:
         """Land a batch of so many units, from the one with the number `first` on."""
@@ -191,7 +191,7 @@ def turns(deriving: Deriving, target: Target, target_server: PostgresServer) -> 
         with admin_of(target_server, target) as admin, reads(deriving.derive) as found:
             for batch in range(1, 9):
                 land(batch)
-                seem_huge(admin, ("mes", "erp", "trace", "trace_held"))
+                seem_huge(admin, ("mes", "erp", "trace", "trace_held", "trace_contribution"))
                 deriving.turn()
                 look(batch)
         return found
