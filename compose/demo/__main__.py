@@ -14,6 +14,7 @@ import pymysql
 
 from compose.compare.database import ComparisonError
 from compose.demo import process
+from compose.demo.alone import only_run
 from compose.demo.run import Demo, Options
 from compose.demo.screen import Screen
 from compose.demo.serial import serial_table
@@ -112,6 +113,11 @@ def _positive(text: str) -> float:
 
 
 def _run(env: Mapping[str, str], options: argparse.Namespace) -> int:
+    with only_run(env):
+        return _run_alone(env, options)
+
+
+def _run_alone(env: Mapping[str, str], options: argparse.Namespace) -> int:
     chaos = secrets.randbelow(1_000_000) if options.chaos == -1 else options.chaos
     seconds = options.seconds or (60.0 if chaos is None else 180.0)
     screen = Screen(seconds)
