@@ -62,7 +62,6 @@ class Tables:
         self._ground = ground
         self._careful = careful
         self._stale = set(ground.stale)
-        self._staged: set[str] = set()
         self._overlaid: dict[int, Event] = {}
         self._folded: list[tuple[MirrorWriter, Folded]] = []
         self.expectations: list[Expectation] = []
@@ -131,12 +130,7 @@ class Tables:
         return self._commits.piece(changes, {each.offset: self._event(each).source_ts for each in refusals})
 
     def _write(self, writer: MirrorWriter, folded: Folded, commits: Commits | None, *, has_stale: bool) -> None:
-        mirror = writer.table.contract.mirror
-        # Of a large transaction the batches before this one are not committed; what they staged is still there.
-        if mirror in self._staged or self._prepared.batch.is_part:
-            writer.empty_stage()
         if folded.images:
-            self._staged.add(mirror)
             place = (self._ground.stream, self._ground.batch)
             self.expectations += writer.write(folded, *place, has_stale=has_stale, commits=commits)
 

@@ -10,7 +10,6 @@ The first row of a kind that a new snapshot brings puts the count of older ones 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
 import psycopg
@@ -32,30 +31,29 @@ def write_rows(
     changes: Iterable[Change],
     place: tuple[str, int],
     generation_from: int | None,
-) -> None:
-    """Add and take away rows: changes of op c and r add theirs, d takes one away. `place` is stream and batch.
+) -> int:
+    """Add and take away rows, all of them read or none; return how many were staged. `place` is stream and batch.
 
-    The staging table has to be empty. Raises FatalError LND-110.
+    Changes of op c and r add theirs, d takes one away. What no generation has opened is not older than it.
+    Raises FatalError LND-110.
     """
-    for is_read, group in groupby(changes, key=lambda change: change.op == "r"):
-        _load(connection, table, group)
-        # What no generation has opened is not older than it.
-        since = (generation_from or 0) if is_read else 0
-        statements = ((_sum, ()), (_note, place), (_upsert, (since,)), (_delete, ()), (_revive, ()))
-        for build, parameters in statements:
-            connection.execute(build(table), parameters)
-        if connection.execute(_missing(table), ()).fetchone() is not None:
-            raise FatalError("LND-110", table.contract.mirror)
-        connection.execute(SQL("TRUNCATE {}").format(table.stage))
+    loaded = _load(connection, table, list(changes))
+    statements = ((_sum, ()), (_note, place), (_upsert, (generation_from or 0,)), (_delete, ()), (_revive, ()))
+    for build, parameters in statements:
+        connection.execute(build(table), parameters)
+    if connection.execute(_missing(table), ()).fetchone() is not None:
+        raise FatalError("LND-110", table.contract.mirror)
+    return 2 * loaded  # with the sums, of which there are no more
 
 
-def _load(connection: psycopg.Connection, table: MirrorTable, changes: Iterable[Change]) -> None:
+def _load(connection: psycopg.Connection, table: MirrorTable, changes: Sequence[Change]) -> int:
     names = [*table.source_columns, COUNT, "_offset", "_source_ts", "_op"]
     query = SQL("INSERT INTO {} ({}) VALUES ({})").format(
         table.stage, list_of(names), SQL(", ").join([SQL("%s")] * len(names))
     )
     with connection.cursor() as cursor:
         cursor.executemany(query, (_staged(change, table.source_columns) for change in changes))
+    return len(changes)
 
 
 def _staged(change: Change, columns: Sequence[str]) -> list[Any]:

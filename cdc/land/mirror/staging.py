@@ -19,12 +19,14 @@ PLAIN_SHAPE: Final = 0
 
 
 def create_stage(table: MirrorTable) -> Composed:
-    """Make the staging table; it is empty again after each transaction."""
+    """Make the staging table. Whoever stages rows removes them again (`empty_stage`, `truncate_stage`).
+
+    ON COMMIT DELETE ROWS would truncate the staging tables of all mirrors at each commit, whatever was staged: most of
+    what landing small batches costs the target, and with their files all plans that name them go.
+    """
     columns = [SQL("{} {}").format(name_of(column.name), SQL(column.mirror_type)) for column in table.contract.columns]
     columns += [SQL("{} {}").format(name_of(name), SQL(type_text)) for name, type_text in STAGE_COLUMNS.items()]
-    return SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DELETE ROWS").format(
-        name_of(table.stage_name), SQL(", ").join(columns)
-    )
+    return SQL("CREATE TEMP TABLE {} ({})").format(name_of(table.stage_name), SQL(", ").join(columns))
 
 
 def copy_stage(table: MirrorTable) -> Composed:
@@ -44,7 +46,12 @@ def insert_stage(table: MirrorTable) -> Composed:
 
 
 def empty_stage(table: MirrorTable) -> Composed:
-    """Remove what was staged earlier in the same transaction, so that nobody has to read over it."""
+    """Remove a few rows. They stay behind as deleted ones, which later statements read over."""
+    return SQL("DELETE FROM {}").format(table.stage)
+
+
+def truncate_stage(table: MirrorTable) -> Composed:
+    """Remove many rows, and the deleted ones; statements that name the table are planned afresh."""
     return SQL("TRUNCATE {}").format(table.stage)
 
 

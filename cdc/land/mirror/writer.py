@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import psycopg
@@ -26,6 +27,8 @@ from cdc.land.mirror import changed_keys, generation, multiset, staging, stale_r
 from cdc.land.mirror import rows as mirror_rows
 from cdc.land.mirror.table import MirrorTable
 
+# Up to how many rows, deleted ones included, a staging table may have before it is truncated.
+STAGED_ROWS = 1000
 # COPY costs two round trips and leaves the pipeline; below this many rows single inserts are faster.
 COPY_FROM_ROWS = 100
 # What the database says of a single row: a type does not take its value, an index or a page does not have the room.
@@ -75,6 +78,7 @@ class MirrorWriter:
         self.table = table
         self._connection = connection
         self._statements: dict[tuple[Any, ...], bytes] = {}
+        self._left = 0
 
     def create_stage(self) -> None:
         """Make the staging table, in a transaction of its own: it outlives the batch."""
@@ -147,6 +151,7 @@ class MirrorWriter:
             self._execute(self._sql(stale_rows.mark_stale), (stream,))
         if commits is not None:
             self._keep_versions(staged, commits, {"stream": stream, "batch": batch, **self._moves(commits.moves)})
+        self._empty_stage(len(staged.rows) + len(staged.plain))
         return [expectation for expectation in expectations if expectation is not None]
 
     def _keep_versions(self, staged: _Staged, commits: Commits, place: dict[str, Any]) -> None:
@@ -171,11 +176,18 @@ class MirrorWriter:
 
     def write_rows(self, changes: list[Change], place: tuple[str, int], generation_from: int | None) -> None:
         """Write rows of a table without a key, as `cdc.land.mirror.multiset` says."""
-        multiset.write_rows(self._connection, self.table, changes, place, generation_from)
+        for is_read, group in groupby(changes, key=lambda change: change.op == "r"):
+            staged = multiset.write_rows(self._connection, self.table, group, place, generation_from if is_read else 0)
+            self._empty_stage(staged)
 
-    def empty_stage(self) -> None:
-        """Make room for another stretch in the same transaction."""
-        self._execute(self._sql(staging.empty_stage), ())
+    def _empty_stage(self, staged: int) -> None:
+        """Remove the rows that were staged."""
+        self._left += staged
+        if self._left <= STAGED_ROWS:
+            self._execute(self._sql(staging.empty_stage), ())
+        else:
+            self._execute(self._sql(staging.truncate_stage), ())
+            self._left = 0
 
     def truncate(
         self, offset: int, source_ts: datetime | None, stream: str, batch: int, commits: Commits | None = None
