@@ -25,9 +25,10 @@ from cdc.derive.fold import fold_everything
 from cdc.derive.lookup import select_range
 from cdc.derive.mirror import Mirror, collated
 from cdc.derive.names import literal, literals, quoted
+from cdc.derive.outcome import evaluate
 from cdc.derive.plan import Plan, Step
 from cdc.derive.session import LARGE_SETTINGS, Window, Work, stage_definition
-from cdc.derive.stage import CHUNK, RowRefusedError, copy_outcomes, evaluate
+from cdc.derive.stage import CHUNK, RowRefusedError, copy_outcomes
 from cdc.derive.turn import begin_cut
 from cdc.derive.write import write_everything
 

@@ -83,12 +83,14 @@ ORDER BY 1
 def older_transactions(connection: Connection, known: Collection[str] | None = None) -> dict[str, str]:
     """Return the transactions of this database that are open, by virtual id, and in words whose they are.
 
-    `known`: only those of them. Whoever began later sees what was there before.
+    `known`: only those of them. Whoever began later sees what was there before. The server's own VACUUM, which may take
+    hours, hands nothing of what it sees to anybody.
     """
     rows = connection.execute(
         "SELECT l.virtualtransaction, format('%s %s (pid %s)', a.usename, a.application_name, a.pid)"
         " FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'virtualxid' AND l.granted"
         " AND l.mode = 'ExclusiveLock' AND a.datname = current_database() AND a.pid <> pg_backend_pid()"
+        " AND a.backend_type <> 'autovacuum worker'"
     ).fetchall()
     return {vxid: words for vxid, words in rows if known is None or vxid in known}
 

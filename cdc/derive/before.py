@@ -16,14 +16,14 @@ from cdc.derive.session import Work, stored_columns, written_columns
 
 def read_before(work: Work) -> None:
     """Find the canonical rows of everything that is taken and staged by now."""
-    for origin in work.taken:
-        read_origin(work, origin)
+    read_origins(work, list(work.taken))
 
 
-def read_origin(work: Work, origin: Origin) -> None:
-    """Find the canonical rows of what a step or merge has taken and that have not been found yet."""
-    for fill in origin.fills:
-        work.grow(work.run(_read(work.plan, fill)).rowcount, fill.before)
+def read_origins(work: Work, origins: list[Origin]) -> None:
+    """Find the canonical rows of what steps and merges have taken and that have not been found yet."""
+    fills = [fill for origin in origins for fill in origin.fills]
+    for fill, cursor in zip(fills, work.run_all(_read(work.plan, fill) for fill in fills), strict=True):
+        work.grow(cursor.rowcount, fill.before)
 
 
 def keeps_key(fill: Fill, row: str, before: str = "b") -> str:

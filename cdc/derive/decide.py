@@ -11,7 +11,7 @@ Three movements, each to a fixed point.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from cdc.derive.names import all_present, columns, equal, literal, quoted
@@ -23,31 +23,31 @@ CONTESTED = "KEY-201"
 """The dictionary's code for rows of which several claim one canonical key."""
 
 
-def refuse_contested(work: Work, fill: Fill) -> None:
+def refuse_contested(fill: Fill) -> Iterator[bytes]:
     """Hold all live claimants of a key that has several."""
-    work.run(_contested(fill))
+    yield _contested(fill)
 
 
-def shadow_deleted(work: Work, fill: Fill) -> None:
+def shadow_deleted(fill: Fill) -> Iterator[bytes]:
     """Leave out candidates of deleted rows whose key a live row claims, or one that was deleted later."""
     if fill.keeps_deleted:
-        work.run(_shadowed(fill))
+        yield _shadowed(fill)
 
 
 def refuse_unresolved(work: Work, links: list[Link]) -> set[Fill]:
     """Hold candidates whose required reference does not resolve; return where."""
-    return {link.child for link in links if work.run(_unresolved(link, tuple(RESOLVERS))).rowcount}
+    cursors = work.run_all(_unresolved(link, tuple(RESOLVERS)) for link in links)
+    return {link.child for link, cursor in zip(links, cursors, strict=True) if cursor.rowcount}
 
 
 def withhold_siblings(work: Work, origins: set[Origin]) -> set[Fill]:
     """Hold all candidates of a source row of which one is held: it has all of its rows or none. Return where."""
-    found = set()
-    for origin in (origin for origin in origins if not origin.alone):
-        found |= {fill for fill in origin.fills if fill in work.staged and work.run(_withheld(origin, fill)).rowcount}
-    return found
+    pairs = [(origin, fill) for origin in origins if not origin.alone for fill in origin.fills if fill in work.staged]
+    cursors = work.run_all(_withheld(origin, fill) for origin, fill in pairs)
+    return {fill for (_, fill), cursor in zip(pairs, cursors, strict=True) if cursor.rowcount}
 
 
-CLAIM_RULES: list[Callable[[Work, Fill], None]] = [refuse_contested, shadow_deleted]
+CLAIM_RULES: list[Callable[[Fill], Iterator[bytes]]] = [refuse_contested, shadow_deleted]
 SPREAD: list[Callable[[Work, set[Origin]], set[Fill]]] = [withhold_siblings]
 
 
@@ -59,10 +59,8 @@ def decide(work: Work) -> None:
 
 def decide_claims(work: Work) -> None:
     """Decide who has a key that several claim."""
-    for fill, count in work.staged.items():
-        if count > 1 and isinstance(fill, Fill):
-            for rule in CLAIM_RULES:
-                rule(work, fill)
+    fills = [fill for fill, count in work.staged.items() if count > 1 and isinstance(fill, Fill)]
+    work.run_all(statement for fill in fills for rule in CLAIM_RULES for statement in rule(fill))
 
 
 def resolve(work: Work) -> None:

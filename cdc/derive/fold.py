@@ -12,7 +12,7 @@ from the one that was taken is recorded on the row (`_conflicts`), with who said
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from cdc.derive.mirror import default_collation
@@ -43,13 +43,16 @@ def fold_rows(work: Work) -> None:
     """Keep what the taken rows contribute, and stage the folded row of each key that is concerned."""
     for merge in work.plan.merges:
         taken = [one for one in merge.contributions if _step_is_taken(work, one)]
-        for statement in _keys(work, merge, taken):
-            work.take(merge, statement)
-        for contribution in taken:
-            work.run(_forget(contribution))
-            if contribution in work.staged:
-                work.run(_keep(contribution))
+        work.take((merge, statement) for statement in _keys(work, merge, taken))
+        work.run_all(_keeping(work, taken))
         _stage_folded(work, merge)
+
+
+def _keeping(work: Work, taken: list[Contribution]) -> Iterator[bytes]:
+    for contribution in taken:
+        yield _forget(contribution)
+        if contribution in work.staged:
+            yield _keep(contribution)
 
 
 def fold_everything(work: Work) -> None:
@@ -57,7 +60,7 @@ def fold_everything(work: Work) -> None:
     for merge in work.plan.merges:
         for contribution in (one for one in merge.contributions if one in work.staged):
             work.run(_keep_first(contribution))
-        work.take(merge, _every_key(merge))
+        work.take([(merge, _every_key(merge))])
         _stage_folded(work, merge)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from cdc.derive.before import keeps_key, read_origin
+from cdc.derive.before import keeps_key, read_origins
 from cdc.derive.names import columns, equal, literal
 from cdc.derive.plan import Fill, Link, Origin
 from cdc.derive.session import ALIVE, Work, restaged_columns, stored_columns
@@ -52,13 +52,13 @@ def pull_claimants(work: Work, fresh: set[Origin]) -> None:
     """
     while fresh:
         fills = [fill for origin in work.plan.origins if origin in fresh for fill in origin.fills]
-        fresh = {
-            work.plan.origin_of(fill) for fill in fills if _pull(work, fill, _rivals(work, fill)) and not fill.alone
-        }
+        work.ask_held(fills)
+        pulled = _pull(work, [(fill, _rivals(work, fill)) for fill in fills])
+        fresh = {work.plan.origin_of(fill) for fill in pulled if not fill.alone}
 
 
 def _rivals(work: Work, fill: Fill) -> Found:
-    if work.has_candidates_held(fill):
+    if work.held[fill]:
         return _claiming_keys(fill, tuple(CLAIMED), tuple(OWN))
     return _claiming_keys(fill, (claimed_anew,), ())
 
@@ -67,35 +67,57 @@ def pull_waiting(work: Work, fresh: set[Origin]) -> set[Origin]:
     """Pull in who waits for a key that a staged candidate claims and no canonical row has; return where."""
     parents = {fill for origin in fresh for fill in origin.fills}
     links = [link for link in work.plan.links if link.parent in parents]
-    return {work.plan.origin_of(link.child) for link in links if _pull(work, link.child, _waiting(link))}
+    return {work.plan.origin_of(fill) for fill in _pull(work, [(link.child, _waiting(link)) for link in links])}
 
 
 def pull_children(work: Work, parents: set[Fill]) -> set[Origin]:
     """Pull in canonical rows that refer to a key which vanishes from one of `parents`; return where."""
-    grown = set()
-    for parent in parents:
-        links = [link for link in work.plan.links if link.parent is parent]
-        if links and work.run(_vanishes(parent)).fetchone() is not None:
-            grown |= {work.plan.origin_of(link.child) for link in links if _pull(work, link.child, _children(link))}
-    return grown
+    referred = [fill for fill in parents if any(link.parent is fill for link in work.plan.links)]
+    cursors = work.run_all(_vanishes(fill) for fill in referred)
+    losing = {fill for fill, cursor in zip(referred, cursors, strict=True) if cursor.rowcount}
+    links = [link for link in work.plan.links if link.parent in losing]
+    return {work.plan.origin_of(fill) for fill in _pull(work, [(link.child, _children(link)) for link in links])}
 
 
-def _pull(work: Work, fill: Fill, found: Found) -> int:
-    """Stage what is stored of the source rows that are found, in all tables of their mapping."""
+def _pull(work: Work, concerned: list[tuple[Fill, Found]]) -> list[Fill]:
+    """Stage what is stored of the source rows that are found, in all tables of their mapping; return of which any was.
+
+    A fill may be concerned more than once: what is staged already is not staged again.
+    """
+    alone = [(fill, found) for fill, found in concerned if fill.alone]
+    pulled = _pull_alone(work, alone)
+    return pulled + [fill for fill, found in concerned if not fill.alone and _pull_all(work, fill, found)]
+
+
+def _pull_alone(work: Work, concerned: list[tuple[Fill, Found]]) -> list[Fill]:
+    """Do it for candidates each of which is the only one of its source row."""
+    cursors = work.run_all(_stored(fill, found) for fill, found in concerned)
+    pulled = []
+    for (fill, _), cursor in zip(concerned, cursors, strict=True):
+        if cursor.rowcount:
+            pulled.append(fill)
+            work.note_taken(work.plan.origin_of(fill), cursor.rowcount)
+            _note_staged(work, fill, cursor.rowcount)
+    read_origins(work, [work.plan.origin_of(fill) for fill in dict.fromkeys(pulled)])
+    return pulled
+
+
+def _pull_all(work: Work, fill: Fill, found: Found) -> int:
+    """Do it for source rows with several candidates; return how many source rows were found."""
     origin = work.plan.origin_of(fill)
-    if fill.alone:
-        count = work.take(origin, _stored(fill, found))
-        counts = [count]
-    else:
-        count, *counts = work.run(_stored_in_all(origin, fill, found)).fetchone() or (0,)
-        work.note_taken(origin, count)
+    count, *counts = work.run(_stored_in_all(origin, fill, found)).fetchone() or (0,)
+    work.note_taken(origin, count)
     for one, more in zip(origin.fills, counts, strict=True):
-        work.note_staged(one, more)
-        if more:
-            work.grow(more, one.stage)
+        _note_staged(work, one, more)
     if count:
-        read_origin(work, origin)
-    return count
+        read_origins(work, [origin])
+    return int(count)
+
+
+def _note_staged(work: Work, fill: Fill, count: int) -> None:
+    work.note_staged(fill, count)
+    if count:
+        work.grow(count, fill.stage)
 
 
 @cache

@@ -81,7 +81,7 @@ class Window:
 class Work:
     """A turn at work. `careful`: each COPY is split until the row that the database refuses is found.
 
-    `rows` counts what was put into temporary tables.
+    `rows` counts what was put into temporary tables; `held` tells of which tables any candidate is held.
     """
 
     connection: Connection
@@ -95,13 +95,24 @@ class Work:
     staged: dict[Output, int] = field(default_factory=dict)
     changed: dict[str, set[str]] = field(default_factory=dict)
     pulse: Pulse = field(default_factory=Pulse)
-    _held: dict[Fill, bool] = field(default_factory=dict)
+    held: dict[Fill, bool] = field(default_factory=dict)
 
     def run(self, statement: bytes, parameters: Iterable[object] | None = None) -> Cursor:
         """Execute one statement, the way the size of the turn wants it."""
         self.round_trips += 1
         self.beat()
         return self.connection.execute(statement, parameters, prepare=not self.large)  # type: ignore[arg-type]
+
+    def run_all(self, statements: Iterable[bytes]) -> list[Cursor]:
+        """Execute statements of which none needs the answer of another one.
+
+        In a small turn they share a round trip: on the way most of its time would be spent.
+        """
+        listed = list(statements)
+        if self.large or len(listed) < 2:
+            return [self.run(statement) for statement in listed]
+        with self.connection.pipeline():
+            return [self.run(statement) for statement in listed]
 
     def beat(self) -> None:
         """Say that the turn goes on, and how long the next statement may take."""
@@ -115,11 +126,12 @@ class Work:
         """Tell whether the source truncated the mirror's table in the window."""
         return "t" in self.changed.get(str(mirror.ref), ())
 
-    def take(self, origin: Origin, statement: bytes) -> int:
-        """Run a statement that adds keys to what a step or merge takes; return how many were new."""
-        count = self.run(statement).rowcount
-        self.note_taken(origin, count)
-        return count
+    def take(self, statements: Iterable[tuple[Origin, bytes]]) -> None:
+        """Run statements each of which adds keys to what a step or merge takes."""
+        listed = list(statements)
+        cursors = self.run_all(statement for _, statement in listed)
+        for (origin, _), cursor in zip(listed, cursors, strict=True):
+            self.note_taken(origin, cursor.rowcount)
 
     def note_taken(self, origin: Origin, count: int) -> None:
         """Count keys that have been added to what a step or merge takes."""
@@ -143,11 +155,11 @@ class Work:
         if count:
             self.staged[output] = self.staged.get(output, 0) + count
 
-    def has_candidates_held(self, fill: Fill) -> bool:
-        """Tell whether any candidate of an earlier turn waits beside the canonical table."""
-        if fill not in self._held:
-            self._held[fill] = self.run(f"SELECT FROM {fill.held} LIMIT 1".encode()).rowcount > 0
-        return self._held[fill]
+    def ask_held(self, fills: Iterable[Fill]) -> None:
+        """Find out of which tables any candidate of an earlier turn waits beside the canonical one."""
+        unknown = [fill for fill in dict.fromkeys(fills) if fill not in self.held]
+        cursors = self.run_all(f"SELECT FROM {fill.held} LIMIT 1".encode() for fill in unknown)
+        self.held.update({fill: cursor.rowcount > 0 for fill, cursor in zip(unknown, cursors, strict=True)})
 
 
 def taking(step: Origin, query: str) -> bytes:

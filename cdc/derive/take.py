@@ -29,49 +29,46 @@ STALE = "STL-101"
 
 def take_changed(work: Work) -> None:
     """Take rows whose own keys changed."""
-    for step in work.plan.steps:
-        if work.has_changed(step.source):
-            work.take(step, _changed(step))
+    work.take((step, _changed(step)) for step in work.plan.steps if work.has_changed(step.source))
 
 
 def take_truncated(work: Work) -> None:
     """Take every row known of a mapping that reads a truncated mirror."""
-    for step in work.plan.steps:
-        if any(work.is_truncated(mirror) for mirror in step.mirrors.values()):
-            work.take(step, every_row(step))
+    truncated = [step for step in work.plan.steps if any(map(work.is_truncated, step.mirrors.values()))]
+    work.take((step, every_row(step)) for step in truncated)
 
 
 def take_healed(work: Work) -> None:
     """Take rows that are held because a row they look up was stale, and that row has changed."""
     if not work.window.held_as_stale:
         return
-    for step in work.plan.steps:
-        if any(work.has_changed(step.mirrors[lookup.alias]) for lookup in step.mapping.lookups):
-            work.take(step, _healed(step))
+    work.take((step, _healed(step)) for step in work.plan.steps if any(map(work.has_changed, _looked_up(step))))
 
 
 def take_queued(work: Work) -> None:
     """Take what an operator queued: single rows, or all of a mapping."""
     for step in work.plan.steps:
         if step.mapping.name in work.window.queued_whole:
-            work.take(step, every_row(step))
+            work.take([(step, every_row(step))])
         elif step.mapping.name in work.window.queued:
-            work.take(step, _queued(step))
+            work.take([(step, _queued(step))])
 
 
 def take_looking_up(work: Work) -> None:
     """Take rows that looked up a changed row, by its old and new values."""
     steps = [step for step in work.plan.steps if any(map(work.has_changed, _looked_up(step)))]
-    mirrors = {mirror for step in steps for mirror in _looked_up(step) if work.has_changed(mirror)}
-    moved = {mirror: _keep_moved(work, mirror) for mirror in mirrors}
+    mirrors = dict.fromkeys(mirror for step in steps for mirror in _looked_up(step) if work.has_changed(mirror))
+    work.take(list(_leading_back(steps, _keep_moved(work, list(mirrors)))))
+
+
+def _leading_back(steps: list[Step], moved: dict[Mirror, str]) -> Iterator[tuple[Step, bytes]]:
     for step in steps:
-        for path in PATHS:
-            for lookup in path(step):
-                mirror = step.mirrors[lookup.alias]
-                if moved.get(mirror) == "unknown":
-                    work.take(step, every_row(step))
-                elif moved.get(mirror) == "known":
-                    work.take(step, _looking_up(step, lookup, VALUES))
+        for lookup in (lookup for path in PATHS for lookup in path(step)):
+            known = moved.get(step.mirrors[lookup.alias])
+            if known == "unknown":
+                yield step, every_row(step)
+            elif known == "known":
+                yield step, _looking_up(step, lookup, VALUES)
 
 
 def direct(step: Step) -> Iterator[Lookup]:
@@ -110,8 +107,7 @@ VALUES: list[Callable[[Step, Lookup], Iterator[str]]] = [new_values, old_values]
 def take_rows(work: Work) -> None:
     """Take what the batches of the window changed."""
     if work.window.everything:
-        for step in work.plan.steps:
-            work.take(step, every_row(step))
+        work.take((step, every_row(step)) for step in work.plan.steps)
         return
     for clause in CLAUSES:
         clause(work)
@@ -179,16 +175,19 @@ def _queued(step: Step) -> bytes:
     return taking(step, f"SELECT source_key FROM cdc.derive_queue WHERE mapping = {step.name}")
 
 
-def _keep_moved(work: Work, mirror: Mirror) -> str:
-    """Drop from `changed` the rows of a mirror whose values no look-up can tell from the old ones.
+def _keep_moved(work: Work, mirrors: list[Mirror]) -> dict[Mirror, str]:
+    """Drop from `changed` the rows of mirrors whose values no look-up can tell from the old ones.
 
-    Returns `none` if no row is left, `unknown` if landing did not know yet that a column is looked up by.
+    Returns for each of them `none` if no row is left, `unknown` if landing did not know yet that a column is looked up
+    by, else `known`.
     """
-    work.run(_drop_unmoved(work.plan.steps, mirror))
-    row = work.run(_count_moved(work.plan.steps, mirror)).fetchone()
-    if row is None or row[0] == 0:
-        return "none"
-    return "unknown" if row[1] else "known"
+    steps = work.plan.steps
+    work.run_all(_drop_unmoved(steps, mirror) for mirror in mirrors)
+    counts = [cursor.fetchone() or (0, 0) for cursor in work.run_all(_count_moved(steps, each) for each in mirrors)]
+    return {
+        mirror: "none" if not count else "unknown" if unknown else "known"
+        for mirror, (count, unknown) in zip(mirrors, counts, strict=True)
+    }
 
 
 @cache

@@ -8,7 +8,7 @@ Foreign keys are deferred until all tables are written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from cdc.derive.before import keeps_key
@@ -27,20 +27,24 @@ _IS_AT = "c.ctid = b._row AND c._source_key = b._source_key"
 def write_rows(work: Work) -> None:
     """Write the outcome of every taken row."""
     origins = [origin for origin in work.plan.origins if origin in work.taken]
+    work.run_all(_writing(work, origins))
+
+
+def _writing(work: Work, origins: list[Origin]) -> Iterator[bytes]:
     fills = [fill for origin in origins for fill in origin.fills]
     for fill in fills:
-        work.run(_withdraw(fill))
+        yield _withdraw(fill)
     for fill in fills:
         if fill in work.staged:
-            work.run(_derive(work.plan, fill))
+            yield _derive(work.plan, fill)
     for fill in fills:
-        work.run(_release(fill))
+        yield _release(fill)
         if fill in work.staged:
-            work.run(_keep(work.plan, fill))
+            yield _keep(work.plan, fill)
     for origin in origins:
-        work.run(_settle(origin))
+        yield _settle(origin)
         if any(output in work.staged for output in origin.outputs):
-            work.run(_hold(work.plan, origin))
+            yield _hold(work.plan, origin)
 
 
 def write_everything(work: Work) -> None:
