@@ -9,14 +9,14 @@ not held. Who refers to a key that vanishes is pulled in once that is decided (`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
 from cdc.derive.before import keeps_key, read_origins
 from cdc.derive.names import columns, equal, literal
 from cdc.derive.plan import Fill, Link, Origin
-from cdc.derive.session import ALIVE, Work, restaged_columns, stored_columns
+from cdc.derive.session import ALIVE, Cursor, Work, restaged_columns, stored_columns
 
 UNRESOLVED = "REF-301"
 """The dictionary's code for rows that refer to a row which is not there."""
@@ -53,7 +53,7 @@ def pull_claimants(work: Work, fresh: set[Origin]) -> None:
     while fresh:
         fills = [fill for origin in work.plan.origins if origin in fresh for fill in origin.fills]
         work.ask_held(fills)
-        pulled = _pull(work, [(fill, _rivals(work, fill)) for fill in fills])
+        pulled = _pull(work, ((fill, _rivals(work, fill)) for fill in fills))
         fresh = {work.plan.origin_of(fill) for fill in pulled if not fill.alone}
 
 
@@ -67,7 +67,7 @@ def pull_waiting(work: Work, fresh: set[Origin]) -> set[Origin]:
     """Pull in who waits for a key that a staged candidate claims and no canonical row has; return where."""
     parents = {fill for origin in fresh for fill in origin.fills}
     links = [link for link in work.plan.links if link.parent in parents]
-    return {work.plan.origin_of(fill) for fill in _pull(work, [(link.child, _waiting(link)) for link in links])}
+    return {work.plan.origin_of(fill) for fill in _pull(work, ((link.child, _waiting(link)) for link in links))}
 
 
 def pull_children(work: Work, parents: set[Fill]) -> set[Origin]:
@@ -76,76 +76,76 @@ def pull_children(work: Work, parents: set[Fill]) -> set[Origin]:
     cursors = work.run_all(_vanishes(fill) for fill in referred)
     losing = {fill for fill, cursor in zip(referred, cursors, strict=True) if cursor.rowcount}
     links = [link for link in work.plan.links if link.parent in losing]
-    return {work.plan.origin_of(fill) for fill in _pull(work, [(link.child, _children(link)) for link in links])}
+    return {work.plan.origin_of(fill) for fill in _pull(work, ((link.child, _children(link)) for link in links))}
 
 
-def _pull(work: Work, concerned: list[tuple[Fill, Found]]) -> list[Fill]:
-    """Stage what is stored of the source rows that are found, in all tables of their mapping; return of which any was.
-
-    A fill may be concerned more than once: what is staged already is not staged again.
-    """
-    alone = [(fill, found) for fill, found in concerned if fill.alone]
-    pulled = _pull_alone(work, alone)
-    return pulled + [fill for fill, found in concerned if not fill.alone and _pull_all(work, fill, found)]
-
-
-def _pull_alone(work: Work, concerned: list[tuple[Fill, Found]]) -> list[Fill]:
-    """Do it for candidates each of which is the only one of its source row."""
-    cursors = work.run_all(_stored(fill, found) for fill, found in concerned)
-    pulled = []
-    for (fill, _), cursor in zip(concerned, cursors, strict=True):
-        if cursor.rowcount:
-            pulled.append(fill)
-            work.note_taken(work.plan.origin_of(fill), cursor.rowcount)
-            _note_staged(work, fill, cursor.rowcount)
-    read_origins(work, [work.plan.origin_of(fill) for fill in dict.fromkeys(pulled)])
-    return pulled
+def _pull(work: Work, concerned: Iterable[tuple[Fill, Found]]) -> list[Fill]:
+    """Stage what is stored of the source rows that are found, in all tables of their mapping; return whose were."""
+    of_origin: dict[Origin, list[tuple[Fill, Found]]] = {}
+    for fill, found in concerned:
+        of_origin.setdefault(work.plan.origin_of(fill), []).append((fill, found))
+    statements = [
+        (origin, statement) for origin, where in of_origin.items() for statement in _pulling(origin, tuple(where))
+    ]
+    cursors = work.run_all(statement for _, statement in statements)
+    pulled = [
+        origin for (origin, _), cursor in zip(statements, cursors, strict=True) if _note_pulled(work, origin, cursor)
+    ]
+    read_origins(work, list(dict.fromkeys(pulled)))
+    return [fill for origin in pulled for fill, _ in of_origin[origin]]
 
 
-def _pull_all(work: Work, fill: Fill, found: Found) -> int:
-    """Do it for source rows with several candidates; return how many source rows were found."""
-    origin = work.plan.origin_of(fill)
-    count, *counts = work.run(_stored_in_all(origin, fill, found)).fetchone() or (0,)
+def _note_pulled(work: Work, origin: Origin, cursor: Cursor) -> int:
+    """Note how many source rows, and how many rows of each fill; return the former."""
+    count, *counts = cursor.fetchone() or (0,)
     work.note_taken(origin, count)
-    for one, more in zip(origin.fills, counts, strict=True):
-        _note_staged(work, one, more)
-    if count:
-        read_origins(work, [origin])
+    for fill, staged in zip(origin.fills, counts, strict=True):
+        work.note_staged(fill, staged)
+        if staged:
+            work.grow(staged, fill.stage)
     return int(count)
 
 
-def _note_staged(work: Work, fill: Fill, count: int) -> None:
-    work.note_staged(fill, count)
-    if count:
-        work.grow(count, fill.stage)
+def _pulling(origin: Origin, concerned: tuple[tuple[Fill, Found], ...]) -> Iterator[bytes]:
+    """Yield the statements that take source rows and stage what is stored of them; each counts them, and that."""
+    if origin.alone:
+        yield from (_stored(fill, found) for fill, found in concerned)
+    else:
+        yield _stored_in_all(origin, concerned)
 
 
 @cache
 def _stored(fill: Fill, found: Found) -> bytes:
-    """Return the statement that stages stored candidates, each the only one of its source row."""
+    """Return the statement for candidates each of which is the only one of its source row."""
     queries = " UNION ALL ".join(
         f"SELECT {restaged_columns(fill, 'o')}, true FROM {source} WHERE {not_taken(fill, 'o')}"
         for source in found.sources
     )
     return (
         f"WITH {found.keys}, pulled AS (INSERT INTO {fill.stage} ({stored_columns(fill)}, _candidate)"
-        f" {queries} RETURNING _source_key)"
-        f" INSERT INTO {fill.take} SELECT _source_key FROM pulled"
+        f" {queries} RETURNING _source_key),"
+        f" taken AS (INSERT INTO {fill.take} SELECT _source_key FROM pulled RETURNING 1)"
+        " SELECT count(*), count(*) FROM taken"
     ).encode()
 
 
 @cache
-def _stored_in_all(origin: Origin, fill: Fill, found: Found) -> bytes:
-    """Return the statement that does it for source rows with several: all of them, and how many of each fill."""
-    keys = " UNION ".join(
-        f"SELECT DISTINCT o._source_key FROM {source} WHERE {not_taken(fill, 'o')}" for source in found.sources
-    )
+def _stored_in_all(origin: Origin, concerned: tuple[tuple[Fill, Found], ...]) -> bytes:
+    """Return the statement for source rows with several candidates: all of them are staged."""
+    keys = " UNION ALL ".join(f"({_source_keys(fill, found)})" for fill, found in concerned)
     inserts = ", ".join(f"staged_{one.number} AS ({_stage_all(one)})" for one in origin.fills)
     counts = ", ".join(f"(SELECT count(*) FROM staged_{one.number})" for one in origin.fills)
     return (
-        f"WITH {found.keys}, pulled AS (INSERT INTO {origin.take} {keys} RETURNING key), {inserts}"
+        f"WITH pulled AS (INSERT INTO {origin.take} SELECT DISTINCT * FROM ({keys}) q RETURNING key), {inserts}"
         f" SELECT (SELECT count(*) FROM pulled), {counts}"
     ).encode()
+
+
+def _source_keys(fill: Fill, found: Found) -> str:
+    sources = " UNION ALL ".join(
+        f"SELECT o._source_key FROM {source} WHERE {not_taken(fill, 'o')}" for source in found.sources
+    )
+    return f"WITH {found.keys} {sources}"
 
 
 def _stage_all(fill: Fill) -> str:
