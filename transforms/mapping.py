@@ -111,13 +111,15 @@ class Input:
 class Column:
     """A canonical column. `type` is PostgreSQL's spelling, for instance `numeric(18,6)`.
 
-    `codes` are those by which its value can refuse a row; they do not make it another column.
+    `codes` are those by which its value can refuse a row, `label` is its name for people; they do not make it another
+    column.
     """
 
     name: str
     type: str
     required: bool
     codes: frozenset[str] = field(default=frozenset(), compare=False)
+    label: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ class Label:
     zh: str
     en: str
 
+    def __str__(self) -> str:
+        """Both, where both are given."""
+        return " / ".join(filter(None, (self.en, self.zh)))
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorEntry:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from cdc.activate.activation import Activation, Report, validate
+from cdc.activate.activation import Activation, Report, finish
 from cdc.activate.compare import Difference
 from cdc.activate.edition import Change, Edition
 from cdc.activate.gate import patiently
@@ -66,7 +66,7 @@ def activate(read: Settings, version: str | None, wish: Wish) -> Outcome:
             return Outcome("first", None, new)
         record(connection, where, new)
         if digest == new.digest:
-            validate(connection, Edition.of(new))  # whoever put it in force may have been killed before that
+            finish(connection, Edition.of(new))  # whoever put it in force may have been killed before that
             return Outcome("in force", digest, new)
         return _activate(read, _kept(connection, read, digest), new, wish)
 

@@ -41,10 +41,12 @@ from cdc.activate.shadow import (
 from cdc.activate.swap import Swap, hindrances, older_transactions, swap
 from cdc.crash import crash_point
 from cdc.derive.foreign_key import validate_foreign_keys
+from cdc.derive.label import plan_labels
 from cdc.derive.lease import open_session
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.plan import Plan, bind, mirror_refs
 from cdc.derive.session import empty_tables
+from cdc.derive.table import tables_of
 from cdc.errors import FatalError, TransientError
 from cdc.store.connection import LONG_STATEMENT_S, as_service_errors
 
@@ -74,11 +76,16 @@ def live_plans(connection: Connection, edition: Edition) -> tuple[Plan, ...]:
     )
 
 
-def validate(connection: Connection, edition: Edition) -> None:
-    """Check the foreign keys that were added without a look at the rows; readers and workers go on. Autocommit."""
+def finish(connection: Connection, edition: Edition) -> None:
+    """Do what readers and workers need not wait for, and `cdc target apply` would do as well. Autocommit.
+
+    Foreign keys that were added without a look at the rows are checked; tables that stayed get the labels of now.
+    """
     connection.execute(f"SET statement_timeout = '{LONG_STATEMENT_S}s'")
     for plan in live_plans(connection, edition):
         validate_foreign_keys(connection, plan)
+        for statement in (one for table in tables_of(plan) for one in plan_labels(connection, table)):
+            connection.execute(statement.text.encode())
     connection.execute("RESET statement_timeout")
 
 
@@ -198,7 +205,7 @@ class Activation:
                     Swap(self.old, self.new, self.scope.swapped, live, self.actor, self.reason),
                 )
             crash_point("A6")
-            validate(self.keeper, self.new)
+            finish(self.keeper, self.new)
 
     def _closed(self) -> Any:
         if self._gate is None:

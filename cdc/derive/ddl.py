@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -20,17 +19,17 @@ import psycopg
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
 from cdc.derive.change_mirror import plan_changes, versions_of
-from cdc.derive.fold import CONTRIBUTED, contributed
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
+from cdc.derive.label import plan_labels
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
-from cdc.derive.names import columns, literal, literals, quoted
-from cdc.derive.plan import META, SHADOW, Fill, Merge, Plan, Step, bind
+from cdc.derive.names import literal, literals, quoted
+from cdc.derive.plan import SHADOW, Plan, Step, bind
 from cdc.derive.statement import Statement, digest_name
+from cdc.derive.table import Table, tables_of
 from cdc.derive.take import read_by_others
 from cdc.errors import FatalError
-from cdc.store.storage import ROOM_FOR_UPDATES
 from transforms.domain import Domain
-from transforms.mapping import Match, MirrorRef, Target
+from transforms.mapping import Match, MirrorRef
 
 Rows = psycopg.Connection[Any]
 _IDENTIFIER = re.compile('"(?:[^"]|"")*"')
@@ -104,61 +103,11 @@ def _tables(connection: Rows, plan: Plan, renewed: set[str]) -> list[Statement]:
             statements.append(_renewal(table))
         else:
             statements += _additions(table, here)
+            statements += plan_labels(connection, table)
         faults += wrong
     if faults:
         raise FatalError("DRV-103", f"{'; '.join(faults)}\n  {_emptying(connection, tables)}")
     return statements
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table as the dictionary wants it. `is_large`: most of what is derived goes into such ones."""
-
-    schema: str
-    name: str
-    columns: Mapping[str, str]
-    key: tuple[str, ...]
-    is_large: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
-
-    @property
-    def quoted(self) -> str:
-        """The table's name in a statement."""
-        return quoted(self.schema, self.name)
-
-    def creation(self, *, key: bool = True) -> str:
-        """Return the statement that makes it, without its key if that is made later."""
-        listed = ", ".join(f"{quoted(name)} {text}" for name, text in self.columns.items())
-        return f"CREATE TABLE {self.quoted} ({listed}{f', {self.primary_key}' if key else ''}) {ROOM_FOR_UPDATES}"
-
-    @property
-    def primary_key(self) -> str:
-        """The constraint."""
-        return f"PRIMARY KEY ({columns(self.key)})"
-
-
-def tables_of(plan: Plan) -> list[Table]:
-    """Return every table that a domain needs: canonical ones, those of held candidates, those of contributions."""
-    return [*(table for fill in plan.fills for table in _tables_of(fill)), *map(_contributed, plan.merges)]
-
-
-def _tables_of(fill: Fill) -> Iterator[Table]:
-    target = fill.target
-    wanted = _column_texts(target)
-    yield Table(target.schema + fill.side, target.table, wanted, target.key)
-    yield Table(f"{target.schema}_held{fill.side}", target.table, wanted, fill.held_key, is_large=False)
-
-
-def _contributed(merge: Merge) -> Table:
-    """What is contributed is of no use before it is folded: of it only the key has to be there."""
-    target = merge.fold.target
-    wanted = {
-        column.name: column.type + (" NOT NULL" if column.name in target.key else "") for column in contributed(merge)
-    }
-    key = ("_mapping", "_source_key", *target.key)
-    return Table(f"{target.schema}_contribution{merge.fill.side}", target.table, {**wanted, **CONTRIBUTED}, key)
 
 
 def _is_filled(connection: Rows, table: Table) -> bool:
@@ -173,7 +122,7 @@ def _missing_values(table: Table, here: Shape) -> Iterator[str]:
 
 def _additions(table: Table, here: Shape) -> Iterator[Statement]:
     for name in (name for name in table.columns if name not in here):
-        text = f"ALTER TABLE {table.quoted} ADD COLUMN {quoted(name)} {table.columns[name]}"
+        text = f"ALTER TABLE {table.quoted} ADD COLUMN {quoted(name)} {table.columns[name]}{table.labelling(name)}"
         yield Statement(f"add column {table}.{name}", text)
 
 
@@ -211,12 +160,6 @@ def _faults(place: str, here: Shape, there: Shape) -> Iterator[str]:
     yield from (f"{place}.{name} is not in the dictionary" for name in here if name not in there)
     for name in (name for name in there if name in here and here[name] != there[name]):
         yield f"{place}.{name} has another type, or is required in one of them only"
-
-
-def _column_texts(target: Target) -> dict[str, str]:
-    required = {column.name for column in target.columns if column.required} | set(target.key)
-    texts = {column.name: column.type + (" NOT NULL" if column.name in required else "") for column in target.columns}
-    return {**texts, **META}
 
 
 def _shape_of(connection: Rows, wanted: Mapping[str, str]) -> dict[str, tuple[object, ...]]:

@@ -10,13 +10,14 @@ class Statement(NamedTuple):
     """One step of the plan: what it does in words, and the SQL that does it.
 
     `locked`: the table, quoted, that nobody can write to meanwhile; `beside`: statements that do the same without that,
-    each a transaction of its own. They are "" and () where it takes no time.
+    each a transaction of its own. They are "" and () where it takes no time. `is_needed`: nothing is derived before.
     """
 
     title: str
     text: str
     locked: str = ""
     beside: tuple[str, ...] = ()
+    is_needed: bool = True
 
 
 def digest_name(prefix: str, text: str) -> str:

@@ -81,7 +81,8 @@ class ColumnReader:
         if field is None or plan is None:
             return None
         plan = replace(plan, tolerates={code: value for code, value in tolerated.items() if code in found})
-        return Column(name.text, postgresql_type(field.type), required, frozenset(codes)), field, plan
+        column = Column(name.text, postgresql_type(field.type), required, frozenset(codes), str(field.label))
+        return column, field, plan
 
     def _plan(
         self, name: Scalar, scalar: Scalar | None, field: Field | None, section: Section | None, *, required: bool

@@ -96,7 +96,9 @@ def _key_column(name: Scalar, section: Section, fields: Map[str, Field], faults:
     given = {key.text: value for key, value in section.entries("columns")}.get(name.text)
     described = read_section(given, faults, _KEY_COLUMN) if given else None
     field = _field((described and described.scalar("field")) or name, fields, faults)
-    return Column(name.text, postgresql_type(field.type), required=True) if field else None
+    if field is None:
+        return None
+    return Column(name.text, postgresql_type(field.type), required=True, label=str(field.label))
 
 
 def _column(
@@ -119,7 +121,8 @@ def _column(
     if owner and owner not in sources:
         faults.add(take.place, "DIC-111", f"unknown source `{owner}`{suggest(owner, sources)}")
     rules[name.text] = Rule(rule, owner)  # type: ignore[arg-type] # it is one of _TAKES
-    return Column(name.text, postgresql_type(field.type), required=bool(section and section.flag("required")))
+    required = bool(section and section.flag("required"))
+    return Column(name.text, postgresql_type(field.type), required, label=str(field.label))
 
 
 def _field(name: Scalar, fields: Map[str, Field], faults: Faults) -> Field | None:

@@ -146,6 +146,23 @@ def derived_by(running: Deployment) -> str:
     return str(running.rows("SELECT dictionary FROM cdc.domain WHERE name = 'adverse_event'")[0][0])
 
 
+def test_a_label_is_put_in_force_without_deriving_anything_anew(cdc: Cdc, running: Deployment) -> None:
+    label = (
+        "SELECT col_description(attrelid, attnum) FROM pg_attribute"
+        " WHERE attrelid = 'trace.party'::regclass AND attname = 'country'"
+    )
+    before = running.rows("SELECT ctid, xmin FROM trace.party")
+    ((first,),) = running.rows(label)
+    assert first.startswith("Country")
+    running.edit("fields.yaml", "en: Country", "en: Land")
+    steps = [line["step"] for line in cdc("target", "plan", "--json").document]
+    assert not [step for step in steps if "label" in step]  # the version in force has the label that is there
+    assert cdc("dictionary", "activate", "--yes").code == 0
+    assert running.rows(label) == [(first.replace("Country", "Land"),)]
+    assert running.rows("SELECT ctid, xmin FROM trace.party") == before
+    assert cdc("target", "plan", "--json").document == []
+
+
 def test_without_a_word_nothing_changes_and_the_shadow_is_kept(cdc: Cdc, running: Deployment) -> None:
     running.know_country("英国", "US")
     asked = cdc("dictionary", "activate")

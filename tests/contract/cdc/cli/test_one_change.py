@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from cdc.cli.main import execute
@@ -34,6 +35,11 @@ def change(folder: Path, changes: tuple[tuple[str, str, str], ...]) -> None:
         text = (folder / file).read_text(encoding="utf-8")
         assert old in text
         (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def label(connection: psycopg.Connection[Any], table: str, column: str) -> str:
+    query = "SELECT col_description(attrelid, attnum) FROM pg_attribute WHERE (attrelid, attname) = (%s::regclass, %s)"
+    return connection.execute(query, (table, column)).fetchall()[0][0]
 
 
 @pytest.fixture
@@ -74,12 +80,15 @@ def test_transform_target_page_and_tests_follow(
     steps = [line["step"] for line in cdc("target", "plan", "--json").document]
     assert any(step.startswith("create table trace.job_order anew") for step in steps)
     assert not any("material_lot anew" in step for step in steps)
+    assert "label columns of trace.material_lot: lot_number" in steps
     assert cdc("target", "apply").code == 0
     with connect(target, "test") as connection:
         query = (
             "SELECT atttypmod - 4 FROM pg_attribute WHERE attrelid = 'trace.job_order'::regclass AND attname = 'line'"
         )
         assert connection.execute(query).fetchall() == [(24,)]
+        assert label(connection, "trace.material_lot", "lot_number") == "Number of the batch / 生产批号"
+        assert label(connection, "trace.job_order", "line") == "Line / 产线"
 
     # and so does the page
     assert execute(("dictionary", "doc", "--output", str(pages[1]))) == 0
