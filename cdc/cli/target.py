@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, NamedTuple
 
 import psycopg
@@ -19,6 +19,8 @@ from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
 from cdc.derive.active import active_digest, from_content, record
 from cdc.derive.ddl import mirrors_of, plan_target
+from cdc.derive.leftover import Leftover, leftovers, plan_drops
+from cdc.derive.plan import Plan, bind
 from cdc.derive.statement import Statement
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
@@ -31,6 +33,11 @@ from transforms.model import Dictionary
 # An index of as much is made in a second, which nobody who writes has to notice.
 LARGE_MIB = 64
 
+Drop = Annotated[
+    list[str] | None,
+    typer.Option("--drop", metavar="NAME", help="Drop this table or index that an earlier dictionary left behind."),
+]
+
 app = typer.Typer(help="The target database.", no_args_is_help=True)
 
 
@@ -40,12 +47,15 @@ def plan(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a list of steps: `step`, `locks`, `mib`, `beside` (bool).")
     ] = False,
+    drop: Drop = None,
 ) -> None:
     """Show what `cdc target apply` would do, what it locks meanwhile and for how much, and do nothing.
 
-    A step that would keep others from writing to a large table is done beside the running service instead.
+    A step that would keep others from writing to a large table is done beside the running service instead. What an
+    earlier dictionary left behind is listed at the end, and stays until `--drop` names it.
     """
-    steps = plan_steps(without_approval(settings(context)))
+    left: list[Leftover] = []
+    steps = _apply(without_approval(settings(context)), drop or (), left, keep=False, tell=lambda _: None)
     if as_json:
         write_json([planned._asdict() for planned in steps])
         return
@@ -53,6 +63,8 @@ def plan(
     if rows:
         write_table("The target", ("step", "locks", "MiB", "how"), rows)
     say(f"{len(steps)} steps. Run `cdc target apply` to do them." if steps else "Nothing to do, the target is ready.")
+    for one in (one for one in left if one.name not in (drop or ())):
+        say(f"Left behind: {one.kind} {one.name}, {one.mib} MiB. `cdc target apply --drop {one.name}` drops it.")
 
 
 @app.command()
@@ -63,6 +75,7 @@ def apply(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one object: `dry_run` (bool) and `steps`, a list of texts.")
     ] = False,
+    drop: Drop = None,
 ) -> None:
     """Make the target ready: migrations, contracts, mirrors, dictionary, canonical tables, indexes for look-ups.
 
@@ -70,7 +83,7 @@ def apply(
     while the service goes on. What is there stays; a second run does what is left, or finds nothing to do.
     """
     read = settings(context)
-    steps = apply_target(without_approval(read) if dev else read, keep=not dry_run, tell=say)
+    steps = apply_target(without_approval(read) if dev else read, drop or (), keep=not dry_run, tell=say)
     if as_json:
         write_json({"dry_run": dry_run, "steps": steps})
         return
@@ -98,20 +111,20 @@ class Planned(NamedTuple):
         return "beside the service, afterwards" if self.beside else "at once"
 
 
-def plan_steps(read: Settings) -> list[Planned]:
-    """Return what is missing, and what making it costs. Raises as `apply_target` does."""
-    return _apply(read, keep=False, tell=lambda _: None)
+def apply_target(
+    read: Settings, drop: Collection[str] = (), *, keep: bool = True, tell: Callable[[str], None] = lambda _: None
+) -> list[str]:
+    """Do what is missing and return it in words; with `keep` False it is rolled back.
 
-
-def apply_target(read: Settings, *, keep: bool = True, tell: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Do what is missing and return it in words; with `keep` False it is rolled back. Raises DRV-106 and DRV-108.
-
-    `tell` gets a line before each step that takes long.
+    Raises DRV-106, DRV-108, DRV-121 for what cannot be dropped. `tell` gets a line before each step that takes long.
     """
-    return [planned.step for planned in _apply(read, keep=keep, tell=tell)]
+    return [planned.step for planned in _apply(read, drop, [], keep=keep, tell=tell)]
 
 
-def _apply(read: Settings, *, keep: bool, tell: Callable[[str], None]) -> list[Planned]:
+def _apply(
+    read: Settings, drop: Collection[str], left: list[Leftover], *, keep: bool, tell: Callable[[str], None]
+) -> list[Planned]:
+    """Do it; what an earlier dictionary left behind is added to `left`."""
     # Files are read first: an open transaction may not wait for anything.
     contracts = contracts_of(read)
     dictionary = load_dictionary(read.folders.dictionary)
@@ -128,6 +141,9 @@ def _apply(read: Settings, *, keep: bool, tell: Callable[[str], None]) -> list[P
                 *_dictionary_steps(connection, read, dictionary, approval),
                 *_derive_steps(connection, contracts, in_force_or(connection, dictionary), later, keep=keep),
             ]
+            plans = _plans(connection, contracts, in_force_or(connection, dictionary))
+            left += leftovers(connection, plans)
+            done += _drop(connection, plans, drop)
             steps = [step if isinstance(step, Planned) else Planned(_words(step)) for step in done]
             if steps:
                 _record(connection, [planned.step for planned in steps if not planned.beside])
@@ -197,6 +213,21 @@ def _derive_steps(
         elif keep:
             connection.execute(statement.text.encode())
         yield Planned(statement.title, statement.locked.replace('"', "") if mib else "", mib, beside)
+
+
+def _plans(connection: psycopg.Connection, sources: Iterable[str], dictionary: Dictionary) -> list[Plan]:
+    in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
+    return [bind(domain, "", mirrors_of(in_force)) for domain in dictionary.domains()]
+
+
+def _drop(connection: psycopg.Connection, plans: Collection[Plan], names: Collection[str]) -> Iterator[Planned]:
+    """Drop what is named, in a dry run as well: the transaction is rolled back."""
+    for statement in plan_drops(connection, plans, names):
+        try:
+            connection.execute(statement.text.encode())
+        except psycopg.errors.DependentObjectsStillExist as error:
+            raise FatalError("DRV-121", error.diag.message_detail or str(error)) from error
+        yield Planned(statement.title)
 
 
 def _mib(connection: psycopg.Connection, table: str) -> int:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+INDEX_NAME: Final = "^derive_[0-9a-f]{16}$"
+"""What the indexes that are made here are called."""
 
 
 class Statement(NamedTuple):

@@ -12,6 +12,7 @@ from psycopg.rows import scalar_row
 from cdc.config import Target
 from cdc.store.connection import connect
 from compose.local.env import REPO
+from transforms.load import PACKAGED
 
 Cdc = Callable[..., Any]
 
@@ -112,3 +113,43 @@ def test_a_wider_type_of_a_contract_widens_the_mirror(cdc: Cdc, contract: Path) 
     ]
     contract.write_text(text)
     assert cdc("target", "apply", "--json").document["steps"] == []
+
+
+def test_what_an_earlier_dictionary_left_behind_is_dropped_when_it_is_named(
+    cdc: Cdc, config: Path, target: Target, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(PACKAGED, tmp_path / "dictionary"))
+    config.write_text(config.read_text().replace("folders: {", f"folders: {{dictionary: {folder}, "))
+    assert cdc("target", "apply").code == 0
+    assert "Left behind" not in cdc("target", "plan").err
+    with connect(target, "test") as connection:
+        connection.execute("CREATE TABLE trace.notes (id int); CREATE INDEX own ON mes.mes_complaint (lot_no)")
+        connection.execute("CREATE VIEW trace.reported AS SELECT * FROM trace.adverse_event")
+        connection.execute("CREATE INDEX derive_0123456789abcdef ON mes.mes_complaint (lot_no)")  # of a look-up
+    (folder / "mappings" / "mes.mes_complaint.yaml").unlink()
+    told = cdc("target", "plan").err.splitlines()
+    left = {line.split(",")[0].split()[-1] for line in told if line.startswith("Left behind")}
+    index = "mes.derive_0123456789abcdef"
+    assert left == {"trace.adverse_event", index}
+
+    for name in ("trace.party", "trace.notes", "mes.own", "mes.mes_complaint"):
+        refused = cdc("target", "apply", "--drop", name)
+        assert (refused.code, "DRV-121" in refused.err) == (1, True)
+    hanging = cdc("target", "apply", "--drop", "trace.adverse_event")
+    assert (hanging.code, "trace.reported" in hanging.err) == (1, True)
+    with connect(target, "test") as connection:
+        connection.execute("DROP VIEW trace.reported")
+
+    wish = ("--drop", "trace.adverse_event", "--drop", index)
+    steps = [line["step"] for line in cdc("target", "plan", "--json", *wish).document]
+    assert [step.split(":")[0] for step in steps if step.startswith(("drop table", "drop index"))] == [
+        "drop table trace.adverse_event",
+        f"drop index {index} of mes.mes_complaint",
+    ]
+    there = "SELECT oid::regclass::text FROM pg_class WHERE relname IN ('adverse_event', 'notes', 'own')"
+    assert names(target, there) == {"trace.adverse_event", "trace_held.adverse_event", "trace.notes", "mes.own"}
+    done = cdc("target", "apply", "--json", *wish)
+    assert done.document["steps"] == steps
+    assert names(target, there) == {"trace.notes", "mes.own"}
+    assert index not in names(target, "SELECT oid::regclass::text FROM pg_class")
+    assert "Left behind: table" not in cdc("target", "plan").err
