@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import tempfile
 import time
@@ -30,7 +29,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-import yaml
 
 from cdc.access import Kafka
 from cdc.stream.topic import end_offsets
@@ -38,11 +36,10 @@ from compose.demo.kill import workers
 from compose.local.proc_table import Process, find_process
 from compose.local.stack import Stack
 from tests.bench.drain import cpu_s, own_pss_mib, say
-from tests.bench.lots.plant import on_its_own
+from tests.bench.lots.dictionary import write_dictionary
 from tests.integration.shapes.shapes import Shapes, clear, make_deployment
 from tests.integration.shapes.side import Side
 from tests.stack import fresh_stack
-from transforms.load import PACKAGED
 
 SOURCE = "mes"
 _STREAM = f"cdc.{SOURCE}"
@@ -63,26 +60,6 @@ _POLL_S = 1.0
 def names(tables: int) -> list[str]:
     """Return the names of the source's tables."""
     return [f"lot_{number:02}" for number in range(1, tables + 1)]
-
-
-def write_dictionary(folder: Path, tables: list[str]) -> None:
-    """Map every table as the packaged dictionary maps the MES' lots, each to a canonical table of its own."""
-    shutil.rmtree(folder)
-    shutil.copytree(PACKAGED, folder)
-    lots = yaml.safe_load((folder / "mappings" / "mes.mes_lot.yaml").read_text())
-    shutil.rmtree(folder / "folds")
-    for path in (folder / "mappings").iterdir():
-        path.unlink()
-    for name in tables:
-        mirror = f"{SOURCE}.{name}"
-        mapping = lots | {
-            "mapping": mirror,
-            "source": lots["source"] | {"table": mirror},
-            "target": on_its_own(lots["target"]) | {"table": f"trace.material_{name}"},
-        }
-        (folder / "mappings" / f"{mirror}.yaml").write_text(
-            yaml.safe_dump(mapping, allow_unicode=True, sort_keys=False)
-        )
 
 
 @dataclass(slots=True)
@@ -223,7 +200,7 @@ def main() -> None:
     with fresh_stack(["connect", "mes", "target"]) as stack, tempfile.TemporaryDirectory() as folder:
         side = Side(SOURCE, "postgresql", tuple(tables), stack.env)
         shapes = make_deployment(Path(folder), stack, "bench_load", side)
-        write_dictionary(Path(folder) / "dictionary", tables)
+        write_dictionary(Path(folder) / "dictionary", {f"{SOURCE}.{name}": f"trace.material_{name}" for name in tables})
         for name in tables:
             side.run(_TABLE.replace("{name}", name).replace("{rows}", str(each)))
         side.run(f"CREATE PUBLICATION cdc FOR TABLE {', '.join(tables)}")

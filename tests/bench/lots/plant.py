@@ -11,17 +11,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import psycopg
-import yaml
 
 from compose.local.databases import target_server
 from compose.local.env import REPO, environment, ports_from, process_environment
 from compose.local.kafka import Broker
 from compose.local.postgres import Account, PostgresServer
 from compose.local.service import bring_up
-from transforms.load import PACKAGED
+from tests.bench.lots.dictionary import write_dictionary
 
 _SETTINGS = """\
 target: {{host: 127.0.0.1, port: {port}, database: {database}, user: cdc, password: "${{env:CDC_TARGET_PASSWORD}}"}}
@@ -138,18 +136,4 @@ def _write_configs(folder: Path) -> None:
     contracts.mkdir(parents=True)
     (folder / "connector-configs" / "mes.yaml").write_text(_SOURCE)
     shutil.copy(REPO / "connector-configs" / "contracts" / "mes" / "mes_lot.yaml", contracts)
-    dictionary = folder / "dictionary"
-    shutil.copytree(PACKAGED, dictionary)
-    for other in (dictionary / "mappings").glob("*.yaml"):
-        if other.name != "mes.mes_lot.yaml":
-            other.unlink()
-    mapping = dictionary / "mappings" / "mes.mes_lot.yaml"
-    document = yaml.safe_load(mapping.read_text())
-    document["target"] = on_its_own(document["target"])
-    shutil.rmtree(dictionary / "folds")
-    mapping.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
-
-
-def on_its_own(target: dict[str, Any]) -> dict[str, Any]:
-    """Return a target that contributes to a fold as one that writes the rows of its table itself."""
-    return {key: value for key, value in target.items() if key != "order"}
+    write_dictionary(folder / "dictionary")
