@@ -47,7 +47,8 @@ class Land:
 
     group: str = "cdc-land"
     batch_rows: int = 5000
-    batch_bytes: int = 16 * 1024 * 1024
+    # Three batches are in memory at a time, several times as large as in Kafka.
+    batch_bytes: int = 4 * 1024 * 1024
     # How long a poll waits for the next record once the stream is drained; bounds the reaction to SIGTERM, too.
     drain_wait_ms: int = 100
     # How often the catalogue of a source is read whose log does not tell of every change of a table (PostgreSQL).

@@ -39,7 +39,7 @@ POINTS: Final = {
     "D1": "a domain's lease is taken",
     "D2": "the mirrors are locked, the snapshot is not taken",
     "D3": "the snapshot is taken, there is something to derive",
-    "D4": "in the middle of the rows that are staged, inside COPY",
+    "D4": "in the middle of the rows that are staged, inside COPY, or among the INSERTs of a few",
     "D5": "all is decided, no canonical row is written",
     "D6": "canonical rows are written, watermarks are not moved",
     "D7": "watermarks are moved, COMMIT is not sent",

@@ -120,6 +120,7 @@ def _carry_out(activation: Activation, old: Dictionary, new: Dictionary, wish: W
         return Outcome("kept", old.digest, new, difference)
     activation.follow()
     _patiently(activation.swap, wish)
+    activation.finish()
     return Outcome("activated", old.digest, new, difference)
 
 

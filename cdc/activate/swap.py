@@ -90,7 +90,7 @@ def older_transactions(connection: Connection, known: Collection[str] | None = N
         "SELECT l.virtualtransaction, format('%s %s (pid %s)', a.usename, a.application_name, a.pid)"
         " FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'virtualxid' AND l.granted"
         " AND l.mode = 'ExclusiveLock' AND a.datname = current_database() AND a.pid <> pg_backend_pid()"
-        " AND a.backend_type <> 'autovacuum worker'"
+        " AND a.usesysid IS NOT NULL"  # what kind of process another role's is, is not shown to everybody
     ).fetchall()
     return {vxid: words for vxid, words in rows if known is None or vxid in known}
 

@@ -22,6 +22,7 @@ from cdc.derive.ddl import mirrors_of, plan_target
 from cdc.derive.leftover import Leftover, leftovers, plan_drops
 from cdc.derive.plan import Plan, bind
 from cdc.derive.statement import Statement
+from cdc.derive.turn import GATE
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
 from cdc.land.mirror.ddl import Step
@@ -136,14 +137,16 @@ def _apply(
             connection.execute(
                 "SET LOCAL statement_timeout = 0"
             )  # an index on a large mirror takes as long as it takes
-            done = [
+            done: list[str | Step | Planned] = [
                 *_land_steps(connection, contracts),
                 *_dictionary_steps(connection, read, dictionary, approval),
-                *_derive_steps(connection, contracts, in_force_or(connection, dictionary), later, keep=keep),
             ]
-            plans = _plans(connection, contracts, in_force_or(connection, dictionary))
-            left += leftovers(connection, plans)
-            done += _drop(connection, plans, drop)
+            if drop:
+                connection.execute(GATE)  # no other dictionary is put in force meanwhile, which may need what goes
+            in_force = in_force_or(connection, dictionary)
+            done += _derive_steps(connection, contracts, in_force, later, keep=keep)
+            left += leftovers(connection, _plans(connection, contracts, in_force))
+            done += _done(connection, plan_drops(connection, left, drop), later, keep=keep)
             steps = [step if isinstance(step, Planned) else Planned(_words(step)) for step in done]
             if steps:
                 _record(connection, [planned.step for planned in steps if not planned.beside])
@@ -165,7 +168,7 @@ def _do_beside(connection: psycopg.Connection, statements: Iterable[Statement], 
     connection.execute("SET statement_timeout = 0")
     connection.execute("SET lock_timeout = 0")
     for statement in statements:
-        tell(f"{statement.title}: large, the service goes on meanwhile ...")
+        tell(f"{statement.title}: the service goes on meanwhile ...")
         for text in statement.beside:
             connection.execute(text.encode())
         _record(connection, [statement.title])
@@ -205,9 +208,16 @@ def _derive_steps(
     It is done only with `keep`: an index on a mirror is no dry run.
     """
     in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
-    for statement in plan_target(connection, dictionary.domains(), mirrors_of(in_force)):
+    yield from _done(connection, plan_target(connection, dictionary.domains(), mirrors_of(in_force)), later, keep=keep)
+
+
+def _done(
+    connection: psycopg.Connection, statements: Iterable[Statement], later: list[Statement], *, keep: bool
+) -> Iterator[Planned]:
+    """Do statements, with `keep`; what waits for others, or lets them wait for long, is put off until `later`."""
+    for statement in statements:
         mib = _mib(connection, statement.locked) if statement.locked else 0
-        beside = mib >= LARGE_MIB
+        beside = mib >= LARGE_MIB or not statement.is_needed
         if beside:
             later.append(statement)
         elif keep:
@@ -218,16 +228,6 @@ def _derive_steps(
 def _plans(connection: psycopg.Connection, sources: Iterable[str], dictionary: Dictionary) -> list[Plan]:
     in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
     return [bind(domain, "", mirrors_of(in_force)) for domain in dictionary.domains()]
-
-
-def _drop(connection: psycopg.Connection, plans: Collection[Plan], names: Collection[str]) -> Iterator[Planned]:
-    """Drop what is named, in a dry run as well: the transaction is rolled back."""
-    for statement in plan_drops(connection, plans, names):
-        try:
-            connection.execute(statement.text.encode())
-        except psycopg.errors.DependentObjectsStillExist as error:
-            raise FatalError("DRV-121", error.diag.message_detail or str(error)) from error
-        yield Planned(statement.title)
 
 
 def _mib(connection: psycopg.Connection, table: str) -> int:

@@ -98,7 +98,10 @@ def _tables(connection: Rows, plan: Plan, renewed: set[str]) -> list[Statement]:
         filled = _is_filled(connection, table)
         wrong += _missing_values(table, here) if filled else []
         if wrong and not filled:
-            wrong = [*_hanging_on(connection, table)]
+            wrong = [
+                f"{table} has to be made anew, and {name} hangs on it: drop that first"
+                for name in hanging_on(connection, table.quoted)
+            ]
             renewed.add(table.quoted)
             statements.append(_renewal(table))
         else:
@@ -135,10 +138,9 @@ def _renewal(table: Table) -> Statement:
     return Statement(title, f"DROP TABLE {table.quoted}; {table.creation()}; {FORGET}")
 
 
-def _hanging_on(connection: Rows, table: Table) -> Iterator[str]:
-    """Views and foreign keys that somebody else made are not ours to drop."""
-    for (name,) in connection.execute(_DEPENDENTS, (table.quoted, table.quoted)).fetchall():
-        yield f"{table} has to be made anew, and {name} hangs on it: drop that first"
+def hanging_on(connection: Rows, table: str) -> Iterator[str]:
+    """Yield views and foreign keys that somebody else made on a table, quoted: they are not ours to drop."""
+    return (str(name) for (name,) in connection.execute(_DEPENDENTS, (table, table)).fetchall())
 
 
 _DEPENDENTS = f"""

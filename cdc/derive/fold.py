@@ -43,7 +43,8 @@ def fold_rows(work: Work) -> None:
     """Keep what the taken rows contribute, and stage the folded row of each key that is concerned."""
     for merge in work.plan.merges:
         taken = [one for one in merge.contributions if _step_is_taken(work, one)]
-        work.take((merge, statement) for statement in _keys(work, merge, taken))
+        for statement in _keys(work, merge, taken):
+            work.take_one(merge, statement)
         work.run_all(_keeping(work, taken))
         _stage_folded(work, merge)
 
@@ -60,7 +61,7 @@ def fold_everything(work: Work) -> None:
     for merge in work.plan.merges:
         for contribution in (one for one in merge.contributions if one in work.staged):
             work.run(_keep_first(contribution))
-        work.take([(merge, _every_key(merge))])
+        work.take_one(merge, _every_key(merge))
         _stage_folded(work, merge)
 
 

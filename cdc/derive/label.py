@@ -24,4 +24,5 @@ def plan_labels(connection: psycopg.Connection[Any], table: Table) -> Iterator[S
     changed = [name for name, known in rows if table.labels.get(name, known) != known]
     if changed:
         text = table.labelling(*changed).removeprefix("; ")
-        yield Statement(f"label columns of {table}: {', '.join(changed)}", text, is_needed=False)
+        # It waits for VACUUM and the making of indexes, and nothing waits for it.
+        yield Statement(f"label columns of {table}: {', '.join(changed)}", text, beside=(text,), is_needed=False)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from cdc.derive.ddl import indexes_of
+from cdc.derive.ddl import hanging_on, indexes_of
 from cdc.derive.names import quoted
 from cdc.derive.plan import META, SHADOW, Plan
 from cdc.derive.statement import INDEX_NAME, Statement
@@ -30,7 +30,12 @@ class Leftover(NamedTuple):
 
 
 def leftovers(connection: Rows, plans: Collection[Plan]) -> list[Leftover]:
-    """Return what none of the plans needs, by kind and name."""
+    """Return what none of the plans needs, by kind and name: nothing while another version stands beside them.
+
+    That one needs its tables and indexes when it is put in force, or when it is gone back to.
+    """
+    if connection.execute("SELECT FROM cdc_shadow.activation").rowcount:
+        return []
     filled = {(fill.target.schema, fill.target.table) for plan in plans for fill in plan.fills}
     tables = connection.execute(_TABLES, (list(META), SHADOW, SHADOW)).fetchall()
     needed = {name for plan in plans for name, _ in indexes_of(plan)}
@@ -47,23 +52,31 @@ def leftovers(connection: Rows, plans: Collection[Plan]) -> list[Leftover]:
     ]
 
 
-def plan_drops(connection: Rows, plans: Collection[Plan], names: Collection[str]) -> Iterator[Statement]:
-    """Yield what drops the leftovers of these names. Raises DRV-121 for any other name."""
-    known = {one.name: one for one in leftovers(connection, plans)}
+def plan_drops(connection: Rows, known: Collection[Leftover], names: Collection[str]) -> Iterator[Statement]:
+    """Yield what drops the leftovers of these names. Raises DRV-121 for any other name, and for what is in use."""
+    by_name = {one.name: one for one in known}
     for name in dict.fromkeys(names):
-        if name not in known:
-            listed = ", ".join(known) or "nothing is"
-            raise FatalError("DRV-121", f"{name} is not left behind; {listed}")
-        yield _drop(known[name])
+        if name not in by_name:
+            listed = ", ".join(by_name) or "nothing"
+            raise FatalError("DRV-121", f"{name} is not left behind; {listed} is")
+        one = by_name[name]
+        yield _without_index(one) if one.kind == "index" else _without_table(connection, one)
 
 
-def _drop(one: Leftover) -> Statement:
+def _without_index(one: Leftover) -> Statement:
+    name = quoted(*one.name.split("."))
+    title = f"drop index {one.name} of {one.of}: {one.mib} MiB"
+    beside = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
+    return Statement(title, f"DROP INDEX {name}", quoted(*one.of.split(".")), (beside,), is_needed=False)
+
+
+def _without_table(connection: Rows, one: Leftover) -> Statement:
     schema, _, name = one.name.partition(".")
-    title = f"drop {one.kind} {one.name}{f' of {one.of}' if one.of else ''}: {one.mib} MiB"
-    if one.kind == "index":
-        return Statement(title, f"DROP INDEX {quoted(schema, name)}")
+    hanging = [*hanging_on(connection, quoted(schema, name))]
+    if hanging:
+        raise FatalError("DRV-121", f"{', '.join(hanging)} hangs on {one.name}")
     tables = ", ".join(quoted(f"{schema}{part}", name) for part in _PARTS)
-    return Statement(title, f"DROP TABLE IF EXISTS {tables}")
+    return Statement(f"drop table {one.name}: {one.mib} MiB", f"DROP TABLE IF EXISTS {tables}")
 
 
 _PARTS = ("", "_held", "_contribution")

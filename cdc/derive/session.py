@@ -106,13 +106,17 @@ class Work:
     def run_all(self, statements: Iterable[bytes]) -> list[Cursor]:
         """Execute statements of which none needs the answer of another one.
 
-        In a small turn they share a round trip: on the way most of its time would be spent.
+        In a small turn they share a round trip: on the way most of its time would be spent. What may take long, because
+        nobody knows how much there is, does not belong here.
         """
         listed = list(statements)
         if self.large or len(listed) < 2:
             return [self.run(statement) for statement in listed]
         with self.connection.pipeline():
-            return [self.run(statement) for statement in listed]
+            cursors = [self.run(statement) for statement in listed]
+        self.round_trips -= len(listed) - 1
+        self.beat()
+        return cursors
 
     def beat(self) -> None:
         """Say that the turn goes on, and how long the next statement may take."""
@@ -126,8 +130,12 @@ class Work:
         """Tell whether the source truncated the mirror's table in the window."""
         return "t" in self.changed.get(str(mirror.ref), ())
 
+    def take_one(self, origin: Origin, statement: bytes) -> None:
+        """Run a statement that adds keys, nobody knows how many, to what a step or merge takes."""
+        self.take([(origin, statement)])
+
     def take(self, statements: Iterable[tuple[Origin, bytes]]) -> None:
-        """Run statements each of which adds keys to what a step or merge takes."""
+        """Run statements each of which adds a few keys to what a step or merge takes."""
         listed = list(statements)
         cursors = self.run_all(statement for _, statement in listed)
         for (origin, _), cursor in zip(listed, cursors, strict=True):

@@ -1,8 +1,8 @@
 """Taken rows through their mapping into the stage: read, normalised in Python, written.
 
-Few rows go there and back in one round trip each, all steps together; more of them by chunks, written by COPY. Values
-travel as the same texts both ways, so that a column takes or refuses them alike. When the database refuses one, the
-turn is done again with care: the row is looked for, and what it is refused for is its outcome.
+Of a few source rows all that comes out is inserted in one round trip, all steps together; more go by chunks and COPY.
+Values travel as the same texts both ways, so that a column takes or refuses them alike. When the database refuses one,
+the turn is done again with care: the row is looked for, and what it is refused for is its outcome.
 """
 
 from __future__ import annotations
@@ -55,12 +55,17 @@ def _stage_few(work: Work, steps: list[Step]) -> None:
         for row in cursor:
             outcome = evaluate(step, row)
             staged += [(output, each) for output, rows in zip(step.outputs, outcome, strict=False) for each in rows]
-    if staged:
-        with _refusing_rows():
+    with _refusing_rows():
+        if len(staged) <= FEW:
             _insert(work, staged)
+        else:  # a row may explode
+            for output in dict.fromkeys(output for output, _ in staged):
+                _copy_into(work, output, [row for where, row in staged if where is output])
 
 
 def _insert(work: Work, staged: list[tuple[Output, Row]]) -> None:
+    if not staged:
+        return
     texts = Transformer(work.connection)
     with work.connection.pipeline():
         for output, row in staged:

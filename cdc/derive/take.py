@@ -34,8 +34,9 @@ def take_changed(work: Work) -> None:
 
 def take_truncated(work: Work) -> None:
     """Take every row known of a mapping that reads a truncated mirror."""
-    truncated = [step for step in work.plan.steps if any(map(work.is_truncated, step.mirrors.values()))]
-    work.take((step, every_row(step)) for step in truncated)
+    for step in work.plan.steps:
+        if any(map(work.is_truncated, step.mirrors.values())):
+            work.take_one(step, every_row(step))
 
 
 def take_healed(work: Work) -> None:
@@ -49,26 +50,23 @@ def take_queued(work: Work) -> None:
     """Take what an operator queued: single rows, or all of a mapping."""
     for step in work.plan.steps:
         if step.mapping.name in work.window.queued_whole:
-            work.take([(step, every_row(step))])
+            work.take_one(step, every_row(step))
         elif step.mapping.name in work.window.queued:
-            work.take([(step, _queued(step))])
+            work.take_one(step, _queued(step))
 
 
 def take_looking_up(work: Work) -> None:
     """Take rows that looked up a changed row, by its old and new values."""
     steps = [step for step in work.plan.steps if any(map(work.has_changed, _looked_up(step)))]
     mirrors = dict.fromkeys(mirror for step in steps for mirror in _looked_up(step) if work.has_changed(mirror))
-    work.take(list(_leading_back(steps, _keep_moved(work, list(mirrors)))))
-
-
-def _leading_back(steps: list[Step], moved: dict[Mirror, str]) -> Iterator[tuple[Step, bytes]]:
+    moved = _keep_moved(work, list(mirrors))
     for step in steps:
         for lookup in (lookup for path in PATHS for lookup in path(step)):
             known = moved.get(step.mirrors[lookup.alias])
             if known == "unknown":
-                yield step, every_row(step)
+                work.take_one(step, every_row(step))
             elif known == "known":
-                yield step, _looking_up(step, lookup, VALUES)
+                work.take_one(step, _looking_up(step, lookup, VALUES))
 
 
 def direct(step: Step) -> Iterator[Lookup]:
@@ -107,7 +105,8 @@ VALUES: list[Callable[[Step, Lookup], Iterator[str]]] = [new_values, old_values]
 def take_rows(work: Work) -> None:
     """Take what the batches of the window changed."""
     if work.window.everything:
-        work.take((step, every_row(step)) for step in work.plan.steps)
+        for step in work.plan.steps:
+            work.take_one(step, every_row(step))
         return
     for clause in CLAUSES:
         clause(work)

@@ -44,7 +44,7 @@ class StreamReader:
         self._origin = origin
         self._find_landed = find_landed
         rows, size = limits.batch_rows, limits.batch_bytes
-        self._limits = Limits(rows, size, _LARGE_BATCHES * rows, size)
+        self._limits = Limits(rows, size, _LARGE_BATCHES * rows, _LARGE_BATCHES * size)
         self._pending = Pending(rows, size)
         self._chain = position.chain
         self._whole: Unit | None = None

@@ -40,7 +40,7 @@ class Limits:
     """When a slice of a snapshot is closed, or a part of a large transaction; and when a transaction is large."""
 
     slice_rows: int = 5000
-    slice_bytes: int = 16 * 1024 * 1024
+    slice_bytes: int = 4 * 1024 * 1024
     large_rows: int = 20_000
     large_bytes: int = 16 * 1024 * 1024
 

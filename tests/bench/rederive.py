@@ -152,6 +152,7 @@ def activate(activation: Activation, stream: Stream) -> dict[str, float]:
     activation.follow()
     begun = time.monotonic()
     patiently(activation.swap, 60)
+    activation.finish()
     swapped = time.monotonic()
     activation.end()
     assert (difference.rows, difference.cells) == (0, 0), difference

@@ -12,7 +12,7 @@ from tests.faults.worker import Worker, until
 FROZEN_S = 30
 # Where a land worker stands: before a transaction, between statements of one, inside COPY, before COMMIT, behind it.
 LANDING = {"W2": "small", "W3": "small", "W4": "wide", "W6": "small", "W8": "small"}
-# Where a derive worker stands: locks taken, snapshot open, inside COPY, before COMMIT, between two turns.
+# Where a derive worker stands: locks taken, snapshot open, while rows are staged, before COMMIT, between two turns.
 DERIVING = ("D2", "D3", "D4", "D7", "D8")
 
 

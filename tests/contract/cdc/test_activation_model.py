@@ -65,6 +65,7 @@ def activate(played: Played, pick: random.Random) -> None:
         activation = begun(played)
         assert list(activation.build()) == []
     activation.swap()
+    activation.finish()
     activation.end()
     if played.sessions:  # a worker that does not know yet
         with pytest.raises(TransientError, match="DRV-110"):

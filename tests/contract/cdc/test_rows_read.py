@@ -159,7 +159,7 @@ class Deriving:
         self.plan, self.version, self.epoch = open_units(settings, self.derive)
 
     def fill(self, rows: int) -> None:
-        psycopg.ClientCursor(self.land).execute(FILL.encode(), {"rows": rows, "lots": ROWS})
+        psycopg.ClientCursor(self.land).execute(FILL.encode(), {"rows": rows, "lots": ROWS // 10})
 
     def change(self, batch: int, first: int, rows: int) -> None:
         """Land a batch of so many units, from the one with the number `first` on."""

@@ -39,7 +39,7 @@ def test_a_land_worker_is_killed_when_a_mirror_has_grown(captured: Captured, wor
 @pytest.mark.slow
 @pytest.mark.parametrize("point", ["D3", "D4"])
 def test_a_mirror_grows_while_a_derivation_is_open(captured: Captured, workers: list[Worker], point: str) -> None:
-    """Its snapshot is open between statements, or inside COPY; landing waits, says so, and gets through."""
+    """Its snapshot is open between statements, or while rows are staged; landing waits, says so, and gets through."""
     captured.capture()
     land = Worker(captured.deployment, "land")
     derive = Worker(captured.deployment, "derive", crash=f"{point}:2:STOP")

@@ -253,6 +253,23 @@ def test_a_reader_is_waited_for_and_keeps_nobody_else_waiting(cdc: Cdc, running:
     assert running.parties() == [("C1", None), ("C2", "US")]
 
 
+def test_an_older_snapshot_of_another_role_is_waited_for(
+    cdc: Cdc, running: Deployment, target_dsn: str, as_administrator: Callable[[str], None]
+) -> None:
+    """Of another role's session the service is shown neither what it does nor what kind of process it is."""
+    as_administrator("CREATE ROLE analyst LOGIN PASSWORD 'analyst'")
+    running.know_country("英国", "US")
+    with psycopg.connect(target_dsn, user="analyst", password="analyst") as reader:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT 1")
+        refused = cdc("dictionary", "activate", "--yes", "--patience", "2")
+        assert refused.code == 1
+        assert "DRV-115" in refused.err
+        assert "analyst" in refused.err
+    assert cdc("dictionary", "activate", "--yes").code == 0
+    as_administrator("DROP ROLE analyst")
+
+
 def test_two_activations_do_not_meet(cdc: Cdc, running: Deployment) -> None:
     running.know_country("英国", "US")
     lock = "SELECT pg_advisory_lock(hashtextextended('cdc activation', 0))"
