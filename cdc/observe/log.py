@@ -81,7 +81,9 @@ def _name_errors(_logger: Any, _method: str, event: EventDict) -> EventDict:
 class _Forward(logging.Handler):
     """Hands the records of libraries that use the standard library's logging to structlog.
 
-    A text is not repeated within a minute: the Kafka client names a topic that is missing ten times in a second.
+    A text is not repeated within a minute: the Kafka client names a topic that is missing ten times in a second. That
+    nobody takes what is logged is no reason for a library to fail: the Kafka client's thread would end, and whoever
+    waits for it would wait for ever.
     """
 
     def __init__(self) -> None:
@@ -89,6 +91,12 @@ class _Forward(logging.Handler):
         self._said: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._tell(record)
+        except (OSError, ValueError):  # of a stream that is broken, or closed
+            self.handleError(record)
+
+    def _tell(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         self._said = {text: at for text, at in self._said.items() if record.created - at < _REPEAT_S}
         if message in self._said:

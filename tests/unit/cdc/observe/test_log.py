@@ -94,3 +94,11 @@ def test_what_a_library_says_again_within_a_minute_is_left_out(stream: io.String
             record = {"name": "kafka.cluster", "levelno": logging.ERROR, "msg": f"no topic {topic}", "created": second}
             logging.getLogger().handle(logging.makeLogRecord(record))
     assert [line["message"] for line in lines(stream)] == ["no topic a", "no topic b"] * 2
+
+
+def test_a_library_does_not_fail_because_nobody_takes_what_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    log.configure("info", stream)
+    stream.close()
+    logging.getLogger("kafka.net").error("nobody there")
+    assert "I/O operation on closed file" in capsys.readouterr().err  # what the standard library says of it
