@@ -21,7 +21,7 @@ from cdc.derive.mirror import Mirror, read_mirrors
 from cdc.derive.names import quoted
 from cdc.derive.plan import SHADOW, Plan, bind
 from cdc.derive.statistics import refresh_statistics
-from cdc.derive.table import Table, tables_of
+from cdc.derive.table import PARTS, Table, tables_of
 from transforms.mapping import MirrorRef
 
 Connection = psycopg.Connection[Any]
@@ -182,7 +182,7 @@ def sides_of(names: Iterable[str], side: str = SHADOW) -> Iterator[Table]:
     """Yield the tables that may belong to canonical tables, on one side: themselves, held, contributed."""
     for name in names:
         schema, _, table = name.partition(".")
-        for part in ("", "_held", "_contribution"):
+        for part in PARTS:
             yield Table(f"{schema}{part}{side}", table, {}, ())
 
 

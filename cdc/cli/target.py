@@ -20,7 +20,8 @@ from cdc.config import Settings
 from cdc.derive.active import active_digest, from_content, record
 from cdc.derive.ddl import mirrors_of, plan_target
 from cdc.derive.leftover import Leftover, leftovers, plan_drops
-from cdc.derive.plan import Plan, bind
+from cdc.derive.mirror import Mirror
+from cdc.derive.plan import bind
 from cdc.derive.statement import Statement
 from cdc.derive.turn import GATE
 from cdc.errors import FatalError
@@ -29,6 +30,7 @@ from cdc.land.mirror.ddl import Step
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate
 from transforms.load import load as load_dictionary
+from transforms.mapping import MirrorRef
 from transforms.model import Dictionary
 
 # An index of as much is made in a second, which nobody who writes has to notice.
@@ -55,8 +57,7 @@ def plan(
     A step that would keep others from writing to a large table is done beside the running service instead. What an
     earlier dictionary left behind is listed at the end, and stays until `--drop` names it.
     """
-    left: list[Leftover] = []
-    steps = _apply(without_approval(settings(context)), drop or (), left, keep=False, tell=lambda _: None)
+    steps, left = _apply(without_approval(settings(context)), drop or (), keep=False, tell=lambda _: None)
     if as_json:
         write_json([planned._asdict() for planned in steps])
         return
@@ -119,13 +120,14 @@ def apply_target(
 
     Raises DRV-106, DRV-108, DRV-121 for what cannot be dropped. `tell` gets a line before each step that takes long.
     """
-    return [planned.step for planned in _apply(read, drop, [], keep=keep, tell=tell)]
+    steps, _ = _apply(read, drop, keep=keep, tell=tell)
+    return [planned.step for planned in steps]
 
 
 def _apply(
-    read: Settings, drop: Collection[str], left: list[Leftover], *, keep: bool, tell: Callable[[str], None]
-) -> list[Planned]:
-    """Do it; what an earlier dictionary left behind is added to `left`."""
+    read: Settings, drop: Collection[str], *, keep: bool, tell: Callable[[str], None]
+) -> tuple[list[Planned], list[Leftover]]:
+    """Do it; return the steps, and what an earlier dictionary left behind, dropped or not."""
     # Files are read first: an open transaction may not wait for anything.
     contracts = contracts_of(read)
     dictionary = load_dictionary(read.folders.dictionary)
@@ -143,9 +145,10 @@ def _apply(
             ]
             if drop:
                 connection.execute(GATE)  # no other dictionary is put in force meanwhile, which may need what goes
-            in_force = in_force_or(connection, dictionary)
-            done += _derive_steps(connection, contracts, in_force, later, keep=keep)
-            left += leftovers(connection, _plans(connection, contracts, in_force))
+            domains = in_force_or(connection, dictionary).domains()
+            mirrors = _mirrors(connection, contracts)
+            done += _done(connection, plan_target(connection, domains, mirrors), later, keep=keep)
+            left = leftovers(connection, [bind(domain, "", mirrors) for domain in domains])
             done += _done(connection, plan_drops(connection, left, drop), later, keep=keep)
             steps = [step if isinstance(step, Planned) else Planned(_words(step)) for step in done]
             if steps:
@@ -154,7 +157,7 @@ def _apply(
             renew_sessions(connection, (step for step in done if isinstance(step, Step)))
             connection.commit()
             _do_beside(connection, later, tell)
-    return steps
+    return steps, left
 
 
 def _words(step: str | Step) -> str:
@@ -195,26 +198,18 @@ def _contract_steps(connection: psycopg.Connection, source: str, wanted: tuple[C
     yield from steps
 
 
-def _derive_steps(
-    connection: psycopg.Connection,
-    sources: Iterable[str],
-    dictionary: Dictionary,
-    later: list[Statement],
-    *,
-    keep: bool,
-) -> Iterator[Planned]:
-    """Yield what its tables need; what would lock a large table is put off until `later`.
-
-    It is done only with `keep`: an index on a mirror is no dry run.
-    """
-    in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
-    yield from _done(connection, plan_target(connection, dictionary.domains(), mirrors_of(in_force)), later, keep=keep)
+def _mirrors(connection: psycopg.Connection, sources: Iterable[str]) -> dict[MirrorRef, Mirror]:
+    """Return the mirrors of the contracts in force."""
+    return mirrors_of(contract for source in sources for contract in read_contracts_in_force(connection, source))
 
 
 def _done(
     connection: psycopg.Connection, statements: Iterable[Statement], later: list[Statement], *, keep: bool
 ) -> Iterator[Planned]:
-    """Do statements, with `keep`; what waits for others, or lets them wait for long, is put off until `later`."""
+    """Do statements, with `keep`: an index on a mirror is no dry run.
+
+    What waits for others, or would keep others from writing to a large table, is put off until `later`.
+    """
     for statement in statements:
         mib = _mib(connection, statement.locked) if statement.locked else 0
         beside = mib >= LARGE_MIB or not statement.is_needed
@@ -223,11 +218,6 @@ def _done(
         elif keep:
             connection.execute(statement.text.encode())
         yield Planned(statement.title, statement.locked.replace('"', "") if mib else "", mib, beside)
-
-
-def _plans(connection: psycopg.Connection, sources: Iterable[str], dictionary: Dictionary) -> list[Plan]:
-    in_force = [contract for source in sources for contract in read_contracts_in_force(connection, source)]
-    return [bind(domain, "", mirrors_of(in_force)) for domain in dictionary.domains()]
 
 
 def _mib(connection: psycopg.Connection, table: str) -> int:

@@ -16,6 +16,8 @@ from cdc.derive.table import Table
 
 def plan_labels(connection: psycopg.Connection[Any], table: Table) -> Iterator[Statement]:
     """Yield what gives the columns that are there the labels that they have now; comments on others are left alone."""
+    if not table.labels:
+        return
     rows = connection.execute(
         "SELECT attname, col_description(attrelid, attnum) FROM pg_attribute"
         " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",

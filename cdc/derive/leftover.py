@@ -15,6 +15,7 @@ from cdc.derive.ddl import hanging_on, indexes_of
 from cdc.derive.names import quoted
 from cdc.derive.plan import META, SHADOW, Plan
 from cdc.derive.statement import INDEX_NAME, Statement
+from cdc.derive.table import PARTS
 from cdc.errors import FatalError
 
 Rows = psycopg.Connection[Any]
@@ -41,7 +42,7 @@ def leftovers(connection: Rows, plans: Collection[Plan]) -> list[Leftover]:
     needed = {name for plan in plans for name, _ in indexes_of(plan)}
     indexes = connection.execute(_INDEXES, (INDEX_NAME, SHADOW, SHADOW)).fetchall()
     gone = {(schema, table) for schema, table, _ in tables if (schema, table) not in filled}
-    beside = {(f"{schema}{part}", table) for schema, table in gone for part in _PARTS}
+    beside = {(f"{schema}{part}", table) for schema, table in gone for part in PARTS}
     return [
         *(Leftover("table", f"{schema}.{table}", mib) for schema, table, mib in tables if (schema, table) in gone),
         *(
@@ -75,11 +76,10 @@ def _without_table(connection: Rows, one: Leftover) -> Statement:
     hanging = [*hanging_on(connection, quoted(schema, name))]
     if hanging:
         raise FatalError("DRV-121", f"{', '.join(hanging)} hangs on {one.name}")
-    tables = ", ".join(quoted(f"{schema}{part}", name) for part in _PARTS)
+    tables = ", ".join(quoted(f"{schema}{part}", name) for part in PARTS)
     return Statement(f"drop table {one.name}: {one.mib} MiB", f"DROP TABLE IF EXISTS {tables}")
 
 
-_PARTS = ("", "_held", "_contribution")
 _TABLES = """
 SELECT n.nspname, c.relname, pg_total_relation_size(c.oid) >> 20
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

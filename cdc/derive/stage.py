@@ -50,30 +50,27 @@ def stage_rows(work: Work) -> None:
 
 def _stage_few(work: Work, steps: list[Step]) -> None:
     cursors = work.run_all(select_rows(step, work.window.stale) for step in steps)
-    staged: list[tuple[Output, Row]] = []
+    staged: list[tuple[Output, list[Row]]] = []
     for step, cursor in zip(steps, cursors, strict=True):
-        for row in cursor:
-            outcome = evaluate(step, row)
-            staged += [(output, each) for output, rows in zip(step.outputs, outcome, strict=False) for each in rows]
+        staged += _by_output(step, [evaluate(step, row) for row in cursor])
+    count = sum(len(rows) for _, rows in staged)
     with _refusing_rows():
-        if len(staged) <= FEW:
+        if count > FEW:  # a row may explode
+            for output, rows in staged:
+                _copy_into(work, output, rows)
+        elif count:
             _insert(work, staged)
-        else:  # a row may explode
-            for output in dict.fromkeys(output for output, _ in staged):
-                _copy_into(work, output, [row for where, row in staged if where is output])
 
 
-def _insert(work: Work, staged: list[tuple[Output, Row]]) -> None:
-    if not staged:
-        return
+def _insert(work: Work, staged: list[tuple[Output, list[Row]]]) -> None:
     texts = Transformer(work.connection)
     with work.connection.pipeline():
-        for output, row in staged:
+        for output, row in ((output, row) for output, rows in staged for row in rows):
             values = texts.dump_sequence(row, (_TEXT,) * len(row))
             work.run(_inserting(output), [None if value is None else bytes(value).decode() for value in values])
         crash_point("D4")
-    for output, _ in staged:
-        work.note_staged(output, 1)
+    for output, rows in staged:
+        work.note_staged(output, len(rows))
 
 
 @cache
@@ -149,10 +146,16 @@ def _try_rows(work: Work, step: Step, outcomes: list[Staged]) -> Exception | Non
 
 
 def _copy_rows(work: Work, step: Step, outcomes: list[Staged]) -> None:
+    for output, rows in _by_output(step, outcomes):
+        _copy_into(work, output, rows)
+
+
+def _by_output(step: Step, outcomes: list[Staged]) -> Iterator[tuple[Output, list[Row]]]:
+    """Yield the rows of each output that has any; what is refused has rows of the first output alone."""
     for place, output in enumerate(step.outputs):
         rows = [row for outcome in outcomes if place < len(outcome) for row in outcome[place]]
         if rows:
-            _copy_into(work, output, rows)
+            yield output, rows
 
 
 def _copy_into(work: Work, fill: Output, rows: list[Row]) -> None:

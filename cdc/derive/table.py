@@ -11,6 +11,9 @@ from cdc.derive.plan import META, Fill, Merge, Plan
 from cdc.store.storage import ROOM_FOR_UPDATES
 from transforms.mapping import Target
 
+PARTS = ("", "_held", "_contribution")
+"""Behind a schema's name: canonical tables, those of held candidates, those of contributions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

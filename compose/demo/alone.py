@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from compose.local.daemon import StackError
+from compose.local.lock import locked
 
 
 @contextmanager
 def only_run(env: Mapping[str, str]) -> Iterator[None]:
     """Be the only run on the data of `CDC_LOCAL`. Raises StackError while another one goes on."""
-    path = Path(env["CDC_LOCAL"]) / "run" / "demo.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        message = "Another run of the demo goes on. Wait for its end, or end it: Ctrl-C there, or SIGTERM."
-        raise StackError(message) from error
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(Path(env["CDC_LOCAL"]) / "run" / "demo.lock", wait=False))
+        except BlockingIOError as error:
+            message = "Another run of the demo goes on. Wait for its end, or end it: Ctrl-C there, or SIGTERM."
+            raise StackError(message) from error
         yield
-    finally:
-        os.close(descriptor)

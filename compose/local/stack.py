@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from compose.local.connect import ConnectWorker
 from compose.local.databases import mes_server, target_server
 from compose.local.kafka import Broker
+from compose.local.lock import locked
 from compose.local.mariadb import MariaDbServer
 from compose.local.service import AbandonedError, Service, bring_up
 
@@ -94,17 +93,9 @@ class Stack:
             with ThreadPoolExecutor(len(daemons)) as pool:
                 list(pool.map(lambda daemon: daemon.stop(), daemons.values()))
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[None]:
         """Hold the stack's lock: two starts at once would take each other's processes for orphans."""
-        path = Path(self.env["CDC_LOCAL"]) / "run" / "lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return locked(Path(self.env["CDC_LOCAL"]) / "run" / "lock")
 
 
 def _start_after(needed: Future[None] | None, service: Service, abandon: threading.Event) -> None:

@@ -37,23 +37,23 @@ def write_rows(
     Changes of op c and r add theirs, d takes one away. What no generation has opened is not older than it.
     Raises FatalError LND-110.
     """
-    loaded = _load(connection, table, list(changes))
+    loaded = list(changes)
+    _load(connection, table, loaded)
     statements = ((_sum, ()), (_note, place), (_upsert, (generation_from or 0,)), (_delete, ()), (_revive, ()))
     for build, parameters in statements:
         connection.execute(build(table), parameters)
     if connection.execute(_missing(table), ()).fetchone() is not None:
         raise FatalError("LND-110", table.contract.mirror)
-    return 2 * loaded  # with the sums, of which there are no more
+    return 2 * len(loaded)  # with the sums, of which there are no more
 
 
-def _load(connection: psycopg.Connection, table: MirrorTable, changes: Sequence[Change]) -> int:
+def _load(connection: psycopg.Connection, table: MirrorTable, changes: Iterable[Change]) -> None:
     names = [*table.source_columns, COUNT, "_offset", "_source_ts", "_op"]
     query = SQL("INSERT INTO {} ({}) VALUES ({})").format(
         table.stage, list_of(names), SQL(", ").join([SQL("%s")] * len(names))
     )
     with connection.cursor() as cursor:
         cursor.executemany(query, (_staged(change, table.source_columns) for change in changes))
-    return len(changes)
 
 
 def _staged(change: Change, columns: Sequence[str]) -> list[Any]:
