@@ -17,6 +17,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import structlog
@@ -34,7 +35,7 @@ from cdc.config import Settings
 from cdc.errors import CdcError
 from cdc.observe.monitor import Monitor
 from cdc.observe.watching import WatchMetrics
-from cdc.stream.topic import ends_of
+from cdc.stream.topic import TopicEnds
 
 _LOOK_S = 2.0
 # A live connector sends a heartbeat every second; a machine may well hold its breath for some of them.
@@ -62,8 +63,9 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor) -> None:
         now = load_sources(folder).get(name)
         return now is not None and now.state == "running"
 
-    with Connect(settings.connect) as connect:
-        watches = [Watch(source, connect, settings.kafka, is_wanted) for source in sources if source.state == "running"]
+    with Connect(settings.connect) as connect, closing(TopicEnds(settings.kafka)) as ends:
+        running = [source for source in sources if source.state == "running"]
+        watches = [Watch(source, connect, settings.kafka, ends, is_wanted) for source in running]
         metrics = WatchMetrics(monitor, [watch.source.name for watch in watches])
         while not stop.wait(_LOOK_S):
             for watch in watches:
@@ -95,6 +97,7 @@ class Watch:
     source: Source
     connect: Connect
     kafka: Kafka
+    ends: TopicEnds
     is_wanted: Callable[[str], bool] = lambda _: True
     silence_s: float = _SILENCE_S
     first_wait_s: float = _FIRST_WAIT_S
@@ -115,7 +118,7 @@ class Watch:
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
-        (end, signals), now = ends_of(self.kafka, self.source.stream, signal_topic(self.source)), self.now()
+        (end, signals), now = self.ends.of(self.source.stream, signal_topic(self.source)), self.now()
         if end != self._end:
             grew, self._end, self._since = self._end >= 0, end, now
             # Also by what a failing task leaves of its transactions: only one that lasts is well again.

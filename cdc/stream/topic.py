@@ -7,7 +7,7 @@ because what has left the topic before it landed is lost for the service. Neithe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,14 +60,6 @@ def describe_topic(brokers: Brokers, name: str) -> Topic | None:
     """Return the topic, None if there is none. Raises TransientError STR-109, FatalError STR-110."""
     with kafka_admin(brokers) as admin:
         return _describe(admin, name)
-
-
-def ends_of(brokers: Brokers, *names: str) -> list[int]:
-    """Return the offset behind the last record of each topic, control records of Kafka included. Raises STR-109."""
-    partitions = [TopicPartition(name, 0) for name in names]
-    with kafka_admin(brokers) as admin:
-        found = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        return [int(found[partition].offset) for partition in partitions]
 
 
 def end_offsets(brokers: Brokers, names: Iterable[str]) -> dict[str, int]:
@@ -125,6 +117,30 @@ def _settings(admin: KafkaAdminClient, name: str) -> dict[str, str]:
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
     found = admin.describe_configs([resource], config_filter=ConfigFilterType.ALL)["topic"][name]
     return {key: str(entry["value"]) for key, entry in found.items()}
+
+
+class TopicEnds:
+    """Asks for the ends of topics again and again, by one client until that fails: each new one leaves memory."""
+
+    def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
+        self._open = ExitStack()
+        self._admin: KafkaAdminClient | None = None
+
+    def of(self, *names: str) -> list[int]:
+        """Return the offset behind the last record of each topic, control records of Kafka included. Raises STR-109."""
+        partitions = [TopicPartition(name, 0) for name in names]
+        admin, self._admin = self._admin, None
+        with self._open as opened:
+            admin = admin or opened.enter_context(kafka_admin(self._brokers))
+            found = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+            self._open, self._admin = opened.pop_all(), admin
+        return [int(found[partition].offset) for partition in partitions]
+
+    def close(self) -> None:
+        """End the client."""
+        self._admin = None
+        self._open.close()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from cdc.access import Kafka
 from cdc.capture.connect import Connect
 from cdc.capture.connector import render
 from cdc.capture.watchdog import Watch
-from cdc.stream.topic import describe_topic
+from cdc.stream.topic import TopicEnds, describe_topic
 from compose.local.stack import Stack
 from tests.integration.connectors.deployment import FILES, SOURCES, Sources, kind_of
 
@@ -235,8 +236,9 @@ def test_the_watch_starts_a_connector_again_that_lost_its_server(sources: Source
     stack.start(["erp"])
     sources.mariadb.connect()
     sources.books("INSERT INTO books.parent VALUES (7, 'after')")
-    with Connect(access.Connect(sources.env["CDC_CONNECT_URL"])) as connect:
-        watch = Watch(sources.source("books"), connect, Kafka(sources.env["CDC_KAFKA"]), silence_s=3.0)
+    kafka, cluster = Kafka(sources.env["CDC_KAFKA"]), access.Connect(sources.env["CDC_CONNECT_URL"])
+    with Connect(cluster) as connect, closing(TopicEnds(kafka)) as ends:
+        watch = Watch(sources.source("books"), connect, kafka, ends, silence_s=3.0)
         deadline = time.monotonic() + 60
         while (code := watch.look()) is None:
             assert time.monotonic() < deadline

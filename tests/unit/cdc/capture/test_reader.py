@@ -16,6 +16,7 @@ from cdc.capture.source import Source
 from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
 from cdc.stream.signal import Signal
+from cdc.stream.topic import TopicEnds
 from tests.unit.cdc.capture.cluster import Cluster, Member
 from tests.unit.cdc.capture.signals import (
     BROKERS,
@@ -132,7 +133,7 @@ def test_a_table_that_comes_back_is_refused_until_a_new_snapshot(topic: Callable
 @pytest.mark.parametrize("over", [True, False])
 def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic], *, over: bool) -> None:
     connector = Connector(topic(needed(CERT), starting(CERT), *([scanned(CERT)] if over else [])), CERT)
-    watch = Watch(source("lot", "cert"), connector, BROKERS)  # type: ignore[arg-type]
+    watch = Watch(source("lot", "cert"), connector, BROKERS, TopicEnds(BROKERS))  # type: ignore[arg-type]
     watch.look_at_reader()
     watch.look_at_reader()
     assert connector.told == ["remove mes-read"] * over
@@ -140,7 +141,7 @@ def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic]
 
 def test_a_reader_that_skipped_is_made_to_begin_again_and_given_time(topic: Callable[..., Topic]) -> None:
     connector = Connector(topic(needed(CERT), starting(CERT), notified("SKIPPED")), CERT)
-    watch = Watch(source("lot", "cert"), connector, BROKERS)  # type: ignore[arg-type]
+    watch = Watch(source("lot", "cert"), connector, BROKERS, TopicEnds(BROKERS))  # type: ignore[arg-type]
     assert [watch.look_at_reader() for _ in range(3)] == ["CON-112", None, None]
     assert connector.told == BEGUN_READER[1:]
 

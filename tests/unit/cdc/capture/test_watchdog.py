@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture import lifecycle, turn, watchdog
+from cdc.capture import lifecycle, turn
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
@@ -24,7 +24,6 @@ class World:
         self.end, self.is_wanted, self.kind = 1, True, kind
         self.connector = self.cluster.members["mes"]
         self.cluster.started = self._started
-        monkeypatch.setattr(watchdog, "ends_of", lambda *_: [self.end, len(topic.signals)])
         monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: self.cluster.tell("drop slot"))
         self.say("STARTED")
         self.watch = self.another_watch()
@@ -32,7 +31,11 @@ class World:
     def another_watch(self) -> Watch:
         """Return the watch of a process that has just started."""
         file = source("lot", kind=self.kind)
-        return Watch(file, self.cluster, BROKERS, lambda _: self.is_wanted, now=lambda: self.clock)  # type: ignore[arg-type]
+        return Watch(file, self.cluster, BROKERS, self, lambda _: self.is_wanted, now=lambda: self.clock)  # type: ignore[arg-type]
+
+    def of(self, *_: str) -> list[int]:
+        """Return the ends of the stream and of the topic of signals."""
+        return [self.end, len(self.topic.signals)]
 
     def say(self, *steps: str) -> None:
         """Have the connector say something of its snapshot."""
