@@ -4,6 +4,7 @@ from __future__ import annotations
 
 REQUIRED = "REQ-101"
 TEXT = "TXT-101"
+ENCODING = "ENC-101"
 NUMBER = "NUM-101"
 TIME = "DAT-101"
 UNIT_UNKNOWN = "UOM-202"

@@ -146,8 +146,8 @@ class Activation:
             self._require_snapshots(scope)
             plan, self._whole = bind_shadow(scope, self.new.digest, self._mirrors(scope))
             state = read_state(self.keeper)
+            prepare_mirrors(self.keeper, plan)
             if state is None or not self._is_mine(state, scope):
-                prepare_mirrors(self.keeper, plan)
                 create(self.keeper, self._whole, scope, self.old.digest)
                 crash_point("A1")
             self._shadow = self._derive(plan)

@@ -15,7 +15,7 @@ import psycopg
 
 from cdc.activate.build import STAGES, about_rows, create_stages, drop_stages
 from cdc.activate.edition import SHADOW_DOMAIN, Scope
-from cdc.derive.change_mirror import plan_changes, versions_of
+from cdc.derive.change_mirror import plan_beginnings, versions_of
 from cdc.derive.ddl import indexes_of, watched_by
 from cdc.derive.mirror import Mirror, read_mirrors
 from cdc.derive.names import quoted
@@ -74,11 +74,10 @@ def prepare_mirrors(connection: Connection, plan: Plan) -> list[str]:
     taken that could have to do with it.
     """
     done = []
-    for statement in plan_changes(connection, [plan]):
-        if not statement.text.startswith("DELETE"):  # what the version in force keeps, is kept
-            with connection.transaction():
-                connection.execute(statement.text.encode())
-            done.append(statement.title)
+    for statement in plan_beginnings(connection, [plan]):
+        with connection.transaction():
+            connection.execute(statement.text.encode())
+        done.append(statement.title)
     for mirror, name in sorted(watched_by([plan])):
         found = connection.execute(
             "INSERT INTO cdc.watched_column (mirror, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (mirror, name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated
@@ -16,9 +15,8 @@ from cdc.activate.compare import Difference, TableDifference
 from cdc.cli.context import Dev, settings, without_approval
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
+from cdc.cli.progress import Shown
 from cdc.config import Settings
-
-_EVERY_S = 5.0
 
 Yes = Annotated[bool, typer.Option("--yes", help="Swap without asking.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Build, print what changes, and drop what was built.")]
@@ -65,7 +63,9 @@ def activate(  # noqa: PLR0913, PLR0917 - options of a command
     from cdc.activate.activate import activate as put_in_force  # noqa: PLC0415 - a command loads what it needs
 
     read = _settings(context, dev)
-    _finish(put_in_force(read, version, _wish(yes, dry_run, patience, reason)), as_json)
+    with Shown() as shown:
+        outcome = put_in_force(read, version, _wish(shown, yes, dry_run, patience, reason))
+    _finish(outcome, as_json)
 
 
 def rollback(  # noqa: PLR0913, PLR0917 - as above
@@ -85,7 +85,9 @@ def rollback(  # noqa: PLR0913, PLR0917 - as above
     from cdc.activate.activate import rollback as put_back  # noqa: PLC0415 - as above
 
     read = _settings(context, dev)
-    _finish(put_back(read, _wish(yes, dry_run, patience, reason)), as_json)
+    with Shown() as shown:
+        outcome = put_back(read, _wish(shown, yes, dry_run, patience, reason))
+    _finish(outcome, as_json)
 
 
 def discard(context: typer.Context) -> None:
@@ -100,39 +102,24 @@ def _settings(context: typer.Context, dev: bool) -> Settings:
     return without_approval(read) if dev else read
 
 
-def _wish(yes: bool, dry_run: bool, patience: float, reason: str) -> Wish:
-    return Wish(_ask(yes), _Shown(), keep=not dry_run, patience_s=patience, reason=reason)
+def _wish(shown: Shown, yes: bool, dry_run: bool, patience: float, reason: str) -> Wish:
+    def report(progress: Progress) -> None:
+        shown.show(progress.phase, progress.rows, progress.total)
+
+    return Wish(_ask(shown, yes), report, keep=not dry_run, patience_s=patience, reason=reason)
 
 
-def _ask(yes: bool) -> Callable[[Difference], bool]:
+def _ask(shown: Shown, yes: bool) -> Callable[[Difference], bool]:
     def ask(difference: Difference) -> bool:
         if yes:
             return True
         if not sys.stdin.isatty():
             return False
+        shown.end()
         _write(difference, sys.stderr.write)
         return typer.confirm("Put it in force?", err=True)
 
     return ask
-
-
-class _Shown:
-    """What a person sees of the building: a line now and then, with rate and time to go."""
-
-    def __init__(self) -> None:
-        self._begun = self._said = time.monotonic()
-        self._first: int | None = None
-
-    def __call__(self, progress: Progress) -> None:
-        """Say how far it is."""
-        now = time.monotonic()
-        if self._first is None:
-            self._first, self._begun = progress.rows, now
-        if progress.rows and now - self._said >= _EVERY_S:
-            self._said = now
-            rate = (progress.rows - self._first) / max(now - self._begun, 0.001)
-            left = f", {max(progress.total - progress.rows, 0) / rate:.0f} s to go" if rate else ""
-            say(f"{progress.phase}: {progress.rows} of about {progress.total} rows, {rate:.0f} rows/s{left}")
 
 
 def _finish(outcome: Outcome, as_json: bool) -> None:

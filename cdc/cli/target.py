@@ -212,7 +212,7 @@ def _done(
     """
     for statement in statements:
         mib = _mib(connection, statement.locked) if statement.locked else 0
-        beside = mib >= LARGE_MIB or not statement.is_needed
+        beside = mib >= LARGE_MIB or statement.is_beside
         if beside:
             later.append(statement)
         elif keep:

@@ -42,6 +42,11 @@ def active_digest(connection: Rows) -> str | None:
     return None if row is None else str(row[0])
 
 
+def stands_beside(connection: Rows) -> bool:
+    """Tell whether tables of another version are there: one that is being activated, or the one of before."""
+    return connection.execute("SELECT FROM cdc_shadow.activation").rowcount > 0
+
+
 def dictionary_in_force(connection: Rows, settings: Settings) -> Dictionary:
     """Return the dictionary in force, else that of the files. Raises DRV-106, DRV-108 and DRV-111."""
     digest = active_digest(connection)

@@ -18,7 +18,8 @@ import psycopg
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
-from cdc.derive.change_mirror import plan_changes, versions_of
+from cdc.derive.active import stands_beside
+from cdc.derive.change_mirror import plan_beginnings, plan_endings, versions_of
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
 from cdc.derive.label import plan_labels
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
@@ -63,12 +64,13 @@ def plan_target(
     dropped, added = plan_foreign_keys(connection, plans, renewed)
     return (
         *_schemas(connection, plans),
-        *plan_changes(connection, plans),
+        *plan_beginnings(connection, plans),
         *dropped,
         *tables,
         *added,
         *_missing_indexes(connection, plans, renewed),
         *_watched(connection, plans),
+        *_given_up(connection, plans),
     )
 
 
@@ -270,16 +272,22 @@ def watched_by(plans: Iterable[Plan]) -> set[tuple[str, str]]:
 
 def _watched(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
     """Landing keeps the old values of these columns beside each change; they are what `take` works with."""
-    mirrors = {mirror.ref for plan in plans for mirror in plan.mirrors}
-    wanted = watched_by(plans)
-    known = set(
-        connection.execute(
-            f"SELECT mirror, name FROM cdc.watched_column WHERE mirror = ANY ({literals(map(str, mirrors))})".encode()
-        ).fetchall()
-    )
-    for mirror, name in sorted(wanted - known):
+    for mirror, name in sorted(watched_by(plans) - _known_watched(connection, plans)):
         text = f"INSERT INTO cdc.watched_column (mirror, name) VALUES ({literal(mirror)}, {literal(name)})"
         yield Statement(f"watch {mirror}.{name}", text)
-    for mirror, name in sorted(known - wanted):
+
+
+def _given_up(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
+    """What landing keeps for nobody: nothing while another version stands beside, which may be gone back to."""
+    if stands_beside(connection):
+        return
+    yield from plan_endings(connection, plans)
+    for mirror, name in sorted(_known_watched(connection, plans) - watched_by(plans)):
         text = f"DELETE FROM cdc.watched_column WHERE (mirror, name) = ({literal(mirror)}, {literal(name)})"
-        yield Statement(f"stop watching {mirror}.{name}", text)
+        yield Statement(f"stop watching {mirror}.{name}", text, is_needed=False)
+
+
+def _known_watched(connection: Rows, plans: list[Plan]) -> set[tuple[str, str]]:
+    mirrors = {str(mirror.ref) for plan in plans for mirror in plan.mirrors}
+    query = f"SELECT mirror, name FROM cdc.watched_column WHERE mirror = ANY ({literals(mirrors)})"
+    return {(mirror, name) for mirror, name in connection.execute(query.encode()).fetchall()}

@@ -27,4 +27,6 @@ def plan_labels(connection: psycopg.Connection[Any], table: Table) -> Iterator[S
     if changed:
         text = table.labelling(*changed).removeprefix("; ")
         # It waits for VACUUM and the making of indexes, and nothing waits for it.
-        yield Statement(f"label columns of {table}: {', '.join(changed)}", text, beside=(text,), is_needed=False)
+        yield Statement(
+            f"label columns of {table}: {', '.join(changed)}", text, beside=(text,), is_needed=False, is_beside=True
+        )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from cdc.derive.active import stands_beside
 from cdc.derive.ddl import hanging_on, indexes_of
 from cdc.derive.names import quoted
 from cdc.derive.plan import META, SHADOW, Plan
@@ -35,7 +36,7 @@ def leftovers(connection: Rows, plans: Collection[Plan]) -> list[Leftover]:
 
     That one needs its tables and indexes when it is put in force, or when it is gone back to.
     """
-    if connection.execute("SELECT FROM cdc_shadow.activation").rowcount:
+    if stands_beside(connection):
         return []
     filled = {(fill.target.schema, fill.target.table) for plan in plans for fill in plan.fills}
     tables = connection.execute(_TABLES, (list(META), SHADOW, SHADOW)).fetchall()
@@ -68,7 +69,9 @@ def _without_index(one: Leftover) -> Statement:
     name = quoted(*one.name.split("."))
     title = f"drop index {one.name} of {one.of}: {one.mib} MiB"
     beside = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
-    return Statement(title, f"DROP INDEX {name}", quoted(*one.of.split(".")), (beside,), is_needed=False)
+    return Statement(
+        title, f"DROP INDEX {name}", quoted(*one.of.split(".")), (beside,), is_needed=False, is_beside=True
+    )
 
 
 def _without_table(connection: Rows, one: Leftover) -> Statement:

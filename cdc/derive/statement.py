@@ -14,6 +14,7 @@ class Statement(NamedTuple):
 
     `locked`: the table, quoted, that nobody can write to meanwhile; `beside`: statements that do the same without that,
     each a transaction of its own. They are "" and () where it takes no time. `is_needed`: nothing is derived before.
+    `is_beside`: done `beside` however small the table is, since it may have to wait for somebody.
     """
 
     title: str
@@ -21,6 +22,7 @@ class Statement(NamedTuple):
     locked: str = ""
     beside: tuple[str, ...] = ()
     is_needed: bool = True
+    is_beside: bool = False
 
 
 def digest_name(prefix: str, text: str) -> str:

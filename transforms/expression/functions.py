@@ -14,7 +14,7 @@ from transforms.expression import device_label
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected, Untranslatable
 from transforms.expression.code import Function, Inline, call, fresh, write
 from transforms.expression.term import Term, strict
-from transforms.value import moment
+from transforms.value import encoding, moment
 from transforms.value.gs1 import to_gtin14
 from transforms.value.kind import NUMBERS, Kind
 from transforms.value.measured import Measured, parse_measured
@@ -27,6 +27,16 @@ Compile = Callable[[Builder, exp.Anonymous], Term]
 def _clean(builder: Builder, node: exp.Anonymous) -> Term:
     (value,) = _arguments(node, 1, "CLEAN(text)")
     return strict(Kind.TEXT, Inline("{0}.strip({1}) or None", BLANKS), builder.typed(value, Kind.TEXT))
+
+
+def _recode(builder: Builder, node: exp.Anonymous) -> Term:
+    value, *names = _arguments(node, 3, "RECODE(text, 'latin1', 'gbk')")
+    declared, meant = (_literal(name, "RECODE needs the character sets in quotes") for name in names)
+    for name, known in ((names[0], encoding.DECLARED), (names[1], encoding.MEANT)):
+        if name.name not in known:
+            raise Rejected(TYPE, name, f"one of {', '.join(known)} is wanted here")
+    builder.scope.codes.add(refusal.ENCODING)
+    return strict(Kind.TEXT, encoding.recoder(declared, meant), builder.typed(value, Kind.TEXT))
 
 
 def _date_of(builder: Builder, node: exp.Anonymous) -> Term:
@@ -158,6 +168,7 @@ FUNCTIONS: dict[str, Compile] = {
     MEASURED_COMPARATOR: _measured_part(Kind.TEXT, lambda measured: measured.comparator),
     "MEASURED_TOLERANCE": _measured_part(Kind.DECIMAL, lambda measured: measured.tolerance),
     "CLEAN": _clean,
+    "RECODE": _recode,
     "DATE_OF": _date_of,
     "AT_ZONE": _at_zone,
     "TO_UNIT": _to_unit,

@@ -141,6 +141,34 @@ def test_a_synonym_is_put_in_force_under_a_running_worker_and_taken_back(cdc: Cd
     wait_until(lambda: running.parties() == [("C1", None), ("C4", "CN")])
 
 
+def test_what_only_one_version_looks_up_keeps_no_worker_of_the_other_from_deriving(
+    cdc: Cdc, running: Deployment
+) -> None:
+    lookup = "{table: erp.t_Supplier, match: namesake.FShortName = FShortName, columns: {FShortName: text}}"
+    running.edit("mappings/erp.t_Organization.yaml", "\ntarget:\n", f"\nlookups:\n  namesake: {lookup}\ntarget:\n")
+    running.edit(
+        "mappings/erp.t_Organization.yaml", "expr: FShortName", 'expr: "COALESCE(namesake.FShortName, FShortName)"'
+    )
+    watch = "watching erp.t_Supplier.FShortName"
+    assert cdc("dictionary", "activate", "--yes").code == 0
+    assert cdc("dictionary", "rollback", "--yes").code == 0
+    Worker(running.settings)  # one that has just started, as after a restart
+    running.land_of("中国", 4)
+    wait_until(lambda: running.parties() == [("C1", None), ("C4", "CN")])
+    assert f"stop {watch}" not in planned(cdc)  # the version beside may be put in force again
+    assert cdc("dictionary", "activate", "--yes").code == 0
+    assert cdc("dictionary", "rollback", "--yes").code == 0
+    assert cdc("dictionary", "discard").code == 0
+    assert f"stop {watch}" in planned(cdc)
+    assert f"stop {watch}" in cdc("target", "apply").out
+    assert not planned(cdc)
+
+
+def planned(cdc: Cdc) -> list[str]:
+    """Return the steps of the target's plan."""
+    return [line["step"] for line in cdc("target", "plan", "--json").document]
+
+
 def derived_by(running: Deployment) -> str:
     """Return the version that the worker derives by."""
     return str(running.rows("SELECT dictionary FROM cdc.domain WHERE name = 'adverse_event'")[0][0])
@@ -155,8 +183,7 @@ def test_a_label_is_put_in_force_without_deriving_anything_anew(cdc: Cdc, runnin
     ((first,),) = running.rows(label)
     assert first.startswith("Country")
     running.edit("fields.yaml", "en: Country", "en: Land")
-    steps = [line["step"] for line in cdc("target", "plan", "--json").document]
-    assert not [step for step in steps if "label" in step]  # the version in force has the label that is there
+    assert not [step for step in planned(cdc) if "label" in step]  # the version in force has the label that is there
     assert cdc("dictionary", "activate", "--yes").code == 0
     assert running.rows(label) == [(first.replace("Country", "Land"),)]
     assert running.rows("SELECT ctid, xmin FROM trace.party") == before
