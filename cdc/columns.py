@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 SERVICE_COLUMNS: Final = {"_offset": "bigint NOT NULL", "_source_ts": "timestamptz"}
+MAPPED_COLUMNS: Final = {"_source_ts": "timestamp with time zone"}
+"""Those that a mapping may read as if they were the source's: when the row's last change was committed there."""
 DELETED_COLUMNS: Final = {**SERVICE_COLUMNS, "_deleted_offset": "bigint NOT NULL", "_deleted_ts": "timestamptz"}
 CHANGE_COLUMNS: Final = {
     **SERVICE_COLUMNS,

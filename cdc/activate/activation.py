@@ -38,7 +38,7 @@ from cdc.activate.shadow import (
     take_epoch,
     take_shadow,
 )
-from cdc.activate.swap import Swap, hindrances, older_transactions, swap
+from cdc.activate.swap import Swap, end_vacuums, hindrances, older_transactions, swap
 from cdc.crash import crash_point
 from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.label import plan_labels
@@ -200,11 +200,10 @@ class Activation:
         with as_service_errors():
             self._require_new_snapshots()
             live = live_plans(self.keeper, self.new)
+            what = Swap(self.old, self.new, self.scope.swapped, live, self.actor, self.reason)
+            end_vacuums(self.keeper, what)
             with self._closed():
-                swap(
-                    self.keeper,
-                    Swap(self.old, self.new, self.scope.swapped, live, self.actor, self.reason),
-                )
+                swap(self.keeper, what)
             crash_point("A6")
 
     def finish(self) -> None:

@@ -34,6 +34,8 @@ Connection = psycopg.Connection[Any]
 
 LEAVING = "_leaving"
 """Behind the name of a schema in which a table is for a moment, on its way out."""
+VACUUM_S = 5
+"""How long one VACUUM is waited for that is in the way; nobody waits behind that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +133,32 @@ def _pairs(connection: Connection, names: tuple[str, ...]) -> Iterator[tuple[Tab
             yield live, shadow
 
 
+def end_vacuums(connection: Connection, what: Swap) -> None:
+    """Have the server's own VACUUM of these tables broken off, by waiting for it; autocommit.
+
+    It gives way to whoever has waited for `deadlock_timeout`, and that is longer than the swap lets readers wait.
+    One that somebody has asked for does not: psycopg's LockNotAvailable.
+    """
+    there = _locked(connection, what, list(_pairs(connection, what.tables)))
+    if there:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{VACUUM_S}s'")
+            connection.execute(f"LOCK TABLE {', '.join(there)} IN SHARE UPDATE EXCLUSIVE MODE".encode())
+
+
 def _lock(connection: Connection, what: Swap, pairs: list[tuple[Table, Table]]) -> None:
     """Lock what changes places and what its foreign keys refer to: nobody who has read one of them goes on reading."""
+    there = _locked(connection, what, pairs)
+    if there:
+        connection.execute(f"LOCK TABLE {', '.join(there)} IN ACCESS EXCLUSIVE MODE".encode())
+
+
+def _locked(connection: Connection, what: Swap, pairs: list[tuple[Table, Table]]) -> list[str]:
     tables = {table.quoted for pair in pairs for table in pair if exists(connection, table)}
     own = {live.quoted for live, _ in pairs}
     parents = {link.parent.canonical for plan in what.live for link in plan.links if link.child.canonical in own}
     parents |= {name for key in known_foreign_keys(connection, own) for name in (key.parent, key.child)}
-    there = sorted(tables | {name for name in parents if _is_there(connection, name)})
-    if there:
-        connection.execute(f"LOCK TABLE {', '.join(there)} IN ACCESS EXCLUSIVE MODE".encode())
+    return sorted(tables | {name for name in parents if _is_there(connection, name)})
 
 
 def _is_there(connection: Connection, name: str) -> bool:

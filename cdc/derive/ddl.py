@@ -18,6 +18,7 @@ import psycopg
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
+from cdc.columns import MAPPED_COLUMNS
 from cdc.derive.active import stands_beside
 from cdc.derive.change_mirror import plan_beginnings, plan_endings, versions_of
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
@@ -43,7 +44,8 @@ def mirrors_of(contracts: Iterable[Contract]) -> dict[MirrorRef, Mirror]:
     mirrors = {}
     for contract in contracts:
         ref = MirrorRef(contract.schema, contract.table)
-        mirrors[ref] = Mirror(ref, {column.name: column.mirror_type for column in contract.columns}, contract.key)
+        types = {column.name: column.mirror_type for column in contract.columns}
+        mirrors[ref] = Mirror(ref, {**types, **MAPPED_COLUMNS}, contract.key)
         if contract.key_origin != ORIGIN:
             versions = versions_of(mirrors[ref])
             mirrors[versions.ref] = versions

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -59,13 +60,27 @@ class Sources:
         )
 
     def land(self, number: int) -> None:
-        self.batch += 1
-        with self.connection.transaction():
+        with self._landing(number):
             self.connection.execute(
                 'INSERT INTO erp."t_Organization" ("FItemID", "FNumber", "FName", "FDeleted", _offset)'
                 " VALUES (%s, %s, 'Clinic', 0, 1)",
                 (number, f"C{number}"),
             )
+
+    def commit(self, number: int, country: str, at: str | None = None) -> None:
+        """Land a party, and then its country, by a commit of that time."""
+        self.land(number)
+        with self._landing(number):
+            self.connection.execute(
+                'UPDATE erp."t_Organization" SET "FCountry" = %s, _source_ts = %s WHERE "FItemID" = %s',
+                (country, at, number),
+            )
+
+    @contextmanager
+    def _landing(self, number: int) -> Iterator[None]:
+        self.batch += 1
+        with self.connection.transaction():
+            yield
             self.connection.execute(
                 "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
                 " VALUES ('cdc.erp', %s, 'erp.t_Organization', %s, 'u')",
@@ -131,6 +146,37 @@ def wait_until(holds: Callable[[], bool]) -> None:
 def started(sources: Sources, number: int = 1) -> Callable[[], bool]:
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'cdc derive%' AND state = 'idle'"
     return lambda: sources.connection.execute(query).fetchone() == (number,)
+
+
+def test_a_code_means_what_it_meant_when_its_row_was_committed(settings: Settings, target_dsn: str) -> None:
+    folder = settings.folders.dictionary
+    assert folder is not None
+    file = folder / "mappings/erp.t_Organization.yaml"
+    edit(file, "FCountry: text", "FCountry: text\n    _source_ts: timestamptz")
+    edit(file, "country: FCountry", "country: {expr: FCountry, at: _source_ts}")
+    was = '  - {system: erp, code: "SU", to: DE, valid_to: "2020-01-01"}\n'
+    became = '  - {system: erp, code: "SU", to: JP, valid_from: "2020-01-01"}\n'
+    edit(folder / "codesets/country.yaml", "synonyms:\n", f"synonyms:\n{was}{became}")
+    apply_target(settings)
+    sources = Sources(target_dsn)
+    sources.close_snapshots()
+    Worker(settings)
+    # Clocks of the source (Asia/Shanghai) decide which day it is.
+    sources.commit(1, "SU", "2019-12-31T15:59:59Z")
+    sources.commit(2, "SU", "2019-12-31T16:00:00Z")
+    query = "SELECT party_id, country FROM trace.party ORDER BY 1"
+    wait_until(lambda: sources.connection.execute(query).fetchall() == [("C1", "DE"), ("C2", "JP")])
+    for each in Worker.running:
+        assert each.end(sources) is None
+    Worker.running.clear()
+    sources.connection.close()
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Edit a file of the dictionary."""
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
 
 
 def test_a_worker_derives_what_is_landed_as_soon_as_it_is_told(settings: Settings, sources: Sources) -> None:

@@ -46,21 +46,7 @@ class Deployment:
         self.land_of("英国", 2)
 
     def land_of(self, country: str, number: int) -> None:
-        self.sources.land(number)
-        with self.sources.connection.transaction():
-            self.sources.connection.execute(
-                'UPDATE erp."t_Organization" SET "FCountry" = %s WHERE "FItemID" = %s', (country, number)
-            )
-            self.sources.batch += 1
-            self.sources.connection.execute(
-                "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
-                " VALUES ('cdc.erp', %s, 'erp.t_Organization', %s, 'u')",
-                (self.sources.batch, [str(number)]),
-            )
-            self.sources.connection.execute(
-                "UPDATE cdc.position SET batch = %s WHERE stream = 'cdc.erp'", (self.sources.batch,)
-            )
-            self.sources.connection.execute("NOTIFY cdc_landed")
+        self.sources.commit(number, country)
 
     def rows(self, query: str) -> list[tuple]:
         return self.sources.connection.execute(query.encode(), prepare=False).fetchall()
@@ -295,6 +281,41 @@ def test_an_older_snapshot_of_another_role_is_waited_for(
         assert "analyst" in refused.err
     assert cdc("dictionary", "activate", "--yes").code == 0
     as_administrator("DROP ROLE analyst")
+
+
+SLOW_VACUUM = (
+    "autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,"
+    " autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+)
+
+VACUUMS = (
+    "SELECT FROM pg_locks WHERE relation = 'trace.party'::regclass AND mode = 'ShareUpdateExclusiveLock' AND granted"
+)
+
+
+def test_a_vacuum_of_the_server_gives_way(
+    cdc: Cdc, deployed: Deployment, as_administrator: Callable[[str], None]
+) -> None:
+    """It would have its lock for a minute, and the swap waits for 400 ms."""
+    deployed.rows(
+        'INSERT INTO erp."t_Organization" ("FItemID", "FNumber", "FName", "FDeleted", _offset)'
+        " SELECT n, 'P' || n, 'Clinic', 0, 1 FROM generate_series(1000, 21000) n RETURNING 1"
+    )
+    Worker(deployed.settings)
+    wait_until(lambda: len(deployed.parties()) > 20_000)
+    deployed.know_country("英国", "US")
+    deployed.sources.connection.execute(f"ALTER TABLE trace.party SET ({SLOW_VACUUM})")
+    as_administrator("ALTER SYSTEM SET autovacuum_naptime = 1")
+    as_administrator("SELECT pg_reload_conf()")
+    try:
+        as_administrator("UPDATE trace.party SET party_id = party_id")
+        wait_until(lambda: deployed.rows(VACUUMS) != [])
+    finally:
+        as_administrator("ALTER SYSTEM RESET autovacuum_naptime")
+        as_administrator("SELECT pg_reload_conf()")
+    done = cdc("dictionary", "activate", "--yes", "--patience", "15")
+    assert done.code == 0, done.err
+    assert ("C2", "US") in deployed.parties()
 
 
 def test_two_activations_do_not_meet(cdc: Cdc, running: Deployment) -> None:
