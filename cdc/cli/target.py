@@ -48,7 +48,12 @@ app = typer.Typer(help="The target database.", no_args_is_help=True)
 def plan(
     context: typer.Context,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a list of steps: `step`, `locks`, `mib`, `beside` (bool).")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `steps`, a list of `step`, `locks`, `mib`, `beside` (bool), and `left_behind`, "
+            "a list of `kind` (table, index), `name`, `mib`, `of` (the table of an index).",
+        ),
     ] = False,
     drop: Drop = None,
 ) -> None:
@@ -58,14 +63,15 @@ def plan(
     earlier dictionary left behind is listed at the end, and stays until `--drop` names it.
     """
     steps, left = _apply(without_approval(settings(context)), drop or (), keep=False, tell=lambda _: None)
+    left = [one for one in left if one.name not in (drop or ())]
     if as_json:
-        write_json([planned._asdict() for planned in steps])
+        write_json({"steps": [one._asdict() for one in steps], "left_behind": [one._asdict() for one in left]})
         return
     rows = [(planned.step, planned.locks or None, planned.mib or None, planned.how) for planned in steps]
     if rows:
         write_table("The target", ("step", "locks", "MiB", "how"), rows)
     say(f"{len(steps)} steps. Run `cdc target apply` to do them." if steps else "Nothing to do, the target is ready.")
-    for one in (one for one in left if one.name not in (drop or ())):
+    for one in left:
         say(f"Left behind: {one.kind} {one.name}, {one.mib} MiB. `cdc target apply --drop {one.name}` drops it.")
 
 

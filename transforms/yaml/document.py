@@ -19,6 +19,8 @@ from transforms.errors import Faults, Place
 MAX_DEPTH = 12
 # Written as escapes they can be seen.
 _TURNING = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")
+# `lot: A #7` says A: YAML takes the rest for a comment, and who wrote it meant a value.
+_CUT_OFF = re.compile(r"[ \t]+(#[^\s#]+)")
 _UNKEEPABLE = re.compile("[\\x00\\ud800-\\udfff]")
 MAX_CHARACTERS = 1_000_000  # a code list of 10,000 entries fits; a runaway file does not
 
@@ -163,6 +165,10 @@ class _Builder:
             # Neither PostgreSQL nor a printed report could hold it.
             self._faults.add(place, "DIC-101", "a character that no text can have (NUL, or half of a surrogate pair)")
             return Scalar("", place, plain=False, inner=None)
+        cut = _CUT_OFF.match(self._text, end.index) if event.style is None and event.value else None
+        if cut:
+            message = f"`{event.value}` ends before `{cut[1]}`, a comment: put the value in quotes, or a blank behind #"
+            self._faults.add(_place_of(self._file, self._text, cut.start(1)), "DIC-102", message)
         inner = replace(place, column=place.column + at - start.index) if at >= 0 else None
         return Scalar(event.value, place, plain=event.style is None, inner=inner)
 

@@ -45,6 +45,7 @@ FAULTS = [
     ("fields.yaml", "owner: o", "owner: o, owner: p", "DIC-102", "twice"),
     ("fields.yaml", "owner: o", "owner: &a o", "DIC-102", "anchor"),
     ("fields.yaml", "definition: d", "definition: !!int 1", "DIC-102", "tag"),
+    ("mappings/erp.parts.yaml", "version: \"1\"", "version: 1 #7", "DIC-102", "`1` ends before `#7`, a comment"),
     ("fields.yaml", "owner: o", "owner: null", "DIC-105", "no value"),
     ("fields.yaml", "owner: o", "owner: [o]", "DIC-105", "text"),
     ("fields.yaml", "owner: o", "ownr: o", "DIC-103", "did you mean `owner`"),

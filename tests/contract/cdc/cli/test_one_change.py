@@ -77,7 +77,7 @@ def test_transform_target_page_and_tests_follow(
     assert cdc("dictionary", "test", "--json").document["failed"] == 0
 
     # the target's tables follow
-    steps = [line["step"] for line in cdc("target", "plan", "--json").document]
+    steps = [line["step"] for line in cdc("target", "plan", "--json").document["steps"]]
     assert any(step.startswith("create table trace.job_order anew") for step in steps)
     assert not any("material_lot anew" in step for step in steps)
     assert "label columns of trace.material_lot: lot_number" in steps

@@ -127,10 +127,17 @@ def test_what_an_earlier_dictionary_left_behind_is_dropped_when_it_is_named(
         connection.execute("CREATE VIEW trace.reported AS SELECT * FROM trace.adverse_event")
         connection.execute("CREATE INDEX derive_0123456789abcdef ON mes.mes_complaint (lot_no)")  # of a look-up
     (folder / "mappings" / "mes.mes_complaint.yaml").unlink()
-    told = cdc("target", "plan").err.splitlines()
-    left = {line.split(",")[0].split()[-1] for line in told if line.startswith("Left behind")}
     index = "mes.derive_0123456789abcdef"
-    assert left == {"trace.adverse_event", index}
+    left = [
+        {"kind": "table", "name": "trace.adverse_event", "mib": 0, "of": ""},
+        {"kind": "index", "name": index, "mib": 0, "of": "mes.mes_complaint"},
+    ]
+    assert cdc("target", "plan", "--json").document["left_behind"] == left
+    told = cdc("target", "plan").err.splitlines()
+    assert [line.split(",")[0] for line in told if "Left behind" in line] == [
+        "Left behind: table trace.adverse_event",
+        f"Left behind: index {index}",
+    ]
 
     for name in ("trace.party", "trace.notes", "mes.own", "mes.mes_complaint"):
         refused = cdc("target", "apply", "--drop", name)
@@ -141,7 +148,7 @@ def test_what_an_earlier_dictionary_left_behind_is_dropped_when_it_is_named(
         connection.execute("DROP VIEW trace.reported")
 
     wish = ("--drop", "trace.adverse_event", "--drop", index)
-    steps = [line["step"] for line in cdc("target", "plan", "--json", *wish).document]
+    steps = [line["step"] for line in cdc("target", "plan", "--json", *wish).document["steps"]]
     assert [step.split(":")[0] for step in steps if step.startswith(("drop table", "drop index"))] == [
         "drop table trace.adverse_event",
         f"drop index {index} of mes.mes_complaint",
