@@ -99,7 +99,8 @@ def test_every_field_code_set_and_unit_is_used():
 def test_every_code_is_catalogued_and_raised():
     by_rows = {code for mapping in DICTIONARY.mappings for code in mapping.codes} | DERIVATION
     catalogued = {code for code, entry in DICTIONARY.errors.items() if entry.kind == "row"}
-    assert catalogued == by_rows
+    # No column of the demo is in the wrong character set; a dictionary on top of this one may well need it.
+    assert catalogued == by_rows | {refusal.ENCODING}
     named = {value for name, value in vars(refusal).items() if name.isupper()}
     assert named <= DICTIONARY.errors.keys()
     warnings = {code for code, entry in DICTIONARY.errors.items() if entry.kind == "warning"}
