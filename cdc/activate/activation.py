@@ -40,11 +40,12 @@ from cdc.activate.shadow import (
 )
 from cdc.activate.swap import Swap, end_vacuums, hindrances, older_transactions, swap
 from cdc.crash import crash_point
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.label import plan_labels
 from cdc.derive.lease import open_session
 from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import Plan, bind, mirror_refs
+from cdc.derive.plan import Plan
 from cdc.derive.session import empty_tables
 from cdc.derive.table import tables_of
 from cdc.errors import FatalError, TransientError

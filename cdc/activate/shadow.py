@@ -15,11 +15,12 @@ import psycopg
 
 from cdc.activate.build import STAGES, about_rows, create_stages, drop_stages
 from cdc.activate.edition import SHADOW_DOMAIN, Scope
+from cdc.derive.bind import bind
 from cdc.derive.change_mirror import plan_beginnings, versions_of
 from cdc.derive.ddl import indexes_of, watched_by
 from cdc.derive.mirror import Mirror, read_mirrors
 from cdc.derive.names import quoted
-from cdc.derive.plan import SHADOW, Plan, bind
+from cdc.derive.plan import SHADOW, Plan
 from cdc.derive.statistics import refresh_statistics
 from cdc.derive.table import PARTS, Table, tables_of
 from transforms.mapping import MirrorRef

@@ -24,9 +24,10 @@ from psycopg.types.json import Jsonb
 from cdc.activate.edition import SHADOW_DOMAIN, Edition
 from cdc.activate.shadow import FORMER, exists, sides_of
 from cdc.crash import crash_point
+from cdc.derive.bind import mirror_refs
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, known_foreign_keys, plan_foreign_keys
 from cdc.derive.names import literals, quoted
-from cdc.derive.plan import Plan, mirror_refs
+from cdc.derive.plan import Plan
 from cdc.derive.table import Table
 from cdc.errors import FatalError
 

@@ -19,8 +19,8 @@ from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.target import apply_target, contracts_of
 from cdc.config import Settings, environment
+from cdc.derive.bind import bind
 from cdc.derive.ddl import mirrors_of
-from cdc.derive.plan import bind
 from cdc.errors import CdcError, FatalError, catalogue
 from cdc.store.connection import connect
 from cdc.stream.topic import end_offsets

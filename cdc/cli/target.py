@@ -18,10 +18,10 @@ from cdc.cli.context import Dev, settings, without_approval
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
 from cdc.derive.active import active_digest, from_content, record
+from cdc.derive.bind import bind
 from cdc.derive.ddl import mirrors_of, plan_target
 from cdc.derive.leftover import Leftover, leftovers, plan_drops
 from cdc.derive.mirror import Mirror
-from cdc.derive.plan import bind
 from cdc.derive.statement import Statement
 from cdc.derive.turn import GATE
 from cdc.errors import FatalError

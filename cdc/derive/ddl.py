@@ -20,12 +20,13 @@ from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
 from cdc.columns import MAPPED_COLUMNS
 from cdc.derive.active import stands_beside
+from cdc.derive.bind import bind
 from cdc.derive.change_mirror import plan_beginnings, plan_endings, versions_of
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
 from cdc.derive.label import plan_labels
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
 from cdc.derive.names import literal, literals, quoted
-from cdc.derive.plan import SHADOW, Plan, Step, bind
+from cdc.derive.plan import SHADOW, Plan, Step
 from cdc.derive.statement import Statement, digest_name
 from cdc.derive.table import Table, tables_of
 from cdc.derive.take import read_by_others

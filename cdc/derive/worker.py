@@ -16,10 +16,11 @@ from cdc.backoff import Backoff
 from cdc.config import Settings
 from cdc.crash import crash_point
 from cdc.derive.active import active_digest, dictionary_in_force, put_first, read_dictionary
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import HolderWatch, open_session, take_lease
 from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import Plan, bind, mirror_refs
+from cdc.derive.plan import Plan
 from cdc.derive.session import Connection, empty_tables
 from cdc.derive.turn import OTHER_DICTIONARY, Derived, Version, run_turn
 from cdc.errors import FatalError, TransientError

@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from cdc.access import Target
-from cdc.derive.plan import mirror_refs
+from cdc.derive.bind import mirror_refs
 from cdc.errors import CdcError
 from cdc.observe.monitor import Condition, Monitor
 from cdc.observe.pulse import Pulse

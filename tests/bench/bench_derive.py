@@ -18,9 +18,10 @@ import psycopg
 from cdc.cli.target import apply_target
 from cdc.config import Approval, Connect, Derive, Folders, Kafka, Settings, Target
 from cdc.derive.active import read_dictionary
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import Plan, bind, mirror_refs
+from cdc.derive.plan import Plan
 from cdc.derive.session import Connection
 from cdc.derive.turn import Version, run_turn
 from cdc.reference import Secret

@@ -11,10 +11,10 @@ import psycopg
 
 from cdc.activate.activation import Activation
 from cdc.activate.edition import Change, Edition
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import bind, mirror_refs
 from cdc.derive.turn import Version, run_turn
 from tests.contract.derive_model import Held, Outcome, Row, evaluate
 from tests.contract.derive_world import TEXT, Landing, RandomDomain

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.types.json import Jsonb
 
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.names import columns, quoted
-from cdc.derive.plan import bind, mirror_refs
 from cdc.derive.turn import Version, run_turn
 from cdc.store.migrate import migrate
 from transforms.domain import group_mappings

@@ -15,10 +15,11 @@ import pytest
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import as_keyless
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.ddl import mirrors_of, plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import Plan, bind, mirror_refs
+from cdc.derive.plan import Plan
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import read_contracts_in_force

@@ -20,11 +20,12 @@ import psycopg
 import pytest
 
 from cdc.derive import decide, fold, pull, session, stage, take, turn
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.change_mirror import versions_of
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import Mirror, read_mirrors
-from cdc.derive.plan import Output, Step, bind, mirror_refs
+from cdc.derive.plan import Output, Step
 from cdc.derive.session import Span
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import CdcError

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from cdc.derive import stage
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import bind, mirror_refs
 from cdc.derive.room import CHUNKS, ROOM
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import FatalError, TransientError

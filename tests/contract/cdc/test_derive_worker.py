@@ -17,9 +17,9 @@ import pytest
 from cdc.cli.target import apply_target
 from cdc.config import Approval, Connect, Derive, Folders, Kafka, Settings, Target
 from cdc.derive import worker
+from cdc.derive.bind import mirror_refs
 from cdc.derive.ddl import plan_target
 from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import mirror_refs
 from cdc.derive.worker import run
 from cdc.errors import CdcError, FatalError
 from cdc.reference import Secret

@@ -17,9 +17,9 @@ from psycopg import sql
 
 from cdc.cli.target import apply_target
 from cdc.config import Approval, Connect, Derive, Folders, Kafka, Settings, Target
+from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
-from cdc.derive.plan import bind, mirror_refs
 from cdc.derive.turn import Version, run_turn
 from cdc.derive.worker import read_dictionary
 from cdc.store.connection import connect
