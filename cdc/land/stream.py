@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 from psycopg.errors import LockNotAvailable
+from psycopg.pq import TransactionStatus
 
 from cdc.capture.contract import Contract
 from cdc.config import Land
@@ -92,11 +93,12 @@ class StreamLanding:
     def land(self, prepared: Prepared) -> Position:
         """Land one batch and return the position after it. Of a large transaction the last part commits all of them.
 
-        Raises Abandoned if a batch before it has failed.
+        Raises Abandoned if a batch before it has failed, FatalError LND-111 inside of another stream's transaction.
         """
         if self._is_broken:
             raise Abandoned
         try:
+            self._require_own_transaction()
             self._doubt_again()
             changes = self._concerning(prepared.batch)
             if changes:
@@ -182,6 +184,12 @@ class StreamLanding:
             self._part = None
             self._session.roll_back()
             raise
+
+    def _require_own_transaction(self) -> None:
+        """Hold that nothing is open but the parts before: what another stream has begun would end with this one."""
+        status = self._session.connection.info.transaction_status
+        if self._part is None and status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            raise FatalError("LND-111", f"{self.source.stream}: {status.name}")
 
     def _doubt_again(self) -> None:
         if not self._decoder.doubts and time.monotonic() >= self._trusted_until:

@@ -218,7 +218,12 @@ class LandWorker:
         return [lane for lane in self._lanes.values() if lane.reads_parts] or list(self._lanes.values())
 
     def _begin_again(self, lane: Lane) -> None:
-        """Read a large transaction again, once all before it has been handed over."""
+        """Read a large transaction again, once all before it has been handed over.
+
+        One at a time: streams share a connection, and the last part of one would commit what there is of another.
+        """
+        if any(other.reads_parts for other in self._lanes.values()):
+            return
         reader = None if lane.landing is None else lane.landing.reader
         if reader is not None and reader.rewind is not None and not reader.has_pending:
             _logger.info("large_transaction", stream=lane.source.stream, offset=reader.rewind)

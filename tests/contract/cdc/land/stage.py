@@ -158,6 +158,9 @@ class Stage:
             self.position = landing.land_next()
         return self.position
 
+    def close(self) -> None:
+        self.connection.close()
+
     def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.connection.transaction():
             return self.connection.execute(text, parameters).fetchall()

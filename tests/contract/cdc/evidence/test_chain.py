@@ -1,0 +1,164 @@
+"""A journal that somebody has forged: what the walk finds by itself, and what only an anchor contradicts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from cdc.change import Record
+from cdc.evidence.chain import GENESIS, Fault, Verdict, walk
+from cdc.land.journal import pack, record_digest, unpack
+from tests.contract.cdc.land.stage import DATABASES, Stage, contracts_of, recorded, with_column
+from tests.contract.cdc.land.tables import column
+
+STREAM = "cdc.mes"
+
+
+@pytest.fixture
+def stage(target_dsn: str) -> Iterator[Stage]:
+    with closing(Stage(target_dsn, "mes", contracts_of("mes"), DATABASES["mes"])) as stage:
+        stage.catalogue = with_column(stage.catalogue, "mes.mes_wo", column("shift", "name", default="A"))
+        yield stage
+
+
+@pytest.fixture
+def landed(stage: Stage) -> Stage:
+    """A stream in several batches, of one chunk each."""
+    stage.land_units(recorded("mes"), lambda: True)
+    assert stage.position.batch > 5
+    return stage
+
+
+def walked(stage: Stage, anchors: dict[int, bytes] | None = None) -> Verdict:
+    return walk(stage.connection, STREAM, anchors)
+
+
+def execute(stage: Stage, text: str, *parameters: object) -> None:
+    with stage.connection.transaction():
+        stage.connection.execute(text.encode(), parameters)
+
+
+def forge(stage: Stage, batch: int, change: Callable[[list[Record]], list[Record]]) -> None:
+    """Have other records in a batch; how many there are is made to fit, too."""
+    ((chunk,),) = stage.query("SELECT chunk FROM cdc.journal WHERE batch = %s", batch)
+    records = change(unpack(chunk))
+    execute(
+        stage,
+        "UPDATE cdc.journal SET chunk = %s, records = %s WHERE batch = %s",
+        *(pack(records), len(records), batch),
+    )
+
+
+def with_new_heads(stage: Stage) -> None:
+    """Write all heads anew, as somebody would who owns the database."""
+    chain = GENESIS
+    for batch, chunk in stage.query("SELECT batch, chunk FROM cdc.journal ORDER BY batch, first_offset"):
+        for record in unpack(chunk):
+            chain = hashlib.sha256(chain + record_digest(record)).digest()
+        execute(stage, "UPDATE cdc.journal SET chain = %s WHERE batch = %s", chain, batch)
+    execute(stage, "UPDATE cdc.position SET chain = %s", chain)
+
+
+def cut_off(stage: Stage) -> None:
+    """Drop the last batch, and all that says that it was there."""
+    last = stage.position.batch
+    for table in ("journal", "journal_key", "batch_table", "unit", "batch"):
+        execute(stage, f"DELETE FROM cdc.{table} WHERE batch = %s", last)
+    execute(
+        stage,
+        "UPDATE cdc.position p SET batch = j.batch, chain = j.chain, next_offset = b.next_offset"
+        " FROM cdc.journal j JOIN cdc.batch b USING (stream, batch) WHERE j.batch = %s",
+        last - 1,
+    )
+
+
+def changed(records: list[Record]) -> list[Record]:
+    assert records[0].value is not None
+    return [records[0]._replace(value=records[0].value + b" "), *records[1:]]
+
+
+def test_what_landed_holds(landed: Stage) -> None:
+    verdict = walked(landed)
+    assert verdict.fault is None
+    assert verdict.batches == landed.position.batch
+    assert verdict.records == len(recorded("mes"))
+
+
+def test_the_head_is_the_same_however_batches_were_cut(stage: Stage) -> None:
+    chain = GENESIS
+    for record in recorded("mes"):
+        chain = hashlib.sha256(chain + record_digest(record)).digest()
+    stage.land(recorded("mes"))
+    verdict = walked(stage)
+    assert verdict.batches < 5
+    assert verdict.head.chain == chain
+
+
+def test_a_changed_record(landed: Stage) -> None:
+    forge(landed, 3, changed)
+    fault = walked(landed).fault
+    assert fault is not None
+    assert (fault.batch, "another head" in fault.what) == (3, True)
+
+
+def test_a_record_that_is_left_out(landed: Stage) -> None:
+    forge(landed, 3, lambda records: records[1:])
+    assert walked(landed).fault[:1] == (3,)  # type: ignore[index]
+
+
+def test_a_record_that_was_never_read(landed: Stage) -> None:
+    forge(landed, 3, lambda records: [records[0], *records])
+    fault = walked(landed).fault
+    assert fault is not None
+    assert (fault.batch, "stands behind" in fault.what) == (3, True)
+
+
+def test_two_records_that_change_places(landed: Stage) -> None:
+    def swapped(records: list[Record]) -> list[Record]:
+        first, second, *rest = records
+        return [first._replace(value=second.value), second._replace(value=first.value), *rest]
+
+    forge(landed, 3, swapped)
+    assert walked(landed).fault[:1] == (3,)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("table", "found"), [("journal", "batch 3 is not there"), ("batch", "the ledger does not have its batch")]
+)
+def test_a_batch_that_is_gone(landed: Stage, table: str, found: str) -> None:
+    execute(landed, "ALTER TABLE cdc.batch_table DROP CONSTRAINT batch_table_stream_batch_fkey")
+    execute(landed, f"DELETE FROM cdc.{table} WHERE batch = 3")
+    fault = walked(landed).fault
+    assert fault is not None
+    assert fault.what == found
+
+
+def test_a_chunk_that_cannot_be_read(landed: Stage) -> None:
+    execute(landed, r"UPDATE cdc.journal SET chunk = '\x00' WHERE batch = 2")
+    fault = walked(landed).fault
+    assert fault is not None
+    assert (fault.batch, "cannot be read" in fault.what) == (2, True)
+
+
+def test_a_tail_that_was_cut_off_contradicts_an_anchor_only(landed: Stage) -> None:
+    head = walked(landed).head
+    cut_off(landed)
+    assert walked(landed).fault is None
+    fault = walked(landed, {head.offset: head.chain}).fault
+    assert fault is not None
+    assert "behind the end" in fault.what
+
+
+def test_a_history_that_was_written_anew_contradicts_an_anchor_only(landed: Stage) -> None:
+    ((offset, chain),) = landed.query("SELECT next_offset, chain FROM cdc.journal WHERE batch = 5")
+    anchors = {offset: bytes(chain)}
+    assert walked(landed, anchors).fault is None
+    forge(landed, 3, changed)
+    with_new_heads(landed)
+    assert walked(landed).fault is None
+    fault = walked(landed, anchors).fault
+    assert isinstance(fault, Fault)
+    assert (fault.batch, "an anchor has another head" in fault.what) == (5, True)
