@@ -5,7 +5,7 @@
     3  the other look-ups
     then for each target, in their order
     4  `when`                                                       false or NULL -> no row in this table
-    5  `explode`: as many rows as it makes, each on its own through
+    5  `explode`: as many rows as it makes, each on its own through 6 and 7, then two of one key -> KEY-201
     6  the columns as declared: expression, null tokens, code set, unit, type, checks, required
     7  the row checks                                               false -> their code (NULL passes)
 
@@ -66,13 +66,14 @@ class CheckPlan:
 
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
-    """What becomes of a row in one canonical table."""
+    """What becomes of a row in one canonical table; the first `key` columns are its key."""
 
     when: Code | None
     explode: Explode | None
     columns: tuple[ColumnPlan, ...]
     checks: tuple[CheckPlan, ...]
     forbids: bool = False
+    key: int = 0
 
     @property
     def warns(self) -> bool:
@@ -127,8 +128,16 @@ def _compile_target(plan: TargetPlan) -> Callable[[Sequence[Any], Memo], Any]:
     one.add("return row")
     with _attributed(body, "explode"):
         body.add("parts = {0}(row, memo)", plan.explode)
-    body.add("return tuple([{0}(part, memo) for part in parts])", one.define("part", "row, memo"))
+    body.add("rows = tuple([{0}(part, memo) for part in parts])", one.define("part", "row, memo"))
+    body.add("return rows if len(rows) < 2 else {0}(rows, {1})", _of_own_keys, plan)
     return body.define("target", "row, memo")
+
+
+def _of_own_keys(rows: tuple[tuple[Any, ...], ...], plan: TargetPlan) -> tuple[tuple[Any, ...], ...]:
+    """Return the rows that a source row was made into, if each has a key of its own: no table has room for two."""
+    if len({row[: plan.key] for row in rows}) < len(rows):
+        raise Refused(refusal.KEY, plan.columns[0].name, "two parts of the source row have the same key")
+    return rows
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 REQUIRED = "REQ-101"
+KEY = "KEY-201"
 TEXT = "TXT-101"
 ENCODING = "ENC-101"
 NUMBER = "NUM-101"

@@ -99,14 +99,14 @@ class TargetReader:
         checks = self._read_checks(section, described, scope)
         target = self._read_table(section, described)
         plans = tuple(plan for _, _, plan in columns)
-        forbids = target.on_delete == "forbid"
+        plan = TargetPlan(when, explode, plans, checks, target.on_delete == "forbid", len(target.key))
         fold = self.vocabulary.folds.get(str(target))
         if fold is None:
             if "order" in section and str(target) not in self.vocabulary.folds:
                 self.faults.add(section.place_of("order"), "DIC-103", f"`order` is for folds, and `{target}` is none")
-            return _found(target, TargetPlan(when, explode, plans, checks, forbids), section)
+            return _found(target, plan, section)
         contributing, order = self._contribute(target, fold, section, scope)
-        return _found(contributing, TargetPlan(when, explode, (*plans, *order), checks, forbids), section)
+        return _found(contributing, replace(plan, columns=(*plan.columns, *order)), section)
 
     def _contribute(
         self, target: Target, fold: Fold, section: Section, scope: Scope

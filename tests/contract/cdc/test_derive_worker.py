@@ -70,6 +70,10 @@ class Sources:
     def commit(self, number: int, country: str, at: str | None = None) -> None:
         """Land a party, and then its country, by a commit of that time."""
         self.land(number)
+        self.change(number, country, at)
+
+    def change(self, number: int, country: str, at: str | None = None) -> None:
+        """Change the country of a party."""
         with self._landing(number):
             self.connection.execute(
                 'UPDATE erp."t_Organization" SET "FCountry" = %s, _source_ts = %s WHERE "FItemID" = %s',
@@ -170,6 +174,40 @@ def test_a_code_means_what_it_meant_when_its_row_was_committed(settings: Setting
         assert each.end(sources) is None
     Worker.running.clear()
     sources.connection.close()
+
+
+def test_a_row_of_which_two_parts_have_one_key_is_held_and_heals(settings: Settings, target_dsn: str) -> None:
+    """Whatever the source has in it: neither the database nor the worker has to decide."""
+    folder = settings.folders.dictionary
+    assert folder is not None
+    file = folder / "mappings/erp.t_Organization.yaml"
+    edit(file, "party_id: CLEAN(FNumber)", "party_id: CLEAN(part)")
+    edit(file, "table: trace.party\n", "table: trace.member\n  explode: {split: FCountry, by: '|', as: part}\n")
+    edit(file, "    country: FCountry\n", "")
+    file.write_text(file.read_text().partition("examples:")[0] + MEMBERS)
+    apply_target(settings)
+    sources = Sources(target_dsn)
+    sources.close_snapshots()
+    worker = Worker(settings)
+    sources.commit(1, "A|B")
+    sources.commit(2, "C|D| C")
+    members = "SELECT party_id FROM trace.member ORDER BY 1"
+    held = "SELECT source_key, code, field FROM cdc.held"
+    wait_until(lambda: sources.connection.execute(held).fetchall() == [(["2"], "KEY-201", "party_id")])
+    assert sources.connection.execute(members).fetchall() == [("A",), ("B",)]
+    sources.commit(3, "E")
+    sources.change(2, "C|D")
+    wait_until(lambda: [one for (one,) in sources.connection.execute(members).fetchall()] == list("ABCDE"))
+    assert worker.end(sources) is None
+    Worker.running.clear()
+    sources.connection.close()
+
+
+MEMBERS = """examples:
+  - name: one part
+    in: {FNumber: X, FName: n, FCountry: M}
+    out: {trace.member: [{party_id: M, name: n, is_customer: "true"}]}
+"""
 
 
 def edit(file: Path, old: str, new: str) -> None:

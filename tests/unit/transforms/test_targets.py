@@ -119,6 +119,20 @@ def test_what_one_part_is_refused_for_refuses_the_row(mapping):
     assert (refused.value.code, refused.value.field) == ("QC-101", "note")
 
 
+def test_two_parts_of_one_key_refuse_the_row(write):
+    dictionary = write(
+        ("key: [part_id, seq]\n    explode: {split", "key: [note]\n    explode: {split"),
+        ("columns: {part_id: number, seq: at, note: CLEAN(piece)}", "columns: {note: CLEAN(piece)}"),
+        ("      trace.value: [{part_id: P1, seq: 1,", "      # [{part_id: P1, seq: 1,"),
+        ('vals: "2.0|| 3"', "vals: null"),
+    )
+    mapping = next(mapping for mapping in dictionary.mappings if mapping.name == "erp.insp")
+    assert outcome(mapping, vals="a|b")[2] == (("a",), ("b",))
+    with pytest.raises(Refused) as refused:
+        outcome(mapping, vals="a|b| a")
+    assert (refused.value.code, refused.value.field) == ("KEY-201", "note")
+
+
 def test_only_look_ups_that_where_needs_are_asked_before_it(mapping):
     assert [lookup.alias for lookup in mapping.lookups] == ["owner"]
     row = {"no": "skip"}
