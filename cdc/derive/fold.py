@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from cdc.derive.mirror import default_collation
+from cdc.derive.mirror import collated, default_collation
 from cdc.derive.names import columns, equal, literal, quoted
 from cdc.derive.plan import Contribution, Merge
 from cdc.derive.session import STAGE_META, Work, taking, written_columns
@@ -163,7 +163,7 @@ def _fold(merge: Merge) -> bytes:
         for place, name in enumerate(fill.key, 1)
     )
     key = columns(fill.key)
-    taken = ", ".join(f"{_taken(name, fold.rules[name], fold.order)} AS {quoted(name)}" for name in said)
+    taken = ", ".join(f"{_taken(name, types[name], fold.rules[name], fold.order)} AS {quoted(name)}" for name in said)
     missing = [name for name in said if any(one.name == name and one.required for one in fold.target.columns)]
     lacks = " ".join(f"WHEN f.{quoted(name)} IS NULL THEN {literal(name)}" for name in missing)
     lacking = f"CASE {lacks} END" if lacks else "NULL"
@@ -187,11 +187,12 @@ def _fold(merge: Merge) -> bytes:
     ).encode()
 
 
-def _taken(name: str, rule: Rule, order: str) -> str:
+def _taken(name: str, type_text: str, rule: Rule, order: str) -> str:
     """Return the aggregate that takes the value of one column."""
     value, ties = quoted(name), '_source COLLATE "C", _mapping COLLATE "C", _source_key'
     if rule.take == "max":
-        return f"max({value})"
+        # PostgreSQL has no largest boolean; which text is the largest must not depend on the locale of a database.
+        return f"bool_or({value})" if type_text == "boolean" else f"max({value}{collated(type_text)})"
     latest = f"{ORDER} DESC NULLS LAST, " if order else ""
     by = f"{ORDER} NULLS LAST, " if order and rule.take == "first" else latest
     whose = f" AND _source = {literal(rule.owner)}" if rule.take == "owner" else ""

@@ -176,6 +176,18 @@ def test_a_code_means_what_it_meant_when_its_row_was_committed(settings: Setting
     sources.connection.close()
 
 
+def test_the_largest_of_what_is_true_and_of_texts(settings: Settings, sources: Sources) -> None:
+    folder = settings.folders.dictionary
+    assert folder is not None
+    edit(folder / "folds/trace.party.yaml", "is_customer: owner erp", "is_customer: max")
+    edit(folder / "folds/trace.party.yaml", "country: owner erp", "country: max")
+    sources.close_snapshots()
+    Worker(settings)
+    sources.commit(1, "中国")
+    query = "SELECT is_customer, country FROM trace.party"
+    wait_until(lambda: sources.connection.execute(query).fetchall() == [(True, "CN")])
+
+
 def test_a_row_of_which_two_parts_have_one_key_is_held_and_heals(settings: Settings, target_dsn: str) -> None:
     """Whatever the source has in it: neither the database nor the worker has to decide."""
     folder = settings.folders.dictionary
