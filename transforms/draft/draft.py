@@ -12,6 +12,7 @@ from transforms.draft.lookup import LookupGuess, Present, lookups_of
 from transforms.draft.table import Sample, SourceColumn, SourceTable, written
 from transforms.draft.values import codes_in, nothing_in
 from transforms.draft.words import snake, words_of
+from transforms.mapping import Target
 from transforms.model import Field, FieldType, Label
 
 _CODE_UNREGISTERED = "COD-201"
@@ -117,12 +118,18 @@ class Drafter:
 
     def _target(self, table: SourceTable) -> str:
         """Return a canonical table of its own: nobody guesses that rows may be mixed with those of another mapping."""
-        filled = {str(target) for mapping in self.known.dictionary.mappings for target in mapping.targets}
-        filled |= {str(fold) for fold in self.known.dictionary.folds}
+        filled = {str(target) for target in self._filled()}
         schema = max((name.partition(".")[0] for name in sorted(filled)), default="trace")
         bare = snake(re.sub(rf"^(t|tbl|tab|{re.escape(table.source)})_", "", table.name)) or "draft"
         name = bare[:50] if bare.startswith(tuple("abcdefghijklmnopqrstuvwxyz")) else f"t_{bare}"[:50]
         return f"{schema}.{name}" if f"{schema}.{name}" not in filled else f"{schema}.{table.source}_{name}"[:57]
+
+    def _filled(self) -> list[Target]:
+        """Return the canonical tables that there are."""
+        dictionary = self.known.dictionary
+        return [target for mapping in dictionary.mappings for target in mapping.targets] + [
+            fold.target for fold in dictionary.folds
+        ]
 
     def _key(
         self, table: SourceTable, target: str, guesses: list[Guess], taken: set[str]
@@ -144,7 +151,11 @@ class Drafter:
         return [Guess(name, drafted, rule, "", (reason, "no field is for it: drafted"), 1.0)], (drafted,)
 
     def _identifying(self, table: SourceTable, taken: set[str]) -> Field | None:
-        """Return a field that identifies what the table's name speaks of, and is not taken."""
+        """Return a field that identifies what the table's name speaks of, and is not taken.
+
+        One that identifies the rows of a canonical table already is taken: these are rows of another one.
+        """
+        taken = taken | {key for target in self._filled() for key in target.key if len(target.key) == 1}
         for field in self.known.dictionary.fields.values():
             whole = [words - {"id", "no"} for _, words in self.known.views[field.name]]
             named = any(words and words <= words_of(table.name) for words in whole)

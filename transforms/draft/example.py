@@ -10,6 +10,7 @@ from transforms.draft.table import SourceColumn
 from transforms.draft.words import words_of
 from transforms.model import Dictionary, Field
 
+_NUMBERS = {"integer": re.compile("-?[0-9]{1,18}"), "decimal": re.compile(r"-?[0-9]+(\.[0-9]+)?")}
 _KEYS = {"integer": "1", "text": "A1", "char": "A1", "date": "2026-01-31"}
 
 
@@ -51,7 +52,10 @@ def _other(column: SourceColumn, draft: Draft, dictionary: Dictionary) -> str | 
 def _value(guess: Guess, column: SourceColumn, draft: Draft, dictionary: Dictionary) -> str | None:
     field, source = guess.field, draft.table.source
     if field.code_set:
-        return _code(field, draft, dictionary)
+        code = _code(field, draft, dictionary)
+        # A mapping of today may make the code of what is none: of a number's sign, for one.
+        number = _NUMBERS.get(column.declared or "")
+        return _KEYS["integer"] if code is not None and number and not number.fullmatch(code) else code
     if field.type.kind == "unit":
         return _unit(field.example, source, dictionary)
     if column.declared == "integer":

@@ -133,7 +133,7 @@ class Guesser:
                 yield field, 1.0, (f"mapping {origin.mapping} has it as {field.name}",)
             elif origin and len(used) == 1:
                 yield field, 0.95, (f"mapping {origin.mapping} has a column of this name as {field.name}",)
-            elif not (is_surrogate and field.type.kind == "string"):
+            elif not (is_surrogate and field.type.kind in ("string", "code")):
                 score, reason = self._alike(column, field)
                 if score > 0:
                     yield field, score, (reason,)
