@@ -14,8 +14,8 @@ _GS = "\x1d"
 def confirm(text: str, lot: str | None, serial: str | None = None) -> str:
     """Return the label `text` as the columns `lot` and `serial` confirm it; with None there is nothing to compare.
 
-    It is `text` itself, or, where a separator may be lost, the reading that has this lot and serial, with separators.
-    UDI-112 if the label has another lot or serial, UDI-106 if several readings agree, and what `parse_udi` refuses.
+    It is `text` itself, or, where a separator may be lost, the reading that has this lot and serial, with separators;
+    `text` again where no reading has either of them: it is as doubtful as before. UDI-112 if the label has another lot or serial, UDI-106 if several readings agree, and what `parse_udi` refuses.
     """
     udi = parse_udi(text)
     if lot is None and serial is None:
@@ -25,11 +25,12 @@ def confirm(text: str, lot: str | None, serial: str | None = None) -> str:
             raise _contradiction()
         return text
     elements = list(udi.elements)
-    return _GS.join(ai + data for ai, data in _choose([elements, *other_readings(elements)], lot, serial))
+    chosen = _choose([elements, *other_readings(elements)], lot, serial)
+    return text if chosen is None else _GS.join(ai + data for ai, data in chosen)
 
 
-def _choose(readings: list[Elements], lot: str | None, serial: str | None) -> Elements:
-    """Return the reading that agrees with the columns, and on more of them than any other."""
+def _choose(readings: list[Elements], lot: str | None, serial: str | None) -> Elements | None:
+    """Return the reading that agrees with the columns, and on more of them than any other; None without agreement."""
     confirmed: dict[int, list[Elements]] = {}
     for reading in readings:
         found = dict(reading)
@@ -39,7 +40,10 @@ def _choose(readings: list[Elements], lot: str | None, serial: str | None) -> El
             confirmed.setdefault(count, []).append(reading)
     if not confirmed:
         raise _contradiction()
-    best = confirmed[max(confirmed)]
+    most = max(confirmed)
+    best = confirmed[most]
+    if not most:
+        return None
     if len(best) > 1:
         raise Refused(refusal.UDI_AMBIGUOUS, detail="several readings of the label agree with the columns")
     return best[0]

@@ -25,7 +25,8 @@ CONFIRMED = [
     (f"{ITEM}21S110A", "A", "S1", f"{ITEM}{GS}21S1{GS}10A"),
     (f"]d2{ITEM}1020210405", "20210405", None, f"{ITEM}{GS}1020210405"),
     (f"{ITEM}1020210405", "20", "0405", f"{ITEM}{GS}1020{GS}210405"),
-    # Nothing to decide: the text itself.
+    # Nothing to decide, or nothing to decide it by: the text itself.
+    (f"{ITEM}10A17270200", None, "S1", f"{ITEM}10A17270200"),
     (f"{ITEM}1026L01", "26L01", None, f"{ITEM}1026L01"),
     (f"{ITEM}1026L01", None, None, f"{ITEM}1026L01"),
     (f"{ITEM}1026L0117270200", None, None, f"{ITEM}1026L0117270200"),
@@ -56,7 +57,7 @@ REFUSALS = [
     ("UDI-112", f"{ITEM}172702001026L0121S1", "26L01", "S2"),
     ("UDI-112", "(01)06901234567892(10)26L01(21)S1", "26L01", "S2"),
     ("UDI-112", "+J123AQ3451/$$3231231BC34567/S4012R", "BC34568", None),
-    ("UDI-106", f"{ITEM}10A17270200", None, "S1"),  # the serial does not say where the lot ends
+    ("UDI-106", f"{ITEM}10A1727020021S1", None, "S1"),  # the serial does not say where the lot ends
     ("UDI-105", "1026L01", "26L01", None),
 ]
 
