@@ -1,8 +1,9 @@
 """Every example of a dictionary run at once: which do not hold, and what of a mapping none of them shows.
 
 Shown should be: every code that it can refuse a row with, a row that `where` leaves out, a row of each table, a value
-of each column, a row that each check refuses; and of expressions each WHEN and ELSE of a CASE, each argument that a
-COALESCE takes, and both outcomes of `when` and `skip`.
+of each column, a row that each check refuses or warns of, a value that a field tolerates with a warning, a row with and
+a row without what a look-up may find; and of expressions each WHEN and ELSE of a CASE, each argument that a COALESCE
+takes, and both outcomes of `when` and `skip`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from transforms.errors import DictionaryError, Fault, Place, Refused
 from transforms.expression.branch import Branch, Branches
 from transforms.load import EXAMPLE_FAILED, read
-from transforms.mapping import Example, Mapping
+from transforms.mapping import WARNINGS, Example, Mapping
 from transforms.reading.example import run_example
 
 # Between what is said of one column (`table: row 2: column is ...`) or table and of the next.
@@ -100,7 +101,12 @@ def _is_of(place: Place, mapping: str) -> bool:
 def _unreached(mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, Any], untaken: list[Branch]) -> Unreached:
     held = [example for example in mapping.examples if (mapping.name, example.name) not in failed]
     codes = mapping.codes - {example.code for example in held}
-    rules = [*_unfiltered(held, tree), *_empty(mapping, held), *_unbroken(mapping, held, tree)]
+    rules = [
+        *_unfiltered(held, tree),
+        *_empty(mapping, held),
+        *_unbroken(mapping, held, tree),
+        *_unfound(mapping, held),
+    ]
     rules += [f"line {branch.place.line}: {branch.told}" for branch in untaken if _is_of(branch.place, mapping.name)]
     return Unreached(mapping.name, tuple(sorted(codes)), tuple(rules))
 
@@ -123,12 +129,33 @@ def _empty(mapping: Mapping, held: list[Example]) -> Iterator[str]:
 
 
 def _unbroken(mapping: Mapping, held: list[Example], tree: Map[str, Any]) -> Iterator[str]:
-    """Yield the checks that refuse no row, of those whose code the mapping refuses with (others only warn)."""
+    """Yield the checks that refuse no row, and those that warn of none."""
     broken = {_refusal(mapping, example) for example in held if example.code}
-    for target in tree.get("targets") or [tree["target"]]:
+    for place, target in enumerate(tree.get("targets") or [tree["target"]]):
+        warned = {warning.partition(" ")[0] for warning in _warnings(mapping, held, place)}
         for check in target.get("checks") or ():
-            if check["error"] in mapping.codes and (check["error"], check["rule"]) not in broken:
+            refuses = check["error"] in mapping.codes
+            if (check["error"], check["rule"]) not in broken if refuses else check["error"] not in warned:
                 yield f"check {check['rule']}"
+
+
+def _warnings(mapping: Mapping, held: list[Example], place: int) -> Iterator[str]:
+    """Yield what the rows of one table are warned of, as `CODE column`."""
+    if mapping.targets[place].columns[-1].name == WARNINGS:
+        for example in held:
+            for row in example.expected[place] if example.expected is not None else ():
+                yield from row[-1] or ()  # type: ignore[misc] # a list of texts, by the column's name
+
+
+def _unfound(mapping: Mapping, held: list[Example]) -> Iterator[str]:
+    """Yield the look-ups that may find nothing and always find something, or the other way round."""
+    for lookup in (lookup for lookup in mapping.lookups if lookup.missing is None):
+        places = [place for place, used in enumerate(mapping.inputs) if used.alias == lookup.alias and used.column]
+        found = {any(example.row[place] is not None for place in places) for example in held if example.expected}
+        if places and False not in found:
+            yield f"look-up {lookup.alias} finds nothing"
+        if places and True not in found:
+            yield f"look-up {lookup.alias} finds a row"
 
 
 def _refusal(mapping: Mapping, example: Example) -> tuple[str, str]:

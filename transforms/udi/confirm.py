@@ -15,7 +15,8 @@ def confirm(text: str, lot: str | None, serial: str | None = None) -> str:
     """Return the label `text` as the columns `lot` and `serial` confirm it; with None there is nothing to compare.
 
     It is `text` itself, or, where a separator may be lost, the reading that has this lot and serial, with separators;
-    `text` again where no reading has either of them: it is as doubtful as before. UDI-112 if the label has another lot or serial, UDI-106 if several readings agree, and what `parse_udi` refuses.
+    `text` again where no reading has either of them: it is as doubtful as before.
+    UDI-112 if the label has another lot or serial, UDI-106 if several readings agree, and what `parse_udi` refuses.
     """
     udi = parse_udi(text)
     if lot is None and serial is None:

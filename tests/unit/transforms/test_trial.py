@@ -108,6 +108,42 @@ def test_rules_that_no_example_shows_are_named(folder):
     assert "QC-101" not in found.codes
 
 
+FINDING = """\
+mapping: erp.parts
+version: "1"
+source: {table: erp.parts, columns: {no: text, kind: integer}}
+lookups:
+  sort: {table: erp.sorts, match: sort.id = kind, columns: {id: integer, name: text}}
+target:
+  table: trace.part
+  key: [part_id]
+  columns: {part_id: "COALESCE(sort.name, CLEAN(no))"}
+  checks: [{rule: part_id <> 'P8', error: ENC-W02}]
+examples:
+  - {name: alone, in: {no: P1, kind: 1}, lookups: {sort: missing}, out: {part_id: P1}}
+"""
+
+
+def test_what_only_warns_and_what_may_be_found_has_to_be_shown(folder):
+    folder.replace("errors.yaml", "REQ-101:", f"ENC-W02: {{kind: warning, {TOLD}}}\nREQ-101:")
+    folder.write(MAPPING, FINDING)
+    (found,) = try_examples(folder.root).unreached
+    assert found.rules[:2] == ("check part_id <> 'P8'", "look-up sort finds a row")
+    more = (
+        "  - {name: both, in: {no: P1, kind: 1}, lookups: {sort: {id: 1, name: P8}}, "
+        "out: {part_id: P8, warnings: [ENC-W02 part_id]}}\n"
+    )
+    folder.write(MAPPING, FINDING + more)
+    (found,) = try_examples(folder.root).unreached
+    assert not [rule for rule in found.rules if rule.startswith(("check", "look-up"))]
+    folder.write(MAPPING, FINDING.partition("  - {name: alone")[0] + more)
+    (found,) = try_examples(folder.root).unreached
+    assert "look-up sort finds nothing" in found.rules
+
+
+TOLD = "label: {zh: z, en: t}, cause: c, action: a, owner: o"
+
+
 def test_what_differs_in_several_tables_and_rows_is_told_apart(folder):
     folder.write(MAPPING, RULES + "  - {name: two, in: {no: P2, kind: 2}, out: {trace.part: [{part_id: P3}]}}\n")
     (failure,) = try_examples(folder.root).failures
