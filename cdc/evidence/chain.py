@@ -19,6 +19,8 @@ import zstandard
 from cdc.land.journal import record_digest, unpack
 
 Connection = psycopg.Connection[Any]
+_PAUSE_S = 60
+"""How long a slow machine may take between two chunks."""
 GENESIS = b""
 """The head of a chain before its first record."""
 
@@ -41,13 +43,17 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a walk has found: how much holds, and the first fault. `head` is where the walk ended."""
+    """What a walk has found: how much holds, and the first fault. `head` is where the walk ended.
+
+    `anchors`: how many of them it has met.
+    """
 
     stream: str
     batches: int
     records: int
     head: Head
     fault: Fault | None
+    anchors: int = 0
 
 
 class _Stored(NamedTuple):
@@ -63,10 +69,12 @@ class _Stored(NamedTuple):
     batch_next: int | None
 
 
-def streams(connection: Connection) -> list[str]:
-    """Return the streams that have landed anything, by name."""
-    rows = connection.execute("SELECT stream FROM cdc.position WHERE batch > 0 ORDER BY stream").fetchall()
-    return [str(stream) for (stream,) in rows]
+def current_heads(connection: Connection) -> list[Head]:
+    """Return where the streams that have landed anything are, by name."""
+    rows = connection.execute(
+        "SELECT stream, next_offset, chain FROM cdc.position WHERE batch > 0 ORDER BY stream"
+    ).fetchall()
+    return [Head(stream, offset, bytes(chain)) for stream, offset, chain in rows]
 
 
 def walk(
@@ -75,22 +83,25 @@ def walk(
     anchors: dict[int, bytes] | None = None,
     report: Callable[[int], None] = lambda _: None,
 ) -> Verdict:
-    """Walk the chain of a stream in one snapshot; `report` gets the number of records now and then.
+    """Walk the chain of a stream in one snapshot; `report` gets the offset that it has come to.
 
     `anchors`: heads by offset, from where nobody could have changed them; one behind the end of the stream is a fault,
     and so is one at which the walk does not pass.
     """
     walked = _Walk(stream, dict(sorted((anchors or {}).items())))
+    connection.rollback()  # what was asked before is over: a snapshot is taken by the first statement
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_PAUSE_S}s'")
         for stored in _stored(connection, stream):
             walked.fault = walked.chunk(stored)
             if walked.fault:
                 break
-            report(walked.records)
+            report(walked.offset)
         else:
             walked.fault = walked.end(connection)
-    return Verdict(stream, walked.batches, walked.records, Head(stream, walked.offset, walked.chain), walked.fault)
+    head = Head(stream, walked.offset, walked.chain)
+    return Verdict(stream, walked.batches, walked.records, head, walked.fault, len(walked.met))
 
 
 class _Walk:
@@ -100,6 +111,7 @@ class _Walk:
         self.stream, self.anchors = stream, anchors
         self.chain, self.offset, self.batch = GENESIS, 0, 0
         self.batches = self.records = 0
+        self.met: set[int] = set()
         self.ends: int | None = None  # where the batch of the last chunk ends, by the ledger
         self.fault: Fault | None = None
 
@@ -127,9 +139,10 @@ class _Walk:
             return Fault(self.batch + 1, self.offset, f"batches up to {batch} have landed, and are not there")
         if bytes(chain) != self.chain:
             return Fault(self.batch, self.offset, "the position has another head")
-        left = [offset for offset in self.anchors if offset > next_offset]
+        left = [offset for offset in self.anchors if offset not in self.met and offset > 0]
         if left:
-            return Fault(self.batch, self.offset, f"an anchor stands at offset {left[0]}, behind the end of the stream")
+            where = "behind the end of the stream" if left[0] > next_offset else "where no record ends"
+            return Fault(self.batch, self.offset, f"an anchor stands at offset {left[0]}, {where}")
         return None
 
     def _place(self, stored: _Stored) -> str | None:
@@ -162,6 +175,7 @@ class _Walk:
             known = self.anchors.get(offset + 1)
             if known is not None and known != self.chain:
                 return f"an anchor has another head behind offset {offset}"
+            self.met |= {offset + 1} if known is not None else set()
         self.records += len(records)
         if len(records) != stored.records or offset + 1 != stored.next_offset:
             return (
