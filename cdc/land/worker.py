@@ -243,11 +243,12 @@ class LandWorker:
 
     def _settle(self, streams: Iterable[str]) -> None:
         """Finish what the writer has of streams that go to another worker: it must not find them moving."""
-        for stream in streams:
-            if stream in self._lanes:
-                crash_point("W9")
-                self._lanes[stream].settle()
-                self._keep_last_read(self._lanes[stream])
+        lanes = [self._lanes[stream] for stream in streams if stream in self._lanes]
+        for lane in lanes:
+            crash_point("W9")
+            lane.settle()
+        for lane in lanes:  # only now: what a large transaction of one of them had begun is undone
+            self._keep_last_read(lane)
 
     def _keep_last_read(self, lane: Lane) -> bool:
         """Keep what was read last of a stream, if it has not landed; tell whether the target took it."""
