@@ -10,8 +10,10 @@ from transforms.draft.table import SourceColumn
 from transforms.draft.words import words_of
 from transforms.model import Dictionary, Field
 
-_NUMBERS = {"integer": re.compile("-?[0-9]{1,18}"), "decimal": re.compile(r"-?[0-9]+(\.[0-9]+)?")}
-_KEYS = {"integer": "1", "text": "A1", "char": "A1", "date": "2026-01-31"}
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
+_NUMBERS = {"integer": re.compile("-?[0-9]{1,18}"), "decimal": _DECIMAL, "double": _DECIMAL}
+_UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+_KEYS = {"integer": "1", "text": "A1", "char": "A1", "date": "2026-01-31", "uuid": _UUID}
 
 
 def input_of(draft: Draft, dictionary: Dictionary) -> dict[str, str]:
@@ -64,7 +66,7 @@ def _value(guess: Guess, column: SourceColumn, draft: Draft, dictionary: Diction
         return f"{field.example} 00:00:00" if field.type.kind == "date" else field.example[:19].replace("T", " ")
     if column.declared == "date":
         return field.example[:10]
-    return field.example
+    return {"bit": "1", "uuid": _UUID}.get(column.declared or "", field.example)
 
 
 def _code(field: Field, draft: Draft, dictionary: Dictionary) -> str | None:

@@ -8,6 +8,7 @@ from transforms.draft.table import SourceColumn, written
 from transforms.model import Field
 
 _TEXTS = ("text", "char")
+_NUMBERS = ("integer", "decimal", "double")
 
 
 def rules_for(field: Field, column: SourceColumn, zone: str, alias: str = "", unit: str = "") -> tuple[str, ...]:
@@ -21,12 +22,16 @@ def rules_for(field: Field, column: SourceColumn, zone: str, alias: str = "", un
     if field.code_set:
         return (value,) if kind in (*_TEXTS, "integer") else ()
     if field.unit:
-        return (f"TO_UNIT({value}, {unit}, '{field.unit}')",) if unit and kind in ("integer", "decimal") else ()
+        return (f"TO_UNIT({value}, {unit}, '{field.unit}')",) if unit and kind in _NUMBERS else ()
     if wanted in ("integer", "decimal"):
         return _number(value, kind, field)
     forms: Map[str, Map[str, tuple[str, ...]]] = {
-        "string": {"integer": (f"CAST({value} AS TEXT)",), **dict.fromkeys(_TEXTS, (f"CLEAN({value})",))},
-        "boolean": {"boolean": (value,)},
+        "string": {
+            "integer": (f"CAST({value} AS TEXT)",),
+            "uuid": (value,),
+            **dict.fromkeys(_TEXTS, (f"CLEAN({value})",)),
+        },
+        "boolean": {"boolean": (value,), "bit": (value,)},
         "date": {
             "date": (value,),
             "timestamp": (f"DATE_OF({value})",),
@@ -44,7 +49,7 @@ def rules_for(field: Field, column: SourceColumn, zone: str, alias: str = "", un
 
 
 def _number(value: str, kind: str | None, field: Field) -> tuple[str, ...]:
-    if kind in ("integer", "decimal"):
+    if kind in _NUMBERS:
         return (value,)
     if kind not in _TEXTS:
         return ()

@@ -16,7 +16,19 @@ from sqlglot.errors import ParseError, TokenError
 from transforms.value.kind import accepts
 
 # In this order: a whole number is an integer before it is a decimal.
-_DECLARED = ("text", "char", "integer", "decimal", "boolean", "date", "timestamp", "timestamptz")
+_DECLARED = (
+    "text",
+    "char",
+    "integer",
+    "decimal",
+    "double",
+    "boolean",
+    "bit",
+    "uuid",
+    "date",
+    "timestamp",
+    "timestamptz",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from transforms.errors import Refused
 
@@ -25,7 +26,7 @@ from transforms.errors import Refused
 NAMES: Final[Mapping[str, object]] = {
     "__builtins__": {},
     **{known.__name__: known for known in (type, len, str, int, bool, tuple)},
-    **{known.__name__: known for known in (ArithmeticError, Decimal, date, datetime)},
+    **{known.__name__: known for known in (ArithmeticError, Decimal, UUID, date, datetime)},
 }
 
 _numbers = itertools.count(1)

@@ -20,6 +20,8 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from math import isfinite
+from uuid import UUID
 
 from transforms.errors import Faults, Refused
 from transforms.mapping import Candidate, Example, Input, Mapping, Outcome, Target
@@ -273,6 +275,14 @@ def _decimal(text: str) -> Decimal:
     return value
 
 
+def _double(text: str) -> float:
+    value = float(text)
+    if isfinite(value) and Decimal(repr(value)) != Decimal(text):
+        raise ValueError("more digits than a floating-point number has")
+    return value
+
+
+_BITS = {"0": "0", "1": "1"}
 _NUMERIC_DIGITS = 131_072  # before the point; behind it, numeric has fewer
 _TRUTH = {"true": True, "false": False}
 _INPUTS: Map[str, Callable[[str], object]] = {
@@ -280,7 +290,10 @@ _INPUTS: Map[str, Callable[[str], object]] = {
     "char": str,
     "integer": lambda text: Decimal(text) if text == "NaN" else int(text),  # numeric(n,0) has it
     "decimal": _decimal,
+    "double": _double,
     "boolean": _TRUTH.__getitem__,
+    "bit": _BITS.__getitem__,
+    "uuid": UUID,
     "date": _moment(date.fromisoformat),
     "timestamp": _moment(_local),
     "timestamptz": _moment(_instant),

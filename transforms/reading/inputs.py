@@ -111,6 +111,23 @@ def _refuse_moment(mismatch: Fault) -> Callable[[Any], Any]:
     return refuse
 
 
+def _read_double(mismatch: Fault) -> Callable[[Any], Any]:
+    refuse = _refuse(mismatch)
+
+    def read(value: Any) -> Any:
+        if type(value) is not float:
+            return refuse(value)
+        number = Decimal(repr(value))
+        return number if number.is_finite() else refuse(number)
+
+    return read
+
+
+def _read_bit(mismatch: Fault) -> Callable[[Any], Any]:
+    refuse = _refuse(mismatch)
+    return lambda value: value == "1" if value in ("0", "1") else refuse(value)
+
+
 # How a value {0} of the row is read: what it is worth if it is of the declared type, else {1} is told of it.
 _NONE = "None if {t} is None else {1}({t})"
 _READERS: dict[str, tuple[str, Callable[[Fault], Callable[[Any], Any]]]] = {
@@ -125,7 +142,10 @@ _READERS: dict[str, tuple[str, Callable[[Fault], Callable[[Any], Any]]]] = {
         f"{{t}} if ({{u}} := type({{t}} := {{0}})) is Decimal and {{t}}.is_finite() or {{u}} is int else {_NONE}",
         _refuse,
     ),
+    "double": ("None if ({t} := {0}) is None else {1}({t})", _read_double),
     "boolean": (f"{{t}} if type({{t}} := {{0}}) is bool else {_NONE}", _refuse),
+    "bit": ("None if ({t} := {0}) is None else {1}({t})", _read_bit),
+    "uuid": (f"str({{t}}) if type({{t}} := {{0}}) is UUID else {_NONE}", _refuse),
     "date": (f"{{t}} if type({{t}} := {{0}}) is date else {_NONE}", _refuse_moment),
     "timestamp": (
         f"{{t}} if type({{t}} := {{0}}) is datetime and {{t}}.tzinfo is None else {_NONE}",
@@ -141,6 +161,7 @@ _READERS: dict[str, tuple[str, Callable[[Fault], Callable[[Any], Any]]]] = {
 READING_CODES = {
     "integer": refusal.NUMBER,
     "decimal": refusal.NUMBER,
+    "double": refusal.NUMBER,
     "date": refusal.TIME,
     "timestamp": refusal.TIME,
     "timestamptz": refusal.TIME,

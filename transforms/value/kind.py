@@ -6,13 +6,17 @@
 | char        | character(n): trailing blanks are padding     | str            | TEXT      |
 | integer     | smallint, integer, bigint, numeric(n,0)       | int, Decimal   | INTEGER   |
 | decimal     | numeric, numeric(p,s)                         | Decimal        | DECIMAL   |
+| double      | double precision, real                        | float          | DECIMAL   |
 | boolean     | boolean                                       | bool           | BOOLEAN   |
+| bit         | bit(1)                                        | '0', '1'       | BOOLEAN   |
+| uuid        | uuid                                          | UUID           | TEXT      |
 | date        | date                                          | date           | DATE      |
 | timestamp   | timestamp without time zone                   | naive datetime | TIMESTAMP |
 | timestamptz | timestamp with time zone                      | aware datetime | INSTANT   |
 
 RATIONAL is a number that need not have an end in decimals (a converted quantity); it is rounded once, by its field.
-NOTHING is NULL without a type. Floating-point mirrors have no kind: their values are not exact.
+NOTHING is NULL without a type. A floating-point number (IEEE 754) is the decimal of the fewest digits that is read as
+that number: 0.1 is 0.1, as PostgreSQL and MariaDB print it, and no calculation is done in binary.
 """
 
 from __future__ import annotations
@@ -46,7 +50,10 @@ DECLARED = {
     "char": Kind.TEXT,
     "integer": Kind.INTEGER,
     "decimal": Kind.DECIMAL,
+    "double": Kind.DECIMAL,
     "boolean": Kind.BOOLEAN,
+    "bit": Kind.BOOLEAN,
+    "uuid": Kind.TEXT,
     "date": Kind.DATE,
     "timestamp": Kind.TIMESTAMP,
     "timestamptz": Kind.INSTANT,
@@ -57,7 +64,10 @@ _MIRROR_TYPES = {
     "char": r"character(\(\d+\))?",
     "integer": r"smallint|integer|bigint|numeric\(\d+,0\)",
     "decimal": r"numeric(\(\d+,-?\d+\))?|smallint|integer|bigint",
+    "double": r"double precision|real",
     "boolean": r"boolean",
+    "bit": r"bit\(1\)",
+    "uuid": r"uuid",
     "date": r"date",
     "timestamp": r"timestamp(\(\d\))? without time zone",
     "timestamptz": r"timestamp(\(\d\))? with time zone",

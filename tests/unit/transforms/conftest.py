@@ -26,7 +26,7 @@ class Expressions:
 
     def __init__(self) -> None:
         names = {f"{letter}{number}": kind for letter, kind in TYPES.items() for number in (1, 2, 3)}
-        self.columns = names | {"z1": "timestamptz"}
+        self.columns = names | {"z1": "timestamptz", "f1": "double", "q1": "bit", "u1": "uuid"}
 
     def compile(self, text: str) -> tuple[Term | None, list[Fault], Inputs, set[str]]:
         faults = Faults()

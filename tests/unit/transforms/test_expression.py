@@ -6,6 +6,7 @@ import decimal
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from uuid import UUID
 
 import pytest
 
@@ -186,11 +187,42 @@ def test_value_that_cannot_be_is_refused(expressions, text, row, code):
     ("text", "row"),
     [("t1", {"t1": 1}), ("i1", {"i1": "1"}), ("i1", {"i1": True}), ("d1", {"d1": 1.5}), ("i1", {"i1": Decimal("1.5")}),
      ("b1", {"b1": 1}), ("y1", {"y1": datetime(2026, 1, 1)}), ("s1", {"s1": datetime(2026, 1, 1, tzinfo=UTC)}),  # noqa: DTZ001
-     ("z1", {"z1": datetime(2026, 1, 1)})],  # noqa: DTZ001
+     ("z1", {"z1": datetime(2026, 1, 1)}),  # noqa: DTZ001
+     ("f1", {"f1": Decimal("1.5")}), ("f1", {"f1": 1}), ("q1", {"q1": "01"}), ("q1", {"q1": True}),
+     ("u1", {"u1": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"})],
 )  # fmt: skip
 def test_mirror_value_of_another_type_stops_instead_of_being_guessed(expressions, text, row):
     with pytest.raises(DictionaryError, match="DIC-151"):
         expressions.value(text, **row)
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "value"),
+    [
+        ("f1", {"f1": 0.1}, Decimal("0.1")),
+        ("f1 * 3", {"f1": 0.1}, Decimal("0.3")),  # in binary it is 0.30000000000000004
+        ("f1", {"f1": 1e22}, Decimal(10) ** 22),
+        ("f1 + 1", {"f1": 9007199254740993.0}, Decimal(9007199254740993)),  # what it holds: ...992
+        ("ROUND(f1, 1)", {"f1": 0.25}, Decimal("0.3")),
+        ("CASE WHEN q1 THEN 'Y' ELSE 'N' END", {"q1": "1"}, "Y"),
+        ("NOT q1", {"q1": "0"}, True),
+        (
+            "CONCAT('P-', u1)",
+            {"u1": UUID("0F1E2D3C-4B5A-6978-8796-A5B4C3D2E1F0")},
+            "P-0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+        ),
+        *(("f1", {"f1": None}, None), ("q1", {"q1": None}, None), ("u1", {"u1": None}, None)),
+    ],
+)
+def test_floating_point_numbers_bits_and_uuids(expressions, text, row, value):
+    assert expressions.value(text, **row) == value
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_floating_point_number_that_is_none_is_refused(expressions, number):
+    with pytest.raises(Refused) as refused:
+        expressions.value("f1", f1=number)
+    assert refused.value.code == "NUM-101"
 
 
 def test_precision_of_the_current_context_does_not_matter(expressions):
