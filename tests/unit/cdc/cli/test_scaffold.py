@@ -34,7 +34,7 @@ HOSTILE = {
             ("- # {}", "text", "text"),
             ("null", "date", "date"),
             ("it's", "numeric(10,2)", "decimal"),
-            ("float", "double precision", "float"),
+            ("elapsed", "interval", "interval"),
         )
     ],
 }
@@ -188,15 +188,15 @@ def test_a_source_that_the_dictionary_does_not_know_and_names_that_are_meant_to_
     assert [fault.code for fault in faults] == ["DIC-142"]
     assert dictionary.sources["plm"].time_zone == "Europe/Berlin"
     text = (folder / "mappings" / "plm.odd table.yaml").read_text(encoding="utf-8")
-    assert "float: double precision; a mapping cannot read this type yet" in text
+    assert "elapsed: interval; a mapping cannot read this type yet" in text
 
 
 def test_a_table_whose_rows_a_mapping_cannot_name(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    columns = [{"name": "id", "type": "uuid", "mirror_type": "uuid", "decoder": "uuid", "nullable": False}]
+    columns = [{"name": "id", "type": "bytea", "mirror_type": "bytea", "decoder": "bytes_hex", "nullable": False}]
     add_source(place, {**HOSTILE, "mirror": "plm.t", "source_table": "public.t", "key": ["id"], "columns": columns})
     assert scaffold("plm", "--time-zone", "Europe/Berlin", "--json") == 4
     shown = capsys.readouterr()
-    assert json.loads(shown.out)["tables"][0]["told"] == "a mapping cannot name its rows: key column id is uuid"
+    assert json.loads(shown.out)["tables"][0]["told"] == "a mapping cannot name its rows: key column id is bytea"
     assert "plm.t: no draft" in shown.err
 
 
