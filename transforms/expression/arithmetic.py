@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from sqlglot import exp
 
 from transforms import refusal
-from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
+from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected, Scope
 from transforms.expression.code import Inline
-from transforms.expression.term import Term, constant, strict
+from transforms.expression.term import Term, constant, shared_unit, strict
 from transforms.value import moment, number
 from transforms.value.kind import NUMBERS, Kind, unify
 
 
 def multiply(builder: Builder, node: exp.Mul) -> Term:
     """Return a product."""
-    return _exact(number.multiply, builder, builder.typed(node.left, *NUMBERS), node)
+    return product(builder.scope, builder.typed(node.left, *NUMBERS), builder.typed(node.right, *NUMBERS))
+
+
+def product(scope: Scope, left: Term, right: Term) -> Term:
+    """Return `left * right`; a quantity so many times is in its unit, of two quantities the product is in none."""
+    unit = None if left.unit and right.unit else left.unit or right.unit
+    return _exact(number.multiply, scope, left, right, unit)
 
 
 def divide(builder: Builder, node: exp.Div) -> Term:
     """Return a division; of two integers it is refused."""
-    term = _exact(number.divide, builder, builder.typed(node.left, *NUMBERS), node)
+    left, right = builder.typed(node.left, *NUMBERS), builder.typed(node.right, *NUMBERS)
+    term = _exact(number.divide, builder.scope, left, right, None if right.unit else left.unit)
     if term.kind is Kind.INTEGER:
         raise Rejected(TYPE, node, "databases divide integers differently: write `a * 1.0 / b`")
     return term
@@ -36,7 +43,7 @@ def add(builder: Builder, node: exp.Add) -> Term:
     left = builder.typed(node.left, *NUMBERS, Kind.DATE)
     if left.kind is Kind.DATE:
         return _shift(builder, left, builder.typed(node.right, Kind.INTEGER), 1)
-    return _exact(number.add, builder, left, node)
+    return _alike(number.add, builder, left, node)
 
 
 def subtract(builder: Builder, node: exp.Sub) -> Term:
@@ -45,17 +52,21 @@ def subtract(builder: Builder, node: exp.Sub) -> Term:
         return _shift_by_interval(builder, node, -1)
     left = builder.typed(node.left, *NUMBERS, Kind.DATE)
     if left.kind is not Kind.DATE:
-        return _exact(number.subtract, builder, left, node)
+        return _alike(number.subtract, builder, left, node)
     right = builder.typed(node.right, Kind.INTEGER, Kind.DATE)
     if right.kind is Kind.DATE:
         return strict(Kind.INTEGER, Inline("({0} - {1}).days"), left, right)
     return _shift(builder, left, right, -1)
 
 
-def _exact(function: Callable[..., Any], builder: Builder, left: Term, node: exp.Binary) -> Term:
+def _alike(function: Callable[..., Any], builder: Builder, left: Term, node: exp.Binary) -> Term:
     right = builder.typed(node.right, *NUMBERS)
-    builder.scope.codes.add(refusal.NUMBER)
-    return strict(cast(Kind, unify((left.kind, right.kind))), function, left, right)
+    return _exact(function, builder.scope, left, right, shared_unit((left, right)))
+
+
+def _exact(function: Callable[..., Any], scope: Scope, left: Term, right: Term, unit: str | None) -> Term:
+    scope.codes.add(refusal.NUMBER)
+    return strict(unify((left.kind, right.kind)) or left.kind, function, left, right, unit=unit)
 
 
 def _shift(builder: Builder, day: Term, days: Term, sign: int) -> Term:
@@ -88,13 +99,13 @@ def negate(builder: Builder, node: exp.Neg) -> Term:
     value = builder.typed(node.this, *NUMBERS)
     if value.constant and value.value is not None:
         return constant(value.kind, number.negate(value.value))
-    return strict(value.kind, number.negate, value)
+    return strict(value.kind, number.negate, value, unit=value.unit)
 
 
 def absolute(builder: Builder, node: exp.Abs) -> Term:
     """Return the absolute value."""
     value = builder.typed(node.this, *NUMBERS)
-    return strict(value.kind, number.absolute, value)
+    return strict(value.kind, number.absolute, value, unit=value.unit)
 
 
 def rounded(builder: Builder, node: exp.Round) -> Term:
@@ -106,7 +117,7 @@ def rounded(builder: Builder, node: exp.Round) -> Term:
         raise Rejected(SYNTAX, node, "ROUND keeps at most 20 digits")
     builder.scope.codes.add(refusal.NUMBER)
     kind = Kind.DECIMAL if digits else Kind.INTEGER
-    return strict(kind, Inline("{1}({0}, {2})", number.round_half_up, digits), value)
+    return strict(kind, Inline("{1}({0}, {2})", number.round_half_up, digits), value, unit=value.unit)
 
 
 def whole_literal(builder: Builder, part: exp.Expr | None, node: exp.Expr, message: str, least: int = 0) -> int:

@@ -27,8 +27,8 @@ SYNTAX, COLUMN, TYPE = "DIC-121", "DIC-122", "DIC-123"
 class Scope:
     """What names mean in an expression; and what is found by compiling it.
 
-    `codes`: those it can refuse with; `made_units`: those it converts to; `measured`: the parts that it takes of
-    measured values (a value without its comparator would pass a bound off as a number). `translate`: what codes of the
+    `codes`: those it can refuse with; `measured`: the parts that it takes of measured values (a value without its
+    comparator would pass a bound off as a number). `translate`: what codes of the
     source mean, None where there are none. `branches`: the ways through it, where somebody counts them.
     """
 
@@ -36,7 +36,6 @@ class Scope:
     known: Callable[[], Collection[str]]
     units: UnitNames
     codes: set[str] = field(default_factory=set)
-    made_units: set[str] = field(default_factory=set)
     measured: set[str] = field(default_factory=set)
     translate: Translate | None = None
     tokens: TokenKeys = field(default_factory=TokenKeys)

@@ -48,7 +48,7 @@ def compile_cast(builder: Builder, node: exp.Cast) -> Term:
     if value.constant and value.value is not None:
         return _fold(function, value, kind, node)
     builder.scope.codes.add(_CODES.get(kind, refusal.NUMBER))
-    return strict(kind, function, value)
+    return strict(kind, function, value, unit=value.unit if kind in NUMBERS else None)
 
 
 def to_integer(value: object, bits: int) -> int:

@@ -62,21 +62,21 @@ def _to_unit(builder: Builder, node: exp.Anonymous) -> Term:
         if isinstance(part, exp.Literal) and units.find(part.name) is None:
             raise Rejected(TYPE, part, "unknown unit")
     made = units.find(target.name) if isinstance(target, exp.Literal) else None
-    builder.scope.made_units.add(made.code if made else "")
+    unit = made.code if made else None
     builder.scope.codes.update((refusal.UNIT_UNKNOWN, refusal.UNIT_PACKAGING, refusal.UNIT_DIMENSION))
     quantity, units_of = builder.typed(value, *NUMBERS), [builder.typed(unit, Kind.TEXT) for unit in (source, target)]
     if not content:
-        return _converted(units.convert, quantity, *units_of)
+        return _converted(units.convert, unit, quantity, *units_of)
     # The content is asked for only where one of the units is packaging.
     held = write("lambda: {0}", builder.typed(content[0], *NUMBERS).code)
-    return _converted(units.convert, quantity, *units_of, Term(Kind.RATIONAL, held))
+    return _converted(units.convert, unit, quantity, *units_of, Term(Kind.RATIONAL, held))
 
 
-def _converted(convert: Function, quantity: Term, *others: Term) -> Term:
+def _converted(convert: Function, unit: str | None, quantity: Term, *others: Term) -> Term:
     """Return a conversion: not strict, a value whose unit is NULL is a value of unknown unit, and no NULL."""
     amount = fresh()
     made = call(convert, amount, *(other.code for other in others))
-    return Term(Kind.RATIONAL, write("None if ({0} := {1}) is None else {2}", amount, quantity.code, made))
+    return Term(Kind.RATIONAL, write("None if ({0} := {1}) is None else {2}", amount, quantity.code, made), unit=unit)
 
 
 def _code(builder: Builder, node: exp.Anonymous) -> Term:

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.code import Code, Inline, fresh, write
-from transforms.expression.term import Term, constant, strict
+from transforms.expression.term import Term, constant, shared_unit, strict
 from transforms.value.kind import Kind, unify
 
 _TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.Escape)
@@ -116,7 +116,8 @@ def case(builder: Builder, node: exp.Case) -> Term:
     ]
     otherwise = builder.branch(node, "ELSE", default.code) if node.args.get("default") else default.code
     code = write(f"{choices}{{{2 * len(branches)}}}", *chain(*results), otherwise)
-    return Term(kind, write("({0} := {1}, {2})[1]", name.code, subject.code, code) if subject and name else code)
+    whole = write("({0} := {1}, {2})[1]", name.code, subject.code, code) if subject and name else code
+    return Term(kind, whole, unit=shared_unit([*(term for _, term in branches), default]))
 
 
 def _condition(builder: Builder, subject: Term | None, branch: exp.If) -> Term:
@@ -137,7 +138,7 @@ def coalesce(builder: Builder, node: exp.Coalesce) -> Term:
         parts += [builder.branch(node_of_term, f"COALESCE takes {node_of_term.sql()}", name), name, term.code]
     places = range(0, len(parts), 3)
     choices = "".join(f"{{{place}}} if ({{{place + 1}}} := {{{place + 2}}}) is not None else " for place in places)
-    return Term(kind, write(f"{choices}None", *parts))
+    return Term(kind, write(f"{choices}None", *parts), unit=shared_unit(terms))
 
 
 def nullif(builder: Builder, node: exp.Nullif) -> Term:
@@ -145,4 +146,5 @@ def nullif(builder: Builder, node: exp.Nullif) -> Term:
     value, other = builder.term(node.this), builder.term(node.expression)
     name = Term(value.kind, fresh())
     equal = comparison(EQUAL, node, name, other).code
-    return Term(value.kind, write("({0} := {1}, None if {2} else {0})[1]", name.code, value.code, equal))
+    code = write("({0} := {1}, None if {2} else {0})[1]", name.code, value.code, equal)
+    return Term(value.kind, code, unit=value.unit)

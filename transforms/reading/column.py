@@ -8,6 +8,7 @@ from dataclasses import field as dataclass_field
 
 from transforms import refusal
 from transforms.errors import Faults
+from transforms.expression.arithmetic import product
 from transforms.expression.branch import Branches
 from transforms.expression.builder import Scope, Untranslatable, own_codes
 from transforms.expression.code import Inline
@@ -19,7 +20,7 @@ from transforms.normalise import ColumnPlan, Step
 from transforms.reading.translation import nothing, translator
 from transforms.value import number
 from transforms.value.gs1 import to_gtin14
-from transforms.value.kind import NUMBERS, Kind, unify
+from transforms.value.kind import NUMBERS, Kind
 from transforms.value.text import BLANKS
 from transforms.value.token import TokenKeys
 from transforms.vocabulary.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
@@ -72,7 +73,6 @@ class ColumnReader:
         scalar = section.scalar("expr") if section else read_scalar(node, name.text, self.faults) if short else None
         required = bool(section and section.flag("required")) or key
         field = self._field(name, section)
-        self.scope.made_units.clear()
         with own_codes(self.scope) as found:
             plan = self._plan(name, scalar, field, section, required=required)
         tolerated = field.tolerate if field else {}
@@ -92,7 +92,7 @@ class ColumnReader:
             term = self._signed(term, section.scalar("sign"))
         if not (scalar and field and term):
             return None
-        self._check_unit(field, scalar)
+        self._check_unit(term, field, scalar)
         self._check_kind(term, field, scalar)
         if field.nothing:
             term = strict(term.kind, _none_of(term, field), term)
@@ -127,8 +127,7 @@ class ColumnReader:
         for part, what in ((factor, "a sign"), (term, "what has a sign")):
             if part.kind not in (*NUMBERS, Kind.NOTHING):
                 self.faults.add(sign.place, "DIC-123", f"{what} is a number, this is {part.kind}")
-        self.scope.codes.add(refusal.NUMBER)
-        return strict(unify((term.kind, factor.kind)) or term.kind, number.multiply, term, factor)
+        return product(self.scope, term, factor)
 
     def _field(self, name: Scalar, section: Section | None) -> Field | None:
         scalar = (section.scalar("field") if section else None) or name
@@ -138,11 +137,12 @@ class ColumnReader:
             self.faults.add(scalar.place, "DIC-111", message)
         return field
 
-    def _check_unit(self, field: Field, scalar: Scalar) -> None:
+    def _check_unit(self, term: Term, field: Field, scalar: Scalar) -> None:
         """A field in a fixed unit takes only values that were converted to it: ten times too much looks plausible."""
-        if field.unit and self.scope.made_units != {field.unit}:
-            message = f"field `{field.name}` is in {field.unit}: convert by TO_UNIT(value, unit, '{field.unit}')"
-            self.faults.add(scalar.place, "DIC-123", message)
+        if field.unit and term.unit != field.unit and term.kind is not Kind.NOTHING:
+            told = f"this is in {term.unit}" if term.unit else "not every value of this is"
+            convert = f"convert by TO_UNIT(value, unit, '{field.unit}')"
+            self.faults.add(scalar.place, "DIC-123", f"field `{field.name}` is in {field.unit}, {told}: {convert}")
 
     def _check_kind(self, term: Term, field: Field, scalar: Scalar) -> None:
         accepted = CODED if field.code_set else ACCEPTED[field.type.kind]

@@ -16,7 +16,7 @@ from transforms.errors import Faults
 from transforms.expression.builder import Scope
 from transforms.expression.code import Code, Expression, Memo, function_of, write
 from transforms.expression.compiler import compile_expression
-from transforms.expression.term import Term
+from transforms.expression.term import Term, shared_unit
 from transforms.normalise import Explode
 from transforms.value.kind import Kind, unify
 from transforms.yaml.document import Node, Scalar
@@ -37,7 +37,8 @@ EXPLODE = Shape(
     one_of=("from", "split"),
 )
 
-Names = Mapping[str, Kind]
+Names = Mapping[str, Term]
+"""What each name is, kind and unit; where it stands in the row is said last."""
 
 
 def read_explode(section: Section, scope: Scope, faults: Faults) -> tuple[Explode, Scope] | None:
@@ -60,7 +61,10 @@ def read_explode(section: Section, scope: Scope, faults: Faults) -> tuple[Explod
 
 def _resolver(scope: Scope, names: Names) -> Callable[[str, str], Term | None]:
     # They stand at the end of the row, whose length is not known before all of the mapping is read.
-    terms = {name: Term(kind, Code(f"row[{place - len(names)}]")) for place, (name, kind) in enumerate(names.items())}
+    terms = {
+        name: Term(term.kind, Code(f"row[{place - len(names)}]"), unit=term.unit)
+        for place, (name, term) in enumerate(names.items())
+    }
     return lambda table, name: terms[name] if not table and name in terms else scope.resolve(table, name)
 
 
@@ -70,12 +74,17 @@ def _read_repeated(section: Section, scope: Scope, faults: Faults) -> tuple[Expl
     if not names or any(part is None or tuple(part) != names for part in parts):
         faults.add(section.place_of("from"), "DIC-105", "each part of `from` gives the same names, in the same order")
         return None
-    kinds = {name: unify([part[name].kind for part in parts if part]) for name in names}
-    for name, kind in kinds.items():
-        if kind is None:
+    among = {name: [part[name] for part in parts if part] for name in names}
+    for name, terms in among.items():
+        if unify(term.kind for term in terms) is None:
             faults.add(section.place_of("from"), "DIC-123", f"`{name}` is not of one kind in all parts")
-    terms = tuple(tuple(part.values()) for part in parts if part)
-    return _repeat(terms), {name: kind or Kind.NOTHING for name, kind in kinds.items()}
+    repeat = _repeat(tuple(tuple(part.values()) for part in parts if part))
+    return repeat, {name: _either(terms) for name, terms in among.items()}
+
+
+def _either(terms: Sequence[Term]) -> Term:
+    """Return what is one of `terms`, as far as all of them are alike."""
+    return replace(terms[0], kind=unify(term.kind for term in terms) or Kind.NOTHING, unit=shared_unit(terms))
 
 
 def _read_part(node: Node, scope: Scope, faults: Faults) -> dict[str, Term] | None:
@@ -100,7 +109,11 @@ def _read_split(section: Section, scope: Scope, faults: Faults) -> tuple[Explode
         return None
     if term.kind is not Kind.TEXT:
         faults.add(section.place_of("split"), "DIC-123", f"text is wanted here, this is {term.kind}")
-    names = {name.text: Kind.TEXT, **({seq.text: Kind.INTEGER} if seq else {})}
+    if seq and seq.text == name.text:
+        faults.add(seq.place, "DIC-112", f"`{seq.text}` is what a part is called: its number needs another name")
+        return None
+    part, count = Term(Kind.TEXT, Code("")), Term(Kind.INTEGER, Code(""))
+    names = {name.text: part, **({seq.text: count} if seq else {})}
     return _split(function_of(term.code), by.text, counted=seq is not None), names
 
 

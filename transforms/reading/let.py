@@ -22,14 +22,13 @@ _NOTHING = constant(Kind.NOTHING, None)
 
 @dataclass(frozen=True, slots=True)
 class _Let:
-    """What a name stands for, what it can refuse with, the units it converts to, what it takes of measured values.
+    """What a name stands for, what it can refuse with, what it takes of measured values.
 
     `depth`: how many names want each other, up to this one. Reading a row goes down as many steps.
     """
 
     term: Term
     codes: frozenset[str] = frozenset()
-    units: frozenset[str] = frozenset()
     measured: frozenset[str] = frozenset()
     depth: int = 1
 
@@ -59,7 +58,6 @@ class Lets:
             return self._outer.resolve(table, name)
         let = self._let(name)
         self._outer.codes.update(let.codes)
-        self._outer.made_units.update(let.units)
         self._outer.measured.update(let.measured)
         self._depths[-1] = max(self._depths[-1], let.depth)
         return let.term
@@ -81,8 +79,8 @@ class Lets:
         return _Let(_NOTHING)
 
     def _compile(self, name: Scalar, node: Node) -> _Let:
-        units, measured = set[str](), set[str]()
-        scope = replace(self.scope, made_units=units, measured=measured)
+        measured = set[str]()
+        scope = replace(self.scope, measured=measured)
         scalar = read_scalar(node, name.text, self._faults)
         self._depths.append(0)
         with own_codes(scope) as codes:
@@ -91,7 +89,7 @@ class Lets:
         if depth > MAX_DEPTH:
             return self._deep(name.text)
         found = _remembered(term) if term else _NOTHING
-        return _Let(found, frozenset(codes), frozenset(units), frozenset(measured), depth)
+        return _Let(found, frozenset(codes), frozenset(measured), depth)
 
 
 def _remembered(term: Term) -> Term:
@@ -99,4 +97,5 @@ def _remembered(term: Term) -> Term:
     if term.constant:
         return term
     work_out, key = function_of(term.code), object()
-    return Term(term.kind, write("memo[{0}] if {0} in memo else memo.setdefault({0}, {1}(row, memo))", key, work_out))
+    code = write("memo[{0}] if {0} in memo else memo.setdefault({0}, {1}(row, memo))", key, work_out)
+    return replace(term, code=code)

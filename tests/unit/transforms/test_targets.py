@@ -164,6 +164,7 @@ def test_tables_that_may_have_several_rows_say_so(mapping):
         ("{split: vals, by:", "{split: owner_id, by:", "text is wanted here, this is"),
         ('by: "|", as: piece', 'as: piece', "`split` needs `by`"),
         ("as: piece", "as: part", "`part` is a column of the row already"),
+        ("as: piece, seq: at", "as: piece, seq: piece", "`piece` is what a part is called: its number needs another"),
         ("skip: value IS NULL", "skip: value", "a condition is wanted here"),
         ("when: owned AND part IS NOT NULL", "when: part", "a condition is wanted here"),
     ],
