@@ -41,6 +41,8 @@ def compile_cast(builder: Builder, node: exp.Cast) -> Term:
         raise Rejected(
             SYNTAX, node, "CAST knows VARCHAR(n), TEXT, SMALLINT, INT, BIGINT, DECIMAL(p,s), DATE and TIMESTAMP"
         )
+    if kind is Kind.DECIMAL and sizes[:1] > [number.DIGITS]:
+        raise Rejected(SYNTAX, node, f"DECIMAL(p,s) has at most {number.DIGITS} digits")
     value = builder.term(node.this)
     function = _conversion(value.kind, kind, to.this, sizes)
     if function is None:

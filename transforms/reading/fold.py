@@ -22,10 +22,11 @@ from transforms.errors import Faults
 from transforms.mapping import CONFLICTS, WARNINGS, Column, Fold, Rule, Target
 from transforms.model import Field
 from transforms.reading.reference_shape import REFERENCE
+from transforms.reading.taken import NOTED_OF_A_FOLD, check_columns, check_table
 from transforms.value.kind import NUMBERS, Kind
 from transforms.vocabulary.field_type import postgresql_type
 from transforms.yaml.document import Node, Scalar
-from transforms.yaml.name import NAME, TABLE, check_names
+from transforms.yaml.name import NAME
 from transforms.yaml.section import Section, read_section, suggest
 from transforms.yaml.shape import Either, Many, Named, Shape, Text, flag
 
@@ -71,7 +72,7 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
     if section is None:
         return None
     schema, _, table = section.text("fold").partition(".")
-    check_names(filter(None, (section.scalar("fold"),)), TABLE, faults)
+    _check_names(section, sources, faults)
     order = section.choice("order")
     rules: dict[str, Rule] = {}
     columns = [_key_column(name, section, fields, faults) for name in section.texts("key")]
@@ -90,6 +91,12 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
     known = (*(column for column in columns if column), *told)
     target = Target(schema, table, known, key, (), "tombstone")
     return FoldFound(Fold(target, rules, ORDERS[order][0] if order else ""), section)
+
+
+def _check_names(section: Section, sources: Map[str, object], faults: Faults) -> None:
+    if name := section.scalar("fold"):
+        check_table(name, sources, faults)
+    check_columns((*section.texts("key"), *(name for name, _ in section.entries("columns"))), faults, NOTED_OF_A_FOLD)
 
 
 def _key_column(name: Scalar, section: Section, fields: Map[str, Field], faults: Faults) -> Column | None:

@@ -81,6 +81,7 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
     reading = _open(source, mirror, vocabulary, faults)
     lookups = _read_lookups(section, reading)
     plan, targets, sections = _read_plan(section, nodes, lookups, mirror, reading)
+    _check_tables(targets, sections, faults)
     if len(faults.found) > before:
         return None
     mapping = Mapping(
@@ -102,6 +103,15 @@ def _target_nodes(section: Section, faults: Faults) -> tuple[Node, ...]:
         faults.add(section.place, "DIC-104", "a mapping has either `target` or a list of `targets`")
         return ()
     return several or ((one,) if one else ())
+
+
+def _check_tables(targets: tuple[Target, ...], sections: tuple[Section, ...], faults: Faults) -> None:
+    """A table has one target: whose rows are whose could not be told by their source row otherwise."""
+    tables = [str(target) for target in targets]
+    for place, (table, section) in enumerate(zip(tables, sections, strict=True)):
+        if table in tables[:place]:
+            more = "for several rows of one source row use `explode`, for one or the other CASE in its columns"
+            faults.add(section.place_of("table"), "DIC-112", f"`{table}` is a target of this mapping already: {more}")
 
 
 def _open(source: Section, mirror: MirrorRef, vocabulary: Vocabulary, faults: Faults) -> _Reading:

@@ -32,10 +32,21 @@ def resolve_references(
                 section.place_of("table"), "DIC-112", f"`{target}` is filled by another mapping or target already"
             )
         targets.setdefault(str(target), target)
+    _check_histories(drafts, targets.keys() | written, faults)
     broken = written - targets.keys()
     resolved = [_with_references(draft, targets, broken, faults) for draft in drafts]
     merged = [_folded(found, targets, broken, faults) for found in folds]
     return tuple(sorted(resolved, key=lambda mapping: mapping.name)), tuple(sorted(merged, key=str))
+
+
+def _check_histories(drafts: list[Draft], taken: Set[str], faults: Faults) -> None:
+    """A history is a table of its own: what else is written to one would end its versions."""
+    known = set(taken)
+    for target, section in (pair for draft in drafts for pair in draft.tables() if pair[0].history):
+        if target.history in known:
+            message = f"`{target.history}` is filled otherwise already: name a table for these versions alone"
+            faults.add(section.place_of("history"), "DIC-112", message)
+        known.add(target.history)
 
 
 def _folded(found: FoldFound, targets: Map[str, Target], broken: Set[str], faults: Faults) -> Fold:

@@ -19,16 +19,16 @@ from transforms.reading.column import COLUMN, ColumnReader, Vocabulary
 from transforms.reading.explode import EXPLODE, read_explode
 from transforms.reading.fold import ORDERS
 from transforms.reading.reference_shape import REFERENCE
+from transforms.reading.taken import check_columns, check_table
 from transforms.value import number
 from transforms.value.kind import NUMBERS, Kind
 from transforms.vocabulary.catalogue import WARNING, check_code
 from transforms.vocabulary.field_type import result_kind
 from transforms.yaml.document import Node, Scalar
-from transforms.yaml.name import NAME, TABLE, check_names
+from transforms.yaml.name import NAME
 from transforms.yaml.section import Section, read_section, suggest
 from transforms.yaml.shape import Many, Named, Shape, Text
 
-SERVICE_SCHEMA = "cdc"
 ON_DELETE: tuple[OnDelete, ...] = ("tombstone", "delete", "ignore", "forbid")
 _CHECK = Shape(
     {
@@ -185,7 +185,8 @@ class TargetReader:
         key = section.texts("key")
         schema, _, table = scalar.text.partition(".") if scalar else ("", "", "")
         if scalar:
-            self._check_table(scalar, schema)
+            check_table(scalar, self.vocabulary.sources, self.faults)
+        check_columns((name for name, _ in section.entries("columns")), self.faults)
         names = [name.text for name, _ in section.entries("columns")]
         if [part.text for part in key] != names[: len(key)] or not key:
             self.faults.add(
@@ -206,7 +207,7 @@ class TargetReader:
         scalar = section.scalar("history")
         if scalar is None:
             return ""
-        self._check_table(scalar, scalar.text.partition(".")[0])
+        check_table(scalar, self.vocabulary.sources, self.faults)
         for name in (column.name for column in HISTORY if column.name in names):
             self.faults.add(scalar.place, "DIC-105", f"a history has a column `{name}` of its own")
         return scalar.text
@@ -214,11 +215,6 @@ class TargetReader:
     def _on_delete(self, section: Section) -> OnDelete:
         chosen = section.choice("on_delete", "tombstone")
         return next((policy for policy in ON_DELETE if policy == chosen), "tombstone")
-
-    def _check_table(self, scalar: Scalar, schema: str) -> None:
-        check_names((scalar,), TABLE, self.faults)
-        if schema in self.vocabulary.sources or schema == SERVICE_SCHEMA:
-            self.faults.add(scalar.place, "DIC-105", f"schema `{schema}` is not for canonical tables")
 
 
 def _found(target: Target, plan: TargetPlan, section: Section) -> TargetFound:

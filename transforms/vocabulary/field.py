@@ -11,7 +11,7 @@ from typing import get_args
 from transforms.errors import Faults, Refused
 from transforms.model import CodeSet, ErrorEntry, Field, FieldType, Sensitivity, Unit
 from transforms.value.gs1 import to_gtin14
-from transforms.value.number import ROUNDINGS, parse_decimal
+from transforms.value.number import DIGITS, ROUNDINGS, parse_decimal
 from transforms.vocabulary.catalogue import WARNING, check_code, row_code
 from transforms.vocabulary.field_type import CHECKS, KINDS, TYPE_FORM, check_step, fitting_step, parse_type
 from transforms.yaml.document import Node, Scalar
@@ -149,9 +149,8 @@ def _read_type(section: Section, faults: Faults) -> FieldType:
         return _UNKNOWN
     field_type = parse_type(scalar.text)
     if field_type is None:
-        faults.add(
-            scalar.place, "DIC-105", f"unknown type `{scalar.text}`: one of {', '.join(KINDS)}; string(n), decimal(p,s)"
-        )
+        known = f"one of {', '.join(KINDS)}; string(n), decimal(p,s) of at most {DIGITS} digits"
+        faults.add(scalar.place, "DIC-105", f"unknown type `{scalar.text}`: {known}")
         return _UNKNOWN
     return field_type
 

@@ -44,7 +44,7 @@ _PLAIN = {
     "gtin": "character varying(14)",
 }
 KINDS = (*_SIZES, *_PLAIN)
-_WRITTEN = ("", r"\([1-9][0-9]{0,4}\)", r"\([1-9][0-9]{0,4},[0-9]{1,2}\)")
+_WRITTEN = ("", r"\([1-9][0-9]{0,4}\)", r"\(([1-9][0-9]?|100),[0-9]{1,2}\)")
 TYPE_FORM = "|".join(kind + _WRITTEN[_SIZES.get(kind, 0)] for kind in KINDS)
 """What a type looks like, as a regular expression; `parse_type` knows more of its sizes."""
 
@@ -77,6 +77,8 @@ def parse_type(text: str) -> FieldType | None:
     sizes = [int(size) for size in (form["size"], form["scale"]) if size is not None]
     if len(sizes) != _SIZES.get(form["kind"], 0) or 0 in sizes[:1] or sizes[1:] > sizes[:1]:
         return None
+    if form["kind"] == "decimal" and sizes[0] > number.DIGITS:
+        return None  # no value has more of them, though PostgreSQL takes 1000
     return FieldType(form["kind"], *sizes)
 
 
