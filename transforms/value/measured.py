@@ -19,9 +19,9 @@ from transforms.errors import Refused
 from transforms.value.number import parse_decimal
 from transforms.value.text import BLANKS
 
-_NUMBER = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,60})(?:\.[0-9]{1,60})?"
+_NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,60})(?:\.[0-9]{1,60})?"
 _FORM = re.compile(
-    rf"(?P<comparator>[<>≤≥=~≈]|<=|>=)?[ ]*(?P<value>{_NUMBER})(?:[ ]*(?:±|\+/-)[ ]*(?P<tolerance>{_NUMBER}))?"
+    rf"(?P<comparator>[<>≤≥=~≈]|<=|>=)?[ ]*(?P<value>[+-]?{_NUMBER})(?:[ ]*(?:±|\+/-)[ ]*(?P<tolerance>{_NUMBER}))?"
 )
 # Decimal digits of any script, and what stands for a number otherwise: superscripts, fractions, numbers in circles.
 _DIGITS = ("Nd", "No")
