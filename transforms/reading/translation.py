@@ -18,6 +18,9 @@ from transforms.yaml.section import suggest
 
 _DATES = (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT, Kind.NOTHING)
 
+_TIMED = "valid for a time: say which moment counts"
+_ALWAYS = "always valid: no moment counts, take `at` (of CODE: its third argument) out"
+
 
 def translator(source: Source, codesets: Map[str, CodeSet]) -> Translate:
     """Return what gives the meaning of codes of `source`."""
@@ -28,8 +31,7 @@ def translator(source: Source, codesets: Map[str, CodeSet]) -> Translate:
             raise Untranslatable(f"unknown code set `{name}`{suggest(name, codesets)}", "DIC-111")
         timed, columns = conditions(code_set, source.name)
         if timed != (at is not None):
-            told = "say which moment counts" if timed else "no moment counts"
-            raise Untranslatable(f"codes of `{name}` are {'valid for a time' if timed else 'always valid'}: {told}")
+            raise Untranslatable(f"codes of `{name}` are {_TIMED if timed else _ALWAYS}", at=not timed)
         scope.codes.add(code_set.unmapped)
         if term.kind is Kind.TEXT:
             term = strict(Kind.TEXT, nothing(source.null_tokens), term)

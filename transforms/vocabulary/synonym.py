@@ -114,11 +114,16 @@ def _read_date(section: Section, key: str, faults: Faults) -> date | None:
 def _overlap(one: Synonym, other: Synonym) -> bool:
     if one.depends_on != other.depends_on:
         return False
-    starts = max(one.valid_from or date.min, other.valid_from or date.min)
-    return starts < min(one.valid_to or date.max, other.valid_to or date.max)
+    start = max(one.valid_from or date.min, other.valid_from or date.min)
+    return _is_before(start, one.valid_to) and _is_before(start, other.valid_to)
 
 
 def _is_valid(synonym: Synonym, at: date | None) -> bool:
     if synonym.valid_from is None and synonym.valid_to is None:
         return True
-    return at is not None and (synonym.valid_from or date.min) <= at < (synonym.valid_to or date.max)
+    return at is not None and (synonym.valid_from or date.min) <= at and _is_before(at, synonym.valid_to)
+
+
+def _is_before(day: date, end: date | None) -> bool:
+    # Not by the last day that there is: applications write it for "open", and it is valid itself.
+    return end is None or day < end

@@ -94,6 +94,8 @@ def fate(mapping, **changes):
         ({"status": " - "}, None),
         ({"status": "9", "day": date(2021, 5, 31)}, "REJECTED"),
         ({"status": "9", "day": date(2021, 6, 1)}, "BLOCKED"),
+        ({"status": "9", "day": date.max}, "BLOCKED"),  # what applications write for "open" is a day as well
+        ({"status": "9", "day": date.min}, "REJECTED"),
         ({"status": "hold"}, "BLOCKED"),
         ({"status": "Hold", "kind": " Fqc"}, "HELD"),
         ({"status": "HOLD", "state": "x"}, "REJECTED"),
@@ -176,11 +178,14 @@ def test_faults_of_a_call_are_told_with_a_caret(write, expression, told):
     ("old", "new", "told"),
     [
         ('valid_to: "2021-06-01"', 'valid_to: "2021-06-02"', "registered twice for the same time"),
+        ('valid_from: "2021-06-01"', 'valid_from: "9999-12-31"}\n  - {system: erp, code: "9", to: HELD, '
+         'valid_from: "9999-12-31"', "registered twice for the same time"),
         ('valid_to: "2021-06-01"', 'valid_to: "2021-13-01"', "`valid_to` is a date like 2026-01-31"),
         ("depends_on: {kind: fqc}", "depends_on: {knd: fqc}", "depend on `knd`, which is not declared; did you"),
         ("relationship: equivalent", "relationship: same", "`relationship` must be one of"),
         (", at: day}", "}", "are valid for a time: say which moment counts"),
         ("at: day", "at: kind", "a date or a time is wanted here"),
+        ("fate: {expr", "state: {expr: no, at: day}\n    fate: {expr", "no moment counts, take `at` (of CODE"),
         ("part_id: no\n", "part_id: {expr: no, at: day}\n", "there is nothing that `at` would count for"),
     ],
 )  # fmt: skip
