@@ -48,7 +48,7 @@ def _at_zone(builder: Builder, node: exp.Anonymous) -> Term:
     value, name = _arguments(node, 2, "AT_ZONE(timestamp, 'Area/City')")
     zone = moment.find_zone(_literal(name, "AT_ZONE needs the zone in quotes"))
     if zone is None:
-        raise Rejected(TYPE, name, "unknown time zone")
+        raise Rejected(TYPE, name, f"unknown time zone: {moment.ZONES_ARE_NAMED}")
     builder.scope.codes.add(refusal.TIME)
     return strict(Kind.INSTANT, moment.localizer(zone), builder.typed(value, Kind.TIMESTAMP))
 

@@ -15,8 +15,21 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?")
 
 
+# What the IANA database names: zones of an area, and a few by one word. Not what else stands in the folder in which a
+# machine keeps them: its own zone (localtime, posixrules), other counts of seconds (right/...), no zone (Factory).
+_ZONE = re.compile(
+    "(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US)/.+"
+    r"|CET|CST6CDT|Cuba|EET|EST|EST5EDT|Egypt|Eire|GB|GB-Eire|GMT|GMT\+0|GMT-0|GMT0|Greenwich|HST|Hongkong|Iceland|Iran"
+    "|Israel|Jamaica|Japan|Kwajalein|Libya|MET|MST|MST7MDT|NZ|NZ-CHAT|Navajo|PRC|PST8PDT|Poland|Portugal|ROC|ROK"
+    "|Singapore|Turkey|UCT|UTC|Universal|W-SU|WET|Zulu"
+)
+ZONES_ARE_NAMED = "zones are named as in the IANA database, like Asia/Shanghai"
+
+
 def find_zone(name: str) -> ZoneInfo | None:
-    """Return the time zone, None if there is none of that name."""
+    """Return the time zone that the IANA database calls so, None if there is none of that name."""
+    if not _ZONE.fullmatch(name):
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

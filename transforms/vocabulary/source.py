@@ -6,7 +6,7 @@ from collections.abc import Mapping as Map
 
 from transforms.errors import Faults
 from transforms.model import Source
-from transforms.value.moment import find_zone
+from transforms.value.moment import ZONES_ARE_NAMED, find_zone
 from transforms.value.text import BLANKS
 from transforms.yaml.document import Node
 from transforms.yaml.label import LABEL, label_of
@@ -32,7 +32,7 @@ def read_source(node: Node, aliases: Map[str, Map[str, str]], faults: Faults) ->
         return None
     zone = section.scalar("time_zone")
     if zone and find_zone(zone.text) is None:
-        faults.add(zone.place, "DIC-105", f"unknown time zone `{zone.text}`")
+        faults.add(zone.place, "DIC-105", f"unknown time zone `{zone.text}`: {ZONES_ARE_NAMED}")
     given = section.scalar("source")
     check_names((given,) if given else (), NAME, faults)
     name = section.text("source")
