@@ -111,7 +111,8 @@ class CodeSet:
 class Unit:
     """A unit by UN/ECE code. `factor`: how many of its dimension's base unit it is; None: not fixed (packaging).
 
-    `offset` is added before that, where the unit has another zero: (value + offset) * factor.
+    `offset` is added before that, where the unit has another zero: (value + offset) * factor. `counted`: there is no
+    part of one, so that a quantity in it is a whole number.
     """
 
     code: str
@@ -120,6 +121,7 @@ class Unit:
     label: Label
     factor: Fraction | None
     offset: Fraction = Fraction(0)
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

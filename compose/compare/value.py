@@ -22,6 +22,8 @@ _GS1_SET_82 = frozenset(
 )
 _GTIN_LENGTHS = (8, 12, 13, 14)
 
+# There is no part of one of these.
+_COUNTED = frozenset({"C62", "XBX", "XCT"})
 # unit code -> (dimension, factor to the dimension's base unit); None: packaging, how much it holds is not fixed
 _UNITS: Mapping[str, tuple[str, Fraction | None]] = {
     "C62": ("count", Fraction(1)),
@@ -149,16 +151,21 @@ def converted(quantity: Text, from_name: Text, to_name: Text, content: Text = No
     source, target = unit(from_name), unit(to_name)
     if source is None or target is None:
         raise Held("UOM-202")
-    if source == target:
-        return Fraction(quantity)
+    found = Fraction(quantity) if source == target else _between(Fraction(quantity), source, target, content)
+    if target in _COUNTED and found.denominator != 1:
+        raise Held("UOM-203")
+    return found
+
+
+def _between(quantity: Fraction, source: str, target: str, content: Text) -> Fraction:
     (source_dimension, source_factor), (target_dimension, target_factor) = _UNITS[source], _UNITS[target]
     if source_factor is None and content is not None:
-        return Fraction(quantity) * Fraction(content)
+        return quantity * Fraction(content)
     if source_factor is None or target_factor is None:
         raise Held("UOM-201")
     if source_dimension != target_dimension:
         raise Held("UOM-203")
-    return Fraction(quantity) * source_factor / target_factor
+    return quantity * source_factor / target_factor
 
 
 def number(value: Fraction | None, precision: int = 18, scale: int = 6) -> Text:

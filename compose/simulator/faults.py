@@ -64,6 +64,7 @@ FAULTS: Final = (
     Fault("UOM-201", subjects.movement, {"FUnitID": names.BOX}),
     Fault("UOM-202", subjects.movement, {"FUnitID": names.NO_UNIT}),
     Fault("UOM-203", subjects.movement, {"FUnitID": names.KILOGRAM}),
+    Fault("UOM-203", subjects.movement, {"FAuxQty": Decimal("2.5")}),
     Fault("LOT-101", subjects.movement, {"FBatchNo": "2026年#1"}),
     Fault("NUM-101", subjects.movement, {"FAuxQty": Decimal(5_000_000_000_000)}),
     Fault("REF-301", subjects.movement, {"FItemID": 999_999}),

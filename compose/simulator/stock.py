@@ -203,6 +203,8 @@ def entry_corrected(world: World) -> Transaction | None:
     row = world.row(ENTRY, *key)
     transaction = Transaction("erp", "entry corrected")
     amount = world.amount(1, 900, 2)
+    if world.row(ITEM, row["FItemID"])["FUnitID"] == names.PIECE:
+        amount = amount.to_integral_value()
     quantity = base_quantity(amount, row["FUnitID"])
     world.update(transaction, ENTRY, key, FAuxQty=amount, FQty=quantity, FNote="数量更正")
     return transaction

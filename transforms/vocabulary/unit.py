@@ -14,7 +14,7 @@ from transforms.yaml.document import Node
 from transforms.yaml.label import LABEL, label_of
 from transforms.yaml.name import UNIT
 from transforms.yaml.section import read_names, read_section, suggest
-from transforms.yaml.shape import Named, Shape, Text
+from transforms.yaml.shape import Named, Shape, Text, flag
 
 _OFFSET = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 _FACTOR = re.compile(r"[1-9][0-9]{0,18}(/[1-9][0-9]{0,18})?")
@@ -30,6 +30,7 @@ _UNIT = Shape(
             form=_FACTOR.pattern,
         ),
         "offset": Text("What is added before that, where another point is zero.", form=_OFFSET.pattern),
+        "counted": flag("Whether it is counted: what TO_UNIT gives in it is a whole number (UOM-203)."),
     },
 )
 UNITS = Shape(
@@ -76,7 +77,8 @@ def _read_unit(code: str, node: Node, faults: Faults) -> Unit | None:
         faults.add(offset.place, "DIC-105", message)
         offset = None
     zero = Fraction(offset.text) if offset else Fraction(0)
-    return Unit(code, section.text("ucum"), section.text("dimension"), label_of(section, faults), exact, zero)
+    ucum, dimension, counted = section.text("ucum"), section.text("dimension"), section.flag("counted")
+    return Unit(code, ucum, dimension, label_of(section, faults), exact, zero, counted)
 
 
 def _read_aliases(node: Node, units: Map[str, Unit], faults: Faults) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as Map
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 
@@ -37,7 +38,7 @@ class UnitNames:
     def convert(
         self, value: Number, source: str | None, target: str | None, content: Callable[[], Number | None] | None = None
     ) -> Number:
-        """Return `value`, which is in `source`, in `target`, exactly.
+        """Return `value`, which is in `source`, in `target`, exactly; of what is counted only whole numbers (UOM-203).
 
         `content` says how many of `target` one `source` holds, where one of them is packaging (None: nobody knows).
         """
@@ -47,12 +48,15 @@ class UnitNames:
         held = content() if content else None
         if held is None or held <= 0:
             raise Refused(refusal.UNIT_PACKAGING, detail=f"how much of {target} one {source} holds is not known")
-        return Fraction(value) * Fraction(held)
+        amount = Fraction(value) * Fraction(held)
+        return _whole(self._unit(target), amount) if self._unit(target).counted else amount
 
     def _find_scale(self, source: str | None, target: str | None) -> Scale | None:
         """Return what converts between the units of these names, None where one of them is packaging."""
         one, other = self._unit(source), self._unit(target)
         scale = _same if one is other else _scale(one, other)
+        if scale is not None and other.counted:
+            scale = partial(_counted, other, scale)
         if scale is not None:
             if len(self._scales) == REMEMBERED:
                 self._scales.clear()  # names are the source's: nobody says how many there are
@@ -73,6 +77,17 @@ def fold_name(name: str) -> str:
 
 def _same(value: Number) -> Number:
     return value
+
+
+def _counted(unit: Unit, scale: Scale, value: Number) -> Number:
+    return _whole(unit, scale(value))
+
+
+def _whole(unit: Unit, amount: Number) -> Number:
+    """Return an amount of what is counted; half a piece is none, and rounding it would hide that (UOM-203)."""
+    if amount != (amount.to_integral_value() if isinstance(amount, Decimal) else int(amount)):
+        raise Refused(refusal.UNIT_DIMENSION, detail=f"{unit.code} is counted, and this is not a whole number of them")
+    return amount
 
 
 def _scale(source: Unit, target: Unit) -> Scale | None:

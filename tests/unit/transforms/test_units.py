@@ -46,11 +46,35 @@ def test_conversion_is_exact(names, value, source, target, expected):
 def test_conversion_there_and_back_is_the_same_value(names):
     @given(VALUES, st.sampled_from(FIXED), st.sampled_from(FIXED))
     def holds(value, source, target):
+        if UNITS[source].counted:
+            value = value.to_integral_value()
         if UNITS[source].dimension == UNITS[target].dimension:
             there = names.convert(value, source, target)
             assert Fraction(names.convert(there, target, source)) == Fraction(value)
 
     holds()
+
+
+# Twice: the second time the pair of names is known.
+@pytest.mark.parametrize("time", [1, 2])
+def test_what_is_counted_comes_in_whole_numbers(names, time):
+    for _ in range(time):
+        assert names.convert(Decimal("3.0"), "PCS", "个") == 3
+        assert names.convert(Decimal("2.5"), "盒", "个", lambda: 10) == 25
+        assert names.convert(Decimal("2.5"), "kg", "g") == 2500
+        for value, one, other, content in (
+            ("2.5", "个", "个", None),
+            ("0.5", "PCS", "H87", None),
+            ("2.5", "盒", "盒", None),
+            ("2.5", "盒", "个", 9),
+            ("1e-30", "个", "C62", None),
+        ):
+            with pytest.raises(Refused, match=r"UOM-203 .+ is counted, and this is not a whole number of them"):
+                names.convert(Decimal(value), one, other, lambda content=content: content)
+
+
+def test_whole_numbers_may_be_long(names):
+    assert names.convert(Decimal("1" + "0" * 60), "PCS", "个") == 10**60
 
 
 def unit(code: str, factor: str, offset: str) -> Unit:
@@ -126,6 +150,8 @@ def test_decimals_are_as_exact_as_fractions(source, target, value):
     names = UnitNames(UNITS, {})
     if one.dimension == other.dimension and not (one.offset or other.offset):
         exact = Fraction(value) * one.factor / other.factor
+        if other.counted and exact.denominator != 1:
+            return
         # Twice: the second time the pair of names is known.
         assert [Fraction(names.convert(value, source, target)) for _ in range(2)] == [exact, exact]
 

@@ -333,7 +333,10 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """A unit. One of it is `factor` of `base`; before that `offset` is added. Without `factor` it is packaging."""
+    """A unit. One of it is `factor` of `base`; before that `offset` is added. Without `factor` it is packaging.
+
+    `counted`: quantities in it are whole numbers.
+    """
 
     code: str
     anchor: str
@@ -342,6 +345,7 @@ class UnitRow:
     dimension: str
     factor: str | None
     offset: str | None
+    counted: bool
     base: Ref | None
     aliases: tuple[Alias, ...]
     fields: tuple[Ref, ...]

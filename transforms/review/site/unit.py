@@ -28,6 +28,7 @@ def unit_row(unit: Unit, index: Index) -> UnitRow:
         dimension=unit.dimension,
         factor=str(unit.factor) if unit.factor else None,
         offset=str(unit.offset) if unit.offset else None,
+        counted=unit.counted,
         base=index.unit(base),
         aliases=tuple(alias for alias in called if alias.words),
         fields=tuple(index.field(field.name) for field in dictionary.fields.values() if field.unit == unit.code),
