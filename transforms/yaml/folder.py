@@ -6,6 +6,7 @@ those of the packaged dictionary (`transforms.layer`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from transforms.yaml.section import suggest
 HEADER = "dictionary.yaml"
 ERRORS = "errors.yaml"
 SIGNATURES = "signatures/*.json"  # about the content, not of it
+# What tools keep beside what people write: hidden files and folders (.git, .DS_Store); backups, locks and swap files of
+# editors.
+_BESIDE = re.compile(r"\..*|.*~|#.*#|.*\.sw[a-p]")
 _KNOWN = (
     *(HEADER, ERRORS, "units.yaml", "fields*.yaml"),
     *("codesets/*.yaml", "sources/*.yaml", "mappings/*.yaml", "folds/*.yaml"),
@@ -129,8 +133,9 @@ def _read_folder(root: Path, prefix: str, faults: Faults, only: str = "") -> dic
     """Return the documents of one folder by path; in places they are called by `prefix` and path."""
     documents: dict[str, Node] = {}
     for path in sorted(root.rglob("*")):
-        file = path.relative_to(root).as_posix()
-        if path.is_file() and not path.name.startswith(".") and only in ("", file):
+        relative = path.relative_to(root)
+        file = relative.as_posix()
+        if not any(map(_BESIDE.fullmatch, relative.parts)) and path.is_file() and only in ("", file):
             node = _read(path, file, prefix, faults)
             if node is not None:
                 documents[file] = node

@@ -132,6 +132,26 @@ def test_file_without_a_place_is_a_fault(folder):
 
 
 @pytest.mark.parametrize(
+    "file",
+    [
+        *(".git/config", ".git/refs/mappings/x.yaml", "mappings/.DS_Store", "mappings/..data/erp.parts.yaml"),
+        *(
+            "fields.yaml~",
+            "mappings/erp.parts.yaml~",
+            ".fields.yaml.swp",
+            "fields.yaml.swp",
+            "mappings/#erp.parts.yaml#",
+        ),
+    ],
+)
+def test_what_tools_keep_beside_the_files_is_not_looked_at(folder, file):
+    digest = folder.load().digest
+    (folder.root / file).parent.mkdir(parents=True, exist_ok=True)
+    (folder.root / file).write_bytes(b"\xff")
+    assert folder.load().digest == digest
+
+
+@pytest.mark.parametrize(
     ("content", "code"),
     [(b"", "DIC-101"), (b"\xff\xfe", "DIC-101"), (b"a: [", "DIC-101"), (b"a: 1\n---\nb: 2\n", "DIC-102"),
      (b"a: \x07\n", "DIC-101"), (b"[" * 100_000, "DIC-101"), (b"a: *b\n", "DIC-102"), (b"<<: {a: b}\n", "DIC-102"),
