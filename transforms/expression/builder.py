@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -152,4 +153,36 @@ def _describe(node: exp.Expr) -> str:
         return f"function `{node.name.upper()}`"
     if isinstance(node, exp.Func):
         return f"function `{node.sql_name()}`"
-    return f"`{type(node).__name__}`"
+    return f"`{_SYMBOLS.get(type(node)) or _WORDS.sub(' ', type(node).__name__).upper()}`"
+
+
+# How SQL writes what the parser calls otherwise; all else is called by the words of its name: SimilarTo, SIMILAR TO.
+_WORDS = re.compile("(?<=[a-z])(?=[A-Z])")
+_SYMBOLS: Mapping[type[exp.Expr], str] = {
+    exp.ILike: "ILIKE",
+    exp.IntDiv: "DIV",
+    exp.Mod: "%",
+    exp.NullSafeEQ: "IS NOT DISTINCT FROM",
+    exp.NullSafeNEQ: "IS DISTINCT FROM",
+    exp.BitwiseAnd: "&",
+    exp.BitwiseOr: "|",
+    exp.BitwiseXor: "^",
+    exp.BitwiseNot: "~",
+    exp.DPipe: "||",
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.Neg: "-",
+    exp.Star: "*",
+    exp.Bracket: "[...]",
+    exp.Parameter: "@",
+    exp.Placeholder: "?",
+    exp.National: "N'...'",
+}

@@ -117,7 +117,9 @@ def _pattern(node: exp.Binary | exp.Func) -> Any:
     try:
         return re2.compile(text.name, options)
     except re2.error as error:
-        raise Rejected(SYNTAX, text, f"no regular expression as RE2 has them: {error}") from None
+        told = error.args[0] if error.args else ""
+        said = told.decode(errors="replace") if isinstance(told, bytes) else told
+        raise Rejected(SYNTAX, text, f"no regular expression as RE2 has them: {said}") from None
 
 
 def like(builder: Builder, node: exp.Like, escape: str = "\\") -> Term:

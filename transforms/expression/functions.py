@@ -19,6 +19,7 @@ from transforms.value.gs1 import to_gtin14
 from transforms.value.kind import NUMBERS, Kind
 from transforms.value.measured import Measured, parse_measured
 from transforms.value.text import BLANKS
+from transforms.yaml.section import suggest
 
 _DOMAIN = re.compile("[a-z][a-z0-9_]{0,39}")
 Compile = Callable[[Builder, exp.Anonymous], Term]
@@ -60,7 +61,7 @@ def _to_unit(builder: Builder, node: exp.Anonymous) -> Term:
     units = builder.scope.units
     for part in (source, target):
         if isinstance(part, exp.Literal) and units.find(part.name) is None:
-            raise Rejected(TYPE, part, "unknown unit")
+            raise Rejected(TYPE, part, f"unknown unit `{part.name}`{suggest(part.name, units.known)}")
     made = units.find(target.name) if isinstance(target, exp.Literal) else None
     unit = made.code if made else None
     builder.scope.codes.update((refusal.UNIT_UNKNOWN, refusal.UNIT_PACKAGING, refusal.UNIT_DIMENSION))

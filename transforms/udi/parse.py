@@ -38,6 +38,9 @@ def parse_udi(text: str) -> Udi:
         raise Refused(refusal.UDI_UNKNOWN, detail=f"longer than {MAX_CHARACTERS} characters")
     identifier, data = symbology.split_symbology(text.strip(BLANKS))
     if identifier in symbology.GS1:
+        if data.startswith("("):
+            detail = "a scanner's symbology identifier and the parentheses of a printed label do not go together"
+            raise Refused(refusal.UDI_ELEMENT, detail=detail)
         return read_scan(text, data)
     agency = agency_of(data)
     if agency == HIBCC:

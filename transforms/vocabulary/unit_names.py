@@ -24,6 +24,7 @@ class UnitNames:
 
     def __init__(self, units: Map[str, Unit], aliases: Map[str, str]) -> None:
         named = {code: units[code] for code in units} | {alias: units[code] for alias, code in aliases.items()}
+        self.known = tuple(named)
         self._names = {fold_name(name): unit for name, unit in named.items()}
         self._scales: dict[tuple[str | None, str | None], Scale] = {}
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import decimal
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlglot import exp
 
+import transforms
 from transforms.errors import DictionaryError, Refused
+from transforms.expression.rules import RULES
 
 # expression, row, value
 VALUES = [
@@ -223,6 +228,43 @@ def test_a_floating_point_number_that_is_none_is_refused(expressions, number):
     with pytest.raises(Refused) as refused:
         expressions.value("f1", f1=number)
     assert refused.value.code == "NUM-101"
+
+
+SPELLINGS = [
+    ("t1 != 'b'", "t1 <> 'b'"),
+    ("t1 == 'b'", "t1 = 'b'"),
+    ("IFNULL(t2, t1)", "COALESCE(t2, t1)"),
+    ("NVL(t2, t1)", "COALESCE(t2, t1)"),
+    ("SUBSTR(t1, 2, 1)", "SUBSTRING(t1, 2, 1)"),
+    ("SUBSTRING(t1 FROM 2 FOR 1)", "SUBSTRING(t1, 2, 1)"),
+    ("UCASE(t1)", "UPPER(t1)"),
+    ("LCASE(t1)", "LOWER(t1)"),
+    ("t1 RLIKE 'b.'", "t1 REGEXP 'b.'"),
+    ("REGEXP_LIKE(t1, 'b.')", "t1 REGEXP 'b.'"),
+    ("t1 ISNULL", "t1 IS NULL"),
+    ("t1 NOTNULL", "t1 IS NOT NULL"),
+    ("y1 + INTERVAL 10 YEAR", "y1 + INTERVAL '10' YEAR"),
+    ("y1 + INTERVAL '10 year'", "y1 + INTERVAL '10' YEAR"),
+    ("TIMESTAMP '2026-01-31 12:00:00'", "CAST('2026-01-31 12:00:00' AS TIMESTAMP)"),
+    ("CAST(i1 AS STRING)", "CAST(i1 AS TEXT)"),
+    ("CAST(i1 AS INTEGER)", "CAST(i1 AS INT)"),
+    ("CAST(i1 AS NUMERIC(5,1))", "CAST(i1 AS DECIMAL(5,1))"),
+]
+
+
+@pytest.mark.parametrize(("text", "same"), SPELLINGS)
+def test_other_spellings_are_read_as_the_same(expressions, text, same):
+    row = {"t1": "aBc", "i1": 7, "y1": date(2026, 1, 31)}
+    assert (expressions.value(text, **row), expressions.value(text)) == (
+        expressions.value(same, **row),
+        expressions.value(same),
+    )
+
+
+def test_every_spelling_of_a_function_is_told():
+    told = (Path(transforms.__file__).parent / "README.md").read_text(encoding="utf-8")
+    spellings = {name for rule in RULES if issubclass(rule, exp.Func) for name in rule.sql_names()}
+    assert [name for name in sorted(spellings - {"ANONYMOUS"}) if not re.search(rf"\b{name}\b", told)] == []
 
 
 def test_precision_of_the_current_context_does_not_matter(expressions):

@@ -144,6 +144,26 @@ def test_caret_stands_under_the_place(expressions):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("TO_UNIT(d1, 'inn', 'MMT')", "unknown unit `inn`; did you mean `in`?"),
+        ("TO_UNIT(d1, 'in', 'MMTT')", "unknown unit `MMTT`; did you mean `MMT`?"),
+        ("TO_UNIT(d1, 'in', '尺')", "unknown unit `尺`\n"),
+        ("t1 REGEXP '('", "no regular expression as RE2 has them: missing ): (\n"),
+        ("t1 REGEXP '批('", "no regular expression as RE2 has them: missing ): 批(\n"),
+        ("t1 SIMILAR TO 'a'", "`SIMILAR TO` is not part"),
+        ("t1 ILIKE 'a'", "`ILIKE` is not part"),
+        ("i1 % 2", "`%` is not part"),
+        ("i1 DIV 2", "`DIV` is not part"),
+        ("t1 IS DISTINCT FROM t2", "`IS DISTINCT FROM` is not part"),
+        ("i1 BETWEEN SYMMETRIC 1 AND 2", "`BETWEEN` cannot be used with `symmetric`"),
+    ],
+)
+def test_what_is_wrong_is_told_in_words_of_sql(expressions, text, told):
+    assert told in f"{expressions.fault(text).message}\n"
+
+
 def test_all_unknown_columns_of_an_expression_are_named(expressions):
     term, faults, _, _ = expressions.compile("CONCAT(t9, '-', re.t1, i1)")
     assert term is None

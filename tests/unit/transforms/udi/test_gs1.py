@@ -281,3 +281,11 @@ def test_a_refusal_shows_nothing_of_the_label(code, text):
         parse_udi(text)
     shown = caught.value.detail
     assert all(word not in shown for word in ("0690", "2702", "批", "%ZZ", "d.example", "26A"))
+
+
+@pytest.mark.parametrize("identifier", ["]C1", "]d2", "]Q3", "]e0", "]J1"])
+def test_a_printed_label_behind_what_a_scanner_sends_is_told(identifier):
+    with pytest.raises(
+        Refused, match="UDI-104 a scanner's symbology identifier and the parentheses of a printed label do"
+    ):
+        parse_udi(f"{identifier}(01){GTIN}(10)A")
