@@ -99,11 +99,12 @@ class Demo:
         stack = Stack(self._env)
         process.stop_all(self._env)
         runs = 0 if self._options.fresh else self._state.runs()
-        if not runs and self._state.has_data:
-            why = "as asked" if self._options.fresh else "the last run has left none to go on with"
-            self._screen.say(f"Beginning with new data ({why}).")
+        if not runs:
+            if self._state.has_data:
+                why = "as asked" if self._options.fresh else "the last run has left none to go on with"
+                self._screen.say(f"Beginning with new data ({why}).")
             stack.stop()
-            self._state.forget()
+            self._state.forget()  # also where somebody has removed the data, and nothing else
         if runs:
             self._screen.say(f"Going on with the data of {runs} run{'s' if runs > 1 else ''} before.")
         stack.start()

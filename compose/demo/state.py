@@ -51,7 +51,7 @@ class State:
             state = json.loads(self._file.read_text())
         except (OSError, ValueError):
             return 0
-        return int(state["runs"]) if state["result"] == "clean" and self.log.exists() else 0
+        return int(state["runs"]) if state["result"] == "clean" and self.log.exists() and self.has_data else 0
 
     def write(self, result: str, runs: int) -> None:
         """Remember how it stands: `running`, `clean` or `different`."""
