@@ -35,7 +35,9 @@ from transforms.vocabulary.field import Terms, read_fields
 from transforms.vocabulary.source import read_source
 from transforms.vocabulary.unit import read_units
 from transforms.yaml.document import Node, plain_tree
+from transforms.yaml.files import Files
 from transforms.yaml.folder import Folder, Layered
+from transforms.yaml.kept import kept_files
 from transforms.yaml.layer import Entry
 from transforms.yaml.section import Section, read_section
 from transforms.yaml.shape import Many, Shape, Text
@@ -64,11 +66,15 @@ def load(folder: Path | None = None, keys: Map[str, bytes] | None = None) -> Dic
 
     `keys`: those of TOKEN, by domain. A row that needs one which is not given raises `DictionaryError`, too (DIC-152).
     """
-    dictionary, faults = read(folder)
-    if faults or dictionary is None:
-        raise DictionaryError(faults)
-    dictionary.tokens.give(keys or {})
-    return dictionary
+    return _usable(*read(folder), keys or {})
+
+
+def load_content(content: str, keys: Map[str, bytes] | None = None) -> Dictionary:
+    """Load a version of which the content has been kept (`Dictionary.content`), as `load` does its folder.
+
+    It is the same dictionary, with the same digest. What this release reads otherwise raises `DictionaryError`.
+    """
+    return _usable(*read_content(content), keys or {})
 
 
 def read(folder: Path | None = None, branches: Branches | None = None) -> tuple[Dictionary | None, list[Fault]]:
@@ -78,7 +84,23 @@ def read(folder: Path | None = None, branches: Branches | None = None) -> tuple[
     see the others run, too. Nothing may be derived by it then. TOKEN has the key of the examples.
     """
     faults = Faults()
-    files = Folder(folder or PACKAGED, PACKAGED, faults)
+    return _read(Folder(folder or PACKAGED, PACKAGED, faults), faults, branches)
+
+
+def read_content(content: str) -> tuple[Dictionary | None, list[Fault]]:
+    """Read a version of which the content has been kept, and all of its faults, as `read` does its folder."""
+    faults = Faults()
+    return _read(kept_files(content, faults), faults, None)
+
+
+def _usable(dictionary: Dictionary | None, faults: list[Fault], keys: Map[str, bytes]) -> Dictionary:
+    if faults or dictionary is None:
+        raise DictionaryError(faults)
+    dictionary.tokens.give(keys)
+    return dictionary
+
+
+def _read(files: Files, faults: Faults, branches: Branches | None) -> tuple[Dictionary | None, list[Fault]]:
     header = _read_header(files, faults)
     vocabulary = replace(_read_vocabulary(files, faults), branches=branches)
     found = _read_all(
@@ -124,7 +146,7 @@ def read_layers(folder: Path | None = None) -> tuple[list[Layered], list[Entry]]
     return files.layered(), files.left_out()
 
 
-def _read_header(files: Folder, faults: Faults) -> Section | None:
+def _read_header(files: Files, faults: Faults) -> Section | None:
     node = files.one("dictionary.yaml")
     section = read_section(node, faults, HEADER) if node else None
     if section:
@@ -133,7 +155,7 @@ def _read_header(files: Folder, faults: Faults) -> Section | None:
     return section
 
 
-def _read_vocabulary(files: Folder, faults: Faults) -> Vocabulary:
+def _read_vocabulary(files: Files, faults: Faults) -> Vocabulary:
     catalogue, table = files.optional("errors.yaml"), files.optional("units.yaml")
     errors = read_catalogue(catalogue, faults) if catalogue else {}
     systems = {Path(file).stem for file, _ in files.matching("sources/*.yaml")}
@@ -146,7 +168,7 @@ def _read_vocabulary(files: Folder, faults: Faults) -> Vocabulary:
     return Vocabulary(fields, codesets, units, sources, errors)
 
 
-def _written_tables(files: Folder) -> set[str]:
+def _written_tables(files: Files) -> set[str]:
     """Return the canonical tables that the mapping files name, also those of mappings with faults."""
     trees = (plain_tree(node) for _, node in files.matching("mappings/*.yaml"))
     targets = (target for tree in trees if isinstance(tree, dict) for target in _targets(tree))
@@ -165,7 +187,7 @@ def _check_codes(mappings: tuple[Mapping, ...], vocabulary: Vocabulary, faults: 
         faults.add(Place("errors.yaml"), "DIC-111", f"code `{code}` is missing; rows of {users} can be refused with it")
 
 
-def _read_fields(files: Folder, terms: Terms, faults: Faults) -> dict[str, Field]:
+def _read_fields(files: Files, terms: Terms, faults: Faults) -> dict[str, Field]:
     fields: dict[str, Field] = {}
     for _, node in files.matching("fields*.yaml"):
         for name, field in read_fields(node, terms, faults):
@@ -175,7 +197,7 @@ def _read_fields(files: Folder, terms: Terms, faults: Faults) -> dict[str, Field
     return fields
 
 
-def _read_all(files: Folder, under: str, read: Callable[[Node], T | None], key: str, faults: Faults) -> dict[str, T]:
+def _read_all(files: Files, under: str, read: Callable[[Node], T | None], key: str, faults: Faults) -> dict[str, T]:
     """Return what the files of one folder define, by name; the name that a file gives is the file's own name."""
     found: dict[str, T] = {}
     for file, node in files.matching(f"{under}/*.yaml"):

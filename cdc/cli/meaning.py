@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +15,8 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.errors import FatalError
 from cdc.store.connection import connect
-from transforms.errors import DictionaryError
-from transforms.load import load, read
+from transforms.errors import DictionaryError, Fault
+from transforms.load import load, read, read_content
 from transforms.model import Dictionary, Field
 from transforms.review.dependency import FOLD, ROWS, Origin, origins
 from transforms.review.difference import Change, difference
@@ -114,28 +112,24 @@ def _version(context: typer.Context, named: str) -> Dictionary:
 
 
 def _loaded(folder: Path | None) -> Dictionary:
-    dictionary, faults = read(folder)
+    return _usable(*read(folder))
+
+
+def _usable(dictionary: Dictionary | None, faults: list[Fault]) -> Dictionary:
     if dictionary is None:
         raise DictionaryError(faults)
     return dictionary
 
 
 def _recorded(context: typer.Context, digest: str) -> Dictionary:
-    """Load a version that the target has kept: its content, each file of it as JSON, which is YAML."""
+    """Load a version that the target has kept."""
     with connect(settings(context).target, "cdc dictionary diff") as connection:
         rows = connection.execute(
             "SELECT content::text FROM cdc.dictionary WHERE starts_with(digest, %s)", (digest,)
         ).fetchall()
     if len(rows) != 1:
         raise typer.BadParameter(f"{len(rows)} versions in the target have a digest that begins with {digest}")
-    with tempfile.TemporaryDirectory() as name:
-        for file, tree in json.loads(rows[0][0]).items():
-            # The content is that of all layers: it is complete.
-            content = {key: value for key, value in tree.items() if key not in ("extends", "without")}
-            path = Path(name) / file
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-        return _loaded(Path(name))
+    return _usable(*read_content(rows[0][0]))
 
 
 def _write_changes(changes: tuple[Change, ...]) -> None:

@@ -7,9 +7,6 @@ in its place (`cdc.activate`), and workers derive by what the target has kept of
 from __future__ import annotations
 
 import hashlib
-import json
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ from cdc.approval import require_approved, signature_folder, signature_texts
 from cdc.config import Settings
 from cdc.errors import FatalError
 from transforms.errors import DictionaryError
-from transforms.load import load
+from transforms.load import load, load_content
 from transforms.model import Dictionary
 
 Rows = psycopg.Connection[Any]
@@ -48,7 +45,7 @@ def stands_beside(connection: Rows) -> bool:
 
 
 def dictionary_in_force(connection: Rows, settings: Settings) -> Dictionary:
-    """Return the dictionary in force, else that of the files. Raises DRV-106, DRV-108 and DRV-111."""
+    """Return the dictionary in force, else that of the files. Raises DRV-106, DRV-108, DRV-111, DRV-117."""
     digest = active_digest(connection)
     return read_dictionary(settings) if digest is None else recorded(connection, settings, digest)
 
@@ -65,32 +62,28 @@ def recorded(connection: Rows, settings: Settings, digest: str) -> Dictionary:
 
 
 def from_content(content: str, digest: str, settings: Settings | None = None) -> Dictionary:
-    """Load a version of which the content has been kept: each of its files as JSON, which is YAML.
+    """Load a version of which the content has been kept.
 
     Without settings nothing can be derived by it that needs the key of a token. Raises DRV-111 when it is not the
-    content that the digest stands for, DRV-106 when this release cannot read it, CFG-101 where a key is missing.
+    content that the digest stands for, DRV-117 when this release cannot read it, CFG-101 where a key is missing.
     """
     if hashlib.sha256(content.encode()).hexdigest() != digest:
         raise FatalError("DRV-111", digest[:12])
-    with tempfile.TemporaryDirectory() as name:
-        for file, tree in json.loads(content).items():
-            # The content is that of all layers: it is complete.
-            written = {key: value for key, value in tree.items() if key not in ("extends", "without")}
-            path = Path(name) / file
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(written, ensure_ascii=False), encoding="utf-8")
-        return replace(_loaded(Path(name), settings), digest=digest, content=content)
+    try:
+        return _with_keys(load_content(content, keys := _keys(settings)), keys, settings)
+    except DictionaryError as error:
+        raise FatalError("DRV-117", digest[:12] + _told(error)) from error
 
 
 def record(connection: Rows, settings: Settings, dictionary: Dictionary) -> bool:
-    """Keep a version with its signatures in the target; tell whether it was not there."""
+    """Keep a version with its signatures in the target; tell whether it was not there, or not what its digest says."""
     signatures = signature_texts(signature_folder(settings.approval, settings.folders.dictionary), dictionary.digest)
     added = connection.execute(
-        "INSERT INTO cdc.dictionary (digest, version, content, signatures) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (digest) DO NOTHING",
+        "INSERT INTO cdc.dictionary AS kept (digest, version, content, signatures) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (digest) DO UPDATE SET content = EXCLUDED.content WHERE kept.content <> EXCLUDED.content",
         (dictionary.digest, dictionary.version, dictionary.content, Jsonb(signatures)),
     )
-    if not added.rowcount and signatures:
+    if signatures:
         connection.execute(
             "UPDATE cdc.dictionary SET signatures = signatures || %s WHERE digest = %s AND NOT signatures @> %s",
             (Jsonb(signatures), dictionary.digest, Jsonb(signatures)),
@@ -104,13 +97,24 @@ def put_first(connection: Rows, settings: Settings, dictionary: Dictionary) -> N
     connection.execute("INSERT INTO cdc.active (digest) VALUES (%s) ON CONFLICT DO NOTHING", (dictionary.digest,))
 
 
-def _loaded(folder: Path | None, settings: Settings | None) -> Dictionary:
-    keys = {domain: key.reveal().encode() for domain, key in settings.tokens.items()} if settings else {}
+def _loaded(folder: Path | None, settings: Settings) -> Dictionary:
     try:
-        dictionary = load(folder, keys)
+        return _with_keys(load(folder, keys := _keys(settings)), keys, settings)
     except DictionaryError as error:
-        raise FatalError("DRV-106", "".join(f"\n  {fault}" for fault in error.faults)) from error
+        raise FatalError("DRV-106", _told(error)) from error
+
+
+def _keys(settings: Settings | None) -> dict[str, bytes]:
+    return {domain: key.reveal().encode() for domain, key in settings.tokens.items()} if settings else {}
+
+
+def _with_keys(dictionary: Dictionary, keys: dict[str, bytes], settings: Settings | None) -> Dictionary:
+    """Return the dictionary; where it is to be derived by, each token that it makes has its key."""
     if settings and (missing := dictionary.tokens.domains - keys.keys()):
         names = ", ".join(f"tokens.{domain}" for domain in sorted(missing))
         raise FatalError("CFG-101", f"{names} is missing: the dictionary makes tokens with it")
     return dictionary
+
+
+def _told(error: DictionaryError) -> str:
+    return "".join(f"\n  {fault}" for fault in error.faults)

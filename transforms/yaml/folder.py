@@ -7,7 +7,6 @@ those of the packaged dictionary (`transforms.layer`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from transforms.errors import Faults, Place
 from transforms.yaml.document import Items, Node, Scalar, Table, parse_document
+from transforms.yaml.files import Files
 from transforms.yaml.layer import KINDS, Entry, entries_of, overlay
 from transforms.yaml.section import suggest
 
@@ -39,41 +39,23 @@ class Layered:
     overrides: str | None
 
 
-class Folder:
+class Folder(Files):
     """The parsed documents by path relative to the folder, in order of path."""
 
     def __init__(self, root: Path, packaged: Path, faults: Faults) -> None:
-        self._faults = faults
+        super().__init__({}, faults)
         self._lower: dict[str, Node] = {}
         self._left_out: list[Entry] = []
         if not root.is_dir():
             faults.add(Place(root.name), "DIC-113", "no such folder")
         self._own = _read_folder(root, "", faults)
-        self._documents = dict(self._own)
+        self._documents: dict[str, Node] = dict(self._own)
         self._base = _name_of(_read_folder(packaged, "", Faults(), only=HEADER))
         header = self._own.get(HEADER)
         self._extend(header if isinstance(header, Table) else None, packaged)
         if not self._has(ERRORS):
             self._lower = _read_folder(packaged, f"{self._base}/", faults, only=ERRORS)
             self._documents |= self._lower
-
-    def one(self, file: str) -> Node | None:
-        """Return the document of a file that must be there."""
-        if not self._has(file):
-            self._faults.add(Place(file), "DIC-113", "the file is missing")
-        return self._documents.get(file)
-
-    def optional(self, file: str) -> Node | None:
-        """Return the document of a file that need not be there."""
-        return self._documents.get(file)
-
-    def matching(self, pattern: str) -> list[tuple[str, Node]]:
-        """Return (file, document) of the files that match."""
-        return [(file, node) for file, node in self._documents.items() if fnmatch(file, pattern)]
-
-    def documents(self) -> Iterator[tuple[str, Node]]:
-        """Yield (file, document) of all files."""
-        yield from self._documents.items()
 
     def layered(self) -> list[Layered]:
         """Return every entry with its layer, by kind, name."""
@@ -123,10 +105,6 @@ class Folder:
                 self._faults.add(item.place, "DIC-111", message)
             unwanted |= keys
         return unwanted
-
-    def _has(self, file: str) -> bool:
-        """Tell whether the file is there, readable or not."""
-        return file in self._documents or any(fault.place.file == file for fault in self._faults.found)
 
 
 def _read_folder(root: Path, prefix: str, faults: Faults, only: str = "") -> dict[str, Node]:

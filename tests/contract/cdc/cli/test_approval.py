@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cdc.cli.context import without_approval
 from cdc.config import Target, load
 from cdc.derive.active import dictionary_in_force
 from cdc.errors import FatalError
@@ -151,3 +152,19 @@ def test_what_is_in_force_stays_approved_by_the_signatures_that_the_target_has_k
         with pytest.raises(FatalError, match="DRV-111"):
             dictionary_in_force(connection, read)
         connection.rollback()
+
+
+def test_content_that_somebody_edited_is_put_back_by_the_folder_of_that_version(
+    plant: Path, cdc: Cdc, target: Target
+) -> None:
+    assert cdc("target", "apply", "--dev").code == 0
+    assert cdc("dictionary", "activate", "--dev", "--json").document["state"] == "first"
+    read = without_approval(load(plant / "cdc.yaml"))
+    with connect(target, "test") as connection:
+        connection.execute("UPDATE cdc.dictionary SET content = replace(content, 'plant', 'plans')")
+        connection.commit()
+        with pytest.raises(FatalError, match="DRV-111"):
+            dictionary_in_force(connection, read)
+        steps = cdc("target", "apply", "--dev", "--json").document["steps"]
+        assert "record dictionary plant 1, not approved" in steps
+        assert dictionary_in_force(connection, read).name == "plant"
