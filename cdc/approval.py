@@ -8,7 +8,8 @@ A signature is a file `signatures/DIGEST.SIGNER.MEANING.json` (12 characters of 
 
 Signed are the bytes `cdc-dictionary-signature-v1`, a line end, the statement as JSON (sorted keys, no blanks, UTF-8).
 The key does not stand in it: whom to trust, in which role and with which key is what the settings say. The meaning is
-that of 21 CFR 11.50: authorship, review, approval.
+that of 21 CFR 11.50: authorship, review, approval. Who wrote a version is whom it names, by the name that the settings
+have for a signer, and whoever signs its authorship; what they sign besides is no approval of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
@@ -95,8 +96,9 @@ def in_words(settings: Settings, dictionary: Dictionary) -> str:
     found = standing(settings.approval, dictionary, signature_folder(settings.approval, settings.folders.dictionary))
     if found.missing:
         return "not approved"
-    counted = [one.statement for one in found.signatures if one.statement and one.fault is None]
-    return "approved by " + ", ".join(f"{statement.signer} ({statement.role})" for statement in counted)
+    valid = [one.statement for one in found.signatures if one.statement and one.fault is None]
+    told = (f"{one.signer} ({one.role})" for one in _approvals(settings.approval, dictionary, valid))
+    return "approved by " + ", ".join(told)
 
 
 def signature_folder(approval: Approval, dictionary: Path | None) -> Path:
@@ -148,21 +150,47 @@ def read_public_key(path: Path) -> Ed25519PublicKey | None:
 
 
 def _missing(approval: Approval, dictionary: Dictionary, valid: list[Statement]) -> Iterator[str]:
+    author = dictionary.author.strip()
     if dictionary.status != "approved":
         yield f"its status is {dictionary.status}: write `status: approved`, which is a part of what is signed"
-    if not dictionary.author:
+    if not author:
         yield "dictionary.yaml names no author: who wrote it must not be the only one who approves it"
     if not approval.signers:
         yield "the settings trust nobody: approval.signers"
+    elif author and not _named(author, approval.signers):
+        yield f"its author {author} is none of approval.signers: without that name nobody can be told from the author"
+    yield from _missing_roles(approval, dictionary, valid)
+    if not any(_approvals(approval, dictionary, valid)):
+        yield f"no valid approval by anybody but the author{author and f' {author}'}"
+
+
+def _missing_roles(approval: Approval, dictionary: Dictionary, valid: list[Statement]) -> Iterator[str]:
+    """Yield the roles that have not signed. That of the author has by any signature, the others by those of others."""
+    authors = _authors(approval, dictionary, valid)
+    own = {approval.signers[name].role for name in _named(dictionary.author, approval.signers)}
+    looked = {one.role for one in valid if one.meaning != "authorship" and one.signer not in authors}
+    signed = {one.role for one in valid}
     for role in approval.roles:
-        if all(statement.role != role for statement in valid):
+        if role in own and role not in signed:
             yield f"no valid signature by role {role}"
-    if not any(statement.meaning == "approval" and not _is_author(statement, dictionary) for statement in valid):
-        yield f"no valid approval by anybody but the author{f' {dictionary.author}' if dictionary.author else ''}"
+        if role not in own and role not in looked:
+            yield f"no valid review or approval by role {role}"
 
 
-def _is_author(statement: Statement, dictionary: Dictionary) -> bool:
-    return statement.signer.casefold() == dictionary.author.strip().casefold()
+def _approvals(approval: Approval, dictionary: Dictionary, valid: list[Statement]) -> Iterator[Statement]:
+    """Yield the approvals that count: nobody approves what he wrote."""
+    authors = _authors(approval, dictionary, valid)
+    yield from (one for one in valid if one.meaning == "approval" and one.signer not in authors)
+
+
+def _authors(approval: Approval, dictionary: Dictionary, valid: list[Statement]) -> set[str]:
+    """Return the signers who wrote it: whom it names, and who has signed that he did."""
+    return {one.signer for one in valid if one.meaning == "authorship"} | _named(dictionary.author, approval.signers)
+
+
+def _named(author: str, signers: Iterable[str]) -> set[str]:
+    """Return the signers of that name; none where it is a name that the settings do not have."""
+    return {name for name in signers if name.casefold() == author.strip().casefold()}
 
 
 def _bytes(path: Path) -> bytes:

@@ -52,7 +52,9 @@ HEADER = Shape(
     {
         "extends": Text("The packaged dictionary that this folder lies over, entry by entry."),
         "without": Many(Text("KIND or KIND/NAME"), "Entries of the packaged dictionary that are left out."),
-        "author": Text("Who wrote this version; somebody else has to approve it."),
+        "author": Text(
+            "Who wrote this version, as the signer that the settings name; somebody else has to approve it."
+        ),
     },
     told="dictionary.yaml: name, version and status of a dictionary.",
 )

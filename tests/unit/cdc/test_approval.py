@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cdc.approval import require_approved
+from cdc.approval import in_words, require_approved
 from cdc.cli.main import execute
 from cdc.config import load
 from cdc.errors import FatalError
@@ -76,7 +76,7 @@ class Plant:
         return path
 
 
-NO_AUTHOR, NO_QUALITY = "no valid signature by role author", "no valid signature by role quality"
+NO_AUTHOR, NO_QUALITY = "no valid signature by role author", "no valid review or approval by role quality"
 NO_OTHER = "no valid approval by anybody but the author Zhang"
 
 
@@ -135,6 +135,43 @@ def test_the_author_alone_does_not_approve(plant: Plant) -> None:
     assert plant.missing() == []
 
 
+def test_who_is_named_otherwise_than_a_signer_may_be_any_of_them(plant: Plant) -> None:
+    plant.change("dictionary/dictionary.yaml", "author: Zhang", "author: Zhang San")
+    assert plant.sign("zhang") == 0
+    assert plant.sign("li", "--meaning", "review") == 0
+    assert plant.missing()[0].startswith("its author Zhang San is none of approval.signers")
+    plant.change("dictionary/dictionary.yaml", "author: Zhang San", "author: ' ZHANG '")
+    assert plant.missing() == [NO_AUTHOR, NO_QUALITY, "no valid approval by anybody but the author ZHANG"]
+
+
+def test_the_author_does_not_approve_beside_a_review(plant: Plant) -> None:
+    assert plant.sign("zhang") == 0
+    assert plant.sign("li", "--meaning", "review") == 0
+    assert plant.missing() == [NO_OTHER]
+    assert plant.sign("wang") == 0
+    assert plant.missing() == []
+
+
+def test_who_has_signed_that_he_wrote_it_does_not_approve_it(plant: Plant) -> None:
+    assert plant.sign("zhang", "--meaning", "authorship") == 0
+    assert plant.sign("li", "--meaning", "authorship") == 0
+    assert plant.missing() == [NO_QUALITY, NO_OTHER]
+    assert plant.sign("li") == 0
+    assert plant.missing() == [NO_QUALITY, NO_OTHER]
+    assert plant.sign("wang") == 0
+    assert plant.missing() == [NO_QUALITY]
+
+
+def test_another_role_reviews_and_a_third_approves(plant: Plant) -> None:
+    assert plant.sign("zhang", "--meaning", "authorship") == 0
+    assert plant.sign("li", "--meaning", "review") == 0
+    assert plant.missing() == [NO_OTHER]
+    assert plant.sign("wang") == 0
+    assert plant.missing() == []
+    read = load()
+    assert in_words(read, load_dictionary(plant.folder / "dictionary")) == "approved by wang (regulatory)"
+
+
 def test_without_an_author_nobody_else_can_be_told_from_him(approved: Plant) -> None:
     approved.change("dictionary/dictionary.yaml", "author: Zhang\n", "")
     assert approved.missing()[0].startswith("dictionary.yaml names no author")
@@ -158,7 +195,7 @@ def test_one_changed_byte_voids_every_signature(approved: Plant, file: str, old:
     code, document = approved.verify()
     assert code == 4
     assert {signature["fault"] for signature in document["signatures"]} == {"it is of other content"}
-    with pytest.raises(FatalError, match=NO_QUALITY):
+    with pytest.raises(FatalError, match="by role quality"):
         require_approved(load(), load_dictionary(approved.folder / "dictionary"))
     approved.change(f"dictionary/{file}", new, old)
     assert approved.missing() == []

@@ -22,12 +22,13 @@ HEADER = 'dictionary: plant\nversion: "1"\nstatus: approved\nauthor: zhang\nexte
 
 @pytest.fixture
 def plant(config: Path, cdc: Cdc) -> Path:
-    """A deployment that asks for an approval by li, who has not signed."""
+    """A deployment that asks for an approval by li, who has not signed, of what zhang wrote."""
     folder = config.parent
     (folder / "dictionary").mkdir()
     (folder / "dictionary" / "dictionary.yaml").write_text(HEADER)
     text = config.read_text().replace("folders: {", "folders: {dictionary: dictionary, ")
-    asked = "approval: {roles: [quality], signers: {li: {role: quality, key: li.pub}}}"
+    signers = "{li: {role: quality, key: li.pub}, zhang: {role: author, key: zhang.pub}}"
+    asked = f"approval: {{roles: [quality], signers: {signers}}}"
     config.write_text(text.replace("approval: {required: false}", asked))
     assert cdc("dictionary", "keygen", str(folder / "li")).code == 0
     return folder
@@ -46,7 +47,7 @@ def test_an_unapproved_version_prepares_no_target(plant: Path, cdc: Cdc, target:
     refused = cdc("target", "apply")
     assert (refused.code, refused.out) == (2, "")
     assert "DRV-108 this version of the dictionary is not approved: plant 1 (" in refused.err
-    assert "no valid signature by role quality" in refused.err
+    assert "no valid review or approval by role quality" in refused.err
     assert "cdc dictionary sign" in refused.err
     assert tables(target) == 0
 
