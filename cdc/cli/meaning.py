@@ -92,7 +92,7 @@ def explain(
     known = origins(dictionary)
     full = _column(column, known)
     found = [origin for origin in known if origin.target == full and origin.mapping != FOLD]
-    rows = {(origin.mapping, origin.table): origin.rule for origin in known if origin.column == ROWS}
+    rows = {(origin.mapping, origin.table): origin.rule or None for origin in known if origin.column == ROWS}
     described = [_origin(origin, dictionary, rows.get((origin.mapping, origin.table))) for origin in found]
     fold = next((origin.rule for origin in known if origin.target == full and origin.mapping == FOLD), None)
     if as_json:

@@ -1,13 +1,14 @@
 """What each canonical column is made of: the way back to the source, and the index the other way round.
 
     origins(dictionary)        one `Origin` for each column that a mapping fills, and one, named `*`, for what decides
-                               whether there is a row at all (`where`, `when`, `explode`)
+                               whether there is a row at all (look-ups, `where`, `when`, `explode`, `checks`)
     affected(dictionary, kind, name)
                                the canonical columns that a definition has a part in: `field`, `code_set`, `unit`,
                                `source_column` (`mirror.column`)
 
 It is read off the written mappings, without running anything, and errs on the side of too much: a quantity whose unit
-comes from the source depends on every unit of its dimension.
+comes from the source depends on every unit of its dimension, and a row on every look-up, as it is refused where that
+finds several rows.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import sqlglot
@@ -55,6 +57,10 @@ class Origin:
     versions_of: str = ""
     """Of a history, the table whose rows it has all versions of."""
     uses: tuple[Name, ...] = ()
+    codes: tuple[str, ...] = ()
+    """The codes that it can refuse a row with."""
+    measures: bool = False
+    """Whether it goes by what units are called: one more name, or one less, and a row may be refused otherwise."""
 
     @property
     def target(self) -> str:
@@ -100,6 +106,14 @@ class _Used:
     converts: bool = False
     packs: bool = False
 
+    def add(self, other: _Used) -> None:
+        """Take what others name, too."""
+        self.columns |= other.columns
+        self.lets |= other.lets
+        self.translates |= other.translates
+        self.converts |= other.converts
+        self.packs |= other.packs
+
 
 def _folded(dictionary: Dictionary, tree: Map[str, Any]) -> Iterator[Origin]:
     """Yield how a fold makes its columns of what mappings contribute: it reads nothing of its own."""
@@ -127,24 +141,53 @@ class _Written:
                     yield replace(origin, table=target["history"], versions_of=origin.table)
 
     def _of_target(self, target: Map[str, Any]) -> Iterator[Origin]:
-        where = self._tree.get("where")
         parts = _parts(target.get("explode") or {})
-        decides = [("where", where), ("when", target.get("when")), *_explodes(target.get("explode") or {})]
-        rules = [(name, rule) for name, rule in decides if rule]
-        if rules:
-            told = "; ".join(f"{name} {rule}" for name, rule in rules)
-            yield self._origin(target["table"], ROWS, told, None, self._use((rule for _, rule in rules), parts))
+        yield self._rows(target, parts)
+        codes = self._codes(target)
         for name, written in target["columns"].items():
             column = written if isinstance(written, dict) else {"expr": written}
             defined = self._dictionary.fields[column.get("field", name)]
-            expressions = [column["expr"], *([column["sign"]] if column.get("sign") else [])]
-            rule = " * ".join(expressions)
             # What contributions are ordered by decides whose value a folded row has.
             order = [target["order"]] if target.get("order") and name not in target["key"] else []
-            codes = self._meaning(defined, column)
-            used = self._use([*expressions, *order, *codes], parts)
-            origin = self._origin(target["table"], name, rule, defined, used)
-            yield replace(origin, uses=tuple(sorted(self._use([*expressions, *codes], parts).columns)))
+            made = self._made_of(target, name)
+            used = self._use([*made, *order], parts)
+            origin = self._origin(target["table"], name, " * ".join(_rule(column)), defined, used)
+            yield replace(origin, uses=tuple(sorted(self._use(made, parts).columns)), codes=codes.get(name, ()))
+
+    def _rows(self, target: Map[str, Any], parts: Map[str, list[str]]) -> Origin:
+        """Return what decides whether a target has rows of a source row, and which code that is refused with."""
+        explode = target.get("explode") or {}
+        decides = [("where", self._tree.get("where")), ("when", target.get("when")), *_explodes(explode)]
+        rules = [(name, rule) for name, rule in decides if rule]
+        checks = [check["rule"] for check in target.get("checks") or ()]
+        told = "; ".join(f"{name} {rule}" for name, rule in (*rules, *(("check", rule) for rule in checks)))
+        # All parts of a row are worked out, used or not; an order of keys alone stands nowhere else.
+        cut = [expression for expressions in parts.values() for expression in expressions]
+        order = [target["order"]] if target.get("order") and len(target["columns"]) == len(target["key"]) else []
+        used = self._use([*(rule for _, rule in rules), *cut, *order], parts)
+        used.add(self._checked(target, checks, parts))
+        used.columns |= {found for alias in self._lookups for found in self._found_by(alias)}
+        origin = self._origin(target["table"], ROWS, told, None, used)
+        return replace(origin, codes=tuple(sorted(self._mapping.codes)))
+
+    def _checked(self, target: Map[str, Any], rules: list[str], parts: Map[str, list[str]]) -> _Used:
+        """Return what checks use, which is over canonical columns: of these, what they are made of."""
+        trees = [_parsed(rule) for rule in rules]
+        names = {column.text("this") for tree in trees for column in tree.find_all(exp.Column)}
+        used = self._use(rules, {name: [] for name in names})
+        used.add(self._use([one for name in names for one in self._made_of(target, name)], parts))
+        return used
+
+    def _made_of(self, target: Map[str, Any], name: str) -> list[str]:
+        """Return the expressions that a canonical column is made of; what the meaning of its code hangs on, too."""
+        written = target["columns"][name]
+        column = written if isinstance(written, dict) else {"expr": written}
+        return [*_rule(column), *self._meaning(self._dictionary.fields[column.get("field", name)], column)]
+
+    def _codes(self, target: Map[str, Any]) -> dict[str, tuple[str, ...]]:
+        """Return the codes that the compiled columns of a target can refuse a row with."""
+        found = (one for one in self._mapping.targets if str(one) == target["table"])
+        return {column.name: tuple(sorted(column.codes)) for one in found for column in one.columns}
 
     def _meaning(self, defined: Field, column: Map[str, Any]) -> list[str]:
         """Return what the meaning of a code hangs on beside itself: a moment, other columns."""
@@ -176,6 +219,7 @@ class _Written:
             lookups=tuple(sorted(aliases)),
             lets=tuple(sorted(used.lets)),
             translates=tuple(sorted(used.translates)),
+            measures=used.converts or bool(defined and defined.type.kind == "unit"),
         )
 
     def _units(self, defined: Field | None, used: _Used) -> tuple[str, ...]:
@@ -213,7 +257,7 @@ class _Written:
             if text in seen:
                 continue
             seen.add(text)
-            tree = sqlglot.parse_one(text, into=exp.Condition)
+            tree = _parsed(text)
             calls = [call for call in tree.find_all(exp.Anonymous) if call.name.upper() == "TO_UNIT"]
             for call in tree.find_all(exp.Anonymous):
                 if call.name.upper() == "CODE":
@@ -231,6 +275,16 @@ class _Written:
                 else:
                     used.columns.add((alias, name))
         return used
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> exp.Expr:
+    """Return the tree of an expression, to be read: two versions of a dictionary have most of them in common."""
+    return sqlglot.parse_one(text, into=exp.Condition)
+
+
+def _rule(column: Map[str, Any]) -> list[str]:
+    return [column["expr"], *([column["sign"]] if column.get("sign") else [])]
 
 
 def _parts(explode: Map[str, Any]) -> dict[str, list[str]]:

@@ -171,12 +171,20 @@ def _rest(tree: _Tree) -> dict[str, Any]:
     return {("code" if key == "codes" else key): value for key, value in tree.items() if key != "synonyms"}
 
 
+def _unit(old: _Tree, new: _Tree) -> Iterator[tuple[str, _Detail]]:
+    """What a unit is worth counts for quantities of its dimension; whether it is worth anything, or of another one, for
+    all that names units."""
+    keeps = bool(old.get("factor")) == bool(new.get("factor"))
+    for what, path in _leaves(old, new):
+        yield what, path if path[:1] in (("label",), ("dimension",)) or not keeps else ("worth",)
+
+
 def _aliases(old: _Tree, new: _Tree) -> Iterator[tuple[str, _Detail]]:
     for word in dict.fromkeys((*old, *new)):
         if old.get(word) != new.get(word):
             was, now = old.get(word), new.get(word)
             told = f"added -> {now}" if was is None else f"removed (was {was})" if now is None else f"{was} -> {now}"
-            yield f"'{word}' {told}", (was or now or "", now or was or "")
+            yield f"'{word}' {told}", (word,)
 
 
 def _shown(value: Any) -> str:
@@ -197,18 +205,25 @@ def _by_field(origin: Origin, name: str, detail: _Detail) -> bool:
 
 def _by_code_set(origin: Origin, name: str, detail: _Detail) -> bool:
     is_label = detail[:1] == ("code",) and len(detail) > 2
-    if origin.code_set != name or is_label or detail[:1] in (("version",), ("note",)):
+    if name not in (origin.code_set, *origin.translates) or is_label or detail[:1] in (("version",), ("note",)):
         return False
     # A synonym counts for the rows of its source alone.
     return detail[:1] != ("synonym",) or detail[1] == origin.source
 
 
 def _by_unit(origin: Origin, name: str, detail: _Detail) -> bool:
-    return name in origin.units and detail[:1] != ("label",)
+    if detail[:1] == ("label",):
+        return False
+    return name in origin.units or (origin.measures and detail != ("worth",))
 
 
 def _by_alias(origin: Origin, name: str, detail: _Detail) -> bool:
-    return origin.source == name and (not detail or not set(detail).isdisjoint(origin.units))
+    # A word that was unknown has another code when it is known, whatever it is a unit of.
+    return origin.source == name and (not detail or origin.measures)
+
+
+def _by_error(origin: Origin, name: str, detail: _Detail) -> bool:
+    return name in origin.codes and detail[:1] in ((), ("kind",))
 
 
 def _by_source(origin: Origin, name: str, detail: _Detail) -> bool:
@@ -216,7 +231,7 @@ def _by_source(origin: Origin, name: str, detail: _Detail) -> bool:
 
 
 def _by_fold(origin: Origin, name: str, detail: _Detail) -> bool:
-    return origin.table == name and (detail[:1] != ("columns",) or detail[1:2] == (origin.column,))
+    return origin.table == name and (detail[:1] != ("columns",) or len(detail) < 2 or detail[1] == origin.column)
 
 
 def _by_mapping(origin: Origin, name: str, detail: _Detail) -> bool:
@@ -228,7 +243,7 @@ def _by_mapping(origin: Origin, name: str, detail: _Detail) -> bool:
     if detail[:1] == ("let",):
         return named in origin.lets
     if detail[:1] == ("lookups",):
-        return named in origin.lookups or detail[2:] == ("missing",)
+        return not named or named in origin.lookups
     if detail[:2] == ("source", "columns") and len(detail) > 2:
         return any(read.endswith(f".{detail[2]}") for read in origin.reads)
     return detail[:1] != ("where",) or origin.column == "*"
@@ -245,7 +260,11 @@ def _by_target(origin: Origin, detail: _Detail) -> bool:
 
 
 _WORDS_ONLY = (("label",), ("definition",), ("owner",), ("example",), ("standard_refs",))
-_WORDS: Map[str, Callable[[Any, Any], Iterator[tuple[str, _Detail]]]] = {"codesets": _code_set, "aliases": _aliases}
+_WORDS: Map[str, Callable[[Any, Any], Iterator[tuple[str, _Detail]]]] = {
+    "codesets": _code_set,
+    "aliases": _aliases,
+    "units": _unit,
+}
 _AFFECTS: Map[str, Callable[[Origin, str, _Detail], bool]] = {
     "dictionary": lambda *_: False,
     "fields": _by_field,
@@ -255,5 +274,5 @@ _AFFECTS: Map[str, Callable[[Origin, str, _Detail], bool]] = {
     "sources": _by_source,
     "folds": _by_fold,
     "mappings": _by_mapping,
-    "errors": lambda *_: False,
+    "errors": _by_error,
 }

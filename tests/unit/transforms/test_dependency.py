@@ -65,9 +65,20 @@ def test_parts_of_a_row_lead_to_all_columns_that_they_are_taken_from(found):
 def test_what_decides_about_rows_stands_for_the_rows(found):
     rows, parts = found[f"trace.part.{ROWS}"], found[f"trace.result.{ROWS}"]
     assert (rows.rule, rows.field) == ("where top.open = 1", "")
-    assert rows.reads == ("erp.parts.head", "erp.tops.id", "erp.tops.open")
+    # A look-up refuses rows by which it finds several, whether anything of it is used or not.
+    assert rows.reads == ("erp.parts.head", "erp.roots.id", "erp.tops.id", "erp.tops.open", "erp.tops.root")
+    assert rows.lookups == ("root", "top")
     assert parts.rule == "where top.open = 1; when kind = 2; skip value IS NULL"
     assert set(parts.reads) == {*rows.reads, "erp.parts.kind", "erp.parts.R1", "erp.parts.R2"}
+
+
+def test_rows_hang_on_what_their_checks_are_made_of(folder):
+    checks = "    checks:\n      - {rule: \"part_id <> 'P-9'\", error: QC-101}\n  - table: trace.result"
+    folder.write(MAPPING, WRITTEN.replace("  - table: trace.result", checks))
+    rows = {origin.target: origin for origin in origins(folder.load())}[f"trace.part.{ROWS}"]
+    assert rows.rule == "where top.open = 1; check part_id <> 'P-9'"
+    assert {"erp.parts.no", "erp.roots.name"} <= set(rows.reads)
+    assert "QC-101" in rows.codes
 
 
 def test_the_index_leads_from_a_definition_to_columns(folder):

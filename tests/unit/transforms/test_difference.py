@@ -139,10 +139,17 @@ def test_a_factor_touches_every_quantity_that_can_be_in_that_unit(changed):
 
 def test_a_word_for_a_unit_counts_for_its_source_alone(changed):
     found = changed(("units.yaml", "  mes:\n    {个: C62, PCS: C62", "  mes:\n    {个: C62, 只: C62, PCS: C62"))
-    assert found == [("mes: '只' added -> C62", set())]  # no quantity of the MES is counted in pieces
+    # No quantity of the MES is counted in pieces: rows of that unit are refused as before, but with another code.
+    assert found == [("mes: '只' added -> C62", {"trace.test_result.measured_length"})]
     found = changed(("units.yaml", "  erp:\n    {个: C62, PCS: C62", "  erp:\n    {个: C62, 只: C62, PCS: C62"))
     assert found[0][0] == "erp: '只' added -> C62"
     assert found[0][1] >= QUANTITIES
+
+
+def test_a_code_of_another_kind_touches_whoever_raises_it(changed):
+    ((told, affects),) = changed(("errors.yaml", "QC-W11:\n  kind: warning", "QC-W11:\n  kind: row"))
+    assert told == "QC-W11: kind warning -> row"
+    assert affects == {"trace.test_result.*", "trace.nonconformance.*"}
 
 
 def test_words_for_nothing_touch_all_of_their_source(changed):
