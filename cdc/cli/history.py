@@ -1,0 +1,136 @@
+"""`cdc history`: every change of one row, out of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from psycopg.sql import SQL, Identifier
+
+from cdc.capture.source import load_sources
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.config import Settings
+from cdc.derive.active import dictionary_in_force
+from cdc.errors import FatalError
+from cdc.evidence.history import Entry, Key, as_of, read_history
+from cdc.land.contract.in_force import read_contracts_in_force
+from cdc.store.connection import as_service_errors, connect
+
+Connection = psycopg.Connection[Any]
+
+
+def history(
+    context: typer.Context,
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="A mirror (`erp.t_ICItem`) or a canonical table (`trace.material`).")
+    ],
+    key: Annotated[
+        list[str], typer.Argument(metavar="KEY...", help="The values of its key, in order, as PostgreSQL prints them.")
+    ],
+    moment: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+            help="Show the row as it was at this time of the source's clock; without an offset it is UTC.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print a list of rows: mirror, key, `changes` (what, stream, batch, offset, committed_at, landed_at, "
+            "transaction, position, digest, cells: column, before, after) and, with --as-of, `row` (null: not there).",
+        ),
+    ] = False,
+) -> None:
+    """Show what the source did to a row: each change with its commit time, transaction and place in the stream.
+
+    Of a canonical row these are the changes of the source rows that it is made of. Exit code 3 if there is no such row.
+    """
+    read = settings(context)
+    with as_service_errors(), connect(read.target, "cdc history") as connection:
+        found = [
+            (mirror, row, list(entries)) for mirror, row, entries in _histories(connection, read, table, tuple(key))
+        ]
+    if as_json:
+        write_json([_document(mirror, row, entries, moment) for mirror, row, entries in found])
+    else:
+        for mirror, row, entries in found:
+            _write(mirror, row, entries, moment)
+    if not any(entries for _, _, entries in found):
+        say(f"The journal has no change of {table} {', '.join(key)}.")
+        raise typer.Exit(Exit.DIFFERENT)
+
+
+def _histories(
+    connection: Connection, read: Settings, table: str, key: Key
+) -> Iterator[tuple[str, Key, Iterator[Entry]]]:
+    """Yield the mirror rows that are meant, with their changes. Raises EVD-103 for a table that is none."""
+    sources = load_sources(read.folders.connector_configs)
+    contracts = {one.mirror: one for source in sources for one in read_contracts_in_force(connection, source)}
+    rows = [(table, key)] if table in contracts else list(_source_rows(connection, read, table, key))
+    for mirror, row in rows:
+        if mirror not in contracts:
+            raise FatalError("EVD-103", f"there is no contract of {mirror}")
+        source = sources[mirror.partition(".")[0]]
+        yield mirror, row, read_history(connection, contracts[mirror], source.kind, row)
+
+
+def _source_rows(connection: Connection, read: Settings, table: str, key: Key) -> Iterator[tuple[str, Key]]:
+    """Yield mirror and key of the source rows that a canonical row is made of."""
+    dictionary = dictionary_in_force(connection, read)
+    mirrors = {mapping.name: str(mapping.source) for mapping in dictionary.mappings}
+    targets = {str(target): target for mapping in dictionary.mappings for target in mapping.targets}
+    if table not in targets:
+        raise FatalError("EVD-103", f"{table} is neither a mirror nor a canonical table")
+    target = targets[table]
+    if len(key) != len(target.key):
+        raise FatalError("EVD-103", f"the key of {table} is {', '.join(target.key)}")
+    schema = f"{target.schema}_contribution" if target.contributes else target.schema
+    same = SQL(" AND ").join(SQL("{}::text = %s").format(Identifier(name)) for name in target.key)
+    query = SQL("SELECT _mapping, _source_key FROM {} WHERE {} ORDER BY 1, 2").format(
+        Identifier(schema, target.table), same
+    )
+    for mapping, source_key in connection.execute(query, key).fetchall():
+        yield mirrors[mapping], tuple(source_key)
+
+
+def _document(mirror: str, row: Key, entries: list[Entry], moment: datetime | None) -> dict[str, Any]:
+    changes = [{**asdict(entry), "cells": [cell._asdict() for cell in entry.cells]} for entry in entries]
+    shown = {} if moment is None else {"row": as_of(entries, _aware(moment))}
+    return {"mirror": mirror, "key": list(row), "changes": changes, **shown}
+
+
+def _write(mirror: str, row: Key, entries: list[Entry], moment: datetime | None) -> None:
+    title = f"{mirror} {', '.join(row)}"
+    if moment is not None:
+        then = as_of(entries, _aware(moment))
+        if then is None:
+            write_line(f"{title}: not there")
+        else:
+            write_table(title, ("column", "value"), sorted(then.items()))
+        return
+    columns = ("committed", "what", "column", "before", "after", "transaction", "offset")
+    write_table(title, columns, chain.from_iterable(map(_lines, entries)))
+
+
+def _lines(entry: Entry) -> Iterator[tuple[Any, ...]]:
+    """Yield a line for the change and one for each column that it changed."""
+    cells = entry.cells or (None,)
+    for place, cell in enumerate(cells):
+        head = (entry.committed_at, entry.what) if place == 0 else (None, "")
+        tail = (entry.transaction, entry.offset) if place == 0 else ("", "")
+        shown = ("", "", "") if cell is None else tuple(cell)
+        yield (*head, *shown, *tail)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

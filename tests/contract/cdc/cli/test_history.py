@@ -1,0 +1,113 @@
+"""`cdc history` of mirror rows and of canonical rows: what is printed, and what is said where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from compose.local.env import REPO
+from tests.contract.cdc.cli.conftest import Cdc
+from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.tables import CONTRACTS, item
+from tests.unit.cdc.stream.wire import PostgresWire
+
+SOURCE = """\
+kind: postgresql
+host: 127.0.0.1
+port: 9
+database: src
+user: nobody
+password: ${env:TARGET_PASSWORD}
+state: stopped
+tables: [public.item, public.pair]
+"""
+FILES = {
+    "dictionary.yaml": 'dictionary: small\nversion: "1"\nstatus: draft\nextends: med-device-core\n'
+    "without: [mappings, folds]\n",
+    "sources/src.yaml": "source: src\nlabel: {zh: s, en: s}\ntime_zone: UTC\nnull_tokens: []\n",
+    "mappings/src.item.yaml": """mapping: src.item
+version: "1"
+source: {table: src.item, columns: {id: integer, name: text}}
+target:
+  table: trace.thing
+  key: [material_id]
+  columns: {material_id: "CONCAT('T-', id)", remark: name}
+examples:
+  - {name: one, in: {id: 1, name: a}, out: {material_id: T-1, remark: a}}
+""",
+}
+
+
+@pytest.fixture
+def landed(target_dsn: str, config: Path, tmp_path: Path) -> Iterator[Stage]:
+    folder = tmp_path / "connector-configs"
+    folder.mkdir()
+    (folder / "src.yaml").write_text(SOURCE)
+    for name, text in FILES.items():
+        path = tmp_path / "dictionary" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    text = config.read_text().replace(str(REPO / "connector-configs"), str(folder))
+    config.write_text(text.replace("folders: {", f"folders: {{dictionary: {tmp_path / 'dictionary'}, "))
+    wire = PostgresWire()
+    wire.begin()
+    wire.insert("item", "id", item(1, "first"))
+    wire.end()
+    wire.begin()
+    wire.update("item", "id", item(1, "second"))
+    wire.end()
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        stage.land_units(wire.records, lambda: True)
+        yield stage
+
+
+@pytest.mark.usefixtures("landed")
+def test_a_mirror_row_is_told_with_its_transactions(cdc: Cdc) -> None:
+    done = cdc("history", "src.item", "1", "--json")
+    (row,) = done.document
+    assert (done.code, row["mirror"], row["key"]) == (0, "src.item", ["1"])
+    first, second = row["changes"]
+    assert (first["what"], second["what"]) == ("inserted", "updated")
+    assert second["cells"] == [{"column": "name", "before": "first", "after": "second"}]
+    assert second["offset"] > first["offset"]
+    head, *lines = cdc("history", "src.item", "1").lines
+    assert head[:5] == ["committed", "what", "column", "before", "after"]
+    assert [line[1:5] for line in lines if line[2] == "name"][-1] == ["updated", "name", "first", "second"]
+
+
+@pytest.mark.usefixtures("landed")
+def test_a_row_as_it_was(cdc: Cdc) -> None:
+    first = cdc("history", "src.item", "1", "--json").document[0]["changes"][0]["committed_at"]
+    then = cdc("history", "src.item", "1", "--as-of", first[:19] + "Z", "--json").document[0]["row"]
+    assert then is None  # the commit was later in this second
+    lines = cdc("history", "src.item", "1", "--as-of", "2100-01-01").lines
+    assert ["name", "second"] in lines
+
+
+def test_a_canonical_row_leads_to_the_rows_that_it_is_made_of(cdc: Cdc, landed: Stage) -> None:
+    with landed.connection.transaction():
+        landed.connection.execute(
+            "CREATE SCHEMA trace; CREATE TABLE trace.thing (material_id text, _mapping text, _source_key text[])"
+        )
+        landed.connection.execute("INSERT INTO trace.thing VALUES ('T-1', 'src.item', '{1}')")
+    done = cdc("history", "trace.thing", "T-1", "--json")
+    assert done.code == 0, done.err
+    assert [change["what"] for change in done.document[0]["changes"]] == ["inserted", "updated"]
+
+
+@pytest.mark.usefixtures("landed")
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("src.item", "77"), 3, "The journal has no change of src.item 77."),
+        (("src.item", "1", "2"), 1, "EVD-103"),
+        (("trace.nothing", "1"), 1, "neither a mirror nor a canonical table"),
+        (("src.item", "1", "--as-of", "yesterday"), 2, "yesterday"),
+    ],
+)
+def test_what_is_not_there_is_said(cdc: Cdc, arguments: tuple[str, ...], code: int, told: str) -> None:
+    done = cdc("history", *arguments)
+    assert (done.code, told in done.err) == (code, True), done.err
