@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from transforms.errors import DictionaryError
-from transforms.load import PACKAGED, load, read_layers
+from transforms.load import PACKAGED, load, read, read_layers
 
 HEADER = 'dictionary: plant\nversion: "1"\nstatus: draft\nextends: med-device-core\n'
 MATERIAL = "  material_id: {label: {zh: 料, en: Part}, definition: d, type: string(40), owner: plant, example: P1}\n"
@@ -173,3 +173,17 @@ def test_codes_that_a_folder_does_not_have_are_of_the_packaged_layer(folder):
     layers = {layered.entry.kind: layered.layer for layered in read_layers(folder.root)[0]}
     assert layers["errors"] == "med-device-core"
     assert {layers[kind] for kind in layers if kind != "errors"} == {"small"}
+
+
+def test_half_an_entry_is_told_where_it_stands_and_not_by_what_comes_of_it(tmp_path):
+    (tmp_path / "dictionary.yaml").write_text(
+        'dictionary: plant\nversion: "1"\nstatus: draft\nextends: med-device-core\n', encoding="utf-8"
+    )
+    (tmp_path / "codesets").mkdir()
+    (tmp_path / "codesets" / "lot_status.yaml").write_text(
+        'code_set: lot_status\nversion: "2"\nsynonyms: [{system: mes, code: OKAY, to: RELEASED}]\n', encoding="utf-8"
+    )
+    _, faults = read(tmp_path)
+    own = [fault for fault in faults if fault.place.file == "codesets/lot_status.yaml"]
+    assert {fault.message for fault in own} >= {f"key `{key}` is missing" for key in ("codes", "normalise", "unmapped")}
+    assert not [str(fault) for fault in faults if "``" in fault.message or fault.code in ("DIC-141", "DIC-142")]
