@@ -161,6 +161,7 @@ def _read_code_set(section: Section, field_type: FieldType, terms: Terms, faults
         faults.add(section.place, "DIC-104", "a field of type code needs a `code_set`")
     if name and field_type.kind not in ("code", "boolean"):
         faults.add(section.place_of("code_set"), "DIC-105", "only fields of type code or boolean have a `code_set`")
+        return None  # mappings go on to be read, and their examples to be run: no type takes codes for its values
     if name and field_type.kind == "boolean" and set(terms.codesets[name].codes) != {"TRUE", "FALSE"}:
         faults.add(section.place_of("code_set"), "DIC-105", "the code set of a boolean has the codes TRUE and FALSE")
     return name

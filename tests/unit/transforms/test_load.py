@@ -113,6 +113,12 @@ def test_fault_is_named_with_its_place(folder, file, old, new, code, part):
     assert any(f" {code} " in fault and part in fault for fault in found), found
 
 
+def test_examples_are_run_in_spite_of_a_number_that_names_a_code_set(folder):
+    folder.replace("mappings/erp.parts.yaml", "out: {part_id: P1, state: ON}", "refused: COD-201")
+    found = faults_of(folder.replace("fields.yaml", "type: code,", "type: 'decimal(8,2)',"))
+    assert any("only fields of type code" in fault for fault in found), found
+
+
 def test_a_dictionary_without_its_header_is_a_fault(folder):
     (folder.root / "dictionary.yaml").unlink()
     assert "dictionary.yaml:1:1 DIC-113 the file is missing" in faults_of(folder)
