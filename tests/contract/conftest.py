@@ -25,7 +25,8 @@ def target_server() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="module")
 def target_dsn(target_server: PostgresServer, request: pytest.FixtureRequest) -> str:
     """Connection string of the owner of an empty database; it is this module's own, so that order does not matter."""
-    server = dataclasses.replace(target_server, database=request.module.__name__.rpartition(".")[2])
+    name = request.module.__name__.removeprefix("tests.contract.").replace(".", "_")
+    server = dataclasses.replace(target_server, database=name)
     statement = sql.SQL("CREATE DATABASE {} OWNER {}")
     with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as connection:
         connection.execute(statement.format(sql.Identifier(server.database), sql.Identifier(server.owner.user)))
