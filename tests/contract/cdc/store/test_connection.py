@@ -83,7 +83,7 @@ def test_a_session_is_not_encrypted_by_what_the_user_has_at_home(
 
 
 def test_a_server_that_does_not_answer_is_transient(target: Target) -> None:
-    with pytest.raises(TransientError, match=r"TGT-101 .*:1/test_connection: .*refused"):
+    with pytest.raises(TransientError, match=r"TGT-101 .*:1/cdc_store_test_connection: .*refused"):
         connect(dataclasses.replace(target, port=1), "test")
 
 
