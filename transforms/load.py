@@ -115,7 +115,7 @@ def _read(files: Files, faults: Faults, branches: Branches | None) -> tuple[Dict
     mappings, folds = resolve_references(list(drafts.values()), list(found.values()), _written_tables(files), faults)
     _check_codes(mappings, vocabulary, faults)
     if header is None or any(fault.code != EXAMPLE_FAILED for fault in faults.found):
-        return None, _without_consequences(faults.found)
+        return None, _without_consequences(faults.found, files.lower)
     content = _canonical({file: plain_tree(node) for file, node in files.documents()})
     dictionary = Dictionary(
         name=header.text("dictionary"),
@@ -136,17 +136,12 @@ def _read(files: Files, faults: Faults, branches: Branches | None) -> tuple[Dict
     return dictionary, faults.found
 
 
-def _without_consequences(faults: list[Fault]) -> list[Fault]:
-    """Leave out which examples of the packaged files do not hold, where files that somebody can edit have faults."""
-    if all(_is_packaged(fault) for fault in faults):
+def _without_consequences(faults: list[Fault], lower: str) -> list[Fault]:
+    """Leave out which examples of the layer below do not hold, where files that somebody can edit have faults."""
+    below = [fault for fault in faults if lower and fault.place.file.startswith(lower)]
+    if len(below) == len(faults):
         return faults
-    return [fault for fault in faults if not (_is_packaged(fault) and fault.code in _OF_EXAMPLES)]
-
-
-def _is_packaged(fault: Fault) -> bool:
-    # `NAME/mappings/...`, where an own file begins with its kind, or is alone.
-    first, slash, _ = fault.place.file.partition("/")
-    return bool(slash) and first not in ("codesets", "folds", "mappings", "sources")
+    return [fault for fault in faults if not (fault.code in _OF_EXAMPLES and fault in below)]
 
 
 def read_layers(folder: Path | None = None) -> tuple[list[Layered], list[Entry]]:

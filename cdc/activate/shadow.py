@@ -16,7 +16,7 @@ import psycopg
 from cdc.activate.build import STAGES, about_rows, create_stages, drop_stages
 from cdc.activate.edition import SHADOW_DOMAIN, Scope
 from cdc.derive.bind import bind
-from cdc.derive.change_mirror import plan_beginnings, versions_of
+from cdc.derive.change_mirror import plan_changes, versions_of
 from cdc.derive.ddl import indexes_of, watched_by
 from cdc.derive.mirror import Mirror, read_mirrors
 from cdc.derive.names import quoted
@@ -75,7 +75,8 @@ def prepare_mirrors(connection: Connection, plan: Plan) -> list[str]:
     taken that could have to do with it.
     """
     done = []
-    for statement in plan_beginnings(connection, [plan]):
+    needed = (one for one in plan_changes(connection, [plan]) if one.is_needed)  # what is kept already stays so
+    for statement in needed:
         with connection.transaction():
             connection.execute(statement.text.encode())
         done.append(statement.title)

@@ -6,7 +6,7 @@ in between, as its position is locked: what it changes is either in the mirror a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,12 +31,16 @@ def versions_of(mirror: Mirror) -> Mirror:
     return Mirror(replace(mirror.ref, versions=True), {**mirror.types, **own}, (*mirror.key, "_version"))
 
 
-def plan_beginnings(connection: psycopg.Connection[Any], plans: Iterable[Plan]) -> Iterator[Statement]:
-    """Yield what is to be kept of the tables that the domains read.
+def plan_changes(connection: psycopg.Connection[Any], plans: list[Plan]) -> Iterator[Statement]:
+    """Yield what is to be kept, and what need not be kept any more, of the tables that the domains read.
 
     Raises FatalError DRV-120 for a table with a column of a reserved name, and where an older history stands.
     """
-    wanted, known = _wanted_and_known(connection, plans)
+    mirrors = {mirror.ref: mirror for plan in plans for mirror in plan.mirrors}
+    wanted = {f"{ref.schema}.{ref.table}": mirror for ref, mirror in mirrors.items() if ref.versions}
+    read = literals(sorted({f"{ref.schema}.{ref.table}" for ref in mirrors}))
+    query = f"SELECT mirror FROM cdc.change_mirror WHERE mirror = ANY ({read})"
+    known = {mirror for (mirror,) in connection.execute(query.encode()).fetchall()}
     for name in sorted(wanted.keys() - known):
         ref = wanted[name].ref
         _require_room(connection, wanted[name])
@@ -44,22 +48,9 @@ def plan_beginnings(connection: psycopg.Connection[Any], plans: Iterable[Plan]) 
             f"keep all versions of {name} from now on; nothing of {ref.schema} lands meanwhile",
             _beginning(name, wanted[name]),
         )
-
-
-def plan_endings(connection: psycopg.Connection[Any], plans: Iterable[Plan]) -> Iterator[Statement]:
-    """Yield what is not to be kept any more of these tables."""
-    wanted, known = _wanted_and_known(connection, plans)
     for name in sorted(known - wanted.keys()):
         text = f"DELETE FROM cdc.change_mirror WHERE mirror = {literal(name)}"
         yield Statement(f"keep versions of {name} no longer; those that were kept stay", text, is_needed=False)
-
-
-def _wanted_and_known(connection: psycopg.Connection[Any], plans: Iterable[Plan]) -> tuple[dict[str, Mirror], set[str]]:
-    mirrors = {mirror.ref: mirror for plan in plans for mirror in plan.mirrors}
-    wanted = {f"{ref.schema}.{ref.table}": mirror for ref, mirror in mirrors.items() if ref.versions}
-    read = literals(sorted({f"{ref.schema}.{ref.table}" for ref in mirrors}))
-    query = f"SELECT mirror FROM cdc.change_mirror WHERE mirror = ANY ({read})"
-    return wanted, {mirror for (mirror,) in connection.execute(query.encode()).fetchall()}
 
 
 def _require_room(connection: psycopg.Connection[Any], mirror: Mirror) -> None:

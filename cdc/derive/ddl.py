@@ -21,7 +21,7 @@ from cdc.capture.keyless import ORIGIN
 from cdc.columns import MAPPED_COLUMNS
 from cdc.derive.active import stands_beside
 from cdc.derive.bind import bind
-from cdc.derive.change_mirror import plan_beginnings, plan_endings, versions_of
+from cdc.derive.change_mirror import plan_changes, versions_of
 from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referring
 from cdc.derive.label import plan_labels
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
@@ -65,15 +65,20 @@ def plan_target(
     renewed: set[str] = set()
     tables = [statement for plan in plans for statement in _tables(connection, plan, renewed)]
     dropped, added = plan_foreign_keys(connection, plans, renewed)
+    beside = stands_beside(connection)
+
+    def kept(statements: Iterable[Statement]) -> Iterator[Statement]:
+        """What landing keeps for nobody is given up: not while another version stands beside that may need it."""
+        return (one for one in statements if one.is_needed or not beside)
+
     return (
         *_schemas(connection, plans),
-        *plan_beginnings(connection, plans),
+        *kept(plan_changes(connection, plans)),
         *dropped,
         *tables,
         *added,
         *_missing_indexes(connection, plans, renewed),
-        *_watched(connection, plans),
-        *_given_up(connection, plans),
+        *kept(_watched(connection, plans)),
     )
 
 
@@ -275,22 +280,13 @@ def watched_by(plans: Iterable[Plan]) -> set[tuple[str, str]]:
 
 def _watched(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
     """Landing keeps the old values of these columns beside each change; they are what `take` works with."""
-    for mirror, name in sorted(watched_by(plans) - _known_watched(connection, plans)):
+    mirrors = {str(mirror.ref) for plan in plans for mirror in plan.mirrors}
+    wanted = watched_by(plans)
+    query = f"SELECT mirror, name FROM cdc.watched_column WHERE mirror = ANY ({literals(mirrors)})"
+    known = set(connection.execute(query.encode()).fetchall())
+    for mirror, name in sorted(wanted - known):
         text = f"INSERT INTO cdc.watched_column (mirror, name) VALUES ({literal(mirror)}, {literal(name)})"
         yield Statement(f"watch {mirror}.{name}", text)
-
-
-def _given_up(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
-    """What landing keeps for nobody: nothing while another version stands beside, which may be gone back to."""
-    if stands_beside(connection):
-        return
-    yield from plan_endings(connection, plans)
-    for mirror, name in sorted(_known_watched(connection, plans) - watched_by(plans)):
+    for mirror, name in sorted(known - wanted):
         text = f"DELETE FROM cdc.watched_column WHERE (mirror, name) = ({literal(mirror)}, {literal(name)})"
         yield Statement(f"stop watching {mirror}.{name}", text, is_needed=False)
-
-
-def _known_watched(connection: Rows, plans: list[Plan]) -> set[tuple[str, str]]:
-    mirrors = {str(mirror.ref) for plan in plans for mirror in plan.mirrors}
-    query = f"SELECT mirror, name FROM cdc.watched_column WHERE mirror = ANY ({literals(mirrors)})"
-    return {(mirror, name) for mirror, name in connection.execute(query.encode()).fetchall()}

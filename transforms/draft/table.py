@@ -13,22 +13,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
-from transforms.value.kind import accepts
-
-# In this order: a whole number is an integer before it is a decimal.
-_DECLARED = (
-    "text",
-    "char",
-    "integer",
-    "decimal",
-    "double",
-    "boolean",
-    "bit",
-    "uuid",
-    "date",
-    "timestamp",
-    "timestamptz",
-)
+from transforms.value.kind import DECLARED, accepts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +29,7 @@ class SourceColumn:
     @property
     def declared(self) -> str | None:
         """The type in which a mapping declares it, None if mappings cannot read it."""
-        return next((declared for declared in _DECLARED if accepts(declared, self.mirror_type)), None)
+        return next((declared for declared in DECLARED if accepts(declared, self.mirror_type)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Every example of a dictionary run at once: which do not hold, and what of a mapping none of them shows.
 
 Shown should be: every code that it can refuse a row with, a row that `where` leaves out, a row of each table, a value
-of each column, a row that each check refuses or warns of, a value that a field tolerates with a warning, a row with and
-a row without what a look-up may find; and of expressions each WHEN and ELSE of a CASE, each argument that a COALESCE
-takes, and both outcomes of `when` and `skip`.
+of each column, a row that each check refuses or warns of, a row with and a row without what a look-up may find; and of
+expressions each WHEN and ELSE of a CASE, each argument that a COALESCE takes, and both outcomes of `when` and `skip`.
 """
 
 from __future__ import annotations

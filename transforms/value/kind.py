@@ -45,6 +45,7 @@ class Kind(Enum):
 
 NUMBERS = (Kind.INTEGER, Kind.DECIMAL, Kind.RATIONAL)
 
+# In the order in which a draft tries them: a whole number is an integer before it is a decimal.
 DECLARED = {
     "text": Kind.TEXT,
     "char": Kind.TEXT,

@@ -16,6 +16,8 @@ class Files:
     def __init__(self, documents: Map[str, Node], faults: Faults) -> None:
         self._documents = documents
         self._faults = faults
+        self.lower = ""
+        """What the files of the layer below are called by in places, before their path; "" where there is none."""
 
     def one(self, file: str) -> Node | None:
         """Return the document of a file that must be there."""

@@ -51,10 +51,11 @@ class Folder(Files):
         self._own = _read_folder(root, "", faults)
         self._documents: dict[str, Node] = dict(self._own)
         self._base = _name_of(_read_folder(packaged, "", Faults(), only=HEADER))
+        self.lower = f"{self._base}/"
         header = self._own.get(HEADER)
         self._extend(header if isinstance(header, Table) else None, packaged)
         if not self._has(ERRORS):
-            self._lower = _read_folder(packaged, f"{self._base}/", faults, only=ERRORS)
+            self._lower = _read_folder(packaged, self.lower, faults, only=ERRORS)
             self._documents |= self._lower
 
     def layered(self) -> list[Layered]:
@@ -84,7 +85,7 @@ class Folder(Files):
             return
         if _name_of(self._own) == self._base:
             self._faults.add(named.place, "DIC-112", "a dictionary that extends another one has a name of its own")
-        lower = _read_folder(packaged, f"{self._base}/", self._faults)
+        lower = _read_folder(packaged, self.lower, self._faults)
         lower.pop(HEADER, None)
         self._lower = lower
         theirs, own = list(entries_of(lower)), {entry.key for entry in entries_of(self._own)}
