@@ -16,11 +16,10 @@ import msgspec
 import psycopg
 import zstandard
 
+from cdc.evidence.snapshot import snapshot
 from cdc.land.journal import record_digest, unpack
 
 Connection = psycopg.Connection[Any]
-_PAUSE_S = 60
-"""How long a slow machine may take between two chunks."""
 GENESIS = b""
 """The head of a chain before its first record."""
 
@@ -89,10 +88,7 @@ def walk(
     and so is one at which the walk does not pass.
     """
     walked = _Walk(stream, dict(sorted((anchors or {}).items())))
-    connection.rollback()  # what was asked before is over: a snapshot is taken by the first statement
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_PAUSE_S}s'")
+    with snapshot(connection):
         for stored in _stored(connection, stream):
             walked.fault = walked.chunk(stored)
             if walked.fault:

@@ -20,8 +20,9 @@ from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
 from cdc.change import UNCHANGED, Change, Event, Kind
 from cdc.errors import FatalError, RowError
+from cdc.evidence.snapshot import snapshot
 from cdc.key import text_template
-from cdc.land.journal import record_digest, unpack
+from cdc.land.journal import read_batch, record_digest
 from cdc.stream.envelope import position_text, read_event
 from cdc.stream.row import RowDecoder
 
@@ -29,7 +30,6 @@ Connection = psycopg.Connection[Any]
 Key = tuple[str, ...]
 """A key as the journal writes it: each column as PostgreSQL prints it."""
 
-_PAUSE_S = 60
 _OPERATIONS = {"c": "inserted", "u": "updated", "d": "deleted", "r": "read"}
 _MOVED = "moved to key"
 _WITHOUT_EVENT = {"u": "changed by a cascade", "d": "deleted by a cascade, or not there in a new snapshot"}
@@ -71,10 +71,7 @@ def read_history(connection: Connection, contract: Contract, database: str, key:
         raise FatalError("EVD-103", f"{contract.mirror}: its mirror counts equal rows")
     if len(key) != len(contract.key):
         raise FatalError("EVD-103", f"the key of {contract.mirror} is {', '.join(contract.key)}")
-    connection.rollback()
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_PAUSE_S}s'")
+    with snapshot(connection):
         yield from _Reading(connection, contract, database, key).entries()
 
 
@@ -115,35 +112,31 @@ class _Reading:
         return (_Batch(*row) for row in rows)
 
     def _of(self, batch: _Batch) -> Iterator[Entry | None]:
-        chunks = self._connection.execute(
-            "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s ORDER BY first_offset",
-            (batch.stream, batch.batch),
-        ).fetchall()
-        events = [
-            event
-            for (chunk,) in chunks
-            for event in (read_event(record, self._database) for record in unpack(chunk))
+        read = (read_event(record, self._database) for record in read_batch(self._connection, *batch[:2]))
+        seen = [
+            (event, self._outcome(event))
+            for event in read
             if event.table == self._contract.source_table and event.kind in (Kind.ROW, Kind.TRUNCATE)
         ]
-        for event, is_of_key, was_of_key in self._marked(events):
-            if event.kind is Kind.TRUNCATE:
+        now = [self._key_of(event, outcome) for event, outcome in seen]
+        before = [outcome.old_key if isinstance(outcome, Change) else None for _, outcome in seen]
+        matches = self._matching([*now, *before])
+        for place, (event, outcome) in enumerate(seen):
+            had_it = len(seen) + place in matches
+            if outcome is None:
                 yield self._emptied(event, batch)
-            elif is_of_key or was_of_key:
-                yield self._entry(event, batch, is_of_key=is_of_key, was_of_key=was_of_key)
+            elif place in matches or had_it:
+                yield self._entry(event, outcome, batch, has_it=place in matches, had_it=had_it)
 
-    def _marked(self, events: list[Event]) -> Iterator[tuple[Event, bool, bool]]:
-        """Yield each event with whether its row has the key, and whether it had it before."""
-        now = [None if event.kind is Kind.TRUNCATE else self._decoder.key(event) for event in events]
-        old = [None if event.kind is Kind.TRUNCATE else self._old_key(event) for event in events]
-        matches = self._matching([*now, *old])
-        for place, event in enumerate(events):
-            yield event, place in matches, len(events) + place in matches
-
-    def _old_key(self, event: Event) -> Any:
+    def _outcome(self, event: Event) -> Change | RowError | None:
+        """Return what a row event does, or why nothing of it landed; None for a TRUNCATE."""
         try:
-            return self._decoder.change(event).old_key
-        except RowError:
-            return None
+            return None if event.kind is Kind.TRUNCATE else self._decoder.change(event)
+        except RowError as error:
+            return error
+
+    def _key_of(self, event: Event, outcome: Change | RowError | None) -> Any:
+        return self._decoder.key(event) if isinstance(outcome, RowError) else outcome and outcome.key
 
     def _matching(self, keys: list[Any]) -> set[int]:
         """Return the places of the keys that are the row's: as PostgreSQL prints them."""
@@ -170,20 +163,16 @@ class _Reading:
         self._known, self._is_there = {}, False
         return self._told("deleted by a TRUNCATE", event, batch)
 
-    def _entry(self, event: Event, batch: _Batch, *, is_of_key: bool, was_of_key: bool) -> Entry:
-        try:
-            change = self._decoder.change(event)
-        except RowError as error:
-            return self._told(f"refused with {error.code}", event, batch)
-        if not is_of_key:
+    def _entry(self, event: Event, outcome: Change | RowError, batch: _Batch, *, has_it: bool, had_it: bool) -> Entry:
+        """Tell of a change of the row that has the key now, or had it before."""
+        if isinstance(outcome, RowError):
+            return self._told(f"refused with {outcome.code}", event, batch)
+        if not has_it or event.op == "d":
             self._known, self._is_there = {}, False
-            return self._told(f"{_MOVED} {_text_of(change.key)}", event, batch)
-        if event.op == "d":
-            self._known, self._is_there = {}, False
-            return self._told("deleted", event, batch)
-        cells = tuple(self._cells(change))
+            return self._told("deleted" if has_it else f"{_MOVED} {_text_of(outcome.key)}", event, batch)
+        cells = tuple(self._cells(outcome))
         self._is_there = True
-        moved = f", moved from key {_text_of(change.old_key)}" if change.old_key and not was_of_key else ""
+        moved = f", moved from key {_text_of(outcome.old_key)}" if outcome.old_key and not had_it else ""
         return self._told(_OPERATIONS[event.op] + moved, event, batch, cells)
 
     def _cells(self, change: Change) -> Iterator[Cell]:

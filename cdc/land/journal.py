@@ -62,6 +62,15 @@ def unpack(data: bytes) -> list[Record]:
     return _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
 
 
+def read_batch(connection: psycopg.Connection, stream: str, batch: int) -> Iterator[Record]:
+    """Yield the records of a batch, in the order of the stream, chunk by chunk."""
+    chunks = connection.execute(
+        "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s ORDER BY first_offset", (stream, batch)
+    ).fetchall()
+    for (chunk,) in chunks:
+        yield from unpack(chunk)
+
+
 def read_last_record(connection: psycopg.Connection, stream: str, batch: int, next_offset: int) -> Record | None:
     """Return the record before `next_offset`, the last one of a batch; None if the journal does not have it."""
     with connection.transaction():

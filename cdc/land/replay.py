@@ -19,7 +19,7 @@ import psycopg
 
 from cdc.change import Event, Kind, LogPosition, Place
 from cdc.errors import FatalError
-from cdc.land.journal import unpack
+from cdc.land.journal import read_batch
 from cdc.stream.envelope import log_sequence_number, position_text, read_event
 from cdc.stream.unit import Landed, Unit, event_digest
 
@@ -122,10 +122,7 @@ def _journalled(
 ) -> Iterator[Event]:
     """Yield the row events of a landed transaction, read again from the journal, chunk by chunk."""
     for batch in range(batches[0], batches[1] + 1):
-        chunks = connection.execute(
-            "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s ORDER BY first_offset", (stream, batch)
-        ).fetchall()
-        for event in (read_event(record, database) for (chunk,) in chunks for record in unpack(chunk)):
+        for event in (read_event(record, database) for record in read_batch(connection, stream, batch)):
             if event.transaction == unit_id and event.kind in (Kind.ROW, Kind.TRUNCATE):
                 yield event
 
