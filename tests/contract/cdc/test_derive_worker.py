@@ -105,13 +105,22 @@ class Sources:
 
 @pytest.fixture
 def sources(settings: Settings, target_dsn: str) -> Iterator[Sources]:
+    with prepared(settings, target_dsn) as sources:
+        yield sources
+
+
+@contextmanager
+def prepared(settings: Settings, target_dsn: str) -> Iterator[Sources]:
+    """Apply the target as the dictionary's files want it now; workers end with the block."""
     apply_target(settings)
     sources = Sources(target_dsn)
-    yield sources
-    for each in Worker.running:  # one that goes on would keep a failed test from ending
-        each.end(sources)
-    Worker.running.clear()
-    sources.connection.close()
+    try:
+        yield sources
+    finally:
+        for each in Worker.running:  # one that goes on would keep a failed test from ending
+            each.end(sources)
+        Worker.running.clear()
+        sources.connection.close()
 
 
 class Worker:
@@ -161,19 +170,15 @@ def test_a_code_means_what_it_meant_when_its_row_was_committed(settings: Setting
     was = '  - {system: erp, code: "SU", to: DE, valid_to: "2020-01-01"}\n'
     became = '  - {system: erp, code: "SU", to: JP, valid_from: "2020-01-01"}\n'
     edit(folder / "codesets/country.yaml", "synonyms:\n", f"synonyms:\n{was}{became}")
-    apply_target(settings)
-    sources = Sources(target_dsn)
-    sources.close_snapshots()
-    Worker(settings)
-    # Clocks of the source (Asia/Shanghai) decide which day it is.
-    sources.commit(1, "SU", "2019-12-31T15:59:59Z")
-    sources.commit(2, "SU", "2019-12-31T16:00:00Z")
-    query = "SELECT party_id, country FROM trace.party ORDER BY 1"
-    wait_until(lambda: sources.connection.execute(query).fetchall() == [("C1", "DE"), ("C2", "JP")])
-    for each in Worker.running:
-        assert each.end(sources) is None
-    Worker.running.clear()
-    sources.connection.close()
+    with prepared(settings, target_dsn) as sources:
+        sources.close_snapshots()
+        worker = Worker(settings)
+        # Clocks of the source (Asia/Shanghai) decide which day it is.
+        sources.commit(1, "SU", "2019-12-31T15:59:59Z")
+        sources.commit(2, "SU", "2019-12-31T16:00:00Z")
+        query = "SELECT party_id, country FROM trace.party ORDER BY 1"
+        wait_until(lambda: sources.connection.execute(query).fetchall() == [("C1", "DE"), ("C2", "JP")])
+        assert worker.end(sources) is None
 
 
 def test_the_largest_of_what_is_true_and_of_texts(settings: Settings, sources: Sources) -> None:
@@ -197,22 +202,19 @@ def test_a_row_of_which_two_parts_have_one_key_is_held_and_heals(settings: Setti
     edit(file, "table: trace.party\n", "table: trace.member\n  explode: {split: FCountry, by: '|', as: part}\n")
     edit(file, "    country: FCountry\n", "")
     file.write_text(file.read_text().partition("examples:")[0] + MEMBERS)
-    apply_target(settings)
-    sources = Sources(target_dsn)
-    sources.close_snapshots()
-    worker = Worker(settings)
-    sources.commit(1, "A|B")
-    sources.commit(2, "C|D| C")
-    members = "SELECT party_id FROM trace.member ORDER BY 1"
-    held = "SELECT source_key, code, field FROM cdc.held"
-    wait_until(lambda: sources.connection.execute(held).fetchall() == [(["2"], "KEY-201", "party_id")])
-    assert sources.connection.execute(members).fetchall() == [("A",), ("B",)]
-    sources.commit(3, "E")
-    sources.change(2, "C|D")
-    wait_until(lambda: [one for (one,) in sources.connection.execute(members).fetchall()] == list("ABCDE"))
-    assert worker.end(sources) is None
-    Worker.running.clear()
-    sources.connection.close()
+    with prepared(settings, target_dsn) as sources:
+        sources.close_snapshots()
+        worker = Worker(settings)
+        sources.commit(1, "A|B")
+        sources.commit(2, "C|D| C")
+        members = "SELECT party_id FROM trace.member ORDER BY 1"
+        held = "SELECT source_key, code, field FROM cdc.held"
+        wait_until(lambda: sources.connection.execute(held).fetchall() == [(["2"], "KEY-201", "party_id")])
+        assert sources.connection.execute(members).fetchall() == [("A",), ("B",)]
+        sources.commit(3, "E")
+        sources.change(2, "C|D")
+        wait_until(lambda: [one for (one,) in sources.connection.execute(members).fetchall()] == list("ABCDE"))
+        assert worker.end(sources) is None
 
 
 MEMBERS = """examples:

@@ -92,13 +92,17 @@ def test_any_text_is_read_back(text):
         check(dictionary)
 
 
-@settings(FEW, max_examples=60)
-@given(changed())
-def test_whatever_loads_is_read_back(files):
+def check_if_it_loads(files):
     with tempfile.TemporaryDirectory() as folder:
         dictionary, faults = read(write(Path(folder), files))
     if dictionary is not None and not faults:
         check(dictionary)
+
+
+@settings(FEW, max_examples=60)
+@given(changed())
+def test_whatever_loads_is_read_back(files):
+    check_if_it_loads(files)
 
 
 @pytest.mark.slow
@@ -106,10 +110,7 @@ def test_whatever_loads_is_read_back(files):
 @settings(FEW, max_examples=10_000)
 @given(changed())
 def test_thousands_that_load_are_read_back(files):
-    with tempfile.TemporaryDirectory() as folder:
-        dictionary, faults = read(write(Path(folder), files))
-    if dictionary is not None and not faults:
-        check(dictionary)
+    check_if_it_loads(files)
 
 
 def test_what_the_rules_of_now_refuse_is_a_fault_of_the_file(tmp_path):
