@@ -221,13 +221,22 @@ def _text_of(key: Iterable[Any] | None) -> str:
 
 
 def as_of(entries: Iterable[Entry], moment: datetime) -> Mapping[str, str | None] | None:
-    """Return the row as it was at a moment, by column; None if it was not there."""
+    """Return the row as it was at a moment, by column; None if it was not there.
+
+    Raises FatalError EVD-104 where the last that is known to have happened to it was no event: nobody knows its time,
+    nor what a cascade has made of the row.
+    """
     row: dict[str, str | None] | None = None
+    untold: Entry | None = None
     for entry in entries:
         if entry.committed_at is not None and entry.committed_at > moment:
             break
         if entry.cells:
-            row = {**(row or {}), **{cell.column: cell.after for cell in entry.cells}}
-        elif entry.what.startswith(("deleted", "moved")):
-            row = None
+            row, untold = {**(row or {}), **{cell.column: cell.after for cell in entry.cells}}, None
+        elif entry.offset is None:
+            untold = entry
+        elif entry.what.startswith(("deleted", _MOVED)):
+            row, untold = None, None
+    if untold is not None:
+        raise FatalError("EVD-104", f"batch {untold.batch} of {untold.stream}: {untold.what}")
     return row

@@ -126,3 +126,22 @@ def test_a_key_of_another_shape_is_refused(stage: Stage) -> None:
 def test_nothing_is_known_of_a_row_that_never_was(stage: Stage, wire: PostgresWire) -> None:
     stage.land(wire.records)
     assert changes(stage, "77") == []
+
+
+def test_what_happened_without_an_event_leaves_the_row_unknown_until_the_next_one() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def entry(what: str, hours: int | None, *cells: Cell) -> Entry:
+        told = None if hours is None else at + timedelta(hours=hours)
+        return Entry(what, "cdc.src", 1, at, None if hours is None else hours, told, cells=cells)
+
+    life = [
+        entry("inserted", 0, Cell("id", None, "1"), Cell("parent", None, "7")),
+        entry("changed by a cascade", None),
+        entry("updated", 2, Cell("id", None, "1"), Cell("parent", None, "8")),
+    ]
+    with pytest.raises(FatalError, match="EVD-104"):
+        as_of(life, at + timedelta(hours=1))
+    assert as_of(life, at + timedelta(hours=2)) == {"id": "1", "parent": "8"}
+    with pytest.raises(FatalError, match="EVD-104"):
+        as_of([*life, entry("deleted by a cascade, or not there in a new snapshot", None)], at + timedelta(hours=9))
