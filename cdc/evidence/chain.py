@@ -149,9 +149,8 @@ class _Walk:
             return None if stored.first_offset >= self.offset else "it overlaps the chunk before"
         if stored.batch != self.batch + 1:
             return f"batch {self.batch + 1} is not there"
-        # Between two batches may stand what is no record: where Kafka's transactions end.
-        if self.ends is not None and stored.batch_first < self.ends:
-            return f"its batch begins before the one before ends, at {self.ends}"
+        if self.ends is not None and stored.batch_first != self.ends:
+            return f"its batch begins at {stored.batch_first}, the one before ends at {self.ends}"
         self.batch, self.ends = stored.batch, stored.batch_next
         self.batches += 1
         return None if stored.first_offset >= stored.batch_first else "it begins before its batch"

@@ -2,6 +2,8 @@
 
 captured = landed + superseded + filtered + replayed + refused + control; a constraint of `cdc.batch` holds it.
 `captured` is counted from the records, the fates where they are decided, so that the constraint compares two counts.
+Batches abut as [first, next): another constraint holds that each begins where the one before ended. Sums over all
+batches of a stream stand with its position.
 """
 
 from __future__ import annotations
@@ -33,10 +35,14 @@ class Ledger:
         """Return the count of a fate over all mirrors."""
         return sum(counter[fate] for counter in self.tables.values())
 
+    def totals(self) -> tuple[int, ...]:
+        """Return the count of each fate over all mirrors, and that of control records."""
+        return (*map(self.total, FATES), self.control)
+
 
 @dataclass(frozen=True, slots=True)
 class BatchEntry:
-    """What `cdc.batch` records besides the fates."""
+    """What `cdc.batch` records besides the fates. `first_offset` is where the batch before ended."""
 
     stream: str
     batch: int
@@ -51,7 +57,6 @@ class BatchEntry:
 
 def write_ledger(cursor: psycopg.Cursor, entry: BatchEntry, ledger: Ledger) -> None:
     """Write the batch and its tables inside the landing transaction."""
-    counts = [ledger.total(fate) for fate in FATES]
     cursor.execute(
         "INSERT INTO cdc.batch (stream, batch, first_offset, next_offset, units, captured, source_ts_first,"
         " source_ts_last, seconds, landed, superseded, filtered, replayed, refused, control)"
@@ -59,8 +64,7 @@ def write_ledger(cursor: psycopg.Cursor, entry: BatchEntry, ledger: Ledger) -> N
         (
             *(entry.stream, entry.batch, entry.first_offset, entry.next_offset, entry.units, entry.captured),
             *(entry.source_ts_first, entry.source_ts_last, entry.seconds),
-            *counts,
-            ledger.control,
+            *ledger.totals(),
         ),
     )
     for mirror, counter in sorted(ledger.tables.items()):

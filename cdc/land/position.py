@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Final
 
 import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from cdc.errors import FatalError, TransientError
+from cdc.land.ledger import FATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Position:
         return (self.next_offset, self.batch) == (other.next_offset, other.batch)
 
 
+COUNTED: Final = (*FATES, "control")
+"""What the position has sums of, besides all that was captured."""
 _COLUMNS = ", ".join(field.name for field in fields(Position))
 
 
@@ -128,18 +132,26 @@ def require_unmoved(found: Position | None, mine: Position) -> None:
 
 
 def write_position(
-    cursor: psycopg.Cursor, position: Position, source_ts: datetime | None, source_position: str | None
+    cursor: psycopg.Cursor,
+    position: Position,
+    source_ts: datetime | None,
+    source_position: str | None,
+    counted: Sequence[int] = (0,) * (1 + len(COUNTED)),
 ) -> None:
-    """Move the row, inside the landing transaction. What is None stays as it was."""
+    """Move the row, inside the landing transaction. What is None stays as it was.
+
+    `counted` is added to the sums of the ledger: captured records, then those of each of COUNTED.
+    """
     cursor.execute(
         "UPDATE cdc.position SET next_offset = %s, batch = %s, chain = %s, last_unit = %s, generation_from = %s,"
         " snapshot_position = %s, snapshot_tables = %s, generations = %s,"
         " source_ts = coalesce(%s::timestamptz, source_ts), source_position = coalesce(%s::text, source_position),"
-        " updated_at = now() WHERE stream = %s",
+        f" {', '.join(f'{name} = {name} + %s' for name in ('captured', *COUNTED))}, updated_at = now()"
+        " WHERE stream = %s",
         (
             *(position.next_offset, position.batch, position.chain, position.last_unit, position.generation_from),
             *(position.snapshot_position, Jsonb(dict(position.snapshot_tables)), position.generations),
-            *(source_ts, source_position, position.stream),
+            *(source_ts, source_position, *counted, position.stream),
         ),
     )
 

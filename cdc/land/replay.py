@@ -33,7 +33,7 @@ _AN_AGE = _LOG_OF_ALL_IDS // 2
 class Recorded:
     """A transaction that landed: the digest of its rows, and how to get the rows themselves.
 
-    `offset` is the first one of its batch, `position` its place in the source's log.
+    `offset` is the last one of its batch, `position` its place in the source's log.
     """
 
     digest: bytes
@@ -58,7 +58,7 @@ def read_recorded(
     cursor = connection.execute(
         # One look into the index for each: the planner would rather read them all while the table is young.
         "SELECT k.id, coalesce(u.first_batch, u.batch), u.batch, u.digest, u.source_position,"
-        " (SELECT b.first_offset FROM cdc.batch b WHERE b.stream = %s AND b.batch = u.batch)"
+        " (SELECT b.next_offset - 1 FROM cdc.batch b WHERE b.stream = %s AND b.batch = u.batch)"
         " FROM unnest(%s::text[]) AS k (id) CROSS JOIN LATERAL"
         " (SELECT first_batch, batch, digest, source_position FROM cdc.unit WHERE stream = %s AND id = k.id"
         " ORDER BY batch DESC LIMIT 1) u",

@@ -223,7 +223,7 @@ class _Landing:
             entry = ledger.BatchEntry(
                 position.stream,
                 position.batch,
-                self._batch.first_offset,
+                self._position.next_offset,
                 position.next_offset,
                 sum(unit.is_last for unit in units),
                 sum(len(unit.records) for unit in units),
@@ -234,7 +234,8 @@ class _Landing:
             ledger.write_ledger(cursor, entry, self._ledger)
             for chunk in self._prepared.chunks:
                 journal.write_chunk(cursor, position.stream, position.batch, chunk)
-            write_position(cursor, position, stamps[-1] if stamps else None, _source_position(units))
+            counted = (entry.captured, *self._ledger.totals())
+            write_position(cursor, position, stamps[-1] if stamps else None, _source_position(units), counted)
             cursor.execute("NOTIFY cdc_landed")
 
 

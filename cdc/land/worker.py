@@ -29,6 +29,7 @@ from cdc.change import Record
 from cdc.config import Settings, environment
 from cdc.crash import crash_point
 from cdc.errors import CdcError, FatalError, TransientError
+from cdc.land.gap import note_gap
 from cdc.land.lane import Lane
 from cdc.land.position import Moved
 from cdc.land.stream import StreamSource
@@ -206,6 +207,11 @@ class LandWorker:
             _logger.warning("kafka_away", error=error, wait_s=round(pause, 1))
             time.sleep(pause)
             return {}
+        except FatalError as error:
+            for stream in self._lanes:
+                if stream in error.detail:  # the client names those that it is about
+                    note_gap(self._settings.target, stream, error)
+            raise
         self._kafka_backoff.succeed()
         if waiting and not records:
             # Nothing to read: what can be done next comes from the writer.
@@ -276,6 +282,7 @@ class LandWorker:
         except TransientError as error:
             self._wait(lane, error)
         except FatalError as error:
+            note_gap(self._settings.target, lane.source.stream, error)
             raise FatalError(error.code, f"{lane.source.stream}: {error.detail}") from error
         except psycopg.Error as error:
             known = classify(error)

@@ -60,7 +60,7 @@ SELECT p.stream, t.mirror, max(t.batch) AS last_batch,
        coalesce(sum(t.landed + t.superseded + t.filtered + t.replayed + t.refused)
                 FILTER (WHERE b.landed_at > clock_timestamp() - make_interval(secs => %s)), 0)::bigint AS recent
 FROM cdc.position p
-JOIN cdc.batch b ON b.stream = p.stream AND b.first_offset >= p.generation_from
+JOIN cdc.batch b ON b.stream = p.stream AND b.next_offset > p.generation_from
 JOIN cdc.batch_table t ON t.stream = b.stream AND t.batch = b.batch
 WHERE p.snapshot_position IS NOT NULL
 GROUP BY p.stream, t.mirror ORDER BY p.stream, min(t.batch), t.mirror
@@ -68,7 +68,7 @@ GROUP BY p.stream, t.mirror ORDER BY p.stream, min(t.batch), t.mirror
 _BEGAN: Final = """
 SELECT p.stream,
        extract(epoch FROM clock_timestamp() - min(b.landed_at - make_interval(secs => b.seconds)))::float8 AS seconds
-FROM cdc.position p JOIN cdc.batch b ON b.stream = p.stream AND b.first_offset >= p.generation_from
+FROM cdc.position p JOIN cdc.batch b ON b.stream = p.stream AND b.next_offset > p.generation_from
 WHERE p.snapshot_position IS NOT NULL GROUP BY p.stream
 """
 

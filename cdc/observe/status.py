@@ -56,18 +56,12 @@ class DomainStatus:
 
 _STREAMS = """
 SELECT p.stream, p.next_offset AS position, p.batch, p.generations,
-       coalesce(l.captured, 0) AS captured, coalesce(l.landed, 0) AS landed, coalesce(l.superseded, 0) AS superseded,
-       coalesce(l.filtered, 0) AS filtered, coalesce(l.replayed, 0) AS replayed, coalesce(l.refused, 0) AS refused,
-       coalesce(l.control, 0) AS control,
+       p.captured, p.landed, p.superseded, p.filtered, p.replayed, p.refused, p.control,
        (SELECT count(*) FROM cdc.stale s WHERE s.stream = p.stream) AS stale,
        extract(epoch FROM clock_timestamp() - p.source_ts)::float8 AS freshness_s,
        EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = p.backend_pid AND a.backend_start = p.backend_start)
            AS has_worker
 FROM cdc.position p
-LEFT JOIN (SELECT stream, sum(captured)::bigint AS captured, sum(landed)::bigint AS landed,
-                  sum(superseded)::bigint AS superseded, sum(filtered)::bigint AS filtered,
-                  sum(replayed)::bigint AS replayed, sum(refused)::bigint AS refused, sum(control)::bigint AS control
-           FROM cdc.batch GROUP BY stream) l USING (stream)
 ORDER BY p.stream
 """
 

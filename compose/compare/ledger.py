@@ -68,14 +68,13 @@ def committed_offsets(bootstrap: str, topic: str, end: int) -> Iterator[int]:
 def _compare_batches(stream: str, batches: list[Batch], position: int, offsets: Iterator[int], result: Result) -> int:
     """Hold every record against the batch that should have taken it; return how many records there are.
 
-    Batches are numbered without gaps and follow on each other, the last ends at the position. Offsets that no record
-    has (the marks that Kafka's transactions leave) may lie between two batches, a record may not.
+    Batches are numbered without gaps, each begins where the one before ended, the last ends at the position.
     """
     records = _Records(offsets)
     total = 0
     before = Batch(0, 0, 0, 0)
     for batch in batches:
-        if batch.number != before.number + 1 or batch.first_offset < before.next_offset:
+        if batch.number != before.number + 1 or batch.first_offset != before.next_offset:
             result.differ("ledger", f"{stream}: batch {batch.number} does not follow on batch {before.number}")
         outside, held = records.take(batch.first_offset), records.take(batch.next_offset)
         if outside:

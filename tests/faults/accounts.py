@@ -82,8 +82,8 @@ def _cover(batches: list[Batch], records: list[Record]) -> Iterator[str]:
     if [batch["batch"] for batch in batches] != list(range(1, len(batches) + 1)):
         yield "batches are not numbered 1, 2, 3, ..."
     for before, after in pairwise(batches):
-        if after["first_offset"] < before["next_offset"]:
-            yield f"batch {after['batch']} begins inside of the one before"
+        if after["first_offset"] != before["next_offset"]:
+            yield f"batch {after['batch']} does not begin where the one before ended"
     covered = [record for batch in batches for record in _records_of(batch, records)]
     if [record.offset for record in covered] != [record.offset for record in records]:
         yield f"the ledger covers {len(covered)} of {len(records)} records"

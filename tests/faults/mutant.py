@@ -53,6 +53,7 @@ def position_before_rows() -> None:
     run = transaction._Landing.run
 
     def moved_first(self: Any) -> Position:
+        self._connection.execute("ALTER TABLE cdc.batch DROP CONSTRAINT IF EXISTS batches_abut")
         moved = dataclasses.replace(self._position, next_offset=self._batch.next_offset)
         with self._connection.transaction(), self._connection.cursor() as cursor:
             write_position(cursor, moved, None, None)
@@ -73,6 +74,8 @@ def position_after_rows() -> None:
                 ("batch_table", "batch_table_stream_batch_fkey"),
                 ("batch_table", "batch_table_pkey"),
                 ("batch", "batch_stream_first_offset_key"),
+                ("batch", "batches_abut"),
+                ("batch", "batch_end"),
                 ("batch", "batch_pkey"),
                 ("journal", "journal_pkey"),
                 ("unit", "unit_pkey"),

@@ -13,6 +13,7 @@ from cdc.config import Target
 from cdc.derive.lease import take_lease
 from cdc.derive.plan import Plan
 from cdc.errors import FatalError
+from cdc.land.position import COUNTED
 from cdc.observe.status import read_domains, read_streams
 from cdc.observe.stopping import forget_stop, note_stop
 from cdc.store.connection import connect
@@ -32,11 +33,14 @@ def connection(cdc: Cdc, target: Target) -> Iterator[psycopg.Connection]:
 
 def land(connection: psycopg.Connection, stream: str, batch: int, counts: str, age_s: int = 0) -> None:
     """Put a batch into the ledger; `counts` are captured, landed, superseded, filtered, replayed, refused, control."""
+    sums = ", ".join(f"{name} = position.{name} + excluded.{name}" for name in ("captured", *COUNTED))
     connection.execute(
         "INSERT INTO cdc.position (stream, source, next_offset, batch, generations, source_ts, backend_pid,"
-        " backend_start) SELECT %s, %s, %s, %s, 1, clock_timestamp() - make_interval(secs => %s), pid, backend_start"
+        f" backend_start, captured, {', '.join(COUNTED)})"
+        f" SELECT %s, %s, %s, %s, 1, clock_timestamp() - make_interval(secs => %s), pid, backend_start, {counts}"
         " FROM pg_stat_activity WHERE pid = pg_backend_pid() ON CONFLICT (stream) DO UPDATE SET"
-        " next_offset = excluded.next_offset, batch = excluded.batch, source_ts = excluded.source_ts",
+        " next_offset = excluded.next_offset, batch = excluded.batch, source_ts = excluded.source_ts,"
+        f" {sums}".encode(),
         (stream, stream.removeprefix("cdc."), batch * 100, batch, age_s),
     )
     connection.execute(
