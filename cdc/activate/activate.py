@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -96,10 +94,9 @@ def discard(read: Settings) -> bool:
 
 
 def _activate(read: Settings, old: Dictionary, new: Dictionary, wish: Wish) -> Outcome:
-    actor = f"{getpass.getuser()}@{socket.gethostname()}"
     change = Change.between(old, new)
     activation = Activation(
-        partial(connect, read.target), Edition.of(old), Edition.of(new), change, actor, wish.reason, wish.report
+        partial(connect, read.target), Edition.of(old), Edition.of(new), change, wish.reason, wish.report
     )
     try:
         return _carry_out(activation, old, new, wish)

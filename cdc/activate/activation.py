@@ -99,7 +99,6 @@ class Activation:
     old: Edition
     new: Edition
     change: Change
-    actor: str
     reason: str = ""
     report: Report = lambda _: None
     _open: ExitStack = field(default_factory=ExitStack)
@@ -201,7 +200,7 @@ class Activation:
         with as_service_errors():
             self._require_new_snapshots()
             live = live_plans(self.keeper, self.new)
-            what = Swap(self.old, self.new, self.scope.swapped, live, self.actor, self.reason)
+            what = Swap(self.old, self.new, self.scope.swapped, live, self.reason)
             end_vacuums(self.keeper, what)
             with self._closed():
                 swap(self.keeper, what)

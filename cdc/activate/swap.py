@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from cdc.activate.edition import SHADOW_DOMAIN, Edition
 from cdc.activate.shadow import FORMER, exists, sides_of
@@ -30,6 +29,7 @@ from cdc.derive.names import literals, quoted
 from cdc.derive.plan import Plan
 from cdc.derive.table import Table
 from cdc.errors import FatalError
+from cdc.store.action import record_action
 
 Connection = psycopg.Connection[Any]
 
@@ -47,7 +47,6 @@ class Swap:
     new: Edition
     tables: tuple[str, ...]
     live: tuple[Plan, ...]
-    actor: str
     reason: str
 
 
@@ -281,8 +280,4 @@ def _enter_books(connection: Connection, what: Swap) -> None:
         (old, new, FORMER),
     )
     connection.execute("UPDATE cdc_shadow.domain SET dictionary = %s WHERE name = %s", (old, SHADOW_DOMAIN))
-    connection.execute(
-        "INSERT INTO cdc.operator_action (actor, action, object, reason, effect)"
-        " VALUES (%s, 'dictionary activate', %s, %s, %s)",
-        (what.actor, new, what.reason, Jsonb({"before": old, "swapped": list(what.tables)})),
-    )
+    record_action(connection, "dictionary activate", new, {"before": old, "swapped": list(what.tables)}, what.reason)

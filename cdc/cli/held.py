@@ -3,66 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import psycopg
 import typer
-from psycopg.rows import class_row
-from psycopg.sql import SQL
 
 from cdc.cli.context import settings
-from cdc.cli.output import say, write_json, write_table
-from cdc.store.connection import connect
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.retry import OfMapping, WithCode, retry
+from cdc.config import Settings
+from cdc.derive.active import dictionary_in_force
+from cdc.derive.bound import bound_domains
+from cdc.derive.held import (
+    Held,
+    Selection,
+    claimants,
+    claimed_keys,
+    count_held,
+    read_groups,
+    read_held,
+    source_row,
+    waiting_for,
+)
+from cdc.derive.mirror import Mirror
+from cdc.derive.plan import Plan
+from cdc.errors import FatalError
+from cdc.store.connection import as_service_errors, connect
+
+Connection = psycopg.Connection[Any]
 
 app = typer.Typer(help="Rows that are held back, and why.", no_args_is_help=True)
+app.command()(retry)
 
-
-@app.callback()
-def _group() -> None:
-    """Keep `held` a group while it has one command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One held source row; keys are as PostgreSQL prints them."""
-
-    mapping: str
-    source_key: list[str]
-    code: str
-    field: str | None
-    detail: str
-    waits_for: str | None
-    waits_key: list[str | None] | None
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which held rows are asked for; None is all."""
-
-    mapping: str | None = None
-    code: str | None = None
-
-
-_WHERE = SQL(
-    " WHERE (%(mapping)s::text IS NULL OR mapping = %(mapping)s) AND (%(code)s::text IS NULL OR code = %(code)s)"
-)
+Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many rows, oldest first.")]
 
 
 @app.command("list")
 def list_held(
     context: typer.Context,
-    mapping: Annotated[str | None, typer.Option("--mapping", help="Only rows of this mapping.")] = None,
-    code: Annotated[str | None, typer.Option("--code", help="Only rows held with this code.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many rows, oldest first.")] = 100,
+    mapping: OfMapping = None,
+    code: WithCode = None,
+    group: Annotated[
+        bool, typer.Option("--group", help="Show what rows have in common, the most frequent first.")
+    ] = False,
+    limit: Limit = 100,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
             help="Print one object: `total` (count) and `held`, a list of mapping, source_key (list), code, field, "
-            "detail, waits_for, waits_key (list or null), since.",
+            "detail, waits_for, waits_key (list or null), since; with --group `groups`, a list of mapping, code, "
+            "field, detail, waits_for, rows, since (of the oldest), example (its source key).",
         ),
     ] = False,
 ) -> None:
@@ -71,42 +64,101 @@ def list_held(
     A held row heals by itself when its source row, or the row that it waits for, changes. `cdc code CODE` says how.
     """
     selection = Selection(mapping, code.upper() if code else None)
-    with connect(settings(context).target, "cdc held list") as connection:
+    with as_service_errors(), connect(settings(context).target, "cdc held list") as connection:
         total = count_held(connection, selection)
-        rows = read_held(connection, selection, limit)
+        groups = read_groups(connection, selection)[:limit] if group else []
+        rows = [] if group else read_held(connection, selection, limit)
     if as_json:
-        write_json({"total": total, "held": [asdict(row) for row in rows]})
+        listed = {"groups": [asdict(one) for one in groups]} if group else {"held": [asdict(row) for row in rows]}
+        write_json({"total": total, **listed})
         return
-    columns = ("mapping", "source key", "code", "field", "waits for", "since")
-    shown = [(r.mapping, _key(r.source_key), r.code, r.field, _waits(r), r.since) for r in rows]
-    write_table("Held rows", columns, shown)
+    if group:
+        columns = ("rows", "mapping", "code", "field", "detail", "waits for", "since", "example")
+        shown = [
+            (g.rows, g.mapping, g.code, g.field, g.detail, g.waits_for, g.since, key_text(g.example)) for g in groups
+        ]
+        write_table("Groups of held rows", columns, shown)
+        say(f"{total} held rows." if total else "No row is held.")
+        return
+    write_held("Held rows", rows)
     say(f"{len(rows)} of {total} held rows." if rows else "No row is held.")
 
 
-def count_held(connection: psycopg.Connection, selection: Selection) -> int:
-    """Return how many rows the selection has."""
-    row = connection.execute(SQL("SELECT count(*) FROM cdc.held") + _WHERE, asdict(selection)).fetchone()
-    return int(row[0]) if row else 0
+@app.command()
+def show(
+    context: typer.Context,
+    mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="Its mapping, as `cdc held list` has it.")],
+    key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of the source key, in order.")],
+    limit: Limit = 20,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `held` (as `cdc held list` has it), `row` (column to text, the source row; null if "
+            "the mirror has none), `claims` (list of table, key: what it would be), `waits_for` (list of held rows: "
+            "what it waits for, if that is held itself), `waiting` (list of held rows that wait for it).",
+        ),
+    ] = False,
+) -> None:
+    """Show one held row: its source row, what it would be, what it waits for, and who waits for it.
 
-
-def read_held(connection: psycopg.Connection, selection: Selection, limit: int) -> list[Held]:
-    """Return the first rows of the selection, oldest first."""
-    with connection.cursor(row_factory=class_row(Held)) as cursor:
-        cursor.execute(
-            SQL("SELECT mapping, source_key, code, field, detail, waits_for, waits_key, since FROM cdc.held")
-            + _WHERE
-            + SQL(" ORDER BY since, mapping, source_key LIMIT %(limit)s"),
-            {**asdict(selection), "limit": limit},
+    Exit code 3 if this row is not held.
+    """
+    read = settings(context)
+    with as_service_errors(), connect(read.target, "cdc held show") as connection:
+        rows = read_held(connection, Selection(mapping, None, key), 1)
+        if not rows:
+            say(f"{mapping} {key_text(key)} is not held.")
+            raise typer.Exit(Exit.DIFFERENT)
+        plan, mirror = _place(connection, read, mapping)
+        source = None if mirror is None else source_row(connection, mirror, key)
+        claims = list(claimed_keys(connection, plan, rows[0]))
+        parents = list(claimants(connection, plan, rows[0]))
+        waiting = [one for fill, claimed in claims for one in waiting_for(connection, str(fill.target), claimed, limit)]
+    if as_json:
+        write_json(
+            {
+                "held": asdict(rows[0]),
+                "row": source,
+                "claims": [{"table": str(fill.target), "key": list(claimed)} for fill, claimed in claims],
+                "waits_for": [asdict(one) for one in parents],
+                "waiting": [asdict(one) for one in waiting],
+            }
         )
-        return cursor.fetchall()
+        return
+    write_held("Held", rows)
+    write_line(f"{rows[0].code}: {rows[0].detail or 'see `cdc code`'}")
+    if source is not None:
+        write_table("Source row", ("column", "value"), sorted(source.items()))
+    for fill, claimed in claims:
+        write_line(f"would be {fill.target} {key_text(claimed)}")
+    write_held("It waits for these, which are held themselves", parents)
+    write_held("Rows that wait for it", waiting)
+
+
+def _place(connection: Connection, read: Settings, name: str) -> tuple[Plan, Mirror | None]:
+    """Return the domain of a mapping or fold, and the mirror that it maps; a fold maps none."""
+    for plan in bound_domains(connection, dictionary_in_force(connection, read)):
+        if name in plan.names:
+            return plan, next((step.source for step in plan.steps if step.mapping.name == name), None)
+    raise FatalError("DRV-123", name)
+
+
+def write_held(title: str, rows: Sequence[Held]) -> None:
+    """Print held rows as a table; none is no table, but for the list itself."""
+    columns = ("mapping", "source key", "code", "field", "waits for", "since")
+    if rows or title == "Held rows":
+        shown = [(r.mapping, key_text(r.source_key), r.code, r.field, _waits(r), r.since) for r in rows]
+        write_table(title, columns, shown)
 
 
 def _waits(row: Held) -> str | None:
     if row.waits_for is None:
         return None
-    return f"{row.waits_for} ({_key(row.waits_key)})" if row.waits_key else row.waits_for
+    return f"{row.waits_for} ({key_text(row.waits_key)})" if row.waits_key else row.waits_for
 
 
-def _key(key: Sequence[str | None] | None) -> str:
+def key_text(key: Sequence[str | None] | None) -> str:
+    """Return the values of a key for a person."""
     # A NULL among the values of a look-up arrives as None.
     return ", ".join("NULL" if value is None else value for value in key or [])

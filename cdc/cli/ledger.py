@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -13,10 +13,8 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
-from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
-from cdc.derive.bind import bind, mirror_refs
-from cdc.derive.mirror import read_mirrors
+from cdc.derive.bound import bound_domains
 from cdc.derive.plan import Plan
 from cdc.errors import FatalError
 from cdc.evidence.account import Account, check_account, read_accounts, read_table_accounts
@@ -101,7 +99,7 @@ def check(
     read = settings(context)
     with as_service_errors(), connect(read.target, "cdc ledger check") as connection:
         connection.execute("SET statement_timeout = 0")  # a person waits for it, and nobody waits for what it locks
-        plans = [] if stream else list(_plans(connection, read))
+        plans = [] if stream else list(bound_domains(connection, dictionary_in_force(connection, read)))
         with snapshot(connection):
             found = _find(connection, stream, plans)
     if stream and not found.accounts:
@@ -156,13 +154,6 @@ def _find(connection: Connection, stream: str | None, plans: list[Plan]) -> _Fin
             balances += read_balances(connection, plan)
             shown.show("domains checked", done, len(plans))
     return _Findings(accounts, faults, balances, read_gaps(connection, stream))
-
-
-def _plans(connection: Connection, read: Settings) -> Iterator[Plan]:
-    """Yield the domains of the dictionary in force, bound to the mirrors that are there."""
-    dictionary = dictionary_in_force(connection, read)
-    for domain in dictionary.domains():
-        yield bind(domain, "", read_mirrors(connection, mirror_refs(domain)))
 
 
 def _write_rows(title: str, names: tuple[str, ...], rows: Sequence[Any]) -> None:

@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "source": "cdc.cli.source:app",
     "target": "cdc.cli.target:app",
     "held": "cdc.cli.held:app",
+    "refused": "cdc.cli.refused:app",
     "ledger": "cdc.cli.ledger:app",
     "history": "cdc.cli.history:history",
     "audit": "cdc.cli.audit:app",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, NamedTuple
 
 import psycopg
 import typer
-from psycopg.types.json import Jsonb
 
 from cdc.approval import in_words, require_approved
 from cdc.capture.contract import Contract, read_contracts
@@ -27,6 +24,7 @@ from cdc.derive.turn import GATE
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
 from cdc.land.mirror.ddl import Step
+from cdc.store.action import record_action
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate
 from transforms.load import load as load_dictionary
@@ -254,7 +252,4 @@ def in_force_or(connection: psycopg.Connection, dictionary: Dictionary) -> Dicti
 
 
 def _record(connection: psycopg.Connection, steps: list[str]) -> None:
-    connection.execute(
-        "INSERT INTO cdc.operator_action (actor, action, object, effect) VALUES (%s, 'target apply', 'target', %s)",
-        (f"{getpass.getuser()}@{socket.gethostname()}", Jsonb(steps)),
-    )
+    record_action(connection, "target apply", "target", steps)

@@ -118,15 +118,7 @@ def _turn(connection: Connection, plan: Plan, version: Version, frame: _Frame, *
         return None
     crash_point("D3")
     work = Work(connection, plan, window, careful, pulse=frame.pulse)
-    if window.everything:
-        _remove_left_behind(work)
-    _read_changes(work)
-    take_rows(work)
-    stage_rows(work)
-    fold_rows(work)
-    read_before(work)
-    pull_in(work)
-    decide(work)
+    work_out(work)
     crash_point("D5")
     write_rows(work)
     crash_point("D6")
@@ -147,23 +139,50 @@ def _turn(connection: Connection, plan: Plan, version: Version, frame: _Frame, *
     )
 
 
+def work_out(work: Work, before_folding: Callable[[Work], None] | None = None) -> None:
+    """Find out what comes of a window; what is written so far is contributions. Raises RowRefusedError."""
+    if work.window.everything:
+        _remove_left_behind(work)
+    _read_changes(work)
+    take_rows(work)
+    stage_rows(work)
+    if before_folding is not None:
+        before_folding(work)
+    fold_rows(work)
+    read_before(work)
+    pull_in(work)
+    decide(work)
+
+
 def _begin(connection: Connection, plan: Plan, frame: _Frame) -> Window | None:
     """Open the transaction and see what is new; None while a stream that the domain reads has no snapshot yet."""
     opening = shared_cut(frame.cut) if frame.cut else OPENING[0](plan)
     connection.execute("; ".join(opening).encode())
     crash_point("D2")
+    seen = see_window(connection, plan)
+    if seen is None:
+        return None
+    epoch, active, window = seen
+    if epoch != frame.epoch:
+        connection.execute("ROLLBACK")
+        raise TransientError("DRV-105", f"domain {plan.name}")
+    if not plan.side and active not in (None, plan.digest):
+        connection.execute("ROLLBACK")
+        raise TransientError(OTHER_DICTIONARY, f"domain {plan.name}, dictionary {plan.digest[:12]}")
+    return window
+
+
+def see_window(connection: Connection, plan: Plan) -> tuple[int, str | None, Window] | None:
+    """Return the domain's epoch, the dictionary in force, and what is new, as the transaction shows them.
+
+    None while a stream that the domain reads has no snapshot yet, or nobody has ever derived it.
+    """
     rows = connection.execute(_window(plan), {"domain": plan.name}, prepare=True).fetchall()
     if not rows or any(row[5] is None or row[5] < 1 for row in rows):
         return None
-    if rows[0][0] != frame.epoch:
-        connection.execute("ROLLBACK")
-        raise TransientError("DRV-105", f"domain {plan.name}")
-    if not plan.side and rows[0][6] not in (None, plan.digest):
-        connection.execute("ROLLBACK")
-        raise TransientError(OTHER_DICTIONARY, f"domain {plan.name}, dictionary {plan.digest[:12]}")
-    _, dictionary, queued, queued_whole, (stale, held_as_stale), *_ = rows[0]
+    epoch, dictionary, queued, queued_whole, (stale, held_as_stale), _, active, *_ = rows[0]
     spans = tuple(Span(stream, after, last) for *_, stream, last, after in rows)
-    return Window(
+    window = Window(
         dictionary != plan.digest,
         CUT[0](spans),
         frozenset(queued),
@@ -171,6 +190,7 @@ def _begin(connection: Connection, plan: Plan, frame: _Frame) -> Window | None:
         stale,
         held_as_stale,
     )
+    return epoch, active, window
 
 
 def one_cut(plan: Plan) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ def _hold(plan: Plan, origin: Origin) -> bytes:
     names = f"mapping, source_key, {said}"
     updates = ", ".join(f"{name} = excluded.{name}" for name in said.split(", "))
     return (
-        f"INSERT INTO {origin.codes} ({names}) SELECT n.* FROM ({_codes(plan, origin)}) n ({names})"
+        f"INSERT INTO {origin.codes} ({names}) SELECT n.* FROM ({codes_of(plan, origin)}) n ({names})"
         f" WHERE NOT EXISTS (SELECT FROM {origin.codes} h WHERE h.mapping = n.mapping AND h.source_key = n.source_key"
         f" AND ({columns(said.split(', '), 'h')}) IS NOT DISTINCT FROM ({columns(said.split(', '), 'n')}))"
         f" ON CONFLICT (mapping, source_key) DO UPDATE SET {updates},"
@@ -143,7 +143,7 @@ def _hold(plan: Plan, origin: Origin) -> bytes:
     ).encode()
 
 
-def _codes(plan: Plan, origin: Origin) -> str:
+def codes_of(plan: Plan, origin: Origin) -> str:
     """Return the query for what each source row is held for: by its first target, and there by the smallest key."""
     said = f"nullif(_field, ''), coalesce(_detail, ''), _waits_for, _waits_key, {literal(plan.digest)}"
     if origin.alone:

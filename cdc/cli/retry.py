@@ -1,0 +1,158 @@
+"""`cdc held retry`: derive held rows again, or say beforehand what would come of it."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_table
+from cdc.cli.progress import Shown
+from cdc.config import Settings
+from cdc.derive.active import dictionary_in_force
+from cdc.derive.bound import bound_domains
+from cdc.derive.held import Key, Selection, count_held, is_taken, queue_retry, read_keys
+from cdc.derive.rehearsal import Difference, Rehearsal
+from cdc.store.connection import as_service_errors, connect
+
+Connection = psycopg.Connection[Any]
+
+_PORTION = 500
+"""Rows that are rehearsed at once: what their turn locks is free again soon."""
+_LOOK_EVERY_S = 0.2
+
+OfMapping = Annotated[str | None, typer.Option("--mapping", metavar="MAPPING", help="Only rows of this mapping.")]
+WithCode = Annotated[str | None, typer.Option("--code", metavar="CODE", help="Only rows held with this code.")]
+
+
+def retry(  # noqa: PLR0913, PLR0917 - options of a command
+    context: typer.Context,
+    mapping: OfMapping = None,
+    code: WithCode = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="VALUE", help="Only the row with this source key; once for each of its columns."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All held rows, if nothing else is said.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which rows would change, and how.")] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")] = None,
+    wait_s: Annotated[
+        float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until they have been derived.")
+    ] = 30.0,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `selected`, `queued`, `derived` (bool, or null with --dry-run), `held` (how many "
+            "of them still are), and with --dry-run `changes`, a list of table, mapping, source_key, before, after "
+            "(column to text, or null).",
+        ),
+    ] = False,
+) -> None:
+    """Derive held rows again, and whatever waits for them: after something was mended that no event tells of.
+
+    Held rows heal by themselves when a source row or the dictionary changes; nothing is lost by asking once more.
+    With --dry-run a derivation is rehearsed and taken back, beside the one that runs. Exit code 4 if they have not
+    been derived after the time that was given: they are in the queue.
+    """
+    selection = _selection(mapping, code, key, everything)
+    read = settings(context)
+    with as_service_errors(), connect(read.target, "cdc held retry") as connection:
+        connection.autocommit = True
+        selected = count_held(connection, selection)
+        if dry_run:
+            changes = _rehearsed(connection, read, read_keys(connection, selection))
+            _finish(as_json, selected=selected, queued=0, derived=None, held=selected, changes=changes)
+            return
+        queued, last = queue_retry(connection, selection, reason)
+        derived = _await(connection, last, wait_s)
+        held = count_held(connection, selection)
+    _finish(as_json, selected=selected, queued=queued, derived=derived, held=held)
+    raise typer.Exit(Exit.OK if derived else Exit.ATTENTION)
+
+
+def _selection(mapping: str | None, code: str | None, key: list[str] | None, everything: bool) -> Selection:
+    if not (mapping or code or everything):
+        raise typer.BadParameter("name a --mapping or a --code, or ask for --all")
+    if key and not mapping:
+        raise typer.BadParameter("a --key is one of a --mapping")
+    return Selection(mapping, code.upper() if code else None, key or None)
+
+
+def _rehearsed(connection: Connection, read: Settings, rows: list[tuple[str, Key]]) -> list[Difference]:
+    """Return what deriving the rows again would change, domain by domain, some at a time."""
+    found: dict[Difference, None] = {}
+    with Shown() as shown:
+        for plan in bound_domains(connection, dictionary_in_force(connection, read)):
+            ours = [row for row in rows if row[0] in plan.names]
+            if not ours:
+                continue
+            with connect(read.target, "cdc held retry --dry-run") as apart:
+                apart.autocommit = True
+                rehearsal = Rehearsal(apart, plan)
+                for place in range(0, len(ours), _PORTION):
+                    found |= dict.fromkeys(rehearsal.differences(ours[place : place + _PORTION]))
+                    shown.show(f"rehearse {plan.name}", min(place + _PORTION, len(ours)), len(ours))
+    return list(found)
+
+
+def _await(connection: Connection, last: int, wait_s: float) -> bool:
+    until = time.monotonic() + wait_s
+    while not is_taken(connection, last):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_LOOK_EVERY_S)
+    return True
+
+
+def _finish(
+    as_json: bool,
+    *,
+    selected: int,
+    queued: int,
+    derived: bool | None,
+    held: int,
+    changes: list[Difference] | None = None,
+) -> None:
+    if as_json:
+        shown = {} if changes is None else {"changes": [_document(change) for change in changes]}
+        write_json({"selected": selected, "queued": queued, "derived": derived, "held": held, **shown})
+    elif changes is not None:
+        _write_changes(changes)
+        say(f"{len(changes)} rows would change if {selected} held rows were derived again. Nothing was done.")
+    elif derived:
+        say(f"{selected} held rows were derived again; {held} are held.")
+    else:
+        say(f"{queued} rows are in the queue and have not been derived yet: look at `cdc status`.")
+
+
+def _document(change: Difference) -> dict[str, Any]:
+    return {
+        "table": change.table,
+        "mapping": change.mapping,
+        "source_key": list(change.source_key),
+        "before": None if change.before is None else dict(change.before),
+        "after": None if change.after is None else dict(change.after),
+    }
+
+
+def _write_changes(changes: list[Difference]) -> None:
+    rows = [
+        (change.table, change.mapping, ", ".join(change.source_key), column, before, after)
+        for change in changes
+        for column, before, after in _cells(change)
+    ]
+    write_table("What would change", ("table", "mapping", "source key", "column", "before", "after"), rows)
+
+
+def _cells(change: Difference) -> list[tuple[str, str | None, str | None]]:
+    before, after = dict(change.before or ()), dict(change.after or ())
+    return [
+        (name, before.get(name), after.get(name))
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
+    ]

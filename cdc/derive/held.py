@@ -1,0 +1,167 @@
+"""Held rows as they are kept: which there are, what each waits for, who waits for it, and how to ask for them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg.sql import SQL
+
+from cdc.derive.mirror import Mirror
+from cdc.derive.names import literal, quoted
+from cdc.derive.plan import Fill, Plan
+from cdc.store.action import operator, record_action
+
+Connection = psycopg.Connection[Any]
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One held source row; keys are as PostgreSQL prints them."""
+
+    mapping: str
+    source_key: list[str]
+    code: str
+    field: str | None
+    detail: str
+    waits_for: str | None
+    waits_key: list[str | None] | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that are held alike: of one mapping, with one code, by the same column and for the same reason.
+
+    `example` is the source key of the one that has been held for longest.
+    """
+
+    mapping: str
+    code: str
+    field: str | None
+    detail: str
+    waits_for: str | None
+    rows: int
+    since: datetime
+    example: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which held rows are meant; None is all."""
+
+    mapping: str | None = None
+    code: str | None = None
+    key: Sequence[str] | None = None
+
+
+_WHERE = SQL(
+    " WHERE (%(mapping)s::text IS NULL OR mapping = %(mapping)s) AND (%(code)s::text IS NULL OR code = %(code)s)"
+    " AND (%(key)s::text[] IS NULL OR source_key = %(key)s::text[])"
+)
+_ROW = SQL("SELECT mapping, source_key, code, field, detail, waits_for, waits_key, since FROM cdc.held")
+
+
+def count_held(connection: Connection, selection: Selection) -> int:
+    """Return how many rows the selection has."""
+    row = connection.execute(SQL("SELECT count(*) FROM cdc.held") + _WHERE, asdict(selection)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_held(connection: Connection, selection: Selection, limit: int) -> list[Held]:
+    """Return the first rows of the selection, oldest first."""
+    with connection.cursor(row_factory=class_row(Held)) as cursor:
+        query = _ROW + _WHERE + SQL(" ORDER BY since, mapping, source_key LIMIT %(limit)s")
+        return cursor.execute(query, {**asdict(selection), "limit": limit}).fetchall()
+
+
+def read_groups(connection: Connection, selection: Selection) -> list[Group]:
+    """Return the rows of the selection by what they have in common, the largest group first."""
+    with connection.cursor(row_factory=class_row(Group)) as cursor:
+        query = (
+            SQL(
+                "SELECT mapping, code, field, detail, waits_for, count(*) AS rows, min(since) AS since,"
+                " (array_agg(source_key::text ORDER BY since, source_key))[1]::text[] AS example FROM cdc.held"
+            )
+            + _WHERE
+            + SQL(" GROUP BY mapping, code, field, detail, waits_for ORDER BY rows DESC, mapping, code, field, detail")
+        )
+        return cursor.execute(query, asdict(selection)).fetchall()
+
+
+def read_keys(connection: Connection, selection: Selection) -> list[tuple[str, Key]]:
+    """Return mapping and source key of each row of the selection."""
+    query = SQL("SELECT mapping, source_key FROM cdc.held") + _WHERE + SQL(" ORDER BY mapping, source_key")
+    return [(mapping, tuple(key)) for mapping, key in connection.execute(query, asdict(selection)).fetchall()]
+
+
+def source_row(connection: Connection, mirror: Mirror, key: Sequence[str]) -> dict[str, str | None] | None:
+    """Return the row of a mirror, column by column as PostgreSQL prints it; None if it is not there."""
+    values = ", ".join(f"m.{quoted(name)}::text" for name in mirror.types)
+    query = f"SELECT ARRAY[{values}] FROM {mirror.name} m WHERE {mirror.has_key('m', '(%(key)s::text[])')}"
+    found = connection.execute(query.encode(), {"key": list(key)}).fetchone()
+    return None if found is None else dict(zip(mirror.types, found[0], strict=True))
+
+
+def claimed_keys(connection: Connection, plan: Plan, row: Held) -> Iterator[tuple[Fill, Key]]:
+    """Yield the canonical keys that a held row would have, as far as it normalises at all."""
+    for fill in (fill for fill in plan.fills if fill.name == literal(row.mapping)):
+        query = f"SELECT {_key_of(fill)} FROM {fill.held} h WHERE {fill.is_of('h', '%s')} ORDER BY 1"
+        yield from ((fill, tuple(key)) for (key,) in connection.execute(query.encode(), (row.source_key,)))
+
+
+def claimants(connection: Connection, plan: Plan, row: Held) -> Iterator[Held]:
+    """Yield the held rows that would have the canonical key which a row waits for."""
+    for fill in (fill for fill in plan.fills if str(fill.target) == row.waits_for):
+        query = f"SELECT h._mapping, h._source_key FROM {fill.held} h WHERE {_key_of(fill)} = %s"
+        for mapping, key in connection.execute(query.encode(), (row.waits_key,)).fetchall():
+            yield from read_held(connection, Selection(mapping, None, key), 1)
+
+
+def _key_of(fill: Fill) -> str:
+    return f"ARRAY[{', '.join(f'h.{quoted(name)}::text' for name in fill.key)}]"
+
+
+def waiting_for(connection: Connection, table: str, key: Sequence[str | None], limit: int) -> list[Held]:
+    """Return rows that wait for a row of a mirror (by look-up values) or of a canonical table (by its key)."""
+    with connection.cursor(row_factory=class_row(Held)) as cursor:
+        query = _ROW + SQL(" WHERE waits_for = %s AND waits_key = %s ORDER BY since, mapping, source_key LIMIT %s")
+        return cursor.execute(query, (table, list(key), limit)).fetchall()
+
+
+def queue_retry(connection: Connection, selection: Selection, reason: str | None) -> tuple[int, int]:
+    """Ask for the rows of the selection to be derived again; on record in the same transaction.
+
+    Return how many there are, and the last number in the queue. What is in the queue already is not queued twice.
+    """
+    with connection.transaction():
+        row = connection.execute(
+            SQL(
+                "WITH queued AS (INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
+                " SELECT mapping, source_key, 'retry', session_user || ' ' || %(operator)s FROM cdc.held h"
+            )
+            + _WHERE
+            + SQL(
+                " AND NOT EXISTS (SELECT FROM cdc.derive_queue q WHERE q.mapping = h.mapping"
+                " AND (q.source_key IS NULL OR q.source_key = h.source_key)) RETURNING id)"
+                " SELECT count(*), coalesce(max(id), 0) FROM queued"
+            ),
+            {**asdict(selection), "operator": operator()},
+        ).fetchone()
+        queued, last = row or (0, 0)
+        if queued:
+            record_action(
+                connection, "held retry", selection.mapping or "*", {**asdict(selection), "rows": queued}, reason
+            )
+    return int(queued), int(last)
+
+
+def is_taken(connection: Connection, last: int) -> bool:
+    """Tell whether all that was queued up to this number has been derived."""
+    row = connection.execute("SELECT count(*) FROM cdc.derive_queue WHERE id <= %s", (last,)).fetchone()
+    return row == (0,)

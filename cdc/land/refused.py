@@ -1,0 +1,110 @@
+"""Refused changes as they are kept: the place in the stream, why it did not land, the bytes as they came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One refused change. `stale`: its row is still behind the source because of it."""
+
+    stream: str
+    offset: int
+    batch: int
+    mirror: str | None
+    key: list[str] | None
+    code: str
+    detail: str
+    refused_at: datetime
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Changes that were refused alike; `stale` counts rows that are still behind the source because of them."""
+
+    stream: str
+    mirror: str | None
+    code: str
+    detail: str
+    changes: int
+    stale: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which refused changes are meant; None is all. `stale`: only those that still matter."""
+
+    stream: str | None = None
+    mirror: str | None = None
+    code: str | None = None
+    stale: bool = False
+
+
+_STALE = (
+    "EXISTS (SELECT FROM cdc.stale s WHERE s.mirror = r.mirror AND s.key = r.key AND s.stream = r.stream"
+    ' AND s."offset" = r."offset")'
+)
+_FROM = f"""
+FROM (SELECT r.*, {_STALE} AS stale FROM cdc.refused r
+      WHERE r.stream = coalesce(%(stream)s, r.stream) AND r.code = coalesce(%(code)s, r.code)
+        AND (%(mirror)s::text IS NULL OR r.mirror = %(mirror)s)) r
+WHERE stale OR NOT %(stale)s
+"""
+_COLUMNS = 'stream, "offset", batch, mirror, key, code, detail, refused_at, stale'
+
+
+def count_refused(connection: Connection, selection: Selection) -> int:
+    """Return how many changes the selection has."""
+    row = connection.execute(f"SELECT count(*) {_FROM}".encode(), _parameters(selection)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_refused(connection: Connection, selection: Selection, limit: int) -> list[Refused]:
+    """Return the last changes of the selection, the latest first."""
+    with connection.cursor(row_factory=class_row(Refused)) as cursor:
+        query = f'SELECT {_COLUMNS} {_FROM} ORDER BY refused_at DESC, stream, "offset" DESC LIMIT %(limit)s'
+        return cursor.execute(query.encode(), {**_parameters(selection), "limit": limit}).fetchall()
+
+
+def read_groups(connection: Connection, selection: Selection) -> list[Group]:
+    """Return the changes of the selection by what they have in common, the largest group first."""
+    with connection.cursor(row_factory=class_row(Group)) as cursor:
+        query = (
+            "SELECT stream, mirror, code, detail, count(*) AS changes, count(*) FILTER (WHERE stale) AS stale,"
+            f" min(refused_at) AS first_at, max(refused_at) AS last_at {_FROM}"
+            " GROUP BY stream, mirror, code, detail ORDER BY changes DESC, stream, mirror, code, detail"
+        )
+        return cursor.execute(query.encode(), _parameters(selection)).fetchall()
+
+
+def read_record(connection: Connection, stream: str, offset: int) -> tuple[Refused, bytes | None, bytes | None] | None:
+    """Return one refused change with the key and the value of its record, byte for byte; None if there is none."""
+    with connection.cursor(row_factory=class_row(Refused)) as cursor:
+        where = 'WHERE stream = %s AND "offset" = %s'
+        query = f"SELECT {_COLUMNS} FROM (SELECT r.*, {_STALE} AS stale FROM cdc.refused r) r {where}"
+        found = cursor.execute(query.encode(), (stream, offset)).fetchone()
+    if found is None:
+        return None
+    query = f"SELECT record_key, record_value FROM cdc.refused {where}"
+    key, value = connection.execute(query.encode(), (stream, offset)).fetchone() or (None, None)
+    return found, key, value
+
+
+def _parameters(selection: Selection) -> dict[str, Any]:
+    return {
+        "stream": selection.stream,
+        "mirror": selection.mirror,
+        "code": selection.code,
+        "stale": selection.stale,
+    }
