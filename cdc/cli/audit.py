@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from cdc.cli.audit_rows import rows
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
@@ -19,7 +20,10 @@ from cdc.evidence.anchor import Anchor, read_anchors
 from cdc.evidence.chain import Verdict, current_heads, walk
 from cdc.store.connection import as_service_errors, connect
 
-app = typer.Typer(help="Evidence: whether what is on record is what landed.", no_args_is_help=True)
+app = typer.Typer(
+    help="Evidence: whether what is on record is what landed, and tables what it implies.", no_args_is_help=True
+)
+app.command()(rows)
 
 Streams = Annotated[
     list[str] | None,

@@ -9,8 +9,9 @@ import psycopg
 import typer
 
 from cdc.cli.context import settings
+from cdc.cli.differing import JSON_HELP, document, write_differences
 from cdc.cli.failure import Exit
-from cdc.cli.output import say, write_json, write_table
+from cdc.cli.output import say, write_json
 from cdc.cli.progress import Shown
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
@@ -48,8 +49,8 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
         typer.Option(
             "--json",
             help="Print one object: `selected`, `queued`, `derived` (bool, or null with --dry-run), `held` (how many "
-            "of them still are), and with --dry-run `changes`, a list of table, mapping, source_key, before, after "
-            "(column to text, or null).",
+            "of them still are), and with --dry-run `changes`, "
+            f"{JSON_HELP}.",
         ),
     ] = False,
 ) -> None:
@@ -119,40 +120,12 @@ def _finish(
     changes: list[Difference] | None = None,
 ) -> None:
     if as_json:
-        shown = {} if changes is None else {"changes": [_document(change) for change in changes]}
+        shown = {} if changes is None else {"changes": [document(change) for change in changes]}
         write_json({"selected": selected, "queued": queued, "derived": derived, "held": held, **shown})
     elif changes is not None:
-        _write_changes(changes)
+        write_differences("What would change", changes)
         say(f"{len(changes)} rows would change if {selected} held rows were derived again. Nothing was done.")
     elif derived:
         say(f"{selected} held rows were derived again; {held} are held.")
     else:
         say(f"{queued} rows are in the queue and have not been derived yet: look at `cdc status`.")
-
-
-def _document(change: Difference) -> dict[str, Any]:
-    return {
-        "table": change.table,
-        "mapping": change.mapping,
-        "source_key": list(change.source_key),
-        "before": None if change.before is None else dict(change.before),
-        "after": None if change.after is None else dict(change.after),
-    }
-
-
-def _write_changes(changes: list[Difference]) -> None:
-    rows = [
-        (change.table, change.mapping, ", ".join(change.source_key), column, before, after)
-        for change in changes
-        for column, before, after in _cells(change)
-    ]
-    write_table("What would change", ("table", "mapping", "source key", "column", "before", "after"), rows)
-
-
-def _cells(change: Difference) -> list[tuple[str, str | None, str | None]]:
-    before, after = dict(change.before or ()), dict(change.after or ())
-    return [
-        (name, before.get(name), after.get(name))
-        for name in dict.fromkeys([*before, *after])
-        if before.get(name) != after.get(name)
-    ]

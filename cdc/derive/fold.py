@@ -111,11 +111,16 @@ TOUCHED: list[Callable[[Contribution], str]] = [said_before, said_now]
 @cache
 def _every_key(merge: Merge) -> bytes:
     """Take all keys that anything is known of."""
+    return taking(merge, known_keys(merge))
+
+
+def known_keys(merge: Merge) -> str:
+    """Return the query for all keys that anything is known of; not each once."""
     fill = merge.fill
     rows = [f"SELECT _source_key FROM {name} WHERE _mapping = {merge.name}" for name in (fill.canonical, fill.held)]
     rows.append(f"SELECT {_text_of(fill.key, 'c')} FROM {merge.stored} c")
     rows.append(f"SELECT source_key FROM {fill.codes} WHERE mapping = {merge.name}")
-    return taking(merge, " UNION ALL ".join(rows))
+    return " UNION ALL ".join(rows)
 
 
 @cache

@@ -150,12 +150,17 @@ def _changed(step: Step) -> bytes:
 @cache
 def every_row(step: Step) -> bytes:
     """Return the statement that takes every row that the source has, or that anything is known of."""
+    return taking(step, known_rows(step))
+
+
+def known_rows(step: Step) -> str:
+    """Return the query for the key of every row that the source has, or that anything is known of; not each once."""
     rows = [f"SELECT {step.source.key_text('m')} FROM {name} m" for name in _images(step, step.source)]
     tables = [name for fill in step.fills for name in (fill.canonical, fill.held)]
     tables += [contribution.stored for contribution in step.contributions]
     rows += [f"SELECT _source_key FROM {name} WHERE _mapping = {step.name}" for name in tables]
     rows.append(f"SELECT source_key FROM {step.codes} WHERE mapping = {step.name}")
-    return taking(step, " UNION ALL ".join(rows))
+    return " UNION ALL ".join(rows)
 
 
 @cache

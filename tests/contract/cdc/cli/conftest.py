@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ import pytest
 
 from cdc.cli.main import execute
 from cdc.config import Target
+from cdc.observe import log
 from compose.local.env import REPO
+from tests.contract.cdc.cli.deployment import Deployment, held
+from tests.contract.cdc.test_derive_worker import Worker, wait_until
+from transforms.load import PACKAGED
 
 SETTINGS = """\
 target: {{host: {host}, port: {port}, database: {database}, user: {user}, password: "${{env:TARGET_PASSWORD}}"}}
@@ -77,3 +82,31 @@ def cdc(config: Path, capfd: pytest.CaptureFixture[str]) -> Cdc:
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def dictionary(config: Path, tmp_path: Path) -> Path:
+    """A copy of the packaged dictionary that a test may edit; the settings name it."""
+    folder = tmp_path / "dictionary"
+    shutil.copytree(PACKAGED, folder)
+    config.write_text(config.read_text().replace("folders: {", f"folders: {{dictionary: {folder}, "))
+    return folder
+
+
+@pytest.fixture
+def deployed(config: Path, dictionary: Path, target_dsn: str) -> Iterator[Deployment]:
+    log.configure("error")  # the worker is a thread here, and writes where commands do
+    deployed = Deployment(config, dictionary, target_dsn)
+    yield deployed
+    for each in Worker.running:
+        each.end(deployed.sources)
+    Worker.running.clear()
+    deployed.sources.connection.close()
+
+
+@pytest.fixture
+def running(deployed: Deployment) -> Deployment:
+    """The same, with a worker that has derived it."""
+    Worker(deployed.settings)
+    wait_until(lambda: deployed.parties() == [("C1", None)] and held(deployed) == [("2", "COD-201")])
+    return deployed

@@ -3,67 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psycopg
 import pytest
 from psycopg import conninfo
 
 from cdc.cli.target import apply_target
-from cdc.config import Settings, load
-from cdc.observe import log
 from cdc.observe.activation import read_activation, read_in_force
 from cdc.store.connection import connect
 from compose.local.postgres import PostgresServer
 from tests.beside import beside
 from tests.contract.cdc.cli.conftest import Cdc
-from tests.contract.cdc.test_derive_worker import Sources, Worker, wait_until
-from transforms.load import PACKAGED
-
-
-@pytest.fixture
-def dictionary(config: Path, tmp_path: Path) -> Path:
-    """A copy of the packaged dictionary that a test may edit; the settings name it."""
-    folder = tmp_path / "dictionary"
-    shutil.copytree(PACKAGED, folder)
-    config.write_text(config.read_text().replace("folders: {", f"folders: {{dictionary: {folder}, "))
-    return folder
-
-
-class Deployment:
-    """A target with parties of the ERP, one of them from a country that the dictionary does not know."""
-
-    def __init__(self, config: Path, dictionary: Path, dsn: str) -> None:
-        self.settings: Settings = load(config)
-        self.dictionary = dictionary
-        apply_target(self.settings)
-        self.sources = Sources(dsn)
-        self.sources.close_snapshots()
-        self.sources.land(1)
-        self.land_of("英国", 2)
-
-    def land_of(self, country: str, number: int) -> None:
-        self.sources.commit(number, country)
-
-    def rows(self, query: str) -> list[tuple]:
-        return self.sources.connection.execute(query.encode(), prepare=False).fetchall()
-
-    def parties(self) -> list[tuple]:
-        return self.rows("SELECT party_id, country FROM trace.party ORDER BY 1")
-
-    def know_country(self, word: str, code: str) -> None:
-        """Edit one synonym."""
-        file = self.dictionary / "codesets" / "country.yaml"
-        more = f'synonyms:\n  - {{system: erp, code: "{word}", to: {code}}}\n'
-        file.write_text(file.read_text().replace("synonyms:\n", more, 1))
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        path = self.dictionary / file
-        assert old in path.read_text()
-        path.write_text(path.read_text().replace(old, new))
+from tests.contract.cdc.cli.deployment import Deployment, held
+from tests.contract.cdc.test_derive_worker import Worker, wait_until
 
 
 @pytest.fixture
@@ -77,29 +31,6 @@ def as_administrator(target_server: PostgresServer, target_dsn: str) -> Callable
             connection.execute(text.encode())
 
     return execute
-
-
-@pytest.fixture
-def deployed(config: Path, dictionary: Path, target_dsn: str) -> Iterator[Deployment]:
-    log.configure("error")  # the worker is a thread here, and writes where commands do
-    deployed = Deployment(config, dictionary, target_dsn)
-    yield deployed
-    for each in Worker.running:
-        each.end(deployed.sources)
-    Worker.running.clear()
-    deployed.sources.connection.close()
-
-
-@pytest.fixture
-def running(deployed: Deployment) -> Deployment:
-    """The same, with a worker that has derived it."""
-    Worker(deployed.settings)
-    wait_until(lambda: deployed.parties() == [("C1", None)] and held(deployed) == [("2", "COD-201")])
-    return deployed
-
-
-def held(deployed: Deployment) -> list[tuple]:
-    return deployed.rows("SELECT source_key[1], code FROM cdc.held ORDER BY 1")
 
 
 def test_a_synonym_is_put_in_force_under_a_running_worker_and_taken_back(cdc: Cdc, running: Deployment) -> None:

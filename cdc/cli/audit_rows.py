@@ -1,0 +1,149 @@
+"""`cdc audit rows`: whether canonical tables are what the mirrors and the dictionary imply."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from cdc.cli.context import settings
+from cdc.cli.differing import JSON_HELP, document, write_differences
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_table
+from cdc.cli.progress import Shown
+from cdc.config import Settings
+from cdc.derive.active import dictionary_in_force
+from cdc.derive.bound import bound_domains
+from cdc.derive.held import is_taken
+from cdc.derive.rehearsal import Difference
+from cdc.errors import FatalError
+from cdc.evidence.rows import Audited, RowAudit, queue_repair, read_audited
+from cdc.store.connection import as_service_errors, connect
+
+Connection = psycopg.Connection[Any]
+
+_LOOK_EVERY_S = 0.2
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the passes have come to: `whole` is False if they stopped at the limit."""
+
+    differences: list[Difference] = field(default_factory=list)
+    whole: bool = True
+
+
+def rows(  # noqa: PLR0913, PLR0917 - options of a command
+    context: typer.Context,
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TABLE", help="Canonical tables (`trace.material`). Default: all.", show_default=False),
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Let the derivation make wrong rows what they have to be; on record.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Stop after so many wrong rows.")] = 1000,
+    wait_s: Annotated[
+        float, typer.Option("--wait", min=0, metavar="SECONDS", help="With --repair: how long to wait for it.")
+    ] = 60.0,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `holds` (bool), `whole` (false: stopped at the limit), `tables`, a list of table, "
+            "rows, differences, batches (stream to batch), began_at (the last whole pass over each), `differences`, "
+            f"{JSON_HELP}, `repaired` (rows that were asked for again, or null).",
+        ),
+    ] = False,
+) -> None:
+    """Derive every source row anew, beside the workers, and compare: canonical = D(mirrors).
+
+    A row that somebody changed, added or removed by hand is named, with what it has to be; so are held rows. What has
+    landed and is not derived yet counts as right. Nothing is written but the record of the pass: up to which batch of
+    each stream a table has been found to be right. Exit code 3 if anything is wrong; with --repair only if it still is.
+    """
+    read = settings(context)
+    with _sessions(read) as connection:
+        found = _audit(connection, read, tables, limit)
+        repaired = _repair(connection, found, reason, wait_s) if repair and found.differences else None
+        if repaired is not None:
+            found = _audit(connection, read, tables, limit)
+        passes = [one for one in read_audited(connection) if not tables or one.table in tables]
+    if as_json:
+        listed = [document(one) for one in found.differences]
+        write_json(
+            {
+                "holds": not found.differences,
+                "whole": found.whole,
+                "tables": [asdict(one) for one in passes],
+                "differences": listed,
+                "repaired": repaired,
+            }
+        )
+    else:
+        _write(passes, found)
+    raise typer.Exit(Exit.DIFFERENT if found.differences else Exit.OK)
+
+
+@contextmanager
+def _sessions(read: Settings) -> Iterator[Connection]:
+    with as_service_errors(), connect(read.target, "cdc audit rows") as connection:
+        connection.autocommit = True
+        yield connection
+
+
+def _audit(connection: Connection, read: Settings, tables: list[str] | None, limit: int) -> _Findings:
+    found = _Findings()
+    plans = list(bound_domains(connection, dictionary_in_force(connection, read)))
+    known = {str(fill.target) for plan in plans for fill in plan.fills}
+    if tables and (unknown := sorted(set(tables) - known)):
+        raise FatalError("EVD-113", ", ".join(unknown))
+    with Shown() as shown:
+        for plan in plans:
+            with connect(read.target, "cdc audit rows") as apart:
+                apart.autocommit = True
+                audit = RowAudit(apart, plan)
+                for table in (one for one in audit.tables() if not tables or one in tables):
+                    for difference in audit.audit(table, _report(shown, table)):
+                        found.differences.append(difference)
+                        if len(found.differences) >= limit:
+                            found.whole = False
+                            return found
+                    shown.end()
+    return found
+
+
+def _report(shown: Shown, table: str) -> Any:
+    return lambda done, total: shown.show(f"audit {table}", done, total)
+
+
+def _repair(connection: Connection, found: _Findings, reason: str | None, wait_s: float) -> int:
+    """Ask for the rows again and wait for the derivation. Raises FatalError EVD-114 when it takes too long."""
+    count, last = queue_repair(connection, found.differences, reason)
+    until = time.monotonic() + wait_s
+    while not is_taken(connection, last):
+        if time.monotonic() >= until:
+            raise FatalError("EVD-114", f"{count} rows")
+        time.sleep(_LOOK_EVERY_S)
+    return count
+
+
+def _write(passes: list[Audited], found: _Findings) -> None:
+    columns = ("table", "rows", "differences", "up to", "began")
+    shown = [
+        (one.table, one.rows, one.differences, ", ".join(f"{s} {b}" for s, b in one.batches.items()), one.began_at)
+        for one in passes
+    ]
+    write_table("Canonical tables", columns, shown)
+    if found.differences:
+        write_differences("Wrong rows", found.differences)
+        rest = "" if found.whole else " There may be more: the pass stopped at the limit."
+        say(FatalError("EVD-115", f"{len(found.differences)} rows.{rest}").advice())
+    else:
+        say("Every canonical row is what the mirrors imply." if passes else "Nothing has been derived yet.")

@@ -1,0 +1,76 @@
+"""`cdc held show` and `retry`: what a held row is, what would come of it, and that asking once more heals nothing wrong."""
+
+from __future__ import annotations
+
+from tests.contract.cdc.cli.conftest import Cdc
+from tests.contract.cdc.cli.deployment import Deployment, held
+from tests.contract.cdc.test_derive_worker import wait_until
+
+MAPPING = "erp.t_Organization"
+# What somebody did to the mirror by hand, which no event tells of: only asking again heals it.
+MENDED = 'UPDATE erp."t_Organization" SET "FCountry" = NULL WHERE "FItemID" = 2'
+
+
+def test_what_is_held_alike_is_one_group(cdc: Cdc, running: Deployment) -> None:
+    running.land_of("英国", 3)
+    wait_until(lambda: held(running) == [("2", "COD-201"), ("3", "COD-201")])
+    (group,) = cdc("held", "list", "--group", "--json").document["groups"]
+    assert (group["mapping"], group["code"], group["rows"], group["example"]) == (MAPPING, "COD-201", 2, ["2"])
+    (line,) = cdc("held", "list", "--group").lines[1:]
+    assert line[:3] == ["2", MAPPING, "COD-201"]
+
+
+def test_a_held_row_is_shown_with_its_source_row(cdc: Cdc, running: Deployment) -> None:
+    done = cdc("held", "show", MAPPING, "2", "--json")
+    assert done.code == 0, done.err
+    shown = done.document
+    assert (shown["held"]["code"], shown["row"]["FNumber"], shown["row"]["FCountry"]) == ("COD-201", "C2", "英国")
+    assert shown["waiting"] == shown["waits_for"] == []
+    assert ["FNumber", "C2"] in cdc("held", "show", MAPPING, "2").lines
+    nothing = cdc("held", "show", MAPPING, "1")
+    assert (nothing.code, "is not held" in nothing.err) == (3, True)
+    assert cdc("held", "show", "erp.nothing", "1").code == 3
+
+
+def test_a_dry_run_prints_the_rows_and_does_nothing(cdc: Cdc, running: Deployment) -> None:
+    running.rows("SELECT 1")
+    running.sources.connection.execute(MENDED)
+    done = cdc("held", "retry", "--mapping", MAPPING, "--dry-run", "--json")
+    assert done.code == 0, done.err
+    changes = {change["table"]: change for change in done.document["changes"]}
+    assert changes["cdc.held"]["before"]["code"] == "COD-201"
+    assert changes["cdc.held"]["after"] is None
+    assert changes["trace.party"]["after"]["party_id"] == "C2"
+    assert changes["trace.party"]["before"] is None
+    assert (held(running), running.parties()) == ([("2", "COD-201")], [("C1", None)])
+    lines = cdc("held", "retry", "--all", "--dry-run").lines
+    assert [line[5] for line in lines if line[3] == "party_id"][-1] == "C2"
+    assert running.rows("SELECT action FROM cdc.operator_action WHERE action = 'held retry'") == []
+
+
+def test_what_is_asked_for_again_heals_and_is_on_record(cdc: Cdc, running: Deployment) -> None:
+    running.sources.connection.execute(MENDED)
+    done = cdc("held", "retry", "--code", "cod-201", "--reason", "mirror mended", "--json")
+    assert (done.code, done.document) == (0, {"selected": 1, "queued": 1, "derived": True, "held": 0})
+    assert (held(running), running.parties()) == ([], [("C1", None), ("C2", None)])
+    query = "SELECT reason, effect ->> 'rows', actor LIKE session_user || ' %' FROM cdc.operator_action"
+    assert running.rows(f"{query} WHERE action = 'held retry'") == [("mirror mended", "1", True)]
+    again = cdc("held", "retry", "--code", "cod-201", "--json")
+    assert (again.code, again.document["queued"]) == (0, 0)
+
+
+def test_what_is_in_the_queue_is_not_queued_twice(cdc: Cdc, running: Deployment) -> None:
+    with running.sources.connection.transaction():
+        # The worker's turn waits for the mirror, so that the queue stays as it is.
+        running.sources.connection.execute('LOCK TABLE erp."t_Organization" IN ACCESS EXCLUSIVE MODE')
+        first = cdc("held", "retry", "--mapping", MAPPING, "--key", "2", "--wait", "0", "--json")
+        second = cdc("held", "retry", "--mapping", MAPPING, "--key", "2", "--wait", "0", "--json")
+    assert (first.code, first.document["queued"], first.document["derived"]) == (4, 1, False)
+    assert (second.code, second.document["queued"]) == (0, 0)
+    wait_until(lambda: running.rows("SELECT FROM cdc.derive_queue") == [])
+    assert held(running) == [("2", "COD-201")]
+
+
+def test_all_has_to_be_said(cdc: Cdc, running: Deployment) -> None:
+    assert cdc("held", "retry").code == 2
+    assert cdc("held", "retry", "--key", "2", "--all").code == 2
