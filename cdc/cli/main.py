@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "held": "cdc.cli.held:app",
     "refused": "cdc.cli.refused:app",
     "ledger": "cdc.cli.ledger:app",
+    "explain": "cdc.cli.explain:explain",
     "history": "cdc.cli.history:history",
     "audit": "cdc.cli.audit:app",
     "dictionary": "cdc.cli.dictionary:app",

@@ -1,4 +1,4 @@
-"""`cdc held show` and `retry`: what a held row is, what would come of it, and that asking once more heals nothing wrong."""
+"""`cdc held show` and `retry`: what a held row is, what would come of it, and what asking once more heals."""
 
 from __future__ import annotations
 

@@ -1,0 +1,133 @@
+"""`cdc explain`: why a row is what it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from cdc.capture.source import load_sources
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.config import Settings
+from cdc.derive.active import dictionary_in_force
+from cdc.derive.bound import bound_domains
+from cdc.evidence.event import Found
+from cdc.evidence.explanation import Explainer, Explanation, MirrorExplanation, Part
+from cdc.store.connection import as_service_errors, connect
+
+Connection = psycopg.Connection[Any]
+
+
+def explain(
+    context: typer.Context,
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="A canonical table (`trace.material`) or a mirror (`erp.t_ICItem`).")
+    ],
+    key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of its key, in order.")],
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object. Of a canonical row: table, key, values, stamps, dictionary (digest, version, "
+            "activated_at, signatures, in_force), parts (list of mapping, source, source_key, deleted, event, rules: "
+            "column, field, rule, code_set, units, before, after), folded (column to rule), warnings, conflicts. Of a "
+            "mirror row: table, key, values, stamps, event. An event is stream, offset, batch, operation, transaction, "
+            "position, committed_at, landed_at, digest, proof (first_offset, next_offset, before, head, holds).",
+        ),
+    ] = False,
+) -> None:
+    """Explain a row: the events that it comes from, the rule of each column with the values before and after it.
+
+    With warnings, conflicts between sources, the dictionary that it was derived by, and the proof that each event stands
+    in the chain of its stream. Exit code 3 if there is no such row, or if a proof does not hold.
+    """
+    read = settings(context)
+    with as_service_errors(), connect(read.target, "cdc explain") as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        found = _explain(connection, read, table, tuple(key))
+    if found is None:
+        say(f"There is no row {', '.join(key)} in {table}.")
+        raise typer.Exit(Exit.DIFFERENT)
+    if as_json:
+        write_json(asdict(found))
+    else:
+        _write(found)
+    raise typer.Exit(Exit.OK if all(event.proof.holds for event in _events(found)) else Exit.DIFFERENT)
+
+
+def _explain(
+    connection: Connection, read: Settings, table: str, key: tuple[str, ...]
+) -> Explanation | MirrorExplanation | None:
+    sources = load_sources(read.folders.connector_configs)
+    kinds = {name: source.kind for name, source in sources.items()}
+    dictionary = dictionary_in_force(connection, read)
+    explainer = Explainer(connection, dictionary, list(bound_domains(connection, dictionary)), kinds)
+    if table.partition(".")[0] in sources:
+        return explainer.explain_mirror(table, key)
+    return explainer.explain(table, key)
+
+
+def _events(found: Explanation | MirrorExplanation) -> list[Found]:
+    events = [part.event for part in found.parts] if isinstance(found, Explanation) else [found.event]
+    return [event for event in events if event is not None]
+
+
+def _write(found: Explanation | MirrorExplanation) -> None:
+    if isinstance(found, MirrorExplanation):
+        write_table(f"{found.table} {', '.join(found.key)}", ("column", "value"), list(found.values.items()))
+        _write_event(found.event)
+        return
+    rows = [(name, value, found.folded.get(name)) for name, value in found.values.items()]
+    write_table(f"{found.table} {', '.join(found.key)}", ("column", "value", "folded"), rows)
+    version = found.dictionary
+    state = "in force" if version.in_force else "not in force any more"
+    write_line(
+        f"derived by dictionary {version.version} ({version.digest[:12]}, {state}), {found.stamps['_derived_at']}"
+    )
+    for signature in version.signatures:
+        write_line(f"  signed: {signature}")
+    for warning in found.warnings:
+        write_line(f"warning: {warning}")
+    for conflict in found.conflicts or ():
+        write_line(f"conflict: {conflict}")
+    for part in found.parts:
+        _write_part(part)
+
+
+def _write_part(part: Part) -> None:
+    gone = ", deleted in the source" if part.deleted else ""
+    write_line()
+    write_line(f"{part.source} {', '.join(part.source_key)} by mapping {part.mapping}{gone}")
+    _write_event(part.event)
+    rows = [
+        (
+            rule.column,
+            rule.rule,
+            ", ".join(f"{name} = {_shown(value)}" for name, value in rule.before.items()),
+            rule.after,
+        )
+        for rule in part.rules
+    ]
+    write_table("Rules", ("column", "rule", "from", "gives"), rows)
+
+
+def _write_event(event: Found | None) -> None:
+    if event is None:
+        write_line("  its event is not in the journal")
+        return
+    write_line(
+        f"  {event.stream} offset {event.offset}, transaction {event.transaction or '-'}, at {event.position or '-'},"
+        f" committed {event.committed_at or '-'}, landed {event.landed_at} in batch {event.batch}"
+    )
+    proof = "holds" if event.proof.holds else "DOES NOT HOLD: see runbooks/evidence-broken.md"
+    write_line(
+        f"  record {event.digest[:16]}, chain {event.proof.before[:16] or '-'} to {event.proof.head[:16]} {proof}"
+    )
+
+
+def _shown(value: str | None) -> str:
+    return "NULL" if value is None else value

@@ -1,0 +1,85 @@
+"""One event of the journal, found by its offset, with the proof that it stands in the chain of its stream."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from cdc.evidence.chain import GENESIS
+from cdc.land.journal import record_digest, unpack
+from cdc.stream.envelope import position_text, read_event
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The chunk in which an event stands: the head of the chain before and behind it, in hex.
+
+    `holds`: the chunk's records, folded into the head before, give the head behind.
+    """
+
+    first_offset: int
+    next_offset: int
+    before: str
+    head: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an event says of itself. `committed_at` is by the source's clock, `digest` SHA-256 of the record, in hex."""
+
+    stream: str
+    offset: int
+    batch: int
+    operation: str | None
+    transaction: str | None
+    position: str | None
+    committed_at: datetime | None
+    landed_at: datetime
+    digest: str
+    proof: Proof
+
+
+_CHUNK = """
+SELECT j.batch, j.first_offset, j.next_offset, j.chunk, j.chain, b.landed_at,
+       (SELECT o.chain FROM cdc.journal o WHERE o.stream = j.stream AND (o.batch, o.first_offset)
+        < (j.batch, j.first_offset) ORDER BY o.batch DESC, o.first_offset DESC LIMIT 1)
+FROM (SELECT stream, batch, landed_at FROM cdc.batch WHERE stream = %(stream)s AND first_offset <= %(offset)s
+      ORDER BY first_offset DESC LIMIT 1) b
+JOIN cdc.journal j ON j.stream = b.stream AND j.batch = b.batch
+WHERE j.first_offset <= %(offset)s AND j.next_offset > %(offset)s
+"""
+
+
+def find_event(connection: Connection, stream: str, offset: int, database: str) -> Found | None:
+    """Return the event at an offset; None if the journal does not have it (any more)."""
+    row = connection.execute(_CHUNK, {"stream": stream, "offset": offset}).fetchone()
+    if row is None:
+        return None
+    batch, first_offset, next_offset, chunk, chain, landed_at, before = row
+    records = unpack(chunk)
+    record = next((one for one in records if one.offset == offset), None)
+    if record is None:
+        return None
+    head = before or GENESIS
+    for one in records:
+        head = hashlib.sha256(head + record_digest(one)).digest()
+    event = read_event(record, database)
+    return Found(
+        stream,
+        offset,
+        batch,
+        event.op,
+        event.transaction,
+        position_text(event.position) or None,
+        event.source_ts,
+        landed_at,
+        record_digest(record).hex(),
+        Proof(first_offset, next_offset, (before or GENESIS).hex(), bytes(chain).hex(), head == bytes(chain)),
+    )
