@@ -20,6 +20,7 @@ from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.derive.held import is_taken
+from cdc.derive.plan import Plan
 from cdc.derive.rehearsal import Difference
 from cdc.errors import FatalError
 from cdc.evidence.rows import Audited, RowAudit, queue_repair, read_audited
@@ -70,10 +71,12 @@ def rows(  # noqa: PLR0913, PLR0917 - options of a command
     """
     read = settings(context)
     with _sessions(read) as connection:
-        found = _audit(connection, read, tables, limit)
-        repaired = _repair(connection, found, reason, wait_s) if repair and found.differences else None
-        if repaired is not None:
-            found = _audit(connection, read, tables, limit)
+        plans = list(bound_domains(connection, dictionary_in_force(connection, read)))
+        found = _audit(plans, read, tables, limit)
+        repaired = None
+        if repair and found.differences:
+            repaired = _repair(connection, queue_repair(connection, plans, found.differences, reason), wait_s)
+            found = _audit(plans, read, tables, limit)
         passes = [one for one in read_audited(connection) if not tables or one.table in tables]
     if as_json:
         listed = [document(one) for one in found.differences]
@@ -98,9 +101,8 @@ def _sessions(read: Settings) -> Iterator[Connection]:
         yield connection
 
 
-def _audit(connection: Connection, read: Settings, tables: list[str] | None, limit: int) -> _Findings:
+def _audit(plans: list[Plan], read: Settings, tables: list[str] | None, limit: int) -> _Findings:
     found = _Findings()
-    plans = list(bound_domains(connection, dictionary_in_force(connection, read)))
     known = {str(fill.target) for plan in plans for fill in plan.fills}
     if tables and (unknown := sorted(set(tables) - known)):
         raise FatalError("EVD-113", ", ".join(unknown))
@@ -123,9 +125,9 @@ def _report(shown: Shown, table: str) -> Any:
     return lambda done, total: shown.show(f"audit {table}", done, total)
 
 
-def _repair(connection: Connection, found: _Findings, reason: str | None, wait_s: float) -> int:
-    """Ask for the rows again and wait for the derivation. Raises FatalError EVD-114 when it takes too long."""
-    count, last = queue_repair(connection, found.differences, reason)
+def _repair(connection: Connection, queued: tuple[int, int], wait_s: float) -> int:
+    """Wait until what was queued has been derived; return how much it was. Raises FatalError EVD-114 after the time."""
+    count, last = queued
     until = time.monotonic() + wait_s
     while not is_taken(connection, last):
         if time.monotonic() >= until:

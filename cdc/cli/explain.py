@@ -42,8 +42,8 @@ def explain(
 ) -> None:
     """Explain a row: the events that it comes from, the rule of each column with the values before and after it.
 
-    With warnings, conflicts between sources, the dictionary that it was derived by, and the proof that each event stands
-    in the chain of its stream. Exit code 3 if there is no such row, or if a proof does not hold.
+    With warnings, conflicts between sources, the dictionary that it was derived by, and the proof that each event
+    stands in the chain of its stream. Exit code 3 if there is no such row, or if a proof does not hold.
     """
     read = settings(context)
     with as_service_errors(), connect(read.target, "cdc explain") as connection:

@@ -180,7 +180,7 @@ class Explainer:
 
     def _inputs(self, step: Step, source_key: Sequence[str], *, deleted: bool) -> Mapping[tuple[str, str], str | None]:
         """Return what the mapping reads of the row and its look-ups, by (look-up, column), as PostgreSQL prints it."""
-        within = step.source.has_key("x", literals(source_key))
+        within = step.source.has_key("x", f"({literals(source_key)})")
         for gone in (deleted, not deleted):
             if gone and not step.keeps_deleted:
                 continue
@@ -220,6 +220,7 @@ def _one_row(connection: Connection, fill: Fill, key: Key) -> Mapping[str, Any] 
     try:
         return next(_rows(connection, fill.canonical, names, _has_key(fill), {"key": list(key)}), None)
     except psycopg.DataError:
+        connection.rollback()
         return None
 
 

@@ -6,7 +6,7 @@ changed it in the source. So is a row of a mapping that the dictionary does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -133,11 +133,16 @@ def read_audited(connection: Connection) -> list[Audited]:
     return [Audited(*row) for row in rows]
 
 
-def queue_repair(connection: Connection, differences: Sequence[Difference], reason: str | None) -> tuple[int, int]:
+def queue_repair(
+    connection: Connection, plans: Iterable[Plan], found: Iterable[Difference], reason: str | None
+) -> tuple[int, int]:
     """Ask for the rows that differ to be derived again; what they were and will be is on record with it.
 
-    Return how many source rows, and keys of folds, that are, and the last number in the queue.
+    Return how many source rows, and keys of folds, that are, and the last number in the queue. No derivation removes
+    a row of a mapping that the dictionary does not have.
     """
+    names = {name for plan in plans for name in plan.names}
+    differences = [one for one in found if one.mapping in names]
     rows = sorted({(one.mapping, one.source_key) for one in differences})
     effect = [
         {
@@ -155,9 +160,9 @@ def queue_repair(connection: Connection, differences: Sequence[Difference], reas
             " VALUES (%s, %s, 'repair', session_user || ' ' || %s)",
             [(mapping, list(key), operator()) for mapping, key in rows],
         )
-        found = cursor.execute("SELECT coalesce(max(id), 0) FROM cdc.derive_queue").fetchone()
+        row = cursor.execute("SELECT coalesce(max(id), 0) FROM cdc.derive_queue").fetchone()
         record_action(connection, "audit repair", ", ".join(sorted({one.table for one in differences})), effect, reason)
-    return len(rows), int(found[0]) if found else 0
+    return len(rows), int(row[0]) if row else 0
 
 
 def _known(origin: Origin) -> str:

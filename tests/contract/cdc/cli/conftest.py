@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ from cdc.config import Target
 from cdc.observe import log
 from compose.local.env import REPO
 from tests.contract.cdc.cli.deployment import Deployment, held
+from tests.contract.cdc.cli.small import FILES, SOURCE
+from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.tables import CONTRACTS, item
 from tests.contract.cdc.test_derive_worker import Worker, wait_until
+from tests.unit.cdc.stream.wire import PostgresWire
 from transforms.load import PACKAGED
 
 SETTINGS = """\
@@ -110,3 +115,27 @@ def running(deployed: Deployment) -> Deployment:
     Worker(deployed.settings)
     wait_until(lambda: deployed.parties() == [("C1", None)] and held(deployed) == [("2", "COD-201")])
     return deployed
+
+
+@pytest.fixture
+def small(target_dsn: str, config: Path, tmp_path: Path) -> Iterator[Stage]:
+    """A row of `src.item` that was inserted and updated, landed; the settings name source and dictionary."""
+    folder = tmp_path / "connector-configs"
+    folder.mkdir()
+    (folder / "src.yaml").write_text(SOURCE)
+    for name, text in FILES.items():
+        path = tmp_path / "dictionary" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    text = config.read_text().replace(str(REPO / "connector-configs"), str(folder))
+    config.write_text(text.replace("folders: {", f"folders: {{dictionary: {tmp_path / 'dictionary'}, "))
+    wire = PostgresWire()
+    wire.begin()
+    wire.insert("item", "id", item(1, "first"))
+    wire.end()
+    wire.begin()
+    wire.update("item", "id", item(1, "second"))
+    wire.end()
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        stage.land_units(wire.records, lambda: True)
+        yield stage

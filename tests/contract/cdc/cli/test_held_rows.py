@@ -11,7 +11,7 @@ MAPPING = "erp.t_Organization"
 MENDED = 'UPDATE erp."t_Organization" SET "FCountry" = NULL WHERE "FItemID" = 2'
 
 
-def test_what_is_held_alike_is_one_group(cdc: Cdc, running: Deployment) -> None:
+def test_what_is_held_is_grouped_and_shown_with_its_source_row(cdc: Cdc, running: Deployment) -> None:
     running.land_of("英国", 3)
     wait_until(lambda: held(running) == [("2", "COD-201"), ("3", "COD-201")])
     (group,) = cdc("held", "list", "--group", "--json").document["groups"]
@@ -19,8 +19,7 @@ def test_what_is_held_alike_is_one_group(cdc: Cdc, running: Deployment) -> None:
     (line,) = cdc("held", "list", "--group").lines[1:]
     assert line[:3] == ["2", MAPPING, "COD-201"]
 
-
-def test_a_held_row_is_shown_with_its_source_row(cdc: Cdc, running: Deployment) -> None:
+    # and one of them
     done = cdc("held", "show", MAPPING, "2", "--json")
     assert done.code == 0, done.err
     shown = done.document
@@ -32,8 +31,7 @@ def test_a_held_row_is_shown_with_its_source_row(cdc: Cdc, running: Deployment) 
     assert cdc("held", "show", "erp.nothing", "1").code == 3
 
 
-def test_a_dry_run_prints_the_rows_and_does_nothing(cdc: Cdc, running: Deployment) -> None:
-    running.rows("SELECT 1")
+def test_a_dry_run_prints_the_rows_that_a_retry_then_heals(cdc: Cdc, running: Deployment) -> None:
     running.sources.connection.execute(MENDED)
     done = cdc("held", "retry", "--mapping", MAPPING, "--dry-run", "--json")
     assert done.code == 0, done.err
@@ -47,9 +45,7 @@ def test_a_dry_run_prints_the_rows_and_does_nothing(cdc: Cdc, running: Deploymen
     assert [line[5] for line in lines if line[3] == "party_id"][-1] == "C2"
     assert running.rows("SELECT action FROM cdc.operator_action WHERE action = 'held retry'") == []
 
-
-def test_what_is_asked_for_again_heals_and_is_on_record(cdc: Cdc, running: Deployment) -> None:
-    running.sources.connection.execute(MENDED)
+    # without it, it is done and on record
     done = cdc("held", "retry", "--code", "cod-201", "--reason", "mirror mended", "--json")
     assert (done.code, done.document) == (0, {"selected": 1, "queued": 1, "derived": True, "held": 0})
     assert (held(running), running.parties()) == ([], [("C1", None), ("C2", None)])
@@ -71,6 +67,6 @@ def test_what_is_in_the_queue_is_not_queued_twice(cdc: Cdc, running: Deployment)
     assert held(running) == [("2", "COD-201")]
 
 
-def test_all_has_to_be_said(cdc: Cdc, running: Deployment) -> None:
+def test_all_has_to_be_said(cdc: Cdc, deployed: Deployment) -> None:
     assert cdc("held", "retry").code == 2
     assert cdc("held", "retry", "--key", "2", "--all").code == 2

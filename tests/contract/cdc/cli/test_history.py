@@ -2,69 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
-from compose.local.env import REPO
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.land.stage import Stage
-from tests.contract.cdc.land.tables import CONTRACTS, item
-from tests.unit.cdc.stream.wire import PostgresWire
-
-SOURCE = """\
-kind: postgresql
-host: 127.0.0.1
-port: 9
-database: src
-user: nobody
-password: ${env:TARGET_PASSWORD}
-state: stopped
-tables: [public.item, public.pair]
-"""
-FILES = {
-    "dictionary.yaml": 'dictionary: small\nversion: "1"\nstatus: draft\nextends: med-device-core\n'
-    "without: [mappings, folds]\n",
-    "sources/src.yaml": "source: src\nlabel: {zh: s, en: s}\ntime_zone: UTC\nnull_tokens: []\n",
-    "mappings/src.item.yaml": """mapping: src.item
-version: "1"
-source: {table: src.item, columns: {id: integer, name: text}}
-target:
-  table: trace.thing
-  key: [material_id]
-  columns: {material_id: "CONCAT('T-', id)", remark: name}
-examples:
-  - {name: one, in: {id: 1, name: a}, out: {material_id: T-1, remark: a}}
-""",
-}
 
 
-@pytest.fixture
-def landed(target_dsn: str, config: Path, tmp_path: Path) -> Iterator[Stage]:
-    folder = tmp_path / "connector-configs"
-    folder.mkdir()
-    (folder / "src.yaml").write_text(SOURCE)
-    for name, text in FILES.items():
-        path = tmp_path / "dictionary" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    text = config.read_text().replace(str(REPO / "connector-configs"), str(folder))
-    config.write_text(text.replace("folders: {", f"folders: {{dictionary: {tmp_path / 'dictionary'}, "))
-    wire = PostgresWire()
-    wire.begin()
-    wire.insert("item", "id", item(1, "first"))
-    wire.end()
-    wire.begin()
-    wire.update("item", "id", item(1, "second"))
-    wire.end()
-    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
-        stage.land_units(wire.records, lambda: True)
-        yield stage
-
-
-@pytest.mark.usefixtures("landed")
+@pytest.mark.usefixtures("small")
 def test_a_mirror_row_is_told_with_its_transactions(cdc: Cdc) -> None:
     done = cdc("history", "src.item", "1", "--json")
     (row,) = done.document
@@ -78,7 +22,7 @@ def test_a_mirror_row_is_told_with_its_transactions(cdc: Cdc) -> None:
     assert [line[1:5] for line in lines if line[2] == "name"][-1] == ["updated", "name", "first", "second"]
 
 
-@pytest.mark.usefixtures("landed")
+@pytest.mark.usefixtures("small")
 def test_a_row_as_it_was(cdc: Cdc) -> None:
     first = cdc("history", "src.item", "1", "--json").document[0]["changes"][0]["committed_at"]
     then = cdc("history", "src.item", "1", "--as-of", first[:19] + "Z", "--json").document[0]["row"]
@@ -87,18 +31,18 @@ def test_a_row_as_it_was(cdc: Cdc) -> None:
     assert ["name", "second"] in lines
 
 
-def test_a_canonical_row_leads_to_the_rows_that_it_is_made_of(cdc: Cdc, landed: Stage) -> None:
-    with landed.connection.transaction():
-        landed.connection.execute(
+def test_a_canonical_row_leads_to_the_rows_that_it_is_made_of(cdc: Cdc, small: Stage) -> None:
+    with small.connection.transaction():
+        small.connection.execute(
             "CREATE SCHEMA trace; CREATE TABLE trace.thing (material_id text, _mapping text, _source_key text[])"
         )
-        landed.connection.execute("INSERT INTO trace.thing VALUES ('T-1', 'src.item', '{1}')")
+        small.connection.execute("INSERT INTO trace.thing VALUES ('T-1', 'src.item', '{1}')")
     done = cdc("history", "trace.thing", "T-1", "--json")
     assert done.code == 0, done.err
     assert [change["what"] for change in done.document[0]["changes"]] == ["inserted", "updated"]
 
 
-@pytest.mark.usefixtures("landed")
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

@@ -275,6 +275,7 @@ def test_a_source_that_does_not_answer_leaves_its_rows_unknown_and_is_named(
     connection: psycopg.Connection, cdc: Cdc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cdc.cli.status.end_offsets", lambda _brokers, names: dict.fromkeys(names, 400))
+    land(connection, "cdc.mes", 1, "9, 0, 0, 0, 0, 0, 9")
     load(connection, 2, 1, mes_wo=700)
     connection.commit()
     shown = cdc("status", "--json")
