@@ -1,4 +1,4 @@
-"""What unit tests share: the packaged dictionary's files are parsed once, which is nearly all that a load takes."""
+"""What unit tests share: the packaged dictionary is parsed once, which is most of a load; no log of before."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
+import structlog
 
 from transforms.errors import Faults
 from transforms.load import PACKAGED
@@ -27,3 +28,10 @@ def _packaged_files_are_parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folder, "parse_document", parse)
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_goes_nowhere_of_before() -> Iterator[None]:
+    """What one test has set the log up with is closed when the next one writes to it."""
+    yield
+    structlog.reset_defaults()
