@@ -39,6 +39,8 @@ _COMMANDS: Final = {
     "ledger": "cdc.cli.ledger:app",
     "explain": "cdc.cli.explain:explain",
     "history": "cdc.cli.history:history",
+    "trace": "cdc.cli.trace:trace",
+    "recall": "cdc.cli.recall:recall",
     "audit": "cdc.cli.audit:app",
     "dictionary": "cdc.cli.dictionary:app",
     "code": "cdc.cli.code:code",

@@ -1,0 +1,94 @@
+"""`cdc trace`: where a lot, a unit or a label comes from, and where it went."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+import psycopg
+import typer
+
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_table
+from cdc.evidence.genealogy import Edge, Genealogy, Node
+from cdc.evidence.snapshot import snapshot
+from cdc.store.connection import as_service_errors, connect
+
+Connection = psycopg.Connection[Any]
+Kind = Literal["lot", "serial", "udi"]
+
+
+def trace(
+    context: typer.Context,
+    kind: Annotated[Kind, typer.Argument(metavar="lot|serial|udi", help="What is traced.")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="Its number, or the text or device identifier of a label.")
+    ],
+    material: Annotated[
+        str | None, typer.Option("--material", metavar="MATERIAL", help="Of a lot: only the one of this material.")
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `start` (list of kind, key), `unknown` (tables that the target does not have), "
+            "`up` and `down`, lists of up, down (kind, key), what, at, table, key, mapping, source_key, stream, "
+            "offset, committed_at, deleted.",
+        ),
+    ] = False,
+) -> None:
+    """Walk the genealogy both ways, across all sources, with the row and the event that say each step.
+
+    Up: supplier, receipt, what went into the unit, job order. Down: units that a lot went into, inspections, labels,
+    shipments, customers, reported events. `cdc explain TABLE KEY` says more of each row. Exit code 3 if nothing is
+    known of the value.
+    """
+    with as_service_errors(), connect(settings(context).target, "cdc trace") as connection, snapshot(connection):
+        genealogy = Genealogy(connection)
+        start = find(genealogy, kind, value, material)
+        ways = {"up": list(genealogy.walk(start, "up")), "down": list(genealogy.walk(start, "down"))}
+    if as_json:
+        listed = {way: [document(edge) for edge in edges] for way, edges in ways.items()}
+        write_json({"start": [node._asdict() for node in start], "unknown": genealogy.unknown, **listed})
+    else:
+        _write(start, ways, genealogy.unknown)
+    if not start:
+        say(f"The target knows no {kind} {value}.")
+        raise typer.Exit(Exit.DIFFERENT)
+
+
+def find(genealogy: Genealogy, kind: Kind, value: str, material: str | None) -> list[Node]:
+    """Return what a value names."""
+    if kind == "lot":
+        return genealogy.lots(value, material)
+    return genealogy.serials(value) if kind == "serial" else genealogy.labelled(value)
+
+
+def document(edge: Edge) -> dict[str, Any]:
+    """Return what `--json` prints of an edge."""
+    return {**asdict(edge), "up": edge.up._asdict(), "down": edge.down._asdict()}
+
+
+def _write(start: list[Node], ways: dict[str, list[Edge]], unknown: list[str]) -> None:
+    for node in start:
+        say(str(node))
+    columns = ("way", "from", "what", "to", "when", "row", "event", "committed")
+    rows = [
+        (
+            way,
+            str(edge.up),
+            edge.what + (" (deleted)" if edge.deleted else ""),
+            str(edge.down),
+            edge.at,
+            f"{edge.table} {' '.join(edge.key)}",
+            f"{edge.stream} {edge.offset}",
+            edge.committed_at,
+        )
+        for way, edges in ways.items()
+        for edge in edges
+    ]
+    if rows:
+        write_table("Genealogy", columns, rows)
+    if unknown:
+        say(f"The target has no table {', '.join(unknown)}: what it would say is missing.")

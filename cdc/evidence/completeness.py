@@ -1,0 +1,74 @@
+"""How complete each source was at a moment: what a list of devices that is made then can be missing.
+
+Landed up to when (by the source's clock), how far behind the topic's end, derived up to where, and what is not in
+canonical tables although it has landed: refused changes, stale rows, held rows, gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from cdc.land.gap import Gap, read_gaps
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """One source. `lag`: records of the topic that have not landed, None if Kafka did not say.
+
+    `landed_to` and `position` are those of the last commit that landed; `underived`: batches that have landed and are
+    not derived; `held` counts its held rows by code. `in_snapshot`: its first rows are still being read.
+    """
+
+    source: str
+    stream: str
+    landed_to: datetime | None
+    position: str | None
+    offset: int
+    batch: int
+    lag: int | None
+    underived: int
+    in_snapshot: bool
+    refused: int
+    stale: int
+    held: dict[str, int]
+    gaps: list[Gap]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is known to be missing but what the source has committed since `landed_to`."""
+        return not (self.lag or self.underived or self.in_snapshot or self.stale or self.held or self.gaps)
+
+
+_SOURCES = """
+SELECT p.source, p.stream, p.source_ts AS landed_to, p.source_position AS position, p.next_offset AS "offset", p.batch,
+       NULL::bigint AS lag,
+       coalesce((SELECT max(p.batch - w.batch) FROM cdc.watermark w WHERE w.stream = p.stream), p.batch) AS underived,
+       p.snapshot_position IS NOT NULL OR p.generations = 0 AS in_snapshot, p.refused,
+       (SELECT count(*) FROM cdc.stale s WHERE s.stream = p.stream) AS stale,
+       coalesce((SELECT jsonb_object_agg(code, n) FROM (
+           SELECT code, count(*) AS n FROM cdc.held h WHERE split_part(h.mapping, '.', 1) = p.source GROUP BY code) h),
+           '{}') AS held,
+       '{}'::text[] AS gaps
+FROM cdc.position p ORDER BY p.source
+"""
+
+
+def read_completeness(connection: Connection, ends: Mapping[str, int]) -> list[Completeness]:
+    """Return each source as the transaction shows it; `ends` has the end offsets of topics, where they are known."""
+    with connection.cursor(row_factory=class_row(Completeness)) as cursor:
+        found = cursor.execute(_SOURCES).fetchall()
+    return [_with_kafka(one, ends.get(one.stream), read_gaps(connection, one.stream)) for one in found]
+
+
+def _with_kafka(one: Completeness, end: int | None, gaps: list[Gap]) -> Completeness:
+    # Behind the last record Kafka keeps its own commit marker.
+    lag = None if end is None else max(0, end - one.offset - 1)
+    return replace(one, lag=lag, gaps=gaps)

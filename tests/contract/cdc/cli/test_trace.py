@@ -1,0 +1,116 @@
+"""`cdc trace` and `cdc recall`: what is printed, how complete it is said to be, and that anybody can verify it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cdc.cli.main import execute
+from cdc.store.migrate import migrate
+from tests.contract.cdc.cli.conftest import Cdc
+from tests.contract.cdc.evidence.genealogy import TABLES
+
+SOURCE = """
+INSERT INTO cdc.position (stream, source, generations, next_offset, source_ts) VALUES ('cdc.erp', 'erp', 1, 50, now())
+"""
+NONCONFORMANCE = """
+CREATE TABLE IF NOT EXISTS trace.nonconformance (nonconformance_id text PRIMARY KEY, test_result_id text,
+    recorded_at date, _mapping text, _source_key text[], _source_offset bigint, _source_ts timestamptz, _deleted boolean)
+"""
+
+
+@pytest.fixture
+def filled(target_dsn: str, config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection]:
+    monkeypatch.setattr("cdc.cli.recall.end_offsets", lambda _brokers, _names: {"cdc.erp": 51})
+    with psycopg.connect(target_dsn, autocommit=True) as connection:
+        migrate(connection)
+        connection.execute(
+            f"DROP SCHEMA IF EXISTS trace CASCADE; DELETE FROM cdc.position; DELETE FROM cdc.stale;{TABLES}".encode()
+        )
+        connection.execute(NONCONFORMANCE.encode())
+        connection.execute(SOURCE.encode())
+        yield connection
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_trace_goes_both_ways_with_the_evidence_of_each_edge(cdc: Cdc) -> None:
+    done = cdc("trace", "serial", "SN1", "--json")
+    assert done.code == 0, done.err
+    told = done.document
+    assert (told["start"], told["unknown"]) == ([{"kind": "serial", "key": ["SN1"]}], [])
+    (supplied,) = [edge for edge in told["up"] if edge["what"] == "received"]
+    assert (supplied["up"]["key"], supplied["table"], supplied["key"]) == (["S-1"], "trace.stock_movement", ["M1"])
+    assert (supplied["stream"], supplied["offset"]) == ("cdc.erp", 42)
+    (to,) = [edge for edge in told["down"] if edge["what"] == "to"]
+    assert to["down"] == {"kind": "party", "key": ["C-1"]}
+    lines = cdc("trace", "serial", "SN1").lines
+    assert ["up", "party S-1", "received", "lot SCREW L1"] in [line[:4] for line in lines]
+    assert cdc("trace", "udi", "(01)06901234000177(21)SN1", "--json").document["start"] == told["start"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_nobody_knows(cdc: Cdc) -> None:
+    assert (cdc("trace", "lot", "L9").code, cdc("recall", "L9").code) == (3, 3)
+    assert cdc("trace", "bill", "1").code == 2
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_recall_lists_who_has_what(cdc: Cdc) -> None:
+    done = cdc("recall", "L1", "--material", "SCREW", "--format", "json")
+    assert done.code == 0, done.err
+    assert done.document["complete"] is True
+    held = {(one["serial"], one["shipment"], one["customer"]) for one in done.document["holdings"]}
+    assert held == {("SN1", "D1", "C-1"), ("SN2", None, None), (None, "D2", "C-2")}
+    (clinic,) = [one for one in done.document["holdings"] if one["customer"] == "C-1"]
+    assert clinic["facts"]["name"] == "Clinic"
+    assert "trace.shipment D1 (cdc.erp offset 42)" in clinic["evidence"]
+    assert "2 units, 2 customers, 3 lines" in done.err
+    assert "erp: complete; landed up to" in done.err
+    rows = list(csv.DictReader(cdc("recall", "L1", "--material", "SCREW", "--format", "csv").out.splitlines()))
+    assert {(row["serial"], row["name"]) for row in rows} == {("SN1", "Clinic"), ("SN2", ""), ("", "Other")}
+    assert ["SN2", "-", "-"] in [[line[1], line[3], line[5]] for line in cdc("recall", "L1").lines[1:]]
+
+
+def test_what_is_not_complete_is_said(cdc: Cdc, filled: psycopg.Connection) -> None:
+    filled.execute("INSERT INTO cdc.stale VALUES ('erp.some', '{1}', 'VAL-101', 'cdc.erp', 7)")
+    done = cdc("recall", "L1", "--format", "json")
+    assert (done.code, done.document["complete"], done.document["sources"][0]["stale"]) == (4, False, 1)
+    assert "erp: NOT COMPLETE" in done.err
+    filled.execute("DELETE FROM cdc.stale")
+    filled.execute("DROP TABLE trace.nonconformance")
+    done = cdc("recall", "L1", "--format", "json")
+    assert (done.code, done.document["unknown"]) == (4, ["nonconformance"])
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_signed_extract_is_verified_without_this_software(cdc: Cdc, tmp_path: Path) -> None:
+    key, file = tmp_path / "recall.key", tmp_path / "recall.json"
+    assert execute(("dictionary", "keygen", str(key))) == 0
+    done = cdc("recall", "L1", "--output", str(file), "--key", str(key))
+    assert done.code == 0, done.err
+    assert json.loads(file.read_text())["lot"] == "L1"
+    (public,) = [path for path in tmp_path.iterdir() if path.name.startswith("recall") and path.suffix == ".pub"]
+    command = [
+        "openssl",
+        "pkeyutl",
+        "-verify",
+        "-pubin",
+        "-inkey",
+        public,
+        "-rawin",
+        "-in",
+        file,
+        "-sigfile",
+        f"{file}.sig",
+    ]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    file.write_text(file.read_text().replace("C-1", "C-9"))
+    assert subprocess.run(command, check=False, capture_output=True).returncode != 0
+    assert cdc("recall", "L1", "--key", str(key)).code == 2
+    assert "EVD-116" in cdc("recall", "L1", "--output", str(file), "--key", str(file)).err

@@ -1,0 +1,88 @@
+"""Genealogy and recall over canonical tables as the packaged dictionary makes them, filled by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from cdc.evidence.genealogy import Genealogy, Node
+from cdc.store.migrate import migrate
+from tests.contract.cdc.evidence.genealogy import TABLES
+
+
+@pytest.fixture
+def filled(target_dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(target_dsn) as connection:
+        migrate(connection)
+        connection.execute(TABLES.encode())
+        yield connection
+        connection.rollback()
+
+
+def told(genealogy: Genealogy, start: list[Node], direction: str) -> set[tuple[str, str, str]]:
+    return {(str(edge.up), edge.what, str(edge.down)) for edge in genealogy.walk(start, direction)}  # type: ignore[arg-type]
+
+
+def test_a_lot_is_followed_to_customers_and_back_to_its_supplier(filled: psycopg.Connection) -> None:
+    genealogy = Genealogy(filled)
+    assert genealogy.lots("L1") == [Node("lot", ("OTHER", "L1")), Node("lot", ("SCREW", "L1"))]
+    (start,) = genealogy.lots("L1", "SCREW")
+    assert told(genealogy, [start], "up") == {("party S-1", "received", "lot SCREW L1")}
+    assert told(genealogy, [start], "down") == {
+        ("lot SCREW L1", "moved by", "movement M2"),
+        ("lot SCREW L1", "issued to", "job order J1"),
+        ("lot SCREW L1", "went into", "serial SN1"),
+        ("lot SCREW L1", "went into", "serial SN2"),
+        ("lot SCREW L1", "inspected", "inspection T2"),
+        ("lot SCREW L1", "shipped", "shipment D2"),
+        ("job order J1", "made by", "serial SN1"),
+        ("job order J1", "made by", "serial SN2"),
+        ("job order J1", "produced", "lot PUMP P1"),
+        ("lot PUMP P1", "made as", "serial SN1"),
+        ("lot PUMP P1", "made as", "serial SN2"),
+        ("serial SN1", "inspected", "inspection T1"),
+        ("serial SN1", "labelled", "label U1"),
+        ("serial SN1", "shipped", "shipment D1"),
+        ("serial SN1", "reported", "event E1"),
+        ("shipment D1", "to", "party C-1"),
+        ("shipment D2", "to", "party C-2"),
+    }
+
+
+def test_a_unit_is_followed_back_to_all_that_went_into_it(filled: psycopg.Connection) -> None:
+    genealogy = Genealogy(filled)
+    assert told(genealogy, genealogy.serials("SN1"), "up") == {
+        ("lot PUMP P1", "made as", "serial SN1"),
+        ("job order J1", "made by", "serial SN1"),
+        ("lot SCREW L1", "went into", "serial SN1"),
+        ("lot SCREW L1", "issued to", "job order J1"),
+        ("job order J1", "produced", "lot PUMP P1"),
+        ("party S-1", "received", "lot SCREW L1"),
+    }
+    # Another unit of the same customer is none of its.
+    assert ("serial SN3", "shipped", "shipment D3") not in told(genealogy, genealogy.serials("SN1"), "down")
+
+
+def test_each_edge_has_its_row_and_event(filled: psycopg.Connection) -> None:
+    genealogy = Genealogy(filled)
+    (edge,) = [one for one in genealogy.walk(genealogy.serials("SN1"), "down") if one.what == "reported"]
+    assert (edge.table, edge.key, edge.mapping, edge.source_key) == ("trace.adverse_event", ("E1",), "erp.some", ("7",))
+    assert (edge.stream, edge.offset, edge.deleted) == ("cdc.erp", 42, False)
+
+
+def test_labels_and_identifiers_name_units_or_lots(filled: psycopg.Connection) -> None:
+    genealogy = Genealogy(filled)
+    assert genealogy.labelled("(01)06901234000177(21)SN1") == [Node("serial", ("SN1",))]
+    filled.execute("DELETE FROM trace.udi_label")
+    assert genealogy.labelled("06901234000177") == [Node("lot", ("PUMP", "P1"))]
+    assert genealogy.labelled("nothing") == []
+
+
+def test_a_table_that_the_target_does_not_have_is_named(filled: psycopg.Connection) -> None:
+    assert Genealogy(filled).unknown == ["nonconformance"]
+    filled.execute("DROP TABLE trace.shipment")
+    genealogy = Genealogy(filled)
+    assert genealogy.unknown == ["nonconformance", "shipment"]
+    assert told(genealogy, genealogy.serials("SN1"), "down")
