@@ -21,7 +21,8 @@ INSERT INTO cdc.position (stream, source, generations, next_offset, source_ts) V
 """
 NONCONFORMANCE = """
 CREATE TABLE IF NOT EXISTS trace.nonconformance (nonconformance_id text PRIMARY KEY, test_result_id text,
-    recorded_at date, _mapping text, _source_key text[], _source_offset bigint, _source_ts timestamptz, _deleted boolean)
+    recorded_at date, _mapping text, _source_key text[], _source_offset bigint, _source_ts timestamptz,
+    _deleted boolean)
 """
 
 
