@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.cdc.cli.test_activation import Deployment, deployed, dictionary, held, running
+from tests.contract.cdc.cli.deployment import Deployment, held
 from tests.contract.cdc.test_derive_worker import wait_until
-
-__all__ = ["deployed", "dictionary", "running"]  # fixtures
 
 POINTS = ("A1", "A2", "A3", "A4", "A5", "A6")
 

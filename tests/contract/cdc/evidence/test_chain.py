@@ -130,6 +130,7 @@ def test_two_records_that_change_places(landed: Stage) -> None:
 )
 def test_a_batch_that_is_gone(landed: Stage, table: str, found: str) -> None:
     execute(landed, "ALTER TABLE cdc.batch_table DROP CONSTRAINT batch_table_stream_batch_fkey")
+    execute(landed, "ALTER TABLE cdc.batch DROP CONSTRAINT batches_abut")
     execute(landed, f"DELETE FROM cdc.{table} WHERE batch = 3")
     fault = walked(landed).fault
     assert fault is not None
