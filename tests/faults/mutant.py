@@ -53,9 +53,9 @@ def position_before_rows() -> None:
     run = transaction._Landing.run
 
     def moved_first(self: Any) -> Position:
-        self._connection.execute("ALTER TABLE cdc.batch DROP CONSTRAINT IF EXISTS batches_abut")
         moved = dataclasses.replace(self._position, next_offset=self._batch.next_offset)
         with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE cdc.batch DROP CONSTRAINT IF EXISTS batches_abut")
             write_position(cursor, moved, None, None)
         return run(self)
 
