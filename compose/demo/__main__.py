@@ -15,6 +15,7 @@ import pymysql
 from compose.compare.database import ComparisonError
 from compose.demo import process
 from compose.demo.alone import only_run
+from compose.demo.proof import prove
 from compose.demo.run import Demo, Options
 from compose.demo.screen import Screen
 from compose.demo.serial import serial_table
@@ -125,9 +126,13 @@ def _run_alone(env: Mapping[str, str], options: argparse.Namespace) -> int:
     ended = False
     try:
         outcome = Demo(env, asked, screen).run()
-        table = serial_table(env)
-        if table is not None:
+        shown = serial_table(env)
+        if shown is None:
+            outcome.faults.append("no serial number was shipped")
+        else:
+            serial, table = shown
             screen.print(table)
+            outcome.faults += prove(env, screen, serial)
         ended = True
     finally:
         if not (ended and options.keep):

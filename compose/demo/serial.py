@@ -16,7 +16,7 @@ from compose.compare.database import PostgreSql
 
 Record = Mapping[str, Any]
 
-# A serial that has been through everything: made, inspected, shipped. The latest of them.
+# A serial that has been through everything: made of parts of which a supplier is known, inspected, shipped. The latest.
 _TARGET = """
     SELECT u.serial_number, u.material_id, u.lot_number, u.job_order_id, u.status, m.name AS material_name, m.udi_di,
            l.expiry_date, t.inspection_no, t.result, t.disposition, t.measured_length, s.order_no, p.name AS party_name,
@@ -28,7 +28,9 @@ _TARGET = """
       JOIN trace.party p USING (party_id)
       LEFT JOIN trace.test_result t USING (serial_number)
      WHERE NOT (s._deleted OR u._deleted)
-     ORDER BY s.shipped_at DESC, t.measured_length NULLS LAST
+     ORDER BY EXISTS (SELECT FROM trace.material_actual a JOIN trace.stock_movement b USING (material_id, lot_number)
+                       WHERE a.serial_number = u.serial_number AND b.party_id IS NOT NULL) DESC,
+              t.test_result_id IS NULL, s.shipped_at DESC, t.measured_length NULLS LAST
      LIMIT 1
 """
 _MES = """
@@ -50,8 +52,8 @@ _ERP = """
 """
 
 
-def serial_table(env: Mapping[str, str]) -> Table | None:
-    """Return the table, None if no shipped serial number is in the target."""
+def serial_table(env: Mapping[str, str]) -> tuple[str, Table] | None:
+    """Return a serial number and its table, None if none that was shipped is in the target."""
     with closing(PostgreSql(env, "CDC_TARGET", "CDC_TARGET", "target")) as target:
         held = _one(target.connection, _TARGET)
     if held is None:
@@ -59,7 +61,7 @@ def serial_table(env: Mapping[str, str]) -> Table | None:
     with closing(PostgreSql(env, "CDC_MES", "CDC_MES_ADMIN", "mes")) as mes:
         made = _one(mes.connection, _MES, held["inspection_no"], held["serial_number"]) or {}
     sold = _sold(env, held["order_no"], held["serial_number"])
-    return _table(sold, made, held)
+    return str(held["serial_number"]), _table(sold, made, held)
 
 
 def _table(sold: Record, made: Record, held: Record) -> Table:

@@ -1,0 +1,52 @@
+"""The evidence, as an operator asks for it at the end: chain, ledger, canonical rows, and the way of one unit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.table import Table
+
+from compose.demo import process
+from compose.demo.screen import Screen
+from compose.local.daemon import StackError
+
+_CHECKS = (("audit", "verify"), ("ledger", "check"), ("audit", "rows", "trace.serial_unit", "trace.shipment"))
+_LONGEST = 40
+"""A unit may have more parts than anybody wants to see here."""
+
+
+def prove(env: Mapping[str, str], screen: Screen, serial: str) -> list[str]:
+    """Run the checks and show where a unit comes from and where it went; return what does not hold, in words."""
+    failures = []
+    for words in _CHECKS:
+        try:
+            process.run_cdc(env, *words)
+            screen.say(f"cdc {' '.join(words)}: holds")
+        except StackError as error:
+            failures.append(str(error))
+    traced = json.loads(process.run_cdc(env, "trace", "serial", serial, "--json"))
+    screen.print(_table(serial, traced))
+    kinds = {node["kind"] for way in ("up", "down") for edge in traced[way] for node in (edge["up"], edge["down"])}
+    missing = sorted({"party", "lot", "job order", "inspection", "shipment"} - kinds)
+    if missing:
+        failures.append(f"the trace of {serial} has no {', '.join(missing)}")
+    return failures
+
+
+def _table(serial: str, traced: Mapping[str, Any]) -> Table:
+    table = Table("way", "what", "when", "event", title=f"cdc trace serial {serial}")
+    rows = list(_rows(traced))
+    for row in rows[:_LONGEST]:
+        table.add_row(*row)
+    if len(rows) > _LONGEST:
+        table.add_row("...", *[""] * 3)
+    return table
+
+
+def _rows(traced: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for way in ("up", "down"):
+        for edge in traced[way]:
+            up, down = (f"{node['kind']} {' '.join(node['key'])}" for node in (edge["up"], edge["down"]))
+            yield way, f"{up} {edge['what']} {down}", (edge["at"] or "")[:16], f"{edge['stream']} {edge['offset']}"
