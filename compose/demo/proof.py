@@ -23,7 +23,7 @@ def prove(env: Mapping[str, str], screen: Screen, serial: str) -> list[str]:
     for words in _CHECKS:
         try:
             process.run_cdc(env, *words)
-            screen.say(f"cdc {' '.join(words)}: holds")
+            screen.say(f"holds       cdc {' '.join(words)}")
         except StackError as error:
             failures.append(str(error))
     traced = json.loads(process.run_cdc(env, "trace", "serial", serial, "--json"))
