@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from cdc.cli.audit_mirrors import mirrors
 from cdc.cli.audit_rows import rows
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
@@ -24,6 +25,7 @@ app = typer.Typer(
     help="Evidence: whether what is on record is what landed, and tables what it implies.", no_args_is_help=True
 )
 app.command()(rows)
+app.command()(mirrors)
 
 Streams = Annotated[
     list[str] | None,

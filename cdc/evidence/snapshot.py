@@ -13,10 +13,11 @@ _PAUSE_S = 60
 
 
 @contextmanager
-def snapshot(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Show one moment for the block, and nothing of what lands meanwhile; nothing can be written."""
+def snapshot(connection: psycopg.Connection[Any], *, read_only: bool = True) -> Iterator[None]:
+    """Show one moment for the block, and nothing of what lands meanwhile; nothing can be written, if not said."""
     connection.rollback()  # what was asked before is over: a snapshot is taken by the first statement
     with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        access = "READ ONLY" if read_only else "READ WRITE"
+        connection.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {access}".encode())
         connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_PAUSE_S}s'")
         yield

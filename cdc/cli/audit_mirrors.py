@@ -1,0 +1,106 @@
+"""`cdc audit mirrors`: whether mirrors are what the journal says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from cdc.capture.source import Source, find_source, load_sources
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_table
+from cdc.cli.progress import Shown
+from cdc.config import Settings
+from cdc.errors import FatalError
+from cdc.evidence.mirrors import MirrorAccount, MirrorAudit, MirrorFault
+from cdc.land.contract.in_force import read_contracts_in_force
+from cdc.store.connection import as_service_errors, connect
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the passes have come to: `whole` is False if they stopped at the limit."""
+
+    accounts: list[MirrorAccount] = field(default_factory=list)
+    faults: list[MirrorFault] = field(default_factory=list)
+    whole: bool = True
+
+
+def mirrors(
+    context: typer.Context,
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCE", help="Sources. Default: all.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Stop after so many wrong rows.")] = 1000,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `holds` (bool), `whole` (false: stopped at the limit), `mirrors`, a list of "
+            "mirror, rows, proven (rows that an event says whole), partly (of which it says some columns), faults, and "
+            "`faults`, a list of mirror, key, what, stream, batch, offset (null: no event).",
+        ),
+    ] = False,
+) -> None:
+    """Read the journal again and hold every mirror row against the last event of its key, beside the workers.
+
+    A row that somebody changed, removed or added by hand is named. Rows that no event says whole are counted only:
+    cascades, values that the log left out, refused changes. Tables without a key are left out. Exit code 3 if anything
+    is wrong.
+    """
+    read = settings(context)
+    found = _Findings()
+    with Shown() as shown:
+        for source in _sources(read, sources):
+            _audit(read, source, found, limit, shown)
+    if as_json:
+        write_json(
+            {
+                "holds": not found.faults,
+                "whole": found.whole,
+                "mirrors": [asdict(one) for one in found.accounts],
+                "faults": [asdict(one) for one in found.faults],
+            }
+        )
+    else:
+        _write(found)
+    raise typer.Exit(Exit.DIFFERENT if found.faults else Exit.OK)
+
+
+def _sources(read: Settings, names: list[str] | None) -> list[Source]:
+    known = load_sources(read.folders.connector_configs)
+    return [find_source(known, name) for name in names] if names else list(known.values())
+
+
+def _audit(read: Settings, source: Source, found: _Findings, limit: int, shown: Shown) -> None:
+    with as_service_errors(), connect(read.target, "cdc audit mirrors") as connection:
+        contracts = read_contracts_in_force(connection, source.name)
+        connection.commit()
+        connection.autocommit = True
+        audit = MirrorAudit(connection, source.stream, contracts, source.kind)
+        for fault in audit.audit(_report(shown, source.stream)):
+            found.faults.append(fault)
+            if len(found.faults) >= limit:
+                found.whole = False
+                break
+        shown.end()
+        found.accounts += audit.accounts.values()
+
+
+def _report(shown: Shown, stream: str) -> Any:
+    return lambda batch, last: shown.show(f"audit mirrors of {stream}", batch, last)
+
+
+def _write(found: _Findings) -> None:
+    columns = ("mirror", "rows", "proven", "partly", "faults")
+    rows = [(one.mirror, one.rows, one.proven, one.partly, one.faults) for one in found.accounts]
+    write_table("Mirrors", columns, rows)
+    if not found.faults:
+        say("Every mirror row is what the journal says." if found.accounts else "Nothing has landed yet.")
+        return
+    wrong = [(one.mirror, ", ".join(one.key), one.what, one.stream, one.batch, one.offset) for one in found.faults]
+    write_table("Wrong rows", ("mirror", "key", "what", "stream", "batch", "offset"), wrong)
+    rest = "" if found.whole else " There may be more: the pass stopped at the limit."
+    say(FatalError("EVD-117", f"{len(found.faults)} rows.{rest}").advice())

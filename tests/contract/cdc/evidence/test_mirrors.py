@@ -1,0 +1,106 @@
+"""Mirrors held against the journal: what landed agrees, what somebody did by hand is named with the event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from cdc.capture.types import PLACEHOLDER
+from cdc.evidence.mirrors import MirrorAccount, MirrorAudit, MirrorFault
+from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.tables import CONTRACTS, item
+from tests.unit.cdc.stream.wire import PostgresWire
+
+BY_HAND = {
+    "a value": ("UPDATE src.item SET name = 'other' WHERE id = 2", "2", "differs: name"),
+    "a row less": ("DELETE FROM src.item WHERE id = 3", "3", "is not there"),
+    "a row more": (
+        "CREATE TEMP TABLE one AS SELECT * FROM src.item WHERE id = 2; UPDATE one SET id = 99;"
+        "INSERT INTO src.item SELECT * FROM one",
+        *("99", "no batch"),
+    ),
+    "a deleted row again": ("UPDATE src.item SET id = 4 WHERE id = 2", "4", "is there, and was deleted"),
+}
+
+
+@pytest.fixture
+def landed(target_dsn: str) -> Iterator[Stage]:
+    """Inserts, an update, a delete, a moved key, a row written again and again; each transaction a batch."""
+    wire = PostgresWire()
+    for number in range(1, 6):
+        wire.begin()
+        wire.insert("item", "id", item(number, f"first {number}"))
+        wire.end()
+    wire.begin()
+    wire.update("item", "id", item(2, "second"))
+    wire.end()
+    wire.begin()
+    wire.delete("item", "id", item(4, "first 4"))
+    wire.end()
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        stage.land_units(wire.records, lambda: True)
+        yield stage
+
+
+def audited(dsn: str) -> tuple[list[MirrorFault], dict[str, MirrorAccount]]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        audit = MirrorAudit(connection, "cdc.src", CONTRACTS, "postgresql")
+        return list(audit.audit(lambda _batch, _last: None)), audit.accounts
+
+
+def test_what_landed_is_proven(target_dsn: str, landed: Stage) -> None:
+    faults, accounts = audited(target_dsn)
+    assert faults == []
+    found = accounts["src.item"]
+    assert (found.rows, found.proven, found.partly, found.faults) == (4, 4, 0, 0)
+
+
+@pytest.mark.parametrize("what", BY_HAND)
+def test_what_somebody_did_is_named(target_dsn: str, landed: Stage, what: str) -> None:
+    statement, key, said = BY_HAND[what]
+    with landed.connection.transaction():
+        landed.connection.execute(statement.encode())
+    faults, accounts = audited(target_dsn)
+    (fault,) = [one for one in faults if one.key == (key,)]
+    assert said in fault.what
+    assert accounts["src.item"].faults == len(faults)
+    if what == "a value":
+        batch, offset = landed.query("SELECT batch, first_offset FROM cdc.journal WHERE batch = 6")[0]
+        assert (fault.stream, fault.batch) == ("cdc.src", batch)
+        assert fault.offset is not None
+        assert fault.offset >= offset
+
+
+def test_what_the_log_left_out_is_proven_in_part(target_dsn: str) -> None:
+    wire = PostgresWire()
+    for write, row in ((wire.insert, item(1)), (wire.update, item(1, "b", note=PLACEHOLDER))):
+        wire.begin()
+        write("item", "id", row)
+        wire.end()
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        stage.land_units(wire.records, lambda: True)
+    faults, accounts = audited(target_dsn)
+    assert faults == []
+    assert (accounts["src.item"].rows, accounts["src.item"].proven, accounts["src.item"].partly) == (1, 0, 1)
+
+
+def test_a_table_that_was_emptied(target_dsn: str) -> None:
+    wire = PostgresWire()
+    wire.begin()
+    wire.insert("item", "id", item(1))
+    wire.insert("item", "id", item(2))
+    wire.end()
+    wire.begin()
+    wire.truncate("item")
+    wire.insert("item", "id", item(2, "again"))
+    wire.end()
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        stage.land_units(wire.records, lambda: True)
+        assert audited(target_dsn)[0] == []
+        with stage.connection.transaction():
+            stage.connection.execute("UPDATE src.item SET id = 1")
+        told = {(fault.key, fault.what) for fault in audited(target_dsn)[0]}
+    assert told == {(("2",), "is not there"), (("1",), "no batch wrote it")}
