@@ -68,3 +68,21 @@ def test_a_target_that_is_newer_than_the_program_is_noticed(connection: psycopg.
     migrate(connection, [first, Migration("0002_two", b"CREATE TABLE cdc.two (id int)")])
     with pytest.raises(FatalError, match=r"TGT-104 .*0002_two"):
         migrate(connection, [first])
+
+
+def test_a_ledger_of_before_abuts_and_has_its_sums(connection: psycopg.Connection) -> None:
+    """Between two batches Kafka's markers left holes, and sums were added up for each status."""
+    known = migrations()
+    migrate(connection, [one for one in known if one.name < "0011"])
+    connection.execute("INSERT INTO cdc.position (stream, source, next_offset, batch) VALUES ('cdc.a', 'a', 20, 3)")
+    connection.execute(
+        "INSERT INTO cdc.batch (stream, batch, first_offset, next_offset, units, captured, landed, superseded, filtered,"
+        " replayed, refused, control, seconds) VALUES ('cdc.a', 1, 0, 5, 1, 5, 3, 0, 0, 0, 0, 2, 0.1),"
+        " ('cdc.a', 2, 6, 12, 1, 6, 2, 1, 0, 0, 1, 2, 0.1), ('cdc.a', 3, 14, 20, 1, 6, 4, 0, 0, 0, 0, 2, 0.1)"
+    )
+    connection.commit()
+    assert migrate(connection) == [one.name for one in known if one.name >= "0011"]
+    spans = connection.execute("SELECT first_offset, next_offset FROM cdc.batch ORDER BY batch").fetchall()
+    assert spans == [(0, 5), (5, 12), (12, 20)]
+    sums = connection.execute("SELECT captured, landed, superseded, refused, control FROM cdc.position").fetchall()
+    assert sums == [(17, 9, 1, 1, 6)]
