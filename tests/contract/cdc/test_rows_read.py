@@ -238,3 +238,22 @@ def test_a_table_that_grew_since_it_was_analyzed_is_not_taken_for_a_small_one(de
         deriving.turn()
     assert deriving.units(8) == 900
     require_proportion(found, 4 * 900)
+
+
+MANY_HELD = """
+WITH row AS (SELECT ARRAY['XX' || n] AS key FROM generate_series(1, 20000) n),
+held AS (INSERT INTO cdc.held (mapping, source_key, code, detail, waits_for, waits_key, dictionary)
+    SELECT 'mes.mes_sn', key, 'REF-301', '', 'trace.material_lot', key || key, '' FROM row)
+INSERT INTO cdc.stale (mirror, key, code, stream, "offset") SELECT 'mes.mes_sn', key, 'VAL-101', 'cdc.mes', 1 FROM row;
+ANALYZE cdc.held, cdc.stale
+"""
+
+
+@pytest.mark.parametrize("changed", [9, pytest.param(6000, marks=pytest.mark.slow)])
+def test_deriving_looks_at_no_held_or_stale_row_that_has_nothing_to_do_with_it(
+    changed: int, deriving: Deriving, turns: Turns
+) -> None:
+    deriving.land.execute(MANY_HELD.encode())
+    found = turns(lambda batch: deriving.change(batch, 1, changed))
+    assert deriving.units(8) == changed
+    require_proportion(found, changed)

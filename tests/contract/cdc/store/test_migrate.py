@@ -76,8 +76,9 @@ def test_a_ledger_of_before_abuts_and_has_its_sums(connection: psycopg.Connectio
     migrate(connection, [one for one in known if one.name < "0011"])
     connection.execute("INSERT INTO cdc.position (stream, source, next_offset, batch) VALUES ('cdc.a', 'a', 20, 3)")
     connection.execute(
-        "INSERT INTO cdc.batch (stream, batch, first_offset, next_offset, units, captured, landed, superseded, filtered,"
-        " replayed, refused, control, seconds) VALUES ('cdc.a', 1, 0, 5, 1, 5, 3, 0, 0, 0, 0, 2, 0.1),"
+        "INSERT INTO cdc.batch (stream, batch, first_offset, next_offset, units, captured, landed, superseded,"
+        " filtered, replayed, refused, control, seconds) VALUES"
+        " ('cdc.a', 1, 0, 5, 1, 5, 3, 0, 0, 0, 0, 2, 0.1),"
         " ('cdc.a', 2, 6, 12, 1, 6, 2, 1, 0, 0, 1, 2, 0.1), ('cdc.a', 3, 14, 20, 1, 6, 4, 0, 0, 0, 0, 2, 0.1)"
     )
     connection.commit()
