@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Final, Literal
 
 OnDelete = Literal["delete", "tombstone", "ignore", "forbid"]
@@ -111,15 +112,18 @@ class Input:
 class Column:
     """A canonical column. `type` is PostgreSQL's spelling, for instance `numeric(18,6)`.
 
-    `codes` are those by which its value can refuse a row, `label` is its name for people; they do not make it another
-    column.
+    `codes` are those by which its value can refuse a row, `label` is its name for people, `field` the canonical field
+    that it is of ("": the service fills it), `raw_of` the column beside which it says what the source said; they do not
+    make it another column.
     """
 
     name: str
     type: str
     required: bool
-    codes: frozenset[str] = field(default=frozenset(), compare=False)
-    label: str = field(default="", compare=False)
+    codes: frozenset[str] = dataclass_field(default=frozenset(), compare=False)
+    label: str = dataclass_field(default="", compare=False)
+    field: str = dataclass_field(default="", compare=False)
+    raw_of: str = dataclass_field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,8 @@ CONFLICTS: Final = "_conflicts"
 """The column of a folded row that holds what was said and not taken."""
 WARNINGS: Final = "_warnings"
 """The column of what a row was warned of."""
+RAW: Final = "_raw"
+"""Behind a column's name: what the source said, where the value is another text and the field keeps that."""
 
 
 @dataclass(frozen=True, slots=True)

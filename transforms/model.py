@@ -15,6 +15,10 @@ from transforms.mapping import Fold, Mapping
 from transforms.value.token import TokenKeys
 
 Sensitivity = Literal["public", "internal", "confidential", "personal", "phi"]
+Retention = Literal["device_life_2y", "device_life_10y", "device_life_15y"]
+"""How long records with a field are kept: the life of the device, and so many years at least."""
+InLogs = Literal["mask", "omit"]
+InExport = Literal["mask", "pseudonymise", "omit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,21 @@ class FieldType:
 
 
 @dataclass(frozen=True, slots=True)
+class Protection:
+    """How values of a field are to be shown where they leave their table; None: as they are."""
+
+    in_logs: InLogs | None = None
+    in_export: InExport | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A canonical field: meaning, type, checks and the codes by which a value that does not fit is refused.
 
     `tolerate`: by code, what takes the place of a value that would be refused with it (None: nothing does); `warns`:
     the codes of checks that a value may fail. Both are recorded on the row. `nothing`: values that mean that there is
-    none, whichever source says them, as the type has them (texts of codes, units and identifiers).
+    none, whichever source says them, as the type has them (texts of codes, units and identifiers). `keep_raw`: beside
+    each column of it stands what the source said, where that is another text.
     """
 
     name: str
@@ -78,6 +91,9 @@ class Field:
     warns: frozenset[str] = frozenset()
     standard_refs: tuple[str, ...] = ()
     nothing: frozenset[object] = frozenset()
+    keep_raw: bool = False
+    retention: Retention | None = None
+    protect: Protection = Protection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +177,18 @@ class Dictionary:
     def domains(self) -> tuple[Domain, ...]:
         """Return the connected groups of mappings, each named after its alphabetically first canonical table."""
         return group_mappings(self.derived, self.folds)
+
+    def fields_of_columns(self) -> dict[str, tuple[Field, ...]]:
+        """Return the fields of each canonical column, by `schema.table.column`: how it is kept and protected.
+
+        Raw texts, histories and folds included. Several where mappings fill one column by several fields.
+        """
+        found: dict[str, dict[str, Field]] = {}
+        targets = (*(fold.target for fold in self.folds), *(one for mapping in self.derived for one in mapping.targets))
+        for target in targets:
+            for column in (column for column in target.columns if column.field):
+                found.setdefault(f"{target}.{column.name}", {})[column.field] = self.fields[column.field]
+        return {name: tuple(fields.values()) for name, fields in found.items()}
 
     @property
     def derived(self) -> tuple[Mapping, ...]:

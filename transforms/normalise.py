@@ -42,7 +42,7 @@ class ColumnPlan:
     """How one canonical column gets its value.
 
     `tolerates`: by code, what takes the place of a value that would be refused with it. `warns`: the codes of steps
-    that the value may fail, and stays.
+    that the value may fail, and stays. `said`: what the source said for it, of a field that keeps that.
     """
 
     name: str
@@ -51,6 +51,7 @@ class ColumnPlan:
     required: bool
     tolerates: Mapping[str, object] = field(default_factory=dict)
     warns: frozenset[str] = frozenset()
+    said: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ class RowPlan:
     where: Code | None
     gates_after: tuple[Code, ...]
     targets: tuple[TargetPlan, ...]
+
+
+def value_of(place: int) -> Code:
+    """Return the value of the column at `place` of a target, for those that stand behind it."""
+    return Code(f"v{place}")
 
 
 def compile_plan(plan: RowPlan) -> Normalise:
@@ -157,8 +163,8 @@ def _add_row(body: Body, plan: TargetPlan) -> None:
     with body.indented():
         for place, column in enumerate(plan.columns):
             body.add(f"at = {place}")
-            _add_column(body, Code(f"v{place}"), column)
-        body.add(f"row = ({''.join(f'v{place}, ' for place in range(len(plan.columns)))})")
+            _add_column(body, value_of(place), column)
+        body.add(f"row = ({''.join(f'{value_of(place).text}, ' for place in range(len(plan.columns)))})")
         for place, check in zip(count(len(plan.columns)), plan.checks):
             body.add(f"at = {place}")
             body.add(

@@ -7,7 +7,8 @@ it waits for what it refers to, and is held under the fold's name.
 A contribution whose value is NULL says nothing of that column. As long as a contribution of a live source row is there,
 those of deleted rows do not count; when all are deleted, the row is a tombstone of what they said. A value that differs
 from the one that was taken is recorded on the row (`_conflicts`), with who said it, and so are all warnings
-(`_warnings`).
+(`_warnings`). Where a field keeps what the source said, a folded row has that of the contribution whose value it took;
+for the key, which they all have, of the first one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cdc.derive.names import columns, equal, literal, quoted
 from cdc.derive.plan import Contribution, Merge
 from cdc.derive.session import STAGE_META, Work, taking, written_columns
 from transforms import refusal
-from transforms.mapping import CONFLICTS, ORDER, WARNINGS, Column, Rule
+from transforms.mapping import CONFLICTS, ORDER, RAW, WARNINGS, Column, Fold, Rule
 
 CONTRIBUTED: Mapping[str, str] = {
     "_mapping": "text NOT NULL",
@@ -168,13 +169,15 @@ def _fold(merge: Merge) -> bytes:
         for place, name in enumerate(fill.key, 1)
     )
     key = columns(fill.key)
-    taken = ", ".join(f"{_taken(name, types[name], fold.rules[name], fold.order)} AS {quoted(name)}" for name in said)
+    values = {name: _taken(name, types[name], fold.rules[name], fold.order) for name in said}
+    values |= {column.name: _taken_raw(column.raw_of, fold) for column in fold.target.columns if column.raw_of}
+    taken = ", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())
     missing = [name for name in said if any(one.name == name and one.required for one in fold.target.columns)]
     lacks = " ".join(f"WHEN f.{quoted(name)} IS NULL THEN {literal(name)}" for name in missing)
     lacking = f"CASE {lacks} END" if lacks else "NULL"
     written = (*STAGE_META, "_candidate", "_code", "_field", "_detail", *fill.columns)
     told = {CONFLICTS: "k.told", WARNINGS: "w.told"}
-    values = [told.get(name) or f"f.{quoted(name)}" for name in fill.columns]
+    kept = [told.get(name) or f"f.{quoted(name)}" for name in fill.columns]
     return (
         f"WITH said AS (SELECT c.*, bool_or(NOT c._deleted) OVER (PARTITION BY {columns(fill.key, 'c')}) AS _live"
         f" FROM {fill.take} t JOIN {merge.stored} c ON {of_key}),"
@@ -185,7 +188,7 @@ def _fold(merge: Merge) -> bytes:
         f" INSERT INTO {fill.stage} ({columns(written)})"
         f" SELECT {_text_of(fill.key, 'f')}, f._source_offset, f._source_ts, f._deleted, x.lacking IS NULL,"
         f" CASE WHEN x.lacking IS NOT NULL THEN {literal(refusal.REQUIRED)} END, x.lacking,"
-        f" CASE WHEN x.lacking IS NOT NULL THEN 'no contribution says it' END, {', '.join(values)}"
+        f" CASE WHEN x.lacking IS NOT NULL THEN 'no contribution says it' END, {', '.join(kept)}"
         f" FROM folded f LEFT JOIN conflicts k ON {equal(fill.key, 'k', 'f')}"
         f" LEFT JOIN warnings w ON {equal(fill.key, 'w', 'f')}"
         f" CROSS JOIN LATERAL (SELECT {lacking} AS lacking) x"
@@ -194,14 +197,31 @@ def _fold(merge: Merge) -> bytes:
 
 def _taken(name: str, type_text: str, rule: Rule, order: str) -> str:
     """Return the aggregate that takes the value of one column."""
-    value, ties = quoted(name), '_source COLLATE "C", _mapping COLLATE "C", _source_key'
+    value = quoted(name)
     if rule.take == "max":
         # PostgreSQL has no largest boolean; which text is the largest must not depend on the locale of a database.
         return f"bool_or({value})" if type_text == "boolean" else f"max({value}{collated(type_text)})"
+    return _of_first(value, value, rule, order)
+
+
+def _taken_raw(column: str, fold: Fold) -> str:
+    """Return the aggregate that takes what the source of a column's value said."""
+    rule, order = fold.rules.get(column, Rule("first")), fold.order
+    if rule.take != "max":
+        return _of_first(quoted(column + RAW), quoted(column), rule, order)
+    types = {one.name: one.type for one in fold.target.columns}
+    return _of_first(
+        quoted(column + RAW), quoted(column), rule, "", f"{quoted(column)}{collated(types[column])} DESC, "
+    )
+
+
+def _of_first(value: str, present: str, rule: Rule, order: str, by_value: str = "") -> str:
+    """Return the aggregate that takes `value` of the first row, as the rule has it, in which `present` is there."""
+    ties = '_source COLLATE "C", _mapping COLLATE "C", _source_key'
     latest = f"{ORDER} DESC NULLS LAST, " if order else ""
     by = f"{ORDER} NULLS LAST, " if order and rule.take == "first" else latest
     whose = f" AND _source = {literal(rule.owner)}" if rule.take == "owner" else ""
-    return f"(array_agg({value} ORDER BY {by}{ties}) FILTER (WHERE {value} IS NOT NULL{whose}))[1]"
+    return f"(array_agg({value} ORDER BY {by_value}{by}{ties}) FILTER (WHERE {present} IS NOT NULL{whose}))[1]"
 
 
 def _conflicts(key: tuple[str, ...], said: list[str]) -> str:

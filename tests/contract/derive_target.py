@@ -17,7 +17,7 @@ from cdc.derive.turn import Version, run_turn
 from cdc.store.migrate import migrate
 from transforms.domain import group_mappings
 from transforms.errors import Refused
-from transforms.mapping import Column, Input, Lookup, Mapping, MirrorRef, Reference, Target
+from transforms.mapping import Column, Fold, Input, Lookup, Mapping, MirrorRef, Reference, Target
 
 
 def copying(
@@ -57,7 +57,9 @@ def copying(
 class SmallWorld:
     """A target with mirrors, landed into by hand; every domain of the mappings has a deriving session."""
 
-    def __init__(self, dsn: str, ddl: dict[MirrorRef, str], mappings: Iterable[Mapping]) -> None:
+    def __init__(
+        self, dsn: str, ddl: dict[MirrorRef, str], mappings: Iterable[Mapping], folds: Iterable[Fold] = ()
+    ) -> None:
         self.dsn, self.batch = dsn, dict.fromkeys((ref.schema for ref in ddl), 0)
         self.land = psycopg.connect(dsn, autocommit=True)
         with psycopg.connect(dsn) as connection:
@@ -69,7 +71,7 @@ class SmallWorld:
             [(f"cdc.{source}", source) for source in self.batch],
         )
         self.sessions: dict[str, tuple] = {}
-        self.use(mappings)
+        self.use(mappings, folds=folds)
 
     def _create(self, ref: MirrorRef, text: str) -> None:
         for schema, more in ((ref.schema, ""), (f"{ref.schema}_deleted", ", _deleted_offset bigint, _deleted_ts text")):
@@ -79,10 +81,10 @@ class SmallWorld:
                 f"{more.replace('text', 'timestamptz')})"
             )
 
-    def use(self, mappings: Iterable[Mapping], digest: str = "one") -> None:
+    def use(self, mappings: Iterable[Mapping], digest: str = "one", folds: Iterable[Fold] = ()) -> None:
         """Work with another dictionary from now on."""
         self.close_sessions()
-        self.domains, self.digest = group_mappings(tuple(mappings)), digest
+        self.domains, self.digest = group_mappings(tuple(mappings), tuple(folds)), digest
         self.mirrors = read_mirrors(self.land, tuple(ref for domain in self.domains for ref in mirror_refs(domain)))
 
     def plan(self) -> list[str]:
@@ -162,9 +164,11 @@ class SmallWorld:
 
 
 @contextmanager
-def small_world(dsn: str, ddl: dict[MirrorRef, str], mappings: Iterable[Mapping]) -> Iterator[SmallWorld]:
+def small_world(
+    dsn: str, ddl: dict[MirrorRef, str], mappings: Iterable[Mapping], folds: Iterable[Fold] = ()
+) -> Iterator[SmallWorld]:
     """Make a world with its target applied; it is closed afterwards."""
-    world = SmallWorld(dsn, ddl, mappings)
+    world = SmallWorld(dsn, ddl, mappings, folds)
     try:
         world.apply()
         yield world

@@ -14,7 +14,7 @@ from transforms import refusal
 from transforms.errors import Refused
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.code import Inline
-from transforms.expression.term import Term, constant, strict
+from transforms.expression.term import Term, constant, made_of, strict
 from transforms.value import moment, number
 from transforms.value.kind import NUMBERS, Kind
 
@@ -28,6 +28,7 @@ _KINDS = {
     exp.DType.TIMESTAMP: Kind.TIMESTAMP,
     **dict.fromkeys(_INTEGER_BITS, Kind.INTEGER),
 }
+_WRITTEN = (Kind.TEXT, Kind.INTEGER)  # what can be a code of a source, or any other text of it
 _SIZE_COUNTS = {exp.DType.VARCHAR: 1, exp.DType.TEXT: 1, exp.DType.DECIMAL: 2}
 _CODES = {Kind.TEXT: refusal.TEXT, Kind.DATE: refusal.TIME, Kind.TIMESTAMP: refusal.TIME}
 
@@ -50,7 +51,8 @@ def compile_cast(builder: Builder, node: exp.Cast) -> Term:
     if value.constant and value.value is not None:
         return _fold(function, value, kind, node)
     builder.scope.codes.add(_CODES.get(kind, refusal.NUMBER))
-    return strict(kind, function, value, unit=value.unit if kind in NUMBERS else None)
+    made = strict(kind, function, value, unit=value.unit if kind in NUMBERS else None)
+    return made_of(value, made) if value.kind in _WRITTEN and kind in _WRITTEN else made
 
 
 def to_integer(value: object, bits: int) -> int:

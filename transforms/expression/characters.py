@@ -12,7 +12,7 @@ from transforms.errors import Refused
 from transforms.expression.arithmetic import whole_literal
 from transforms.expression.builder import SYNTAX, Builder, Rejected
 from transforms.expression.code import Function, Inline
-from transforms.expression.term import Term, strict
+from transforms.expression.term import Term, made_of, strict
 from transforms.value import number
 from transforms.value.kind import Kind
 from transforms.value.text import compile_like
@@ -48,14 +48,15 @@ def substring(builder: Builder, node: exp.Substring) -> Term:
     value = builder.typed(node.this, Kind.TEXT)
     start = whole_literal(builder, node.args.get("start"), node, "SUBSTRING needs a start, counted from 1", least=1) - 1
     if node.args.get("length") is None:
-        return strict(Kind.TEXT, Inline("{0}[{1}:]", start), value)
+        return made_of(value, strict(Kind.TEXT, Inline("{0}[{1}:]", start), value))
     end = start + whole_literal(builder, node.args["length"], node, "SUBSTRING needs a length in digits")
-    return strict(Kind.TEXT, Inline("{0}[{1}:{2}]", start, end), value)
+    return made_of(value, strict(Kind.TEXT, Inline("{0}[{1}:{2}]", start, end), value))
 
 
 def text_function(function: Function, builder: Builder, node: exp.Func) -> Term:
     """Return a function of one text."""
-    return strict(Kind.TEXT, function, builder.typed(node.this, Kind.TEXT))
+    value = builder.typed(node.this, Kind.TEXT)
+    return made_of(value, strict(Kind.TEXT, function, value))
 
 
 def replace(builder: Builder, node: exp.Replace) -> Term:
@@ -64,7 +65,8 @@ def replace(builder: Builder, node: exp.Replace) -> Term:
     if None in parts:
         raise Rejected(SYNTAX, node, "REPLACE takes a text, what to replace and the replacement")
     builder.scope.codes.add(refusal.TEXT)
-    return strict(Kind.TEXT, _replaced, *(builder.typed(part, Kind.TEXT) for part in parts if part is not None))
+    value, *others = (builder.typed(part, Kind.TEXT) for part in parts if part is not None)
+    return made_of(value, strict(Kind.TEXT, _replaced, value, *others))
 
 
 def _replaced(text: str, old: str, new: str) -> str:
@@ -86,7 +88,8 @@ def split_part(builder: Builder, node: exp.Split) -> Term:
         parts = text.split(separator.name, number_of_part)
         return parts[number_of_part - 1] if len(parts) >= number_of_part else None
 
-    return strict(Kind.TEXT, part, builder.typed(node.this, Kind.TEXT))
+    value = builder.typed(node.this, Kind.TEXT)
+    return made_of(value, strict(Kind.TEXT, part, value))
 
 
 def regexp(builder: Builder, node: exp.RegexpLike) -> Term:
@@ -105,7 +108,8 @@ def regexp_substring(builder: Builder, node: exp.RegexpSubstr) -> Term:
         part = None if match is None else match.group(group)
         return None if part is None else str(part)
 
-    return strict(Kind.TEXT, found, builder.typed(node.this, Kind.TEXT))
+    value = builder.typed(node.this, Kind.TEXT)
+    return made_of(value, strict(Kind.TEXT, found, value))
 
 
 def _pattern(node: exp.Binary | exp.Func) -> Any:

@@ -13,7 +13,7 @@ from transforms import refusal
 from transforms.expression import device_label
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected, Untranslatable
 from transforms.expression.code import Function, Inline, call, fresh, write
-from transforms.expression.term import Term, strict
+from transforms.expression.term import Term, made_of, strict
 from transforms.value import encoding, moment
 from transforms.value.gs1 import to_gtin14
 from transforms.value.kind import NUMBERS, Kind
@@ -27,7 +27,8 @@ Compile = Callable[[Builder, exp.Anonymous], Term]
 
 def _clean(builder: Builder, node: exp.Anonymous) -> Term:
     (value,) = _arguments(node, 1, "CLEAN(text)")
-    return strict(Kind.TEXT, Inline("{0}.strip({1}) or None", BLANKS), builder.typed(value, Kind.TEXT))
+    text = builder.typed(value, Kind.TEXT)
+    return made_of(text, strict(Kind.TEXT, Inline("{0}.strip({1}) or None", BLANKS), text))
 
 
 def _recode(builder: Builder, node: exp.Anonymous) -> Term:
@@ -37,7 +38,8 @@ def _recode(builder: Builder, node: exp.Anonymous) -> Term:
         if name.name not in known:
             raise Rejected(TYPE, name, f"one of {', '.join(known)} is wanted here")
     builder.scope.codes.add(refusal.ENCODING)
-    return strict(Kind.TEXT, encoding.recoder(declared, meant), builder.typed(value, Kind.TEXT))
+    text = builder.typed(value, Kind.TEXT)
+    return made_of(text, strict(Kind.TEXT, encoding.recoder(declared, meant), text))
 
 
 def _date_of(builder: Builder, node: exp.Anonymous) -> Term:
@@ -107,7 +109,8 @@ def _token(builder: Builder, node: exp.Anonymous) -> Term:
 def _gtin(builder: Builder, node: exp.Anonymous) -> Term:
     (value,) = _arguments(node, 1, "GTIN(text)")
     builder.scope.codes.update((refusal.GTIN_CHECK_DIGIT, refusal.GTIN_SHAPE))
-    return strict(Kind.TEXT, to_gtin14, builder.typed(value, Kind.TEXT))
+    text = builder.typed(value, Kind.TEXT)
+    return made_of(text, strict(Kind.TEXT, to_gtin14, text))
 
 
 def _label_part(function: Callable[[str], str | None], codes: tuple[str, ...] = device_label.SPLITTING) -> Compile:

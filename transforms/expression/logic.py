@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 
 from sqlglot import exp
 
 from transforms.expression.builder import SYNTAX, TYPE, Builder, Rejected
 from transforms.expression.code import Code, Inline, fresh, write
-from transforms.expression.term import Term, constant, shared_unit, strict
+from transforms.expression.term import Term, constant, made_of, shared_unit, strict, text_said
 from transforms.value.kind import Kind, unify
 
 _TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.Escape)
@@ -109,15 +111,20 @@ def case(builder: Builder, node: exp.Case) -> Term:
     kind = unify([*(term.kind for _, term in branches), default.kind])
     if kind is None:
         raise Rejected(TYPE, node, "the results of CASE are of different types")
-    choices = "".join(f"{{{2 * place}}} if {{{2 * place + 1}}} is True else " for place in range(len(branches)))
-    results = [
-        (builder.branch(branch, f"WHEN {branch.this.sql()}", term.code), condition.code)
-        for branch, (condition, term) in zip(node.args["ifs"], branches, strict=True)
+    conditions, results = [condition.code for condition, _ in branches], [*(term for _, term in branches), default]
+    values = [
+        builder.branch(branch, f"WHEN {branch.this.sql()}", term.code)
+        for branch, (_, term) in zip(node.args["ifs"], branches, strict=True)
     ]
-    otherwise = builder.branch(node, "ELSE", default.code) if node.args.get("default") else default.code
-    code = write(f"{choices}{{{2 * len(branches)}}}", *chain(*results), otherwise)
-    whole = write("({0} := {1}, {2})[1]", name.code, subject.code, code) if subject and name else code
-    return Term(kind, whole, unit=shared_unit([*(term for _, term in branches), default]))
+    values.append(builder.branch(node, "ELSE", default.code) if node.args.get("default") else default.code)
+
+    def choose(codes: list[Code]) -> Code:
+        choices = "".join(f"{{{2 * place}}} if {{{2 * place + 1}}} is True else " for place in range(len(conditions)))
+        code = write(f"{choices}{{{2 * len(conditions)}}}", *chain(*zip(codes, conditions, strict=False)), codes[-1])
+        return write("({0} := {1}, {2})[1]", name.code, subject.code, code) if subject and name else code
+
+    said = choose([*map(text_said, results)]) if any(term.said for term in results) else None
+    return Term(kind, choose(values), unit=shared_unit(results), said=said)
 
 
 def _condition(builder: Builder, subject: Term | None, branch: exp.If) -> Term:
@@ -132,13 +139,21 @@ def coalesce(builder: Builder, node: exp.Coalesce) -> Term:
     kind = unify(term.kind for term in terms)
     if kind is None:
         raise Rejected(TYPE, node, "the values of COALESCE are of different types")
-    parts = []
-    for node_of_term, term in zip((node.this, *node.expressions), terms, strict=True):
-        name = fresh()
-        parts += [builder.branch(node_of_term, f"COALESCE takes {node_of_term.sql()}", name), name, term.code]
-    places = range(0, len(parts), 3)
-    choices = "".join(f"{{{place}}} if ({{{place + 1}}} := {{{place + 2}}}) is not None else " for place in places)
-    return Term(kind, write(f"{choices}None", *parts), unit=shared_unit(terms))
+    names = [fresh() for _ in terms]
+
+    def choose(codes: Iterable[Code]) -> Code:
+        parts = chain(*zip(codes, names, (term.code for term in terms), strict=True))
+        places = range(0, 3 * len(terms), 3)
+        choices = "".join(f"{{{place}}} if ({{{place + 1}}} := {{{place + 2}}}) is not None else " for place in places)
+        return write(f"{choices}None", *parts)
+
+    taken = [
+        builder.branch(part, f"COALESCE takes {part.sql()}", name)
+        for part, name in zip((node.this, *node.expressions), names, strict=True)
+    ]
+    said = [text_said(replace(term, code=name)) for term, name in zip(terms, names, strict=True)]
+    kept = choose(said) if any(term.said for term in terms) else None
+    return Term(kind, choose(taken), unit=shared_unit(terms), said=kept)
 
 
 def nullif(builder: Builder, node: exp.Nullif) -> Term:
@@ -147,4 +162,4 @@ def nullif(builder: Builder, node: exp.Nullif) -> Term:
     name = Term(value.kind, fresh())
     equal = comparison(EQUAL, node, name, other).code
     code = write("({0} := {1}, None if {2} else {0})[1]", name.code, value.code, equal)
-    return Term(value.kind, code, unit=value.unit)
+    return made_of(value, Term(value.kind, code, unit=value.unit))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from transforms.expression.code import Code, Function, bind, call, fresh, function_of, write
 from transforms.value.kind import Kind
+from transforms.value.number import number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Term:
     """One node, compiled. `constant`: a literal, whose value is in `value`.
 
     `unit`: the code of the unit that each value of it is in, however it comes about; None where that is not known.
+    `said`: the text that its value was made of by what only changes texts; None: the value is as it was said.
     """
 
     kind: Kind
@@ -23,6 +25,7 @@ class Term:
     constant: bool = False
     value: Any = None
     unit: str | None = None
+    said: Code | None = None
 
     def run(self, row: Sequence[Any]) -> Any:
         """Return its value for one row; who has many writes `code` into a function."""
@@ -38,6 +41,18 @@ def shared_unit(terms: Iterable[Term]) -> str | None:
     """Return the unit that all values of `terms` are in, None where they are not in one; NULL is in any."""
     units = {term.unit for term in terms if term.kind is not Kind.NOTHING}
     return units.pop() if len(units) == 1 else None
+
+
+def text_said(term: Term) -> Code:
+    """Return the text that a text, or a whole number, was made of: its own where nothing changed it."""
+    if term.said is not None or term.kind is not Kind.INTEGER:
+        return term.said or term.code
+    return strict(Kind.TEXT, number_text, term).code
+
+
+def made_of(original: Term, term: Term) -> Term:
+    """Return `term`, which is `original` changed: what was said is what the original says. A constant says nothing."""
+    return term if original.constant else replace(term, said=text_said(original))
 
 
 def strict(kind: Kind, function: Function, *terms: Term, unit: str | None = None) -> Term:

@@ -13,7 +13,7 @@ from transforms.expression.branch import Branches
 from transforms.expression.builder import Scope, Untranslatable, own_codes
 from transforms.expression.code import Inline
 from transforms.expression.compiler import compile_expression
-from transforms.expression.term import Term, strict
+from transforms.expression.term import Term, strict, text_said
 from transforms.mapping import Column, Fold
 from transforms.model import CodeSet, ErrorEntry, Field, Source, Unit
 from transforms.normalise import ColumnPlan, Step
@@ -81,7 +81,8 @@ class ColumnReader:
         if field is None or plan is None:
             return None
         plan = replace(plan, tolerates={code: value for code, value in tolerated.items() if code in found})
-        column = Column(name.text, postgresql_type(field.type), required, frozenset(codes), str(field.label))
+        kind, label = postgresql_type(field.type), str(field.label)
+        column = Column(name.text, kind, required, frozenset(codes), label, field.name)
         return column, field, plan
 
     def _plan(
@@ -94,11 +95,12 @@ class ColumnReader:
             return None
         self._check_unit(term, field, scalar)
         self._check_kind(term, field, scalar)
+        said = text_said(term) if field.keep_raw else None
         if field.nothing:
             term = strict(term.kind, _none_of(term, field), term)
         term = self._translated(term, field, section, scalar)
         steps = self._steps(term, field)
-        return ColumnPlan(name.text, term.code, steps, required, warns=field.warns)
+        return ColumnPlan(name.text, term.code, steps, required, warns=field.warns, said=said)
 
     def _translated(self, term: Term, field: Field, section: Section | None, scalar: Scalar) -> Term:
         """Return what the codes of a field mean, any other term as it is."""

@@ -16,7 +16,7 @@ from transforms.errors import Faults
 from transforms.expression.builder import Scope
 from transforms.expression.code import Code, Expression, Memo, function_of, write
 from transforms.expression.compiler import compile_expression
-from transforms.expression.term import Term, shared_unit
+from transforms.expression.term import Term, shared_unit, text_said
 from transforms.normalise import Explode
 from transforms.value.kind import Kind, unify
 from transforms.yaml.document import Node, Scalar
@@ -61,9 +61,13 @@ def read_explode(section: Section, scope: Scope, faults: Faults) -> tuple[Explod
 
 def _resolver(scope: Scope, names: Names) -> Callable[[str, str], Term | None]:
     # They stand at the end of the row, whose length is not known before all of the mapping is read.
+    # What was said of them stands behind them, of those of which it may be another text.
+    kept = [name for name, term in names.items() if term.said]
+    values = dict(zip(names, range(-len(names) - len(kept), 0), strict=False))
+    said = {name: Code(f"row[{place - len(kept)}]") for place, name in enumerate(kept)}
     terms = {
-        name: Term(term.kind, Code(f"row[{place - len(names)}]"), unit=term.unit)
-        for place, (name, term) in enumerate(names.items())
+        name: Term(term.kind, Code(f"row[{values[name]}]"), unit=term.unit, said=said.get(name))
+        for name, term in names.items()
     }
     return lambda table, name: terms[name] if not table and name in terms else scope.resolve(table, name)
 
@@ -78,13 +82,23 @@ def _read_repeated(section: Section, scope: Scope, faults: Faults) -> tuple[Expl
     for name, terms in among.items():
         if unify(term.kind for term in terms) is None:
             faults.add(section.place_of("from"), "DIC-123", f"`{name}` is not of one kind in all parts")
-    repeat = _repeat(tuple(tuple(part.values()) for part in parts if part))
-    return repeat, {name: _either(terms) for name, terms in among.items()}
+    either = {name: _either(terms) for name, terms in among.items()}
+    kept = [name for name, term in either.items() if term.said]
+    repeat = _repeat(
+        tuple(
+            (*(term.code for term in part.values()), *(text_said(part[name]) for name in kept))
+            for part in parts
+            if part
+        )
+    )
+    return repeat, either
 
 
 def _either(terms: Sequence[Term]) -> Term:
     """Return what is one of `terms`, as far as all of them are alike."""
-    return replace(terms[0], kind=unify(term.kind for term in terms) or Kind.NOTHING, unit=shared_unit(terms))
+    said = next((term.said for term in terms if term.said), None)
+    kind = unify(term.kind for term in terms) or Kind.NOTHING
+    return replace(terms[0], kind=kind, unit=shared_unit(terms), said=said)
 
 
 def _read_part(node: Node, scope: Scope, faults: Faults) -> dict[str, Term] | None:
@@ -92,8 +106,8 @@ def _read_part(node: Node, scope: Scope, faults: Faults) -> dict[str, Term] | No
     return {name: term for name, term in terms.items() if term} if all(terms.values()) else None
 
 
-def _repeat(parts: tuple[tuple[Term, ...], ...]) -> Explode:
-    codes = [term.code for part in parts for term in part]
+def _repeat(parts: tuple[tuple[Code, ...], ...]) -> Explode:
+    codes = [code for part in parts for code in part]
     places = iter(range(len(codes)))
     rows = ", ".join(f"(*row, {', '.join(f'{{{next(places)}}}' for _ in part)})" for part in parts)
     return function_of(write(f"({rows},)", *codes))

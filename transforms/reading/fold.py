@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from transforms.errors import Faults
 from transforms.mapping import CONFLICTS, WARNINGS, Column, Fold, Rule, Target
 from transforms.model import Field
+from transforms.reading.raw import check_raw, raw_columns
 from transforms.reading.reference_shape import REFERENCE
 from transforms.reading.taken import NOTED_OF_A_FOLD, check_columns, check_table
 from transforms.value.kind import NUMBERS, Kind
@@ -75,11 +76,14 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
     _check_names(section, sources, faults)
     order = section.choice("order")
     rules: dict[str, Rule] = {}
-    columns = [_key_column(name, section, fields, faults) for name in section.texts("key")]
+    found = [_key_column(name, section, fields, faults) for name in section.texts("key")]
     key = tuple(name.text for name in section.texts("key"))
     for name, value in section.entries("columns"):
         if name.text not in key:
-            columns.append(_column(name, value, rules, (fields, sources), faults))
+            found.append(_column(name, value, rules, (fields, sources), faults))
+    columns = [column for column in found if column]
+    raws = raw_columns((column, fields[column.field]) for column in columns)
+    check_raw((*section.texts("key"), *(name for name, _ in section.entries("columns"))), raws, faults)
     for column, rule in rules.items():
         if rule.take in ("first", "last") and not order:
             faults.add(section.place, "DIC-104", f"`{column}` takes the {rule.take} one: say what `order` is")
@@ -88,7 +92,7 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
     if len(faults.found) > before:
         return None
     told = (Column(CONFLICTS, "jsonb", required=False), Column(WARNINGS, "text[]", required=False))
-    known = (*(column for column in columns if column), *told)
+    known = (*columns, *raws, *told)
     target = Target(schema, table, known, key, (), "tombstone")
     return FoldFound(Fold(target, rules, ORDERS[order][0] if order else ""), section)
 
@@ -105,7 +109,7 @@ def _key_column(name: Scalar, section: Section, fields: Map[str, Field], faults:
     field = _field((described and described.scalar("field")) or name, fields, faults)
     if field is None:
         return None
-    return Column(name.text, postgresql_type(field.type), required=True, label=str(field.label))
+    return Column(name.text, postgresql_type(field.type), required=True, label=str(field.label), field=field.name)
 
 
 def _column(
@@ -129,7 +133,7 @@ def _column(
         faults.add(take.place, "DIC-111", f"unknown source `{owner}`{suggest(owner, sources)}")
     rules[name.text] = Rule(rule, owner)  # type: ignore[arg-type] # it is one of _TAKES
     required = bool(section and section.flag("required"))
-    return Column(name.text, postgresql_type(field.type), required, label=str(field.label))
+    return Column(name.text, postgresql_type(field.type), required, label=str(field.label), field=field.name)
 
 
 def _field(name: Scalar, fields: Map[str, Field], faults: Faults) -> Field | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from transforms.errors import Faults
 from transforms.expression.builder import MAX_DEPTH, Scope, own_codes
-from transforms.expression.code import function_of, write
+from transforms.expression.code import Code, function_of, write
 from transforms.expression.compiler import compile_expression
 from transforms.expression.term import Term, constant
 from transforms.value.kind import Kind
@@ -96,6 +96,9 @@ def _remembered(term: Term) -> Term:
     """Return the term worked out once for a row, when it is first asked for: what it refuses, only its users refuse."""
     if term.constant:
         return term
-    work_out, key = function_of(term.code), object()
-    code = write("memo[{0}] if {0} in memo else memo.setdefault({0}, {1}(row, memo))", key, work_out)
-    return replace(term, code=code)
+    return replace(term, code=_once(term.code), said=_once(term.said) if term.said else None)
+
+
+def _once(code: Code) -> Code:
+    work_out, key = function_of(code), object()
+    return write("memo[{0}] if {0} in memo else memo.setdefault({0}, {1}(row, memo))", key, work_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from transforms import refusal
@@ -12,12 +13,13 @@ from transforms.expression.compiler import compile_expression
 from transforms.expression.functions import MEASURED_COMPARATOR, MEASURED_VALUE
 from transforms.expression.term import Term
 from transforms.history import HISTORY
-from transforms.mapping import ORDER, WARNINGS, Column, Fold, OnDelete, Target
+from transforms.mapping import ORDER, RAW, WARNINGS, Column, Fold, OnDelete, Target
 from transforms.model import Field, Source
 from transforms.normalise import CheckPlan, ColumnPlan, Explode, TargetPlan
 from transforms.reading.column import COLUMN, ColumnReader, Vocabulary
 from transforms.reading.explode import EXPLODE, read_explode
 from transforms.reading.fold import ORDERS
+from transforms.reading.raw import check_raw, raw_columns, raw_plan
 from transforms.reading.reference_shape import REFERENCE
 from transforms.reading.taken import check_columns, check_table
 from transforms.value import number
@@ -99,6 +101,7 @@ class TargetReader:
         checks = self._read_checks(section, described, scope)
         target = self._read_table(section, described)
         plans = tuple(plan for _, _, plan in columns)
+        plans = (*plans, *_raw_plans(plans, described))
         plan = TargetPlan(when, explode, plans, checks, target.on_delete == "forbid", len(target.key))
         fold = self.vocabulary.folds.get(str(target))
         if fold is None:
@@ -127,9 +130,20 @@ class TargetReader:
         for column in (column for column in target.columns if types.get(column.name, column.type) != column.type):
             message = f"`{column.name}` is {column.type} here and {types[column.name]} in the fold `{fold}`"
             self.faults.add(section.place_of("columns"), "DIC-123", message)
+        self._check_raws(target, fold, section)
         order = self._read_order(fold, section, scope)
         ordered = (Column(ORDER, fold.order, required=False),) if order else ()
         return replace(target, columns=(*target.columns, *ordered), contributes=True), order
+
+    def _check_raws(self, target: Target, fold: Fold, section: Section) -> None:
+        """What a column keeps of the source, all that contribute to it keep: else a value would seem untouched."""
+        kept, here = ({column.raw_of for column in one.columns if column.raw_of} for one in (fold.target, target))
+        folded = {column.name for column in fold.target.columns}
+        for name in (name for name, _ in section.entries("columns") if name.text in folded):
+            if (name.text in kept) != (name.text in here):
+                does, not_here = ("keeps", "does not") if name.text in kept else ("does not keep", "does")
+                message = f"`{name.text}` of the fold `{fold}` {does} its raw text, and its field here {not_here}"
+                self.faults.add(name.place, "DIC-123", message)
 
     def _read_order(self, fold: Fold, section: Section, scope: Scope) -> tuple[ColumnPlan, ...]:
         scalar = section.scalar("order")
@@ -187,6 +201,8 @@ class TargetReader:
         if scalar:
             check_table(scalar, self.vocabulary.sources, self.faults)
         check_columns((name for name, _ in section.entries("columns")), self.faults)
+        raws = raw_columns(columns)
+        check_raw((name for name, _ in section.entries("columns")), raws, self.faults)
         names = [name.text for name, _ in section.entries("columns")]
         if [part.text for part in key] != names[: len(key)] or not key:
             self.faults.add(
@@ -195,7 +211,7 @@ class TargetReader:
         return Target(
             schema,
             table,
-            tuple(column for column, _ in columns),
+            (*(column for column, _ in columns), *raws),
             tuple(part.text for part in key),
             (),
             self._on_delete(section),
@@ -215,6 +231,12 @@ class TargetReader:
     def _on_delete(self, section: Section) -> OnDelete:
         chosen = section.choice("on_delete", "tombstone")
         return next((policy for policy in ON_DELETE if policy == chosen), "tombstone")
+
+
+def _raw_plans(plans: tuple[ColumnPlan, ...], columns: Columns) -> Iterator[ColumnPlan]:
+    for place, (plan, (_, field)) in enumerate(zip(plans, columns, strict=True)):
+        if plan.said:
+            yield raw_plan(plan.name + RAW, place, plan.said, field)
 
 
 def _found(target: Target, plan: TargetPlan, section: Section) -> TargetFound:

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import sqlglot
 from sqlglot import exp
 
-from transforms.mapping import Mapping
+from transforms.mapping import RAW, Mapping
 from transforms.model import Dictionary, Field
 from transforms.vocabulary.codes import conditions
 
@@ -59,6 +59,8 @@ class Origin:
     uses: tuple[Name, ...] = ()
     codes: tuple[str, ...] = ()
     """The codes that it can refuse a row with."""
+    raw_of: str = ""
+    """Of a raw column, the one beside which it says what the source said."""
     measures: bool = False
     """Whether it goes by what units are called: one more name, or one less, and a row may be refused otherwise."""
 
@@ -122,7 +124,15 @@ def _folded(dictionary: Dictionary, tree: Map[str, Any]) -> Iterator[Origin]:
         defined = dictionary.fields[rule.get("field", name)]
         units = (defined.unit,) if defined.unit else ()
         told = f"take {rule.get('take', 'key')}"
-        yield Origin(FOLD, "", tree["fold"], name, told, defined.name, defined.code_set or "", units, ())
+        origin = Origin(FOLD, "", tree["fold"], name, told, defined.name, defined.code_set or "", units, ())
+        yield origin
+        if defined.keep_raw:
+            yield _raw(origin, f"raw text with the value of {name}")
+
+
+def _raw(origin: Origin, rule: str) -> Origin:
+    """Return how the raw column beside a column is made: of the same, and it refuses nothing of its own."""
+    return replace(origin, column=origin.column + RAW, rule=rule, raw_of=origin.column, codes=())
 
 
 class _Written:
@@ -152,7 +162,10 @@ class _Written:
             made = self._made_of(target, name)
             used = self._use([*made, *order], parts)
             origin = self._origin(target["table"], name, " * ".join(_rule(column)), defined, used)
-            yield replace(origin, uses=tuple(sorted(self._use(made, parts).columns)), codes=codes.get(name, ()))
+            origin = replace(origin, uses=tuple(sorted(self._use(made, parts).columns)), codes=codes.get(name, ()))
+            yield origin
+            if defined.keep_raw:
+                yield _raw(origin, f"raw text of {origin.rule}")
 
     def _rows(self, target: Map[str, Any], parts: Map[str, list[str]]) -> Origin:
         """Return what decides whether a target has rows of a source row, and which code that is refused with."""

@@ -200,6 +200,8 @@ def _line(path: _Detail, what: str) -> str:
 
 
 def _by_field(origin: Origin, name: str, detail: _Detail) -> bool:
+    if detail[:1] == ("keep_raw",):
+        return origin.field == name and bool(origin.raw_of)
     return origin.field == name and detail[:1] not in _WORDS_ONLY
 
 
@@ -231,7 +233,7 @@ def _by_source(origin: Origin, name: str, detail: _Detail) -> bool:
 
 
 def _by_fold(origin: Origin, name: str, detail: _Detail) -> bool:
-    return origin.table == name and (detail[:1] != ("columns",) or len(detail) < 2 or detail[1] == origin.column)
+    return origin.table == name and (detail[:1] != ("columns",) or len(detail) < 2 or detail[1] == _named(origin))
 
 
 def _by_mapping(origin: Origin, name: str, detail: _Detail) -> bool:
@@ -256,10 +258,18 @@ def _by_target(origin: Origin, detail: _Detail) -> bool:
     below = detail[2:] if several else detail[1:]
     if below[:1] == ("when",):
         return origin.column == "*"
-    return below[:1] != ("columns",) or len(below) < 2 or below[1] == origin.column
+    return below[:1] != ("columns",) or len(below) < 2 or below[1] == _named(origin)
 
 
-_WORDS_ONLY = (("label",), ("definition",), ("owner",), ("example",), ("standard_refs",))
+def _named(origin: Origin) -> str:
+    """Return the column that the files name; a raw one follows the one beside which it stands."""
+    return origin.raw_of or origin.column
+
+
+# What says nothing of values: how they are kept and shown to others is no other value of theirs.
+_WORDS_ONLY = tuple(
+    (key,) for key in ("label", "definition", "owner", "example", "standard_refs", "retention", "protect")
+)
 _WORDS: Map[str, Callable[[Any, Any], Iterator[tuple[str, _Detail]]]] = {
     "codesets": _code_set,
     "aliases": _aliases,

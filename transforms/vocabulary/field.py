@@ -6,10 +6,21 @@ from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import get_args
+from typing import TypeVar, get_args
 
 from transforms.errors import Faults, Refused
-from transforms.model import CodeSet, ErrorEntry, Field, FieldType, Sensitivity, Unit
+from transforms.model import (
+    CodeSet,
+    ErrorEntry,
+    Field,
+    FieldType,
+    InExport,
+    InLogs,
+    Protection,
+    Retention,
+    Sensitivity,
+    Unit,
+)
 from transforms.value.gs1 import to_gtin14
 from transforms.value.number import DIGITS, ROUNDINGS, parse_decimal
 from transforms.vocabulary.catalogue import WARNING, check_code, row_code
@@ -18,7 +29,7 @@ from transforms.yaml.document import Node, Scalar
 from transforms.yaml.label import LABEL, label_of
 from transforms.yaml.name import NAME
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
-from transforms.yaml.shape import Many, Named, Shape, Text
+from transforms.yaml.shape import Many, Named, Shape, Text, flag
 
 _ON_ERROR = Shape(
     optional={
@@ -26,6 +37,21 @@ _ON_ERROR = Shape(
         **{name: Text(f"The code of a value that {told}.") for name, (_, told) in CHECKS.items()},
     },
     told="Codes of their own, by name of a check; one of a warning lets the value pass.",
+)
+Word = TypeVar("Word", bound=str)
+
+_RETENTIONS: tuple[Retention, ...] = get_args(Retention)
+_IN_LOGS: tuple[InLogs, ...] = get_args(InLogs)
+_IN_EXPORT: tuple[InExport, ...] = get_args(InExport)
+_PROTECT = Shape(
+    optional={
+        "in_logs": Text("Instead of the value: what hides it (`mask`), or nothing (`omit`).", words=_IN_LOGS),
+        "in_export": Text(
+            "Instead of the value: what hides it, what stands for it (`pseudonymise`), or nothing.",
+            words=_IN_EXPORT,
+        ),
+    },
+    told="How its values are to be shown where they leave their table; without it, as they are.",
 )
 _FIELD = Shape(
     {
@@ -49,6 +75,9 @@ _FIELD = Shape(
             "Codes with which no row is refused: CODE: value or null.",
         ),
         "null_tokens": Many(Text(), 'Values that mean "none", whichever source says them: "9999-12-31".'),
+        "keep_raw": flag("Whether a column `COLUMN_raw` holds what the source said, where the value is another text."),
+        "retention": Text("How long records with it are kept: device_life_15y.", words=_RETENTIONS),
+        "protect": _PROTECT,
         "standard_refs": Many(Text(), "What standards and registers call it."),
     },
 )
@@ -56,6 +85,8 @@ FIELDS = Shape(
     {"fields": Named(_FIELD, "Canonical fields, by name.", NAME)}, told="fields*.yaml: what canonical columns mean."
 )
 
+# What a field may keep the source's text beside: of numbers and dates another text is the same value.
+RAW_KINDS = ("string", "code", "unit", "gtin")
 _UNKNOWN = FieldType("string")  # stands for a type with a fault, so that nothing else is said about it
 
 
@@ -98,6 +129,9 @@ def _read_field(name: str, node: Node, terms: Terms, faults: Faults) -> Field | 
         warns=frozenset(code for code in on_error.values() if terms.errors[code].kind == WARNING),
         standard_refs=tuple(scalar.text for scalar in section.texts("standard_refs")),
         nothing=frozenset(_read_nothing(section, field_type, faults)),
+        keep_raw=_read_keep_raw(section, field_type, faults),
+        retention=_read_word(section, "retention", _RETENTIONS),
+        protect=_read_protect(section),
     )
     if "example" in section and _value(field, field.example, terms) is None:
         faults.add(section.place_of("example"), "DIC-105", f"the example is not a value of type {field_type.kind}")
@@ -141,6 +175,27 @@ def _read_tolerate(section: Section, field: Field, terms: Terms, faults: Faults)
         if scalar and tolerated[code] is None:
             faults.add(scalar.place, "DIC-105", f"`{scalar.text}` is not a value of the field")
     return tolerated
+
+
+def _read_keep_raw(section: Section, field_type: FieldType, faults: Faults) -> bool:
+    keeps = section.flag("keep_raw")
+    if keeps and field_type.kind not in RAW_KINDS:
+        message = f"`keep_raw` is for what is a text in the source and here: {', '.join(RAW_KINDS)}"
+        faults.add(section.place_of("keep_raw"), "DIC-105", message)
+        return False
+    return keeps
+
+
+def _read_protect(section: Section) -> Protection:
+    chosen = section.section("protect", _PROTECT)
+    if chosen is None:
+        return Protection()
+    return Protection(_read_word(chosen, "in_logs", _IN_LOGS), _read_word(chosen, "in_export", _IN_EXPORT))
+
+
+def _read_word(section: Section, key: str, words: tuple[Word, ...]) -> Word | None:
+    chosen = section.choice(key)
+    return next((word for word in words if word == chosen), None)
 
 
 def _read_type(section: Section, faults: Faults) -> FieldType:

@@ -74,7 +74,7 @@ class Section:
             return default
         if scalar.text not in words:
             allowed = ", ".join(f"`{word}`" for word in words)
-            self._faults.add(scalar.place, "DIC-105", f"`{key}` must be one of {allowed}")
+            self._faults.add(scalar.place, "DIC-105", f"`{key}` must be one of {allowed}{suggest(scalar.text, words)}")
             return default
         return scalar.text
 

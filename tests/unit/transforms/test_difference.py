@@ -106,7 +106,7 @@ STATUS = {"trace.material_lot.status"}
             "    lot_no: text\n",
             "    lot_no: char\n",
             "mes.mes_lot: source columns lot_no text -> char",
-            {"trace.material_lot.lot_number"},
+            {"trace.material_lot.lot_number", "trace.material_lot.lot_number_raw"},
         ),
         (
             LOT,

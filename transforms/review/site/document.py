@@ -66,7 +66,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """How a mapping fills one canonical column; `code_sets` are the field's, and those that the rule translates by."""
+    """How a mapping fills one canonical column; `code_sets` are the field's, and those that the rule translates by.
+
+    `raw`: the column beside it of what the source said, where that is kept.
+    """
 
     name: str
     anchor: str
@@ -83,6 +86,7 @@ class ColumnRow:
     code_sets: tuple[Ref, ...]
     unit: Ref | None
     outcomes: tuple[Outcome, ...]
+    raw: Ref | None
     shown: Shown | None
 
 
@@ -300,7 +304,8 @@ class FieldCheck:
 class FieldPage:
     """A canonical field. `refused`: the codes of what does not fit its type; `tolerated`: what passes, and as what.
 
-    `nothing`: values that mean that there is none.
+    `nothing`: values that mean that there is none. `retention` and `protect`: how records with it are to be kept, and
+    its values to be shown elsewhere.
     """
 
     name: str
@@ -311,6 +316,9 @@ class FieldPage:
     stored: str
     owner: str
     sensitivity: Label
+    keep_raw: bool
+    retention: Label | None
+    protect: tuple[Label, ...]
     example: str
     code_set: Ref | None
     unit: Ref | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from transforms.model import Field, FieldType
+from transforms.model import Field, FieldType, Label, Protection
 from transforms.review.site import words
 from transforms.review.site.anchor import anchor
 from transforms.review.site.document import FieldCheck, FieldPage, Outcome
@@ -27,6 +27,9 @@ def field_page(field: Field, index: Index) -> FieldPage:
         stored=postgresql_type(field.type),
         owner=field.owner,
         sensitivity=words.SENSITIVITY[field.sensitivity],
+        keep_raw=field.keep_raw,
+        retention=words.RETENTION[field.retention] if field.retention else None,
+        protect=tuple(_protect(field.protect)),
         example=field.example,
         code_set=index.code_set(field.code_set) if field.code_set else None,
         unit=index.unit(field.unit),
@@ -38,6 +41,13 @@ def field_page(field: Field, index: Index) -> FieldPage:
         standard_refs=field.standard_refs,
         columns=index.columns_of("field", field.name),
     )
+
+
+def _protect(protect: Protection) -> Iterator[Label]:
+    if protect.in_logs:
+        yield words.IN_LOGS[protect.in_logs]
+    if protect.in_export:
+        yield words.IN_EXPORT[protect.in_export]
 
 
 def written_type(field_type: FieldType) -> str:

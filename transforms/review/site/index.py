@@ -51,7 +51,9 @@ class Index:
         for one in self._origins:
             if one.mapping != FOLD and one.column != ROWS:
                 # A history is filled by the rules of the table whose versions it has.
-                ref = Ref(one.mapping, anchor("rule", one.mapping, one.versions_of or one.table, one.column))
+                ref = Ref(
+                    one.mapping, anchor("rule", one.mapping, one.versions_of or one.table, one.raw_of or one.column)
+                )
                 found[one.table, one.column] = (*found.get((one.table, one.column), ()), ref)
         return found
 

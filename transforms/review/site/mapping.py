@@ -7,7 +7,7 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
 from transforms import refusal
-from transforms.mapping import Column, Lookup, Mapping, Target
+from transforms.mapping import RAW, Column, Lookup, Mapping, Target
 from transforms.mapping import Reference as ForeignKey
 from transforms.model import Field
 from transforms.review.dependency import Origin
@@ -131,7 +131,7 @@ class _Target:
         mapping, _, _, known = self.page.parts
         exploded = self.tree.get("explode")
         names = {**known, **_parts(exploded)} if exploded else known
-        columns = [column for column in self.target.columns if not column.name.startswith("_")]
+        columns = [column for column in self.target.columns if not (column.name.startswith("_") or column.raw_of)]
         return TargetTable(
             table=table_ref(str(self.target)),
             anchor=anchor("target", mapping.name, str(self.target)),
@@ -172,6 +172,7 @@ class _Target:
             code_sets=tuple(map(index.code_set, code_sets)),
             unit=index.unit(field.unit),
             outcomes=tuple(self._outcomes(column, field)),
+            raw=column_ref(str(self.target), column.name + RAW) if field.keep_raw else None,
             shown=examples.shown(self.place, position, origin, meanings),
         )
 

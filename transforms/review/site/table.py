@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from transforms.history import SUFFIX as HISTORY_SUFFIX
 from transforms.mapping import Column, Fold, Target
 from transforms.model import Label
+from transforms.reading.raw import raw_label
 from transforms.review.dependency import FOLD
 from transforms.review.site import words
 from transforms.review.site.anchor import anchor
@@ -60,14 +61,15 @@ def _column(column: Column, target: Target, fold: Fold | None, index: Index) -> 
     maker = FOLD if fold else fillers[0].text
     field = index.dictionary.fields[index.origin(maker, table, column.name).field]
     rule = fold.rules.get(column.name) if fold else None
+    take = words.RAW_TAKEN if fold and column.raw_of else words.taken(rule) if rule else None
     return TableColumn(
         name=column.name,
         anchor=anchor("column", table, column.name),
         field=index.field(field.name),
-        label=field.label,
+        label=raw_label(field.label) if column.raw_of else field.label,
         type=column.type,
         is_key=column.name in target.key,
         required=column.required,
-        take=words.taken(rule) if rule else None,
+        take=take,
         filled_by=fillers,
     )

@@ -26,6 +26,21 @@ SENSITIVITY: Final[Map[str, Label]] = {
     "personal": Label("个人信息", "personal data"),
     "phi": Label("健康信息", "health information"),
 }
+RETENTION: Final[Map[str, Label]] = {
+    f"device_life_{years}y": Label(
+        f"保存期限：器械寿命期，且不少于 {years} 年", f"kept for the life of the device, {years} years at least"
+    )
+    for years in (2, 10, 15)
+}
+IN_LOGS: Final[Map[str, Label]] = {
+    "mask": Label("日志中：须掩码", "in logs: to be masked"),
+    "omit": Label("日志中：不得出现", "in logs: to be left out"),
+}
+IN_EXPORT: Final[Map[str, Label]] = {
+    "mask": Label("导出时：须掩码", "in exports: to be masked"),
+    "pseudonymise": Label("导出时：须假名化", "in exports: to be pseudonymised"),
+    "omit": Label("导出时：不得出现", "in exports: to be left out"),
+}
 ON_DELETE: Final[Map[str, Label]] = {
     "tombstone": Label("源行删除后：保留，标记为已删除", "When the source row is deleted: kept, marked as deleted"),
     "delete": Label("源行删除后：一并删除", "When the source row is deleted: removed, too"),
@@ -63,6 +78,9 @@ RELATIONSHIP: Final[Map[str, Label]] = {
     "source-is-broader-than-target": Label("源代码含义更宽", "the source's code is broader"),
     "related-to": Label("含义相关", "is related"),
 }
+
+
+RAW_TAKEN: Final = Label("与所取值同一来源的原文", "of the source whose value was taken")
 
 
 def taken(rule: Rule) -> Label:

@@ -23,7 +23,8 @@ BASE = {
     + "  seq: {label: {zh: a, en: a}, definition: d, type: integer, owner: o, example: '2'}\n"
     "  note:\n"
     "    {label: {zh: n, en: n}, definition: d, type: string(3), owner: o, example: abc, check: [gs1_cset82],\n"
-    "    on_error: {default: LOT-101}, tolerate: {LOT-101: null}, sensitivity: personal, standard_refs: [A, B]}\n"
+    "    on_error: {default: LOT-101}, tolerate: {LOT-101: null}, sensitivity: personal, standard_refs: [A, B],\n"
+    "    keep_raw: false, retention: device_life_2y, protect: {in_logs: omit, in_export: mask}}\n"
     "  much: {label: {zh: m, en: m}, definition: d, type: 'decimal(18,6)', unit: C62, rounding: half_up, owner: o,\n"
     "    example: '1.5'}\n",
     # The codes of the set hang on a time and on another column.
