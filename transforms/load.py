@@ -27,7 +27,7 @@ from transforms.mapping import Mapping
 from transforms.model import Dictionary, Field
 from transforms.reading.column import Vocabulary
 from transforms.reading.fold import read_fold
-from transforms.reading.mapping import read_mapping
+from transforms.reading.mapping import read_mapping, written_tables
 from transforms.reading.reference import resolve_references
 from transforms.vocabulary.catalogue import read_catalogue
 from transforms.vocabulary.codes import read_code_set
@@ -112,7 +112,8 @@ def _read(files: Files, faults: Faults, branches: Branches | None) -> tuple[Dict
     with_faults = {Path(file).stem: None for file, _ in files.matching("folds/*.yaml")}
     vocabulary = replace(vocabulary, folds={**with_faults, **{str(one.fold): one.fold for one in found.values()}})
     drafts = _read_all(files, "mappings", lambda node: read_mapping(node, vocabulary, faults), "mapping", faults)
-    mappings, folds = resolve_references(list(drafts.values()), list(found.values()), _written_tables(files), faults)
+    written = {table for _, node in files.matching("mappings/*.yaml") for table in written_tables(node)}
+    mappings, folds = resolve_references(list(drafts.values()), list(found.values()), written, faults)
     _check_codes(mappings, vocabulary, faults)
     if header is None or any(fault.code != EXAMPLE_FAILED for fault in faults.found):
         return None, _without_consequences(faults.found, files.lower)
@@ -177,18 +178,6 @@ def _read_vocabulary(files: Files, faults: Faults) -> Vocabulary:
     )
     fields = _read_fields(files, Terms(codesets, units, errors), faults)
     return Vocabulary(fields, codesets, units, sources, errors)
-
-
-def _written_tables(files: Files) -> set[str]:
-    """Return the canonical tables that the mapping files name, also those of mappings with faults."""
-    trees = (plain_tree(node) for _, node in files.matching("mappings/*.yaml"))
-    targets = (target for tree in trees if isinstance(tree, dict) for target in _targets(tree))
-    return {str(target.get("table")) for target in targets if isinstance(target, dict)}
-
-
-def _targets(tree: dict[str, object]) -> list[object]:
-    several = tree.get("targets")
-    return several if isinstance(several, list) else [tree.get("target")]
 
 
 def _check_codes(mappings: tuple[Mapping, ...], vocabulary: Vocabulary, faults: Faults) -> None:

@@ -28,7 +28,7 @@ from transforms.value.kind import NUMBERS, Kind
 from transforms.vocabulary.field_type import postgresql_type
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.name import NAME
-from transforms.yaml.section import Section, read_section, suggest
+from transforms.yaml.section import Section, is_unusable, read_section, suggest
 from transforms.yaml.shape import Either, Many, Named, Shape, Text, flag
 
 ORDERS: Map[str, tuple[str, tuple[Kind, ...]]] = {
@@ -89,7 +89,7 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
             faults.add(section.place, "DIC-104", f"`{column}` takes the {rule.take} one: say what `order` is")
     if not key:
         faults.add(section.place_of("key"), "DIC-131", "a fold has a key")
-    if len(faults.found) > before:
+    if is_unusable(faults.found[before:]):
         return None
     told = (Column(CONFLICTS, "jsonb", required=False), Column(WARNINGS, "text[]", required=False))
     known = (*columns, *raws, *told)

@@ -21,7 +21,7 @@ from transforms.reading.translation import translator
 from transforms.vocabulary.unit_names import UnitNames
 from transforms.yaml.document import Node
 from transforms.yaml.name import WORD
-from transforms.yaml.section import Section, read_section
+from transforms.yaml.section import Section, is_unusable, read_section
 from transforms.yaml.shape import Many, Named, Shape, Text
 
 _SOURCE = Shape({"table": Text("The mirror: source.table."), "columns": COLUMNS}, told="The mirror that is read.")
@@ -82,7 +82,7 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
     lookups = _read_lookups(section, reading)
     plan, targets, sections = _read_plan(section, nodes, lookups, mirror, reading)
     _check_tables(targets, sections, faults)
-    if len(faults.found) > before:
+    if is_unusable(faults.found[before:]):
         return None
     mapping = Mapping(
         name.text,
@@ -94,6 +94,17 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
         frozenset(reading.scope.codes),
     )
     return Draft(read_examples(section, mapping, reading.inputs, faults), sections)
+
+
+def written_tables(node: Node) -> Iterator[str]:
+    """Yield the canonical tables that a mapping file names, whatever its faults."""
+    silent = Faults()
+    section = read_section(node, silent, MAPPING)
+    one = section.node("target") if section else None
+    for target in (*(section.items("targets") if section else ()), *((one,) if one else ())):
+        read = read_section(target, silent, TARGET)
+        if read:
+            yield read.text("table")
 
 
 def _target_nodes(section: Section, faults: Faults) -> tuple[Node, ...]:

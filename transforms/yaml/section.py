@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
+from typing import Final
 
-from transforms.errors import Faults, Place
+from transforms.errors import Fault, Faults, Place
 from transforms.yaml.document import Items, Node, Scalar, Table
 from transforms.yaml.name import check_names
 from transforms.yaml.shape import Named, Shape, Text
 
+UNKNOWN_KEY: Final = "DIC-103"
+"""The code of a key that is none of a table's: what else stands there can be read all the same."""
 # Names that a misspelt one is compared with, letter by letter; of longer lists only the case is forgiven, or a list of
 # ten thousand wrong codes would take hours.
 _COMPARED = 1000
@@ -17,27 +20,36 @@ _COMPARED = 1000
 
 def suggest(name: str, known: Collection[str]) -> str:
     """Return `; did you mean ...` for a misspelt name, or nothing."""
+    meant = nearest(name, known)
+    return f"; did you mean `{meant}`?" if meant else ""
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return which of the known names a misspelt one may be, "" where it is like none of them."""
     lowered = {candidate.lower(): candidate for candidate in known}
     if len(lowered) > _COMPARED:
-        return f"; did you mean `{lowered[name.lower()]}`?" if name.lower() in lowered else ""
+        return lowered.get(name.lower(), "")
     close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    return f"; did you mean `{lowered[close[0]]}`?" if close else ""
+    return lowered[close[0]] if close else ""
 
 
 class Section:
     """Typed access to the values of one table. Reading a key with a fault gives an empty value and goes on.
 
-    A key that the shape does not have cannot be read: that is a fault of the program, a KeyError.
+    What stands under a misspelt key is read as under the one that was meant, where that is not there: all of its faults
+    are to be told at once. A key that the shape does not have cannot be read: a fault of the program, a KeyError.
     """
 
     def __init__(self, table: Table, faults: Faults, shape: Shape) -> None:
         self.place = table.place
-        self._entries = table.entries
+        self._entries = dict(table.entries)
         self._faults = faults
         self._shapes = shape.keys
-        for name, (key, _) in table.entries.items():
+        for name, entry in table.entries.items():
             if name not in self._shapes:
-                faults.add(key.place, "DIC-103", f"unknown key `{name}`{suggest(name, self._shapes)}")
+                faults.add(entry[0].place, UNKNOWN_KEY, f"unknown key `{name}`{suggest(name, self._shapes)}")
+                if meant := nearest(name, self._shapes):
+                    self._entries.setdefault(meant, entry)
         for name in shape.required:
             if name not in table.entries:
                 faults.add(table.place, "DIC-104", f"key `{name}` is missing")
@@ -111,6 +123,11 @@ class Section:
         """Return the table under `key` as a section of its own, None when it is not there or not a table."""
         node = self.node(key)
         return None if node is None else read_section(node, self._faults, shape)
+
+
+def is_unusable(found: Iterable[Fault]) -> bool:
+    """Tell whether faults keep the rest of an entry from being looked at."""
+    return any(fault.code != UNKNOWN_KEY for fault in found)
 
 
 def read_scalar(node: Node, name: str, faults: Faults) -> Scalar | None:
