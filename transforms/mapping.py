@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Final, Literal
 
+from transforms.beside import CHANGE
+
 OnDelete = Literal["delete", "tombstone", "ignore", "forbid"]
 """What becomes of the canonical row when the source deletes its row.
 
@@ -47,7 +49,7 @@ class MirrorRef:
     @property
     def stored_in(self) -> str:
         """The schema of the target that it stands in."""
-        return f"{self.schema}_change" if self.versions else self.schema
+        return self.schema + CHANGE if self.versions else self.schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import psycopg
 
 from cdc.activate.edition import Edition
 from cdc.derive.names import columns, equal, literals, quoted
-from cdc.derive.plan import SHADOW
+from transforms.beside import SHADOW
 from transforms.mapping import Target
 
 Connection = psycopg.Connection[Any]

@@ -20,9 +20,10 @@ from cdc.derive.change_mirror import plan_changes, versions_of
 from cdc.derive.ddl import indexes_of, watched_by
 from cdc.derive.mirror import Mirror, read_mirrors
 from cdc.derive.names import quoted
-from cdc.derive.plan import SHADOW, Plan
+from cdc.derive.plan import Plan
 from cdc.derive.statistics import refresh_statistics
 from cdc.derive.table import PARTS, Table, tables_of
+from transforms.beside import SHADOW
 from transforms.mapping import MirrorRef
 
 Connection = psycopg.Connection[Any]

@@ -30,11 +30,10 @@ from cdc.derive.plan import Plan
 from cdc.derive.table import Table
 from cdc.errors import FatalError
 from cdc.store.action import record_action
+from transforms.beside import LEAVING
 
 Connection = psycopg.Connection[Any]
 
-LEAVING = "_leaving"
-"""Behind the name of a schema in which a table is for a moment, on its way out."""
 VACUUM_S = 5
 """How long one VACUUM is waited for that is in the way; nobody waits behind that."""
 

@@ -18,14 +18,16 @@ from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read
 from cdc.document import Document, Entry, read_document
 from cdc.errors import FatalError
 from cdc.reference import is_reference
+from transforms.beside import OF_A_SOURCE, schema_taken
 
 KINDS = ("mariadb", "postgresql")
 STATES = ("running", "paused", "stopped")
 STREAM_PREFIX = "cdc."
 
-# A source names a topic, two schemas of the target (with `_deleted`), a connector and a replication slot.
+# A source names a topic, schemas of the target (its mirrors, and beside them), a connector and a replication slot.
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_RESERVED_NAME = re.compile(r"cdc|trace|public|information_schema|pg_.*|.*_deleted|.*_held|.*_shadow")
+# Of a name that ends like what stands beside mirrors, `erp_change`, the mirrors would be another source's versions.
+_RESERVED_NAME = re.compile(f"trace|public|.*({'|'.join(OF_A_SOURCE)})")
 # Names go into the connector's lists of regular expressions, where commas, colons and semicolons are separators.
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")
@@ -136,7 +138,7 @@ class _Reader:
     def _check_name(self) -> None:
         if not _SOURCE_NAME.fullmatch(self.name):
             self._fault((), "the file's name is not a source name: small letters, digits and _, at most 40")
-        elif _RESERVED_NAME.fullmatch(self.name):
+        elif _RESERVED_NAME.fullmatch(self.name) or schema_taken(self.name):
             self._fault((), f"{self.name} is a name that the target keeps for itself")
 
     def _check_entries(self, data: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from cdc.errors import FatalError
 from cdc.evidence.history import Entry, Key, as_of, read_history
 from cdc.land.contract.in_force import read_contracts_in_force
 from cdc.store.connection import as_service_errors, connect
+from transforms.beside import CONTRIBUTION
 
 Connection = psycopg.Connection[Any]
 
@@ -94,7 +95,7 @@ def _source_rows(connection: Connection, read: Settings, table: str, key: Key) -
     target = targets[table]
     if len(key) != len(target.key):
         raise FatalError("EVD-103", f"the key of {table} is {', '.join(target.key)}")
-    schema = f"{target.schema}_contribution" if target.contributes else target.schema
+    schema = target.schema + CONTRIBUTION if target.contributes else target.schema
     same = SQL(" AND ").join(SQL("{}::text = %s").format(Identifier(name)) for name in target.key)
     query = SQL("SELECT _mapping, _source_key FROM {} WHERE {} ORDER BY 1, 2").format(
         Identifier(schema, target.table), same

@@ -26,11 +26,12 @@ from cdc.derive.foreign_key import FOREIGN_KEY_NAME, plan_foreign_keys, referrin
 from cdc.derive.label import plan_labels
 from cdc.derive.mirror import Mirror, index_expression, is_comparable
 from cdc.derive.names import literal, literals, quoted
-from cdc.derive.plan import SHADOW, Plan, Step
+from cdc.derive.plan import Plan, Step
 from cdc.derive.statement import Statement, digest_name
 from cdc.derive.table import Table, tables_of
 from cdc.derive.take import read_by_others
 from cdc.errors import FatalError
+from transforms.beside import CONTRIBUTION, HELD, SHADOW
 from transforms.domain import Domain
 from transforms.mapping import Match, MirrorRef
 
@@ -86,8 +87,8 @@ def _schemas(connection: Rows, plans: list[Plan]) -> Iterator[Statement]:
     """Domains may share a schema: they are looked at together."""
     schemas = sorted({fill.target.schema for plan in plans for fill in plan.fills})
     folded = {merge.fold.target.schema for plan in plans for merge in plan.merges}
-    wanted = [name for base in schemas for name in (base, f"{base}_held")]
-    for schema in (*wanted, *sorted(f"{base}_contribution" for base in folded)):
+    wanted = [name for base in schemas for name in (base, base + HELD)]
+    for schema in (*wanted, *sorted(base + CONTRIBUTION for base in folded)):
         if not connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).rowcount:
             yield Statement(f"create schema {schema}", f"CREATE SCHEMA {quoted(schema)}")
 

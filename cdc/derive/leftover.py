@@ -14,10 +14,11 @@ import psycopg
 from cdc.derive.active import stands_beside
 from cdc.derive.ddl import hanging_on, indexes_of
 from cdc.derive.names import quoted
-from cdc.derive.plan import META, SHADOW, Plan
+from cdc.derive.plan import META, Plan
 from cdc.derive.statement import INDEX_NAME, Statement
 from cdc.derive.table import PARTS
 from cdc.errors import FatalError
+from transforms.beside import HELD, SHADOW
 
 Rows = psycopg.Connection[Any]
 
@@ -83,14 +84,14 @@ def _without_table(connection: Rows, one: Leftover) -> Statement:
     return Statement(f"drop table {one.name}: {one.mib} MiB", f"DROP TABLE IF EXISTS {tables}")
 
 
-_TABLES = """
+_TABLES = f"""
 SELECT n.nspname, c.relname, pg_total_relation_size(c.oid) >> 20
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')
   AND NOT EXISTS (SELECT FROM unnest(%s::text[]) wanted (name) WHERE NOT EXISTS (SELECT FROM pg_attribute a
                   WHERE a.attrelid = c.oid AND a.attname = wanted.name AND NOT a.attisdropped))
   AND EXISTS (SELECT FROM pg_class h JOIN pg_namespace hn ON hn.oid = h.relnamespace
-              WHERE h.relkind = 'r' AND hn.nspname = n.nspname || '_held' AND h.relname = c.relname)
+              WHERE h.relkind = 'r' AND hn.nspname = n.nspname || '{HELD}' AND h.relname = c.relname)
   AND right(n.nspname, length(%s)) <> %s
 ORDER BY 1, 2
 """

@@ -12,6 +12,7 @@ import psycopg
 
 from cdc.derive.names import literal, quoted
 from cdc.key import text_template
+from transforms.beside import DELETED
 from transforms.mapping import MirrorRef
 
 _INTEGERS = frozenset({"smallint", "integer", "bigint"})
@@ -41,7 +42,7 @@ class Mirror:
     @property
     def deleted(self) -> str:
         """The quoted name of the table of last images of rows that are deleted."""
-        return quoted(f"{self.ref.schema}_deleted", self.ref.table)
+        return quoted(self.ref.schema + DELETED, self.ref.table)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -154,7 +155,7 @@ def read_mirrors(connection: psycopg.Connection[Any], refs: tuple[MirrorRef, ...
     return {ref: Mirror(ref, types[ref], tuple(key[place] for place in sorted(key))) for ref, key in keys.items()}
 
 
-_CATALOGUE = """
+_CATALOGUE = f"""
 SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
        array_position(i.indkey::int2[], a.attnum)
 FROM (VALUES WANTED) AS wanted (schema, name, has_twin)
@@ -163,6 +164,6 @@ JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relk
 JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE NOT has_twin OR EXISTS (SELECT FROM pg_class d JOIN pg_namespace dn ON dn.oid = d.relnamespace
-              WHERE dn.nspname = n.nspname || '_deleted' AND d.relname = c.relname)
+              WHERE dn.nspname = n.nspname || '{DELETED}' AND d.relname = c.relname)
 ORDER BY n.nspname, c.relname, a.attnum
 """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, quoted
+from transforms.beside import CONTRIBUTION, HELD
 from transforms.mapping import Fold, Lookup, Reference, Target
 from transforms.mapping import Mapping as DictionaryMapping
 
@@ -23,9 +23,6 @@ META: Mapping[str, str] = {
 }
 """What every canonical row says of itself. Offset and time of a tombstone are those of the delete; of a row that stays
 as it was, those of its last image."""
-
-SHADOW: Final = "_shadow"
-"""The side on which tables are derived by another dictionary than the one in force."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +96,7 @@ class Fill(Output):
     @property
     def held(self) -> str:
         """The table of candidates that are not canonical rows: held ones, and deleted ones that do not count."""
-        return quoted(f"{self.target.schema}_held{self.side}", self.target.table)
+        return quoted(f"{self.target.schema}{HELD}{self.side}", self.target.table)
 
     @property
     def held_key(self) -> tuple[str, ...]:
@@ -126,7 +123,7 @@ class Contribution(Output):
 
 def contributions_to(target: Target, side: str) -> str:
     """Return the table of what is contributed to the rows of a canonical table."""
-    return quoted(f"{target.schema}_contribution{side}", target.table)
+    return quoted(f"{target.schema}{CONTRIBUTION}{side}", target.table)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,9 +9,10 @@ from cdc.derive.fold import CONTRIBUTED, contributed
 from cdc.derive.names import columns, literal, quoted
 from cdc.derive.plan import META, Fill, Merge, Plan
 from cdc.store.storage import ROOM_FOR_UPDATES
+from transforms.beside import CONTRIBUTION, HELD
 from transforms.mapping import Target
 
-PARTS = ("", "_held", "_contribution")
+PARTS = ("", HELD, CONTRIBUTION)
 """Behind a schema's name: canonical tables, those of held candidates, those of contributions."""
 
 
@@ -66,7 +67,7 @@ def _tables_of(fill: Fill) -> Iterator[Table]:
     wanted = _column_texts(target)
     labels = {column.name: column.label for column in target.columns if column.label}
     yield Table(target.schema + fill.side, target.table, wanted, target.key, labels=labels)
-    yield Table(f"{target.schema}_held{fill.side}", target.table, wanted, fill.held_key, is_large=False)
+    yield Table(f"{target.schema}{HELD}{fill.side}", target.table, wanted, fill.held_key, is_large=False)
 
 
 def _contributed(merge: Merge) -> Table:
@@ -76,7 +77,7 @@ def _contributed(merge: Merge) -> Table:
         column.name: column.type + (" NOT NULL" if column.name in target.key else "") for column in contributed(merge)
     }
     key = ("_mapping", "_source_key", *target.key)
-    return Table(f"{target.schema}_contribution{merge.fill.side}", target.table, {**wanted, **CONTRIBUTED}, key)
+    return Table(f"{target.schema}{CONTRIBUTION}{merge.fill.side}", target.table, {**wanted, **CONTRIBUTED}, key)
 
 
 def _column_texts(target: Target) -> dict[str, str]:

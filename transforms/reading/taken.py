@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from transforms.beside import OF_A_SOURCE, schema_taken
 from transforms.errors import Faults
 from transforms.yaml.document import Scalar
 from transforms.yaml.name import TABLE, check_names
 
-# PostgreSQL takes no schema of a name that begins with pg_, and what is made in its own ones it does not show.
-_SYSTEM_SCHEMA: Final = re.compile("pg_.*|information_schema")
-# Schemas of the service, and what it puts behind a canonical schema to name those that stand beside it: rows that are
-# held, contributions to folds, tables that are derived by another dictionary, and those that it took the place of.
-_SERVICE_SCHEMA: Final = re.compile("cdc|.*_(held|contribution|shadow|leaving)")
-# A source's mirrors, its deleted rows and the versions of its rows.
-_OF_A_SOURCE: Final = ("", "_deleted", "_change")
 # Every table of PostgreSQL has these.
 _SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 # What an example calls what the service notes on a row, and on a contribution to a fold: `_warnings`, `_order`.
@@ -44,13 +37,6 @@ def check_columns(names: Iterable[Scalar], faults: Faults, noted: Collection[str
             faults.add(name.place, "DIC-105", message)
 
 
-def schema_taken(schema: str) -> str:
-    """Return why nobody else can have a schema of that name, nothing where that is not so."""
-    if _SYSTEM_SCHEMA.fullmatch(schema):
-        return "PostgreSQL keeps it for itself"
-    return "the service keeps its own tables there" if _SERVICE_SCHEMA.fullmatch(schema) else ""
-
-
 def _taken_by_source(schema: str, sources: Collection[str]) -> str:
-    found = [source for source in sources for suffix in _OF_A_SOURCE if schema == source + suffix]
+    found = [source for source in sources for suffix in ("", *OF_A_SOURCE) if schema == source + suffix]
     return f"the rows of source `{found[0]}` stand there" if found else ""

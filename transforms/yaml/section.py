@@ -51,7 +51,7 @@ class Section:
                 if meant := nearest(name, self._shapes):
                     self._entries.setdefault(meant, entry)
         for name in shape.required:
-            if name not in table.entries:
+            if name not in self._entries:
                 faults.add(table.place, "DIC-104", f"key `{name}` is missing")
 
     def __contains__(self, key: str) -> bool:

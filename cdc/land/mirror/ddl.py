@@ -20,6 +20,7 @@ from cdc.columns import CHANGE_COLUMNS, DELETED_COLUMNS, SERVICE_COLUMNS
 from cdc.errors import FatalError
 from cdc.land.contract.widening import is_widening
 from cdc.store.storage import ROOM_FOR_UPDATES
+from transforms.beside import CHANGE, DELETED
 
 _TEXT_TYPES = ("text", "character")
 
@@ -58,19 +59,17 @@ def plan_mirrors(connection: psycopg.Connection, contracts: Iterable[Contract]) 
     contracts = tuple(contracts)
     steps: list[Step] = []
     kept = {mirror for (mirror,) in connection.execute("SELECT mirror FROM cdc.change_mirror").fetchall()}
-    schemas = {f"{contract.schema}{more}" for contract in contracts for more in ("", "_deleted")}
-    schemas |= {f"{contract.schema}_change" for contract in contracts if contract.mirror in kept}
+    schemas = {f"{contract.schema}{more}" for contract in contracts for more in ("", DELETED)}
+    schemas |= {contract.schema + CHANGE for contract in contracts if contract.mirror in kept}
     for name in sorted(schemas):
         if connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (name,)).fetchone() is None:
             steps.append(Step(f"create schema {name}", SQL("CREATE SCHEMA {}").format(Identifier(name))))
     for contract in contracts:
         steps += _table_steps(connection, contract, _Wanted(contract.schema, contract.key, SERVICE_COLUMNS))
-        steps += _table_steps(
-            connection, contract, _Wanted(f"{contract.schema}_deleted", contract.key, DELETED_COLUMNS)
-        )
+        steps += _table_steps(connection, contract, _Wanted(contract.schema + DELETED, contract.key, DELETED_COLUMNS))
         if contract.mirror in kept:
             key = (*contract.key, "_version")
-            steps += _table_steps(connection, contract, _Wanted(f"{contract.schema}_change", key, CHANGE_COLUMNS))
+            steps += _table_steps(connection, contract, _Wanted(contract.schema + CHANGE, key, CHANGE_COLUMNS))
         steps += _cascade_indexes(connection, contract)
     return tuple(steps)
 

@@ -14,6 +14,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import source_columns
 from cdc.key import text_template
+from transforms.beside import CHANGE, DELETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,12 @@ class MirrorTable:
     @property
     def deleted(self) -> Composable:
         """The table of last images of deleted rows."""
-        return name_of(f"{self.contract.schema}_deleted", self.contract.table)
+        return name_of(self.contract.schema + DELETED, self.contract.table)
 
     @property
     def changes(self) -> Composable:
         """The change mirror: all versions of all rows."""
-        return name_of(f"{self.contract.schema}_change", self.contract.table)
+        return name_of(self.contract.schema + CHANGE, self.contract.table)
 
     @property
     def stage_name(self) -> str:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from psycopg.sql import SQL, Composable, Composed
 
 from cdc.land.mirror.table import MirrorTable, list_of, name_of, text_of
+from transforms.beside import CHANGE
 
 
 def keep_staged(table: MirrorTable) -> Composed:
@@ -112,7 +113,7 @@ def _keep(table: MirrorTable, told: Composed) -> Composed:
         found=_found(table, columns),
         changes=table.changes,
         key_of_c=_key_is(table, "c", "f"),
-        text=text_of(f"{table.contract.schema}_change.{table.contract.table}"),
+        text=text_of(f"{table.contract.schema + CHANGE}.{table.contract.table}"),
         key_texts=_key_texts(table, "f"),
         names=list_of(table.columns),
         values=SQL(", ").join(name_of("f", column) for column in columns),

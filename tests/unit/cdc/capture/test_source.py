@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from cdc.capture.source import Source, SourceTable, find_source, load_sources
 from cdc.errors import FatalError
+from transforms.beside import OF_A_SOURCE, OF_A_TARGET
 
 GOOD = """\
 kind: postgresql
@@ -114,11 +116,24 @@ def test_only_harmless_settings_may_differ(tmp_path: Path, setting: str, fault: 
     assert line.startswith(f"mes.yaml:13: {fault}")
 
 
-@pytest.mark.parametrize("name", ["Mes", "1mes", "cdc", "trace", "pg_mes", "mes_deleted", "a" * 41, "me-s"])
+BESIDE = [f"mes{suffix}" for suffix in (*OF_A_SOURCE, *OF_A_TARGET)]
+
+
+@pytest.mark.parametrize(
+    "name", ["Mes", "1mes", "cdc", "trace", "pg_mes", "information_schema", *BESIDE, "a" * 41, "me-s"]
+)
 def test_a_source_is_named_so_that_topic_schemas_and_slot_can_be(tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.yaml").write_text(GOOD)
     with pytest.raises(FatalError, match="name"):
         load_sources(tmp_path)
+
+
+def test_schemas_beside_others_are_named_by_one_list() -> None:
+    assert {"mes_change", "mes_contribution", "mes_leaving", "mes_deleted", "mes_held", "mes_shadow"} == {*BESIDE}
+    suffixes = "|".join((*OF_A_SOURCE, *OF_A_TARGET))
+    made_up = re.compile(rf"""(schema|base)\}}({suffixes})|nspname \|\| '_|\+ ["']({suffixes})["']""")
+    for path in (*Path("cdc").rglob("*.py"), *Path("transforms").rglob("*.py")):
+        assert not made_up.search(path.read_text(encoding="utf-8")), path
 
 
 def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
