@@ -19,10 +19,15 @@ BROKEN = "STR-105 a transaction came again with other content: cdc.erp"
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
-    """A service whose first process says what is in a file, and ends; the second one stays."""
+    """A service whose first process says what is in a file and ends, when it is told to; the second one stays.
+
+    Not by itself: it could be over before whoever started it has looked for it, and that is another fault.
+    """
     code = (
-        "import pathlib, sys, time; said = pathlib.Path('said')\n"
-        "if said.exists(): text = said.read_text(); said.unlink(); print('started'); print(text); sys.exit(1)\n"
+        "import pathlib, sys, time; said, told = pathlib.Path('said'), pathlib.Path('told')\n"
+        "while said.exists():\n"
+        "    if told.exists(): text = said.read_text(); said.unlink(); print('started'); print(text); sys.exit(1)\n"
+        "    time.sleep(0.01)\n"
         "time.sleep(300)"
     )
 
@@ -38,11 +43,12 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
 
 
 def end(service: Service, tmp_path: Path, name: str, said: str) -> None:
-    (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
-    (tmp_path / "data" / name / "said").write_text(said)
+    folder = tmp_path / "data" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "told").unlink(missing_ok=True)
+    (folder / "said").write_text(said)
     service.start()
-    while (tmp_path / "data" / name / "said").exists():
-        time.sleep(0.01)
+    (folder / "told").touch()
     daemon = process.background({}, name)
     while daemon.running() is not None:
         time.sleep(0.01)
