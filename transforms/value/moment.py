@@ -6,7 +6,9 @@ import re
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache, lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 from transforms import refusal
 from transforms.errors import Refused
@@ -15,25 +17,26 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?")
 
 
-# What the IANA database names: zones of an area, and a few by one word. Not what else stands in the folder in which a
-# machine keeps them: its own zone (localtime, posixrules), other counts of seconds (right/...), no zone (Factory).
-_ZONE = re.compile(
-    "(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US)/.+"
-    r"|CET|CST6CDT|Cuba|EET|EST|EST5EDT|Egypt|Eire|GB|GB-Eire|GMT|GMT\+0|GMT-0|GMT0|Greenwich|HST|Hongkong|Iceland|Iran"
-    "|Israel|Jamaica|Japan|Kwajalein|Libya|MET|MST|MST7MDT|NZ|NZ-CHAT|Navajo|PRC|PST8PDT|Poland|Portugal|ROC|ROK"
-    "|Singapore|Turkey|UCT|UTC|Universal|W-SU|WET|Zulu"
-)
 ZONES_ARE_NAMED = "zones are named as in the IANA database, like Asia/Shanghai"
 
 
+@lru_cache(maxsize=1024)
 def find_zone(name: str) -> ZoneInfo | None:
-    """Return the time zone that the IANA database calls so, None if there is none of that name."""
-    if not _ZONE.fullmatch(name):
+    """Return the time zone that the IANA database calls so, None if there is none of that name.
+
+    Its rules are those of the `tzdata` package, whose version is pinned, and of nothing else: a machine has rules of
+    its own, older or newer, and zones of its own (`localtime`). By them a row would have another instant elsewhere.
+    """
+    if name not in _zone_names():
         return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
+        return ZoneInfo.from_file(rules, key=name)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    listed = files("tzdata").joinpath("zones").read_text(encoding="utf-8")
+    return frozenset(listed.split()) - {"Factory"}  # the zone of a machine that nobody has set one for
 
 
 def localizer(zone: ZoneInfo) -> Callable[[datetime], datetime]:

@@ -16,7 +16,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
     *("__future__", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib", "enum", "fnmatch"),
     *("fractions", "functools", "hashlib", "json", "math", "operator", "pathlib", "re", "typing", "unicodedata"),
-    *("uuid", "zoneinfo"),
+    *("uuid", "zoneinfo", "importlib"),  # importlib: the rules of zones, which are a package's data
     *(
         "base64",
         "calendar",

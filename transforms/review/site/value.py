@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
+
+from transforms.value.moment import find_zone
 
 Show = Callable[[object], str | None]
 
 
 def shower(time_zone: str) -> Show:
     """Return the function from a value to its text, None for NULL; instants are shown by the clocks of a zone."""
-    zone = ZoneInfo(time_zone)
+    zone = find_zone(time_zone) or UTC
 
     def show(value: object) -> str | None:
         if value is None:

@@ -80,7 +80,7 @@ def test_transform_target_page_and_tests_follow(
     steps = [line["step"] for line in cdc("target", "plan", "--json").document["steps"]]
     assert any(step.startswith("create table trace.job_order anew") for step in steps)
     assert not any("material_lot anew" in step for step in steps)
-    assert "label columns of trace.material_lot: lot_number" in steps
+    assert "label columns of trace.material_lot: lot_number, lot_number_raw" in steps
     assert cdc("target", "apply").code == 0
     with connect(target, "test") as connection:
         query = (
