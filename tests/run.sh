@@ -33,7 +33,7 @@ lane() {
         format) ruff format --check . ;;
         lint) ruff check . ;;
         types) mypy ;;
-        unit) pytest -q -n 2 --dist loadfile tests/unit "${selection[@]}" ;;
+        unit) pytest -q -n 2 --dist worksteal tests/unit "${selection[@]}" ;;
         contract) pytest -q -n 2 --dist loadfile tests/contract "${selection[@]}" ;;
         integration) test_stack pytest -q tests/integration "${selection[@]}" ;;
         faults) test_stack pytest -q tests/faults "${selection[@]}" ;;

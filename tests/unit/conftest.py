@@ -14,6 +14,13 @@ from transforms.yaml import folder
 from transforms.yaml.document import Node, parse_document
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_logged_to_where_another_test_listened() -> Iterator[None]:
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _packaged_files_are_parsed_once() -> Iterator[None]:
     packaged = {path.read_text(encoding="utf-8") for path in PACKAGED.rglob("*.yaml")}

@@ -18,7 +18,7 @@ from transforms.mapping import Mapping, Outcome
 from transforms.model import Dictionary
 
 EVERY_KEY = Path(__file__).parent / "every_key"
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 # What YAML has no character for, ends a line with, turns around, or reads as something else when it is not escaped.
 HOSTILE = ("\x81@", "a\x7f", "a\u202eb", "a\ufffeb", "a\x85b", "a\u2028b", "\ufeffab", "a\x1db", "\x1b[2J", "\r\n", "~")
@@ -99,7 +99,7 @@ def check_if_it_loads(files):
         check(dictionary)
 
 
-@settings(FEW, max_examples=60)
+@settings(FEW, max_examples=25)
 @given(changed())
 def test_whatever_loads_is_read_back(files):
     check_if_it_loads(files)
