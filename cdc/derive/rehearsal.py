@@ -24,6 +24,7 @@ from cdc.derive.turn import one_cut, see_window, work_out
 from cdc.derive.write import codes_of
 from cdc.errors import FatalError, TransientError
 from cdc.store.connection import classify
+from transforms.beside import CONTRIBUTION
 
 Key = tuple[str, ...]
 Values = tuple[tuple[str, str | None], ...]
@@ -121,7 +122,7 @@ def _contributed(work: Work) -> Iterator[Difference]:
             f" FULL JOIN (SELECT * FROM {contribution.stage} WHERE _candidate) s"
             f" ON s._source_key = c._source_key AND {equal(contribution.key, 's', 'c')}"
         )
-        table = f"{contribution.target.schema}_contribution.{contribution.target.table}"
+        table = f"{contribution.target.schema}{CONTRIBUTION}.{contribution.target.table}"
         yield from _read(work, query, table, contribution.name, names)
 
 

@@ -35,10 +35,3 @@ def _packaged_files_are_parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folder, "parse_document", parse)
         yield
-
-
-@pytest.fixture(autouse=True)
-def log_goes_nowhere_of_before() -> Iterator[None]:
-    """What one test has set the log up with is closed when the next one writes to it."""
-    yield
-    structlog.reset_defaults()
