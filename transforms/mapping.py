@@ -29,6 +29,8 @@ with a warning, and its source row is held for it.
 Candidate = tuple[object, ...]
 Outcome = tuple[tuple[Candidate, ...], ...]
 """The candidates of a row for each target of its mapping, in their order; () where it has none there."""
+Keys = tuple[tuple[Candidate, ...], ...]
+"""For each target the keys of rows in it."""
 Normalise = Callable[[Sequence[object]], Outcome | None]
 
 
@@ -200,13 +202,33 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What happens to the row of an example next, and what stands then.
+
+    `row` None: the source deletes it. `expected` and `code` as in `Example`; `gone`, `marked` and `kept` are the keys,
+    for each target, of rows that have left, that stay as tombstones of a deleted row, and that stay as they were.
+    """
+
+    row: tuple[object, ...] | None
+    expected: Outcome | None
+    code: str | None
+    gone: Keys
+    marked: Keys
+    kept: Keys
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
-    """A row and its outcome: `expected` candidates, or refused with `code`, or (both None) filtered."""
+    """A row and its outcome: `expected` candidates, or refused with `code`, or (both None) filtered.
+
+    `then`: what happens to the row afterwards, one after the other.
+    """
 
     name: str
     row: tuple[object, ...]
     expected: Outcome | None
     code: str | None
+    then: tuple[Later, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from cdc.derive.plan import Step
 from cdc.derive.session import INDEXED_BYTES
 from cdc.derive.take import STALE
 from transforms.errors import Refused
-from transforms.mapping import Candidate, Outcome
-from transforms.refusal import DELETED
+from transforms.mapping import Outcome
+from transforms.standing import forbidden
 
 Row = tuple[Any, ...]
 Staged = tuple[list[Row], ...]
@@ -57,15 +57,8 @@ def _of_deleted(step: Step, row: Row, head: Row, outcome: Outcome) -> Staged:
     for output, candidates in zip(step.outputs, outcome, strict=True):
         said = (head[0], *row[-2:], True) if output.keeps_unmarked else head
         kept = candidates if output.keeps_deleted else ()
-        staged.append([(*said, *_CANDIDATE, *(_warned(each) if output.forbids else each)) for each in kept])
+        staged.append([(*said, *_CANDIDATE, *(forbidden(each) if output.forbids else each)) for each in kept])
     return tuple(staged)
-
-
-def _warned(candidate: Candidate) -> Candidate:
-    """Return a candidate that says of itself that its source row should not have been deleted."""
-    *values, warnings = candidate
-    known = warnings if isinstance(warnings, list) else []
-    return (*values, [*known, f"{DELETED} _deleted"])
 
 
 def refused(step: Step, head: Row, refusal: Refused) -> Staged:

@@ -2,13 +2,13 @@
 
 Shown should be: every code that it can refuse a row with, a row that `where` leaves out, a row of each table, a value
 of each column, a row that each check refuses or warns of, a row with and a row without what a look-up may find; and of
-expressions each WHEN and ELSE of a CASE, each argument that a COALESCE takes, and both outcomes of `when` and `skip`.
+expressions each WHEN and ELSE of a CASE, each argument that a COALESCE takes, and both outcomes of `when` and `skip`;
+and of each table what becomes of a row whose source row is deleted.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
@@ -19,10 +19,7 @@ from transforms.errors import DictionaryError, Fault, Place, Refused
 from transforms.expression.branch import Branch, Branches
 from transforms.load import EXAMPLE_FAILED, read
 from transforms.mapping import WARNINGS, Example, Mapping
-from transforms.reading.example import run_example
-
-# Between what is said of one column (`table: row 2: column is ...`) or table and of the next.
-_EACH = re.compile(r"; (?=(?:[a-z_0-9.]+: )?(?:(?:row \d+: )?\w+ is |\d+ rows, ))")
+from transforms.outcome import run_example
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +72,7 @@ def try_examples(folder: Path | None = None) -> Trial:
 
 def _failures(mapping: Mapping, faults: list[Fault]) -> list[Failure]:
     told = [(example.name, run_example(mapping, example)) for example in mapping.examples]
-    return [
-        Failure(mapping.name, name, _place(mapping.name, name, faults), tuple(_EACH.split(words)))
-        for name, words in told
-        if words is not None
-    ]
+    return [Failure(mapping.name, name, _place(mapping.name, name, faults), diff) for name, diff in told if diff]
 
 
 def _place(mapping: str, example: str, faults: list[Fault]) -> Place:
@@ -99,15 +92,21 @@ def _is_of(place: Place, mapping: str) -> bool:
 
 def _unreached(mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, Any], untaken: list[Branch]) -> Unreached:
     held = [example for example in mapping.examples if (mapping.name, example.name) not in failed]
-    codes = mapping.codes - {example.code for example in held}
+    codes = mapping.codes - {code for example in held for code in _codes(example)}
     rules = [
         *_unfiltered(held, tree),
         *_empty(mapping, held),
         *_unbroken(mapping, held, tree),
         *_unfound(mapping, held),
+        *_undeleted(mapping, held),
     ]
     rules += [f"line {branch.place.line}: {branch.told}" for branch in untaken if _is_of(branch.place, mapping.name)]
     return Unreached(mapping.name, tuple(sorted(codes)), tuple(rules))
+
+
+def _codes(example: Example) -> Iterator[str | None]:
+    yield example.code
+    yield from (later.code for later in example.then)
 
 
 def _unfiltered(held: list[Example], tree: Map[str, Any]) -> Iterator[str]:
@@ -155,6 +154,23 @@ def _unfound(mapping: Mapping, held: list[Example]) -> Iterator[str]:
             yield f"look-up {lookup.alias} finds nothing"
         if places and True not in found:
             yield f"look-up {lookup.alias} finds a row"
+
+
+def _undeleted(mapping: Mapping, held: list[Example]) -> Iterator[str]:
+    """Yield the tables of which no row is seen when its source row is deleted, with what becomes of it."""
+    shown = {place for example in held for place in _deleted(example)}
+    for place, target in enumerate(mapping.targets):
+        if place not in shown:
+            yield f"delete of {target} ({target.on_delete})"
+
+
+def _deleted(example: Example) -> Iterator[int]:
+    """Yield the places of the targets that have a row when the source row is deleted."""
+    standing = example.expected
+    for later in example.then:
+        if later.row is None:
+            yield from (place for place, rows in enumerate(standing or ()) if rows)
+        standing = later.expected
 
 
 def _refusal(mapping: Mapping, example: Example) -> tuple[str, str]:

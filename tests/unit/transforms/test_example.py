@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from transforms.load import load
-from transforms.reading.example import run_example
+from transforms.outcome import run_example
 
 MAPPING = next(mapping for mapping in load().mappings if mapping.name == "erp.ICStockBillEntry")
 EXAMPLES = {example.name: example for example in MAPPING.examples}
@@ -24,7 +24,7 @@ def other(column, value):
 
 
 def test_what_comes_out_as_expected_is_no_news():
-    assert [run_example(MAPPING, example) for example in (GOOD, FILTERED, REFUSED)] == [None] * 3
+    assert [run_example(MAPPING, example) for example in (GOOD, FILTERED, REFUSED)] == [()] * 3
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def test_what_comes_out_as_expected_is_no_news():
     ],
 )
 def test_any_other_outcome_is_told(example, told):
-    assert run_example(MAPPING, example) == told
+    assert run_example(MAPPING, example) == (told,)
 
 
 def test_another_number_of_digits_is_another_value():
-    told = run_example(MAPPING, replace(GOOD, expected=other("quantity", Decimal("100.0"))))
+    (told,) = run_example(MAPPING, replace(GOOD, expected=other("quantity", Decimal("100.0"))))
     assert told == "trace.stock_movement: quantity is Decimal('100.000000'), expected Decimal('100.0')"
 
 

@@ -10,6 +10,9 @@ from transforms.review.trial import Failure, Unreached, try_examples
 
 MAPPING = "mappings/erp.parts.yaml"
 GOOD = "  - {name: good, in: {no: P1, state: 1}, out: {part_id: P1, state: ON}}\n"
+DELETED = "{delete: true, gone: {part_id: P1}}"
+GONE = GOOD.replace("}}\n", f"}}, then: [{DELETED}]}}\n")
+DELETES = ("delete of trace.part (delete)",)
 
 
 def test_examples_that_hold_are_counted(folder):
@@ -19,7 +22,19 @@ def test_examples_that_hold_are_counted(folder):
 
 def test_every_code_that_no_example_shows_is_named(folder):
     folder.replace(MAPPING, GOOD, GOOD + "  - {name: unknown, in: {no: P1, state: 2}, refused: COD-201}\n")
-    assert try_examples(folder.root).unreached == (Unreached("erp.parts", ("NUM-101", "REQ-101", "TXT-101"), ()),)
+    assert try_examples(folder.root).unreached == (Unreached("erp.parts", ("NUM-101", "REQ-101", "TXT-101"), DELETES),)
+
+
+def test_a_table_of_which_no_delete_is_shown_is_named_with_what_becomes_of_its_row(folder):
+    folder.replace(MAPPING, GOOD, GONE)
+    (found,) = try_examples(folder.root).unreached
+    assert found.rules == ()
+    folder.replace(
+        MAPPING, DELETED, "{in: {state: 2}, refused: COD-201, gone: {part_id: P1}}, {delete: true, gone: {}}"
+    )
+    (found,) = try_examples(folder.root).unreached
+    assert found.rules == DELETES, "there was no row by then"
+    assert "COD-201" not in found.codes, "an update shows the refusal"
 
 
 def test_all_failures_are_told_with_place_and_every_column(folder):
@@ -95,11 +110,13 @@ def test_rules_that_no_example_shows_are_named(folder):
     folder.write(MAPPING, RULES)
     (found,) = try_examples(folder.root).unreached
     checks = ("check part_id <> 'P9'", "check part_id <> 'P8'")
-    assert found.rules == ("where", "trace.part.state", "trace.other", *checks, "line 15: when holds")
+    deletes = (*DELETES, "delete of trace.other (tombstone)")
+    assert found.rules == ("where", "trace.part.state", "trace.other", *checks, *deletes, "line 15: when holds")
     more = (
         "  - {name: filtered, in: {no: P1, kind: 0}, filtered: true}\n"
         "  - {name: two, in: {no: P1, kind: 2, state: 1}, out: {trace.part: [{part_id: P1, state: ON}], "
-        "trace.other: [{part_id: P1}]}}\n"
+        "trace.other: [{part_id: P1}]}, then: [{delete: true, gone: {trace.part: [{part_id: P1}]}, "
+        "marked: {trace.other: [{part_id: P1}]}}]}\n"
         "  - {name: nine, in: {no: P9, kind: 1}, refused: QC-101}\n"
     )
     folder.write(MAPPING, RULES + more)
@@ -157,7 +174,7 @@ BRANCHING = """  columns:
 
 
 def rules(folder, *examples):
-    folder.replace(MAPPING, GOOD, "".join((GOOD, *examples)))
+    folder.replace(MAPPING, GOOD, "".join((GONE, *examples)))
     (found,) = try_examples(folder.root).unreached
     return found.rules
 
