@@ -27,6 +27,7 @@ from transforms.mapping import Mapping
 from transforms.model import Dictionary, Field
 from transforms.reading.column import Vocabulary
 from transforms.reading.fold import read_fold
+from transforms.reading.fold_example import read_fold_examples
 from transforms.reading.mapping import read_mapping, written_tables
 from transforms.reading.reference import resolve_references
 from transforms.vocabulary.catalogue import read_catalogue
@@ -115,7 +116,10 @@ def _read(files: Files, faults: Faults, branches: Branches | None) -> tuple[Dict
     written = {table for _, node in files.matching("mappings/*.yaml") for table in written_tables(node)}
     mappings, folds = resolve_references(list(drafts.values()), list(found.values()), written, faults)
     _check_codes(mappings, vocabulary, faults)
-    if header is None or any(fault.code != EXAMPLE_FAILED for fault in faults.found):
+    if _is_readable(faults):  # before, nobody knows who contributes what
+        nodes = {name: one.section.items("examples") for name, one in found.items()}
+        folds = tuple(read_fold_examples(fold, nodes[str(fold)], mappings, faults) for fold in folds)
+    if header is None or not _is_readable(faults):
         return None, _without_consequences(faults.found, files.lower)
     content = _canonical({file: plain_tree(node) for file, node in files.documents()})
     dictionary = Dictionary(
@@ -135,6 +139,11 @@ def _read(files: Files, faults: Faults, branches: Branches | None) -> tuple[Dict
         tokens=vocabulary.tokens,
     )
     return dictionary, faults.found
+
+
+def _is_readable(faults: Faults) -> bool:
+    """Whether nothing is wrong but examples that do not hold."""
+    return all(fault.code == EXAMPLE_FAILED for fault in faults.found)
 
 
 def _without_consequences(faults: list[Fault], lower: str) -> list[Fault]:

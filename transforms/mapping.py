@@ -187,6 +187,45 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What one source row contributes to a folded row, by column; `deleted`: the source has deleted it since.
+
+    `source_key` is its key in the source, as texts.
+    """
+
+    mapping: str
+    source: str
+    source_key: tuple[str, ...]
+    values: Map[str, object]
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A value of a column that was said of a folded row and not taken, and who said it."""
+
+    column: str
+    mapping: str
+    source_key: tuple[str, ...]
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class FoldExample:
+    """What is said of one row, and the row: `expected` by column, or refused with `code`.
+
+    `marked`: it is a tombstone. `conflicts` are all values that were not taken.
+    """
+
+    name: str
+    said: tuple[Said, ...]
+    expected: Map[str, object] | None
+    code: str | None
+    conflicts: frozenset[Conflict] = frozenset()
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
     """A canonical table that several targets contribute to: each row is folded, column by column.
 
@@ -196,6 +235,7 @@ class Fold:
     target: Target
     rules: Map[str, Rule]
     order: str
+    examples: tuple[FoldExample, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return str(self.target)

@@ -195,3 +195,8 @@ class Dictionary:
         """All that is derived by: the mappings, and those that make histories of what they map."""
         histories = (history_of(mapping) for mapping in self.mappings)
         return (*self.mappings, *(history for history in histories if history))
+
+    @property
+    def examples(self) -> int:
+        """How many examples its mappings and folds have."""
+        return sum(len(mapping.examples) for mapping in self.mappings) + sum(len(fold.examples) for fold in self.folds)

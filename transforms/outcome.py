@@ -1,10 +1,13 @@
-"""An example of a mapping run: what comes out otherwise than it says, in words."""
+"""An example of a mapping or a fold run: what comes out otherwise than it says, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping as Map
 
-from transforms.mapping import Candidate, Example, Keys, Later, Mapping, Target
+from transforms.errors import Refused
+from transforms.fold import Folded, fold_said
+from transforms.mapping import Candidate, Example, Fold, FoldExample, Keys, Later, Mapping, Target
 from transforms.standing import Standing, keys_of, left, standing_of, standing_of_deleted
 
 
@@ -22,6 +25,31 @@ def run_example(mapping: Mapping, example: Example) -> tuple[str, ...]:
             for each in (*told, *_key_differences(mapping, "gone", left(mapping, before, now), later.gone))
         )
     return tuple(wrong)
+
+
+def run_fold_example(fold: Fold, example: FoldExample) -> tuple[str, ...]:
+    """Fold what the example's rows say; return what comes out otherwise than it says, in words."""
+    try:
+        folded = fold_said(fold, example.said)
+    except Refused as refused:
+        return () if refused.code == example.code else (f"refused with {refused}, expected a row",)
+    if example.expected is None:
+        return (f"gave a row, expected {example.code}",)
+    return tuple(_wrong_of_folded(folded, example, example.expected))
+
+
+def _wrong_of_folded(folded: Folded, example: FoldExample, expected: Map[str, object]) -> Iterator[str]:
+    for name, wanted in expected.items():
+        if not _same(folded.values[name], wanted):
+            yield f"{name} is {folded.values[name]!r}, expected {wanted!r}"
+    if folded.marked != example.marked:
+        yield "a tombstone, expected a live row" if folded.marked else "a live row, expected a tombstone"
+    for told, conflicts in (
+        ("a conflict that is not expected", folded.conflicts - example.conflicts),
+        ("no such conflict", example.conflicts - folded.conflicts),
+    ):
+        for one in sorted(conflicts, key=lambda one: (one.column, one.mapping, one.source_key)):
+            yield f"{told}: {one.column} is {one.value!r} by {one.mapping} {' '.join(one.source_key)}"
 
 
 def _wrong(mapping: Mapping, now: Standing, wanted: Example | Later) -> Iterator[str]:

@@ -55,10 +55,9 @@ def check(
         shown = {name: getattr(dictionary, name) for name in ("version", "status", "digest")}
         write_json({"ok": True, "dictionary": dictionary.name, **shown, "faults": []})
     else:
-        examples = sum(len(mapping.examples) for mapping in dictionary.mappings)
         say(
             f"No fault in {dictionary.name} {dictionary.version} ({dictionary.status}): {len(dictionary.mappings)} "
-            f"mappings, {examples} examples hold."
+            f"mappings, {dictionary.examples} examples hold."
         )
 
 

@@ -10,7 +10,8 @@
     references:
       - {columns: [material_id], to: trace.material}
 
-A target whose table is a fold contributes to it: it gives the whole key, any of the columns, and `order`.
+A target whose table is a fold contributes to it: it gives the whole key, any of the columns, and `order`. Its examples
+(`transforms.reading.fold_example`) are read when all mappings are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from transforms.errors import Faults
 from transforms.mapping import CONFLICTS, WARNINGS, Column, Fold, Rule, Target
 from transforms.model import Field
+from transforms.reading.fold_example import FOLD_EXAMPLE
 from transforms.reading.raw import check_raw, raw_columns
 from transforms.reading.reference_shape import REFERENCE
 from transforms.reading.taken import NOTED_OF_A_FOLD, check_columns, check_table
@@ -53,6 +55,7 @@ FOLD = Shape(
     {
         "order": Text("What `order` of each contribution is.", words=tuple(ORDERS)),
         "references": Many(REFERENCE, "Other canonical tables whose keys stand in columns of this one."),
+        "examples": Many(FOLD_EXAMPLE, "What several source rows say, and the row; they are run at every load."),
     },
     told="folds/SCHEMA.TABLE.yaml: a canonical table that several source rows contribute to.",
 )

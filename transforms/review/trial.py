@@ -1,9 +1,9 @@
-"""Every example of a dictionary run at once: which do not hold, and what of a mapping none of them shows.
+"""Every example of a dictionary run at once: which do not hold, and what of a mapping or a fold none of them shows.
 
 Shown should be: every code that it can refuse a row with, a row that `where` leaves out, a row of each table, a value
 of each column, a row that each check refuses or warns of, a row with and a row without what a look-up may find; and of
 expressions each WHEN and ELSE of a CASE, each argument that a COALESCE takes, and both outcomes of `when` and `skip`;
-and of each table what becomes of a row whose source row is deleted.
+and of each table what becomes of a row whose source row is deleted. Of a fold: `transforms.review.fold_shown`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from typing import Any
 from transforms.errors import DictionaryError, Fault, Place, Refused
 from transforms.expression.branch import Branch, Branches
 from transforms.load import EXAMPLE_FAILED, read
-from transforms.mapping import WARNINGS, Example, Mapping
-from transforms.outcome import run_example
+from transforms.mapping import WARNINGS, Example, Fold, Mapping
+from transforms.outcome import run_example, run_fold_example
+from transforms.review.fold_shown import unshown_codes, unshown_rules
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An example that does not hold; each line of `diff` is one thing that came out otherwise than it says."""
+    """An example that does not hold; each line of `diff` is one thing that came out otherwise than it says.
+
+    `mapping` names a fold where the example is one of a fold.
+    """
 
     mapping: str
     example: str
@@ -34,7 +38,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """What no example that holds shows: codes by which the mapping can refuse a row, and rules of it, in words."""
+    """What no example that holds shows: codes by which a mapping, or a fold, can refuse a row, and rules, in words."""
 
     mapping: str
     codes: tuple[str, ...]
@@ -60,34 +64,52 @@ def try_examples(folder: Path | None = None) -> Trial:
     if dictionary is None:
         raise DictionaryError(faults)
     untaken = list(branches.untaken())
-    failures = [failure for mapping in dictionary.mappings for failure in _failures(mapping, faults)]
+    failures = [
+        *(failure for mapping in dictionary.mappings for failure in _failures(mapping, faults)),
+        *(failure for fold in dictionary.folds for failure in _fold_failures(fold, faults)),
+    ]
     failed = {(failure.mapping, failure.example) for failure in failures}
     trees = json.loads(dictionary.content)
     unreached = [
         _unreached(mapping, failed, trees[f"mappings/{mapping.name}.yaml"], untaken) for mapping in dictionary.mappings
     ]
-    count = sum(len(mapping.examples) for mapping in dictionary.mappings)
-    return Trial(count, tuple(failures), tuple(found for found in unreached if found.codes or found.rules))
+    unreached += (_unreached_of_fold(fold, failed, dictionary.mappings) for fold in dictionary.folds)
+    return Trial(
+        dictionary.examples, tuple(failures), tuple(found for found in unreached if found.codes or found.rules)
+    )
 
 
-def _failures(mapping: Mapping, faults: list[Fault]) -> list[Failure]:
-    told = [(example.name, run_example(mapping, example)) for example in mapping.examples]
-    return [Failure(mapping.name, name, _place(mapping.name, name, faults), diff) for name, diff in told if diff]
+def _failures(mapping: Mapping, faults: list[Fault]) -> Iterator[Failure]:
+    for example in mapping.examples:
+        if diff := run_example(mapping, example):
+            yield Failure(mapping.name, example.name, _place(f"mappings/{mapping.name}", example.name, faults), diff)
 
 
-def _place(mapping: str, example: str, faults: list[Fault]) -> Place:
+def _fold_failures(fold: Fold, faults: list[Fault]) -> Iterator[Failure]:
+    for example in fold.examples:
+        if diff := run_fold_example(fold, example):
+            yield Failure(str(fold), example.name, _place(f"folds/{fold}", example.name, faults), diff)
+
+
+def _place(file: str, example: str, faults: list[Fault]) -> Place:
     for fault in faults:
         if (
             fault.code == EXAMPLE_FAILED
-            and _is_of(fault.place, mapping)
+            and _is_in(fault.place, file)
             and fault.message.startswith(f"example `{example}`:")
         ):
             return fault.place
-    return Place(f"mappings/{mapping}.yaml")
+    return Place(f"{file}.yaml")
 
 
-def _is_of(place: Place, mapping: str) -> bool:
-    return PurePosixPath(place.file).name == f"{mapping}.yaml"
+def _is_in(place: Place, file: str) -> bool:
+    """Whether it is in a file of that folder and name, in whichever layer."""
+    return PurePosixPath(place.file).parts[-2:] == PurePosixPath(f"{file}.yaml").parts
+
+
+def _unreached_of_fold(fold: Fold, failed: set[tuple[str, str]], mappings: tuple[Mapping, ...]) -> Unreached:
+    held = [example for example in fold.examples if (str(fold), example.name) not in failed]
+    return Unreached(str(fold), tuple(unshown_codes(fold, held, mappings)), tuple(unshown_rules(fold, held, mappings)))
 
 
 def _unreached(mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, Any], untaken: list[Branch]) -> Unreached:
@@ -100,7 +122,11 @@ def _unreached(mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, An
         *_unfound(mapping, held),
         *_undeleted(mapping, held),
     ]
-    rules += [f"line {branch.place.line}: {branch.told}" for branch in untaken if _is_of(branch.place, mapping.name)]
+    rules += [
+        f"line {branch.place.line}: {branch.told}"
+        for branch in untaken
+        if _is_in(branch.place, f"mappings/{mapping.name}")
+    ]
     return Unreached(mapping.name, tuple(sorted(codes)), tuple(rules))
 
 

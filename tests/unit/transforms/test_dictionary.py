@@ -39,7 +39,7 @@ def test_mapping_has_examples_for_a_row_and_for_every_code(mapping):
 
 
 def test_no_example_is_missing():
-    assert try_examples() == Trial(len(EXAMPLES), (), ())
+    assert try_examples() == Trial(DICTIONARY.examples, (), ())
 
 
 def test_every_key_that_an_update_of_the_source_row_can_change_is_shown_to_change():
