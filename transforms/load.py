@@ -192,9 +192,15 @@ def _read_vocabulary(files: Files, faults: Faults) -> Vocabulary:
 def _check_codes(mappings: tuple[Mapping, ...], vocabulary: Vocabulary, faults: Faults) -> None:
     """Whatever a mapping can refuse a row with must be explained in the catalogue."""
     # A code set without `unmapped` has its fault already, and no code.
-    for code in sorted(set().union(*(mapping.codes for mapping in mappings)) - vocabulary.errors.keys() - {""}):
-        users = ", ".join(mapping.name for mapping in mappings if code in mapping.codes)
+    codes = {mapping.name: mapping.codes | _later_codes(mapping) for mapping in mappings}
+    for code in sorted(set().union(*codes.values()) - vocabulary.errors.keys() - {""}):
+        users = ", ".join(name for name, own in codes.items() if code in own)
         faults.add(Place("errors.yaml"), "DIC-111", f"code `{code}` is missing; rows of {users} can be refused with it")
+
+
+def _later_codes(mapping: Mapping) -> set[str]:
+    """Return what rows are held for later in its examples: DEL-101, too."""
+    return {later.code for example in mapping.examples for later in example.then if later.code}
 
 
 def _read_fields(files: Files, terms: Terms, faults: Faults) -> dict[str, Field]:

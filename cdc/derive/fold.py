@@ -68,7 +68,7 @@ def fold_everything(work: Work) -> None:
 
 def _stage_folded(work: Work, merge: Merge) -> None:
     if merge in work.taken:
-        work.note_staged(merge.fill, work.run(_fold(merge)).rowcount)
+        work.note_staged(merge.fill, work.run(folding(merge)).rowcount)
         work.grow(work.staged.get(merge.fill, 0), merge.fill.stage)
 
 
@@ -160,7 +160,8 @@ def _keep(contribution: Contribution) -> bytes:
 
 
 @cache
-def _fold(merge: Merge) -> bytes:
+def folding(merge: Merge) -> bytes:
+    """Return the statement that stages the folded row of each key that is taken."""
     fill, fold = merge.fill, merge.fold
     said = [name for name in fill.columns if name in fold.rules]
     types = {column.name: column.type for column in fold.target.columns}

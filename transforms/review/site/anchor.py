@@ -9,8 +9,8 @@ from typing import Literal
 from urllib.parse import quote
 
 Kind = Literal[
-    "mapping", "target", "rule", "look-up", "let", "example", "table", "column", "codeset", "code", "field", "unit",
-    "error", "source", "source-table", "source-column", "function",
+    "mapping", "target", "rule", "look-up", "let", "example", "fold-example", "table", "column", "codeset", "code",
+    "field", "unit", "error", "source", "source-table", "source-column", "function",
 ]  # fmt: skip
 
 

@@ -184,8 +184,33 @@ class ExampleTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a source row and its look-ups have that another one has not: values, look-ups that find none or several."""
+
+    cells: tuple[Cell, ...]
+    missing: tuple[str, ...]
+    several: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LaterRow:
+    """What happens to an example's row next: a change of what is `given`, or, where that is None, its delete.
+
+    `gone`, `marked` and `kept` are rows by their keys. `outcome` `left`: of a delete, they tell all.
+    """
+
+    given: Given | None
+    outcome: Literal["rows", "held", "filtered", "left"]
+    code: Ref | None
+    tables: tuple[ExampleTable, ...]
+    gone: tuple[ExampleTable, ...]
+    marked: tuple[ExampleTable, ...]
+    kept: tuple[ExampleTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ExampleRow:
-    """An example: a source row and what becomes of it.
+    """An example: a source row and what becomes of it, and what happens then.
 
     With `like`, `given` is what differs from that example, else all that is not NULL. `outcome` `held` has `code`.
     """
@@ -193,12 +218,11 @@ class ExampleRow:
     name: str
     anchor: str
     like: Ref | None
-    given: tuple[Cell, ...]
-    missing: tuple[str, ...]
-    several: tuple[str, ...]
+    given: Given
     outcome: Literal["rows", "held", "filtered"]
     code: Ref | None
     tables: tuple[ExampleTable, ...]
+    then: tuple[LaterRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +261,38 @@ class TableColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidRow:
+    """What one source row says of a folded row; `deleted`: its source has deleted it since."""
+
+    mapping: Ref
+    source_key: str
+    cells: tuple[Cell, ...]
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """A value that was said of a folded row and not taken."""
+
+    cell: Cell
+    mapping: Ref
+    source_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoldExampleRow:
+    """An example of a fold: contributions, and the row; with `code` it is held. `marked`: it is a tombstone."""
+
+    name: str
+    anchor: str
+    said: tuple[SaidRow, ...]
+    code: Ref | None
+    cells: tuple[Cell, ...]
+    marked: bool
+    conflicts: tuple[ConflictRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TablePage:
     """A canonical table. `folded`: several source rows make one of its rows; `order` tells the first from the last.
 
@@ -251,6 +307,7 @@ class TablePage:
     columns: tuple[TableColumn, ...]
     references: tuple[Reference, ...]
     mappings: tuple[Ref, ...]
+    examples: tuple[FoldExampleRow, ...]
 
 
 @dataclass(frozen=True, slots=True)

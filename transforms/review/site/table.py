@@ -12,6 +12,7 @@ from transforms.review.dependency import FOLD
 from transforms.review.site import words
 from transforms.review.site.anchor import anchor
 from transforms.review.site.document import Ref, TableColumn, TablePage
+from transforms.review.site.fold_example import fold_examples
 from transforms.review.site.index import Index, mapping_ref, table_ref
 from transforms.review.site.mapping import reference
 
@@ -39,6 +40,7 @@ def table_pages(index: Index) -> Iterator[TablePage]:
             columns=tuple(_column(column, target, fold, index) for column in columns),
             references=tuple(map(reference, target.references)),
             mappings=tuple(dict.fromkeys(filled.get(name, ()))),
+            examples=tuple(fold_examples(fold, index)) if fold else (),
         )
 
 

@@ -45,6 +45,19 @@ fold: trace.part
 key: [part_id]
 order: datetime
 columns: {state: {take: owner erp, required: true}, lot: first, made: last, seq: max}
+examples:
+  - name: both
+    contributions:
+      - {mapping: mes.unit, source_key: "7", says: {seq: 1, order: "2026-01-31T00:00:00Z"}, deleted: true}
+      - {mapping: erp.parts, source_key: [P1, "1"], says: {state: ON, lot: L1, order: "2026-01-30T16:00:00Z"}}
+      - {mapping: erp.parts, source_key: P2, says: {lot: L2, order: "2026-01-31T00:00:00Z"}}
+    out: {state: ON, lot: L1}
+    conflicts: [{column: lot, mapping: erp.parts, source_key: P2, value: L2}]
+  - name: a tombstone
+    contributions: [{mapping: erp.parts, source_key: P1, says: {state: ON}, deleted: true}]
+    out: {state: ON}
+    marked: true
+  - {name: no state, contributions: [{mapping: mes.unit, source_key: "7", says: {seq: 1}}], refused: REQ-101}
 """,
     "mappings/erp.parts.yaml": """\
 mapping: erp.parts
@@ -88,6 +101,19 @@ examples:
       trace.piece:
         - {part_id: P1, seq: 1, reading: u, heat: "-100.00"}
         - {part_id: P1, seq: 2, reading: v, heat: "-100.00"}
+    then:
+      - in: {vals: u}
+        out:
+          trace.part: [{part_id: P1, state: ON, lot: L1, made: "2026-01-31", order: "2026-01-31T00:00:00+08:00"}]
+          trace.result: [{part_id: P1, seq: 1, reading: a}]
+          trace.piece: [{part_id: P1, seq: 1, reading: u, heat: "-100.00"}]
+        gone: {trace.piece: [{part_id: P1, seq: 2}]}
+      - delete: true
+        marked: {trace.part: [{part_id: P1}], trace.piece: [{part_id: P1, seq: 1}]}
+        gone: {trace.result: [{part_id: P1, seq: 1}]}
+      - lookups: {top: several}
+        refused: REF-302
+        gone: {trace.part: [{part_id: P1}], trace.piece: [{part_id: P1, seq: 1}]}
   - {name: no top, like: good, lookups: {top: missing}, refused: REF-301}
   - {name: two tops, like: good, lookups: {top: several}, refused: REF-302}
   - {name: gone, like: good, in: {gone: 1}, filtered: true}

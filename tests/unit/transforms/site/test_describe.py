@@ -16,7 +16,7 @@ from transforms.mapping import Rule as Taken
 from transforms.model import Label, Sensitivity
 from transforms.reading.fold import ORDERS
 from transforms.review.site import describe, words
-from transforms.review.site.document import Cell
+from transforms.review.site.document import Cell, Given
 from transforms.review.site.function import function_rows
 from transforms.value.number import ROUNDINGS
 from transforms.vocabulary.codes import NORMALISATIONS
@@ -199,15 +199,39 @@ def test_look_ups(said):
 def test_examples_like_others_say_what_differs(said):
     good, missing, several, gone = said.mappings[0].examples
     assert (good.like, good.outcome) == (None, "rows")
-    assert Cell("no", " P1 ") in good.given
-    assert good.missing == ("price",)
+    assert Cell("no", " P1 ") in good.given.cells
+    assert good.given.missing == ("price",)
     assert [(table.table.text, len(table.rows)) for table in good.tables] == [
         *(("trace.part", 1), ("trace.result", 1), ("trace.piece", 2)),
     ]
-    assert (missing.like.text, missing.given, missing.missing) == ("good", (), ("top",))
+    assert (missing.like.text, missing.given) == ("good", Given((), ("top",), ()))
     assert (missing.outcome, missing.code.text) == ("held", "REF-301")
-    assert (several.several, several.code.text) == (("top",), "REF-302")
-    assert (gone.given, gone.outcome, gone.tables) == ((Cell("gone", "1"),), "filtered", ())
+    assert (several.given.several, several.code.text) == (("top",), "REF-302")
+    assert (gone.given.cells, gone.outcome, gone.tables) == ((Cell("gone", "1"),), "filtered", ())
+
+
+def test_what_happens_later_says_what_changed_and_which_rows_left_or_stay(said):
+    changed, deleted, again = said.mappings[0].examples[0].then
+    assert (changed.given, changed.outcome) == (Given((Cell("vals", "u"),), (), ()), "rows")
+    keys = (Cell("part_id", "P1"), Cell("seq", "2"))
+    assert [(one.table.text, one.rows) for one in changed.gone] == [("trace.piece", (keys,))]
+    assert (deleted.given, deleted.outcome, deleted.tables) == (None, "left", ())
+    assert [one.table.text for one in deleted.marked] == ["trace.part", "trace.piece"]
+    assert [one.table.text for one in deleted.gone] == ["trace.result"]
+    assert (again.given, again.outcome, again.code.text) == (Given((), (), ("top",)), "held", "REF-302")
+
+
+def test_examples_of_a_fold_say_who_said_what_and_what_was_not_taken(said):
+    both, tombstone, held = next(page for page in said.tables if page.name == "trace.part").examples
+    assert [(one.mapping.text, one.source_key, one.deleted) for one in both.said] == [
+        ("mes.unit", "7", True),
+        ("erp.parts", "P1, 1", False),
+        ("erp.parts", "P2", False),
+    ]
+    assert (both.cells, both.marked, both.code) == ((Cell("state", "ON"), Cell("lot", "L1")), False, None)
+    (lost,) = both.conflicts
+    assert (lost.cell, lost.mapping.text, lost.source_key) == (Cell("lot", "L2"), "erp.parts", "P2")
+    assert (tombstone.marked, held.code.text, held.cells) == (True, "REQ-101", ())
 
 
 def test_codes_of_a_mapping_with_their_places_and_examples(said):
@@ -215,6 +239,7 @@ def test_codes_of_a_mapping_with_their_places_and_examples(said):
     assert [place.text for place in found["REF-301"].places] == ["top"]
     assert [place.text for place in found["REF-302"].places] == ["top", "price"]
     assert [example.text for example in found["REF-301"].examples] == ["no top"]
+    assert [example.text for example in found["REF-302"].examples] == ["good", "two tops"]
     assert [place.text for place in found["QC-101"].places] == ["reading <> 'X'"]
     assert [place.text for place in found["TXT-101"].places] == [
         *("part.part_id", "result.part_id", "result.reading", "piece.part_id", "piece.reading"),

@@ -199,3 +199,21 @@ def test_what_changes_in_a_file_changes_on_the_page(plant, file, old, new):
     assert before != after
     digests = re.findall(r"[0-9a-f]{64}", before + after)
     assert before.replace(digests[0], "") != after.replace(digests[1], "") or file == "units.yaml"
+
+
+def test_what_happens_to_an_example_later_is_shown_below_it(page):
+    texts = [" ".join(row.text.split()) for row in page.one("section", id="mappings").all("tr")]
+    (deleted,) = (place for place, text in enumerate(texts) if "the source deletes the row" in text)
+    assert "has left:" in texts[deleted]
+    assert "stays, marked as deleted:" in texts[deleted]
+    assert "the source has the row again" in texts[deleted + 1]
+    assert "stays as it was:" not in texts[deleted]
+
+
+def test_what_was_said_of_a_folded_row_and_not_taken_is_shown(page):
+    both, gone, held = page.one("section", id="tables").all("tr", data_kind="fold-example")
+    assert "(deleted since)" in both.text
+    assert "said and not taken:" in both.text
+    assert "said and not taken:" not in gone.text
+    assert "marked as deleted:" in gone.text
+    assert "REQ-101" in held.text

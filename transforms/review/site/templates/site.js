@@ -7,7 +7,7 @@
   const LIMIT = 50;
   const KINDS = {
     mapping: ["映射", "mapping"], target: ["目标表", "target table"], rule: ["目标列", "target column"],
-    "look-up": ["查找", "look-up"], let: ["命名的中间值", "named value"], example: ["示例", "example"],
+    "look-up": ["查找", "look-up"], let: ["命名的中间值", "named value"], example: ["示例", "example"], "fold-example": ["合并示例", "example of a fold"],
     table: ["规范表", "canonical table"], fold: ["合并", "fold"], column: ["规范列", "canonical column"],
     codeset: ["码表", "code set"], code: ["代码", "code"], field: ["字段", "field"], unit: ["计量单位", "unit"],
     error: ["错误码", "error code"], source: ["源系统", "source"], "source-table": ["源表", "source table"],
