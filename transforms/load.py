@@ -118,7 +118,7 @@ def _read(files: Files, faults: Faults, branches: Branches | None) -> tuple[Dict
     _check_codes(mappings, vocabulary, faults)
     if _is_readable(faults):  # before, nobody knows who contributes what
         nodes = {name: one.section.items("examples") for name, one in found.items()}
-        folds = tuple(read_fold_examples(fold, nodes[str(fold)], mappings, faults) for fold in folds)
+        folds = tuple(read_fold_examples(fold, nodes[str(fold)], mappings, files.is_fixed, faults) for fold in folds)
     if header is None or not _is_readable(faults):
         return None, _without_consequences(faults.found, files.lower)
     content = _canonical({file: plain_tree(node) for file, node in files.documents()})

@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from dataclasses import replace
 
 from transforms.errors import Faults
@@ -28,6 +28,7 @@ from transforms.yaml.document import Items, Node
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
 from transforms.yaml.shape import Either, Many, Named, Shape, Text, Value, flag
 
+_FAILED = "DIC-142"
 _WHO: Map[str, Value] = {
     "mapping": Text("The mapping by which it is said."),
     "source_key": Either((Text(), Many(Text())), "The key of the source row that says it, as texts."),
@@ -54,24 +55,41 @@ FOLD_EXAMPLE = Shape(
 )
 
 
-def read_fold_examples(fold: Fold, nodes: Sequence[Node], mappings: Sequence[Mapping], faults: Faults) -> Fold:
-    """Return the fold with its examples; `mappings` are all that may contribute to it."""
+def read_fold_examples(
+    fold: Fold, nodes: Sequence[Node], mappings: Sequence[Mapping], is_fixed: Callable[[str], bool], faults: Faults
+) -> Fold:
+    """Return the fold with its examples; `mappings` are all that may contribute to it.
+
+    What the mappings cannot say is a fault, but not in a file that `is_fixed`, of the layer below: a layer may leave
+    out a mapping or take another one without having to copy the fold. The example is left out then, and `test` names
+    what is not shown without it.
+    """
     contributing = {
         mapping.name: (mapping.source.schema, target)
         for mapping in mappings
         for target in mapping.targets
         if target.contributes and str(target) == str(fold)
     }
-    reader = _Reader(fold, contributing, faults)
-    return replace(fold, examples=tuple(example for node in nodes if (example := reader.read(node))))
+    read: dict[str, FoldExample] = {}
+    for node in nodes:
+        own = Faults()
+        example = _Reader(fold, contributing, own).read(node)
+        if is_fixed(node.place.file) and any(fault.code != _FAILED for fault in own.found):
+            continue
+        if example and example.name in read:
+            own.add(node.place, "DIC-112", f"a second example `{example.name}`")
+        for fault in own.found:
+            faults.add(fault.place, fault.code, fault.message)
+        if example:
+            read[example.name] = example
+    return replace(fold, examples=tuple(read.values()))
 
 
 class _Reader:
-    """Reads the examples of one fold; `contributing` are source and target of each mapping that has one."""
+    """Reads an example of a fold; `contributing` are source and target of each mapping that has one."""
 
     def __init__(self, fold: Fold, contributing: Map[str, tuple[str, Target]], faults: Faults) -> None:
         self._fold, self._contributing, self._faults = fold, contributing, faults
-        self._names: set[str] = set()
 
     def read(self, node: Node) -> FoldExample | None:
         section = read_section(node, self._faults, FOLD_EXAMPLE)
@@ -89,14 +107,10 @@ class _Reader:
         )
         told = run_fold_example(self._fold, example) if len(self._faults.found) == before else ()
         if told:
-            self._faults.add(section.place, "DIC-142", f"example `{example.name}`: {'; '.join(told)}")
+            self._faults.add(section.place, _FAILED, f"example `{example.name}`: {'; '.join(told)}")
         return example
 
     def _check(self, section: Section) -> None:
-        name = section.text("name")
-        if name in self._names:
-            self._faults.add(section.place, "DIC-112", f"a second example `{name}`")
-        self._names.add(name)
         if not section.items("contributions"):
             self._faults.add(section.place, "DIC-141", "an example of a fold has at least one contribution")
         if ("out" in section) == ("refused" in section):

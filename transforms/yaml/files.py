@@ -37,6 +37,10 @@ class Files:
         """Yield (file, document) of all files."""
         yield from self._documents.items()
 
+    def is_fixed(self, file: str) -> bool:
+        """Tell whether a file, as places call it, is not to be edited: one of the layer below, or all that is kept."""
+        return file.startswith(self.lower)
+
     def _has(self, file: str) -> bool:
         """Tell whether the file is there, readable or not."""
         return file in self._documents or any(fault.place.file == file for fault in self._faults.found)

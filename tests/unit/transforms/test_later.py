@@ -42,10 +42,18 @@ KEYS = (
     "{trace.gone: [{part_id: A}], trace.marked: [{part_id: B}], trace.as_it_was: [{part_id: A}],"
     " trace.parts: [{part_id: B}]}"
 )
+FORBIDDEN = "DEL-101: {kind: row, label: {zh: z, en: t}, cause: c, action: a, owner: o}\n"
 BY_POLICY = (
     "{delete: true, gone: {trace.gone: [{part_id: A}]}, marked: {trace.marked: [{part_id: B}]},"
     " kept: {trace.as_it_was: [{part_id: A}], trace.parts: [{part_id: B}]}, refused: DEL-101}"
 )
+
+
+@pytest.fixture
+def folder(folder):
+    """A dictionary that knows what becomes of a row that must not be deleted."""
+    folder.replace("errors.yaml", "REQ-101:", f"{FORBIDDEN}REQ-101:")
+    return folder
 
 
 @pytest.fixture
@@ -126,6 +134,12 @@ def test_a_row_that_the_source_has_again_stands_as_any_other(then):
 def test_what_cannot_be_meant_is_a_fault(then, step: str, told: str):
     (found,) = then(step)
     assert told in found
+
+
+def test_what_a_deleted_row_is_held_for_must_be_in_the_catalogue(then, folder):
+    folder.replace("errors.yaml", FORBIDDEN, "")
+    (told,) = then(BY_POLICY)
+    assert told == "code `DEL-101` is missing; rows of erp.parts can be refused with it"
 
 
 def test_a_delete_with_nothing_to_leave_says_so_with_an_empty_map(then):

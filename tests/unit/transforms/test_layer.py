@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from transforms.errors import DictionaryError
-from transforms.load import PACKAGED, load, read, read_layers
+from transforms.load import PACKAGED, load, load_content, read, read_layers
 
 HEADER = 'dictionary: plant\nversion: "1"\nstatus: draft\nextends: med-device-core\n'
 MATERIAL = "  material_id: {label: {zh: 料, en: Part}, definition: d, type: string(40), owner: plant, example: P1}\n"
@@ -58,6 +58,20 @@ def test_a_field_of_the_same_name_takes_the_place_of_the_whole_definition(layer)
     field = load(layer.root).fields["material_id"]
     assert (field.label.en, field.standard_refs) == ("Part", ())  # nothing of the lower one is left
     assert load(layer.root).fields["material_name"] == load().fields["material_name"]
+
+
+def test_without_a_mapping_the_lower_examples_of_its_fold_are_left_out_too(layer):
+    layer.write("dictionary.yaml", HEADER + "without: [mappings/mes.mes_item]\n")
+    dictionary = load(layer.root)
+    examples = {str(fold): fold.examples for fold in dictionary.folds}
+    assert {said.mapping for one in examples["trace.material"] for said in one.said} == {"erp.t_ICItem"}
+    assert load_content(dictionary.content).examples == dictionary.examples
+
+
+def test_an_own_fold_cannot_have_them(layer):
+    layer.write("dictionary.yaml", HEADER + "without: [mappings/mes.mes_item]\n")
+    layer.write("folds/trace.material.yaml", (PACKAGED / "folds/trace.material.yaml").read_text(encoding="utf-8"))
+    assert all("DIC-111 no mapping `mes.mes_item` contributes" in fault for fault in layer.faults())
 
 
 def test_a_code_set_is_taken_whole(layer):
