@@ -70,11 +70,13 @@ def run_test(
         typer.Option(
             "--json",
             help="Print one object: `examples` and `failed` (counts), `failures`, a list of mapping, example, file, "
-            "line, column, diff (list), and `unreached`, a list of mapping, codes (list), rules (list).",
+            "line, column, diff (list), and `unreached`, a list of mapping, codes (list), rules (list); folds stand as "
+            "mappings, too.",
         ),
     ] = False,
 ) -> None:
-    """Run every example, and say what of a mapping none of them shows: codes, filter, tables, columns, checks.
+    """Run every example, and say what of a mapping or fold none of them shows: codes, conditions, tables, columns,
+    checks, deletes, whose value counts.
 
     Exit code 0 if all examples hold and show everything, 3 if one does not hold, 4 if only something is not shown, 2 if
     the dictionary has other faults (`cdc dictionary check` lists them).
