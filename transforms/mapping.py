@@ -235,7 +235,7 @@ class Fold:
     target: Target
     rules: Map[str, Rule]
     order: str
-    examples: tuple[FoldExample, ...] = field(default=(), compare=False)
+    examples: tuple[FoldExample, ...] = dataclass_field(default=(), compare=False)
 
     def __str__(self) -> str:
         return str(self.target)
