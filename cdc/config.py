@@ -29,6 +29,7 @@ RESTARTS = "CDC_RESTARTS"
 _TRUTH: Mapping[str, bool] = MappingProxyType({"True": True, "False": False, "true": True, "false": False})
 _KEY_LENGTH = 32
 _SIGNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # part of the name of a file
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -112,8 +113,26 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchors:
+    """Where heads of chains are published, and how often: at the first of the limits.
+
+    `key` is the file of the Ed25519 private key that signs them, PEM, without a password; `file` is only ever added to.
+    """
+
+    key: Path
+    file: Path
+    topic: str
+    # What was written anew before its head was published leaves no trace: as short as a person takes to do it.
+    every_minutes: int = 5
+    every_batches: int = 5000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a deployment decides. `tokens`: the key of each domain of the dictionary's TOKEN."""
+    """Everything that a deployment decides. `tokens`: the key of each domain of the dictionary's TOKEN.
+
+    `anchors` None: heads are not published.
+    """
 
     target: Target
     kafka: Kafka
@@ -124,6 +143,7 @@ class Settings:
     approval: Approval = field(default_factory=Approval)
     tokens: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}))
     observe: Observe = field(default_factory=Observe)
+    anchors: Anchors | None = None
     log: Log = field(default_factory=Log)
 
 
@@ -173,6 +193,8 @@ class _Reader:
         self._check_ranges(settings)
         self._check_observe(settings.observe)
         self._check_approval(settings.approval)
+        if settings.anchors is not None:
+            self._check_anchors(settings.anchors)
         for domain, key in settings.tokens.items():
             if len(key.reveal()) < _KEY_LENGTH:
                 self._fault(("tokens", domain), f"is a key of fewer than {_KEY_LENGTH} characters")
@@ -274,6 +296,13 @@ class _Reader:
         for role in approval.roles:
             if role not in held:
                 self._fault(("approval", "roles"), f"asks for {role}, which no signer has")
+
+    def _check_anchors(self, anchors: Anchors) -> None:
+        for name in ("every_minutes", "every_batches"):
+            if getattr(anchors, name) < 1:
+                self._fault(("anchors", name), "must be at least 1")
+        if not _TOPIC.fullmatch(anchors.topic):
+            self._fault(("anchors", "topic"), "is no name of a topic: letters, digits, . _ - only")
 
     def _fault(self, entry: tuple[str, ...], what: str) -> None:
         self.faults.append(f"{self.document.place(*entry)}: {'.'.join(entry)} {what}")

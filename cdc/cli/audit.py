@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
+import psycopg
 import typer
 
 from cdc.cli.audit_mirrors import mirrors
@@ -16,10 +15,14 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.progress import Shown
+from cdc.config import Settings
 from cdc.errors import FatalError
-from cdc.evidence.anchor import Anchor, read_anchors
+from cdc.evidence.anchor import Anchor, anchor_of, read_anchor_file, read_anchor_key, read_anchors
 from cdc.evidence.chain import Verdict, current_heads, walk
+from cdc.evidence.published import read_lines
+from cdc.evidence.signed import read_private_key
 from cdc.store.connection import as_service_errors, connect
+from cdc.stream.signal import read_signals
 
 app = typer.Typer(
     help="Evidence: whether what is on record is what landed, and tables what it implies.", no_args_is_help=True
@@ -40,7 +43,20 @@ def verify(
     anchor: Annotated[
         list[Path] | None,
         typer.Option(
-            "--anchor", metavar="FILE", help="Heads of before, as `cdc audit heads` printed them. Repeatable."
+            "--anchor",
+            metavar="FILE",
+            help="Heads of before: a file to which they are published, or what `cdc audit heads` printed. Repeatable.",
+        ),
+    ] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", metavar="NAME", help="The topic to which heads are published.")
+    ] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            help="A public key (PEM, Ed25519): every anchor has to be signed by it, or by another one. Repeatable.",
         ),
     ] = None,
     as_json: Annotated[
@@ -56,11 +72,16 @@ def verify(
 
     An edited, deleted, inserted or reordered record is found by the chain itself. A tail that was cut off, and a
     journal that was written anew with all its hashes, are found by anchors: heads that were kept out of the
-    database's reach.
+    database's reach. Those that the database itself has on record (cdc.anchor) are asked, too.
     Exit code 3 with the first bad batch and offset.
     """
-    anchors = _by_stream([one for path in anchor or () for one in read_anchors(path)])
-    with as_service_errors(), connect(settings(context).target, "cdc audit verify") as connection:
+    read = settings(context)
+    keys = [read_anchor_key(path) for path in key or ()]
+    found = [one for path in anchor or () for one in read_anchor_file(path, keys)]
+    found += _published(read, topic, keys) if topic else []
+    with as_service_errors(), connect(read.target, "cdc audit verify") as connection:
+        found += _on_record(connection, keys)
+        anchors = _by_stream(found)
         heads = {head.stream: head for head in current_heads(connection)}
         named = streams or sorted({*heads, *anchors})
         verdicts = []
@@ -73,23 +94,40 @@ def verify(
         write_json({"holds": not any(one.fault for one in verdicts), "streams": [_document(one) for one in verdicts]})
     else:
         _write(verdicts)
+        if not keys and any(one.signature for one in found):
+            say("Anchors are signed, and nothing was held against their signatures: give the public key, `--key FILE`.")
     raise typer.Exit(Exit.DIFFERENT if any(one.fault for one in verdicts) else Exit.OK)
 
 
 @app.command()
-def heads(context: typer.Context) -> None:
+def heads(
+    context: typer.Context,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="Sign them by this private key (PEM, Ed25519).")
+    ] = None,
+) -> None:
     """Print the head of each stream's chain, a line of JSON each: kept elsewhere, it is an anchor for `verify`.
 
-    A line is `{"stream": ..., "offset": ..., "head": hex of SHA-256, "time": ISO 8601}`; `offset` is the one behind the
-    last record that the head is over.
+    A line is `{"stream": ..., "offset": ..., "head": hex of SHA-256, "time": ISO 8601}`, with a `signature` if there is
+    a key; `offset` is the one behind the last record that the head is over.
     """
+    signing = None if key is None else read_private_key(key)
     with as_service_errors(), connect(settings(context).target, "cdc audit heads") as connection:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
         for head in current_heads(connection):
-            write_line(msgspec.json.encode(Anchor(head.stream, head.offset, head.chain.hex(), now)).decode())
+            write_line(anchor_of(head, signing).line().decode())
 
 
-def _by_stream(anchors: list[Anchor]) -> Mapping[str, dict[int, bytes]]:
+def _published(read: Settings, topic: str, keys: Sequence[Any]) -> list[Anchor]:
+    """Return the anchors of a topic. Raises STR-109 and its like, EVD-102, EVD-122."""
+    lines = (record.value or b"null" for record in read_signals(read.kafka, topic))
+    return read_anchors(lines, f"topic {topic}", keys)
+
+
+def _on_record(connection: psycopg.Connection, keys: Sequence[Any]) -> list[Anchor]:
+    return read_anchors(read_lines(connection), "cdc.anchor", keys)
+
+
+def _by_stream(anchors: Iterable[Anchor]) -> Mapping[str, dict[int, bytes]]:
     found: dict[str, dict[int, bytes]] = {}
     for one in anchors:
         known = found.setdefault(one.stream, {}).setdefault(one.offset, one.chain)

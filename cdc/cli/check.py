@@ -22,6 +22,7 @@ from cdc.config import Settings, environment
 from cdc.derive.bind import bind
 from cdc.derive.ddl import mirrors_of
 from cdc.errors import CdcError, FatalError, catalogue
+from cdc.evidence.signed import read_private_key
 from cdc.store.connection import connect
 from cdc.stream.topic import end_offsets
 from transforms.load import load as load_dictionary
@@ -31,7 +32,7 @@ _Result = TypeVar("_Result")
 
 # The rest is what `cdc target apply --dry-run` is for.
 _SHOWN_STEPS = 5
-_FILES = frozenset({"settings", "connector files", "contracts", "dictionary"})
+_FILES = frozenset({"settings", "connector files", "contracts", "dictionary", "anchors"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def check(
         ),
     ] = False,
 ) -> None:
-    """Check settings, connector files, contracts, dictionary, target, sources, Kafka and Connect; report all faults.
+    """Check settings, connector files, contracts, dictionary, keys, target, sources, Kafka, Connect; report all faults.
 
     Nothing is written and no row is moved. Exit code 2 for faults in files, 1 for what cannot be reached.
     """
@@ -115,6 +116,9 @@ def _check_files(read: Settings) -> Iterator[Finding]:
     if dictionary is not None:
         yield _attempt("dictionary", "mappings", lambda: _check_mappings(read, dictionary))[0]
         yield _attempt("dictionary", "approval", lambda: require_approved(read, dictionary))[0]
+    if read.anchors is not None:
+        key = read.anchors.key
+        yield _attempt("anchors", str(key), lambda: read_private_key(key))[0]
 
 
 def _check_contracts(read: Settings, source: Source) -> list[str]:

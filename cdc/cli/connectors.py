@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -23,6 +24,8 @@ from cdc.cli.output import write_json, write_line, write_table
 from cdc.cli.run import work_noted
 from cdc.config import Settings
 from cdc.errors import FatalError
+from cdc.evidence.publisher import publishing
+from cdc.observe.monitor import Monitor
 from cdc.stream.topic import TopicPlan, apply_topics, history_plan, signal_plan, stream_plan
 
 app = typer.Typer(help="Apply, watch and show the connectors of the sources.", no_args_is_help=True)
@@ -205,8 +208,16 @@ def render(
 
 @app.command()
 def watch(context: typer.Context) -> None:
-    """Start failed and silent connectors again, until SIGTERM or Ctrl-C. `cdc run` does the same."""
-    raise typer.Exit(work_noted("watch", watchdog.run, settings(context)))
+    """Start failed and silent connectors again, until SIGTERM or Ctrl-C. `cdc run` does the same.
+
+    If the settings have `anchors`, the heads of the journal's chains are published meanwhile.
+    """
+    raise typer.Exit(work_noted("watch", _watch, settings(context)))
+
+
+def _watch(read: Settings, stop: threading.Event, monitor: Monitor) -> None:
+    with publishing(read, monitor):
+        watchdog.run(read, stop, monitor)
 
 
 def _chosen(options: Settings, names: Sequence[str] | None) -> list[Source]:

@@ -19,6 +19,8 @@ from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings, environment
 from cdc.derive.active import from_content
 from cdc.errors import CdcError, FatalError
+from cdc.evidence.published import read_failures, read_overdue
+from cdc.evidence.publisher import LATE, places_of
 from cdc.observe.activation import ActivationStatus, InForce, read_activation, read_in_force
 from cdc.observe.load import LOADED, LOADING, Load, open_snapshots, read_loads
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
@@ -37,6 +39,7 @@ _Item = TypeVar("_Item")
 SILENT_S = 60.0
 # A turn takes far less than a second; a domain that is this far behind is not deriving.
 BEHIND_S = 60.0
+_UNPUBLISHED = "EVD-121"
 
 _STREAM_COLUMNS = ("stream", "position", "captured", "landed", "refused", "stale", "lag", "freshness s", "worker")
 _LOAD_COLUMNS = ("stream", "table", "state", "rows", "of about", "percent", "rows/s", "ends in")
@@ -85,8 +88,8 @@ def status(
     """Show how far every stream has landed, every initial load has come, and every domain is derived.
 
     Exit code 4 when something needs attention: no worker (and the error that the last one ended with), a silent source,
-    refused changes, an unread table, a domain that falls behind. Held rows are the stewards' everyday work and no
-    reason for it: see `cdc held list`.
+    refused changes, an unread table, a domain that falls behind, heads that are not published. Held rows are the
+    stewards' everyday work and no reason for it: see `cdc held list`.
     """
     found = read_status(settings(context))
     if as_json:
@@ -114,8 +117,9 @@ def read_status(read: Settings) -> Status:
         streams, derived = read_streams(connection, ends), read_domains(connection, domains)
         loads = read_loads(connection, {source.stream: _mirrors(source) for source in loaded}, estimates)
         stops = read_stops(connection)
+        unpublished = list(_unpublished(connection, read))
     found = [*faults, *silent, *_never_landed(sources, names), *_stream_attention(streams), *_domain_attention(derived)]
-    found += _stopped(stops, streams, derived)
+    found += [*_stopped(stops, streams, derived), *unpublished]
     if not any(item.code for item in silent):
         found += _unread(read, sources, {stream.stream for stream in streams if stream.generations})
     return Status(streams, loads, derived, in_force, activation, found)
@@ -230,10 +234,28 @@ def _stopped(
     for stop in stops:
         if missed.get(stop.worker, True):
             place = "".join(f" ({line})" for line in stop.detail.splitlines()[:1] if line)
-            said = (
-                f"ended at {stop.stopped_at:%Y-%m-%d %H:%M:%S %Z} with {stop.code}{place}: see `cdc code {stop.code}`"
-            )
+            said = f"ended at {_time(stop.stopped_at)} with {stop.code}{place}: see `cdc code {stop.code}`"
             yield Attention(f"{stop.worker} on {stop.host}", said, stop.code)
+
+
+def _unpublished(connection: psycopg.Connection, read: Settings) -> Iterator[Attention]:
+    """Yield the places at which heads are not, though they should be: written to in vain, or by nobody."""
+    if read.anchors is None:
+        return
+    places = [str(place) for place in places_of(read, read.anchors)]
+    failures = read_failures(connection, places)
+    for one in failures:
+        yield Attention(
+            "anchors", f"{one.host} cannot publish heads since {_time(one.failed_at)}: {one.detail}", _UNPUBLISHED
+        )
+    for late in read_overdue(connection, places, read.anchors.every_minutes * 60 * LATE):
+        if late.place not in {one.place for one in failures}:
+            said = f"what has landed since {_time(late.since)} is in no head that was published to {late.place}"
+            yield Attention(late.stream, said, _UNPUBLISHED)
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _write(found: Status) -> None:

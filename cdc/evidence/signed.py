@@ -16,11 +16,12 @@ def sign_file(path: Path, key: Path) -> Path:
     Raises FatalError EVD-116 for what is no such key.
     """
     signature = path.with_name(f"{path.name}.sig")
-    signature.write_bytes(_private_key(key).sign(path.read_bytes()))
+    signature.write_bytes(read_private_key(key).sign(path.read_bytes()))
     return signature
 
 
-def _private_key(path: Path) -> Ed25519PrivateKey:
+def read_private_key(path: Path) -> Ed25519PrivateKey:
+    """Return a private key (PEM, without a password). Raises FatalError EVD-116 for what is no such key."""
     try:
         key = load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError, TypeError) as error:

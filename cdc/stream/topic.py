@@ -56,6 +56,11 @@ def signal_plan(name: str) -> TopicPlan:
     return TopicPlan(name, _KEEP_ALL)
 
 
+def anchor_plan(name: str) -> TopicPlan:
+    """Return the plan of the topic to which heads of chains are published: a head that is gone proves nothing."""
+    return TopicPlan(name, _KEEP_ALL)
+
+
 def describe_topic(brokers: Brokers, name: str) -> Topic | None:
     """Return the topic, None if there is none. Raises TransientError STR-109, FatalError STR-110."""
     with kafka_admin(brokers) as admin:

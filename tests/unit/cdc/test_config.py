@@ -152,3 +152,26 @@ def test_a_dictionary_that_makes_tokens_needs_their_keys(folder: Path) -> None:
     text += 'tokens: {patient: "${env:KEY}"}\n'
     named = load(settings_file(folder, text), {"PORT": "1", "KAFKA": "2", "KEY": "k" * 32})
     assert read_dictionary(named).tokens.domains == {"patient"}
+
+
+ANCHORS = GOOD + "anchors: {key: keys/anchors, file: /mnt/worm/heads.jsonl, topic: cdc-anchors, every_minutes: 1}\n"
+
+
+def test_where_heads_are_published(folder: Path) -> None:
+    found = load(settings_file(folder, ANCHORS), {"PORT": "1", "KAFKA": "2"}).anchors
+    assert found is not None
+    assert (found.key, found.file) == (folder.resolve() / "keys" / "anchors", Path("/mnt/worm/heads.jsonl"))
+    assert (found.topic, found.every_minutes, found.every_batches) == ("cdc-anchors", 1, 5000)
+    assert load(settings_file(folder, GOOD), {"PORT": "1", "KAFKA": "2"}).anchors is None
+
+
+def test_heads_are_published_to_two_places_or_not_at_all(folder: Path) -> None:
+    (fault,) = faults(folder, ANCHORS.replace(", topic: cdc-anchors", ""), PORT="1", KAFKA="2")
+    assert "anchors.topic is missing" in fault
+
+
+def test_how_often_and_where_heads_cannot_be_published(folder: Path) -> None:
+    wrong = ANCHORS.replace("every_minutes: 1", "every_minutes: 0, every_batches: 0").replace("cdc-anchors", "a topic")
+    found = " ".join(faults(folder, wrong, PORT="1", KAFKA="2"))
+    for entry in ("anchors.every_minutes must be", "anchors.every_batches must be", "anchors.topic is no name"):
+        assert entry in found

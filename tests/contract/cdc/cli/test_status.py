@@ -13,6 +13,8 @@ from cdc.config import Target
 from cdc.derive.lease import take_lease
 from cdc.derive.plan import Plan
 from cdc.errors import FatalError
+from cdc.evidence.anchor import Anchor
+from cdc.evidence.published import note_failure, note_published
 from cdc.land.position import COUNTED
 from cdc.observe.status import read_domains, read_streams
 from cdc.observe.stopping import forget_stop, note_stop
@@ -285,3 +287,28 @@ def test_a_source_that_does_not_answer_leaves_its_rows_unknown_and_is_named(
     assert "secret-of-source" not in shown.err
     (line,) = [line for line in cdc("status").lines if line[1:2] == ["1 of 9 tables"]]
     assert (line[2:6], line[7]) == (["loading", "700", "-", "-"], "unknown")
+
+
+def test_heads_that_are_not_published_ask_for_attention(
+    connection: psycopg.Connection, cdc: Cdc, config: Path, tmp_path: Path
+) -> None:
+    def said() -> dict[str, str]:
+        found = cdc("status", "--json").document["attention"]
+        return {item["object"]: item["text"] for item in found if item["code"] == "EVD-121"}
+
+    land(connection, "cdc.erp", 1, "1, 1, 0, 0, 0, 0, 0", age_s=1000)
+    connection.commit()
+    assert said() == {}  # the settings do not ask for it
+    file = tmp_path / "heads.jsonl"
+    config.write_text(f"{config.read_text()}anchors: {{key: key, file: {file}, topic: heads, every_minutes: 5}}\n")
+    assert "is in no head that was published to topic heads" in said()["cdc.erp"]
+    anchor = Anchor("cdc.erp", 100, "00" * 32, "2026-03-02T08:00:00+00:00")
+    for place in (f"file {file}", "topic heads"):
+        note_published(connection, place, [anchor])
+    connection.commit()
+    assert said() == {}
+    note_failure(connection, "topic heads", "topic heads: STR-109")
+    note_failure(connection, "topic of before", "which the settings do not name any more")
+    connection.commit()
+    assert list(said()) == ["anchors"]
+    assert "cannot publish heads since" in said()["anchors"]
