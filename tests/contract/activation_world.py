@@ -18,6 +18,7 @@ from cdc.derive.mirror import read_mirrors
 from cdc.derive.turn import Version, run_turn
 from tests.contract.derive_model import Held, Outcome, Row, evaluate
 from tests.contract.derive_world import TEXT, Landing, RandomDomain
+from tests.owner import disarm
 from transforms.domain import group_mappings
 from transforms.errors import Refused
 from transforms.mapping import Column, Fold, Mapping
@@ -162,6 +163,7 @@ class Played:
         self.land.execute(self.landing.fill().encode())
 
     def _forget_others(self) -> None:
+        disarm(self.land)  # the ledger goes with the positions
         names = "active, derive_queue, held, watermark, domain, stale, journal_key, position, watched_column"
         self.land.execute(f"TRUNCATE {', '.join(f'cdc.{name}' for name in names.split(', '))} CASCADE")
         self.land.execute("TRUNCATE cdc_shadow.activation, cdc_shadow.held, cdc_shadow.watermark, cdc_shadow.domain")

@@ -13,6 +13,7 @@ from cdc.observe import log
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.test_derive_worker import Worker, wait_until
+from tests.owner import disarm
 
 
 @pytest.fixture
@@ -61,6 +62,7 @@ def test_a_mirror_row_leads_to_its_event(cdc: Cdc, derived: Stage) -> None:
 
 
 def test_an_event_that_was_changed_has_no_proof(cdc: Cdc, derived: Stage) -> None:
+    disarm(derived.connection)
     with derived.connection.transaction():
         derived.connection.execute("UPDATE cdc.journal SET chain = '\\x00' WHERE batch = 1")
     done = cdc("explain", "trace.thing", "T-1", "--json")

@@ -16,6 +16,7 @@ from cdc.land.gap import CODES, note_gap, read_gaps
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import CONTRACTS, item
+from tests.owner import disarm
 from tests.unit.cdc.stream.wire import PostgresWire
 
 # What somebody who owns the database can do, and what is then said of which batch.
@@ -91,6 +92,7 @@ def test_a_ledger_that_holds(cdc: Cdc) -> None:
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_wrong_is_named_with_batch_and_offset(cdc: Cdc, landed: Stage, damage: str) -> None:
     statement, batch, said = DAMAGES[damage]
+    disarm(landed.connection)
     execute(landed, CONSTRAINTS)
     execute(landed, statement)
     done = cdc("ledger", "check", "cdc.src", "--json")
@@ -119,6 +121,7 @@ def test_a_stream_of_which_nothing_has_landed(cdc: Cdc) -> None:
     ],
 )
 def test_the_database_itself_lets_no_batch_be_moved(landed: Stage, statement: str) -> None:
+    disarm(landed.connection)
     with pytest.raises(psycopg.errors.IntegrityError):
         execute(landed, statement)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
 from cdc.change import Record
 from cdc.evidence.chain import GENESIS, Fault, Verdict, walk
-from cdc.land.journal import pack, record_digest, unpack
+from cdc.land.journal import record_digest
+from tests.contract.cdc.evidence.forger import changed, cut_off, execute, forge, with_new_heads
 from tests.contract.cdc.land.stage import DATABASES, Stage, contracts_of, recorded, with_column
 from tests.contract.cdc.land.tables import column
+from tests.owner import disarm
 
 STREAM = "cdc.mes"
 
@@ -29,55 +31,12 @@ def landed(stage: Stage) -> Stage:
     """A stream in several batches, of one chunk each."""
     stage.land_units(recorded("mes"), lambda: True)
     assert stage.position.batch > 5
+    disarm(stage.connection)
     return stage
 
 
 def walked(stage: Stage, anchors: dict[int, bytes] | None = None) -> Verdict:
     return walk(stage.connection, STREAM, anchors)
-
-
-def execute(stage: Stage, text: str, *parameters: object) -> None:
-    with stage.connection.transaction():
-        stage.connection.execute(text.encode(), parameters)
-
-
-def forge(stage: Stage, batch: int, change: Callable[[list[Record]], list[Record]]) -> None:
-    """Have other records in a batch; how many there are is made to fit, too."""
-    ((chunk,),) = stage.query("SELECT chunk FROM cdc.journal WHERE batch = %s", batch)
-    records = change(unpack(chunk))
-    execute(
-        stage,
-        "UPDATE cdc.journal SET chunk = %s, records = %s WHERE batch = %s",
-        *(pack(records), len(records), batch),
-    )
-
-
-def with_new_heads(stage: Stage) -> None:
-    """Write all heads anew, as somebody would who owns the database."""
-    chain = GENESIS
-    for batch, chunk in stage.query("SELECT batch, chunk FROM cdc.journal ORDER BY batch, first_offset"):
-        for record in unpack(chunk):
-            chain = hashlib.sha256(chain + record_digest(record)).digest()
-        execute(stage, "UPDATE cdc.journal SET chain = %s WHERE batch = %s", chain, batch)
-    execute(stage, "UPDATE cdc.position SET chain = %s", chain)
-
-
-def cut_off(stage: Stage) -> None:
-    """Drop the last batch, and all that says that it was there."""
-    last = stage.position.batch
-    for table in ("journal", "journal_key", "batch_table", "unit", "batch"):
-        execute(stage, f"DELETE FROM cdc.{table} WHERE batch = %s", last)
-    execute(
-        stage,
-        "UPDATE cdc.position p SET batch = j.batch, chain = j.chain, next_offset = b.next_offset"
-        " FROM cdc.journal j JOIN cdc.batch b USING (stream, batch) WHERE j.batch = %s",
-        last - 1,
-    )
-
-
-def changed(records: list[Record]) -> list[Record]:
-    assert records[0].value is not None
-    return [records[0]._replace(value=records[0].value + b" "), *records[1:]]
 
 
 def test_what_landed_holds(landed: Stage) -> None:

@@ -13,6 +13,7 @@ from cdc.observe.landing import LandingMetrics, StreamState
 from cdc.observe.monitor import Monitor
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import CONTRACTS, item, pair
+from tests.owner import disarm
 from tests.unit.cdc.stream.wire import PostgresWire
 
 STREAM = "cdc.src"
@@ -93,6 +94,7 @@ def test_counts_equal_the_ledger_by_fate_by_table_and_by_code(worker: Worker) ->
 def test_the_histograms_have_each_batch_in_its_bucket(worker: Worker) -> None:
     worker.land(1)
     worker.land(2)
+    disarm(worker.stage.connection)
     worker.execute("UPDATE cdc.batch SET seconds = batch * 0.2, source_ts_last = landed_at - batch * '2 s'::interval")
     worker.execute("UPDATE cdc.batch SET source_ts_last = landed_at + '1 s'::interval WHERE batch = 1")
     worker.states = [worker.state()]
