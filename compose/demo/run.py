@@ -15,6 +15,7 @@ from compose.demo.actions import ACTIONS
 from compose.demo.approve import approve
 from compose.demo.chaos import Chaos
 from compose.demo.drain import TIMEOUT_S, drain
+from compose.demo.evidence import verify
 from compose.demo.fault import Surroundings
 from compose.demo.freshness import read_freshness
 from compose.demo.kill import Kill
@@ -147,6 +148,7 @@ class Demo:
         self._screen.say(f"Drained in {drained} s. Comparing.")
         comparison = compare(self._env, self._state.log)
         self._screen.say(comparison.summary())
+        self._screen.say(verify(self._env, self._state))
         actions = {kind: count - before.get(kind, 0) for kind, count in after.items() if count > before.get(kind, 0)}
         transactions = sum(actions.values())
         return Outcome(

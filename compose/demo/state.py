@@ -41,6 +41,11 @@ class State:
         return self.folder / "freshness.jsonl"
 
     @property
+    def anchors(self) -> Path:
+        """The heads that the service has published (compose/cdc.yaml); they go with the data that they are of."""
+        return self.folder / "anchors.jsonl"
+
+    @property
     def has_data(self) -> bool:
         """Tell whether any database was ever made here."""
         return any((self.local / "data" / name).exists() for name in ("kafka", "erp", "mes", "target"))

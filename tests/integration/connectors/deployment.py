@@ -20,6 +20,7 @@ from kafka import KafkaConsumer, TopicPartition
 from cdc.capture.source import Source, load_sources
 from cdc.cli.main import execute
 from compose.local.env import REPO
+from tests.integration.service import without_anchors
 
 SOURCES = ("books", "plant")
 FILES = {
@@ -73,7 +74,7 @@ class Sources:
         (self.folder / "connector-configs").mkdir()
         for name, text in FILES.items():
             self.write(name, text)
-        settings = _SETTINGS_FILE.read_text().replace("../connector-configs", "connector-configs")
+        settings = without_anchors(_SETTINGS_FILE.read_text()).replace("../connector-configs", "connector-configs")
         (self.folder / "cdc.yaml").write_text(settings)
         for name in SOURCES:
             self.cdc("source", "contract", name)

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from cdc.access import Kafka
 from cdc.cli.main import execute
 from cdc.config import Anchors, Target
 from cdc.errors import TransientError
 from cdc.evidence.anchor import Anchor
-from cdc.evidence.place import AnchorFile, Place
+from cdc.evidence.place import AnchorFile, AnchorTopic, Place
 from cdc.evidence.published import read_failures, read_lines, read_overdue
 from cdc.evidence.publisher import Publisher
 from cdc.observe.monitor import Monitor
@@ -151,6 +152,13 @@ def test_a_file_that_cannot_be_written_is_on_record_and_its_folder_is_not_made(p
     assert len(plant.shelf.anchors) == 1
     ((place, detail),) = plant.failures()
     assert (place, "No such file" in detail) == (f"file {tmp_path}/not/mounted", True)
+
+
+def test_brokers_that_are_away_are_told_with_the_code_of_why() -> None:
+    place = AnchorTopic(Kafka("127.0.0.1:9"), "heads")
+    with pytest.raises(TransientError, match=r"EVD-121 .* topic heads: STR-109"):
+        place.append([Anchor("cdc.src", 3, "00" * 32, "2026-03-02T08:00:00+00:00")])
+    place.close()
 
 
 def test_nothing_is_published_without_a_key(plant: Plant, tmp_path: Path) -> None:
