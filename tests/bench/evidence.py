@@ -1,0 +1,117 @@
+"""What the evidence costs: bytes of journal and key index per change, and landing with both against landing without.
+
+    python -m tests.bench.evidence [--changes 400000] [--rows 10] [--rounds 3] [--durable]
+
+The same stream is drained by turns by the land worker and by one that folds no digests into a chain, compresses no
+records, and writes neither chunk nor changed key. Positions, mirrors and the ledger are the same in both. Of each the
+fastest round counts: whatever else the machine does makes a round slower, never faster. The last line is JSON;
+`slower_percent` is how much longer landing takes with evidence (aimed at: 15), `cpu_percent` how much more processor
+time worker and target spend, `bytes_per_change` what journal and key index take, with their indexes (aimed at: 140).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from psycopg.sql import SQL, Composed
+
+from cdc.change import Record
+from cdc.cli.main import execute
+from cdc.land import journal
+from cdc.land.journal import Chunk
+from cdc.land.mirror import changed_keys
+from cdc.land.mirror.table import MirrorTable
+from tests.bench.drain import Drained, check, drain, fill, say
+from tests.bench.lots.plant import DURABLE, DURABLE_HELP, Deployment, plant
+
+_WRAP = "BENCH_WRAP_LAND"
+_WITHOUT = "--without"
+_TABLES = ("journal", "journal_key")
+
+
+def land_without(words: list[str]) -> int:
+    """Be a land worker that leaves no evidence; `words` are the command line that it takes the place of."""
+    replace(journal, "chunks", _one_empty_chunk)
+    replace(journal, "write_chunk", lambda *_: None)
+    for name in ("note_keys", "note_written_keys"):
+        replace(changed_keys, name, _no_keys)
+    return execute(words[words.index("cdc") + 1 :])
+
+
+def replace(owner: object, name: str, substitute: object) -> None:
+    """Put something in the place of what is there: nothing would come of a name that is not."""
+    assert hasattr(owner, name), name
+    setattr(owner, name, substitute)
+
+
+def _one_empty_chunk(records: Iterable[Record], chain: bytes) -> Iterator[Chunk]:
+    yield Chunk(0, 0, sum(1 for _ in records), b"", chain)
+
+
+def _no_keys(_: MirrorTable) -> Composed:
+    return SQL("SELECT {}").format(SQL("%s::text, %s::bigint"))
+
+
+def measure(deployment: Deployment, changes: int) -> Drained:
+    """Drain the stream."""
+    drained = drain(deployment, changes, ("land",))
+    say(f"  {drained.seconds:.1f} s, {changes / drained.seconds:,.0f} changes/s")
+    return drained
+
+
+def more(rounds: Mapping[str, Sequence[Drained]], what: Callable[[Drained], float]) -> float:
+    """Return by how many percent the least with evidence is more than the least without."""
+    least = {kind: min(map(what, of)) for kind, of in rounds.items()}
+    return round(100 * (least["with"] / least["without"] - 1), 1)
+
+
+def sizes(deployment: Deployment) -> dict[str, int]:
+    """Return the bytes that the tables of the evidence take, with their indexes."""
+    with deployment.connect() as connection:
+        query = "SELECT name, pg_total_relation_size('cdc.' || name) FROM unnest(%s::text[]) name"
+        return dict(connection.execute(query, (list(_TABLES),)).fetchall())
+
+
+def main() -> None:
+    """Fill, drain by turns, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--changes", type=int, default=400_000)
+    parser.add_argument("--rows", type=int, default=10, help="rows of a source transaction")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--durable", action="store_true", help=DURABLE_HELP)
+    arguments = parser.parse_args()
+    drained: dict[str, list[Drained]] = {"with": [], "without": []}
+    found: dict[str, int] = {}
+    with plant(**(DURABLE if arguments.durable else {})) as place:
+        lots = fill(place, arguments.changes, arguments.rows)
+        for number in range(arguments.rounds):
+            for kind, rounds in drained.items():
+                say(f"{kind} evidence, round {number + 1}:")
+                os.environ[_WRAP] = "" if kind == "with" else f"{sys.executable} -m tests.bench.evidence {_WITHOUT}"
+                deployment = place.deployment(f"bench_{kind}_{number}")
+                rounds.append(measure(deployment, arguments.changes))
+                check(deployment, lots, derived=False)
+                left = sizes(deployment)
+                found = left if kind == "with" else found
+                if kind == "without" and any(left[name] > found[name] / 10 for name in _TABLES):
+                    raise SystemExit(f"the worker that leaves no evidence has left {left}")
+    result = {
+        f"{kind}_per_s": round(arguments.changes / min(one.seconds for one in of)) for kind, of in drained.items()
+    }
+    result |= {
+        "slower_percent": more(drained, lambda one: one.seconds),
+        "cpu_percent": more(drained, lambda one: one.cpu_s),
+    }
+    result |= {f"{name}_bytes_per_change": round(size / arguments.changes, 1) for name, size in found.items()}
+    result["bytes_per_change"] = round(sum(found.values()) / arguments.changes, 1)
+    print(json.dumps({"changes": arguments.changes, **result}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == [_WITHOUT]:
+        raise SystemExit(land_without(sys.argv[2:]))
+    main()
