@@ -84,9 +84,13 @@ def read_last_record(connection: psycopg.Connection, stream: str, batch: int, ne
 def record_digest(record: Record) -> bytes:
     """Return SHA-256 over offset, key, value and old key; a missing part differs from an empty one."""
     offset, key, value, old_key = record
-    sizes = (-1 if part is None else len(part) for part in (key, value, old_key))
-    head = _HEAD.pack(offset, *sizes)
-    return hashlib.sha256(b"%b%b%b%b" % (head, key or b"", value or b"", old_key or b"")).digest()
+    head = _HEAD.pack(
+        offset,
+        -1 if key is None else len(key),
+        -1 if value is None else len(value),
+        -1 if old_key is None else len(old_key),
+    )
+    return hashlib.sha256(b"".join((head, key or b"", value or b"", old_key or b""))).digest()
 
 
 def write_chunk(cursor: psycopg.Cursor, stream: str, batch: int, chunk: Chunk) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from hashlib import sha256
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +47,19 @@ def test_every_part_of_a_record_counts() -> None:
     ]
     digests = {journal.record_digest(found) for found in (record, *others)}
     assert len(digests) == len(others) + 1
+
+
+def test_the_head_is_what_is_written_down_for_whoever_verifies_it_without_this_software() -> None:
+    def number(value: int) -> bytes:
+        return value.to_bytes(8, "big", signed=True)
+
+    found = [Record(7, b"key", b"value", None), Record(9, b"k", None, b"old")]
+    first = number(7) + number(3) + number(5) + number(-1) + b"key" + b"value"
+    second = number(9) + number(1) + number(-1) + number(3) + b"k" + b"old"
+    head = b""
+    for written in (first, second):
+        head = sha256(head + sha256(written).digest()).digest()
+    assert list(journal.chunks(found, b""))[-1].chain == head
 
 
 def test_large_records_are_cut_into_chunks() -> None:
