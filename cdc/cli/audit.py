@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import psycopg
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from cdc.cli.audit_mirrors import mirrors
 from cdc.cli.audit_rows import rows
@@ -73,12 +74,13 @@ def verify(
     An edited, deleted, inserted or reordered record is found by the chain itself. A tail that was cut off, and a
     journal that was written anew with all its hashes, are found by anchors: heads that were kept out of the
     database's reach. Those that the database itself has on record (cdc.anchor) are asked, too.
-    Exit code 3 with the first bad batch and offset.
+    Exit code 3 with the first bad batch and offset; 4 if a stream has no head in the file or topic that was given.
     """
     read = settings(context)
     keys = [read_anchor_key(path) for path in key or ()]
     found = [one for path in anchor or () for one in read_anchor_file(path, keys)]
     found += _published(read, topic, keys) if topic else []
+    kept = {one.stream for one in found}
     with as_service_errors(), connect(read.target, "cdc audit verify") as connection:
         found += _on_record(connection, keys)
         anchors = _by_stream(found)
@@ -96,7 +98,16 @@ def verify(
         _write(verdicts)
         if not keys and any(one.signature for one in found):
             say("Anchors are signed, and nothing was held against their signatures: give the public key, `--key FILE`.")
-    raise typer.Exit(Exit.DIFFERENT if any(one.fault for one in verdicts) else Exit.OK)
+    bare = [one.stream for one in verdicts if (anchor or topic) and one.stream not in kept]
+    if bare:
+        say(f"No head of {', '.join(bare)} is there: that these were not cut off or written anew is not shown.")
+    raise typer.Exit(_exit_code(verdicts, bare))
+
+
+def _exit_code(verdicts: Iterable[Verdict], bare: Sequence[str]) -> Exit:
+    if any(one.fault for one in verdicts):
+        return Exit.DIFFERENT
+    return Exit.ATTENTION if bare else Exit.OK
 
 
 @app.command()
@@ -117,13 +128,13 @@ def heads(
             write_line(anchor_of(head, signing).line().decode())
 
 
-def _published(read: Settings, topic: str, keys: Sequence[Any]) -> list[Anchor]:
+def _published(read: Settings, topic: str, keys: Sequence[Ed25519PublicKey]) -> list[Anchor]:
     """Return the anchors of a topic. Raises STR-109 and its like, EVD-102, EVD-122."""
     lines = (record.value or b"null" for record in read_signals(read.kafka, topic))
     return read_anchors(lines, f"topic {topic}", keys)
 
 
-def _on_record(connection: psycopg.Connection, keys: Sequence[Any]) -> list[Anchor]:
+def _on_record(connection: psycopg.Connection, keys: Sequence[Ed25519PublicKey]) -> list[Anchor]:
     return read_anchors(read_lines(connection), "cdc.anchor", keys)
 
 

@@ -169,6 +169,12 @@ def test_a_line_that_was_changed_or_added_without_the_key_is_refused(
     assert cdc("audit", "verify", "--anchor", str(file), *keys).code == 0
 
 
+def test_a_file_whose_heads_are_gone_shows_nothing(cdc: Cdc, published: Published) -> None:
+    published.file.write_text("")
+    done = cdc("audit", "verify", *published.options)
+    assert (done.code, "No head of cdc.src is there" in done.err) == (4, True)
+
+
 def test_a_line_on_record_that_was_changed_is_refused(cdc: Cdc, landed: Stage, published: Published) -> None:
     execute(landed, "UPDATE cdc.anchor SET line = replace(line, 'cdc.src', 'cdc.scr')")
     done = cdc("audit", "verify", "--key", f"{published.key}.pub")
