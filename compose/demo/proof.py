@@ -1,4 +1,7 @@
-"""The evidence, as an operator asks for it at the end: chain, ledger, canonical rows, and the way of one unit."""
+"""The evidence, as an operator asks for it at the end: ledger, canonical rows, and the way of one unit.
+
+The chains are walked before (`compose.demo.evidence`), against the heads that were published meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from compose.demo import process
 from compose.demo.screen import Screen
 from compose.local.daemon import StackError
 
-_CHECKS = (("audit", "verify"), ("ledger", "check"), ("audit", "rows", "trace.serial_unit", "trace.shipment"))
+_CHECKS = (("ledger", "check"), ("audit", "rows", "trace.serial_unit", "trace.shipment"))
 _LONGEST = 40
 """A unit may have more parts than anybody wants to see here."""
 
