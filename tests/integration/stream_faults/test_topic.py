@@ -27,6 +27,8 @@ def test_records_that_left_the_topic_before_they_landed(
     before = north.state(target)
     with landing(deployment) as worker:
         worker.must_fail("STR-106")
+    gaps = target.execute("SELECT code FROM cdc.gap WHERE stream = %s", (north.stream,)).fetchall()
+    assert ("STR-106",) in gaps  # it stays on record
     assert north.state(target) == before
 
 
