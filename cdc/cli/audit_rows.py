@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -12,14 +9,14 @@ import psycopg
 import typer
 
 from cdc.cli.context import settings
-from cdc.cli.differing import JSON_HELP, document, write_differences
+from cdc.cli.differing import JSON_HELP, write_differences
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
+from cdc.cli.queue import is_derived_within
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
-from cdc.derive.held import is_taken
 from cdc.derive.plan import Plan
 from cdc.derive.rehearsal import Difference
 from cdc.errors import FatalError
@@ -27,8 +24,6 @@ from cdc.evidence.rows import Audited, RowAudit, queue_repair, read_audited
 from cdc.store.connection import as_service_errors, connect
 
 Connection = psycopg.Connection[Any]
-
-_LOOK_EVERY_S = 0.2
 
 
 @dataclass(slots=True)
@@ -70,16 +65,19 @@ def rows(  # noqa: PLR0913, PLR0917 - options of a command
     each stream a table has been found to be right. Exit code 3 if anything is wrong; with --repair only if it still is.
     """
     read = settings(context)
-    with _sessions(read) as connection:
+    with as_service_errors(), connect(read.target, "cdc audit rows") as connection:
+        connection.autocommit = True
         plans = list(bound_domains(connection, dictionary_in_force(connection, read)))
         found = _audit(plans, read, tables, limit)
         repaired = None
         if repair and found.differences:
-            repaired = _repair(connection, queue_repair(connection, plans, found.differences, reason), wait_s)
+            repaired, last = queue_repair(connection, plans, found.differences, reason)
+            if not is_derived_within(connection, last, wait_s):
+                raise FatalError("EVD-114", f"{repaired} rows")
             found = _audit(plans, read, tables, limit)
         passes = [one for one in read_audited(connection) if not tables or one.table in tables]
     if as_json:
-        listed = [document(one) for one in found.differences]
+        listed = [one.document() for one in found.differences]
         write_json(
             {
                 "holds": not found.differences,
@@ -92,13 +90,6 @@ def rows(  # noqa: PLR0913, PLR0917 - options of a command
     else:
         _write(passes, found)
     raise typer.Exit(Exit.DIFFERENT if found.differences else Exit.OK)
-
-
-@contextmanager
-def _sessions(read: Settings) -> Iterator[Connection]:
-    with as_service_errors(), connect(read.target, "cdc audit rows") as connection:
-        connection.autocommit = True
-        yield connection
 
 
 def _audit(plans: list[Plan], read: Settings, tables: list[str] | None, limit: int) -> _Findings:
@@ -123,17 +114,6 @@ def _audit(plans: list[Plan], read: Settings, tables: list[str] | None, limit: i
 
 def _report(shown: Shown, table: str) -> Any:
     return lambda done, total: shown.show(f"audit {table}", done, total)
-
-
-def _repair(connection: Connection, queued: tuple[int, int], wait_s: float) -> int:
-    """Wait until what was queued has been derived; return how much it was. Raises FatalError EVD-114 after the time."""
-    count, last = queued
-    until = time.monotonic() + wait_s
-    while not is_taken(connection, last):
-        if time.monotonic() >= until:
-            raise FatalError("EVD-114", f"{count} rows")
-        time.sleep(_LOOK_EVERY_S)
-    return count
 
 
 def _write(passes: list[Audited], found: _Findings) -> None:

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from cdc.cli.output import write_table
 from cdc.derive.rehearsal import Difference
 
 JSON_HELP = "a list of table, mapping, source_key (list), before, after (column to text; null: no row)"
-
-
-def document(difference: Difference) -> dict[str, Any]:
-    """Return what `--json` prints of one row."""
-    return {
-        "table": difference.table,
-        "mapping": difference.mapping,
-        "source_key": list(difference.source_key),
-        "before": None if difference.before is None else dict(difference.before),
-        "after": None if difference.after is None else dict(difference.after),
-    }
 
 
 def write_differences(title: str, differences: Iterable[Difference]) -> None:

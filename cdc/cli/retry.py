@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 import psycopg
 import typer
 
 from cdc.cli.context import settings
-from cdc.cli.differing import JSON_HELP, document, write_differences
+from cdc.cli.differing import JSON_HELP, write_differences
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
 from cdc.cli.progress import Shown
+from cdc.cli.queue import is_derived_within
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
-from cdc.derive.held import Key, Selection, count_held, is_taken, queue_retry, read_keys
+from cdc.derive.held import Key, Selection, count_held, queue_retry, read_keys
 from cdc.derive.rehearsal import Difference, Rehearsal
 from cdc.store.connection import as_service_errors, connect
 
@@ -24,7 +24,6 @@ Connection = psycopg.Connection[Any]
 
 _PORTION = 500
 """Rows that are rehearsed at once: what their turn locks is free again soon."""
-_LOOK_EVERY_S = 0.2
 
 OfMapping = Annotated[str | None, typer.Option("--mapping", metavar="MAPPING", help="Only rows of this mapping.")]
 WithCode = Annotated[str | None, typer.Option("--code", metavar="CODE", help="Only rows held with this code.")]
@@ -70,7 +69,7 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
             _finish(as_json, selected=selected, queued=0, derived=None, held=selected, changes=changes)
             return
         queued, last = queue_retry(connection, selection, reason)
-        derived = _await(connection, last, wait_s)
+        derived = is_derived_within(connection, last, wait_s)
         held = count_held(connection, selection)
     _finish(as_json, selected=selected, queued=queued, derived=derived, held=held)
     raise typer.Exit(Exit.OK if derived else Exit.ATTENTION)
@@ -101,15 +100,6 @@ def _rehearsed(connection: Connection, read: Settings, rows: list[tuple[str, Key
     return list(found)
 
 
-def _await(connection: Connection, last: int, wait_s: float) -> bool:
-    until = time.monotonic() + wait_s
-    while not is_taken(connection, last):
-        if time.monotonic() >= until:
-            return False
-        time.sleep(_LOOK_EVERY_S)
-    return True
-
-
 def _finish(
     as_json: bool,
     *,
@@ -120,7 +110,7 @@ def _finish(
     changes: list[Difference] | None = None,
 ) -> None:
     if as_json:
-        shown = {} if changes is None else {"changes": [document(change) for change in changes]}
+        shown = {} if changes is None else {"changes": [change.document() for change in changes]}
         write_json({"selected": selected, "queued": queued, "derived": derived, "held": held, **shown})
     elif changes is not None:
         write_differences("What would change", changes)

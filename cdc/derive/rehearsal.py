@@ -48,6 +48,16 @@ class Difference:
     before: Values | None
     after: Values | None
 
+    def document(self) -> dict[str, object]:
+        """Return it as JSON has it: columns by name."""
+        return {
+            "table": self.table,
+            "mapping": self.mapping,
+            "source_key": list(self.source_key),
+            "before": None if self.before is None else dict(self.before),
+            "after": None if self.after is None else dict(self.after),
+        }
+
 
 class Rehearsal:
     """Rehearses turns of one domain, on a connection in autocommit that is used for nothing else."""

@@ -113,8 +113,8 @@ RELATIONS: Final = (
     Relation("adverse_event", "reported", _SERIAL, _EVENT, "received_at"),
     Relation("adverse_event", "reported", _LOT, _EVENT, "received_at", _NO_SERIAL),
 )
-_ENDS: Final = {"down": {"party"}, "up": {"party"}}
-"""Kinds that a walk does not go on from: a customer has other devices, a supplier other lots."""
+_END: Final = "party"
+"""The kind that a walk does not go on from: a customer has other devices, a supplier other lots."""
 
 
 class Genealogy:
@@ -166,7 +166,7 @@ class Genealogy:
                     told.add(name)
                     yield edge
                     found.add(edge.down if direction == "down" else edge.up)
-            frontier = {node for node in found - seen if node.kind not in _ENDS[direction]}
+            frontier = {node for node in found - seen if node.kind != _END}
             seen |= found
 
     def _edges(self, relation: Relation, frontier: set[Node], direction: Direction) -> Iterator[Edge]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
 
@@ -68,10 +68,10 @@ class RowAudit:
 
     def _beginning(self) -> tuple[datetime, dict[str, int]]:
         rows = self._connection.execute(
-            "SELECT clock_timestamp(), stream, batch FROM cdc.position WHERE source = ANY (%s) ORDER BY stream",
+            "SELECT stream, batch FROM cdc.position WHERE source = ANY (%s) ORDER BY stream",
             (list(self._plan.sources),),
         ).fetchall()
-        return rows[0][0], {stream: batch for _, stream, batch in rows}
+        return datetime.now(UTC), dict(rows)
 
     def _list_rows(self, table: str) -> int:
         """Put the keys of all rows that are concerned into a temporary table, numbered from 0; return how many."""
@@ -109,9 +109,10 @@ class RowAudit:
         """Yield rows of mappings that the dictionary does not have: no derivation ever made them, or removes them."""
         for fill in _once(self._plan.fills, table):
             query = f"SELECT _mapping, _source_key, to_jsonb(c) FROM {fill.canonical} c WHERE _mapping <> ALL (%s)"
-            for mapping, key, values in self._connection.execute(query.encode(), (list(self._plan.names),)).fetchall():
-                before = tuple((name, None if values[name] is None else str(values[name])) for name in fill.columns)
-                yield Difference(table, mapping, tuple(key), before, None)
+            with self._connection.cursor() as cursor:
+                for mapping, key, values in cursor.stream(query.encode(), (list(self._plan.names),)):
+                    before = tuple((name, None if values[name] is None else str(values[name])) for name in fill.columns)
+                    yield Difference(table, mapping, tuple(key), before, None)
 
     def _record(self, audited: Audited) -> None:
         self._connection.execute(
@@ -144,16 +145,7 @@ def queue_repair(
     names = {name for plan in plans for name in plan.names}
     differences = [one for one in found if one.mapping in names]
     rows = sorted({(one.mapping, one.source_key) for one in differences})
-    effect = [
-        {
-            "table": one.table,
-            "mapping": one.mapping,
-            "source_key": list(one.source_key),
-            "before": None if one.before is None else dict(one.before),
-            "after": None if one.after is None else dict(one.after),
-        }
-        for one in differences
-    ]
+    effect = [one.document() for one in differences]
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
