@@ -94,7 +94,7 @@ def _read_reference(
 
 
 def _read_columns(section: Section, target: Target, faults: Faults) -> tuple[str, ...]:
-    names = [column.name for column in target.columns]
+    names = [column.name for column in target.columns if not column.raw_of]  # what was said is no key of anything
     for scalar in section.texts("columns"):
         if scalar.text not in names:
             faults.add(

@@ -162,6 +162,13 @@ def test_a_column_that_stands_where_the_raw_text_has_to_is_a_fault(kept) -> None
     assert fault[2].startswith("DIC-112 `part_id_raw` is the raw text of `part_id`")
 
 
+def test_a_raw_text_is_no_reference(kept) -> None:
+    text = (kept.root / "mappings/erp.parts.yaml").read_text()
+    reference = "  references: [{columns: [part_id_raw], to: trace.part}]\n"
+    kept.write("mappings/erp.parts.yaml", text.replace("examples:\n", f"{reference}examples:\n", 1))
+    assert any("unknown canonical column `part_id_raw`" in told for _, _, told in faults_of(kept))
+
+
 def test_a_name_that_leaves_no_room_for_the_raw_one_is_a_fault(kept) -> None:
     kept.replace("mappings/erp.parts.yaml", RAW, f"{RAW}    {'x' * 55}: {{field: part_id, expr: no}}\n")
     (fault,) = faults_of(kept)
