@@ -20,7 +20,7 @@ def write_dictionary(folder: Path, tables: Mapping[str, str] = OWN) -> None:
     shutil.copytree(PACKAGED, folder)
     lots = yaml.safe_load((folder / "mappings" / "mes.mes_lot.yaml").read_text())
     target = _without_order(lots["target"])
-    examples = [each | {"out": _without_order(each["out"])} if "out" in each else each for each in lots["examples"]]
+    examples = [_alone(each) for each in lots["examples"]]
     for part in ("folds", "mappings"):
         shutil.rmtree(folder / part)
     (folder / "mappings").mkdir()
@@ -33,6 +33,12 @@ def write_dictionary(folder: Path, tables: Mapping[str, str] = OWN) -> None:
         }
         text = yaml.safe_dump(mapping, allow_unicode=True, sort_keys=False)
         (folder / "mappings" / f"{mirror}.yaml").write_text(text)
+
+
+def _alone(example: dict[str, object]) -> dict[str, object]:
+    """Return an example of a row of its own; what becomes of the row later is no matter here."""
+    kept = {key: value for key, value in example.items() if key != "then"}
+    return kept | {"out": _without_order(kept["out"])} if "out" in kept else kept  # type: ignore[arg-type]
 
 
 def _without_order(entries: dict[str, object]) -> dict[str, object]:
