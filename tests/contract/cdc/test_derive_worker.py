@@ -202,6 +202,8 @@ def test_a_row_of_which_two_parts_have_one_key_is_held_and_heals(settings: Setti
     edit(file, "table: trace.party\n", "table: trace.member\n  explode: {split: FCountry, by: '|', as: part}\n")
     edit(file, "    country: FCountry\n", "")
     file.write_text(file.read_text().partition("examples:")[0] + MEMBERS)
+    fold = folder / "folds/trace.party.yaml"
+    fold.write_text(fold.read_text().partition("examples:")[0])  # which speak of what it contributed
     with prepared(settings, target_dsn) as sources:
         sources.close_snapshots()
         worker = Worker(settings)
