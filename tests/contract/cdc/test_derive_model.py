@@ -291,10 +291,19 @@ def in_time(domain: int) -> object:
     return pytest.param(domain, marks=pytest.mark.slow) if domain in {*range(94, 100), *range(102, 106)} else domain
 
 
+EVERY_DAY = 12
+"""Cases of each domain: over a thousand in all."""
+
+
+@pytest.mark.parametrize(
+    "cases", [range(EVERY_DAY), pytest.param(range(EVERY_DAY, CASES_PER_DOMAIN), marks=pytest.mark.slow)], ids=str
+)
 @pytest.mark.parametrize("domain", [*map(in_time, range(DOMAINS))])
-def test_every_turn_arrives_at_what_the_model_says(benches, domain: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_turn_arrives_at_what_the_model_says(
+    benches, domain: int, cases: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = benches(domain)
-    for case in range(CASES_PER_DOMAIN):
+    for case in cases:
         run_case(bench, domain * 1000 + case, monkeypatch)
     bench.end_session()
 

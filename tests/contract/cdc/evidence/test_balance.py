@@ -17,7 +17,7 @@ from tests.contract.derive_world import Landing
 CASES = 3
 
 
-@pytest.fixture(scope="module", params=range(0, 106, 15))
+@pytest.fixture(scope="module", params=range(0, 106, 25))
 def bench(target_dsn: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
     with psycopg.connect(target_dsn) as connection:
         migrate(connection)
