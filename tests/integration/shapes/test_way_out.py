@@ -61,6 +61,7 @@ def forget_position(fresh: Shapes, name: str) -> None:
     answer.raise_for_status()
 
 
+@pytest.mark.slow  # the service stops and starts; CI has `land/test_following`
 def test_a_date_that_becomes_a_timestamp(fresh: Shapes) -> None:
     """The log has nothing of it, and numbers for days from then on are numbers of microseconds."""
     begun(fresh)
