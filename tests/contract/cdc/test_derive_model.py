@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -266,6 +266,17 @@ def run_case(bench: Bench, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
                 damage(bench, pick)
             if pick.random() < 0.03:  # another dictionary is active: everything anew, over the rows that are there
                 bench.landing.execute("UPDATE cdc.domain SET dictionary = 'other'")
+
+
+@contextmanager
+def opened(dsn: str, seed: int) -> Iterator[Bench]:
+    """Make one bench in a target that is prepared for it."""
+    with psycopg.connect(dsn) as connection:
+        migrate(connection)
+    made = Bench(dsn, seed)
+    yield made
+    made.end_session()
+    made.landing.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import pytest
 
 from cdc.derive.rehearsal import HELD, Difference, Rehearsal
 from cdc.errors import FatalError
-from cdc.store.migrate import migrate
-from tests.contract.cdc.test_derive_model import Bench
+from tests.contract.cdc.test_derive_model import Bench, opened
 from tests.contract.derive_world import Landing
 
 Named = tuple[str, tuple[str, ...]]
@@ -18,12 +17,8 @@ Named = tuple[str, tuple[str, ...]]
 
 @pytest.fixture(scope="module", params=range(0, 106, 25))
 def bench(target_dsn: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with psycopg.connect(target_dsn) as connection:
-        migrate(connection)
-    made = Bench(target_dsn, request.param)
-    yield made
-    made.end_session()
-    made.landing.close()
+    with opened(target_dsn, request.param) as made:
+        yield made
 
 
 @pytest.fixture

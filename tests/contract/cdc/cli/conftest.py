@@ -139,3 +139,16 @@ def small(target_dsn: str, config: Path, tmp_path: Path) -> Iterator[Stage]:
     with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
         stage.land_units(wire.records, lambda: True)
         yield stage
+
+
+@pytest.fixture
+def landed(target_dsn: str, config: Path) -> Iterator[Stage]:
+    """Five rows of `src.item`, each inserted by a transaction of its own, a batch each."""
+    wire = PostgresWire()
+    for number in range(5):
+        wire.begin()
+        wire.insert("item", "id", item(number))
+        wire.end()
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        stage.land_units(wire.records, lambda: True)
+        yield stage

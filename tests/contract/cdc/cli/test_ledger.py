@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,10 +11,9 @@ from cdc.config import Target
 from cdc.errors import FatalError
 from cdc.land.gap import CODES, note_gap, read_gaps
 from tests.contract.cdc.cli.conftest import Cdc
+from tests.contract.cdc.evidence.forger import execute
 from tests.contract.cdc.land.stage import Stage
-from tests.contract.cdc.land.tables import CONTRACTS, item
 from tests.owner import disarm
-from tests.unit.cdc.stream.wire import PostgresWire
 
 # What somebody who owns the database can do, and what is then said of which batch.
 DAMAGES = {
@@ -40,23 +36,6 @@ CONSTRAINTS = (
     "ALTER TABLE cdc.batch DROP CONSTRAINT batches_abut, DROP CONSTRAINT every_event_is_accounted_for;"
     "ALTER TABLE cdc.batch_table DROP CONSTRAINT batch_table_stream_batch_fkey"
 )
-
-
-@pytest.fixture
-def landed(target_dsn: str, config: Path) -> Iterator[Stage]:
-    wire = PostgresWire()
-    for number in range(5):
-        wire.begin()
-        wire.insert("item", "id", item(number))
-        wire.end()
-    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
-        stage.land_units(wire.records, lambda: True)
-        yield stage
-
-
-def execute(stage: Stage, text: str) -> None:
-    with stage.connection.transaction():
-        stage.connection.execute(text.encode())
 
 
 def test_the_sums_are_shown_by_stream_and_by_mirror(cdc: Cdc, landed: Stage) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from cdc.derive.plan import Step
 from cdc.evidence.balance import Balance, read_balances
-from cdc.store.migrate import migrate
-from tests.contract.cdc.test_derive_model import Bench
+from tests.contract.cdc.test_derive_model import Bench, opened
 from tests.contract.derive_model import World, evaluate
 from tests.contract.derive_world import Landing
 
@@ -19,12 +17,8 @@ CASES = 3
 
 @pytest.fixture(scope="module", params=range(0, 106, 25))
 def bench(target_dsn: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with psycopg.connect(target_dsn) as connection:
-        migrate(connection)
-    made = Bench(target_dsn, request.param)
-    yield made
-    made.end_session()
-    made.landing.close()
+    with opened(target_dsn, request.param) as made:
+        yield made
 
 
 def balances(bench: Bench) -> dict[str, Balance]:
