@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 
@@ -80,17 +81,13 @@ def _audit(read: Settings, source: Source, found: _Findings, limit: int, shown: 
         connection.commit()
         connection.autocommit = True
         audit = MirrorAudit(connection, source.stream, contracts, source.kind)
-        for fault in audit.audit(_report(shown, source.stream)):
+        for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
             found.faults.append(fault)
             if len(found.faults) >= limit:
                 found.whole = False
                 break
         shown.end()
         found.accounts += audit.accounts.values()
-
-
-def _report(shown: Shown, stream: str) -> Any:
-    return lambda batch, last: shown.show(f"audit mirrors of {stream}", batch, last)
 
 
 def _write(found: _Findings) -> None:

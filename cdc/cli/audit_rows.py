@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 import psycopg
@@ -103,17 +104,13 @@ def _audit(plans: list[Plan], read: Settings, tables: list[str] | None, limit: i
                 apart.autocommit = True
                 audit = RowAudit(apart, plan)
                 for table in (one for one in audit.tables() if not tables or one in tables):
-                    for difference in audit.audit(table, _report(shown, table)):
+                    for difference in audit.audit(table, partial(shown.show, f"audit {table}")):
                         found.differences.append(difference)
                         if len(found.differences) >= limit:
                             found.whole = False
                             return found
                     shown.end()
     return found
-
-
-def _report(shown: Shown, table: str) -> Any:
-    return lambda done, total: shown.show(f"audit {table}", done, total)
 
 
 def _write(passes: list[Audited], found: _Findings) -> None:

@@ -7,7 +7,6 @@ an anchor that is kept elsewhere contradicts.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ import psycopg
 import zstandard
 
 from cdc.evidence.snapshot import snapshot
-from cdc.land.journal import record_digest, unpack
+from cdc.land.journal import chained, unpack
 
 Connection = psycopg.Connection[Any]
 GENESIS = b""
@@ -166,7 +165,7 @@ class _Walk:
             if record.offset <= offset:
                 return f"offset {record.offset} stands behind {offset}"
             offset = record.offset
-            self.chain = hashlib.sha256(self.chain + record_digest(record)).digest()
+            self.chain = chained(self.chain, record)
             known = self.anchors.get(offset + 1)
             if known is not None and known != self.chain:
                 return f"an anchor has another head behind offset {offset}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import psycopg
 
 from cdc.evidence.chain import GENESIS
-from cdc.land.journal import record_digest, unpack
+from cdc.land.journal import chained, record_digest, unpack
 from cdc.stream.envelope import position_text, read_event
 
 Connection = psycopg.Connection[Any]
@@ -67,9 +67,7 @@ def find_event(connection: Connection, stream: str, offset: int, database: str) 
     record = next((one for one in records if one.offset == offset), None)
     if record is None:
         return None
-    head = before or GENESIS
-    for one in records:
-        head = hashlib.sha256(head + record_digest(one)).digest()
+    head = reduce(chained, records, before or GENESIS)
     event = read_event(record, database)
     return Found(
         stream,

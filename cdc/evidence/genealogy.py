@@ -124,6 +124,7 @@ class Genealogy:
         self._connection = connection
         self._schema = schema
         self._columns = self._read_columns()
+        self._keys = self._read_keys()
         self._known = [one for one in RELATIONS if self._has(one)]
 
     @property
@@ -179,7 +180,7 @@ class Genealogy:
         names = [f"k{place}" for place in range(len(here))]
         pairs = " AND ".join(f"t.{quoted(column)} = k.{name}" for column, name in zip(here, names, strict=True))
         present = " AND ".join(f"t.{quoted(column)} IS NOT NULL" for column in there)
-        key = self._key_of(relation.table)
+        key = self._keys.get(relation.table, ())
         query = (
             f"SELECT {_texts(here)}, {_texts(there)}, t.{quoted(relation.at)}::text, {_texts(key)}, t._mapping,"
             f" t._source_key, t._source_offset, t._source_ts, t._deleted"
@@ -221,14 +222,15 @@ class Genealogy:
         wanted = {*relation.up[1], *relation.down[1], relation.at}
         return wanted <= set(self._columns.get(relation.table, ()))
 
-    def _key_of(self, table: str) -> tuple[str, ...]:
-        row = self._connection.execute(
-            "SELECT array_agg(a.attname ORDER BY array_position(i.indkey::int2[], a.attnum)) FROM pg_index i"
-            " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)"
-            " WHERE i.indrelid = %s::regclass AND i.indisprimary",
-            (self._table(table),),
-        ).fetchone()
-        return tuple(row[0] or ()) if row else ()
+    def _read_keys(self) -> dict[str, list[str]]:
+        rows = self._connection.execute(
+            "SELECT c.relname, array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum))"
+            " FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+            " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)"
+            " WHERE c.relnamespace = to_regnamespace(%s) GROUP BY c.relname",
+            (quoted(self._schema),),
+        ).fetchall()
+        return dict(rows)
 
     def _read_columns(self) -> dict[str, list[str]]:
         rows = self._connection.execute(

@@ -30,7 +30,7 @@ from cdc.evidence.place import AnchorFile, AnchorTopic, Place
 from cdc.evidence.published import note_failure, note_published
 from cdc.evidence.signed import read_private_key
 from cdc.observe.monitor import Monitor
-from cdc.store.connection import classify, reconnect
+from cdc.store.connection import as_service_errors, reconnect
 
 LOOK_S: Final = 2.0
 LATE: Final = 3
@@ -123,14 +123,15 @@ class Publisher:
         if not self._away.is_over:
             return
         try:
-            progress = self._progress()
-            for shelf in self._shelves:
-                due = [found for found in progress if shelf.is_due(found, self._anchors, self._now())]
-                if due and shelf.backoff.is_over:
-                    self._publish(shelf, due)
+            with as_service_errors():
+                progress = self._progress()
+                for shelf in self._shelves:
+                    due = [found for found in progress if shelf.is_due(found, self._anchors, self._now())]
+                    if due and shelf.backoff.is_over:
+                        self._publish(shelf, due)
             self._away.succeed()
-        except (CdcError, psycopg.Error) as error:
-            self._lose(error if isinstance(error, CdcError) else classify(error))
+        except CdcError as error:
+            self._lose(error)
 
     def close(self) -> None:
         """Give back what it takes to publish."""

@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 
 from cdc.access import Target
 from cdc.errors import CdcError, FatalError
-from cdc.store.connection import classify, connect
+from cdc.store.connection import as_service_errors, connect
 
 CODES: Final = frozenset({"STR-102", "STR-105", "STR-106", "STR-107", "STR-117"})
 """The faults of a stream by which events may be lost for the service."""
@@ -45,15 +45,14 @@ def note_gap(target: Target, stream: str, error: FatalError) -> None:
     if error.code not in CODES:
         return
     try:
-        with connect(target, "cdc land") as connection:
+        with as_service_errors(), connect(target, "cdc land") as connection:
             connection.execute(
                 'INSERT INTO cdc.gap (stream, batch, "offset", code, detail)'
                 " SELECT stream, batch, next_offset, %s, %s FROM cdc.position WHERE stream = %s ON CONFLICT DO NOTHING",
                 (error.code, error.detail, stream),
             )
-    except (CdcError, psycopg.Error) as failure:
-        known = failure if isinstance(failure, CdcError) else classify(failure)
-        _logger.warning("gap_not_kept", stream=stream, error=known)
+    except CdcError as failure:
+        _logger.warning("gap_not_kept", stream=stream, error=failure)
 
 
 def read_gaps(connection: psycopg.Connection[Any], stream: str | None = None) -> list[Gap]:

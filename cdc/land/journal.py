@@ -44,7 +44,7 @@ def chunks(records: Iterable[Record], chain: bytes) -> Iterator[Chunk]:
     for record in records:
         held.append(record)
         size += record.size
-        chain = hashlib.sha256(chain + record_digest(record)).digest()
+        chain = chained(chain, record)
         if size >= CHUNK_BYTES:
             yield _chunk(held, chain)
             held, size = [], 0
@@ -79,6 +79,11 @@ def read_last_record(connection: psycopg.Connection, stream: str, batch: int, ne
             (stream, batch, next_offset),
         ).fetchone()
     return None if row is None else unpack(row[0])[-1]
+
+
+def chained(chain: bytes, record: Record) -> bytes:
+    """Return the head of a chain behind a record; `chain` is the one before it."""
+    return hashlib.sha256(chain + record_digest(record)).digest()
 
 
 def record_digest(record: Record) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -66,7 +66,7 @@ _COLUMNS = 'stream, "offset", batch, mirror, key, code, detail, refused_at, stal
 
 def count_refused(connection: Connection, selection: Selection) -> int:
     """Return how many changes the selection has."""
-    row = connection.execute(f"SELECT count(*) {_FROM}".encode(), _parameters(selection)).fetchone()
+    row = connection.execute(f"SELECT count(*) {_FROM}".encode(), asdict(selection)).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -74,7 +74,7 @@ def read_refused(connection: Connection, selection: Selection, limit: int) -> li
     """Return the last changes of the selection, the latest first."""
     with connection.cursor(row_factory=class_row(Refused)) as cursor:
         query = f'SELECT {_COLUMNS} {_FROM} ORDER BY refused_at DESC, stream, "offset" DESC LIMIT %(limit)s'
-        return cursor.execute(query.encode(), {**_parameters(selection), "limit": limit}).fetchall()
+        return cursor.execute(query.encode(), {**asdict(selection), "limit": limit}).fetchall()
 
 
 def read_groups(connection: Connection, selection: Selection) -> list[Group]:
@@ -85,7 +85,7 @@ def read_groups(connection: Connection, selection: Selection) -> list[Group]:
             f" min(refused_at) AS first_at, max(refused_at) AS last_at {_FROM}"
             " GROUP BY stream, mirror, code, detail ORDER BY changes DESC, stream, mirror, code, detail"
         )
-        return cursor.execute(query.encode(), _parameters(selection)).fetchall()
+        return cursor.execute(query.encode(), asdict(selection)).fetchall()
 
 
 def read_record(connection: Connection, stream: str, offset: int) -> tuple[Refused, bytes | None, bytes | None] | None:
@@ -99,12 +99,3 @@ def read_record(connection: Connection, stream: str, offset: int) -> tuple[Refus
     query = f"SELECT record_key, record_value FROM cdc.refused {where}"
     key, value = connection.execute(query.encode(), (stream, offset)).fetchone() or (None, None)
     return found, key, value
-
-
-def _parameters(selection: Selection) -> dict[str, Any]:
-    return {
-        "stream": selection.stream,
-        "mirror": selection.mirror,
-        "code": selection.code,
-        "stale": selection.stale,
-    }

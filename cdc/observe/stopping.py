@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 
 from cdc.access import Target
 from cdc.errors import CdcError
-from cdc.store.connection import classify, connect
+from cdc.store.connection import as_service_errors, connect
 
 _logger = structlog.get_logger()
 
@@ -56,9 +56,7 @@ def read_stops(connection: psycopg.Connection) -> list[Stop]:
 
 def _write(target: Target, statement: str, parameters: tuple[Any, ...]) -> None:
     try:
-        with connect(target, "cdc") as connection:
+        with as_service_errors(), connect(target, "cdc") as connection:
             connection.execute(statement.encode(), parameters)
     except CdcError as error:
         _logger.warning("stop_not_kept", error=error)
-    except psycopg.Error as error:
-        _logger.warning("stop_not_kept", error=classify(error))
