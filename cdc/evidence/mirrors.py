@@ -9,21 +9,20 @@ that came later), a change that was refused, a month that was archived. Such row
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composed, Literal
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
 from cdc.change import UNCHANGED, Change, Event, Kind
 from cdc.errors import RowError
 from cdc.evidence.snapshot import snapshot
-from cdc.key import text_template
 from cdc.land.journal import read_batch
+from cdc.land.mirror.table import MirrorTable, name_of, text_of
 from cdc.stream.envelope import read_event
 from cdc.stream.row import RowDecoder
 
@@ -84,7 +83,7 @@ class MirrorAudit:
         }
         self.accounts = {one.contract.mirror: MirrorAccount(one.contract.mirror) for one in self._tables.values()}
         for staged in self._tables.values():
-            connection.execute(_create(staged.contract))
+            connection.execute(_create(staged.contract), ())
 
     def audit(self, report: Report) -> Iterator[MirrorFault]:
         """Yield every row that is not what the journal says, in the journal's order; then rows without an event."""
@@ -140,12 +139,13 @@ class MirrorAudit:
 
     def _of_table(self, staged: _Staged) -> Iterator[MirrorFault]:
         contract = staged.contract
+        stage = MirrorTable(contract).stage
         with self._connection.cursor() as cursor:
-            cursor.execute(SQL("DELETE FROM {}").format(_stage_of(contract)))
-            with cursor.copy(SQL("COPY {} FROM STDIN").format(_stage_of(contract))) as copy:
+            cursor.execute(SQL("DELETE FROM {}").format(stage), ())
+            with cursor.copy(SQL("COPY {} FROM STDIN").format(stage), ()) as copy:
                 for row in staged.rows:
                     copy.write_row(row)
-            rows = cursor.execute(_differing(contract)).fetchall()
+            rows = cursor.execute(_differing(contract), ()).fetchall()
         account = self.accounts[contract.mirror]
         for key, batch, offset, is_there, gone, columns, whole in rows:
             what = _what(is_there, gone, columns)
@@ -160,10 +160,11 @@ class MirrorAudit:
         """Yield rows of which no batch says that it wrote them, or only ones before a TRUNCATE."""
         account = self.accounts[contract.mirror]
         with snapshot(self._connection):
-            row = self._connection.execute(SQL("SELECT count(*) FROM {}").format(_mirror_of(contract))).fetchone()
+            count = SQL("SELECT count(*) FROM {}").format(MirrorTable(contract).name)
+            row = self._connection.execute(count, ()).fetchone()
             account.rows = int(row[0]) if row else 0
             with self._connection.cursor("unknown") as cursor:
-                cursor.execute(_unknown(contract))
+                cursor.execute(_unknown(contract), ())
                 for (key,) in cursor:
                     account.faults += 1
                     told = "no batch wrote it"
@@ -190,32 +191,10 @@ def _written(contract: Contract, change: Change, batch: int) -> tuple[Any, ...]:
     return (*values, change.offset, batch, False, known)
 
 
-def _mirror_of(contract: Contract) -> Identifier:
-    return Identifier(contract.schema, contract.table)
-
-
-def _stage_of(contract: Contract) -> Identifier:
-    return Identifier("pg_temp", _stage_name(contract))
-
-
-def _stage_name(contract: Contract) -> str:
-    return f"audit_{hashlib.sha256(contract.mirror.encode()).hexdigest()[:32]}"
-
-
 def _create(contract: Contract) -> Composed:
-    columns = [
-        SQL("{} {}").format(Identifier(column.name), SQL(column.mirror_type.replace("%", "%%")))
-        for column in contract.columns
-    ]
-    columns += [SQL("{} {}").format(Identifier(name), SQL(kind)) for name, kind in zip(_OWN, _OWN_TYPES, strict=True)]
-    return SQL("CREATE TEMP TABLE {} ({})").format(Identifier(_stage_name(contract)), SQL(", ").join(columns))
-
-
-def _key_text(contract: Contract, alias: str) -> Composed:
-    parts = (
-        SQL(text_template(contract.column(name).mirror_type)).format(Identifier(alias, name)) for name in contract.key
-    )
-    return SQL("ARRAY[{}]").format(SQL(", ").join(parts))
+    columns = [SQL("{} {}").format(name_of(column.name), SQL(column.mirror_type)) for column in contract.columns]
+    columns += [SQL("{} {}").format(name_of(name), SQL(kind)) for name, kind in zip(_OWN, _OWN_TYPES, strict=True)]
+    return SQL("CREATE TEMP TABLE {} ({})").format(name_of(MirrorTable(contract).stage_name), SQL(", ").join(columns))
 
 
 _TOUCHED = (
@@ -226,15 +205,15 @@ _TOUCHED = (
 
 def _differing(contract: Contract) -> Composed:
     """Return the query for the last staged event of each key that no later batch has touched, with the mirror's row."""
-    names = [Identifier(name) for name in contract.key]
+    table, names = MirrorTable(contract), [name_of(name) for name in contract.key]
     same = SQL(" AND ").join(SQL("m.{} = l.{}").format(name, name) for name in names)
     differs = SQL(", ").join(
         SQL("CASE WHEN {} = ANY (l._audit_known) AND m.{}::text IS DISTINCT FROM l.{}::text THEN {} END").format(
-            Literal(column.name), Identifier(column.name), Identifier(column.name), Literal(column.name)
+            text_of(column.name), name_of(column.name), name_of(column.name), text_of(column.name)
         )
         for column in contract.columns
     )
-    touched = SQL(_TOUCHED).format(key=SQL("l._audit_key"), mirror=Literal(contract.mirror))
+    touched = SQL(_TOUCHED).format(key=SQL("l._audit_key"), mirror=table.text)
     return SQL(
         "WITH last AS (SELECT DISTINCT ON ({names}) * FROM {stage} s ORDER BY {names}, _audit_offset DESC),"
         " keyed AS (SELECT l.*, {key} AS _audit_key FROM last l)"
@@ -248,22 +227,24 @@ def _differing(contract: Contract) -> Composed:
         " AND NOT EXISTS (SELECT FROM cdc.stale t WHERE t.mirror = {name} AND t.key = l._audit_key)"
     ).format(
         names=SQL(", ").join(names),
-        stage=_stage_of(contract),
-        key=_key_text(contract, "l"),
-        first=Identifier(contract.key[0]),
+        stage=table.stage,
+        key=table.key_array("l"),
+        first=name_of(contract.key[0]),
         differs=differs,
         count=Literal(len(contract.columns)),
-        mirror=_mirror_of(contract),
+        mirror=table.name,
         same=same,
         touched=touched,
-        name=Literal(contract.mirror),
+        name=table.text,
     )
 
 
 def _unknown(contract: Contract) -> Composed:
     """Return the query for rows that no batch wrote, or none since the table was emptied."""
-    touched = SQL(_TOUCHED).format(key=_key_text(contract, "m"), mirror=Literal(contract.mirror))
+    table = MirrorTable(contract)
+    key = table.key_array("m")
+    touched = SQL(_TOUCHED).format(key=key, mirror=table.text)
     return SQL(
         "SELECT {key} FROM {mirror} m WHERE NOT EXISTS (SELECT {touched} AND k.batch >= coalesce((SELECT max(e.batch)"
         " FROM cdc.journal_key e WHERE e.key IS NULL AND e.mirror = {name}), 0))"
-    ).format(key=_key_text(contract, "m"), mirror=_mirror_of(contract), touched=touched, name=Literal(contract.mirror))
+    ).format(key=key, mirror=table.name, touched=touched, name=table.text)
