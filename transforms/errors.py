@@ -61,9 +61,9 @@ class DictionaryError(Exception):
 class Refused(Exception):
     """A source row that cannot become a canonical row now.
 
-    `field` is the canonical column, the look-up or `where` at which it failed. A row that waits for another one says
-    for which: `waits_for` names the mirror or canonical table, `waits_key` holds the values it is looked up by, in the
-    order of `Lookup.match`.
+    `field` is the canonical column, the look-up or `where` at which it failed, `table` the canonical table of a column
+    ("" elsewhere). A row that waits for another one says for which: `waits_for` names the mirror or canonical table,
+    `waits_key` holds the values it is looked up by, in the order of `Lookup.match`.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Refused(Exception):
         super().__init__(code, field, detail, waits_for, waits_key)
         self.code = code
         self.field = field
+        self.table = ""
         self.detail = detail
         self.waits_for = waits_for
         self.waits_key = waits_key

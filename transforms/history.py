@@ -53,6 +53,7 @@ def history_of(mapping: Mapping) -> Mapping | None:
         targets=tuple(_table(mapping.targets[place]) for place in places),
         normalise=normalise,
         examples=(),
+        source_key=(),
     )
 
 

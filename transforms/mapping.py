@@ -116,9 +116,10 @@ class Input:
 class Column:
     """A canonical column. `type` is PostgreSQL's spelling, for instance `numeric(18,6)`.
 
-    `codes` are those by which its value can refuse a row, `label` is its name for people, `field` the canonical field
-    that it is of ("": the service fills it), `raw_of` the column beside which it says what the source said; they do not
-    make it another column.
+    `codes` are those by which its value can refuse a row: `fits` those of them that are about the value that comes out,
+    not about how it comes about, `never` those of which the steward says that no row has them. `warns` are those that
+    it is only warned of. `label` is its name for people, `field` the canonical field that it is of ("": the service
+    fills it), `raw_of` the column beside which it says what the source said; none of them makes it another column.
     """
 
     name: str
@@ -128,6 +129,9 @@ class Column:
     label: str = dataclass_field(default="", compare=False)
     field: str = dataclass_field(default="", compare=False)
     raw_of: str = dataclass_field(default="", compare=False)
+    fits: frozenset[str] = dataclass_field(default=frozenset(), compare=False)
+    warns: frozenset[str] = dataclass_field(default=frozenset(), compare=False)
+    never: frozenset[str] = dataclass_field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +218,8 @@ class Conflict:
 class FoldExample:
     """What is said of one row, and the row: `expected` by column, or refused with `code`.
 
-    `marked`: it is a tombstone. `conflicts` are all values that were not taken.
+    `field` is the column that is refused, "" where the example does not say. `marked`: it is a tombstone. `conflicts`
+    are all values that were not taken.
     """
 
     name: str
@@ -223,6 +228,7 @@ class FoldExample:
     code: str | None
     conflicts: frozenset[Conflict] = frozenset()
     marked: bool = False
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,13 +261,15 @@ class Later:
     gone: Keys
     marked: Keys
     kept: Keys
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """A row and its outcome: `expected` candidates, or refused with `code`, or (both None) filtered.
 
-    `then`: what happens to the row afterwards, one after the other.
+    `field` is the column or look-up that refuses it, "" where the example does not say. `then`: what happens to the row
+    afterwards, one after the other.
     """
 
     name: str
@@ -269,6 +277,7 @@ class Example:
     expected: Outcome | None
     code: str | None
     then: tuple[Later, ...] = ()
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +285,7 @@ class Mapping:
     """Rows of one mirror, with look-ups (parents first), to rows of canonical tables.
 
     `codes` are those by which `normalise` can refuse a row; derivation adds its own (REF-301, KEY-201, STL-101).
+    `source_key` is the key of its mirror, () where the mapping does not say it.
     """
 
     name: str
@@ -286,3 +296,4 @@ class Mapping:
     normalise: Normalise
     codes: frozenset[str] = frozenset()
     examples: tuple[Example, ...] = ()
+    source_key: tuple[str, ...] = ()

@@ -67,7 +67,7 @@ class CheckPlan:
 
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
-    """What becomes of a row in one canonical table; the first `key` columns are its key."""
+    """What becomes of a row in one canonical table (`table`); the first `key` columns are its key."""
 
     when: Code | None
     explode: Explode | None
@@ -75,6 +75,7 @@ class TargetPlan:
     checks: tuple[CheckPlan, ...]
     forbids: bool = False
     key: int = 0
+    table: str = ""
 
     @property
     def warns(self) -> bool:
@@ -142,7 +143,8 @@ def _compile_target(plan: TargetPlan) -> Callable[[Sequence[Any], Memo], Any]:
 def _of_own_keys(rows: tuple[tuple[Any, ...], ...], plan: TargetPlan) -> tuple[tuple[Any, ...], ...]:
     """Return the rows that a source row was made into, if each has a key of its own: no table has room for two."""
     if len({row[: plan.key] for row in rows}) < len(rows):
-        raise Refused(refusal.KEY, plan.columns[0].name, "two parts of the source row have the same key")
+        refused = Refused(refusal.KEY, plan.columns[0].name, "two parts of the source row have the same key")
+        _attribute(refused, refused.field, plan.table)
     return rows
 
 
@@ -171,7 +173,7 @@ def _add_row(body: Body, plan: TargetPlan) -> None:
                 f"if {{0}} is False: {{1}}({{2}}{', warnings' if check.warns else ''})", check.holds, _broken, check
             )
     names = (*(column.name for column in plan.columns), *(check.field for check in plan.checks))
-    body.add("except (Refused, ArithmeticError) as error: {0}(error, {1}[at])", _attribute, names)
+    body.add("except (Refused, ArithmeticError) as error: {0}(error, {1}[at], {2})", _attribute, names, plan.table)
     if plan.warns:
         body.add("row = (*row, warnings or None)")
 
@@ -232,9 +234,8 @@ def _inexact(field_name: str) -> Refused:
     return Refused(refusal.NUMBER, field_name, "the calculation has no exact result")
 
 
-def _attribute(error: Refused | ArithmeticError, field_name: str) -> NoReturn:
-    """Say which column it was."""
-    if not isinstance(error, Refused):
-        raise _inexact(field_name) from None
-    error.field = error.field or field_name
-    raise error
+def _attribute(error: Refused | ArithmeticError, field_name: str, table: str = "") -> NoReturn:
+    """Say which column it was, and of which table."""
+    refused = error if isinstance(error, Refused) else _inexact(field_name)
+    refused.field, refused.table = refused.field or field_name, table
+    raise refused from None

@@ -32,9 +32,9 @@ def run_fold_example(fold: Fold, example: FoldExample) -> tuple[str, ...]:
     try:
         folded = fold_said(fold, example.said)
     except Refused as refused:
-        return () if refused.code == example.code else (f"refused with {refused}, expected a row",)
+        return () if _is(refused, example) else (f"refused with {refused}, expected {_shown(example)}",)
     if example.expected is None:
-        return (f"gave a row, expected {example.code}",)
+        return (f"gave a row, expected {_shown(example)}",)
     return tuple(_wrong_of_folded(folded, example, example.expected))
 
 
@@ -55,8 +55,10 @@ def _wrong_of_folded(folded: Folded, example: FoldExample, expected: Map[str, ob
 def _wrong(mapping: Mapping, now: Standing, wanted: Example | Later) -> Iterator[str]:
     """Yield what stands for a row that the source has otherwise than wanted."""
     if now.refused:
-        if now.refused.code != wanted.code:
+        if not _is(now.refused, wanted):
             yield f"refused with {now.refused}, expected {_shown(wanted)}"
+        elif _is_never(mapping, now.refused):
+            yield f"refused with {now.refused}, which `never` says of it"
     elif not any(now.rows):
         if wanted.expected is not None or wanted.code:
             yield f"filtered, expected {_shown(wanted)}"
@@ -69,9 +71,10 @@ def _wrong(mapping: Mapping, now: Standing, wanted: Example | Later) -> Iterator
 
 
 def _wrong_of_deleted(mapping: Mapping, now: Standing, wanted: Later) -> Iterator[str]:
-    code = now.refused.code if now.refused else None
-    if code != wanted.code:
-        yield f"{f'refused with {now.refused}' if code else 'not refused'}, expected {wanted.code or 'no refusal'}"
+    if now.refused and not _is(now.refused, wanted):
+        yield f"refused with {now.refused}, expected {_shown(wanted) if wanted.code else 'no refusal'}"
+    elif wanted.code and not now.refused:
+        yield f"not refused, expected {_shown(wanted)}"
     yield from _key_differences(mapping, "marked", keys_of(mapping, now.marked), wanted.marked)
     yield from _key_differences(mapping, "kept", keys_of(mapping, now.rows), wanted.kept)
 
@@ -106,5 +109,17 @@ def _same(got: object, want: object) -> bool:
     return got == want and str(got) == str(want)
 
 
-def _shown(example: Example | Later) -> str:
-    return example.code or ("a row" if example.expected is not None else "filtered")
+def _is(refused: Refused, wanted: Example | Later | FoldExample) -> bool:
+    return refused.code == wanted.code and wanted.field in ("", refused.field)
+
+
+def _is_never(mapping: Mapping, refused: Refused) -> bool:
+    """Tell whether a column is said never to refuse a row with that."""
+    columns = (column for target in mapping.targets if str(target) == refused.table for column in target.columns)
+    return any(column.name == refused.field and refused.code in column.never for column in columns)
+
+
+def _shown(wanted: Example | Later | FoldExample) -> str:
+    if wanted.code:
+        return f"{wanted.code} {wanted.field}".rstrip()
+    return "a row" if wanted.expected is not None else "filtered"

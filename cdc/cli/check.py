@@ -19,7 +19,7 @@ from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.target import apply_target, contracts_of
 from cdc.config import Settings, environment
-from cdc.derive.bind import bind
+from cdc.derive.bind import bind, check_source_keys
 from cdc.derive.ddl import mirrors_of
 from cdc.errors import CdcError, FatalError, catalogue
 from cdc.evidence.signed import read_private_key
@@ -132,6 +132,7 @@ def _check_mappings(read: Settings, dictionary: Dictionary) -> None:
     mirrors = mirrors_of(contract for contracts in contracts_of(read).values() for contract in contracts)
     for domain in dictionary.domains():
         bind(domain, dictionary.digest, mirrors)
+    check_source_keys(dictionary.domains(), mirrors)
 
 
 def _check_services(read: Settings) -> Iterator[Finding]:

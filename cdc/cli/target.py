@@ -15,7 +15,7 @@ from cdc.cli.context import Dev, settings, without_approval
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
 from cdc.derive.active import active_digest, from_content, record
-from cdc.derive.bind import bind
+from cdc.derive.bind import bind, check_source_keys
 from cdc.derive.ddl import mirrors_of, plan_target
 from cdc.derive.leftover import Leftover, leftovers, plan_drops
 from cdc.derive.mirror import Mirror
@@ -151,6 +151,7 @@ def _apply(
                 connection.execute(GATE)  # no other dictionary is put in force meanwhile, which may need what goes
             domains = in_force_or(connection, dictionary).domains()
             mirrors = _mirrors(connection, contracts)
+            check_source_keys(dictionary.domains(), mirrors)
             done += _done(connection, plan_target(connection, domains, mirrors), later, keep=keep)
             left = leftovers(connection, [bind(domain, "", mirrors) for domain in domains])
             done += _done(connection, plan_drops(connection, left, drop), later, keep=keep)

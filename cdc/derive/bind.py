@@ -5,7 +5,7 @@ Everything that can be wrong between dictionary and target is found here, before
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 
 from cdc.derive.mirror import Mirror
@@ -76,6 +76,21 @@ def _links(origins: tuple[Origin, ...]) -> Iterator[Link]:
         for place, reference in enumerate(fill.target.references):
             if reference.required:
                 yield Link(fill, by_target[f"{reference.schema}.{reference.table}"], reference, place)
+
+
+def check_source_keys(domains: Iterable[Domain], mirrors: Mapping[MirrorRef, Mirror]) -> None:
+    """Raise DRV-101 where a mapping says another key of its source than the contract: its examples show what is not so.
+
+    Nothing is derived otherwise for it, so that no worker has to stop.
+    """
+    mappings = [mapping for domain in domains for mapping in domain.mappings if mapping.source_key]
+    faults = [
+        f"{one.name}: the key of {one.source} is {', '.join(mirrors[one.source].key)}, not {', '.join(one.source_key)}"
+        for one in mappings
+        if one.source in mirrors and sorted(one.source_key) != sorted(mirrors[one.source].key)
+    ]
+    if faults:
+        raise FatalError("DRV-101", "; ".join(faults))
 
 
 def _mirror_faults(mapping: DictionaryMapping, mirrors: Mapping[MirrorRef, Mirror]) -> Iterator[str]:

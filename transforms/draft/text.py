@@ -43,6 +43,8 @@ class DraftText:
         yield 'version: "1"'
         yield "source:"
         yield f"  table: {_quoted(str(draft.table))}"
+        if draft.table.key:
+            yield f"  key: [{', '.join(map(_quoted, draft.table.key))}]"
         yield "  columns:"
         for column in draft.reads:
             yield f"    {_quoted(column.name)}: {column.declared}  # {self._about(column, draft)}"

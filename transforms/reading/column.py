@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 
@@ -26,7 +27,7 @@ from transforms.value.token import TokenKeys
 from transforms.vocabulary.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
-from transforms.yaml.shape import Either, Shape, Text, flag
+from transforms.yaml.shape import Either, Many, Shape, Text, flag
 
 _DATES = (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT)
 _EXPRESSION = Text("An expression over the source row and its look-ups.")
@@ -37,6 +38,7 @@ _COLUMN = Shape(
         "required": flag("Whether a row without a value is refused (REQ-101)."),
         "sign": Text("What the quantity is multiplied by."),
         "at": Text("The moment at which its codes have to be valid."),
+        "never": Many(Text(), "Codes that it never has, whatever the source says: no example shows them."),
     },
 )
 COLUMN = Either((_EXPRESSION, _COLUMN))
@@ -73,21 +75,48 @@ class ColumnReader:
         scalar = section.scalar("expr") if section else read_scalar(node, name.text, self.faults) if short else None
         required = bool(section and section.flag("required")) or key
         field = self._field(name, section)
+        fits: set[str] = set()
         with own_codes(self.scope) as found:
-            plan = self._plan(name, scalar, field, section, required=required)
+            plan = self._plan(name, scalar, field, section, fits, required=required)
         tolerated = field.tolerate if field else {}
-        codes = (found - tolerated.keys()) | ({refusal.REQUIRED} if required else set())
+        always = {refusal.REQUIRED} if required else set()
+        codes = (found - tolerated.keys()) | always
         self.scope.codes.update(codes)
         if field is None or plan is None:
             return None
         plan = replace(plan, tolerates={code: value for code, value in tolerated.items() if code in found})
-        kind, label = postgresql_type(field.type), str(field.label)
-        column = Column(name.text, kind, required, frozenset(codes), label, field.name)
+        warns = frozenset(plan.tolerates) | _warns(field)
+        column = Column(
+            name.text,
+            postgresql_type(field.type),
+            required,
+            frozenset(codes),
+            str(field.label),
+            field.name,
+            fits=frozenset((fits - tolerated.keys()) | always),
+            warns=warns,
+            never=self._never(section, codes | warns),
+        )
         return column, field, plan
 
+    def _never(self, section: Section | None, known: Set[str]) -> frozenset[str]:
+        named = section.texts("never") if section else ()
+        for code in (code for code in named if code.text not in known):
+            message = f"this column never refuses with `{code.text}` anyway, only with {', '.join(sorted(known))}"
+            self.faults.add(code.place, "DIC-111", message)
+        return frozenset(code.text for code in named)
+
     def _plan(
-        self, name: Scalar, scalar: Scalar | None, field: Field | None, section: Section | None, *, required: bool
+        self,
+        name: Scalar,
+        scalar: Scalar | None,
+        field: Field | None,
+        section: Section | None,
+        fits: set[str],
+        *,
+        required: bool,
     ) -> ColumnPlan | None:
+        """Return how it gets its value; `fits` gets the codes that are about the value which comes out."""
         term = compile_expression(scalar, self.scope, self.faults) if scalar else None
         if section and term:
             term = self._signed(term, section.scalar("sign"))
@@ -98,8 +127,11 @@ class ColumnReader:
         said = text_said(term) if field.keep_raw else None
         if field.nothing:
             term = strict(term.kind, _none_of(term, field), term)
-        term = self._translated(term, field, section, scalar)
-        steps = self._steps(term, field)
+        with own_codes(self.scope) as own:
+            term = self._translated(term, field, section, scalar)
+            steps = self._steps(term, field)
+        fits.update(own)
+        self.scope.codes.update(own)
         return ColumnPlan(name.text, term.code, steps, required, warns=field.warns, said=said)
 
     def _translated(self, term: Term, field: Field, section: Section | None, scalar: Scalar) -> Term:
@@ -171,6 +203,11 @@ class ColumnReader:
             self.scope.codes.update((refusal.GTIN_SHAPE, refusal.GTIN_CHECK_DIGIT))
             return (Inline("{1}({0}.strip({2}))", to_gtin14, BLANKS),)
         return ()
+
+
+def _warns(field: Field) -> frozenset[str]:
+    """Return the codes of checks that its values may fail."""
+    return frozenset(check_step(field, name)[1] for name in field.checks) & field.warns
 
 
 def _none_of(term: Term, field: Field) -> Inline:

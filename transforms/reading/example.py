@@ -5,7 +5,7 @@
   in: {column of the source row: text, ...}            columns that are not named are NULL
   lookups: {alias: {column: text, ...}}                not named or `missing`: finds nothing; `several`: many
   out: {canonical column: text, ...}                   columns that are not named must come out NULL
-  # or instead of out:   refused: CODE   |   filtered: true
+  # or instead of out:   refused: CODE, or CODE and the column or look-up   |   filtered: true
   then:                                                what happens to that row next, one after the other
     - in: {column: text, ...}                          what an update changes, or a look-up; the rest stays
       out: {canonical column: text, ...}               as above
@@ -29,7 +29,7 @@ from transforms.mapping import Candidate, Example, Input, Keys, Later, Mapping, 
 from transforms.outcome import run_example
 from transforms.reading.example_value import pairs_of, parse_input, read_row
 from transforms.reading.inputs import Inputs
-from transforms.refusal import DELETED
+from transforms.refusal import DELETED, KEY
 from transforms.yaml.document import Items, Node, Scalar, Table
 from transforms.yaml.section import Section, read_section, suggest
 from transforms.yaml.shape import Either, Many, Named, Shape, Text
@@ -43,6 +43,7 @@ _OUT = Named(
 )
 _FOUND_ROWS = Either((Text("It finds nothing, or several rows.", words=tuple(_FOUND)), _ROW))
 _FILTERED = Text("`where` leaves it out.", words=("true",))
+_REFUSED = Text("The code that it is refused with, and behind it the column or look-up.")
 _OUTCOMES = ("out", "refused", "filtered")
 _FATES = ("gone", "marked", "kept")
 _KEYS = Either((Text(null=True), Many(_ROW)))
@@ -53,7 +54,7 @@ _LATER = Shape(
         "lookups": Named(_FOUND_ROWS, "Look-ups that find something else by now."),
         "delete": Text("The source deletes the row.", words=("true",)),
         "out": _OUT,
-        "refused": Text("The code that it is held with by now."),
+        "refused": _REFUSED,
         "filtered": _FILTERED,
         "gone": Named(_KEYS, "The rows that have left, each by its key; with several tables a list for each."),
         "marked": Named(_KEYS, "The rows of a deleted row that stay as tombstones, by key."),
@@ -68,7 +69,7 @@ EXAMPLE = Shape(
         "in": Named(Text(null=True), "Columns of the source row; those that are not named are NULL."),
         "lookups": Named(_FOUND_ROWS, "What each look-up finds; those that are not named find nothing."),
         "out": _OUT,
-        "refused": Text("The code that it is refused with."),
+        "refused": _REFUSED,
         "filtered": _FILTERED,
         "then": Many(_LATER, "What happens to the row next: updates and deletes, one after the other."),
     },
@@ -111,12 +112,14 @@ class _Reader:
     def __init__(self, mapping: Mapping, inputs: Inputs, faults: Faults) -> None:
         self._mapping, self._inputs, self._faults = mapping, inputs, faults
         self._rows: dict[str, _Row] = {}
+        # Two parts of one key: every other KEY-201 is between rows, which no example sees.
+        self._codes = mapping.codes | ({KEY} if any(target.explodes for target in mapping.targets) else set())
 
     def read(self, node: Node) -> Example | None:
         section = read_section(node, self._faults, EXAMPLE)
         if section is None:
             return None
-        name, code = section.text("name"), self._code(section, self._mapping.codes)
+        name, (code, field) = section.text("name"), self._refused(section, self._codes)
         section.choice("filtered")
         if len([key for key in _OUTCOMES if key in section]) != 1:
             self._faults.add(section.place, "DIC-141", "an example has one of `out`, `refused` and `filtered`")
@@ -126,18 +129,19 @@ class _Reader:
         row = self._rows[name] = self._start(section.scalar("like"))
         self._change(row, section)
         then = self._read_then(section, row.copy())
-        example = Example(name, self._inputs_of(row), self._expected(section), code, then)
+        example = Example(name, self._inputs_of(row), self._expected(section), code, then, field)
         told = run_example(self._mapping, example) if len(self._faults.found) == before else ()
         if told:
             self._faults.add(section.place, "DIC-142", f"example `{name}`: {'; '.join(told)}")
         return example
 
-    def _code(self, section: Section, codes: Set[str]) -> str | None:
-        code = section.text("refused") or None
+    def _refused(self, section: Section, codes: Set[str]) -> tuple[str | None, str]:
+        """Return the code that a row is refused with, and by what."""
+        code, _, field = section.text("refused").partition(" ")
         if code and code not in codes:
             message = f"this mapping never refuses with `{code}`, only with {', '.join(sorted(codes))}"
             self._faults.add(section.place_of("refused"), "DIC-141", message)
-        return code
+        return code or None, field
 
     def _read_then(self, section: Section, row: _Row) -> tuple[Later, ...]:
         """Return what happens next; `row` is changed as the source row is."""
@@ -148,12 +152,23 @@ class _Reader:
         deleted = section.choice("delete") == "true"
         section.choice("filtered")
         self._check_later(section, deleted=deleted)
+        before = row.copy()
         self._change(row, section)
+        self._check_source_key(section, before, row)
         forbids = any(target.on_delete == "forbid" for target in self._mapping.targets)
-        codes = self._mapping.codes | ({DELETED} if deleted and forbids else set())
-        keys = [self._keys(section, fate) for fate in _FATES]
+        codes = self._codes | ({DELETED} if deleted and forbids else set())
         values = None if deleted else self._inputs_of(row)
-        return Later(values, self._expected(section), self._code(section, codes), *keys)
+        code, field = self._refused(section, codes)
+        gone, marked, kept = (self._keys(section, fate) for fate in _FATES)
+        return Later(values, self._expected(section), code, gone, marked, kept, field)
+
+    def _check_source_key(self, section: Section, before: _Row, row: _Row) -> None:
+        for name in self._mapping.source_key:
+            if before.values.get(("", name)) != row.values.get(("", name)):
+                message = (
+                    f"`{name}` is of the source's key: a change of it is a delete and a new row, with own examples"
+                )
+                self._faults.add(section.place_of("in"), "DIC-141", message)
 
     def _check_later(self, section: Section, *, deleted: bool) -> None:
         said = {key for key in (*_OUTCOMES, *_FATES) if key in section}

@@ -7,7 +7,7 @@
       says: {canonical column: text, ..., order: text} what its target of this table gives, without the key
       deleted: true                                    the source has deleted that row since
   out: {canonical column: text, ...}                   columns that are not named must come out NULL
-  # or instead of out:   refused: REQ-101
+  # or instead of out:   refused: REQ-101, or REQ-101 and the column
   marked: true                                         the row is a tombstone
   conflicts:                                           what was said and not taken, all of it
     - {column: name, mapping: ..., source_key: ..., value: text}
@@ -47,7 +47,7 @@ FOLD_EXAMPLE = Shape(
             Either((Text(null=True), Many(Text("MAPPING CODE column")))),
             "The folded row without its key. What is not named is NULL.",
         ),
-        "refused": Text("The code that it is held with.", words=(REQUIRED,)),
+        "refused": Text(f"{REQUIRED}, and behind it the column that is required."),
         "marked": flag("The row is a tombstone: the source rows of all contributions are deleted."),
         "conflicts": Many(_CONFLICT, "All values that were said and not taken."),
     },
@@ -97,13 +97,15 @@ class _Reader:
             return None
         before = len(self._faults.found)
         self._check(section)
+        code, _, field = section.text("refused").partition(" ")
         example = FoldExample(
             section.text("name"),
             tuple(said for item in section.items("contributions") if (said := self._said(item))),
             self._expected(section),
-            section.choice("refused") or None,
+            code or None,
             frozenset(found for item in section.items("conflicts") if (found := self._conflict(item))),
             section.flag("marked"),
+            field,
         )
         told = run_fold_example(self._fold, example) if len(self._faults.found) == before else ()
         if told:
@@ -113,6 +115,8 @@ class _Reader:
     def _check(self, section: Section) -> None:
         if not section.items("contributions"):
             self._faults.add(section.place, "DIC-141", "an example of a fold has at least one contribution")
+        if section.text("refused").partition(" ")[0] not in ("", REQUIRED):
+            self._faults.add(section.place_of("refused"), "DIC-141", f"a fold refuses a row with {REQUIRED} alone")
         if ("out" in section) == ("refused" in section):
             self._faults.add(section.place, "DIC-141", "an example of a fold has one of `out` and `refused`")
         if "refused" in section and ("marked" in section or "conflicts" in section):

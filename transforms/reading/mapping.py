@@ -24,7 +24,11 @@ from transforms.yaml.name import WORD
 from transforms.yaml.section import Section, is_unusable, read_section
 from transforms.yaml.shape import Many, Named, Shape, Text
 
-_SOURCE = Shape({"table": Text("The mirror: source.table."), "columns": COLUMNS}, told="The mirror that is read.")
+_SOURCE = Shape(
+    {"table": Text("The mirror: source.table."), "columns": COLUMNS},
+    {"key": Many(Text(), "The key of the source table: a change of it is a delete and a new row.")},
+    told="The mirror that is read.",
+)
 MAPPING = Shape(
     {
         "mapping": Text("Its name; the file has the same: SOURCE.TABLE."),
@@ -92,6 +96,7 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
         targets,
         compile_plan(plan),
         frozenset(reading.scope.codes),
+        source_key=tuple(column.text for column in source.texts("key")),
     )
     return Draft(read_examples(section, mapping, reading.inputs, faults), sections)
 

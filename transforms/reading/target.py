@@ -102,7 +102,7 @@ class TargetReader:
         target = self._read_table(section, described)
         plans = tuple(plan for _, _, plan in columns)
         plans = (*plans, *_raw_plans(plans, described))
-        plan = TargetPlan(when, explode, plans, checks, target.on_delete == "forbid", len(target.key))
+        plan = TargetPlan(when, explode, plans, checks, target.on_delete == "forbid", len(target.key), str(target))
         fold = self.vocabulary.folds.get(str(target))
         if fold is None:
             if "order" in section and str(target) not in self.vocabulary.folds:

@@ -233,12 +233,14 @@ def _by_source(origin: Origin, name: str, detail: _Detail) -> bool:
 
 
 def _by_fold(origin: Origin, name: str, detail: _Detail) -> bool:
-    return origin.table == name and (detail[:1] != ("columns",) or len(detail) < 2 or detail[1] == _named(origin))
+    if origin.table != name or detail[:1] == ("examples",):
+        return False
+    return detail[:1] != ("columns",) or len(detail) < 2 or detail[1] == _named(origin)
 
 
 def _by_mapping(origin: Origin, name: str, detail: _Detail) -> bool:
-    if origin.mapping != name or detail[:1] in (("version",), ("examples",)):
-        return False
+    if origin.mapping != name or detail[:1] in (("version",), ("examples",)) or detail[:2] == ("source", "key"):
+        return False  # what the source's key is only examples are read by
     if detail[:1] in (("target",), ("targets",)):
         return _by_target(origin, detail)
     named = detail[1] if len(detail) > 1 else ""
@@ -258,6 +260,8 @@ def _by_target(origin: Origin, detail: _Detail) -> bool:
     below = detail[2:] if several else detail[1:]
     if below[:1] == ("when",):
         return origin.column == "*"
+    if below[:1] == ("columns",) and below[2:3] == ("never",):
+        return False  # it is said of examples alone
     return below[:1] != ("columns",) or len(below) < 2 or below[1] == _named(origin)
 
 

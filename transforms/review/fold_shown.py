@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from transforms.fold import counting
+from transforms.errors import Refused
+from transforms.fold import counting, fold_said
 from transforms.mapping import ORDER, Column, Fold, FoldExample, Mapping, Rule, Target
 from transforms.refusal import REQUIRED
 
@@ -19,9 +20,19 @@ _TOMBSTONE: Final = "a row of which all source rows are deleted"
 
 
 def unshown_codes(fold: Fold, held: list[FoldExample], mappings: tuple[Mapping, ...]) -> Iterator[str]:
-    """Yield the codes that a folded row can be refused with and that none of the examples shows."""
-    if _may_lack_a_value(fold, mappings) and not any(example.code for example in held):
-        yield REQUIRED
+    """Yield the codes that a folded row can be refused with and that no example shows, each with its column."""
+    reached = {_refused_column(fold, example) for example in held if example.code}
+    for name in _may_lack_a_value(fold, mappings):
+        if name not in reached:
+            yield f"{REQUIRED} {name}"
+
+
+def _refused_column(fold: Fold, example: FoldExample) -> str:
+    try:
+        fold_said(fold, example.said)
+    except Refused as refused:
+        return refused.field
+    raise AssertionError(f"an example that holds is refused: {example.name}")
 
 
 def unshown_rules(fold: Fold, held: list[FoldExample], mappings: tuple[Mapping, ...]) -> Iterator[str]:
@@ -52,14 +63,14 @@ def _column(target: Target, name: str) -> Column | None:
     return next((column for column in target.columns if column.name == name), None)
 
 
-def _may_lack_a_value(fold: Fold, mappings: tuple[Mapping, ...]) -> bool:
-    """Whether a contribution may stand alone and leave open what is required."""
+def _may_lack_a_value(fold: Fold, mappings: tuple[Mapping, ...]) -> Iterator[str]:
+    """Yield the required columns that a contribution may leave open, and stand alone."""
     for name in (column.name for column in fold.target.columns if column.required and column.name in fold.rules):
         for source, target in _contributing(fold, mappings):
             column, rule = _column(target, name), fold.rules[name]
             if column is None or not column.required or (rule.take == "owner" and rule.owner != source):
-                return True
-    return False
+                yield name
+                break
 
 
 def _decides(name: str, rule: Rule, example: FoldExample) -> bool:

@@ -1,9 +1,8 @@
-"""Every example of a dictionary run at once: which do not hold, and what of a mapping or a fold none of them shows.
+"""Every example of a dictionary run at once: which do not hold, and what none of them shows.
 
-Shown should be: every code that it can refuse a row with, a row that `where` leaves out, a row of each table, a value
-of each column, a row that each check refuses or warns of, a row with and a row without what a look-up may find; and of
-expressions each WHEN and ELSE of a CASE, each argument that a COALESCE takes, and both outcomes of `when` and `skip`;
-and of each table what becomes of a row whose source row is deleted. Of a fold: `transforms.review.fold_shown`.
+What should be shown of a mapping and of a fold, `transforms.review.unreached` and `transforms.review.fold_shown` say;
+and of expressions each WHEN and ELSE of a CASE, each argument that a COALESCE takes, and both outcomes of `when` and of
+`skip`.
 """
 
 from __future__ import annotations
@@ -15,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from transforms.errors import DictionaryError, Fault, Place, Refused
+from transforms.errors import DictionaryError, Fault, Place
 from transforms.expression.branch import Branch, Branches
 from transforms.load import EXAMPLE_FAILED, read
-from transforms.mapping import WARNINGS, Example, Fold, Mapping
+from transforms.mapping import Fold, Mapping
 from transforms.outcome import run_example, run_fold_example
+from transforms.review.dependency import origins
 from transforms.review.fold_shown import unshown_codes, unshown_rules
+from transforms.review.unreached import Origins, Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """What no example that holds shows: codes by which a mapping, or a fold, can refuse a row, and rules, in words."""
+    """What no example that holds shows of a mapping or a fold: codes, each with where it arises; rules, in words."""
 
     mapping: str
     codes: tuple[str, ...]
@@ -70,8 +71,10 @@ def try_examples(folder: Path | None = None) -> Trial:
     ]
     failed = {(failure.mapping, failure.example) for failure in failures}
     trees = json.loads(dictionary.content)
+    known: Origins = {(one.mapping, one.table, one.column): one for one in origins(dictionary)}
     unreached = [
-        _unreached(mapping, failed, trees[f"mappings/{mapping.name}.yaml"], untaken) for mapping in dictionary.mappings
+        _unreached(mapping, failed, trees[f"mappings/{mapping.name}.yaml"], untaken, known)
+        for mapping in dictionary.mappings
     ]
     unreached += (_unreached_of_fold(fold, failed, dictionary.mappings) for fold in dictionary.folds)
     return Trial(
@@ -112,96 +115,14 @@ def _unreached_of_fold(fold: Fold, failed: set[tuple[str, str]], mappings: tuple
     return Unreached(str(fold), tuple(unshown_codes(fold, held, mappings)), tuple(unshown_rules(fold, held, mappings)))
 
 
-def _unreached(mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, Any], untaken: list[Branch]) -> Unreached:
+def _unreached(
+    mapping: Mapping, failed: set[tuple[str, str]], tree: Map[str, Any], untaken: list[Branch], known: Origins
+) -> Unreached:
     held = [example for example in mapping.examples if (mapping.name, example.name) not in failed]
-    codes = mapping.codes - {code for example in held for code in _codes(example)}
-    rules = [
-        *_unfiltered(held, tree),
-        *_empty(mapping, held),
-        *_unbroken(mapping, held, tree),
-        *_unfound(mapping, held),
-        *_undeleted(mapping, held),
-    ]
-    rules += [
+    reach = Reach(mapping, held, tree, known)
+    ways = (
         f"line {branch.place.line}: {branch.told}"
         for branch in untaken
         if _is_in(branch.place, f"mappings/{mapping.name}")
-    ]
-    return Unreached(mapping.name, tuple(sorted(codes)), tuple(rules))
-
-
-def _codes(example: Example) -> Iterator[str | None]:
-    yield example.code
-    yield from (later.code for later in example.then)
-
-
-def _unfiltered(held: list[Example], tree: Map[str, Any]) -> Iterator[str]:
-    if tree.get("where") and not any(example.expected is None and example.code is None for example in held):
-        yield "where"
-
-
-def _empty(mapping: Mapping, held: list[Example]) -> Iterator[str]:
-    """Yield the tables without a row, and the columns without a value; a warning is no value of the source."""
-    for place, target in enumerate(mapping.targets):
-        rows = [row for example in held if example.expected is not None for row in example.expected[place]]
-        if not rows:
-            yield str(target)
-            continue
-        for position, column in enumerate(target.columns):
-            if not column.name.startswith("_") and all(row[position] is None for row in rows):
-                yield f"{target}.{column.name}"
-
-
-def _unbroken(mapping: Mapping, held: list[Example], tree: Map[str, Any]) -> Iterator[str]:
-    """Yield the checks that refuse no row, and those that warn of none."""
-    broken = {_refusal(mapping, example) for example in held if example.code}
-    for place, target in enumerate(tree.get("targets") or [tree["target"]]):
-        warned = {warning.partition(" ")[0] for warning in _warnings(mapping, held, place)}
-        for check in target.get("checks") or ():
-            refuses = check["error"] in mapping.codes
-            if (check["error"], check["rule"]) not in broken if refuses else check["error"] not in warned:
-                yield f"check {check['rule']}"
-
-
-def _warnings(mapping: Mapping, held: list[Example], place: int) -> Iterator[str]:
-    """Yield what the rows of one table are warned of, as `CODE column`."""
-    if mapping.targets[place].columns[-1].name == WARNINGS:
-        for example in held:
-            for row in example.expected[place] if example.expected is not None else ():
-                yield from row[-1] or ()  # type: ignore[misc] # a list of texts, by the column's name
-
-
-def _unfound(mapping: Mapping, held: list[Example]) -> Iterator[str]:
-    """Yield the look-ups that may find nothing and always find something, or the other way round."""
-    for lookup in (lookup for lookup in mapping.lookups if lookup.missing is None):
-        places = [place for place, used in enumerate(mapping.inputs) if used.alias == lookup.alias and used.column]
-        found = {any(example.row[place] is not None for place in places) for example in held if example.expected}
-        if places and False not in found:
-            yield f"look-up {lookup.alias} finds nothing"
-        if places and True not in found:
-            yield f"look-up {lookup.alias} finds a row"
-
-
-def _undeleted(mapping: Mapping, held: list[Example]) -> Iterator[str]:
-    """Yield the tables of which no row is seen when its source row is deleted, with what becomes of it."""
-    shown = {place for example in held for place in _deleted(example)}
-    for place, target in enumerate(mapping.targets):
-        if place not in shown:
-            yield f"delete of {target} ({target.on_delete})"
-
-
-def _deleted(example: Example) -> Iterator[int]:
-    """Yield the places of the targets that have a row when the source row is deleted."""
-    standing = example.expected
-    for later in example.then:
-        if later.row is None:
-            yield from (place for place, rows in enumerate(standing or ()) if rows)
-        standing = later.expected
-
-
-def _refusal(mapping: Mapping, example: Example) -> tuple[str, str]:
-    try:
-        mapping.normalise(example.row)
-    except Refused as refused:
-        return refused.code, refused.detail
-    return "", ""
+    )
+    return Unreached(mapping.name, reach.codes(), (*reach.rules(), *ways))

@@ -122,6 +122,21 @@ STATUS = {"trace.material_lot.status"}
             "erp.ICStockBillEntry: where `head.FCancellation = 0 AND head.FCheckerID > 0` -> ",
             {"trace.stock_movement.*", "trace.material_lot.*"},
         ),
+        (LOT, "key: [lot_id]", "key: [lot]", "mes.mes_lot: source key lot_id removed", set()),
+        (
+            "mappings/mes.mes_label.yaml",
+            "UDI_WARNING(label), never: [TXT-101]}",
+            "UDI_WARNING(label), never: []}",
+            "mes.mes_label: target columns label_warning never",
+            set(),
+        ),
+        (
+            "folds/trace.party.yaml",
+            "name: a customer",
+            "name: something else",
+            "trace.party: examples a customer removed",
+            set(),
+        ),
         ("dictionary.yaml", "status: draft", "status: in_review", "dictionary: status draft -> in_review", set()),
     ],
 )

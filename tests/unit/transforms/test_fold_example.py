@@ -185,7 +185,7 @@ def test_what_no_example_shows_is_named(told, folder):
     rules = [f"state: owner erp {of}", f"note: first {of}", f"newest: last {of}", f"largest: max {of}"]
     gone = ["what a deleted row says beside a live one", "a row of which all source rows are deleted"]
     found = unreached()
-    assert (found.codes, list(found.rules)) == (("REQ-101",), [*rules, f"flagged: max {of}", *gone])
+    assert (found.codes, list(found.rules)) == (("REQ-101 state",), [*rules, f"flagged: max {of}", *gone])
     found = unreached(ALL, f"silent, contributions: [{MES}], refused: REQ-101")
     assert (found.codes, list(found.rules)) == ((), [f"flagged: max {of}", *gone])
     gone_by_now = LATER.replace("}}", "}, deleted: true}")

@@ -13,6 +13,7 @@ GOOD = "  - {name: good, in: {no: P1, state: 1}, out: {part_id: P1, state: ON}}\
 DELETED = "{delete: true, gone: {part_id: P1}}"
 GONE = GOOD.replace("}}\n", f"}}, then: [{DELETED}]}}\n")
 DELETES = ("delete of trace.part (delete)",)
+KEY = "trace.part gets another key"
 
 
 def test_examples_that_hold_are_counted(folder):
@@ -22,19 +23,117 @@ def test_examples_that_hold_are_counted(folder):
 
 def test_every_code_that_no_example_shows_is_named(folder):
     folder.replace(MAPPING, GOOD, GOOD + "  - {name: unknown, in: {no: P1, state: 2}, refused: COD-201}\n")
-    assert try_examples(folder.root).unreached == (Unreached("erp.parts", ("NUM-101", "REQ-101", "TXT-101"), DELETES),)
+    codes = ("NUM-101 state", "REQ-101 part_id", "REQ-101 state", "TXT-101 part_id")
+    assert try_examples(folder.root).unreached == (Unreached("erp.parts", codes, (*DELETES, KEY)),)
+
+
+def test_a_code_of_one_column_does_not_count_for_another(folder):
+    long = "  - {name: long, in: {no: P12345, state: 1}, refused: TXT-101}\n"
+    folder.replace(MAPPING, "    state: {expr", "    more: {expr: more, field: part_id}\n    state: {expr")
+    folder.replace(MAPPING, "state: integer}", "state: integer, more: text}")
+    folder.replace(MAPPING, GOOD, GOOD + long)
+    (found,) = try_examples(folder.root).unreached
+    assert "TXT-101 more" in found.codes
+    assert "TXT-101 part_id" not in found.codes
+    assert "REQ-101 part_id" in found.codes
+
+
+def test_an_example_that_names_the_column_holds_for_no_other(folder):
+    folder.replace(MAPPING, GOOD, GOOD + "  - {name: none, in: {no: P1}, refused: REQ-101 part_id}\n")
+    (failure,) = try_examples(folder.root).failures
+    assert failure.diff == ("refused with REQ-101 state no value, expected REQ-101 part_id",)
+    folder.replace(MAPPING, "refused: REQ-101 part_id", "refused: REQ-101 state")
+    assert try_examples(folder.root).failures == ()
+
+
+def test_what_an_earlier_column_refuses_first_is_not_asked_for_again(folder):
+    folder.replace(MAPPING, "    state: {expr", "    again: {expr: CLEAN(no), field: part_id}\n    state: {expr")
+    (found,) = try_examples(folder.root).unreached
+    assert not [code for code in found.codes if code.endswith(" again")]
+
+
+NEVER = ("state: {expr: state, required: true}", "state: {expr: state, required: true, never: [REQ-101]}")
+
+
+def test_what_never_comes_out_is_not_asked_for(folder):
+    folder.replace(MAPPING, *NEVER)
+    assert "REQ-101 state" not in try_examples(folder.root).unreached[0].codes
+    folder.replace(MAPPING, "never: [REQ-101]", "never: [REQ-10]")
+    with pytest.raises(DictionaryError, match="this column never refuses with `REQ-10` anyway, only with COD-201"):
+        try_examples(folder.root)
+
+
+def test_an_example_of_what_never_comes_out_is_a_fault(folder):
+    folder.replace(MAPPING, *NEVER)
+    folder.replace(MAPPING, GOOD, GOOD + "  - {name: none, in: {no: P1}, refused: REQ-101}\n")
+    (failure,) = try_examples(folder.root).failures
+    assert failure.diff == ("refused with REQ-101 state no value, which `never` says of it",)
+
+
+def test_what_a_field_tolerates_has_to_be_shown(folder):
+    folder.replace("fields.yaml", "example: P1}", "example: P1, tolerate: {TXT-101: null}}")
+    folder.replace(MAPPING, "    state: {expr", "    more: {expr: more, field: part_id}\n    state: {expr")
+    folder.replace(MAPPING, "state: integer}", "state: integer, more: text}")
+    (found,) = try_examples(folder.root).unreached
+    assert "warning TXT-101 more" in found.rules
+    taken = "{part_id: P1, state: ON, warnings: [TXT-101 more]}"
+    folder.replace(MAPPING, GOOD, f"{GOOD}  - {{name: long, in: {{no: P1, more: P12345, state: 1}}, out: {taken}}}\n")
+    (found,) = try_examples(folder.root).unreached
+    assert "warning TXT-101 more" not in found.rules
+
+
+def test_each_column_is_asked_to_be_empty(folder):
+    folder.replace(MAPPING, "state: {expr: state, required: true}", "state: state")
+    (found,) = try_examples(folder.root).unreached
+    assert "trace.part.state empty" in found.rules
+    folder.replace(MAPPING, GOOD, GOOD + "  - {name: none, in: {no: P1}, out: {part_id: P1}}\n")
+    (found,) = try_examples(folder.root).unreached
+    assert "trace.part.state empty" not in found.rules
+
+
+def test_another_key_is_asked_for_unless_the_source_s_own_makes_it(folder):
+    assert KEY in try_examples(folder.root).unreached[0].rules
+    folder.replace(MAPPING, "table: erp.parts", "table: erp.parts\n  key: [no]")
+    assert KEY not in try_examples(folder.root).unreached[0].rules
+    folder.replace(MAPPING, "key: [no]", "key: [state]")
+    then = "then: [{in: {no: P2}, out: {part_id: P2, state: ON}, gone: {part_id: P1}}]"
+    folder.replace(MAPPING, GOOD, GOOD.replace("}}\n", f"}}, {then}}}\n"))
+    assert KEY not in try_examples(folder.root).unreached[0].rules
+
+
+def test_a_change_of_the_source_s_key_is_no_step(folder):
+    folder.replace(MAPPING, "table: erp.parts", "table: erp.parts\n  key: [no]")
+    then = "then: [{in: {no: P2}, out: {part_id: P2, state: ON}, gone: {part_id: P1}}]"
+    folder.replace(MAPPING, GOOD, GOOD.replace("}}\n", f"}}, {then}}}\n"))
+    with pytest.raises(DictionaryError, match="`no` is of the source's key: a change of it is a delete and a new row"):
+        try_examples(folder.root)
+
+
+def test_what_look_ups_refuse_is_asked_for_each(folder):
+    lookups = "lookups:\n" + "".join(
+        f"  {name}: {{table: erp.sorts, match: {name}.id = state, missing: REF-301, columns: {{id: integer}}}}\n"
+        for name in ("one", "two")
+    )
+    folder.replace(MAPPING, "target:\n", f"{lookups}target:\n")
+    both = "lookups: {one: {id: 1}, two: {id: 1}}"
+    folder.replace(MAPPING, "in: {no: P1, state: 1}", f"in: {{no: P1, state: 1}}, {both}")
+    more = "  - {name: none, like: good, lookups: {one: missing}, refused: REF-301 one}\n"
+    folder.write(MAPPING, (folder.root / MAPPING).read_text() + more)
+    (found,) = try_examples(folder.root).unreached
+    wanted = ("REF-301 look-up two", "REF-302 look-up one", "REF-302 look-up two")
+    assert tuple(code for code in found.codes if code.startswith("REF")) == wanted
 
 
 def test_a_table_of_which_no_delete_is_shown_is_named_with_what_becomes_of_its_row(folder):
     folder.replace(MAPPING, GOOD, GONE)
     (found,) = try_examples(folder.root).unreached
-    assert found.rules == ()
+    assert found.rules == (KEY,)
     folder.replace(
         MAPPING, DELETED, "{in: {state: 2}, refused: COD-201, gone: {part_id: P1}}, {delete: true, gone: {}}"
     )
     (found,) = try_examples(folder.root).unreached
-    assert found.rules == DELETES, "there was no row by then"
-    assert "COD-201" not in found.codes, "an update shows the refusal"
+    assert found.rules == (*DELETES, KEY), "there was no row by then"
+    assert "COD-201 state" not in found.codes, "an update shows the refusal"
 
 
 def test_all_failures_are_told_with_place_and_every_column(folder):
@@ -56,7 +155,7 @@ def test_a_code_that_only_a_failing_example_shows_is_not_reached(folder):
     folder.replace(MAPPING, GOOD, GOOD + "  - {name: no, in: {no: P1, state: 1}, refused: COD-201}\n")
     trial = try_examples(folder.root)
     assert [failure.example for failure in trial.failures] == ["no"]
-    assert "COD-201" in trial.unreached[0].codes
+    assert "COD-201 state" in trial.unreached[0].codes
 
 
 def test_a_value_with_a_semicolon_is_not_taken_apart(folder):
@@ -110,8 +209,8 @@ def test_rules_that_no_example_shows_are_named(folder):
     folder.write(MAPPING, RULES)
     (found,) = try_examples(folder.root).unreached
     checks = ("check part_id <> 'P9'", "check part_id <> 'P8'")
-    deletes = (*DELETES, "delete of trace.other (tombstone)")
-    assert found.rules == ("where", "trace.part.state", "trace.other", *checks, *deletes, "line 15: when holds")
+    part = ("trace.part.state", *DELETES, KEY)
+    assert found.rules == ("where", *part, "trace.other", *checks, "line 15: when holds")
     more = (
         "  - {name: filtered, in: {no: P1, kind: 0}, filtered: true}\n"
         "  - {name: two, in: {no: P1, kind: 2, state: 1}, out: {trace.part: [{part_id: P1, state: ON}], "
@@ -121,8 +220,12 @@ def test_rules_that_no_example_shows_are_named(folder):
     )
     folder.write(MAPPING, RULES + more)
     (found,) = try_examples(folder.root).unreached
-    assert found.rules == ("check part_id <> 'P8'",)  # of two checks with one code each has to be shown
+    assert of_kind(found, "check") == ["check part_id <> 'P8'"]  # of two checks with one code each has to be shown
     assert "QC-101" not in found.codes
+
+
+def of_kind(found, *kinds):
+    return [rule for rule in found.rules if rule.startswith(kinds)]
 
 
 FINDING = """\
@@ -145,14 +248,14 @@ def test_what_only_warns_and_what_may_be_found_has_to_be_shown(folder):
     folder.replace("errors.yaml", "REQ-101:", f"ENC-W02: {{kind: warning, {TOLD}}}\nREQ-101:")
     folder.write(MAPPING, FINDING)
     (found,) = try_examples(folder.root).unreached
-    assert found.rules[:2] == ("check part_id <> 'P8'", "look-up sort finds a row")
+    assert of_kind(found, "check", "look-up") == ["check part_id <> 'P8'", "look-up sort finds a row"]
     more = (
         "  - {name: both, in: {no: P1, kind: 1}, lookups: {sort: {id: 1, name: P8}}, "
         "out: {part_id: P8, warnings: [ENC-W02 part_id]}}\n"
     )
     folder.write(MAPPING, FINDING + more)
     (found,) = try_examples(folder.root).unreached
-    assert not [rule for rule in found.rules if rule.startswith(("check", "look-up"))]
+    assert not of_kind(found, "check", "look-up")
     folder.write(MAPPING, FINDING.partition("  - {name: alone")[0] + more)
     (found,) = try_examples(folder.root).unreached
     assert "look-up sort finds nothing" in found.rules
@@ -176,7 +279,7 @@ BRANCHING = """  columns:
 def rules(folder, *examples):
     folder.replace(MAPPING, GOOD, "".join((GONE, *examples)))
     (found,) = try_examples(folder.root).unreached
-    return found.rules
+    return tuple(of_kind(found, "line"))
 
 
 def test_ways_through_expressions_that_no_example_takes_are_named(folder):
@@ -206,3 +309,16 @@ def test_both_outcomes_of_when_and_skip_are_asked_for(folder):
         "skip does not hold",
     ]
     assert "when: state" in text.splitlines()[int(found.rules[-2].split()[1].rstrip(":")) - 1]
+
+
+def test_two_parts_of_one_key_are_asked_for_where_there_can_be(folder):
+    folder.replace(MAPPING, "  on_delete: delete\n", "  on_delete: delete\n  explode: {split: no, by: ',', as: part}\n")
+    folder.replace(MAPPING, "part_id: CLEAN(no)", "part_id: part")
+    folder.replace(MAPPING, "out: {part_id: P1, state: ON}}", "out: {trace.part: [{part_id: P1, state: ON}]}}")
+    (found,) = try_examples(folder.root).unreached
+    assert "KEY-201 trace.part" in found.codes
+    twice = "  - {name: twice, in: {no: 'P1,P1', state: 1}, refused: KEY-201 part_id}\n"
+    folder.write(MAPPING, (folder.root / MAPPING).read_text() + twice)
+    trial = try_examples(folder.root)
+    assert trial.failures == ()
+    assert "KEY-201 trace.part" not in trial.unreached[0].codes

@@ -55,6 +55,18 @@ def test_contracts_dictionary_and_the_action_itself_are_recorded(cdc: Cdc, targe
     assert row == ("target apply", "target", steps)
 
 
+def test_another_key_of_a_source_than_its_contract_is_a_fault(cdc: Cdc, config: Path, tmp_path: Path) -> None:
+    """What an example shows of a changed key would not be so; what is derived is the same."""
+    folder = Path(shutil.copytree(PACKAGED, tmp_path / "dictionary"))
+    config.write_text(config.read_text().replace("folders: {", f"folders: {{dictionary: {folder}, "))
+    mapping = folder / "mappings" / "mes.mes_lot.yaml"
+    mapping.write_text(mapping.read_text(encoding="utf-8").replace("key: [lot_id]", "key: [lot]"), encoding="utf-8")
+    told = cdc("target", "apply")
+    assert (told.code, "DRV-101" in told.err) == (1, True)
+    assert "mes.mes_lot: the key of mes.mes_lot is lot_id, not lot" in told.err
+    assert any(finding["code"] == "DRV-101" for finding in cdc("check", "--json").document["findings"])
+
+
 def test_what_is_missing_is_made_again_and_what_is_there_stays(cdc: Cdc, target: Target) -> None:
     cdc("target", "apply")
     with connect(target, "test") as connection:

@@ -79,7 +79,7 @@ def test_test_names_what_no_example_reaches(folder: Path, capsys: pytest.Capture
     gone = '  - {name: quantity too large, like: a released lot, in: {qty: "10000000000000.0000"}, refused: NUM-101}\n'
     change(folder / LOT, gone, "")
     assert execute(["dictionary", "test", str(folder)]) == 4
-    assert "mes.mes_lot: no example reaches NUM-101\n" in capsys.readouterr().out
+    assert "mes.mes_lot: no example reaches NUM-101 quantity\n" in capsys.readouterr().out
 
 
 def test_test_of_what_does_not_compile_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
