@@ -70,8 +70,8 @@ def run_test(
         typer.Option(
             "--json",
             help="Print one object: `examples` and `failed` (counts), `failures`, a list of mapping, example, file, "
-            "line, column, diff (list), and `unreached`, a list of mapping, codes (list of `CODE column`, `CODE look-up "
-            "NAME`), rules (list); folds stand as mappings, too.",
+            "line, column, diff (list), and `unreached`, a list of mapping, codes (a list: the code and the column or "
+            "look-up), rules (list); folds stand as mappings, too.",
         ),
     ] = False,
 ) -> None:
