@@ -34,6 +34,10 @@ _SLOT_PATIENCE_S = 10.0
 _SLOT_POLL_S = 0.5
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Lifecycle:
     """One of a source's connectors: `name` is the source's, or its reader's (which has no slot)."""
 
@@ -76,16 +80,19 @@ class Lifecycle:
         self._connect.await_state(self._name, "running", _SETTLE_S, failed_before)
         return is_begun_again
 
-    def begin(self, *, is_wanted: bool = True) -> None:
+    def begin(self, *, is_wanted: bool = True, between: Callable[[], None] = _nothing) -> None:
         """Have the connector forget where it was and take its snapshot, if it is to run; returns before it does.
 
-        Waits for whoever is at it already. Raises as `begin_again`; the record says then that it is unfinished.
+        `between` is done while it stands still and knows of nothing. Waits for whoever is at it already. Raises as
+        `begin_again`; the record says then that it is unfinished.
         """
         self._require_connector()
         with self._turn(self.turns.await_end()) as attempt:
-            self.begin_again(attempt, lambda: is_wanted)
+            self.begin_again(attempt, lambda: is_wanted, between)
 
-    def begin_again(self, attempt: str, is_wanted: Callable[[], bool] = lambda: True) -> None:
+    def begin_again(
+        self, attempt: str, is_wanted: Callable[[], bool] = lambda: True, between: Callable[[], None] = _nothing
+    ) -> None:
         """Do the same within a turn. It stays stopped if it is not wanted by then.
 
         Raises CON-104 if it does not stop in time, CON-115 if somebody else has taken the turn, CON-116 if the
@@ -97,6 +104,7 @@ class Lifecycle:
         self._connect.forget(self._name)
         self.turns.require(attempt)
         self._drop_slot()
+        between()
         self.turns.note_forgotten(attempt)
         self.turns.require(attempt)
         if is_wanted():

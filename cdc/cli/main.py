@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "check": "cdc.cli.check:check",
     "status": "cdc.cli.status:status",
     "connectors": "cdc.cli.connectors:app",
+    "stream": "cdc.cli.stream:app",
     "source": "cdc.cli.source:app",
     "target": "cdc.cli.target:app",
     "held": "cdc.cli.held:app",

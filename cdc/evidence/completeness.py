@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from cdc.land.gap import Gap, read_gaps
 
@@ -49,7 +50,9 @@ class Completeness:
 
 _SOURCES = """
 SELECT p.source, p.stream, p.source_ts AS landed_to, p.source_position AS position, p.next_offset AS "offset", p.batch,
-       NULL::bigint AS lag,
+       -- Behind the last record Kafka keeps its own commit marker.
+       CASE WHEN %(ends)s::jsonb ? p.stream THEN greatest(
+           0, (%(ends)s::jsonb ->> p.stream)::bigint - 1 - (greatest(p.next_offset, p.read_from) - p.shift)) END AS lag,
        coalesce((SELECT max(p.batch - w.batch) FROM cdc.watermark w WHERE w.stream = p.stream), p.batch) AS underived,
        p.snapshot_position IS NOT NULL OR p.generations = 0 AS in_snapshot, p.refused,
        (SELECT count(*) FROM cdc.stale s WHERE s.stream = p.stream) AS stale,
@@ -64,11 +67,5 @@ FROM cdc.position p ORDER BY p.source
 def read_completeness(connection: Connection, ends: Mapping[str, int]) -> list[Completeness]:
     """Return each source as the transaction shows it; `ends` has the end offsets of topics, where they are known."""
     with connection.cursor(row_factory=class_row(Completeness)) as cursor:
-        found = cursor.execute(_SOURCES).fetchall()
-    return [_with_kafka(one, ends.get(one.stream), read_gaps(connection, one.stream)) for one in found]
-
-
-def _with_kafka(one: Completeness, end: int | None, gaps: list[Gap]) -> Completeness:
-    # Behind the last record Kafka keeps its own commit marker.
-    lag = None if end is None else max(0, end - one.offset - 1)
-    return replace(one, lag=lag, gaps=gaps)
+        found = cursor.execute(_SOURCES, {"ends": Jsonb(dict(ends))}).fetchall()
+    return [replace(one, gaps=read_gaps(connection, one.stream)) for one in found]

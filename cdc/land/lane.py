@@ -83,19 +83,19 @@ class Lane:
         fault = self.fault if landing is None else ""
         if position is None:
             return StreamState(self.source.stream, fault)
-        place = (position.epoch, self.after, position.batch, position.next_offset)
+        place = (position.epoch, self.after, position.batch, position.start)
         return StreamState(self.source.stream, fault, *place, end)
 
-    def open(self, limits: Land, topic_id: str) -> tuple[int, Record | None, Record | None]:
+    def open(self, limits: Land, topic_id: str) -> tuple[int, Record | None, Record | None, int]:
         """Take the stream over, or go on with it. Raises as the target does.
 
-        Returns the offset to read from, the record that landed before it, and what a worker before was known to have
-        read behind it.
+        Returns the offset to read from, the record that landed before it, what a worker before was known to have
+        read behind it, and by how much its offsets are more than the topic's.
         """
         self.landing, landed, kept = self.writer.do(self._open, limits, topic_id)
         position = self.landing.position
-        _logger.info("stream_opened", stream=position.stream, offset=position.next_offset, epoch=position.epoch)
-        return position.next_offset, landed, kept
+        _logger.info("stream_opened", stream=position.stream, offset=position.start, epoch=position.epoch)
+        return position.start, landed, kept, position.shift
 
     def lacks(self, record: Record) -> bool:
         """Whether a record has not landed, as far as is known."""
@@ -181,8 +181,8 @@ class Lane:
         else:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)
-        landed = read_last_record(session.connection, stream, position.batch, position.next_offset)
-        kept = find_last_read(session.connection, stream, position.next_offset)
+        landed = read_last_record(session.connection, stream, position.batch, position.start)
+        kept = find_last_read(session.connection, stream, position.start)
         crash_point("W16")
         return StreamLanding(self.source, session, position, limits, self._find_landed), landed, kept
 

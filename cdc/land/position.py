@@ -24,7 +24,10 @@ from cdc.land.ledger import FATES
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One row of `cdc.position`: what landing needs of it."""
+    """One row of `cdc.position`: what landing needs of it.
+
+    Offsets are those of the target, which are `shift` more than those of the topic: it may have been made anew.
+    """
 
     stream: str
     source: str
@@ -38,6 +41,13 @@ class Position:
     snapshot_position: str | None
     snapshot_tables: Mapping[str, bool]
     generations: int
+    read_from: int | None
+    shift: int
+
+    @property
+    def start(self) -> int:
+        """Where to read from: behind what has landed, and behind what an operator has passed over."""
+        return max(self.next_offset, self.read_from or 0)
 
     def is_at(self, other: Position) -> bool:
         """Whether nothing landed between the two."""

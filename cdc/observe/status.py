@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -56,6 +57,7 @@ class DomainStatus:
 
 _STREAMS = """
 SELECT p.stream, p.next_offset AS position, p.batch, p.generations,
+       greatest(p.next_offset, p.read_from) - p.shift AS in_topic,
        p.captured, p.landed, p.superseded, p.filtered, p.replayed, p.refused, p.control,
        (SELECT count(*) FROM cdc.stale s WHERE s.stream = p.stream) AS stale,
        extract(epoch FROM clock_timestamp() - p.source_ts)::float8 AS freshness_s,
@@ -88,7 +90,7 @@ def read_streams(connection: psycopg.Connection, ends: Mapping[str, int]) -> lis
     """Return every stream that a worker has ever owned; `ends` are the streams' end offsets, where they are known."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_STREAMS).fetchall()
-    return [StreamStatus(**row, lag=_lag(ends.get(row["stream"]), row["position"])) for row in rows]
+    return [_stream(row, ends.get(row["stream"])) for row in rows]
 
 
 def read_domains(connection: psycopg.Connection, domains: Iterable[Domain]) -> list[DomainStatus]:
@@ -96,8 +98,9 @@ def read_domains(connection: psycopg.Connection, domains: Iterable[Domain]) -> l
     return [_domain(connection, domain) for domain in domains]
 
 
-def _lag(end: int | None, position: int) -> int | None:
-    return None if end is None else max(0, end - position)
+def _stream(row: dict[str, Any], end: int | None) -> StreamStatus:
+    in_topic = row.pop("in_topic")
+    return StreamStatus(**row, lag=None if end is None else max(0, end - in_topic))
 
 
 def _domain(connection: psycopg.Connection, domain: Domain) -> DomainStatus:

@@ -106,10 +106,7 @@ class StreamConsumer:
 
     def end(self, stream: str) -> int | None:
         """Return where the stream ended when records of it were fetched last; from any thread."""
-        partition = self._kafka._subscription.assignment.get(TopicPartition(stream, 0))
-        return (
-            None if partition is None else partition.highwater
-        )  # the public method raises for a stream that just went
+        return self._partitions[stream].end if stream in self._partitions else None
 
     def take_new(self) -> set[str]:
         """Return the streams that were assigned since the last call; each is paused until `open`."""
@@ -159,7 +156,7 @@ class StreamConsumer:
         except OffsetOutOfRangeError as error:
             self._require_known_topics()
             places = {partition.topic: offset for partition, offset in error.args[0].items()}
-            lost = {stream for stream, offset in places.items() if offset >= self._partitions[stream].first()}
+            lost = {stream for stream, offset in places.items() if self._partitions[stream].has(offset)}
             if not lost:
                 raise
         else:
@@ -226,8 +223,11 @@ class StreamConsumer:
         except NotAdmitted as error:
             raise _shut_out(error) from error
 
-    def open(self, stream: str, offset: int, landed: Record | None = None, kept: Record | None = None) -> None:
-        """Read a stream from `offset` on, behind `landed`, the record before it.
+    def open(
+        self, stream: str, offset: int, landed: Record | None = None, kept: Record | None = None, shift: int = 0
+    ) -> None:
+        """Read a stream from `offset` on, behind `landed`, the record before it; its offsets are `shift` more than the
+        topic's.
 
         Polling tells whether the topic still has that record, and before it delivers anything, whether it has what was
         read last, by this worker or else (`kept`) by one before it. Raises FatalError STR-117 if it ends before
@@ -236,7 +236,7 @@ class StreamConsumer:
         if stream not in self._partitions:
             self._partitions[stream] = Partition(stream, self._kafka, self._connection)
         with _translated(self._connection):
-            self._partitions[stream].open(offset, landed, kept)
+            self._partitions[stream].open(offset, landed, kept, shift)
 
     def last_read(self, stream: str) -> Record | None:
         """Return the last record that was read of a stream, if any was."""
@@ -263,7 +263,11 @@ class StreamConsumer:
 
     def commit(self, offsets: Mapping[str, int]) -> None:
         """Tell lag tools how far the streams have landed, without waiting; what fails is told again later."""
-        mine = {stream: offset for stream, offset in offsets.items() if stream in self._assignment.streams}
+        mine = {
+            stream: self._partitions[stream].committed(offset)
+            for stream, offset in offsets.items()
+            if stream in self._assignment.streams and stream in self._partitions
+        }
         if mine:
             self._kafka.commit_async(
                 {TopicPartition(stream, 0): OffsetAndMetadata(offset, "", -1) for stream, offset in mine.items()},

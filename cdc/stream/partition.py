@@ -29,7 +29,10 @@ _NOBODY = -1
 
 
 class Partition:
-    """The one partition of a stream. All methods raise KafkaError."""
+    """The one partition of a stream. All methods raise KafkaError.
+
+    All offsets are the stream's, `shift` more than the topic's: one that was made anew begins at 0 again.
+    """
 
     def __init__(self, stream: str, client: Any, connection: Connection) -> None:
         self._partition = TopicPartition(stream, 0)
@@ -37,6 +40,7 @@ class Partition:
         self._connection = connection
         self._history = History(stream)
         self._link: object = None
+        self._shift = 0
 
     @property
     def is_open(self) -> bool:
@@ -48,12 +52,18 @@ class Partition:
         """The last record that was read of it."""
         return self._history.last
 
-    def open(self, offset: int, landed: Record | None, kept: Record | None = None) -> None:
+    @property
+    def end(self) -> int | None:
+        """Where it ended when records were fetched last; from any thread."""
+        known = self._client._subscription.assignment.get(self._partition)  # the public method raises for one that went
+        return None if known is None or known.highwater is None else known.highwater + self._shift
+
+    def open(self, offset: int, landed: Record | None, kept: Record | None = None, shift: int = 0) -> None:
         """Read from `offset` on, behind `landed`, the record before it; `kept` was read before by another worker.
 
         Raises FatalError STR-117 if the topic ends before that, or before what was read of it. TransientError STR-119.
         """
-        self._link = None
+        self._link, self._shift = None, shift
         if kept is not None:
             self._history.recall(kept)
         first, end = self.first(), self._end()
@@ -69,15 +79,24 @@ class Partition:
 
     def rewind(self, offset: int) -> None:
         """Go on from another offset."""
-        self._client.seek(self._partition, offset)
+        self._client.seek(self._partition, offset - self._shift)
         self._client.resume(self._partition)
 
     def read(self, records: list[Record]) -> list[Record]:
         """Return what is new of the next records. Raises FatalError STR-117 if they are not what was seen before."""
+        shifted = [one._replace(offset=one.offset + self._shift) for one in records] if self._shift else records
         if not self._history.is_probing:
-            return self._history.read(records)
-        self.rewind(self._history.probe(records))
+            return self._history.read(shifted)
+        self.rewind(self._history.probe(shifted))
         return []
+
+    def committed(self, offset: int) -> int:
+        """Return what lag tools are told where a stream has landed up to `offset`."""
+        return max(0, offset - self._shift)
+
+    def has(self, topic_offset: int) -> bool:
+        """Whether nothing before an offset of the topic has been removed from it."""
+        return topic_offset + self._shift >= self.first()
 
     def interrupt(self) -> None:
         """Deliver nothing more until it has been opened again."""
@@ -91,11 +110,11 @@ class Partition:
 
     def first(self) -> int:
         """Return the first offset that the topic has still. Raises TransientError STR-119."""
-        return self._answer(self._client.beginning_offsets)
+        return self._answer(self._client.beginning_offsets) + self._shift
 
     def _end(self) -> int:
         """Return where what is committed ends. Raises TransientError STR-119."""
-        return self._answer(self._client.end_offsets)
+        return self._answer(self._client.end_offsets) + self._shift
 
     def _answer(self, ask: Callable[..., Mapping[TopicPartition, int]]) -> int:
         if self._leader() == _NOBODY:

@@ -16,7 +16,7 @@ from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, Ka
 from kafka.errors import TopicAlreadyExistsError
 
 from cdc.access import Brokers
-from cdc.errors import FatalError
+from cdc.errors import FatalError, TransientError
 from cdc.stream.connection import connection_to
 
 _BOOTSTRAP_TIMEOUT_MS = 5000
@@ -31,6 +31,15 @@ class Topic:
     name: str
     id: str
     partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a topic holds: offsets from `first` up to `end`, control records of Kafka among them."""
+
+    id: str
+    first: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,20 @@ def end_offsets(brokers: Brokers, names: Iterable[str]) -> dict[str, int]:
         wanted = {TopicPartition(name, 0): OffsetSpec.LATEST for name in names if name in existing}
         found = admin.list_partition_offsets(wanted) if wanted else {}
         return {partition.topic: int(place.offset) for partition, place in found.items()}
+
+
+def extent(brokers: Brokers, name: str) -> Extent:
+    """Return what a topic holds. Raises TransientError STR-109, STR-118 if there is none, FatalError STR-110."""
+    with kafka_admin(brokers) as admin:
+        topic = _describe(admin, name)
+        if topic is None:
+            raise TransientError("STR-118", name)
+        partition = TopicPartition(name, 0)
+        first, end = (
+            int(admin.list_partition_offsets({partition: place})[partition].offset)
+            for place in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+        )
+    return Extent(topic.id, first, end)
 
 
 def apply_topics(brokers: Brokers, plans: Iterable[TopicPlan]) -> list[str]:

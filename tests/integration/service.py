@@ -131,4 +131,4 @@ def eventually(connection: psycopg.Connection, query: str, wanted: Any, timeout_
         if found == wanted:
             return
         time.sleep(0.1)
-    assert found == wanted
+    assert found == wanted, found

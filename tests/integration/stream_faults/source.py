@@ -111,6 +111,32 @@ class Source:
         del self.wire.records[offset:]
         self._sent = offset
 
+    def forget_sent(self, number: int) -> None:
+        """Take note that the topic, made anew, begins with the record of that number."""
+        self._sent = number
+
+    def read_again(self) -> None:
+        """Let a new snapshot bring all rows that there are, and send them."""
+        self.wire.start_snapshot()
+        last = len(self.rows) - 1
+        for place, (number, name) in enumerate(self.rows):
+            marker = "first" if place == 0 else "last" if place == last else "true"
+            self.wire.snapshot("item", "id", {"id": number, "name": name}, marker)
+        self.send()
+
+    def commit_elsewhere(self, number: int) -> None:
+        """Send what the source did before it was restored, or after: another row, by a transaction's id of before."""
+        self.wire.number -= 1
+        self.wire.begin()
+        self.wire.insert("item", "id", {"id": 1000 + number, "name": "not there any more"})
+        self.wire.end()
+        self.send()
+
+    def place(self, target: psycopg.Connection) -> Any:
+        """Return where the stream is read on, and by how much the target's offsets are more than the topic's."""
+        query = f"SELECT next_offset, shift FROM cdc.position WHERE stream = '{self.stream}'"
+        return target.execute(query).fetchone()
+
     def place_of(self, offset: int) -> int:
         """Return where in the topic a record of the wire is: no gap is behind a transaction there."""
         return next(place for place, record in enumerate(self.wire.records) if record.offset == offset)
@@ -149,7 +175,7 @@ class Source:
         return closing(KafkaAdminClient(bootstrap_servers=self._bootstrap))
 
     def _new_row(self) -> dict[str, Any]:
-        number = len(self.rows) + 1
+        number = self.rows[-1][0] + 1 if self.rows else 1
         self.rows.append((number, f"part {number}"))
         return {"id": number, "name": f"part {number}"}
 

@@ -1,0 +1,110 @@
+"""`cdc stream`: streams that cannot be read on, made to go on; what had landed stays, what is missing is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from cdc.capture.connect import Connect
+from cdc.capture.connector import max_record_bytes
+from cdc.capture.lifecycle import Lifecycle
+from cdc.capture.source import Source, find_source, load_sources
+from cdc.cli.context import settings
+from cdc.cli.output import say, write_json, write_line
+from cdc.cli.progress import Shown
+from cdc.config import Settings
+from cdc.errors import FatalError
+from cdc.land.resume import Resumed, go_on_behind, last_landed, pass_over, require_unowned
+from cdc.store.connection import as_service_errors, connect
+from cdc.stream.search import find_record
+from cdc.stream.topic import Extent, apply_topics, extent, stream_plan
+
+app = typer.Typer(help="Make streams go on that cannot be read as they are.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the evidence.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one object: stream, batch, next_offset (what would have been read), read_from, passed_over (how "
+        "many offsets of the topic), shift (the target's offsets less the topic's), new_topic (bool).",
+    ),
+]
+
+
+@app.command()
+def resnapshot(
+    context: typer.Context,
+    name: Name,
+    reason: Reason,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pass over what the stream of a source has now, and have the source captured again: for changes that are lost.
+
+    The connector forgets its place, the topic is made anew if it is gone, and the stream goes on with a new snapshot of
+    all tables; at its end rows that it did not bring leave the mirrors. Changes that are passed over are in no journal:
+    a gap says so for ever. Mirrors stay usable meanwhile. Workers of the source have to be stopped.
+    """
+    options = settings(context)
+    source = find_source(load_sources(options.folders.connector_configs), name)
+    if not yes:
+        asked = f"Pass over what {source.stream} has, and read all rows of {len(source.tables)} tables of {name} again?"
+        typer.confirm(asked, abort=True, err=True)
+    with as_service_errors(), connect(options.target, "cdc stream resnapshot") as connection:
+        require_unowned(connection, source.stream)
+    resumed: list[Resumed] = []
+    with Connect(options.connect) as connected:
+        lifecycle = Lifecycle(connected, options.kafka, source, source.name)
+        is_wanted = source.state == "running"
+        lifecycle.begin(is_wanted=is_wanted, between=lambda: resumed.append(_pass_over(options, source, reason)))
+    _tell(resumed[0], as_json=as_json)
+    say(
+        "Snapshot begun: start `cdc run`." if is_wanted else "The snapshot begins once the connector file says running."
+    )
+
+
+@app.command()
+def rewind(context: typer.Context, name: Name, reason: Reason, as_json: AsJson = False) -> None:
+    """Find the record that landed last in the topic as it is now, and go on behind it: nothing was lost then.
+
+    For a topic that was made anew and filled from a copy, or that a restored broker has under other offsets. The whole
+    topic is read; nothing is changed if the record is not there. Workers of the source have to be stopped.
+    """
+    options = settings(context)
+    source = find_source(load_sources(options.folders.connector_configs), name)
+    with as_service_errors(), connect(options.target, "cdc stream rewind") as connection:
+        wanted = last_landed(connection, source.stream)
+        topic = extent(options.kafka, source.stream)
+        with Shown() as shown:
+            found = find_record(options.kafka, source.stream, topic, wanted, _shown(shown, source.stream, topic))
+        if found is None:
+            raise FatalError("STR-122", f"{source.stream}: what landed at offset {wanted.offset}")
+        resumed = go_on_behind(connection, source.stream, topic, found, reason)
+    _tell(resumed, as_json=as_json)
+    say("Start `cdc run`.")
+
+
+def _pass_over(options: Settings, source: Source, reason: str) -> Resumed:
+    apply_topics(options.kafka, [stream_plan(source.stream, max_record_bytes(source))])
+    with as_service_errors(), connect(options.target, "cdc stream resnapshot") as connection:
+        return pass_over(connection, source.stream, extent(options.kafka, source.stream), reason)
+
+
+def _shown(shown: Shown, stream: str, topic: Extent) -> Callable[[int], None]:
+    return lambda offset: shown.show(stream, offset - topic.first, topic.end - topic.first)
+
+
+def _tell(resumed: Resumed, *, as_json: bool) -> None:
+    if as_json:
+        write_json(asdict(resumed))
+        return
+    write_line(f"{resumed.stream} goes on at offset {resumed.read_from}, behind {resumed.next_offset} that has landed.")
+    if resumed.passed_over:
+        write_line(f"{resumed.passed_over} offsets of its topic are passed over.")
+    if resumed.new_topic:
+        write_line(f"Its topic is another one; offset 0 of it is {resumed.shift} from now on.")
