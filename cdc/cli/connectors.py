@@ -50,9 +50,9 @@ def apply(context: typer.Context, names: _Names = None) -> None:
 
 def apply_source(source: Source, options: Settings, connect: Connect) -> list[str]:
     """Bring the topics and the connector of one source to its file; return what was done, in words."""
-    contracts = _contracts(source, options)
-    selects = snapshot_selects(source, contracts)
-    check_left_out(source, contracts, options)
+    known = contracts(source, options)
+    selects = snapshot_selects(source, known)
+    check_left_out(source, known, options)
     done = apply_topics(options.kafka, topic_plans(source))
     reader = Reader(source, options.kafka, connect)
     done += reader.tidy()
@@ -84,7 +84,7 @@ def read(
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
     needed = _captured(source, tables)
-    selects = snapshot_selects(source, _contracts(source, options))
+    selects = snapshot_selects(source, contracts(source, options))
     with Connect(options.connect) as connect:
         reader = Reader(source, options.kafka, connect)
         done = reader.tidy()
@@ -203,7 +203,7 @@ def render(
     """Print the configuration that Kafka Connect is sent; secrets stay references."""
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
-    write_json(_rendered(source, options))
+    write_json(rendered(source, options))
 
 
 @app.command()
@@ -225,18 +225,20 @@ def _chosen(options: Settings, names: Sequence[str] | None) -> list[Source]:
     return [find_source(sources, name) for name in names or sources]
 
 
-def _contracts(source: Source, options: Settings) -> tuple[Contract, ...]:
+def contracts(source: Source, options: Settings) -> tuple[Contract, ...]:
+    """Return the reviewed contracts of a source. Raises SRC-102."""
     return read_contracts(options.folders.connector_configs / "contracts" / source.name)
 
 
-def _rendered(source: Source, options: Settings) -> dict[str, str]:
-    return connector.render(source, options.kafka.for_connectors, snapshot_selects(source, _contracts(source, options)))
+def rendered(source: Source, options: Settings) -> dict[str, str]:
+    """Return the configuration of a source's connector, as its file and the contracts say. Raises SRC-102."""
+    return connector.render(source, options.kafka.for_connectors, snapshot_selects(source, contracts(source, options)))
 
 
 def _finding(source: Source, options: Settings, connect: Connect) -> Finding:
     now = connect.status(source.name)
     current = connect.config(source.name)
-    wanted = _rendered(source, options)
+    wanted = rendered(source, options)
     agreement = "absent" if current is None else "as applied" if current == wanted else "differ"
     reader = Reader(source, options.kafka, connect)
     told = Readings(source.name) if current is None else reader.record.fold()

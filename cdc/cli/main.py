@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "connectors": "cdc.cli.connectors:app",
     "stream": "cdc.cli.stream:app",
     "source": "cdc.cli.source:app",
+    "drift": "cdc.cli.drift:app",
     "target": "cdc.cli.target:app",
     "held": "cdc.cli.held:app",
     "refused": "cdc.cli.refused:app",

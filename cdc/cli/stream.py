@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from cdc.capture.connect import Connect
-from cdc.capture.connector import max_record_bytes
 from cdc.capture.lifecycle import Lifecycle
+from cdc.capture.reading import Reading
 from cdc.capture.source import Source, find_source, load_sources
+from cdc.cli.connectors import rendered, topic_plans
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.cli.progress import Shown
@@ -20,7 +21,7 @@ from cdc.errors import FatalError
 from cdc.land.resume import Resumed, go_on_behind, last_landed, pass_over, require_unowned
 from cdc.store.connection import as_service_errors, connect
 from cdc.stream.search import find_record
-from cdc.stream.topic import Extent, apply_topics, extent, stream_plan
+from cdc.stream.topic import Extent, apply_topics, extent
 
 app = typer.Typer(help="Make streams go on that cannot be read as they are.", no_args_is_help=True)
 
@@ -61,7 +62,13 @@ def resnapshot(
     with Connect(options.connect) as connected:
         lifecycle = Lifecycle(connected, options.kafka, source, source.name)
         is_wanted = source.state == "running"
-        lifecycle.begin(is_wanted=is_wanted, between=lambda: resumed.append(_pass_over(options, source, reason)))
+
+        def prepare() -> None:
+            apply_topics(options.kafka, topic_plans(source))
+            resumed.append(_pass_over(options, source, reason))
+            _configure(options, source, connected)
+
+        lifecycle.begin(is_wanted=is_wanted, between=prepare)
     _tell(resumed[0], as_json=as_json)
     say(
         "Snapshot begun: start `cdc run`." if is_wanted else "The snapshot begins once the connector file says running."
@@ -90,9 +97,18 @@ def rewind(context: typer.Context, name: Name, reason: Reason, as_json: AsJson =
 
 
 def _pass_over(options: Settings, source: Source, reason: str) -> Resumed:
-    apply_topics(options.kafka, [stream_plan(source.stream, max_record_bytes(source))])
     with as_service_errors(), connect(options.target, "cdc stream resnapshot") as connection:
         return pass_over(connection, source.stream, extent(options.kafka, source.stream), reason)
+
+
+def _configure(options: Settings, source: Source, connected: Connect) -> None:
+    """Give the connector what its file and the contracts say by now: how it reads a table depends on the types."""
+    config = rendered(source, options)
+    current = connected.config(source.name)
+    if current != config:
+        Reading(source, options.kafka).note_changes(current)
+        connected.validate(config)
+        connected.configure(source.name, config)
 
 
 def _shown(shown: Shown, stream: str, topic: Extent) -> Callable[[int], None]:

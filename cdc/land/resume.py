@@ -57,10 +57,10 @@ class _Place:
         return max(self.next_offset, self.read_from or 0)
 
 
-def require_unowned(connection: Connection, stream: str) -> None:
-    """Raise as `pass_over` would, while nothing has been touched yet."""
+def require_unowned(connection: Connection, stream: str) -> int:
+    """Return the last batch of a stream that nobody lands. Raises as `pass_over`, before anything is touched."""
     with connection.transaction():
-        _place(connection, stream)
+        return _place(connection, stream).batch
 
 
 def pass_over(connection: Connection, stream: str, topic: Extent, reason: str) -> Resumed:

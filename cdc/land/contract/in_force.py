@@ -47,7 +47,7 @@ def put_in_force(connection: psycopg.Connection, source: str, contracts: Iterabl
     in_force = _by_mirror(connection, source)
     merged = [merge(in_force.get(contract.mirror), contract) for contract in contracts]
     steps = apply_mirrors(connection, merged)
-    _write(connection, source, [contract for contract in merged if contract != in_force.get(contract.mirror)])
+    write_contracts(connection, source, [contract for contract in merged if contract != in_force.get(contract.mirror)])
     return steps
 
 
@@ -69,7 +69,7 @@ def follow_source(
         if merged != in_force.get(contract.mirror):
             changed.append(merged)
     steps = apply_mirrors(connection, changed) if changed else ()
-    _write(connection, source, changed)
+    write_contracts(connection, source, changed)
     return steps
 
 
@@ -102,7 +102,8 @@ def _by_mirror(connection: psycopg.Connection, source: str) -> dict[str, Contrac
     return {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
 
 
-def _write(connection: psycopg.Connection, source: str, contracts: Iterable[Contract]) -> None:
+def write_contracts(connection: psycopg.Connection, source: str, contracts: Iterable[Contract]) -> None:
+    """Put contracts in force as they are."""
     for contract in contracts:
         connection.execute(
             "INSERT INTO cdc.contract (source, mirror, content) VALUES (%s, %s, %s)"

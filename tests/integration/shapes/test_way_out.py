@@ -16,6 +16,7 @@ from tests.integration.service import start
 from tests.integration.shapes.shapes import Shapes
 
 NAMES = ("yard", "shed")
+WHY = ("--reason", "the source was altered")
 
 
 def begun(fresh: Shapes) -> None:
@@ -39,7 +40,7 @@ def stopped(fresh: Shapes) -> str:
 
 
 def start_over(fresh: Shapes, *names: str) -> None:
-    """Way B of runbooks/new-snapshot.md: the topics of some sources are made anew, the target is another one."""
+    """Begin anew: the topics of some sources are made anew, the target is another one."""
     for name in names:
         forget_position(fresh, name)
     admin = KafkaAdminClient(bootstrap_servers=fresh.env["CDC_KAFKA"])
@@ -53,8 +54,19 @@ def start_over(fresh: Shapes, *names: str) -> None:
     fresh.deployment.cdc("target", "apply")
 
 
+def go_on(fresh: Shapes, name: str) -> None:
+    """Behind all that the stream of a source has, by a new snapshot."""
+    assert "goes on at offset" in fresh.deployment.cdc("stream", "resnapshot", name, *WHY, "--yes")
+
+
+def accounts_hold(fresh: Shapes) -> None:
+    """What had landed, was passed over, and came with the snapshot: chain, ledger and mirrors say the same."""
+    for command in (("audit", "verify"), ("ledger", "check"), ("audit", "mirrors")):
+        fresh.deployment.cdc(*command)
+
+
 def forget_position(fresh: Shapes, name: str) -> None:
-    """Steps 1 and 2 of way A."""
+    """Have Kafka Connect forget the connector's place."""
     fresh.write(dataclasses.replace(fresh.sides[name], more=("state: stopped",)))
     fresh.deployment.cdc("connectors", "apply", name)
     answer = httpx.delete(f"{fresh.env['CDC_CONNECT_URL']}/connectors/{name}/offsets", timeout=60, trust_env=False)
@@ -85,10 +97,18 @@ def test_a_date_that_becomes_a_timestamp(fresh: Shapes) -> None:
     assert fresh.query("SELECT id, day::text FROM yard.dated ORDER BY id") == [(1, "2024-02-29"), (2, "2024-03-01")]
     refused = fresh.query("SELECT DISTINCT mirror, code FROM cdc.refused")
     assert refused in ([], [("yard.dated", "VAL-102")])
-    start_over(fresh, "yard")
+    shown = json.loads(fresh.deployment.cdc("drift", "show", "yard", "--json", exit_code=4))
+    assert [(one["mirror"], one["column"], one["stops"]) for one in shown] == [("yard.dated", "day", "TGT-110")]
+    assert "keep column yard.dated.day" in fresh.deployment.cdc("drift", "accept", "yard", *WHY, "--dry-run")
+    fresh.deployment.cdc("drift", "accept", "yard", *WHY)
+    side.run("DELETE FROM dated WHERE id = 1")
+    go_on(fresh, "yard")
     with fresh.running():
+        fresh.until("SELECT generations FROM cdc.position WHERE source = 'yard'", [(2,)])
         fresh.check("yard.dated", "yard.one")
         fresh.check("shed.dated")
+    assert "is as its contracts" in fresh.deployment.cdc("drift", "show")
+    accounts_hold(fresh)
 
 
 @pytest.mark.slow  # the service starts twice, and a second snapshot
@@ -153,6 +173,26 @@ def test_a_poisoned_topic_and_a_date_that_became_a_timestamp(fresh: Shapes) -> N
         fresh.check(*(f"{name}.{table}" for name in NAMES for table in ("one", "dated", "none")))
 
 
+def test_a_poisoned_topic_is_passed_over(fresh: Shapes) -> None:
+    """What the source did behind the record that nobody can read comes with the snapshot, deletes as well."""
+    begun(fresh)
+    with fresh.running():
+        fresh.check("shed.one")
+    producer = KafkaProducer(bootstrap_servers=fresh.env["CDC_KAFKA"])
+    producer.send("cdc.shed", b"not an envelope", partition=0).get(30)
+    producer.close()
+    side = fresh.sides["shed"]
+    side.run("INSERT INTO one VALUES (2, 2)", "DELETE FROM dated WHERE id = 1")
+    assert "STR-101 " in stopped(fresh)
+    go_on(fresh, "shed")
+    side.run("INSERT INTO one VALUES (3, 3)")
+    with fresh.running():
+        fresh.until("SELECT generations FROM cdc.position WHERE source = 'shed'", [(2,)])
+        fresh.check("shed.one", "shed.dated", "yard.one")
+    assert fresh.query("SELECT code FROM cdc.gap ORDER BY found_at") == [("STR-121",)]
+    accounts_hold(fresh)
+
+
 @pytest.mark.slow  # the service starts twice
 @pytest.mark.parametrize(
     "statement",
@@ -169,9 +209,10 @@ def test_a_table_that_is_another_one(fresh: Shapes, statement: str) -> None:
     assert f"shed.one: {statement[:12]}" in (said := stopped(fresh))
     assert "TGT-113 " in said
     assert fresh.query("SELECT id FROM shed.one") == [(1,)]
-    start_over(fresh, "shed")
+    fresh.deployment.cdc("drift", "accept", "shed", *WHY)
+    go_on(fresh, "shed")
     with fresh.running():
-        fresh.until("SELECT count(*) FROM cdc.position WHERE generations = 1", [(2,)])
+        fresh.until("SELECT generations FROM cdc.position WHERE source = 'shed'", [(2,)])
         fresh.check("yard.one", "shed.one")
 
 

@@ -1,0 +1,195 @@
+"""`cdc drift`: what sources have otherwise than their mirrors, what that touches, and accepting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from cdc.capture.catalogue import read_contracts
+from cdc.capture.contract import Contract
+from cdc.capture.source import Source, find_source, load_sources
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.source import compare_files, write_files
+from cdc.config import Settings, environment
+from cdc.derive.active import dictionary_in_force
+from cdc.errors import FatalError
+from cdc.land.contract.accept import accept_contracts
+from cdc.land.contract.drift import Drift, drift
+from cdc.land.contract.in_force import read_contracts_in_force, renew_sessions
+from cdc.land.resume import require_unowned
+from cdc.store.action import record_action
+from cdc.store.connection import as_service_errors, connect
+from transforms.model import Dictionary
+from transforms.review.dependency import affected
+from transforms.value.kind import DECLARED, accepts
+
+Connection = psycopg.Connection[Any]
+
+app = typer.Typer(
+    help="What sources have otherwise than their mirrors, what that touches, and accepting it.", no_args_is_help=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A difference with what it means: canonical columns that are made of it, and what mappings have to say by now."""
+
+    drift: Drift
+    canonical: tuple[str, ...]
+    mappings: tuple[str, ...]
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE...]", help="Names of sources. Default: all.", show_default=False),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print a list: source, mirror, column (empty: the table), what, stops (the code with which landing "
+            "stops, empty: it follows), canonical (list of schema.table.column), mappings (list of what to change).",
+        ),
+    ] = False,
+) -> None:
+    """Compare the live catalogue of each source with the contracts in force: what differs, and what hangs on it.
+
+    Reads sources and target, writes nothing. Exit code 3 if something differs that landing follows by itself, 4 if it
+    stops at something: `cdc drift accept`.
+    """
+    options = settings(context)
+    sources = load_sources(options.folders.connector_configs)
+    found: list[tuple[str, Touched]] = []
+    with as_service_errors(), connect(options.target, "cdc drift show") as connection:
+        for name in names or sources:
+            live = read_contracts(find_source(sources, name), environment())
+            found += ((name, one) for one in _touched(connection, options, name, live))
+    if as_json:
+        write_json([{"source": name, **_document(one)} for name, one in found])
+    else:
+        _write(found)
+    if found:
+        raise typer.Exit(Exit.ATTENTION if any(one.drift.stops for _, one in found) else Exit.DIFFERENT)
+
+
+@app.command("accept")
+def accept_drift(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the evidence.")],
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TABLE...]", help="Tables as the mirrors call them. Default: all.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one object: source, files (list), steps (list of title, statement)."),
+    ] = False,
+) -> None:
+    """Take the live catalogue as it is, where landing has stopped at it: contract files, contracts in force, mirrors.
+
+    A column whose type is another one becomes a new column; what the old one held stays beside it. All rows of these
+    mirrors count as behind the source until a new snapshot brings them: run `cdc stream resnapshot SOURCE` next.
+    Mappings that read what has changed have to follow (`cdc drift show` says which). Workers have to be stopped.
+    """
+    options = settings(context)
+    source = find_source(load_sources(options.folders.connector_configs), name)
+    every = read_contracts(source, environment())
+    files = options.folders.connector_configs / "contracts" / name
+    patch = compare_files(files, every)
+    with as_service_errors(), connect(options.target, "cdc drift accept") as connection:
+        require_unowned(connection, source.stream)
+        live = _chosen(connection, name, every, tables or ())
+        with connection.transaction(force_rollback=dry_run):
+            connection.execute("SET LOCAL statement_timeout = 0")
+            steps = accept_contracts(connection, name, source.stream, live)
+            told = {step.title: step.statement.as_string(connection) for step in steps}
+            record_action(connection, "drift accept", name, list(told), reason)
+        if not dry_run:
+            write_files(files, every)
+            renew_sessions(connection, steps)
+            connection.commit()
+    _tell(source, patch, told, as_json=as_json, dry_run=dry_run)
+
+
+def _chosen(connection: Connection, source: str, live: Iterable[Contract], tables: Iterable[str]) -> list[Contract]:
+    """Return the contracts that differ, of these tables only if any are named. Raises SRC-104 for one not captured."""
+    by_table = {contract.table: contract for contract in live}
+    for table in tables:
+        if table not in by_table:
+            raise FatalError("SRC-104", f"{source}.{table}")
+    in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
+    wanted = [by_table[table] for table in tables] or list(by_table.values())
+    return [contract for contract in wanted if drift(in_force.get(contract.mirror), contract)]
+
+
+def _touched(connection: Connection, options: Settings, source: str, live: Iterable[Contract]) -> Iterator[Touched]:
+    in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
+    dictionary = dictionary_in_force(connection, options)
+    for contract in live:
+        for one in drift(in_force.get(contract.mirror), contract):
+            canonical = affected(dictionary, "source_column", f"{one.mirror}.{one.column}") if one.column else ()
+            yield Touched(one, canonical, tuple(_misread(dictionary, contract, one)))
+
+
+def _misread(dictionary: Dictionary, contract: Contract, one: Drift) -> Iterator[str]:
+    """Yield the mappings that read the column as something that it is not any more."""
+    types = {column.name: column.mirror_type for column in contract.columns}
+    for mapping in dictionary.mappings:
+        aliases = {"": mapping.source, **{lookup.alias: lookup.mirror for lookup in mapping.lookups}}
+        for used in mapping.inputs:
+            if str(aliases[used.alias]) != one.mirror or used.column != one.column or not used.declared:
+                continue
+            if one.column not in types:
+                yield f"mappings/{mapping.name}.yaml reads {one.column}, which is gone"
+            elif not accepts(used.declared, types[one.column]):
+                declared = next((name for name in DECLARED if accepts(name, types[one.column])), "of no type it knows")
+                yield f"mappings/{mapping.name}.yaml reads {one.column} as {used.declared}, it is {declared} now"
+
+
+def _document(one: Touched) -> dict[str, Any]:
+    return {**asdict(one.drift), "canonical": list(one.canonical), "mappings": list(one.mappings)}
+
+
+def _write(found: list[tuple[str, Touched]]) -> None:
+    if not found:
+        say("Every source is as its contracts in force.")
+        return
+    rows = [
+        (one.drift.mirror, one.drift.column, one.drift.what, one.drift.stops or "follows", len(one.canonical))
+        for _, one in found
+    ]
+    write_table("Drift", ("mirror", "column", "what", "landing", "canonical columns"), rows)
+    for _, one in found:
+        for line in one.mappings:
+            write_line(line)
+        if one.canonical:
+            write_line(f"{one.drift.mirror}.{one.drift.column} makes {', '.join(one.canonical)}")
+    if any(one.drift.stops for _, one in found):
+        say("Landing stops at what has a code: `cdc code CODE`, then `cdc drift accept SOURCE --reason TEXT`.")
+
+
+def _tell(source: Source, patch: Mapping[str, str], steps: Mapping[str, str], *, as_json: bool, dry_run: bool) -> None:
+    """Say what was done, or would be; `steps` are statements by title."""
+    if as_json:
+        listed = [{"title": title, "statement": statement} for title, statement in steps.items()]
+        write_json({"source": source.name, "files": sorted(patch), "steps": listed})
+        return
+    for difference in patch.values():
+        write_line(difference)
+    for title, statement in steps.items():
+        write_line(f"{title}\n  {statement}")
+    if dry_run:
+        say("Nothing was done.")
+    else:
+        say(f"Accepted. Next: `cdc stream resnapshot {source.name} --reason TEXT`, then `cdc run`.")

@@ -1,0 +1,101 @@
+"""A live catalogue against the contract in force: what is otherwise, whether landing stops, what accepting makes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from cdc.capture.cascade import Cascade
+from cdc.capture.contract import ColumnContract, Contract
+from cdc.errors import FatalError
+from cdc.land.contract.drift import accept, drift
+
+
+def column(name: str, **changes: Any) -> ColumnContract:
+    plain = ColumnContract(name, "varchar(20)", "character varying(20)", "text", nullable=True)
+    return dataclasses.replace(plain, **changes)
+
+
+DAY = column("day", type="date", mirror_type="date", decoder="date")
+MOMENT = column("day", type="datetime(6)", mirror_type="timestamp(6) without time zone", decoder="datetime")
+KEY = column("id", type="int", mirror_type="integer", decoder="int")
+
+
+def table(*columns: ColumnContract, **changes: Any) -> Contract:
+    return dataclasses.replace(Contract("erp.t", "erp.t", ("id",), "primary", (KEY, *columns)), **changes)
+
+
+A = column("a")
+WIDE = column("a", type="varchar(40)", mirror_type="character varying(40)")
+CASCADE = Cascade("of_u", ("a",), "erp.u", ("id",), "CASCADE")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (table(A), table(A), []),
+        (table(), table(A), [("a", "varchar(20) has come", "")]),
+        (table(A), table(), [("a", "varchar(20) is gone", "")]),
+        (table(A), table(WIDE), [("a", "varchar(20) -> varchar(40)", "")]),
+        (table(DAY), table(MOMENT), [("day", "date -> datetime(6)", "TGT-110")]),
+        (table(WIDE), table(A), [("a", "varchar(40) -> varchar(20)", "TGT-110")]),
+        (table(), table(column("a", computed_default=True)), [("a", "varchar(20) has come", "TGT-112")]),
+        (
+            table(A),
+            table(column("b")),
+            [("b", "varchar(20) has come", "TGT-113"), ("a", "varchar(20) is gone", "TGT-113")],
+        ),
+        (
+            table(column("a", number=2)),
+            table(column("b", number=3)),
+            [("b", "varchar(20) has come", ""), ("a", "varchar(20) is gone", "")],
+        ),
+        (
+            table(column("a", number=2)),
+            table(column("a", number=3)),
+            [("a", "varchar(20) was dropped, another one has come", "TGT-113")],
+        ),
+        (table(A, dropped=("a",)), table(A), [("a", "varchar(20) has come again", "TGT-113")]),
+        (table(A), table(column("a", nullable=False)), [("a", "may not be NULL any more", "")]),
+        (table(A), table(A, key=("a",)), [("", "key (id) -> (a)", "TGT-111")]),
+        (table(A), table(A, cascades=(CASCADE,)), [("", "cascading foreign keys: of_u", "TGT-115")]),
+        (table(A, relation=1), table(A, relation=2), [("", "another table under the old name", "TGT-113")]),
+        (None, table(A), [("", "captured, and without a contract in force", "LND-102")]),
+    ],
+)
+def test_what_is_otherwise_and_whether_landing_stops(
+    before: Contract | None, now: Contract, told: list[tuple[str, str, str]]
+) -> None:
+    assert [(one.column, one.what, one.stops) for one in drift(before, now)] == told
+
+
+def test_another_type_is_another_column_beside_the_old_one() -> None:
+    accepted = accept(table(DAY, A), table(MOMENT, A), 7)
+    assert accepted.renamed == (("day", "day_before_7"),)
+    assert [each.name for each in accepted.contract.columns] == ["id", "day", "a", "day_before_7"]
+    assert accepted.contract.column("day") == MOMENT
+    assert accepted.contract.column("day_before_7").mirror_type == "date"
+    assert accepted.contract.dropped == ("day_before_7",)
+    assert drift(accepted.contract, table(MOMENT, A)) == ()
+
+
+def test_what_has_room_stays_one_column() -> None:
+    wide, narrow = column("a", type="enum('x','y')", decoder="enum"), column("a", type="enum('x')", decoder="enum")
+    accepted = accept(table(wide), table(narrow), 7)
+    assert (accepted.renamed, accepted.contract.column("a").type) == ((), "enum('x')")
+
+
+def test_a_column_that_came_again_and_one_under_another_name() -> None:
+    again = accept(table(A, dropped=("a",)), table(A), 7)
+    assert (again.renamed, again.contract.dropped) == ((("a", "a_before_7"),), ("a_before_7",))
+    other = accept(table(A), table(column("b", computed_default=True)), 7)
+    assert (other.renamed, other.contract.dropped) == ((), ("a",))
+    assert not other.contract.column("b").computed_default, "the snapshot brings its values"
+
+
+@pytest.mark.parametrize("now", [table(A, key=("a",)), dataclasses.replace(table(A), columns=(column("id"), A))])
+def test_another_key_is_not_accepted(now: Contract) -> None:
+    with pytest.raises(FatalError, match="TGT-111"):
+        accept(table(A), now, 7)
