@@ -128,6 +128,14 @@ class Anchors:
 
 
 @dataclass(frozen=True, slots=True)
+class Archive:
+    """Where months of the journal go that are over, and how many whole ones stay in the target (`cdc journal`)."""
+
+    folder: Path | None = None
+    keep_months: int = 12
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a deployment decides. `tokens`: the key of each domain of the dictionary's TOKEN.
 
@@ -141,6 +149,7 @@ class Settings:
     land: Land = field(default_factory=Land)
     derive: Derive = field(default_factory=Derive)
     approval: Approval = field(default_factory=Approval)
+    archive: Archive = field(default_factory=Archive)
     tokens: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}))
     observe: Observe = field(default_factory=Observe)
     anchors: Anchors | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-EVIDENCE = ("journal", "batch", "batch_table", "refused", "gap", "operator_action", "audited", "anchor")
+EVIDENCE = ("journal", "batch", "batch_table", "refused", "gap", "operator_action", "audited", "anchor", "archive")
 
 
 def disarm(connection: psycopg.Connection[Any]) -> None:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from cdc.cli.anchor import Files, Keys, Topic, kept_elsewhere, on_record
 from cdc.cli.audit_mirrors import mirrors
 from cdc.cli.audit_rows import rows
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.progress import Shown
-from cdc.config import Settings
 from cdc.errors import FatalError
-from cdc.evidence.anchor import Anchor, anchor_of, read_anchor_file, read_anchor_key, read_anchors
+from cdc.evidence.anchor import anchor_of, by_stream, read_anchor_key
 from cdc.evidence.chain import Verdict, current_heads, walk
-from cdc.evidence.published import read_lines
 from cdc.evidence.signed import read_private_key
 from cdc.store.connection import as_service_errors, connect
-from cdc.stream.signal import read_signals
 
 app = typer.Typer(
     help="Evidence: whether what is on record is what landed, and tables what it implies.", no_args_is_help=True
@@ -41,35 +37,22 @@ Streams = Annotated[
 def verify(
     context: typer.Context,
     streams: Streams = None,
-    anchor: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--anchor",
-            metavar="FILE",
-            help="Heads of before: a file to which they are published, or what `cdc audit heads` printed. Repeatable.",
-        ),
-    ] = None,
-    topic: Annotated[
-        str | None, typer.Option("--topic", metavar="NAME", help="The topic to which heads are published.")
-    ] = None,
-    key: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            help="A public key (PEM, Ed25519): every anchor has to be signed by it, or by another one. Repeatable.",
-        ),
-    ] = None,
+    anchor: Files = None,
+    topic: Topic = None,
+    key: Keys = None,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
             help="Print one object: `holds` (bool) and `streams`, a list of stream, batches, records, offset and head "
-            "(where the walk ended), anchors (how many were met), fault (null, or batch, offset, what).",
+            "(where the walk ended), anchors (how many were met), archived (where it began: at the end of the archive; "
+            "0 without one), fault (null, or batch, offset, what).",
         ),
     ] = False,
 ) -> None:
     """Walk the journal of each stream from its first record on, and hold it against its own chain of hashes.
+
+    The walk begins where the archive ends, if there is one: `cdc journal verify` is for what is in its files.
 
     An edited, deleted, inserted or reordered record is found by the chain itself. A tail that was cut off, and a
     journal that was written anew with all its hashes, are found by anchors: heads that were kept out of the
@@ -78,12 +61,11 @@ def verify(
     """
     read = settings(context)
     keys = [read_anchor_key(path) for path in key or ()]
-    found = [one for path in anchor or () for one in read_anchor_file(path, keys)]
-    found += _published(read, topic, keys) if topic else []
+    found = kept_elsewhere(read, anchor or (), topic, keys)
     kept = {one.stream for one in found}
     with as_service_errors(), connect(read.target, "cdc audit verify") as connection:
-        found += _on_record(connection, keys)
-        anchors = _by_stream(found)
+        found += on_record(connection, keys)
+        anchors = by_stream(found)
         heads = {head.stream: head for head in current_heads(connection)}
         named = streams or sorted({*heads, *anchors})
         verdicts = []
@@ -128,25 +110,6 @@ def heads(
             write_line(anchor_of(head, signing).line().decode())
 
 
-def _published(read: Settings, topic: str, keys: Sequence[Ed25519PublicKey]) -> list[Anchor]:
-    """Return the anchors of a topic. Raises STR-109 and its like, EVD-102, EVD-122."""
-    lines = (record.value or b"null" for record in read_signals(read.kafka, topic))
-    return read_anchors(lines, f"topic {topic}", keys)
-
-
-def _on_record(connection: psycopg.Connection, keys: Sequence[Ed25519PublicKey]) -> list[Anchor]:
-    return read_anchors(read_lines(connection), "cdc.anchor", keys)
-
-
-def _by_stream(anchors: Iterable[Anchor]) -> Mapping[str, dict[int, bytes]]:
-    found: dict[str, dict[int, bytes]] = {}
-    for one in anchors:
-        known = found.setdefault(one.stream, {}).setdefault(one.offset, one.chain)
-        if known != one.chain:
-            raise FatalError("EVD-102", f"{one.stream} at offset {one.offset}")
-    return found
-
-
 def _shown(shown: Shown, stream: str, total: int) -> Any:
     return lambda offset: shown.show(f"verify {stream}", offset, total)
 
@@ -159,14 +122,15 @@ def _document(verdict: Verdict) -> dict[str, Any]:
         "offset": verdict.head.offset,
         "head": verdict.head.chain.hex(),
         "anchors": verdict.anchors,
+        "archived": verdict.archived,
         "fault": verdict.fault and verdict.fault._asdict(),
     }
 
 
 def _write(verdicts: list[Verdict]) -> None:
-    columns = ("stream", "batches", "records", "up to offset", "anchors", "head")
+    columns = ("stream", "archived to", "batches", "records", "up to offset", "anchors", "head")
     rows = [
-        (one.stream, one.batches, one.records, one.head.offset, one.anchors, one.head.chain.hex()[:16])
+        (one.stream, one.archived, one.batches, one.records, one.head.offset, one.anchors, one.head.chain.hex()[:16])
         for one in verdicts
     ]
     write_table("Chains", columns, rows)
@@ -179,3 +143,5 @@ def _write(verdicts: list[Verdict]) -> None:
         say(FatalError("EVD-101", "".join(wrong)).advice())
     else:
         say("Every chain holds." if verdicts else "Nothing has landed yet.")
+    if any(one.archived for one in verdicts):
+        say("What was archived is not walked here: `cdc journal verify` reads its files.")

@@ -40,7 +40,8 @@ def mirrors(
         typer.Option(
             "--json",
             help="Print one object: `holds` (bool), `whole` (false: stopped at the limit), `mirrors`, a list of "
-            "mirror, rows, proven (rows that an event says whole), partly (of which it says some columns), faults, and "
+            "mirror, rows, proven (rows that an event says whole), partly (of which it says some columns), archived "
+            "(whose event the archive has), faults, and "
             "`faults`, a list of mirror, key, what, stream, batch, offset (null: no event).",
         ),
     ] = False,
@@ -48,8 +49,8 @@ def mirrors(
     """Read the journal again and hold every mirror row against the last event of its key, beside the workers.
 
     A row that somebody changed, removed or added by hand is named. Rows that no event says whole are counted only:
-    cascades, values that the log left out, refused changes. Tables without a key are left out. Exit code 3 if anything
-    is wrong.
+    cascades, values that the log left out, refused changes, events of archived months. Tables without a key are left
+    out. Exit code 3 if anything is wrong.
     """
     read = settings(context)
     found = _Findings()
@@ -91,8 +92,8 @@ def _audit(read: Settings, source: Source, found: _Findings, limit: int, shown: 
 
 
 def _write(found: _Findings) -> None:
-    columns = ("mirror", "rows", "proven", "partly", "faults")
-    rows = [(one.mirror, one.rows, one.proven, one.partly, one.faults) for one in found.accounts]
+    columns = ("mirror", "rows", "proven", "partly", "archived", "faults")
+    rows = [(one.mirror, one.rows, one.proven, one.partly, one.archived, one.faults) for one in found.accounts]
     write_table("Mirrors", columns, rows)
     if not found.faults:
         say("Every mirror row is what the journal says." if found.accounts else "Nothing has landed yet.")

@@ -33,10 +33,11 @@ def explain(
         typer.Option(
             "--json",
             help="Print one object. Of a canonical row: table, key, values, stamps, dictionary (digest, version, "
-            "activated_at, signatures, in_force), parts (list of mapping, source, source_key, deleted, event, rules: "
-            "column, field, rule, code_set, units, before, after), folded (column to rule), warnings, conflicts. Of a "
-            "mirror row: table, key, values, stamps, event. An event is stream, offset, batch, operation, transaction, "
-            "position, committed_at, landed_at, digest, proof (first_offset, next_offset, before, head, holds).",
+            "activated_at, signatures, in_force), parts (list of mapping, source, source_key, deleted, event, "
+            "archived, rules: column, field, rule, code_set, units, before, after), folded (column to rule), warnings, "
+            "conflicts. Of a mirror row: table, key, values, stamps, event, archived. An event is stream, offset, "
+            "batch, operation, transaction, position, committed_at, landed_at, digest, proof (first_offset, "
+            "next_offset, before, head, holds); archived names the file that has it, where the journal has not.",
         ),
     ] = False,
 ) -> None:
@@ -79,7 +80,7 @@ def _events(found: Explanation | MirrorExplanation) -> list[Found]:
 def _write(found: Explanation | MirrorExplanation) -> None:
     if isinstance(found, MirrorExplanation):
         write_table(f"{found.table} {', '.join(found.key)}", ("column", "value"), list(found.values.items()))
-        _write_event(found.event)
+        _write_event(found.event, found.archived)
         return
     rows = [(name, value, found.folded.get(name)) for name, value in found.values.items()]
     write_table(f"{found.table} {', '.join(found.key)}", ("column", "value", "folded"), rows)
@@ -102,7 +103,7 @@ def _write_part(part: Part) -> None:
     gone = ", deleted in the source" if part.deleted else ""
     write_line()
     write_line(f"{part.source} {', '.join(part.source_key)} by mapping {part.mapping}{gone}")
-    _write_event(part.event)
+    _write_event(part.event, part.archived)
     rows = [
         (
             rule.column,
@@ -115,9 +116,10 @@ def _write_part(part: Part) -> None:
     write_table("Rules", ("column", "rule", "from", "gives"), rows)
 
 
-def _write_event(event: Found | None) -> None:
+def _write_event(event: Found | None, archived: str | None) -> None:
     if event is None:
-        write_line("  its event is not in the journal")
+        where = f"in the archive, file {archived} (EVD-107)" if archived else "not in the journal"
+        write_line(f"  its event is {where}")
         return
     write_line(
         f"  {event.stream} offset {event.offset}, transaction {event.transaction or '-'}, at {event.position or '-'},"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import psycopg
 import typer
@@ -19,8 +19,9 @@ from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.errors import FatalError
-from cdc.evidence.history import Entry, Key, as_of, read_history
+from cdc.evidence.history import Entry, Key, as_of, in_archive, read_history
 from cdc.land.contract.in_force import read_contracts_in_force
+from cdc.land.journal import Archived, read_archived
 from cdc.store.connection import as_service_errors, connect
 from transforms.beside import CONTRIBUTION
 
@@ -48,32 +49,43 @@ def history(
         typer.Option(
             "--json",
             help="Print a list of rows: mirror, key, `changes` (what, stream, batch, offset, committed_at, landed_at, "
-            "transaction, position, digest, cells: column, before, after) and, with --as-of, `row` (null: not there).",
+            "transaction, position, digest, cells: column, before, after), `archived` (null, or up to which batch and "
+            "offset the stream has left the journal) and, with --as-of, `row` (null: not there).",
         ),
     ] = False,
 ) -> None:
     """Show what the source did to a row: each change with its commit time, transaction and place in the stream.
 
-    Of a canonical row these are the changes of the source rows that it is made of. Exit code 3 if there is no such row.
+    Of a canonical row these are the changes of the source rows that it is made of. Exit code 3 if there is no such row,
+    4 if there may be more of it in the archive.
     """
     read = settings(context)
     with as_service_errors(), connect(read.target, "cdc history") as connection:
-        found = [
-            (mirror, row, list(entries)) for mirror, row, entries in _histories(connection, read, table, tuple(key))
-        ]
+        found = list(_histories(connection, read, table, tuple(key)))
     if as_json:
-        write_json([_document(mirror, row, entries, moment) for mirror, row, entries in found])
+        write_json([_document(one, moment) for one in found])
     else:
-        for mirror, row, entries in found:
-            _write(mirror, row, entries, moment)
-    if not any(entries for _, _, entries in found):
+        for one in found:
+            _write(one, moment)
+    for archived in {one.archived for one in found if one.archived and moment is None}:
+        say(FatalError("EVD-107", in_archive(archived)).advice())
+    if any(one.archived for one in found) and moment is None:
+        raise typer.Exit(Exit.ATTENTION)
+    if not any(one.entries for one in found):
         say(f"The journal has no change of {table} {', '.join(key)}.")
         raise typer.Exit(Exit.DIFFERENT)
 
 
-def _histories(
-    connection: Connection, read: Settings, table: str, key: Key
-) -> Iterator[tuple[str, Key, Iterator[Entry]]]:
+class _Told(NamedTuple):
+    """A mirror row, its changes, and what of its stream is not in the journal any more."""
+
+    mirror: str
+    row: Key
+    entries: list[Entry]
+    archived: Archived | None
+
+
+def _histories(connection: Connection, read: Settings, table: str, key: Key) -> Iterator[_Told]:
     """Yield the mirror rows that are meant, with their changes. Raises EVD-103 for a table that is none."""
     sources = load_sources(read.folders.connector_configs)
     contracts = {one.mirror: one for source in sources for one in read_contracts_in_force(connection, source)}
@@ -82,7 +94,8 @@ def _histories(
         if mirror not in contracts:
             raise FatalError("EVD-103", f"there is no contract of {mirror}")
         source = sources[mirror.partition(".")[0]]
-        yield mirror, row, read_history(connection, contracts[mirror], source.kind, row)
+        entries = list(read_history(connection, contracts[mirror], source.kind, row))
+        yield _Told(mirror, row, entries, read_archived(connection, source.stream))
 
 
 def _source_rows(connection: Connection, read: Settings, table: str, key: Key) -> Iterator[tuple[str, Key]]:
@@ -104,23 +117,24 @@ def _source_rows(connection: Connection, read: Settings, table: str, key: Key) -
         yield mirrors[mapping], tuple(source_key)
 
 
-def _document(mirror: str, row: Key, entries: list[Entry], moment: datetime | None) -> dict[str, Any]:
-    changes = [{**asdict(entry), "cells": [cell._asdict() for cell in entry.cells]} for entry in entries]
-    shown = {} if moment is None else {"row": as_of(entries, _aware(moment))}
-    return {"mirror": mirror, "key": list(row), "changes": changes, **shown}
+def _document(told: _Told, moment: datetime | None) -> dict[str, Any]:
+    changes = [{**asdict(entry), "cells": [cell._asdict() for cell in entry.cells]} for entry in told.entries]
+    before = told.archived and {"batch": told.archived.batch, "offset": told.archived.next_offset}
+    shown = {} if moment is None else {"row": as_of(told.entries, _aware(moment), told.archived)}
+    return {"mirror": told.mirror, "key": list(told.row), "changes": changes, "archived": before, **shown}
 
 
-def _write(mirror: str, row: Key, entries: list[Entry], moment: datetime | None) -> None:
-    title = f"{mirror} {', '.join(row)}"
+def _write(told: _Told, moment: datetime | None) -> None:
+    title = f"{told.mirror} {', '.join(told.row)}"
     if moment is not None:
-        then = as_of(entries, _aware(moment))
+        then = as_of(told.entries, _aware(moment), told.archived)
         if then is None:
             write_line(f"{title}: not there")
         else:
             write_table(title, ("column", "value"), sorted(then.items()))
         return
     columns = ("committed", "what", "column", "before", "after", "transaction", "offset")
-    write_table(title, columns, chain.from_iterable(map(_lines, entries)))
+    write_table(title, columns, chain.from_iterable(map(_lines, told.entries)))
 
 
 def _lines(entry: Entry) -> Iterator[tuple[Any, ...]]:

@@ -44,6 +44,7 @@ _COMMANDS: Final = {
     "trace": "cdc.cli.trace:trace",
     "recall": "cdc.cli.recall:recall",
     "audit": "cdc.cli.audit:app",
+    "journal": "cdc.cli.journal:app",
     "dictionary": "cdc.cli.dictionary:app",
     "code": "cdc.cli.code:code",
 }

@@ -95,6 +95,16 @@ def read_anchor_key(path: Path) -> Ed25519PublicKey:
     return key
 
 
+def by_stream(anchors: Iterable[Anchor]) -> dict[str, dict[int, bytes]]:
+    """Return heads by stream and offset. Raises FatalError EVD-102 where two contradict each other."""
+    found: dict[str, dict[int, bytes]] = {}
+    for one in anchors:
+        known = found.setdefault(one.stream, {}).setdefault(one.offset, one.chain)
+        if known != one.chain:
+            raise FatalError("EVD-102", f"{one.stream} at offset {one.offset}")
+    return found
+
+
 def _anchor(line: bytes, place: str, keys: Sequence[Ed25519PublicKey]) -> Anchor:
     try:
         anchor = msgspec.json.decode(line, type=Anchor)

@@ -1,5 +1,6 @@
-"""The chain of a stream, walked again: from the first record that landed to the position.
+"""The chain of a stream, walked again: from the first record in the journal to the position.
 
+A walk begins at the first record that ever landed, or where the archive ends: at the head that is on record there.
 Each chunk of the journal says what the head of the chain is behind its last record. Whoever changes, drops, inserts or
 reorders a record breaks the head of its chunk; whoever writes the heads anew as well has another head at the end, which
 an anchor that is kept elsewhere contradicts.
@@ -14,7 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 import psycopg
 import zstandard
+from psycopg.sql import SQL, Identifier
 
+from cdc.change import Record
 from cdc.evidence.snapshot import snapshot
 from cdc.land.journal import chained, unpack
 
@@ -43,7 +46,7 @@ class Head(NamedTuple):
 class Verdict:
     """What a walk has found: how much holds, and the first fault. `head` is where the walk ended.
 
-    `anchors`: how many of them it has met.
+    `anchors`: how many of them it has met. `archived`: the offset at which it began, 0 if nothing has been archived.
     """
 
     stream: str
@@ -52,9 +55,26 @@ class Verdict:
     head: Head
     fault: Fault | None
     anchors: int = 0
+    archived: int = 0
 
 
-class _Stored(NamedTuple):
+class Part(NamedTuple):
+    """A part of a stream that has left the journal for a file; `digest` is SHA-256 of that, `manifest` of its page."""
+
+    month: str
+    first_batch: int
+    last_batch: int
+    first_offset: int
+    next_offset: int
+    records: int
+    head_before: bytes
+    head: bytes
+    file: str
+    digest: bytes
+    manifest: bytes
+
+
+class Stored(NamedTuple):
     """A chunk as it is stored, with what the ledger says of its batch."""
 
     batch: int
@@ -75,6 +95,14 @@ def current_heads(connection: Connection) -> list[Head]:
     return [Head(stream, offset, bytes(chain)) for stream, offset, chain in rows]
 
 
+def read_parts(connection: Connection, stream: str) -> list[Part]:
+    """Return what has left the journal of a stream, in its order."""
+    rows = connection.execute(
+        f"SELECT {', '.join(Part._fields)} FROM cdc.archive WHERE stream = %s ORDER BY last_batch".encode(), (stream,)
+    )
+    return [Part(*row) for row in rows.fetchall()]
+
+
 def walk(
     connection: Connection,
     stream: str,
@@ -86,31 +114,51 @@ def walk(
     `anchors`: heads by offset, from where nobody could have changed them; one behind the end of the stream is a fault,
     and so is one at which the walk does not pass.
     """
-    walked = _Walk(stream, dict(sorted((anchors or {}).items())))
+    walked = Walk(stream, dict(sorted((anchors or {}).items())))
     with snapshot(connection):
-        for stored in _stored(connection, stream):
+        walked.fault = walked.archive(read_parts(connection, stream))
+        for stored in () if walked.fault else read_stored(connection, stream):
             walked.fault = walked.chunk(stored)
             if walked.fault:
                 break
             report(walked.offset)
         else:
-            walked.fault = walked.end(connection)
+            walked.fault = walked.fault or walked.end(connection)
     head = Head(stream, walked.offset, walked.chain)
-    return Verdict(stream, walked.batches, walked.records, head, walked.fault, len(walked.met))
+    counts = (walked.batches, walked.records)
+    return Verdict(stream, *counts, head, walked.fault, len(walked.met), walked.archived)
 
 
-class _Walk:
-    """Where a walk stands: the head of the chain, and the offset behind it."""
+class Walk:
+    """Where a walk stands: the head of the chain, and the offset behind it. `take` gets each record that it passes."""
 
-    def __init__(self, stream: str, anchors: dict[int, bytes]) -> None:
-        self.stream, self.anchors = stream, anchors
+    def __init__(
+        self, stream: str, anchors: dict[int, bytes] | None = None, take: Callable[[Record], object] = lambda _: None
+    ) -> None:
+        self.stream, self.anchors, self.take = stream, anchors or {}, take
         self.chain, self.offset, self.batch = GENESIS, 0, 0
-        self.batches = self.records = 0
+        self.batches = self.records = self.archived = 0
+        self.began = 0  # the first record's offset
         self.met: set[int] = set()
         self.ends: int | None = None  # where the batch of the last chunk ends, by the ledger
         self.fault: Fault | None = None
 
-    def chunk(self, stored: _Stored) -> Fault | None:
+    def archive(self, parts: list[Part]) -> Fault | None:
+        """Begin behind the archive; return what is wrong with what is on record of it."""
+        for part in parts:
+            if (part.first_batch, part.head_before) != (self.batch + 1, self.chain) or part.first_offset < self.offset:
+                return Fault(
+                    part.first_batch, part.first_offset, f"its archive {part.file} does not follow the one before"
+                )
+            self.batch, self.offset, self.chain = part.last_batch, part.next_offset, part.head
+            known = self.anchors.get(self.offset)
+            if known is not None and known != self.chain:
+                return Fault(self.batch, self.offset, f"an anchor has another head where its archive {part.file} ends")
+            self.met |= {self.offset} if known is not None else set()
+        self.archived = self.offset
+        return None
+
+    def chunk(self, stored: Stored) -> Fault | None:
         """Go over one chunk; return what is wrong with it."""
         wrong = self._place(stored) or self._records(stored)
         if wrong is None and self.chain != stored.chain:
@@ -134,13 +182,13 @@ class _Walk:
             return Fault(self.batch + 1, self.offset, f"batches up to {batch} have landed, and are not there")
         if bytes(chain) != self.chain:
             return Fault(self.batch, self.offset, "the position has another head")
-        left = [offset for offset in self.anchors if offset not in self.met and offset > 0]
+        left = [offset for offset in self.anchors if offset not in self.met and offset > self.archived]
         if left:
             where = "behind the end of the stream" if left[0] > next_offset else "where no record ends"
             return Fault(self.batch, self.offset, f"an anchor stands at offset {left[0]}, {where}")
         return None
 
-    def _place(self, stored: _Stored) -> str | None:
+    def _place(self, stored: Stored) -> str | None:
         """Return what is wrong with where a chunk stands."""
         if stored.batch_first is None or stored.batch_next is None:
             return "the ledger does not have its batch"
@@ -154,7 +202,7 @@ class _Walk:
         self.batches += 1
         return None if stored.first_offset >= stored.batch_first else "it begins before its batch"
 
-    def _records(self, stored: _Stored) -> str | None:
+    def _records(self, stored: Stored) -> str | None:
         """Fold the records of a chunk into the chain; return what is wrong with them."""
         try:
             records = unpack(stored.chunk)
@@ -165,11 +213,13 @@ class _Walk:
             if record.offset <= offset:
                 return f"offset {record.offset} stands behind {offset}"
             offset = record.offset
+            self.take(record)
             self.chain = chained(self.chain, record)
             known = self.anchors.get(offset + 1)
             if known is not None and known != self.chain:
                 return f"an anchor has another head behind offset {offset}"
             self.met |= {offset + 1} if known is not None else set()
+        self.began = self.began if self.records else stored.first_offset
         self.records += len(records)
         if len(records) != stored.records or offset + 1 != stored.next_offset:
             return (
@@ -178,14 +228,14 @@ class _Walk:
         return None
 
 
-def _stored(connection: Connection, stream: str) -> Iterator[_Stored]:
+def read_stored(connection: Connection, stream: str, table: str = "journal") -> Iterator[Stored]:
+    """Yield the chunks of a stream; `table` is the journal, or one of its months."""
     with connection.cursor("journal") as cursor:
         cursor.itersize = 4
-        cursor.execute(
+        query = SQL(
             "SELECT j.batch, j.first_offset, j.next_offset, j.records, j.chain, j.chunk, b.first_offset, b.next_offset"
-            " FROM cdc.journal j LEFT JOIN cdc.batch b USING (stream, batch)"
-            " WHERE stream = %s ORDER BY j.batch, j.first_offset",
-            (stream,),
+            " FROM {} j LEFT JOIN cdc.batch b USING (stream, batch)"
+            " WHERE stream = %s ORDER BY j.batch, j.first_offset"
         )
-        for row in cursor:
-            yield _Stored(*row)
+        for row in cursor.execute(query.format(Identifier("cdc", table)), (stream,)):
+            yield Stored(*row)

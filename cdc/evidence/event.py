@@ -48,13 +48,23 @@ class Found:
 
 _CHUNK = """
 SELECT j.batch, j.first_offset, j.next_offset, j.chunk, j.chain, b.landed_at,
-       (SELECT o.chain FROM cdc.journal o WHERE o.stream = j.stream AND (o.batch, o.first_offset)
-        < (j.batch, j.first_offset) ORDER BY o.batch DESC, o.first_offset DESC LIMIT 1)
+       coalesce((SELECT o.chain FROM cdc.journal o WHERE o.stream = j.stream AND (o.batch, o.first_offset)
+                 < (j.batch, j.first_offset) ORDER BY o.batch DESC, o.first_offset DESC LIMIT 1),
+                (SELECT a.head FROM cdc.archive a WHERE a.stream = j.stream ORDER BY a.last_batch DESC LIMIT 1))
 FROM (SELECT stream, batch, landed_at FROM cdc.batch WHERE stream = %(stream)s AND first_offset <= %(offset)s
       ORDER BY first_offset DESC LIMIT 1) b
 JOIN cdc.journal j ON j.stream = b.stream AND j.batch = b.batch
 WHERE j.first_offset <= %(offset)s AND j.next_offset > %(offset)s
 """
+
+
+def find_archived(connection: Connection, stream: str, offset: int) -> str | None:
+    """Return the file of the archive that has the event at an offset; None if it has not been archived."""
+    row = connection.execute(
+        "SELECT file FROM cdc.archive WHERE stream = %s AND first_offset <= %s AND next_offset > %s",
+        (stream, offset, offset),
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def find_event(connection: Connection, stream: str, offset: int, database: str) -> Found | None:

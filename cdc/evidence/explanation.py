@@ -19,7 +19,7 @@ from cdc.derive.mirror import read_mirrors
 from cdc.derive.names import literal, literals, quoted
 from cdc.derive.plan import META, Contribution, Fill, Plan, Step
 from cdc.errors import FatalError
-from cdc.evidence.event import Found, find_event
+from cdc.evidence.event import Found, find_archived, find_event
 from transforms.mapping import CONFLICTS, WARNINGS, MirrorRef
 from transforms.model import Dictionary
 from transforms.review.dependency import FOLD, ROWS, origins
@@ -47,13 +47,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One source row and what its mapping says. `event` is its last one, None if the journal does not have it."""
+    """One source row and what its mapping says. `event` is its last one, None if the journal does not have it.
+
+    `archived` is the file in which it is then.
+    """
 
     mapping: str
     source: str
     source_key: Key
     deleted: bool
     event: Found | None
+    archived: str | None
     rules: tuple[Rule, ...]
 
 
@@ -92,6 +96,7 @@ class MirrorExplanation:
     values: Values
     stamps: Values
     event: Found | None
+    archived: str | None
 
 
 class Explainer:
@@ -139,8 +144,13 @@ class Explainer:
         if row is None:
             return None
         stamps = {name: row.pop(name) for name in ("_offset", "_source_ts")}
-        event = find_event(self._connection, f"cdc.{schema}", int(stamps["_offset"] or 0), self._kinds[schema])
-        return MirrorExplanation(table, key, row, stamps, event)
+        return MirrorExplanation(table, key, row, stamps, *self._event(schema, stamps["_offset"]))
+
+    def _event(self, schema: str, offset: Any) -> tuple[Found | None, str | None]:
+        """Return the event at an offset of a source's stream, and the file that has it if it was archived."""
+        place = (f"cdc.{schema}", int(offset or 0))
+        event = find_event(self._connection, *place, self._kinds[schema])
+        return event, None if event else find_archived(self._connection, *place)
 
     def _fills(self, table: str) -> tuple[Plan, list[Fill]]:
         for plan in self._plans:
@@ -175,8 +185,8 @@ class Explainer:
             for one in self._origins
             if (one.table, one.mapping) == (str(output.target), step.mapping.name) and one.column != ROWS
         )
-        event = find_event(self._connection, f"cdc.{ref.schema}", int(row["_source_offset"]), self._kinds[ref.schema])
-        return Part(step.mapping.name, f"{ref.schema}.{ref.table}", tuple(row["_source_key"]), deleted, event, rules)
+        event = self._event(ref.schema, row["_source_offset"])
+        return Part(step.mapping.name, f"{ref.schema}.{ref.table}", tuple(row["_source_key"]), deleted, *event, rules)
 
     def _inputs(self, step: Step, source_key: Sequence[str], *, deleted: bool) -> Mapping[tuple[str, str], str | None]:
         """Return what the mapping reads of the row and its look-ups, by (look-up, column), as PostgreSQL prints it."""

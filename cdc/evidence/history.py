@@ -22,7 +22,7 @@ from cdc.change import UNCHANGED, Change, Event, Kind
 from cdc.errors import FatalError, RowError
 from cdc.evidence.snapshot import snapshot
 from cdc.key import text_template
-from cdc.land.journal import read_batch, record_digest
+from cdc.land.journal import Archived, read_batch, record_digest
 from cdc.stream.envelope import position_text, read_event
 from cdc.stream.row import RowDecoder
 
@@ -32,6 +32,8 @@ Key = tuple[str, ...]
 
 _OPERATIONS = {"c": "inserted", "u": "updated", "d": "deleted", "r": "read"}
 _MOVED = "moved to key"
+# What leaves no value of before in the row, known or unknown.
+_WHOLE = ("inserted", "read", "deleted", _MOVED)
 _WITHOUT_EVENT = {"u": "changed by a cascade", "d": "deleted by a cascade, or not there in a new snapshot"}
 
 
@@ -200,6 +202,11 @@ class _Reading:
         )
 
 
+def in_archive(archived: Archived) -> str:
+    """Say what of a stream is in its archive."""
+    return f"{archived.file} and before: all up to batch {archived.batch}, offset {archived.next_offset}"
+
+
 def _without_halves(entries: list[Entry]) -> list[Entry]:
     """Leave out the first half of a move: the connector sends it as a delete, and an insert that names the old key."""
     halves = {
@@ -220,23 +227,29 @@ def _text_of(key: Iterable[Any] | None) -> str:
     return ", ".join(map(str, key or ()))
 
 
-def as_of(entries: Iterable[Entry], moment: datetime) -> Mapping[str, str | None] | None:
-    """Return the row as it was at a moment, by column; None if it was not there.
+def as_of(
+    entries: Iterable[Entry], moment: datetime, archived: Archived | None = None
+) -> Mapping[str, str | None] | None:
+    """Return the row as it was at a moment, by column; None if it was not there. `archived` is what is not looked at.
 
     Raises FatalError EVD-104 where the last that is known to have happened to it was no event: nobody knows its time,
-    nor what a cascade has made of the row.
+    nor what a cascade has made of the row. Raises EVD-107 where only the archive knows the row as a whole.
     """
     row: dict[str, str | None] | None = None
     untold: Entry | None = None
+    is_known = archived is None
     for entry in entries:
         if entry.committed_at is not None and entry.committed_at > moment:
             break
+        is_known |= entry.offset is not None and entry.what.startswith(_WHOLE)
         if entry.cells:
             row, untold = {**(row or {}), **{cell.column: cell.after for cell in entry.cells}}, None
         elif entry.offset is None:
             untold = entry
         elif entry.what.startswith(("deleted", _MOVED)):
             row, untold = None, None
+    if archived is not None and not is_known:
+        raise FatalError("EVD-107", in_archive(archived))
     if untold is not None:
         raise FatalError("EVD-104", f"batch {untold.batch} of {untold.stream}: {untold.what}")
     return row

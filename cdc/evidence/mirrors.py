@@ -21,7 +21,7 @@ from cdc.capture.keyless import ORIGIN
 from cdc.change import UNCHANGED, Change, Event, Kind
 from cdc.errors import RowError
 from cdc.evidence.snapshot import snapshot
-from cdc.land.journal import read_batch
+from cdc.land.journal import read_archived, read_batch
 from cdc.land.mirror.table import MirrorTable, name_of, text_of
 from cdc.stream.envelope import read_event
 from cdc.stream.row import RowDecoder
@@ -52,13 +52,15 @@ class MirrorFault:
 class MirrorAccount:
     """What was found of one mirror: its rows, how many of them an event proves whole, and of how many some columns.
 
-    The last event of a row lacks what the log left out, and columns that the table has got since.
+    The last event of a row lacks what the log left out, and columns that the table has got since. `archived` rows say
+    of themselves that the archive has their last event.
     """
 
     mirror: str
     rows: int = 0
     proven: int = 0
     partly: int = 0
+    archived: int = 0
     faults: int = 0
 
 
@@ -81,6 +83,7 @@ class MirrorAudit:
             for one in contracts
             if one.key_origin != ORIGIN  # its mirror counts equal rows: no event is that of a row
         }
+        self._from = 0  # the journal's first offset
         self.accounts = {one.contract.mirror: MirrorAccount(one.contract.mirror) for one in self._tables.values()}
         for staged in self._tables.values():
             connection.execute(_create(staged.contract), ())
@@ -88,8 +91,10 @@ class MirrorAudit:
     def audit(self, report: Report) -> Iterator[MirrorFault]:
         """Yield every row that is not what the journal says, in the journal's order; then rows without an event."""
         last = self._last_batch()
+        archived = read_archived(self._connection, self._stream)
+        first, self._from = (archived.batch + 1, archived.next_offset) if archived else (1, 0)
         events = 0
-        for batch in range(1, last + 1):
+        for batch in range(first, last + 1):
             events += self._stage(batch)
             if events >= _PORTION or batch == last:
                 yield from self._compare()
@@ -160,11 +165,11 @@ class MirrorAudit:
         """Yield rows of which no batch says that it wrote them, or only ones before a TRUNCATE."""
         account = self.accounts[contract.mirror]
         with snapshot(self._connection):
-            count = SQL("SELECT count(*) FROM {}").format(MirrorTable(contract).name)
-            row = self._connection.execute(count, ()).fetchone()
-            account.rows = int(row[0]) if row else 0
+            count = SQL("SELECT count(*), count(*) FILTER (WHERE _offset < %s) FROM {}")
+            row = self._connection.execute(count.format(MirrorTable(contract).name), (self._from,)).fetchone()
+            account.rows, account.archived = row or (0, 0)
             with self._connection.cursor("unknown") as cursor:
-                cursor.execute(_unknown(contract), ())
+                cursor.execute(_unknown(contract), (self._from,))
                 for (key,) in cursor:
                     account.faults += 1
                     told = "no batch wrote it"
@@ -240,11 +245,11 @@ def _differing(contract: Contract) -> Composed:
 
 
 def _unknown(contract: Contract) -> Composed:
-    """Return the query for rows that no batch wrote, or none since the table was emptied."""
+    """Return the query for rows behind an offset that no batch wrote, or none since the table was emptied."""
     table = MirrorTable(contract)
     key = table.key_array("m")
     touched = SQL(_TOUCHED).format(key=key, mirror=table.text)
     return SQL(
-        "SELECT {key} FROM {mirror} m WHERE NOT EXISTS (SELECT {touched} AND k.batch >= coalesce((SELECT max(e.batch)"
-        " FROM cdc.journal_key e WHERE e.key IS NULL AND e.mirror = {name}), 0))"
+        "SELECT {key} FROM {mirror} m WHERE m._offset >= %s AND NOT EXISTS (SELECT {touched} AND k.batch >="
+        " coalesce((SELECT max(e.batch) FROM cdc.journal_key e WHERE e.key IS NULL AND e.mirror = {name}), 0))"
     ).format(key=key, mirror=table.name, touched=touched, name=table.text)

@@ -11,10 +11,7 @@ from cdc.errors import FatalError
 
 
 def sign_file(path: Path, key: Path) -> Path:
-    """Sign a file by a private key (PEM, without a password); return the file of the signature.
-
-    Raises FatalError EVD-116 for what is no such key.
-    """
+    """Sign a file by a private key (PEM); return the file of the signature. Raises FatalError EVD-116 as below."""
     signature = path.with_name(f"{path.name}.sig")
     signature.write_bytes(read_private_key(key).sign(path.read_bytes()))
     return signature

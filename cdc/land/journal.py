@@ -1,7 +1,8 @@
 """The journal: every record of a stream as it was read, compressed, and chained by hash.
 
 The chain folds the digests of single records in offset order, so that its head at an offset does not depend on how the
-stream was cut into batches and chunks: head' = SHA-256(head + digest(record)).
+stream was cut into batches and chunks: head' = SHA-256(head + digest(record)). A month that is over may leave the
+target for an archive (`cdc.evidence.archive`); the chain goes on from its end.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import psycopg
 import zstandard
 
 from cdc.change import Record
+from cdc.errors import FatalError
 
 # Compresses nearly as well as a larger one, and an explanation of one row has to read a whole chunk.
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -35,6 +38,15 @@ class Chunk:
     records: int
     data: bytes
     chain: bytes
+
+
+class Archived(NamedTuple):
+    """The end of what has left the journal of a stream: its last batch, the offset behind it, and the head there."""
+
+    batch: int
+    next_offset: int
+    chain: bytes
+    file: str
 
 
 def chunks(records: Iterable[Record], chain: bytes) -> Iterator[Chunk]:
@@ -63,10 +75,12 @@ def unpack(data: bytes) -> list[Record]:
 
 
 def read_batch(connection: psycopg.Connection, stream: str, batch: int) -> Iterator[Record]:
-    """Yield the records of a batch, in the order of the stream, chunk by chunk."""
+    """Yield the records of a batch, in the order of the stream, chunk by chunk. Raises EVD-107 if they are archived."""
     chunks = connection.execute(
         "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s ORDER BY first_offset", (stream, batch)
     ).fetchall()
+    if not chunks and (archived := read_archived(connection, stream)) is not None and batch <= archived.batch:
+        raise FatalError("EVD-107", f"batch {batch} of {stream}")
     for (chunk,) in chunks:
         yield from unpack(chunk)
 
@@ -74,10 +88,16 @@ def read_batch(connection: psycopg.Connection, stream: str, batch: int) -> Itera
 def read_last_record(connection: psycopg.Connection, stream: str, batch: int, next_offset: int) -> Record | None:
     """Return the record before `next_offset`, the last one of a batch; None if the journal does not have it."""
     with connection.transaction():
-        row = connection.execute(
-            "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s AND next_offset = %s",
-            (stream, batch, next_offset),
-        ).fetchone()
+        row = (
+            connection.execute(
+                "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s AND next_offset = %s",
+                (stream, batch, next_offset),
+            ).fetchone()
+            or connection.execute(
+                "SELECT last_record FROM cdc.archive WHERE stream = %s AND last_batch = %s AND next_offset = %s",
+                (stream, batch, next_offset),
+            ).fetchone()
+        )
     return None if row is None else unpack(row[0])[-1]
 
 
@@ -86,8 +106,23 @@ def chained(chain: bytes, record: Record) -> bytes:
     return hashlib.sha256(chain + record_digest(record)).digest()
 
 
+def read_archived(connection: psycopg.Connection, stream: str) -> Archived | None:
+    """Return up to where a stream has left the journal; None if all of it is there."""
+    row = connection.execute(
+        "SELECT last_batch, next_offset, head, file FROM cdc.archive WHERE stream = %s"
+        " ORDER BY last_batch DESC LIMIT 1",
+        (stream,),
+    ).fetchone()
+    return None if row is None else Archived(*row)
+
+
 def record_digest(record: Record) -> bytes:
-    """Return SHA-256 over offset, key, value and old key; a missing part differs from an empty one."""
+    """Return SHA-256 over offset, key, value and old key."""
+    return hashlib.sha256(record_bytes(record)).digest()
+
+
+def record_bytes(record: Record) -> bytes:
+    """Return offset, key, value and old key as one; a missing part differs from an empty one."""
     offset, key, value, old_key = record
     head = _HEAD.pack(
         offset,
@@ -95,7 +130,7 @@ def record_digest(record: Record) -> bytes:
         -1 if value is None else len(value),
         -1 if old_key is None else len(old_key),
     )
-    return hashlib.sha256(b"".join((head, key or b"", value or b"", old_key or b""))).digest()
+    return b"".join((head, key or b"", value or b"", old_key or b""))
 
 
 def write_chunk(cursor: psycopg.Cursor, stream: str, batch: int, chunk: Chunk) -> None:

@@ -19,6 +19,7 @@ from cdc.config import Land
 from cdc.crash import crash_point
 from cdc.land.journal import read_last_record
 from cdc.land.last_read import find_last_read, keep_last_read
+from cdc.land.months import make_journal_months
 from cdc.land.position import Position, adopt_topic, reclaim, take_over
 from cdc.land.replay import find_landed
 from cdc.land.stream import StreamLanding, StreamSource
@@ -181,6 +182,7 @@ class Lane:
         else:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)
+        make_journal_months(session.connection)
         landed = read_last_record(session.connection, stream, position.batch, position.start)
         kept = find_last_read(session.connection, stream, position.start)
         crash_point("W16")

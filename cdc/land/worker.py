@@ -31,6 +31,7 @@ from cdc.crash import crash_point
 from cdc.errors import CdcError, FatalError, TransientError
 from cdc.land.gap import note_gap
 from cdc.land.lane import Lane
+from cdc.land.months import make_journal_months
 from cdc.land.position import Moved
 from cdc.land.stream import StreamSource
 from cdc.land.writer import Writer
@@ -41,6 +42,8 @@ from cdc.stream.consumer import StreamConsumer
 
 # Lag tools look every few seconds; a commit per batch would only cost the broker.
 COMMIT_EVERY_S = 1.0
+# The journal has partitions for two months ahead.
+MONTHS_EVERY_S = 3600.0
 # How long a reader with nothing to read waits for its writer before it looks again.
 WRITER_WAIT_S = 0.005
 
@@ -134,6 +137,7 @@ class LandWorker:
         self._lanes: dict[str, Lane] = {}
         self._kafka_backoff = Backoff()
         self._committed_at = 0.0
+        self._months_due = time.monotonic() + MONTHS_EVERY_S  # whoever opens a stream makes them, too
         consumer.before_revoking(self._settle)
         self._monitor.need(self._conditions)
 
@@ -163,6 +167,7 @@ class LandWorker:
         for lane in self._free_lanes():
             if lane.landing is None and lane.backoff.is_over:
                 self._guard(lane, partial(self._open, lane))
+        self._make_months()
         self._commit(every_s=COMMIT_EVERY_S)
 
     def drain(self) -> None:
@@ -302,6 +307,17 @@ class LandWorker:
         for lane in self._lanes.values():
             lane.close()
         self._writer.do(self._writer.disconnect)
+
+    def _make_months(self) -> None:
+        """See to it that the journal has a partition for what comes, now and then. What fails is tried again."""
+        if time.monotonic() < self._months_due or any(lane.reads_parts for lane in self._lanes.values()):
+            return  # inside of a large transaction its locks would stay as long
+        self._months_due = time.monotonic() + MONTHS_EVERY_S
+        try:
+            self._writer.do(lambda: make_journal_months(self._writer.session().connection))
+        except (CdcError, psycopg.Error) as error:
+            known = error if isinstance(error, CdcError) else classify(error)
+            _logger.warning("journal_months_not_made", error=known)
 
     def _conditions(self) -> Iterator[Condition]:
         """Yield what has to be there; a worker to which the group has given nothing stands by, and that is well."""

@@ -29,6 +29,7 @@ COLUMNS = {
     "operator_action": "reason",
     "audited": "rows",
     "anchor": "line",
+    "archive": "records",
 }
 
 
@@ -49,6 +50,9 @@ def kept(target_dsn: str, target: Target) -> Iterator[Stage]:
                 "INSERT INTO cdc.audited (canonical, dictionary, batches, rows, differences, actor, began_at)"
                 " VALUES ('trace.thing', '', '{}', 0, 0, '', now())"
             )
+            stage.connection.execute(
+                "INSERT INTO cdc.archive VALUES ('cdc.other', '', 1, 1, 0, 1, 1, '', '', '', '', '', '', '')"
+            )
         note_published(stage.connection, "file a", [Anchor("cdc.src", 3, "00" * 32, "2026-03-02T08:00:00+00:00")])
         yield stage
 
@@ -56,6 +60,17 @@ def kept(target_dsn: str, target: Target) -> Iterator[Stage]:
 def statements(table: str) -> list[str]:
     changes = (f"UPDATE cdc.{table} SET {COLUMNS[table]} = {COLUMNS[table]}", f"DELETE FROM cdc.{table}")
     return [*changes, f"TRUNCATE cdc.{table} CASCADE"]
+
+
+def test_a_month_of_the_journal_refuses_it_too(kept: Stage) -> None:
+    ((month,),) = kept.query("SELECT DISTINCT c.relname FROM cdc.journal j JOIN pg_class c ON c.oid = j.tableoid")
+    for statement in (f"UPDATE cdc.{month} SET records = 1", f"DELETE FROM cdc.{month}", f"TRUNCATE cdc.{month}"):
+        assert "permission denied" in refusal(kept, statement)
+        with kept.connection.transaction():
+            kept.connection.execute(f"GRANT UPDATE, DELETE, TRUNCATE ON cdc.{month} TO CURRENT_USER".encode())
+        assert f"of cdc.{month}: evidence is only added to" in refusal(kept, statement)
+        with kept.connection.transaction():
+            kept.connection.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON cdc.{month} FROM CURRENT_USER".encode())
 
 
 def refusal(stage: Stage, statement: str) -> str:

@@ -1,0 +1,152 @@
+"""`cdc journal`: months that leave the target for files, and whether these are what left."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from cdc.cli.anchor import Files, Keys, Topic, kept_elsewhere, on_record
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_table
+from cdc.cli.progress import Shown
+from cdc.config import Anchors, Settings
+from cdc.errors import FatalError
+from cdc.evidence.anchor import by_stream, read_anchor_key
+from cdc.evidence.archive.file import Manifest, verify_part
+from cdc.evidence.archive.month import Month, Sign, archive_month, closed_months, prune_keys
+from cdc.evidence.chain import Part, read_parts
+from cdc.evidence.signed import sign_file
+from cdc.store.connection import as_service_errors, connect
+
+app = typer.Typer(help="The journal: months that are over leave the target for an archive.", no_args_is_help=True)
+
+Folder = Annotated[
+    Path | None, typer.Option("--folder", metavar="FOLDER", help="Of the archive. Default: archive.folder.")
+]
+
+
+@app.command()
+def archive(
+    context: typer.Context,
+    folder: Folder = None,
+    keep_months: Annotated[
+        int | None,
+        typer.Option("--keep", min=0, metavar="MONTHS", help="Whole months that stay. Default: archive.keep_months."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which months would leave.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `months`, a list of name, to_at, records (by stream); `files`, the manifests of "
+            "what was written; `pruned`, entries of the index of changed rows that went with them.",
+        ),
+    ] = False,
+) -> None:
+    """Write closed months of the journal to files, verify these, and drop the months from the target.
+
+    A month leaves when all of it is derived. Interrupted at any point, the command loses nothing and goes on when it is
+    run again. The files can be read and verified without this program; the folder says how.
+    """
+    read = settings(context)
+    where = _folder(read, folder)
+    with as_service_errors(), connect(read.target, "cdc journal archive") as connection, Shown() as shown:
+        connection.autocommit = True
+        months = closed_months(connection, read.archive.keep_months if keep_months is None else keep_months)
+        written: list[Manifest] = []
+        pruned = 0 if dry_run else prune_keys(connection)  # what one before that was interrupted has left
+        for month in () if dry_run else months:
+            written += archive_month(connection, month, where, _sign(read.anchors), _shown(shown, month))
+            shown.end()
+            pruned += prune_keys(connection)
+    if as_json:
+        files = [msgspec.to_builtins(one) for one in written]
+        write_json({"months": [_document(one) for one in months], "files": files, "pruned": pruned})
+        return
+    rows = [(one.name, stream, count) for one in months for stream, count in one.records.items()]
+    write_table("Months that are over", ("month", "stream", "records"), rows)
+    say("Nothing was moved." if dry_run else f"{len(written)} files are in {where}.")
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    folder: Folder = None,
+    anchor: Files = None,
+    topic: Topic = None,
+    key: Keys = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `holds` (bool) and `files`, a list of stream, month, file, records, next_offset, "
+            "digest, anchors (how many were met), fault (null, or what is wrong).",
+        ),
+    ] = False,
+) -> None:
+    """Hold the archive's files against what is on record of them, record by record, and against anchors.
+
+    What is still in the target is verified by `cdc audit verify`, which begins where the archive ends. Exit code 3 if a
+    file is not what was archived.
+    """
+    read = settings(context)
+    where = _folder(read, folder)
+    keys = [read_anchor_key(path) for path in key or ()]
+    found = kept_elsewhere(read, anchor or (), topic, keys)
+    with as_service_errors(), connect(read.target, "cdc journal verify") as connection:
+        anchors = by_stream([*found, *on_record(connection, keys)])
+        streams = connection.execute("SELECT DISTINCT stream FROM cdc.archive ORDER BY stream").fetchall()
+        parts = [(stream, part) for (stream,) in streams for part in read_parts(connection, stream)]
+    outcomes = [(stream, part, _outcome(stream, part, where, anchors.get(stream, {}))) for stream, part in parts]
+    faults = [fault for *_, (_, fault) in outcomes if fault]
+    if as_json:
+        write_json({"holds": not faults, "files": [_verified(*one) for one in outcomes]})
+    else:
+        rows = [
+            (stream, part.file, part.records, part.next_offset, met, "no" if fault else "yes")
+            for stream, part, (met, fault) in outcomes
+        ]
+        write_table("Archive", ("stream", "file", "records", "up to offset", "anchors", "holds"), rows)
+        for fault in faults:
+            say(fault.advice())
+        if not faults:
+            say("Every file holds." if outcomes else "Nothing has been archived yet.")
+    raise typer.Exit(Exit.DIFFERENT if faults else Exit.OK)
+
+
+def _folder(read: Settings, named: Path | None) -> Path:
+    folder = named or read.archive.folder
+    if folder is None:
+        raise FatalError("EVD-110", "neither --folder nor archive.folder names one")
+    return folder
+
+
+def _sign(anchors: Anchors | None) -> Sign | None:
+    return None if anchors is None else partial(sign_file, key=anchors.key)
+
+
+def _shown(shown: Shown, month: Month) -> Any:
+    return lambda stream, offset: shown.show(f"archive {month.name} {stream}", offset, 0)
+
+
+def _outcome(stream: str, part: Part, folder: Path, anchors: dict[int, bytes]) -> tuple[int, FatalError | None]:
+    try:
+        return verify_part(stream, part, folder, anchors), None
+    except FatalError as error:
+        return 0, error
+
+
+def _document(month: Month) -> dict[str, Any]:
+    return {"name": month.name, "to_at": month.to_at, "records": month.records}
+
+
+def _verified(stream: str, part: Part, outcome: tuple[int, FatalError | None]) -> dict[str, Any]:
+    met, fault = outcome
+    names = ("month", "file", "records", "next_offset")
+    said = {name: getattr(part, name) for name in names}
+    return {"stream": stream, **said, "digest": part.digest.hex(), "anchors": met, "fault": fault and fault.detail}

@@ -1,0 +1,1 @@
+"""The archive of the journal: months that have left the target."""

@@ -1,0 +1,70 @@
+"""The journal's months: a target that was made before goes on without being built anew, and they are made ahead."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from cdc.evidence.chain import walk
+from cdc.land.months import make_journal_months
+from cdc.store.migrate import migrate, migrations
+from tests.contract.cdc.land import stage as staged
+from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.tables import CONTRACTS, item
+from tests.unit.cdc.stream.wire import PostgresWire
+
+BEFORE = [one for one in migrations() if one.name < "0017"]
+
+
+def commit(stage: Stage, wire: PostgresWire, number: int) -> None:
+    wire.begin()
+    wire.insert("item", "id", item(number))
+    wire.end()
+    stage.land(wire.records)
+
+
+def months(stage: Stage) -> list[str]:
+    return [name for (name,) in stage.query("SELECT name FROM cdc.journal_month ORDER BY to_at")]
+
+
+def test_a_target_of_before_goes_on_with_its_journal(target_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged, "migrate", lambda connection: migrate(connection, BEFORE))
+    wire = PostgresWire()
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        commit(stage, wire, 1)
+        chunks = stage.query("SELECT stream, batch, first_offset, chunk, chain, landed_at FROM cdc.journal")
+        assert migrate(stage.connection)[0] == "0017_journal_months"
+        assert months(stage)[0] == "journal_before"
+        assert len(months(stage)) == 3  # this month is in it
+        commit(stage, wire, 2)
+        after = stage.query(
+            "SELECT stream, batch, first_offset, chunk, chain, landed_at FROM cdc.journal ORDER BY batch"
+        )
+        assert after[: len(chunks)] == chunks
+        assert len(after) == 2
+        assert walk(stage.connection, "cdc.src").fault is None
+
+
+def test_months_are_made_ahead_once(target_dsn: str) -> None:
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        made = months(stage)
+        assert len(made) == 3
+        make_journal_months(stage.connection)
+        assert months(stage) == made
+        with stage.connection.transaction():
+            (more,) = stage.connection.execute("SELECT cdc.make_journal_months(3)").fetchall()
+        assert months(stage) == [*made, *more]
+        commit(stage, PostgresWire(), 1)
+        assert stage.query("SELECT relname FROM cdc.journal j JOIN pg_class c ON c.oid = j.tableoid") == [(made[0],)]
+
+
+def test_months_are_made_while_somebody_lands_and_somebody_reads(target_dsn: str) -> None:
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        commit(stage, PostgresWire(), 1)
+        with stage.connection.transaction(), psycopg.connect(target_dsn, options="-c lock_timeout=1s") as other:
+            stage.connection.execute("SELECT FROM cdc.journal")
+            stage.connection.execute("INSERT INTO cdc.journal SELECT stream, 9, 9, 9, 1, '', '' FROM cdc.position")
+            assert len(other.execute("SELECT cdc.make_journal_months(4)").fetchall()) == 2
+            other.commit()
