@@ -103,10 +103,10 @@ class _Reading:
         """Yield the batches that touched the row, or emptied its table."""
         rows = self._connection.execute(
             "SELECT k.stream, k.batch, b.landed_at, min(k.op::text) FROM cdc.journal_key k JOIN cdc.batch b"
-            " USING (stream, batch) WHERE hash_array_extended(k.key, 0) = hash_array_extended(%(key)s::text[], 0)"
+            " USING (stream, batch) WHERE k.hashes @> ARRAY[hash_array(%(key)s::text[])]"
             " AND k.key = %(key)s::text[] AND k.mirror = %(mirror)s GROUP BY 1, 2, 3"
             " UNION ALL SELECT k.stream, k.batch, b.landed_at, 't' FROM cdc.journal_key k JOIN cdc.batch b"
-            " USING (stream, batch) WHERE k.key IS NULL AND k.mirror = %(mirror)s AND NOT EXISTS (SELECT FROM"
+            " USING (stream, batch) WHERE k.op = 't' AND k.mirror = %(mirror)s AND NOT EXISTS (SELECT FROM"
             " cdc.journal_key o WHERE (o.stream, o.batch, o.mirror, o.key)"
             " = (k.stream, k.batch, k.mirror, %(key)s::text[])) GROUP BY 1, 2, 3 ORDER BY 2",
             {"key": list(self._key), "mirror": self._contract.mirror},

@@ -202,10 +202,7 @@ def _create(contract: Contract) -> Composed:
     return SQL("CREATE TEMP TABLE {} ({})").format(name_of(MirrorTable(contract).stage_name), SQL(", ").join(columns))
 
 
-_TOUCHED = (
-    "FROM cdc.journal_key k WHERE hash_array_extended(k.key, 0) = hash_array_extended({key}, 0) AND k.key = {key}"
-    " AND k.mirror = {mirror}"
-)
+_TOUCHED = "FROM cdc.journal_key k WHERE k.hashes @> ARRAY[hash_array({key})] AND k.key = {key} AND k.mirror = {mirror}"
 
 
 def _differing(contract: Contract) -> Composed:
@@ -227,7 +224,7 @@ def _differing(contract: Contract) -> Composed:
         " FROM keyed l LEFT JOIN {mirror} m ON {same}"
         " WHERE EXISTS (SELECT {touched} AND k.batch = l._audit_batch)"
         " AND NOT EXISTS (SELECT {touched} AND k.batch > l._audit_batch)"
-        " AND NOT EXISTS (SELECT FROM cdc.journal_key k WHERE k.key IS NULL AND k.mirror = {name}"
+        " AND NOT EXISTS (SELECT FROM cdc.journal_key k WHERE k.op = 't' AND k.mirror = {name}"
         " AND k.batch > l._audit_batch)"
         " AND NOT EXISTS (SELECT FROM cdc.stale t WHERE t.mirror = {name} AND t.key = l._audit_key)"
     ).format(
@@ -251,5 +248,5 @@ def _unknown(contract: Contract) -> Composed:
     touched = SQL(_TOUCHED).format(key=key, mirror=table.text)
     return SQL(
         "SELECT {key} FROM {mirror} m WHERE m._offset >= %s AND NOT EXISTS (SELECT {touched} AND k.batch >="
-        " coalesce((SELECT max(e.batch) FROM cdc.journal_key e WHERE e.key IS NULL AND e.mirror = {name}), 0))"
+        " coalesce((SELECT max(e.batch) FROM cdc.journal_key e WHERE e.op = 't' AND e.mirror = {name}), 0))"
     ).format(key=key, mirror=table.name, touched=touched, name=table.text)

@@ -164,7 +164,7 @@ class Played:
 
     def _forget_others(self) -> None:
         disarm(self.land)  # the ledger goes with the positions
-        names = "active, derive_queue, held, watermark, domain, stale, journal_key, position, watched_column"
+        names = "active, derive_queue, held, watermark, domain, stale, changed_key, position, watched_column"
         self.land.execute(f"TRUNCATE {', '.join(f'cdc.{name}' for name in names.split(', '))} CASCADE")
         self.land.execute("TRUNCATE cdc_shadow.activation, cdc_shadow.held, cdc_shadow.watermark, cdc_shadow.domain")
 

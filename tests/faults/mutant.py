@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composable, Composed
 
 from cdc.config import load
 from cdc.derive import turn
@@ -180,13 +180,12 @@ def old_values_are_not_noted() -> None:
 
 
 def _only_where(condition: str) -> None:
-    for name in ("note_keys", "note_written_keys"):
-        build = getattr(changed_keys, name)
+    note = changed_keys.note
 
-        def narrowed(table: MirrorTable, build: Any = build) -> Composed:
-            return build(table) + SQL(" WHERE ") + SQL(condition)  # type: ignore[arg-type]
+    def narrowed(mirror: Composable, rows: Composable) -> Composed:
+        return note(mirror, rows + SQL(" WHERE ") + SQL(condition))  # type: ignore[arg-type]
 
-        _put(changed_keys, name, narrowed)
+    _put(changed_keys, "note", narrowed)
 
 
 @mutant

@@ -91,11 +91,14 @@ def prune_keys(connection: Connection) -> int:
     for stream, last in ends:
         while True:
             with connection.transaction():
-                removed = connection.execute(
-                    "DELETE FROM cdc.journal_key WHERE stream = %(stream)s AND batch <= least(%(last)s,"
-                    " (SELECT min(batch) FROM cdc.journal_key WHERE stream = %(stream)s) + %(portion)s)",
+                (removed,) = connection.execute(
+                    "WITH gone AS (DELETE FROM cdc.changed_key k USING cdc.changed_mirror m WHERE m.id = k.mirror"
+                    " AND m.stream = %(stream)s AND k.batch <= least(%(last)s, %(portion)s + (SELECT min(o.batch)"
+                    " FROM cdc.changed_mirror n CROSS JOIN LATERAL (SELECT min(batch) AS batch FROM cdc.changed_key"
+                    " WHERE mirror = n.id) o WHERE n.stream = %(stream)s)) RETURNING k.keys)"
+                    " SELECT coalesce(sum(coalesce(cardinality(keys), 1)), 0)::bigint FROM gone",
                     {"stream": stream, "last": last, "portion": _BATCHES_AT_ONCE},
-                ).rowcount
+                ).fetchone() or (0,)
             if not removed:
                 break
             pruned += removed

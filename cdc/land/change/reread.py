@@ -153,9 +153,9 @@ def select_known(table: MirrorTable) -> Composed:
         " FROM {given} LEFT JOIN {mirror} m ON {match}"
         " LEFT JOIN cdc.stale c ON c.mirror = {text} AND c.key = {key}"
         " LEFT JOIN LATERAL (SELECT op, batch FROM cdc.journal_key"
-        " WHERE hash_array_extended(key, 0) = hash_array_extended({key}, 0) AND mirror = {text} AND key = {key}"
+        " WHERE hashes @> ARRAY[hash_array({key})] AND mirror = {text} AND key = {key}"
         " ORDER BY batch DESC LIMIT 1) j ON true"
-        " CROSS JOIN (SELECT max(batch) AS batch FROM cdc.journal_key WHERE mirror = {text} AND key IS NULL) t"
+        " CROSS JOIN (SELECT max(batch) AS batch FROM cdc.journal_key WHERE mirror = {text} AND op = 't') t"
     ).format(given=given, mirror=table.name, match=match, text=table.text, key=key)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Composed
 
-from cdc.land.mirror.changed_keys import watched_values
+from cdc.land.mirror.changed_keys import note, watched_values
 from cdc.land.mirror.rows import deleting
 from cdc.land.mirror.table import MirrorTable
 
@@ -25,14 +25,10 @@ def delete_ghosts(table: MirrorTable) -> Composed:
     refused = SQL(
         'SELECT FROM cdc.stale c WHERE c.mirror = {} AND c.key = {} AND c."offset" >= %(generation_from)s'
     ).format(table.text, table.key_array("m"))
-    return SQL(
-        "{gone} INSERT INTO cdc.journal_key (stream, batch, mirror, key, op, old)"
-        " SELECT %(stream)s, %(batch)s, {text}, {key}, 'd', {old} FROM gone m"
-    ).format(
+    rows = SQL("SELECT {}, 'd', {} FROM gone m").format(table.key_array("m"), watched_values(table, "m"))
+    return SQL("{gone} {noted}").format(
         gone=deleting(table, SQL("m._offset < %(generation_from)s AND NOT EXISTS ({})").format(refused)),
-        text=table.text,
-        key=table.key_array("m"),
-        old=watched_values(table, "m"),
+        noted=note(table.text, rows, "%(stream)s", "%(batch)s"),
     )
 
 

@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Composed, Literal
 from cdc.capture.keyless import COUNT, ROW
 from cdc.change import Change
 from cdc.errors import FatalError
-from cdc.land.mirror.changed_keys import watched_values
+from cdc.land.mirror.changed_keys import note, watched_values
 from cdc.land.mirror.rows import overwrite, twin
 from cdc.land.mirror.table import MirrorTable, list_of, name_of
 
@@ -104,12 +104,10 @@ def _sum(table: MirrorTable) -> Composed:
 
 def _note(table: MirrorTable) -> Composed:
     """Write the keys to the journal, before the mirror. Parameters: stream, batch."""
-    return SQL(
-        "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op, old) SELECT %s, %s, {text}, {key},"
-        " CASE WHEN coalesce(m.{count}, 0) + s.{count} > 0 THEN 'u' ELSE 'd' END::\"char\", {old}"
+    rows = SQL(
+        "SELECT {key}, CASE WHEN coalesce(m.{count}, 0) + s.{count} > 0 THEN 'u' ELSE 'd' END, {old}"
         " FROM {stage} s LEFT JOIN {mirror} m ON {match} WHERE s._op = {sum}"
     ).format(
-        text=table.text,
         key=table.key_array("s"),
         count=name_of(COUNT),
         old=watched_values(table, "m"),
@@ -118,6 +116,7 @@ def _note(table: MirrorTable) -> Composed:
         match=table.match("m"),
         sum=Literal(_SUM),
     )
+    return note(table.text, rows)
 
 
 def _upsert(table: MirrorTable) -> Composed:

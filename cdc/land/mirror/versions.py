@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from psycopg.sql import SQL, Composable, Composed
 
+from cdc.land.mirror.changed_keys import note
 from cdc.land.mirror.table import MirrorTable, list_of, name_of, text_of
 from transforms.beside import CHANGE
 
@@ -95,16 +96,18 @@ def _keep(table: MirrorTable, told: Composed) -> Composed:
     commit. Columns are numbered, so that no name of the source is one of these.
     """
     columns = [f"c{place}" for place in range(len(table.columns))]
+    noted = SQL(
+        "SELECT ARRAY[{}, v.version::text], 'u', NULL"
+        " FROM found f CROSS JOIN LATERAL (VALUES (f.version), (f.before)) v (version)"
+        " WHERE v.version IS NOT NULL AND (f.differs OR f.again)"
+    ).format(_key_texts(table, "f"))
     return SQL(
         "WITH told AS ({told}), found AS ({found}),"
         " ended AS (UPDATE {changes} c SET _valid_to = CASE WHEN f.differs THEN f.valid_from END FROM found f"
         " WHERE {key_of_c} AND c._version = f.before AND (f.differs OR f.again)),"
         " undone AS (DELETE FROM {changes} c USING found f"
         " WHERE {key_of_c} AND c._version = f.version AND f.again AND NOT f.differs),"
-        " noted AS (INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
-        " SELECT %(stream)s, %(batch)s, {text}, ARRAY[{key_texts}, v.version::text], 'u'"
-        " FROM found f CROSS JOIN LATERAL (VALUES (f.version), (f.before)) v (version)"
-        " WHERE v.version IS NOT NULL AND (f.differs OR f.again))"
+        " noted AS ({noted})"
         " INSERT INTO {changes} AS t ({names}, _offset, _source_ts, _version, _op, _valid_from, _old_key)"
         " SELECT {values}, f.log_offset, f.ts, f.version, f.op, f.valid_from, f.old_key FROM found f WHERE f.differs"
         " ON CONFLICT ({key}, _version) DO UPDATE SET {sets}, _old_key = coalesce(EXCLUDED._old_key, t._old_key)"
@@ -113,8 +116,9 @@ def _keep(table: MirrorTable, told: Composed) -> Composed:
         found=_found(table, columns),
         changes=table.changes,
         key_of_c=_key_is(table, "c", "f"),
-        text=text_of(f"{table.contract.schema + CHANGE}.{table.contract.table}"),
-        key_texts=_key_texts(table, "f"),
+        noted=note(
+            text_of(f"{table.contract.schema + CHANGE}.{table.contract.table}"), noted, "%(stream)s", "%(batch)s"
+        ),
         names=list_of(table.columns),
         values=SQL(", ").join(name_of("f", column) for column in columns),
         key=list_of(table.contract.key),

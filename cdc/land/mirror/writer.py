@@ -199,7 +199,9 @@ class MirrorWriter:
         self._execute(self._sql(mirror_rows.truncate), {"deleted_offset": offset, "deleted_ts": source_ts})
         mirror = self.table.contract.mirror
         self._execute(
-            "DELETE FROM cdc.journal_key WHERE stream = %s AND batch = %s AND mirror = %s", (stream, batch, mirror)
+            "DELETE FROM cdc.changed_key USING cdc.changed_mirror m"
+            " WHERE m.id = mirror AND (m.stream, m.name) = (%s, %s) AND batch = %s",
+            (stream, mirror, batch),
         )
         self._execute("DELETE FROM cdc.stale WHERE mirror = %s", (mirror,))
         self._execute(

@@ -108,7 +108,7 @@ class Bench:
         tables += [mirror.name for mirror in self.plan.mirrors if mirror.ref.versions]
         tables += [table for fill in self.plan.fills for table in (fill.canonical, fill.held)]
         tables += sorted({contribution.stored for contribution in self.plan.contributions})
-        tables += [f"cdc.{name}" for name in ("stale", "journal_key", "held", "derive_queue", "watermark", "position")]
+        tables += [f"cdc.{name}" for name in ("stale", "changed_key", "held", "derive_queue", "watermark", "position")]
         texts = [f"DELETE FROM {table}" for table in tables]
         texts.append(f"UPDATE cdc.domain SET dictionary = '{'other' if anew else self.plan.digest}'")
         texts += [

@@ -66,7 +66,7 @@ def test_heads_reach_file_and_topic_while_a_stream_lands(
 def cut_off_last_batch(target: psycopg.Connection) -> None:
     """Have the target say that the last batch never was, and that it knows of no anchor."""
     disarm(target)
-    for table in ("journal_key", "journal", "batch_table", "unit", "batch"):
+    for table in ("changed_key", "journal", "batch_table", "unit", "batch"):
         target.execute(
             f"DELETE FROM cdc.{table} WHERE batch = (SELECT batch FROM cdc.position WHERE stream = 'cdc.north')"
         )

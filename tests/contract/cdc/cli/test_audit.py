@@ -57,7 +57,7 @@ def test_the_first_bad_batch_and_offset_are_named(cdc: Cdc, landed: Stage) -> No
 def test_a_stream_that_is_gone_is_missed_by_its_anchor(cdc: Cdc, landed: Stage, tmp_path: Path) -> None:
     file = tmp_path / "anchors.jsonl"
     file.write_text(cdc("audit", "heads").out)
-    for table in ("journal", "journal_key", "batch_table", "unit", "batch", "position"):
+    for table in ("journal", "changed_key", "batch_table", "unit", "batch", "position"):
         execute(landed, f"DELETE FROM cdc.{table}")
     assert cdc("audit", "verify").code == 0  # nothing has landed
     done = cdc("audit", "verify", "--anchor", str(file))

@@ -40,7 +40,7 @@ def with_new_heads(stage: Stage) -> None:
 def cut_off(stage: Stage) -> None:
     """Drop the last batch, and all that says that it was there."""
     last = stage.position.batch
-    for table in ("journal", "journal_key", "batch_table", "unit", "batch"):
+    for table in ("journal", "changed_key", "batch_table", "unit", "batch"):
         execute(stage, f"DELETE FROM cdc.{table} WHERE batch = %s", last)
     execute(
         stage,

@@ -117,7 +117,8 @@ def test_a_random_history_is_counted_however_it_is_cut(new_stage: Callable[..., 
         assert mirror(stage) == log.rows
         assert stage.query("SELECT sum(captured - landed - control) FROM cdc.batch") == [(0,)]
         last = stage.query(
-            "SELECT DISTINCT ON (key) key, op::text FROM cdc.journal_key ORDER BY key, batch DESC, ctid DESC"
+            "SELECT DISTINCT ON (key) key::text[], op::text FROM cdc.changed_key, unnest(keys) key"
+            " ORDER BY key, batch DESC, changed_key.ctid DESC"
         )
         states.append(stage.query("SELECT _row::text, _count, _offset FROM src.log ORDER BY 1"))
         assert {row for row, _, _ in states[-1]} <= {key[0] for key, op in last if key is not None and op == "u"}
