@@ -206,7 +206,7 @@ class Walk:
         """Fold the records of a chunk into the chain; return what is wrong with them."""
         try:
             records = unpack(stored.chunk)
-        except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        except (zstandard.ZstdError, msgspec.MsgspecError, ValueError) as error:
             return f"it cannot be read: {error}"
         offset = stored.first_offset - 1
         for record in records:

@@ -24,6 +24,7 @@ ALTER TABLE cdc.journal_before DROP CONSTRAINT journal_pkey;
 CREATE TABLE cdc.journal (LIKE cdc.journal_before) PARTITION BY RANGE (landed_at);
 -- The time of the transaction: all chunks of a batch in one month.
 ALTER TABLE cdc.journal ALTER landed_at SET DEFAULT now(),
+    ALTER chunk SET STORAGE EXTERNAL,                -- it is compressed
     ADD CONSTRAINT journal_pkey PRIMARY KEY (stream, batch, first_offset, landed_at);
 SELECT cdc.keep_evidence('cdc.journal');
 

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import msgspec
+import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +24,21 @@ def test_a_chunk_gives_back_every_record(found: list[tuple[bytes | None, bytes |
     (chunk,) = journal.chunks(records(found), b"")
     assert journal.unpack(chunk.data) == records(found)
     assert (chunk.first_offset, chunk.next_offset) == (0, (len(found) - 1) * 2 + 1)
+
+
+@given(bodies)
+def test_a_chunk_of_before_gives_back_every_record(
+    found: list[tuple[bytes | None, bytes | None, bytes | None]],
+) -> None:
+    data = zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(records(found)))
+    assert journal.unpack(data) == records(found)
+
+
+@pytest.mark.parametrize("size", [1, 31, 33, 36])
+def test_a_chunk_that_breaks_off_is_none(size: int) -> None:
+    raw = journal.record_bytes(Record(7, b"key", b"value"))[:size]
+    with pytest.raises(ValueError, match="breaks off"):
+        journal.unpack(zstandard.ZstdCompressor().compress(raw))
 
 
 @given(bodies, st.integers(0, 20))
