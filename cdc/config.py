@@ -20,6 +20,7 @@ from cdc.access import Connect, Fault, Kafka, Target, connect_faults, kafka_faul
 from cdc.document import Document, read_document
 from cdc.errors import FatalError
 from cdc.reference import Secret, UnresolvedError, is_reference, resolve
+from transforms.model import Retention
 
 # What stands here is used by Kafka Connect; on this machine its secrets need not be known.
 _OF_CONNECT = ("kafka", "connectors")
@@ -129,10 +130,14 @@ class Anchors:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Where months of the journal go that are over, and how many whole ones stay in the target (`cdc journal`)."""
+    """Where months of the journal go that are over, and how many whole ones stay in the target (`cdc journal`).
+
+    `keep_months_by_class`: longer, where fields of a class of retention of the dictionary are made of a stream.
+    """
 
     folder: Path | None = None
     keep_months: int = 12
+    keep_months_by_class: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,7 @@ class _Reader:
         self._check_approval(settings.approval)
         if settings.anchors is not None:
             self._check_anchors(settings.anchors)
+        self._check_archive(settings.archive)
         for domain, key in settings.tokens.items():
             if len(key.reveal()) < _KEY_LENGTH:
                 self._fault(("tokens", domain), f"is a key of fewer than {_KEY_LENGTH} characters")
@@ -312,6 +318,13 @@ class _Reader:
                 self._fault(("anchors", name), "must be at least 1")
         if not _TOPIC.fullmatch(anchors.topic):
             self._fault(("anchors", "topic"), "is no name of a topic: letters, digits, . _ - only")
+
+    def _check_archive(self, archive: Archive) -> None:
+        if archive.keep_months < 1:
+            self._fault(("archive", "keep_months"), "must be at least 1")
+        for name in archive.keep_months_by_class:
+            if name not in get_args(Retention):
+                self._fault(("archive", "keep_months_by_class", name), f"is none of {', '.join(get_args(Retention))}")
 
     def _fault(self, entry: tuple[str, ...], what: str) -> None:
         self.faults.append(f"{self.document.place(*entry)}: {'.'.join(entry)} {what}")

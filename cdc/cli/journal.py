@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from cdc.errors import FatalError
 from cdc.evidence.anchor import by_stream, read_anchor_key
 from cdc.evidence.archive.file import Manifest, verify_part
 from cdc.evidence.archive.month import Month, Sign, archive_month, closed_months, prune_keys
+from cdc.evidence.archive.retention import Retention, read_retention
 from cdc.evidence.chain import Part, read_parts
 from cdc.evidence.signed import sign_file
 from cdc.store.connection import as_service_errors, connect
@@ -36,32 +38,34 @@ def archive(
     folder: Folder = None,
     keep_months: Annotated[
         int | None,
-        typer.Option("--keep", min=0, metavar="MONTHS", help="Whole months that stay. Default: archive.keep_months."),
+        typer.Option("--keep", min=1, metavar="MONTHS", help="Whole months that stay, more than the settings say."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which months would leave.")] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Print one object: `months`, a list of name, to_at, records (by stream); `files`, the manifests of "
-            "what was written; `pruned`, entries of the index of changed rows that went with them.",
+            help="Print one object: `months`, a list of name, to_at, age (whole months), records (by stream); "
+            "`files`, the manifests of what was written; `pruned`, entries of the index of changed rows that went.",
         ),
     ] = False,
 ) -> None:
     """Write closed months of the journal to files, verify these, and drop the months from the target.
 
-    A month leaves when all of it is derived. Interrupted at any point, the command loses nothing and goes on when it is
+    A month leaves when it is as old as the settings say, for each class of retention in it, and all of it is derived.
+    Interrupted at any point, the command loses nothing and goes on when it is
     run again. The files can be read and verified without this program; the folder says how.
     """
     read = settings(context)
     where = _folder(read, folder)
     with as_service_errors(), connect(read.target, "cdc journal archive") as connection, Shown() as shown:
         connection.autocommit = True
-        months = closed_months(connection, read.archive.keep_months if keep_months is None else keep_months)
+        retention = _longer(read_retention(connection, read.archive), keep_months)
+        months = closed_months(connection, retention)
         written: list[Manifest] = []
         pruned = 0 if dry_run else prune_keys(connection)  # what one before that was interrupted has left
         for month in () if dry_run else months:
-            written += archive_month(connection, month, where, _sign(read.anchors), _shown(shown, month))
+            written += archive_month(connection, month, retention, where, _sign(read.anchors), _shown(shown, month))
             shown.end()
             pruned += prune_keys(connection)
     if as_json:
@@ -126,6 +130,13 @@ def _folder(read: Settings, named: Path | None) -> Path:
     return folder
 
 
+def _longer(retention: Retention, months: int | None) -> Retention:
+    """Return the retention with so many months at least. Raises EVD-124 for fewer than it has."""
+    if months is not None and months < retention.least:
+        raise FatalError("EVD-124", f"--keep {months}: archive.keep_months is {retention.least}")
+    return replace(retention, least=months or retention.least)
+
+
 def _sign(anchors: Anchors | None) -> Sign | None:
     return None if anchors is None else partial(sign_file, key=anchors.key)
 
@@ -142,7 +153,7 @@ def _outcome(stream: str, part: Part, folder: Path, anchors: dict[int, bytes]) -
 
 
 def _document(month: Month) -> dict[str, Any]:
-    return {"name": month.name, "to_at": month.to_at, "records": month.records}
+    return {"name": month.name, "to_at": month.to_at, "age": month.age, "records": month.records}
 
 
 def _verified(stream: str, part: Part, outcome: tuple[int, FatalError | None]) -> dict[str, Any]:

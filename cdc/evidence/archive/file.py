@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ class Manifest(msgspec.Struct, frozen=True):
     last_batch: int
     head_before: str
     head: str
+    retention: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,20 +75,28 @@ class Exported:
     last: Record | None
 
 
-def export(connection: Connection, stream: str, month: str, folder: Path, report: Callable[[int], None]) -> Exported:
+def export(
+    connection: Connection,
+    stream: str,
+    month: str,
+    classes: Sequence[str],
+    folder: Path,
+    report: Callable[[int], None],
+) -> Exported:
     """Write the records of a stream that are in a month; a file that is there already has to be the same.
 
+    `classes` of retention stand in the manifest.
     Raises FatalError EVD-101 for a chain that does not hold, EVD-110 for a folder that does not take it.
     """
     name = f"{stream}_{month.removeprefix('journal_')}"
     with writing(folder):
         made = folder / f".{name}.part"
         before, walk, last = _write_records(connection, stream, month, made, report)
-        manifest = _manifest(before, walk, month, made, f"{name}.gz")
+        manifest = _manifest(before, walk, month, classes, made, f"{name}.gz")
         crash_point("E2")
         digest = hashlib.sha256(manifest.content())
-        _require_free(folder / manifest.file, manifest.sha256)
-        _require_free(folder / manifest.name, digest.hexdigest())
+        if not _is_there(folder / manifest.file, manifest.sha256):
+            _is_there(folder / manifest.name, digest.hexdigest())
         made.rename(folder / manifest.file)
         crash_point("E3")
         put(folder / manifest.name, manifest.content())
@@ -171,17 +180,19 @@ def _write_records(
     return before, walk, records.last
 
 
-def _manifest(before: Walk, walk: Walk, month: str, path: Path, name: str) -> Manifest:
+def _manifest(before: Walk, walk: Walk, month: str, classes: Sequence[str], path: Path, name: str) -> Manifest:
     return Manifest(
         *(FORMAT, walk.stream, month, name, path.stat().st_size, digest_of(path), walk.records),
         *(walk.began, walk.offset, before.batch + 1, walk.batch, before.chain.hex(), walk.chain.hex()),
+        tuple(classes),
     )
 
 
-def _require_free(path: Path, digest: str) -> None:
-    """Raise EVD-110 for a file of that name with another content: one that was left behind has the same."""
+def _is_there(path: Path, digest: str) -> bool:
+    """Tell whether a file was left behind by a run before. Raises EVD-110 for one of that name with another content."""
     if path.exists() and digest_of(path) != digest:
         raise FatalError("EVD-110", f"{path} is there, and another one")
+    return path.exists()
 
 
 def _forget(path: Path) -> None:

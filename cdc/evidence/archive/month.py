@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from cdc.crash import crash_point
 from cdc.errors import FatalError, TransientError
 from cdc.evidence.archive.file import Exported, Manifest, export, put, writing
+from cdc.evidence.archive.retention import Retention
 from cdc.land.journal import pack
 from cdc.store.action import operator, record_action
 
@@ -37,36 +40,46 @@ _BESIDE: Final = ("README.md", "verify.py")
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A partition of the journal that is over, and how many records of each stream are in it."""
+    """A partition of the journal that ended `age` whole months ago, and how many records of each stream are in it."""
 
     name: str
     to_at: datetime
+    age: int
     records: dict[str, int]
 
+    def may_leave(self, retention: Retention) -> bool:
+        """Tell whether no stream in it has to stay."""
+        return self.age >= max(map(retention.keeps, self.records), default=retention.least)
 
-def closed_months(connection: Connection, keep_months: int) -> list[Month]:
-    """Return the months that ended so many whole months ago, the oldest first."""
-    rows = connection.execute(
-        "SELECT name, to_at FROM cdc.journal_month WHERE to_at <= (date_trunc('month', now() AT TIME ZONE 'UTC')"
-        " - make_interval(months => %s)) AT TIME ZONE 'UTC' ORDER BY to_at",
-        (keep_months,),
-    ).fetchall()
-    return [Month(name, to_at, _records(connection, name)) for name, to_at in rows]
+
+def closed_months(connection: Connection, retention: Retention) -> list[Month]:
+    """Return the months that may leave, the oldest first: none that follows one that has to stay."""
+    rows = connection.execute(_CLOSED).fetchall()
+    months = [Month(name, to_at, age, _records(connection, name)) for name, to_at, age in rows]
+    return list(takewhile(lambda month: month.may_leave(retention), months))
 
 
 def archive_month(
-    connection: Connection, month: Month, folder: Path, sign: Sign | None, report: Callable[[str, int], None]
+    connection: Connection,
+    month: Month,
+    retention: Retention,
+    folder: Path,
+    sign: Sign | None,
+    report: Callable[[str, int], None],
 ) -> list[Manifest]:
     """Move one month into the folder; return what was written. `report` gets a stream and the offset it has come to.
 
     `sign` signs a file.
-    Raises FatalError EVD-101 for a chain that does not hold, EVD-108, EVD-110, EVD-116, TransientError TGT-120 if
-    somebody reads the journal all the time. The connection is in autocommit.
+    Raises FatalError EVD-124 for a month that has to stay, EVD-101 for a chain that does not hold, EVD-108, EVD-110,
+    EVD-116, TransientError TGT-120 if somebody reads the journal all the time. The connection is in autocommit.
     """
+    if not month.may_leave(retention):
+        raise FatalError("EVD-124", month.name)
     exported = []
     for stream in month.records:
         _require_derived(connection, month, stream)
-        exported.append(export(connection, stream, month.name, folder, lambda at, name=stream: report(name, at)))  # type: ignore[misc]
+        classes = retention.classes.get(stream, ())
+        exported.append(export(connection, stream, month.name, classes, folder, partial(report, stream)))
         if sign is not None:
             with writing(folder):
                 sign(folder / exported[-1].manifest.name)
@@ -82,6 +95,14 @@ def archive_month(
         raise TransientError("TGT-120", f"cdc.{month.name}: somebody reads the journal") from error
     crash_point("E6")
     return [one.manifest for one in exported]
+
+
+_CLOSED: Final = """
+SELECT name, to_at, (12 * extract(year FROM age) + extract(month FROM age))::integer FROM (
+    SELECT name, to_at, age(date_trunc('month', now() AT TIME ZONE 'UTC'), to_at AT TIME ZONE 'UTC') AS age
+    FROM cdc.journal_month WHERE to_at <= now()
+) closed ORDER BY to_at
+"""
 
 
 def prune_keys(connection: Connection) -> int:

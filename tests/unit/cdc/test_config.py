@@ -175,3 +175,15 @@ def test_how_often_and_where_heads_cannot_be_published(folder: Path) -> None:
     found = " ".join(faults(folder, wrong, PORT="1", KAFKA="2"))
     for entry in ("anchors.every_minutes must be", "anchors.every_batches must be", "anchors.topic is no name"):
         assert entry in found
+
+
+def test_how_long_months_of_the_journal_stay(folder: Path) -> None:
+    text = GOOD + "archive: {folder: /srv/archive, keep_months: 6, keep_months_by_class: {device_life_15y: 24}}\n"
+    found = load(settings_file(folder, text), {"PORT": "1", "KAFKA": "2"}).archive
+    assert (found.folder, found.keep_months) == (Path("/srv/archive"), 6)
+    assert dict(found.keep_months_by_class) == {"device_life_15y": 24}
+    wrong = text.replace("keep_months: 6", "keep_months: 0").replace("device_life_15y", "for_ever")
+    for fault, told in zip(
+        faults(folder, wrong, PORT="1", KAFKA="2"), ("at least 1", "is none of device"), strict=True
+    ):
+        assert told in fault

@@ -11,6 +11,7 @@ import pytest
 
 from cdc.cli.target import apply_target
 from cdc.config import load
+from cdc.derive.active import put_first, read_dictionary
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.cli.small import FILES, SOURCE
 from tests.contract.cdc.evidence.months import Months
@@ -31,7 +32,7 @@ def months(target_dsn: str, config: Path, tmp_path: Path) -> Iterator[Months]:
         path.write_text(text, encoding="utf-8")
     text = config.read_text().replace(str(REPO / "connector-configs"), str(tmp_path / "connector-configs"))
     text = text.replace("folders: {", f"folders: {{dictionary: {tmp_path / 'dictionary'}, ")
-    config.write_text(f"{text}archive: {{folder: {tmp_path / 'archive'}, keep_months: 0}}\n")
+    config.write_text(f"{text}archive: {{folder: {tmp_path / 'archive'}, keep_months: 1}}\n")
     (tmp_path / "archive").mkdir()
     with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
         yield Months(stage)
@@ -140,6 +141,36 @@ def test_mirrors_are_held_against_what_the_journal_still_has(cdc: Cdc, months: M
     with months.stage.connection.transaction():
         months.stage.connection.execute("UPDATE src.item SET name = 'by hand' WHERE id = 1")
     assert cdc("audit", "mirrors", "src").code == 3
+
+
+def test_a_month_stays_as_long_as_the_settings_say(cdc: Cdc, months: Months, config: Path) -> None:
+    config.write_text(config.read_text().replace("keep_months: 1", "keep_months: 600"))
+    assert cdc("journal", "archive", "--json").document == {"months": [], "files": [], "pruned": 0}
+    refused = cdc("journal", "archive", "--keep", "599")
+    assert (refused.code, "EVD-124" in refused.err) == (1, True)
+    config.write_text(config.read_text().replace("keep_months: 600", "keep_months: 1"))
+    assert cdc("journal", "archive", "--keep", "600", "--json").document["months"] == []
+
+
+FIELD = (
+    "fields: {remark: {label: {zh: 备注, en: Remark}, definition: d, type: string(2000), owner: o, example: x,"
+    " retention: device_life_15y}}"
+)
+
+
+def test_it_stays_longer_where_a_class_of_retention_is_made_of_it(
+    cdc: Cdc, months: Months, config: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dictionary" / "fields.yaml").write_text(FIELD, encoding="utf-8")
+    config.write_text(
+        config.read_text().replace("keep_months: 1", "keep_months: 1, keep_months_by_class: {device_life_15y: 600}")
+    )
+    settings = load(config)
+    with months.stage.connection.transaction():
+        put_first(months.stage.connection, settings, read_dictionary(settings))
+    assert cdc("journal", "archive", "--json").document["months"] == []
+    config.write_text(config.read_text().replace("device_life_15y: 600", "device_life_15y: 2"))
+    assert cdc("journal", "archive", "--json").document["files"][0]["retention"] == ["device_life_15y"]
 
 
 def test_an_archive_needs_a_folder(cdc: Cdc, months: Months, config: Path, tmp_path: Path) -> None:

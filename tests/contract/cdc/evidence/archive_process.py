@@ -16,7 +16,9 @@ import psycopg
 
 from cdc.evidence import archive
 from cdc.evidence.archive.month import archive_month, closed_months, prune_keys
+from cdc.evidence.archive.retention import Retention
 
+KEEP = Retention(1)
 HOME = str(Path(archive.__file__).parent)
 
 
@@ -41,8 +43,8 @@ def main(dsn: str, folder: str, where: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         sys.settrace(tracer)
         prune_keys(connection)
-        for month in closed_months(connection, 0):
-            archive_month(connection, month, Path(folder), None, lambda *_: None)
+        for month in closed_months(connection, KEEP):
+            archive_month(connection, month, KEEP, Path(folder), None, lambda *_: None)
             prune_keys(connection)
         sys.settrace(None)
     print(tracer.lines)  # noqa: T201

@@ -20,6 +20,7 @@ from cdc.change import Record
 from cdc.errors import FatalError, TransientError
 from cdc.evidence.archive import month
 from cdc.evidence.archive.month import archive_month, closed_months, prune_keys
+from cdc.evidence.archive.retention import Retention
 from cdc.evidence.archive.verify import read_frames
 from cdc.evidence.chain import walk
 from cdc.land.journal import read_batch, read_last_record
@@ -32,6 +33,7 @@ from tests.unit.cdc.stream.wire import PostgresWire
 
 STREAM = "cdc.src"
 RANDOM_KILLS = 8
+KEEP = Retention(1)
 POINTS = ("E2", "E3", "E4", "E5", "E6", "E7")
 
 
@@ -53,10 +55,10 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def archive(stage: Stage, folder: Path, keep_months: int = 0) -> None:
+def archive(stage: Stage, folder: Path, retention: Retention = KEEP) -> None:
     with psycopg.connect(stage.connection.info.dsn, password=stage.connection.info.password, autocommit=True) as other:
-        for closed in closed_months(other, keep_months):
-            archive_month(other, closed, folder, None, lambda *_: None)
+        for closed in closed_months(other, retention):
+            archive_month(other, closed, retention, folder, None, lambda *_: None)
             prune_keys(other)
 
 
@@ -123,9 +125,14 @@ def test_only_months_that_are_over_for_long_enough_leave(stage: Stage, months: M
             "SELECT 12 * extract(year FROM a)::int + extract(month FROM a)::int"
             " FROM age(date_trunc('month', now()), timestamptz '2026-02-01 00:00Z') a"
         )
-    archive(stage, folder, age + 1)
+    archive(stage, folder, Retention(age + 1))
+    archive(stage, folder, Retention(1, {"device_life_15y": age + 1}, {STREAM: ("device_life_15y",)}))
+    with stage.connection.transaction():
+        (first, *_) = closed_months(stage.connection, KEEP)
+    with pytest.raises(FatalError, match=r"EVD-124 .*2026_01"):
+        archive_month(stage.connection, first, Retention(age + 1), folder, None, lambda *_: None)
     assert stage.query("SELECT month FROM cdc.archive") == []
-    archive(stage, folder, age)
+    archive(stage, folder, Retention(age, {"device_life_15y": age + 1}, {"cdc.other": ("device_life_15y",)}))
     assert stage.query("SELECT month FROM cdc.archive") == [("journal_2026_01",)]
 
 
