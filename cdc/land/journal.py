@@ -27,6 +27,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 _LEVEL = 1
 
 _HEAD = struct.Struct(">4q")
+_pack_head = _HEAD.pack
 # Chunks of before are a list in MessagePack. One begins with a byte from here on, an offset with a lower one.
 _LIST_FROM = 0x90
 _decode_list = msgspec.msgpack.Decoder(list[Record]).decode
@@ -56,10 +57,13 @@ def chunks(records: Iterable[Record], chain: bytes) -> Iterator[Chunk]:
     """Cut records into chunks; `chain` is the head before the first."""
     held: list[bytes] = []
     first = last = size = 0
+    sha256 = hashlib.sha256
     for record in records:
         raw = record_bytes(record)
-        chain = hashlib.sha256(chain + hashlib.sha256(raw).digest()).digest()
-        first, last = first if held else record.offset, record.offset
+        chain = sha256(chain + sha256(raw).digest()).digest()
+        last = record.offset
+        if not held:
+            first = last
         held.append(raw)
         size += len(raw)
         if size >= CHUNK_BYTES:
@@ -130,20 +134,17 @@ def record_digest(record: Record) -> bytes:
 def record_bytes(record: Record) -> bytes:
     """Return offset, key, value and old key as one; a missing part differs from an empty one."""
     offset, key, value, old_key = record
-    head = _HEAD.pack(
-        offset,
-        -1 if key is None else len(key),
-        -1 if value is None else len(value),
-        -1 if old_key is None else len(old_key),
-    )
-    return b"".join((head, key or b"", value or b"", old_key or b""))
+    if key is not None and value is not None and old_key is None:  # nearly all of them
+        return _pack_head(offset, len(key), len(value), -1) + key + value
+    sizes = (-1 if part is None else len(part) for part in (key, value, old_key))
+    return b"".join((_pack_head(offset, *sizes), key or b"", value or b"", old_key or b""))
 
 
 def write_chunk(cursor: psycopg.Cursor, stream: str, batch: int, chunk: Chunk) -> None:
     """Write one chunk inside the landing transaction."""
     cursor.execute(
         "INSERT INTO cdc.journal (stream, batch, first_offset, next_offset, records, chunk, chain)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        " VALUES (%s, %s, %s, %s, %s, %b, %b)",  # binary: as text a chunk would be twice as long
         (stream, batch, chunk.first_offset, chunk.next_offset, chunk.records, chunk.data, chunk.chain),
     )
 
