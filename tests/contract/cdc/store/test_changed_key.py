@@ -40,10 +40,12 @@ def rows(connection: psycopg.Connection, where: str = "") -> list[tuple]:
 
 
 def test_what_a_target_of_before_has_noted_is_there_still(connection: psycopg.Connection) -> None:
-    migrate(connection, [one for one in migrations() if one.name < "0018"])
+    known = migrations()
+    (place,) = [place for place, one in enumerate(known) if one.name.endswith("_changed_key")]
+    migrate(connection, known[:place])
     put(connection)
     before = rows(connection)
-    assert migrate(connection) == [one.name for one in migrations() if one.name >= "0018"]
+    assert migrate(connection) == [one.name for one in known[place:]]
     assert rows(connection) == before == sorted(ROWS, key=str)
 
 

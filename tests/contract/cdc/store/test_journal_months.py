@@ -31,7 +31,7 @@ def test_what_a_target_of_before_has_landed_is_a_month_of_its_own(target_dsn: st
         commit(stage, PostgresWire(), 1)
         put_back(stage.connection)
         chunks = stage.query("SELECT stream, batch, first_offset, chunk, chain, landed_at FROM cdc.journal")
-        assert migrate(stage.connection)[0] == "0017_journal_months"
+        assert migrate(stage.connection)[0].endswith("_journal_months")
         assert months(stage)[0] == "journal_before"
         assert len(months(stage)) == 3  # this month is in it
         assert stage.query("SELECT stream, batch, first_offset, chunk, chain, landed_at FROM cdc.journal") == chunks
