@@ -144,13 +144,15 @@ def verify_folder(folder: Path, anchors: Anchors) -> Iterator[str]:
 
 
 def read_anchor_file(path: Path) -> Anchors:
-    """Return the anchors of a file, signed or not; the signatures are not looked at."""
+    """Return the anchors of a file; signatures are not looked at. Raises Broken for a line that is none."""
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            read = json.loads(line)
-            anchor = read.get("anchor", read)
-            found[anchor["stream"], int(anchor["offset"])] = str(anchor["head"])
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            if line.strip():
+                anchor = json.loads(line)
+                found[anchor["stream"], int(anchor["offset"])] = str(anchor["head"])
+        except (ValueError, KeyError, TypeError):
+            raise Broken(f"{path}:{number}: is no anchor") from None
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import random
@@ -115,8 +116,11 @@ def test_files_are_verified_without_this_program(stage: Stage, months: Months, f
     assert [one["offset"] for one in printed] == [one.offset for one in months.records[: len(printed)]]
     assert printed[1]["value"] == (months.records[1].value or b"").decode()
     head = {"stream": STREAM, "offset": printed[-1]["offset"] + 1, "head": "00" * 32, "time": ""}
-    (tmp_path / "heads").write_text(json.dumps({"anchor": head}))
+    (tmp_path / "heads").write_text(json.dumps(head))
     assert "an anchor has another head" in alone(folder, "--anchor", str(tmp_path / "heads")).stderr
+    (tmp_path / "heads").write_text(json.dumps(head | {"offset": printed[1]["offset"], "stream": "other"}) + "\n{")
+    assert "heads:2: is no anchor" in alone(folder, "--anchor", str(tmp_path / "heads")).stderr
+    ast.parse((folder / "verify.py").read_text(), feature_version=(3, 8))
 
 
 def test_only_months_that_are_over_for_long_enough_leave(stage: Stage, months: Months, folder: Path) -> None:
