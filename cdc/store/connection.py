@@ -149,6 +149,8 @@ def classify(error: psycopg.Error) -> CdcError:
 def _code(error: psycopg.Error) -> str:
     if error.diag.source_function == "RevalidateCachedQuery":
         return "TGT-120"  # a table changed under a prepared statement; the next session plans it afresh
+    if error.diag.source_function == "ExecFindPartition":
+        return "TGT-120"  # the target's clock has left the months that the journal has; the next session makes more
     state = error.sqlstate or ""
     return _CODES.get(state) or _CODES.get(state[:2]) or "TGT-108"
 

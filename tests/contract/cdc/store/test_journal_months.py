@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 
 import psycopg
+import pytest
 
+from cdc.errors import TransientError
 from cdc.evidence.chain import walk
 from cdc.land.months import make_journal_months
+from cdc.store.connection import classify
 from cdc.store.migrate import migrate
 from tests.contract.before import put_back
 from tests.contract.cdc.land.stage import Stage
@@ -59,3 +62,13 @@ def test_months_are_made_while_somebody_lands_and_somebody_reads(target_dsn: str
             stage.connection.execute("INSERT INTO cdc.journal SELECT stream, 9, 9, 9, 1, '', '' FROM cdc.position")
             assert len(other.execute("SELECT cdc.make_journal_months(4)").fetchall()) == 2
             other.commit()
+
+
+def test_a_clock_that_jumps_ahead_of_the_months_is_no_fault_of_a_record(target_dsn: str) -> None:
+    with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
+        with stage.connection.transaction():
+            stage.connection.execute("ALTER TABLE cdc.journal ALTER landed_at SET DEFAULT now() + interval '1 year'")
+        with pytest.raises(psycopg.errors.CheckViolation) as caught:
+            commit(stage, PostgresWire(), 1)
+        assert isinstance(classify(caught.value), TransientError)
+        assert stage.query("SELECT FROM cdc.refused") == []
