@@ -33,7 +33,7 @@ from tests.owner import disarm
 from tests.unit.cdc.stream.wire import PostgresWire
 
 STREAM = "cdc.src"
-RANDOM_KILLS = 8
+RANDOM_KILLS = 5
 KEEP = Retention(1)
 POINTS = ("E2", "E3", "E4", "E5", "E6", "E7")
 
