@@ -63,6 +63,9 @@ class Derive:
 
     # How long a turn that found nothing new waits for landing's notice before it looks again.
     idle_wait_ms: int = 100
+    # How many rows a domain may hold with one code; a turn that would hold more ends the worker. 0: as many as there
+    # are. No steward works off so many by hand: it is the dictionary, or the source, that has changed.
+    held_limit: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)

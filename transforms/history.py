@@ -3,7 +3,8 @@
 A target that names a history is derived twice: from the rows of its mirror as they are, and from all that they have
 been, by the same expressions. A version has the target's columns, and those of HISTORY; its key is the target's with
 `_version`. What it looks up is looked up as it is now: versions of a row do not know versions of others. It refers to
-nothing, as what its row referred to then may be gone.
+nothing, as what its row referred to then may be gone. What somebody decides on for a row (`transforms.waiver`) he
+decides for the row as it is, and not for a version of it.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def history_of(mapping: Mapping) -> Mapping | None:
         normalise=normalise,
         examples=(),
         source_key=(),
+        waive=None,
     )
 
 

@@ -32,6 +32,8 @@ Outcome = tuple[tuple[Candidate, ...], ...]
 Keys = tuple[tuple[Candidate, ...], ...]
 """For each target the keys of rows in it."""
 Normalise = Callable[[Sequence[object]], Outcome | None]
+Waive = Callable[[Map[str, str | None]], Normalise]
+"""From values that some columns are given, as texts (None: no value), to the function that gives them these."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -286,6 +288,8 @@ class Mapping:
 
     `codes` are those by which `normalise` can refuse a row; derivation adds its own (REF-301, KEY-201, STL-101).
     `source_key` is the key of its mirror, () where the mapping does not say it.
+    `waive` makes the function for a row of which somebody has decided on values (`transforms.waiver`); None where
+    nobody can.
     """
 
     name: str
@@ -297,3 +301,4 @@ class Mapping:
     codes: frozenset[str] = frozenset()
     examples: tuple[Example, ...] = ()
     source_key: tuple[str, ...] = ()
+    waive: Waive | None = dataclass_field(default=None, compare=False)

@@ -30,6 +30,7 @@ from cdc.derive.plan import Plan, Step
 from cdc.derive.session import LARGE_SETTINGS, Window, Work, stage_definition
 from cdc.derive.stage import CHUNK, RowRefusedError, copy_outcomes
 from cdc.derive.turn import begin_cut
+from cdc.derive.waived import NONE, read_waivers
 from cdc.derive.write import write_everything
 
 Connection = psycopg.Connection[Any]
@@ -130,7 +131,7 @@ def _images(step: Step) -> list[str]:
 
 def _stage_range(connection: Connection, plan: Plan, step: Step, deleted: bool) -> tuple[int, bool]:  # noqa: FBT001
     """Stage the next range; return how many rows of this half have been staged, and whether that is all of them."""
-    work = Work(connection, plan, Window(everything=True, spans=()), large=True)
+    work = Work(connection, plan, Window(everything=True, spans=(), waived=True), large=True)
     try:
         return _try_range(work, step, deleted)
     except RowRefusedError:
@@ -166,11 +167,12 @@ def _try_range(work: Work, step: Step, deleted: bool) -> tuple[int, bool]:  # no
 
 def _stage_rows(work: Work, step: Step, deleted: bool, within: str) -> int:  # noqa: FBT001
     statement = select_range(step, deleted, _has_stale(work), within)
+    waivers = NONE if deleted else read_waivers(work, step)
     count = 0
     with work.connection.cursor(name="source_rows") as cursor:
         cursor.execute(statement)
         for rows in iter(partial(cursor.fetchmany, CHUNK), []):
-            outcomes = [evaluate(step, row) for row in rows]
+            outcomes = [evaluate(step, row, waivers) for row in rows]
             if any(map(any, outcomes)):
                 copy_outcomes(work, step, outcomes)
             count += len(rows)

@@ -29,7 +29,7 @@ from cdc.derive.names import literals, quoted
 from cdc.derive.plan import Plan
 from cdc.derive.table import Table
 from cdc.errors import FatalError
-from cdc.store.action import record_action
+from cdc.store.action import operator, record_action
 from transforms.beside import LEAVING
 
 Connection = psycopg.Connection[Any]
@@ -272,6 +272,13 @@ def _enter_books(connection: Connection, what: Swap) -> None:
         ([name for name, _ in reads], [source for _, source in reads]),
     )
     connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(what.new.version.mappings),))
+    # A waiver is of one dictionary: rows of which it was one before, or is one now, may be in tables that stay.
+    connection.execute(
+        "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
+        " SELECT DISTINCT mapping, source_key, 'waiver', session_user || ' ' || %s FROM cdc.waiver"
+        " WHERE approved_at IS NOT NULL AND dictionary IN (%s, %s) AND mapping = ANY (%s)",
+        (operator(), old, new, list(what.new.version.mappings)),
+    )
     connection.execute("UPDATE cdc.dictionary SET activated_at = now() WHERE digest = %s", (new,))
     connection.execute("UPDATE cdc.active SET digest = %s, previous = %s, activated_at = clock_timestamp()", (new, old))
     connection.execute(

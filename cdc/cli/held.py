@@ -13,6 +13,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.retry import OfMapping, WithCode, retry
+from cdc.cli.waiver import approve, waive, waivers, withdraw
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -36,6 +37,8 @@ Connection = psycopg.Connection[Any]
 
 app = typer.Typer(help="Rows that are held back, and why.", no_args_is_help=True)
 app.command()(retry)
+for command in (waive, waivers, approve, withdraw):
+    app.command()(command)
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many rows, oldest first.")]
 

@@ -6,6 +6,7 @@ Everything that can be wrong between dictionary and target is found here, before
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 
 from cdc.derive.mirror import Mirror
@@ -13,7 +14,7 @@ from cdc.derive.names import literal
 from cdc.derive.plan import Contribution, Fill, Link, Merge, Origin, Plan, Step
 from cdc.errors import FatalError
 from transforms.domain import Domain
-from transforms.mapping import Fold, MirrorRef
+from transforms.mapping import WARNINGS, Column, Fold, MirrorRef, Target
 from transforms.mapping import Mapping as DictionaryMapping
 from transforms.value.kind import accepts
 
@@ -57,9 +58,16 @@ def _step(
         Contribution(next(numbers), name, take, target, alone, *places, literal(mapping.source.schema))
         if target.contributes
         else Fill(next(numbers), name, take, target, alone, *places, mirrors[mapping.source])
-        for target in mapping.targets
+        for target in map(_with_warnings, mapping.targets)
     )
     return Step(number, mapping, {"": mirrors[mapping.source], **looked_up}, outputs)
+
+
+def _with_warnings(target: Target) -> Target:
+    """Return the target with room for warnings as its last column: a waiver is one, whatever the mapping warns of."""
+    if target.columns[-1:] and target.columns[-1].name == WARNINGS:
+        return target
+    return replace(target, columns=(*target.columns, Column(WARNINGS, "text[]", required=False)))
 
 
 def _merge(fold: Fold, steps: tuple[Step, ...], numbers: Iterator[int], places: tuple[str, str]) -> Merge:

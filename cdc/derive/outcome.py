@@ -1,5 +1,7 @@
 """What comes out for one source row: rows for the stages of its mapping's targets, or the refusal that stands for all.
 
+A row that has a waiver comes out as that says (`cdc.derive.waived`), if it is refused without it.
+
 Whatever a row is refused for is its outcome. Only what is wrong with one row may be refused: an error that is not about
 its values passes through and ends the turn.
 """
@@ -13,6 +15,7 @@ from cdc.derive.lookup import FIXED_COLUMNS
 from cdc.derive.plan import Step
 from cdc.derive.session import INDEXED_BYTES
 from cdc.derive.take import STALE
+from cdc.derive.waived import NONE, Waivers, endings, outcome_of
 from transforms.errors import Refused
 from transforms.mapping import Outcome
 from transforms.standing import forbidden
@@ -29,21 +32,26 @@ _CANDIDATE = (True, None, None, None, None, None)
 _RULE_ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
 
 
-def evaluate(step: Step, row: Row) -> Staged:
+def evaluate(step: Step, row: Row, waivers: Waivers = NONE) -> Staged:
     """Return the stage rows that come out for one source row, for each output of its step."""
     head, stale = row[: FIXED_COLUMNS - 1], row[FIXED_COLUMNS - 1]
     inputs = row[_inputs(step)]
     if stale is not None:
         return refused(step, head, Refused(STALE, "", "", stale[0], tuple(stale[1:])))
     try:
-        outcome = step.mapping.normalise(inputs)
+        outcome, ends = outcome_of(step, inputs, waivers.get(head[0]) if waivers else None)
     except Refused as refusal:
         return refused(step, head, refusal)
     except _RULE_ERRORS as error:
         return refused(step, head, Refused("DRV-202", "", type(error).__name__))
     if head[-1]:
         return _of_deleted(step, row, head, outcome or ((),) * len(step.outputs))
-    return tuple([[(*head, *_CANDIDATE, *candidate) for candidate in candidates] for candidates in outcome or ()])
+    return tuple(
+        [
+            [(*head, *_CANDIDATE, *candidate, *end) for candidate in candidates]
+            for candidates, end in zip(outcome or (), ends, strict=False)
+        ]
+    )
 
 
 @cache
@@ -54,10 +62,10 @@ def _inputs(step: Step) -> slice:
 def _of_deleted(step: Step, row: Row, head: Row, outcome: Outcome) -> Staged:
     """Return what stays of a row that the source has deleted, as each output wants it."""
     staged: list[list[Row]] = []
-    for output, candidates in zip(step.outputs, outcome, strict=True):
+    for output, candidates, end in zip(step.outputs, outcome, endings(step), strict=True):
         said = (head[0], *row[-2:], True) if output.keeps_unmarked else head
         kept = candidates if output.keeps_deleted else ()
-        staged.append([(*said, *_CANDIDATE, *(forbidden(each) if output.forbids else each)) for each in kept])
+        staged.append([(*said, *_CANDIDATE, *(forbidden(each) if output.forbids else each), *end) for each in kept])
     return tuple(staged)
 
 

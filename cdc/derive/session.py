@@ -7,7 +7,7 @@ on): planned at each use, after ANALYZE of the temporary tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +62,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a turn has to bring in: everything (first build, other dictionary), or batches and queued rows."""
+    """What a turn has to bring in: everything (first build, other dictionary), or batches and queued rows.
+
+    `waived`: whether there may be waivers in force. `held`: how many rows of the domain are held so far, by code.
+    """
 
     everything: bool
     spans: tuple[Span, ...]
@@ -70,6 +73,8 @@ class Window:
     queued_whole: frozenset[str] = frozenset()
     stale: bool = False
     held_as_stale: bool = False
+    waived: bool = False
+    held: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def moves(self) -> bool:

@@ -21,6 +21,7 @@ from cdc.derive.outcome import OUTCOME_META, Row, Staged, evaluate, refused
 from cdc.derive.plan import Output, Step
 from cdc.derive.room import ROOM
 from cdc.derive.session import STAGE_META, Work
+from cdc.derive.waived import Waivers, read_waivers
 from transforms.errors import Refused
 
 CHUNK = 2000
@@ -52,7 +53,8 @@ def _stage_few(work: Work, steps: list[Step]) -> None:
     cursors = work.run_all(select_rows(step, work.window.stale) for step in steps)
     staged: list[tuple[Output, list[Row]]] = []
     for step, cursor in zip(steps, cursors, strict=True):
-        staged += _by_output(step, [evaluate(step, row) for row in cursor])
+        waivers = read_waivers(work, step)
+        staged += _by_output(step, [evaluate(step, row, waivers) for row in cursor])
     count = sum(len(rows) for _, rows in staged)
     with _refusing_rows():
         if count > FEW:  # a row may explode
@@ -81,21 +83,21 @@ def _inserting(output: Output) -> bytes:
 
 def _stage_step(work: Work, step: Step) -> None:
     """Evaluate what the step has taken, by chunks."""
-    statement = select_rows(step, work.window.stale)
+    statement, waivers = select_rows(step, work.window.stale), read_waivers(work, step)
     if work.large:
         with work.connection.cursor(name="rows_taken") as cursor:
             cursor.execute(statement)
-            while _stage_chunk(work, step, partial(cursor.fetchmany, CHUNK)):
+            while _stage_chunk(work, step, waivers, partial(cursor.fetchmany, CHUNK)):
                 work.round_trips += 1
     else:
-        _stage_chunk(work, step, lambda: work.run(statement).fetchall())
+        _stage_chunk(work, step, waivers, lambda: work.run(statement).fetchall())
 
 
-def _stage_chunk(work: Work, step: Step, fetch: Callable[[], list[Row]]) -> bool:
+def _stage_chunk(work: Work, step: Step, waivers: Waivers, fetch: Callable[[], list[Row]]) -> bool:
     """Evaluate the next rows, when there is room for them; tell whether there were any."""
     with ROOM.place(lambda: work.run(b"SELECT")) if work.taken[step] > FEW else nullcontext():
         rows = fetch()
-        outcomes = [evaluate(step, row) for row in rows]
+        outcomes = [evaluate(step, row, waivers) for row in rows]
         if any(map(any, outcomes)):
             copy_outcomes(work, step, outcomes)
         return bool(rows)

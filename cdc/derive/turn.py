@@ -18,6 +18,7 @@ from cdc.derive.before import read_before
 from cdc.derive.decide import decide
 from cdc.derive.fold import fold_rows
 from cdc.derive.foreign_key import validate_foreign_keys
+from cdc.derive.limit import NO_LIMIT, counts_of, require_room
 from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, literals
 from cdc.derive.plan import Plan
@@ -26,6 +27,7 @@ from cdc.derive.session import Connection, Span, Window, Work, clear_tables, emp
 from cdc.derive.stage import RowRefusedError, stage_rows
 from cdc.derive.statistics import refresh_statistics
 from cdc.derive.take import STALE, take_rows
+from cdc.derive.waived import any_in_force
 from cdc.derive.write import write_rows
 from cdc.errors import CdcError, FatalError, TransientError
 from cdc.observe.pulse import Pulse
@@ -75,22 +77,33 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Whose turn it is, what shows that it goes on, and the snapshot that it is given ("": its own)."""
+    """Whose turn it is, what shows that it goes on, the snapshot that it is given ("": its own), and how many rows it
+    may hold with one code.
+    """
 
     epoch: int
     pulse: Pulse
     cut: str
+    held_limit: int
 
 
-def run_turn(
-    connection: Connection, plan: Plan, version: Version, epoch: int, pulse: Pulse | None = None, cut: str = ""
+def run_turn(  # noqa: PLR0913 - whose turn it is, and its limits
+    connection: Connection,
+    plan: Plan,
+    version: Version,
+    epoch: int,
+    pulse: Pulse | None = None,
+    *,
+    cut: str = "",
+    held_limit: int = NO_LIMIT,
 ) -> Derived | None:
     """Derive what is new; None if nothing is, or if a stream's first snapshot is still open. `pulse` beats meanwhile.
 
     `cut` is a snapshot that another session has exported, with all mirrors locked: what it shows is derived, no more.
+    `held_limit`: how many rows the domain may hold with one code (`cdc.derive.limit`).
     Raises TransientError when the same work may go well later (DRV-110: by another dictionary), FatalError when not.
     """
-    turn = partial(_turn, connection, plan, version, _Frame(epoch, pulse or Pulse(), cut))
+    turn = partial(_turn, connection, plan, version, _Frame(epoch, pulse or Pulse(), cut, held_limit))
     try:
         try:
             return turn(careful=False)
@@ -121,6 +134,7 @@ def _turn(connection: Connection, plan: Plan, version: Version, frame: _Frame, *
     work_out(work)
     crash_point("D5")
     write_rows(work)
+    require_room(work, frame.held_limit)
     crash_point("D6")
     _finish(work, version, frame.epoch)
     return Derived(
@@ -180,7 +194,7 @@ def see_window(connection: Connection, plan: Plan) -> tuple[int, str | None, Win
     rows = connection.execute(_window(plan), {"domain": plan.name}, prepare=True).fetchall()
     if not rows or any(row[5] is None or row[5] < 1 for row in rows):
         return None
-    epoch, dictionary, queued, queued_whole, (stale, held_as_stale), _, active, *_ = rows[0]
+    epoch, dictionary, queued, queued_whole, (stale, held_as_stale, waived), _, active, held, *_ = rows[0]
     spans = tuple(Span(stream, after, last) for *_, stream, last, after in rows)
     window = Window(
         dictionary != plan.digest,
@@ -189,6 +203,8 @@ def see_window(connection: Connection, plan: Plan) -> tuple[int, str | None, Win
         frozenset(queued_whole),
         stale,
         held_as_stale,
+        waived,
+        held,
     )
     return epoch, active, window
 
@@ -234,8 +250,10 @@ def _window(plan: Plan) -> bytes:
     return (
         f"SELECT d.epoch, d.dictionary, ARRAY({queue}), ARRAY({queue} AND source_key IS NULL),"
         f" ARRAY[EXISTS (SELECT FROM cdc.stale WHERE mirror = ANY ({mirrors})),"
-        f" EXISTS (SELECT FROM {plan.books}.held WHERE code = '{STALE}' AND mapping = ANY ({names}))],"
-        " p.generations, (SELECT digest FROM cdc.active), p.stream, p.batch, coalesce(w.batch, 0)"
+        f" EXISTS (SELECT FROM {plan.books}.held WHERE code = '{STALE}' AND mapping = ANY ({names})),"
+        f" {any_in_force(plan).replace('%', '%%')}],"
+        f" p.generations, (SELECT digest FROM cdc.active), {counts_of(plan).replace('%', '%%')},"
+        " p.stream, p.batch, coalesce(w.batch, 0)"
         f" FROM {plan.books}.domain d CROSS JOIN unnest({literals(plan.sources)}) s (source)"
         " LEFT JOIN cdc.position p ON p.source = s.source"
         f" LEFT JOIN {plan.books}.watermark w ON w.domain = d.name AND w.stream = p.stream WHERE d.name = %(domain)s"

@@ -142,7 +142,9 @@ class _DomainWorker:
         self.left = 0
         while epoch is not None and not self._stopped():
             self.pulse.beat()
-            derived = run_turn(connection, plan, self.version, epoch, self.pulse)
+            derived = run_turn(
+                connection, plan, self.version, epoch, self.pulse, held_limit=self.settings.derive.held_limit
+            )
             self.backoff.succeed()
             self._tidy(connection, plan, derived)
             if derived is None:

@@ -24,6 +24,7 @@ from transforms.value.gs1 import to_gtin14
 from transforms.value.kind import NUMBERS, Kind
 from transforms.value.text import BLANKS
 from transforms.value.token import TokenKeys
+from transforms.vocabulary.field import Terms
 from transforms.vocabulary.field_type import ACCEPTED, CODED, check_step, fitting_step, postgresql_type
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.section import Section, read_scalar, read_section, suggest
@@ -57,6 +58,11 @@ class Vocabulary:
     """By table; None is one with faults, of which nothing else is said."""
     tokens: TokenKeys = dataclass_field(default_factory=TokenKeys)
     branches: Branches | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What values of fields are written in."""
+        return Terms(self.codesets, self.units, self.errors)
 
 
 @dataclass(frozen=True, slots=True)

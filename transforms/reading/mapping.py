@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from transforms import refusal
 from transforms.errors import Faults
@@ -19,6 +20,7 @@ from transforms.reading.lookup import LOOKUP, gate_of, hangs_on, read_lookup, re
 from transforms.reading.target import TARGET, TargetReader, read_condition
 from transforms.reading.translation import translator
 from transforms.vocabulary.unit_names import UnitNames
+from transforms.waiver import waive
 from transforms.yaml.document import Node
 from transforms.yaml.name import WORD
 from transforms.yaml.section import Section, is_unusable, read_section
@@ -97,6 +99,7 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
         compile_plan(plan),
         frozenset(reading.scope.codes),
         source_key=tuple(column.text for column in source.texts("key")),
+        waive=partial(waive, plan, targets, vocabulary.fields, vocabulary.terms),
     )
     return Draft(read_examples(section, mapping, reading.inputs, faults), sections)
 

@@ -133,12 +133,12 @@ def _read_field(name: str, node: Node, terms: Terms, faults: Faults) -> Field | 
         retention=_read_word(section, "retention", _RETENTIONS),
         protect=_read_protect(section),
     )
-    if "example" in section and _value(field, field.example, terms) is None:
+    if "example" in section and canonical_value(field, field.example, terms) is None:
         faults.add(section.place_of("example"), "DIC-105", f"the example is not a value of type {field_type.kind}")
     return replace(field, tolerate=_read_tolerate(section, field, terms, faults))
 
 
-def _value(field: Field, text: str, terms: Terms) -> object:
+def canonical_value(field: Field, text: str, terms: Terms) -> object:
     """Return the canonical value that `text` is, None if it is none of the field."""
     step, _ = fitting_step(field)
     try:
@@ -171,7 +171,7 @@ def _read_tolerate(section: Section, field: Field, terms: Terms, faults: Faults)
             tolerated[code] = None
             continue
         scalar = read_scalar(node, key.text, faults)
-        tolerated[code] = _value(field, scalar.text, terms) if scalar else None
+        tolerated[code] = canonical_value(field, scalar.text, terms) if scalar else None
         if scalar and tolerated[code] is None:
             faults.add(scalar.place, "DIC-105", f"`{scalar.text}` is not a value of the field")
     return tolerated

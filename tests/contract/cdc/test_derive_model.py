@@ -153,8 +153,10 @@ class Bench:
 
     def _outcome(self) -> Outcome:
         outcome = Outcome({str(fill.target): set() for fill in self.plan.fills}, {})
+        said = [target for mapping in self.schema.mappings for target in mapping.targets if not target.contributes]
+        targets = {str(target): target for target in (*said, *(fold.target for fold in self.schema.folds))}
         for fill in self.plan.fills:
-            names = ", ".join(f'"{name}"' for name in fill.columns)
+            names = ", ".join(f'"{column.name}"' for column in targets[str(fill.target)].columns)
             text = f"SELECT _mapping, _source_key, _source_offset, _deleted, {names} FROM {fill.canonical}"
             for mapping, key, offset, deleted, *found in self.landing.execute(text.encode()).fetchall():
                 values = [json.dumps(value, sort_keys=True) if isinstance(value, list) else value for value in found]

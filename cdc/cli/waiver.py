@@ -1,0 +1,174 @@
+"""`cdc held waive`, `waivers`, `approve` and `withdraw`: rows that are let go although the dictionary refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_table
+from cdc.cli.queue import is_derived_within
+from cdc.derive.active import dictionary_in_force
+from cdc.derive.bound import bound_domains
+from cdc.derive.held import Selection, count_held
+from cdc.derive.waiver import STATES, Done, Record, Waiving, document
+from cdc.store.connection import as_service_errors, connect
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="Its number, as `cdc held waivers` has it.")]
+WhyAtAll = Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until it is derived.")]
+_OF_ONE = (
+    "id, mapping, source_key (list), code, field, columns (list of column, code, value; null: left out), reason, "
+    "requested_by, requested_at, approved_by, approved_at, withdrawn_by, withdrawn_at, version, dictionary, "
+    "state (open, in force, void), because (null unless it is void)"
+)
+_OF_CHANGE = f"Print one object: `changed` (bool), `derived` (bool), `held` (bool), `waiver`: {_OF_ONE}."
+
+
+def waive(  # noqa: PLR0913, PLR0917 - options of a command
+    context: typer.Context,
+    mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="Its mapping, as `cdc held list` has it.")],
+    key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of the source key, in order.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who approve it and those who audit it.")],
+    value: Annotated[
+        list[str] | None,
+        typer.Option("--value", metavar="COLUMN=VALUE", help="The canonical value of a column that is refused."),
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="COLUMN", help="A refused column to leave out.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help=f"Print one object: `changed` (bool), `waiver`: {_OF_ONE}.")
+    ] = False,
+) -> None:
+    """Ask for a held row to be let go, with a value for each column that is refused, or without the column.
+
+    Nothing changes until somebody else approves it (`cdc held approve`). It counts for the source row as it is now,
+    and for the dictionary that is in force now: when either changes it is void. The canonical row has it among its
+    warnings.
+    """
+    values = _values(value or [], without or [])
+    if not reason.strip():
+        raise typer.BadParameter("say why by --reason")
+    with _waiving(context, "cdc held waive") as (waiving, _):
+        done = waiving.ask(mapping, key, values, reason.strip())
+    waiver = done.waiver
+    if as_json:
+        write_json({"changed": done.changed, "waiver": document(waiver)})
+        return
+    if done.changed:
+        say(f"Waiver {waiver.id} waits for somebody else than {waiver.requested_by}: `cdc held approve {waiver.id}`.")
+    else:
+        say(f"Waiver {waiver.id} says so already; it is {waiver.state}. Nothing was done.")
+
+
+def waivers(
+    context: typer.Context,
+    mapping: Annotated[
+        str | None, typer.Option("--mapping", metavar="MAPPING", help="Only of rows of this mapping.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", metavar="STATE", help=f"Only those that are {', '.join(STATES)}.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=f"Print one object: `waivers`, a list of {_OF_ONE}.")] = False,
+) -> None:
+    """List waivers, the latest first: of which row, what is decided of it, who asked and who approved, and its state.
+
+    A waiver that is open waits for approval. One is void when it was withdrawn, when the source row has changed since,
+    or when another dictionary is in force: the row is derived without it.
+    """
+    if state is not None and state not in STATES:
+        raise typer.BadParameter(f"--state is one of {', '.join(STATES)}")
+    with _waiving(context, "cdc held waivers") as (waiving, _):
+        found = [one for one in waiving.read(mapping) if state in (None, one.state)]
+    if as_json:
+        write_json({"waivers": [document(one) for one in found]})
+        return
+    columns = ("id", "state", "mapping", "source key", "decided", "asked by", "approved by", "reason", "because")
+    write_table("Waivers", columns, [_row(one) for one in found])
+    say(f"{len(found)} waivers." if found else "There is no waiver.")
+
+
+def approve(
+    context: typer.Context,
+    number: Number,
+    reason: WhyAtAll = None,
+    wait_s: Wait = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help=_OF_CHANGE)] = False,
+) -> None:
+    """Approve a waiver that somebody else has asked for: its row is derived as that says.
+
+    Exit code 4 if it has not been derived after the time that was given, or is held for something else.
+    """
+    with _waiving(context, "cdc held approve") as (waiving, connection):
+        _finish(connection, waiving.approve(number, reason), wait_s, "is in force", as_json=as_json)
+
+
+def withdraw(
+    context: typer.Context,
+    number: Number,
+    reason: WhyAtAll = None,
+    wait_s: Wait = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help=_OF_CHANGE)] = False,
+) -> None:
+    """Withdraw a waiver, approved or not: its row is derived without it, and held again if it is still refused.
+
+    Exit code 4 if it has not been derived after the time that was given.
+    """
+    with _waiving(context, "cdc held withdraw") as (waiving, connection):
+        _finish(connection, waiving.withdraw(number, reason), wait_s, "is withdrawn", as_json=as_json)
+
+
+@contextmanager
+def _waiving(context: typer.Context, name: str) -> Iterator[tuple[Waiving, psycopg.Connection[Any]]]:
+    read = settings(context)
+    with as_service_errors(), connect(read.target, name) as connection:
+        connection.autocommit = True
+        plans = list(bound_domains(connection, dictionary_in_force(connection, read)))
+        yield Waiving(connection, plans), connection
+
+
+def _values(given: list[str], without: list[str]) -> dict[str, str | None]:
+    """Return what is decided of each column, by name."""
+    pairs: list[tuple[str, str | None]] = [(name, None) for name in without]
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--value is COLUMN=VALUE, and not {text}")
+        pairs.append((name, value))
+    if not pairs:
+        raise typer.BadParameter("say by --value or --without what becomes of the columns that are refused")
+    if len(dict(pairs)) < len(pairs):
+        raise typer.BadParameter("each column has one --value or --without")
+    return dict(sorted(pairs))
+
+
+def _row(one: Record) -> tuple[str | int | None, ...]:
+    decided = ", ".join(
+        f"{column} {'left out' if value is None else f'= {value}'}"
+        for column, value in zip(one.columns, one.given, strict=True)
+    )
+    who = (one.requested_by, one.approved_by)
+    return one.id, one.state, one.mapping, ", ".join(one.source_key), decided, *who, one.reason, one.because
+
+
+def _finish(connection: psycopg.Connection[Any], done: Done, wait_s: float, what: str, *, as_json: bool) -> None:
+    """Wait for the row, and say what has become of it."""
+    waiver = done.waiver
+    derived = is_derived_within(connection, done.queued, wait_s)
+    held = count_held(connection, Selection(waiver.mapping, None, waiver.source_key)) > 0
+    if as_json:
+        write_json({"changed": done.changed, "derived": derived, "held": held, "waiver": document(waiver)})
+    elif not done.changed:
+        say(f"Waiver {waiver.id} {what} already. Nothing was done.")
+    elif not derived:
+        say(f"Waiver {waiver.id} {what}; its row is in the queue and has not been derived yet: look at `cdc status`.")
+    else:
+        say(f"Waiver {waiver.id} {what}; its row {'is held' if held else 'is not held'}.")
+    attention = not derived or (held and waiver.approved_at is not None and waiver.withdrawn_at is None)
+    raise typer.Exit(Exit.ATTENTION if attention else Exit.OK)

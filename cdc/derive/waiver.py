@@ -1,0 +1,314 @@
+"""Waivers as they are kept: asked for by one person, approved by another one, withdrawn, and what has become of each.
+
+A waiver is asked for with a value, or none, for each column that the row is refused for and for no other one: what the
+row says soundly, nobody decides. The database notes who asks and who approves, by the roles of their sessions, and
+refuses that they are one; it keeps every waiver for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import class_row
+
+from cdc.derive.held import Held, Selection, read_held
+from cdc.derive.lookup import FIXED_COLUMNS, select_range
+from cdc.derive.names import literal, literals
+from cdc.derive.plan import Plan, Step
+from cdc.derive.value import load_unreadable_as_text
+from cdc.derive.waived import DECIDED_LATER, UNRESOLVED, version_of
+from cdc.errors import FatalError
+from cdc.store.action import operator, record_action
+from transforms import refusal
+from transforms.errors import Refused
+from transforms.waiver import UnfitError, Values
+
+Connection = psycopg.Connection[Any]
+
+OPEN: Final = "open"
+IN_FORCE: Final = "in force"
+VOID: Final = "void"
+STATES: Final = (OPEN, IN_FORCE, VOID)
+_NAMES: Final = (
+    "id, mapping, source_key, code, field, columns, codes, given, reason, requested_by, requested_at, approved_by,"
+    " approved_at, withdrawn_by, withdrawn_at, version, dictionary"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One waiver; `columns`, what each is refused with, and the value `given` to each (None: it is left out).
+
+    `state` is one of STATES; `because` says what makes it void.
+    """
+
+    id: int
+    mapping: str
+    source_key: list[str]
+    code: str
+    field: str
+    columns: list[str]
+    codes: list[str]
+    given: list[str | None]
+    reason: str
+    requested_by: str
+    requested_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+    withdrawn_by: str | None
+    withdrawn_at: datetime | None
+    version: str
+    dictionary: str
+    state: str = VOID
+    because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command came to: the waiver, whether it did anything, and the last number that it put into the queue."""
+
+    waiver: Record
+    changed: bool
+    queued: int = 0
+
+
+class Waiving:
+    """Asks for waivers, approves and withdraws them, under the dictionary in force; `connection` is in autocommit."""
+
+    def __init__(self, connection: Connection, plans: Sequence[Plan]) -> None:
+        self._connection = connection
+        self._plans = plans
+        load_unreadable_as_text(connection)
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+
+    def read(self, mapping: str | None = None, key: Sequence[str] | None = None) -> list[Record]:
+        """Return the waivers of a mapping, or of one of its rows, the latest first."""
+        with self._connection.transaction():
+            found = self._read(
+                "(%(mapping)s::text IS NULL OR mapping = %(mapping)s)"
+                " AND (%(key)s::text[] IS NULL OR source_key = %(key)s::text[])",
+                {"mapping": mapping, "key": None if key is None else list(key)},
+            )
+            return self._judged(found)
+
+    def ask(self, mapping: str, key: Sequence[str], values: Values, reason: str) -> Done:
+        """Ask for a waiver of one held row. Raises DRV-123, DRV-131 for what cannot be waived so, DRV-132."""
+        plan, step = self._step(mapping)
+        with self._connection.transaction():
+            version = self._version(step, key)
+            standing = self._standing(plan, step, key, version)
+            if standing is not None:
+                return _same(standing, values)
+            held = next(iter(read_held(self._connection, Selection(mapping, None, key), 1)), None)
+            if held is None:
+                raise FatalError("DRV-131", f"{_named(mapping, key)} is not held")
+            codes = _refusals(step, self._inputs(step, held), held, values)
+            row = self._connection.execute(
+                "INSERT INTO cdc.waiver (mapping, source_key, code, field, columns, codes, given, reason, version,"
+                " dictionary) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+                (
+                    *(mapping, list(key), held.code, held.field or "", list(values), codes, list(values.values())),
+                    *(reason, version, plan.digest),
+                ),
+            ).fetchone()
+            waiver = self._one(int(row[0]) if row else 0)
+            self._record("held waive", waiver, reason)
+            return Done(waiver, changed=True)
+
+    def approve(self, number: int, reason: str | None) -> Done:
+        """Approve one; its row is derived again. Raises DRV-133 if it cannot be, DRV-134 without it."""
+        with self._connection.transaction():
+            waiver = self._one(number, locked=True)
+            if waiver.state == IN_FORCE:
+                return Done(waiver, changed=False)
+            if waiver.state == VOID:
+                raise FatalError("DRV-133", f"waiver {number} is void: {waiver.because}")
+            if self._connection.execute("SELECT session_user::text").fetchone() == (waiver.requested_by,):
+                raise FatalError("DRV-133", f"{waiver.requested_by} asked for waiver {number}")
+            self._connection.execute("UPDATE cdc.waiver SET approved_at = now() WHERE id = %s", (number,))
+            return self._changed("held approve", number, reason)
+
+    def withdraw(self, number: int, reason: str | None) -> Done:
+        """Withdraw one; if it was approved, its row is derived again, without it. Raises DRV-134 as above."""
+        with self._connection.transaction():
+            waiver = self._one(number, locked=True)
+            if waiver.withdrawn_at is not None:
+                return Done(waiver, changed=False)
+            self._connection.execute("UPDATE cdc.waiver SET withdrawn_at = now() WHERE id = %s", (number,))
+            return self._changed("held withdraw", number, reason)
+
+    def _changed(self, action: str, number: int, reason: str | None) -> Done:
+        """Put it on record, and have the row derived again where that can come out otherwise now."""
+        waiver = self._one(number)
+        queued = 0
+        if waiver.approved_at is not None:
+            row = self._connection.execute(
+                "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
+                " VALUES (%s, %s, 'waiver', session_user || ' ' || %s) RETURNING id",
+                (waiver.mapping, waiver.source_key, operator()),
+            ).fetchone()
+            queued = int(row[0]) if row else 0
+        self._record(action, waiver, reason)
+        return Done(waiver, changed=True, queued=queued)
+
+    def _record(self, action: str, waiver: Record, reason: str | None) -> None:
+        effect = {
+            "waiver": waiver.id,
+            "state": waiver.state,
+            "values": dict(zip(waiver.columns, waiver.given, strict=True)),
+        }
+        record_action(self._connection, action, _named(waiver.mapping, waiver.source_key), effect, reason)
+
+    def _step(self, name: str) -> tuple[Plan, Step]:
+        for plan in self._plans:
+            for step in plan.steps:
+                if step.mapping.name == name and step.mapping.waive is not None:
+                    return plan, step
+            if name in plan.names:
+                raise FatalError("DRV-131", f"{name} is no mapping of source rows as they are")
+        raise FatalError("DRV-123", name)
+
+    def _version(self, step: Step, key: Sequence[str]) -> str:
+        """Return the version of the source row that there is now."""
+        has_key = step.source.has_key("m", "(%(key)s::text[])")
+        query = f"SELECT {version_of('m')} FROM {step.source.name} m WHERE {has_key}"
+        try:
+            row = self._connection.execute(query.encode(), {"key": list(key)}).fetchone()
+        except psycopg.DataError:
+            row = None  # a key that is no value of its columns
+        if row is None:
+            raise FatalError("DRV-131", f"{_named(step.mapping.name, key)} is not in its mirror")
+        return str(row[0])
+
+    def _standing(self, plan: Plan, step: Step, key: Sequence[str], version: str) -> Record | None:
+        found = self._read(
+            "mapping = %s AND source_key = %s AND version = %s AND dictionary = %s AND withdrawn_at IS NULL",
+            (step.mapping.name, list(key), version, plan.digest),
+        )
+        return next(iter(self._judged(found)), None)
+
+    def _inputs(self, step: Step, held: Held) -> Sequence[object]:
+        """Return what the mapping reads of a row. Raises DRV-131 where something of that is behind its source."""
+        within = step.source.has_key("x", f"({literals(held.source_key)})")
+        (row,) = self._connection.execute(select_range(step, False, True, within)).fetchall()
+        if row[FIXED_COLUMNS - 1] is not None:
+            raise FatalError(
+                "DRV-131", f"{_named(held.mapping, held.source_key)} is, or looks up, a row behind its source"
+            )
+        return tuple(row[FIXED_COLUMNS:][: len(step.mapping.inputs)])
+
+    def _one(self, number: int, *, locked: bool = False) -> Record:
+        found = self._judged(self._read("id = %s", (number,), locked=locked))
+        if not found:
+            raise FatalError("DRV-134", str(number))
+        return found[0]
+
+    def _read(self, where: str, parameters: Any, *, locked: bool = False) -> list[Record]:
+        with self._connection.cursor(row_factory=class_row(Record)) as cursor:
+            query = f"SELECT {_NAMES} FROM cdc.waiver WHERE {where} ORDER BY id DESC{' FOR UPDATE' if locked else ''}"
+            return cursor.execute(query.encode(), parameters).fetchall()
+
+    def _judged(self, waivers: list[Record]) -> list[Record]:
+        """Say of each in which state it is."""
+        digests = {plan.digest for plan in self._plans}
+        current: dict[int, bool] = {}
+        for step in (step for plan in self._plans for step in plan.steps):
+            numbers = [one.id for one in waivers if one.mapping == step.mapping.name]
+            current |= self._current(step, numbers) if numbers else {}
+        return [_judge(one, in_force=one.dictionary in digests, current=current.get(one.id, False)) for one in waivers]
+
+    def _current(self, step: Step, numbers: list[int]) -> dict[int, bool]:
+        mirror = step.source
+        query = (
+            f"SELECT w.id, w.version = {version_of('m')} FROM cdc.waiver w JOIN {mirror.name} m"
+            f" ON {mirror.has_key('m', 'w.source_key')} WHERE w.mapping = {literal(step.mapping.name)}"
+            " AND w.id = ANY (%s)"
+        )
+        return dict(self._connection.execute(query.encode(), (numbers,)).fetchall())
+
+
+def _judge(waiver: Record, *, in_force: bool, current: bool) -> Record:
+    because = (
+        f"{waiver.withdrawn_by} has withdrawn it"
+        if waiver.withdrawn_at is not None
+        else "another dictionary is in force"
+        if not in_force
+        else "the source row has changed"
+        if not current
+        else None
+    )
+    state = VOID if because else OPEN if waiver.approved_at is None else IN_FORCE
+    return replace(waiver, state=state, because=because)
+
+
+def _same(standing: Record, values: Values) -> Done:
+    if dict(zip(standing.columns, standing.given, strict=True)) != dict(values):
+        raise FatalError("DRV-132", f"waiver {standing.id}, {standing.state}")
+    return Done(standing, changed=False)
+
+
+def _refusals(step: Step, inputs: Sequence[object], held: Held, values: Values) -> list[str]:
+    """Return with what each column is refused. Raises DRV-131 for one that is not, or a row that is held even so."""
+    later = _refused_later(step, held)
+    still = _refusal(step, inputs, values)
+    if still is not None:
+        raise FatalError("DRV-131", f"the row would be refused even so: {still}")
+    codes = []
+    for name in values:
+        without = _refusal(step, inputs, {other: value for other, value in values.items() if other != name})
+        if without is not None and without.field == name:
+            codes.append(without.code)
+        elif held.code in DECIDED_LATER and name in later:
+            codes.append(held.code)
+        else:
+            told = without or f"{held.code} {held.field or ''}".strip()
+            raise FatalError("DRV-131", f"{name} is not what the row is refused for, but {told}")
+    return codes
+
+
+def _refusal(step: Step, inputs: Sequence[object], values: Values) -> Refused | None:
+    if step.mapping.waive is None:
+        return None
+    try:
+        step.mapping.waive(values)(inputs)
+    except UnfitError as error:
+        raise FatalError("DRV-131", str(error)) from error
+    except Refused as refused:
+        return refused
+    return None
+
+
+def _refused_later(step: Step, held: Held) -> frozenset[str]:
+    """Return the columns that a row may be held for after it was mapped: by the database, for a key, a reference."""
+    return frozenset(_columns_later(step, held))
+
+
+def _columns_later(step: Step, held: Held) -> Iterator[str]:
+    for target in step.mapping.targets:
+        if held.code == refusal.KEY and held.field in target.key:
+            yield from target.key
+        if held.code == UNRESOLVED:
+            for one in target.references:
+                if f"{one.schema}.{one.table}" == held.waits_for:
+                    yield from one.columns
+        if held.code == "DRV-201":
+            yield from (column.name for column in target.columns)
+
+
+def _named(mapping: str, key: Sequence[str]) -> str:
+    return f"{mapping} {', '.join(key)}"
+
+
+def document(waiver: Record) -> Mapping[str, object]:
+    """Return one as JSON has it: what is decided of each column beside its name."""
+    told = asdict(waiver)
+    columns, codes, given = told.pop("columns"), told.pop("codes"), told.pop("given")
+    told["columns"] = [
+        {"column": column, "code": code, "value": value}
+        for column, code, value in zip(columns, codes, given, strict=True)
+    ]
+    return told
