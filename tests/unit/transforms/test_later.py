@@ -157,7 +157,14 @@ def derived(mapping: Mapping, row: tuple[object, ...], *, deleted: bool) -> Stan
     refused = next((row[5] for rows in staged for row in rows if not row[4]), None)
     if refused:
         return Standing(nothing, nothing, Refused(refused))
-    values = tuple(tuple(one[4 + len(OUTCOME_META) :] for one in rows) for rows in staged) or nothing
+    columns = (len(target.columns) for target in mapping.targets)  # behind them a stage has room for warnings
+    values = (
+        tuple(
+            tuple(one[4 + len(OUTCOME_META) :][:count] for one in rows)
+            for rows, count in zip(staged, columns, strict=False)
+        )
+        or nothing
+    )
     marks = [deleted and not output.keeps_unmarked for output in step.outputs]
     live = tuple(() if marked else rows for rows, marked in zip(values, marks, strict=True))
     return Standing(live, tuple(rows if marked else () for rows, marked in zip(values, marks, strict=True)))
