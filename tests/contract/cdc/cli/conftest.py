@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from cdc.cli.main import execute
 from cdc.config import Target
 from cdc.observe import log
 from compose.local.env import REPO
+from compose.local.postgres import PostgresServer
 from tests.contract.cdc.cli.deployment import Deployment, held
 from tests.contract.cdc.cli.small import FILES, SOURCE
 from tests.contract.cdc.land.stage import Stage
@@ -152,3 +154,25 @@ def landed(target_dsn: str, config: Path) -> Iterator[Stage]:
     with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
         stage.land_units(wire.records, lambda: True)
         yield stage
+
+
+@pytest.fixture
+def persons(
+    cdc: Cdc, dictionary: Path, config: Path, target_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Cdc]:
+    """Two persons, each with a login of his own at the target; both may do what the service's role may."""
+    found: dict[str, Cdc] = {}
+    with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as connection:
+        for name in ("alice", "bob"):
+            if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).rowcount:
+                owner = target_server.owner.user
+                connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}' IN ROLE {owner}".encode())
+            monkeypatch.setenv(f"PASSWORD_OF_{name.upper()}", name)
+            path = config.parent / f"{name}.yaml"
+            path.write_text(
+                config.read_text()
+                .replace(f"user: {target_server.owner.user}", f"user: {name}")
+                .replace("env:TARGET_PASSWORD", f"env:PASSWORD_OF_{name.upper()}")
+            )
+            found[name] = lambda *words, path=path: cdc("--config", str(path), *words)
+    return found

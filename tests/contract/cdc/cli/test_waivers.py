@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import psycopg
 import pytest
 
-from compose.local.postgres import PostgresServer
-from tests.contract.cdc.cli.conftest import Cdc, Outcome
+from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.cli.deployment import Deployment, held
 from tests.contract.cdc.test_derive_worker import wait_until
 
 MAPPING = "erp.t_Organization"
 HELD = [("2", "COD-201")]
 WAIVE = ("held", "waive", MAPPING, "2", "--reason", "lives in Britain, says sales", "--value", "country=DE")
-Person = Callable[..., Outcome]
-
-
-@pytest.fixture
-def persons(
-    cdc: Cdc, running: Deployment, config: Path, target_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Person]:
-    """Two persons, each with a login of his own at the target; both may do what the service's role may."""
-    found: dict[str, Person] = {}
-    with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as connection:
-        for name in ("alice", "bob"):
-            if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).rowcount:
-                owner = target_server.owner.user
-                connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}' IN ROLE {owner}".encode())
-            monkeypatch.setenv(f"PASSWORD_OF_{name.upper()}", name)
-            path = config.parent / f"{name}.yaml"
-            path.write_text(
-                config.read_text()
-                .replace(f"user: {target_server.owner.user}", f"user: {name}")
-                .replace("env:TARGET_PASSWORD", f"env:PASSWORD_OF_{name.upper()}")
-            )
-            found[name] = lambda *words, path=path: cdc("--config", str(path), *words)
-    return found
 
 
 def states(cdc: Cdc) -> list[tuple[str, str | None]]:
@@ -46,7 +19,7 @@ def states(cdc: Cdc) -> list[tuple[str, str | None]]:
 
 
 def test_a_row_is_let_go_by_two_persons_for_as_long_as_it_is_what_it_was(
-    cdc: Cdc, running: Deployment, persons: dict[str, Person]
+    cdc: Cdc, running: Deployment, persons: dict[str, Cdc]
 ) -> None:
     alice, bob = persons["alice"], persons["bob"]
     asked = alice(*WAIVE, "--json")
@@ -142,7 +115,7 @@ def test_usage(cdc: Cdc) -> None:
 
 
 def test_another_dictionary_voids_it_also_where_it_changes_nothing_and_back(
-    cdc: Cdc, running: Deployment, persons: dict[str, Person]
+    cdc: Cdc, running: Deployment, persons: dict[str, Cdc]
 ) -> None:
     number = str(persons["alice"](*WAIVE, "--json").document["waiver"]["id"])
     assert persons["bob"]("held", "approve", number).code == 0
