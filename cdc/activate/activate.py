@@ -57,7 +57,7 @@ def activate(read: Settings, version: str | None, wish: Wish) -> Outcome:
     with as_service_errors(), connect(read.target, "cdc activate") as connection:
         connection.autocommit = True
         _require_migrations(connection)
-        new, where = _version(connection, read, version)
+        new, where = version_named(connection, read, version)
         digest = active_digest(connection)
         if digest is None:
             put_first(connection, where, new)
@@ -96,7 +96,13 @@ def discard(read: Settings) -> bool:
 def _activate(read: Settings, old: Dictionary, new: Dictionary, wish: Wish) -> Outcome:
     change = Change.between(old, new)
     activation = Activation(
-        partial(connect, read.target), Edition.of(old), Edition.of(new), change, wish.reason, wish.report
+        partial(connect, read.target),
+        Edition.of(old),
+        Edition.of(new),
+        change,
+        wish.reason,
+        wish.report,
+        read.derive.held_limit,
     )
     try:
         return _carry_out(activation, old, new, wish)
@@ -129,7 +135,7 @@ def _patiently(attempt: Callable[[], Any], wish: Wish) -> Any:
         raise FatalError("DRV-114", str(error)) from error
 
 
-def _version(connection: Connection, read: Settings, named: str | None) -> tuple[Dictionary, Settings]:
+def version_named(connection: Connection, read: Settings, named: str | None) -> tuple[Dictionary, Settings]:
     """Return the version that is meant, approved, and the settings in whose folder its signatures are."""
     if named is None:
         return read_dictionary(read), read

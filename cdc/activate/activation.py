@@ -44,6 +44,7 @@ from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.label import plan_labels
 from cdc.derive.lease import open_session
+from cdc.derive.limit import NO_LIMIT
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.plan import Plan
 from cdc.derive.session import empty_tables
@@ -93,7 +94,10 @@ def finish(connection: Connection, edition: Edition) -> None:
 
 @dataclass(slots=True)
 class Activation:
-    """One activation, from `old`, which is in force, to `new`. `change` is what can come out otherwise by itself."""
+    """One activation, from `old`, which is in force, to `new`. `change` is what can come out otherwise by itself.
+
+    `held_limit`: how many rows a domain may hold with one code until then (`cdc.derive.limit`).
+    """
 
     connect: Connect
     old: Edition
@@ -101,6 +105,7 @@ class Activation:
     change: Change
     reason: str = ""
     report: Report = lambda _: None
+    held_limit: int = NO_LIMIT
     _open: ExitStack = field(default_factory=ExitStack)
     _keeper: Connection | None = None
     _shadow: Deriver | None = None
@@ -213,7 +218,7 @@ class Activation:
 
     def _closed(self) -> Any:
         if self._gate is None:
-            self._gate = Gate(self.connect, self.old.version, live_plans(self.keeper, self.old))
+            self._gate = Gate(self.connect, self.old.version, live_plans(self.keeper, self.old), self.held_limit)
         return self._gate.closed(self.keeper, self._shadow)
 
     def _require_new_snapshots(self) -> None:

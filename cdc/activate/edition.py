@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from cdc.derive.turn import Version
 from transforms.domain import Domain, group_mappings
-from transforms.mapping import Fold, Mapping, Target
+from transforms.mapping import WARNINGS, Fold, Mapping, Target
 from transforms.model import Dictionary
 from transforms.review.dependency import FOLD
 from transforms.review.difference import touched
 
+_NO_SHAPE = frozenset({WARNINGS})
+"""Columns that tables have whether a mapping fills them or not."""
 SHADOW_DOMAIN = "shadow"
 """The name of what is derived in the shadow: one domain, however many there are of the tables that it replaces."""
 
@@ -47,6 +49,23 @@ class Edition:
         """Return the mappings and folds that have a part in these tables: what held rows are said to be of."""
         mappings = [one.name for one in self.mappings if any(str(target) in tables for target in one.targets)]
         return [*mappings, *(str(fold) for fold in self.folds if str(fold) in tables)]
+
+
+def reshaped(old: Edition, new: Edition) -> list[str]:
+    """Return the canonical tables that are of another shape by the new edition, or that only one of both has."""
+    before, after = _shapes(old), _shapes(new)
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _shapes(edition: Edition) -> dict[str, object]:
+    orders = {str(fold): fold.order for fold in edition.folds}
+    return {
+        name: (
+            {column.name: column.type for column in target.columns if column.name not in _NO_SHAPE},
+            *(target.key, target.explodes, orders.get(name)),
+        )
+        for name, target in edition.filled().items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

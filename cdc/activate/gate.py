@@ -17,6 +17,7 @@ import psycopg
 
 from cdc.derive.active import active_digest
 from cdc.derive.lease import open_session
+from cdc.derive.limit import NO_LIMIT
 from cdc.derive.mirror import Mirror
 from cdc.derive.plan import Plan
 from cdc.derive.turn import Version, begin_cut, run_turn
@@ -40,17 +41,25 @@ class Deriver:
     plan: Plan
     version: Version
     epoch: int
+    held_limit: int = NO_LIMIT
 
     def turn(self, cut: str = "") -> bool:
         """Derive what is new, or what a cut shows; tell whether there was anything."""
-        return run_turn(self.connection, self.plan, self.version, self.epoch, cut=cut) is not None
+        return (
+            run_turn(self.connection, self.plan, self.version, self.epoch, cut=cut, held_limit=self.held_limit)
+            is not None
+        )
 
 
 class Gate:
-    """The gate, and the sessions that work behind it. `base` is the dictionary that has to be in force."""
+    """The gate, and the sessions that work behind it. `base` is the dictionary that has to be in force.
 
-    def __init__(self, connect: Connect, base: Version, live: tuple[Plan, ...]) -> None:
-        self._connect, self._base, self._live = connect, base, live
+    What consumers read is brought to the cut as a worker would: a domain that stands at its limit of held rows stays
+    there, and the gate raises DRV-130.
+    """
+
+    def __init__(self, connect: Connect, base: Version, live: tuple[Plan, ...], held_limit: int = NO_LIMIT) -> None:
+        self._connect, self._base, self._live, self._held_limit = connect, base, live, held_limit
         self._guests: list[Deriver] = []
         self._open = ExitStack()
 
@@ -100,7 +109,7 @@ class Gate:
                 connection.autocommit = True
                 open_session(connection, plan)
                 connection.execute("UNLISTEN *")
-                self._guests.append(Deriver(connection, plan, self._base, 0))
+                self._guests.append(Deriver(connection, plan, self._base, 0, self._held_limit))
         for guest in self._guests:
             row = keeper.execute(
                 "SELECT epoch, dictionary FROM cdc.domain WHERE name = %s", (guest.plan.name,)

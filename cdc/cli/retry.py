@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import psycopg
 import typer
 
-from cdc.cli.context import settings
+from cdc.cli.context import settings, without_approval
 from cdc.cli.differing import JSON_HELP, write_differences
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
@@ -17,8 +17,10 @@ from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.derive.held import Key, Selection, count_held, queue_retry, read_keys
-from cdc.derive.rehearsal import Difference, Rehearsal
+from cdc.derive.rehearsal import HELD, Difference, Rehearsal
+from cdc.errors import FatalError
 from cdc.store.connection import as_service_errors, connect
+from transforms.model import Dictionary
 
 Connection = psycopg.Connection[Any]
 
@@ -39,6 +41,15 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All held rows, if nothing else is said.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which rows would change, and how.")] = False,
+    dictionary: Annotated[
+        str | None,
+        typer.Option(
+            "--dictionary",
+            metavar="V|FOLDER",
+            help="With --dry-run: by this version of the dictionary, named as for `cdc dictionary activate`; it need "
+            "not be approved.",
+        ),
+    ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")] = None,
     wait_s: Annotated[
         float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until they have been derived.")
@@ -48,7 +59,7 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
         typer.Option(
             "--json",
             help="Print one object: `selected`, `queued`, `derived` (bool, or null with --dry-run), `held` (how many "
-            "of them still are), and with --dry-run `changes`, "
+            "of them still are), and with --dry-run `heals` (how many would be held no more) and `changes`, "
             f"{JSON_HELP}.",
         ),
     ] = False,
@@ -56,16 +67,24 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
     """Derive held rows again, and whatever waits for them: after something was mended that no event tells of.
 
     Held rows heal by themselves when a source row or the dictionary changes; nothing is lost by asking once more.
-    With --dry-run a derivation is rehearsed and taken back, beside the one that runs. Exit code 4 if they have not
-    been derived after the time that was given: they are in the queue.
+    With --dry-run a derivation is rehearsed and taken back, beside the one that runs; with --dictionary as well it says
+    what another version would make of the held rows, and of what hangs on them (all else that it changes is said by
+    `cdc dictionary activate V --dry-run`). Exit code 4 if they have not been derived after the time that was given:
+    they are in the queue.
     """
     selection = _selection(mapping, code, key, everything)
+    if dictionary is not None and not dry_run:
+        # A table is of one version: no row alone is derived by another one.
+        raise typer.BadParameter(
+            f"--dictionary only rehearses: add --dry-run. `cdc dictionary activate {dictionary}` puts it in force, and "
+            "what it heals is derived"
+        )
     read = settings(context)
     with as_service_errors(), connect(read.target, "cdc held retry") as connection:
         connection.autocommit = True
         selected = count_held(connection, selection)
         if dry_run:
-            changes = _rehearsed(connection, read, read_keys(connection, selection))
+            changes = _rehearsed(connection, read, read_keys(connection, selection), dictionary)
             _finish(as_json, selected=selected, queued=0, derived=None, held=selected, changes=changes)
             return
         queued, last = queue_retry(connection, selection, reason)
@@ -83,21 +102,38 @@ def _selection(mapping: str | None, code: str | None, key: list[str] | None, eve
     return Selection(mapping, code.upper() if code else None, key or None)
 
 
-def _rehearsed(connection: Connection, read: Settings, rows: list[tuple[str, Key]]) -> list[Difference]:
+def _rehearsed(
+    connection: Connection, read: Settings, rows: list[tuple[str, Key]], version: str | None
+) -> list[Difference]:
     """Return what deriving the rows again would change, domain by domain, some at a time."""
     found: dict[Difference, None] = {}
+    used = dictionary_in_force(connection, read)
+    if version is not None:
+        used = _another(connection, read, used, version)
     with Shown() as shown:
-        for plan in bound_domains(connection, dictionary_in_force(connection, read)):
+        for plan in bound_domains(connection, used):
             ours = [row for row in rows if row[0] in plan.names]
             if not ours:
                 continue
             with connect(read.target, "cdc held retry --dry-run") as apart:
                 apart.autocommit = True
-                rehearsal = Rehearsal(apart, plan)
+                rehearsal = Rehearsal(apart, plan, by_another=version is not None)
                 for place in range(0, len(ours), _PORTION):
                     found |= dict.fromkeys(rehearsal.differences(ours[place : place + _PORTION]))
                     shown.show(f"rehearse {plan.name}", min(place + _PORTION, len(ours)), len(ours))
     return list(found)
+
+
+def _another(connection: Connection, read: Settings, in_force: Dictionary, named: str) -> Dictionary:
+    """Return a version to rehearse by. Raises DRV-116 as an activation does, DRV-135 if tables have another shape."""
+    from cdc.activate.activate import version_named  # noqa: PLC0415 - a command loads what it needs
+    from cdc.activate.edition import Edition, reshaped  # noqa: PLC0415
+
+    found, _ = version_named(connection, without_approval(read), named)
+    tables = reshaped(Edition.of(in_force), Edition.of(found))
+    if tables:
+        raise FatalError("DRV-135", ", ".join(tables))
+    return found
 
 
 def _finish(
@@ -110,12 +146,21 @@ def _finish(
     changes: list[Difference] | None = None,
 ) -> None:
     if as_json:
-        shown = {} if changes is None else {"changes": [change.document() for change in changes]}
+        shown: dict[str, object] = {}
+        if changes is not None:
+            shown = {"heals": _healing(changes), "changes": [change.document() for change in changes]}
         write_json({"selected": selected, "queued": queued, "derived": derived, "held": held, **shown})
     elif changes is not None:
         write_differences("What would change", changes)
-        say(f"{len(changes)} rows would change if {selected} held rows were derived again. Nothing was done.")
+        say(
+            f"{len(changes)} rows would change if {selected} held rows were derived again, {_healing(changes)} would be"
+            " held no more. Nothing was done."
+        )
     elif derived:
         say(f"{selected} held rows were derived again; {held} are held.")
     else:
         say(f"{queued} rows are in the queue and have not been derived yet: look at `cdc status`.")
+
+
+def _healing(changes: list[Difference]) -> int:
+    return sum(change.table == HELD and change.after is None for change in changes)

@@ -55,6 +55,28 @@ def test_a_dry_run_prints_the_rows_that_a_retry_then_heals(cdc: Cdc, running: De
     assert (again.code, again.document["queued"]) == (0, 0)
 
 
+def test_another_version_is_rehearsed_before_it_is_in_force(cdc: Cdc, running: Deployment) -> None:
+    running.know_country("英国", "US")
+    running.land_of("法国", 3)
+    wait_until(lambda: held(running) == [("2", "COD-201"), ("3", "COD-201")])
+    rehearse = ("held", "retry", "--code", "COD-201", "--dictionary", str(running.dictionary))
+    done = cdc(*rehearse, "--dry-run", "--json")
+    assert done.code == 0, done.err
+    assert (done.document["selected"], done.document["heals"]) == (2, 1)
+    after = {change["table"]: change["after"] for change in done.document["changes"]}
+    assert after["cdc.held"] is None
+    assert (after["trace.party"]["party_id"], after["trace.party"]["country"]) == ("C2", "US")
+    assert running.parties() == [("C1", None)]
+    told = cdc(*rehearse)
+    assert (told.code, "--dry-run" in told.err) == (2, True)
+    assert len(running.rows("SELECT FROM cdc.dictionary")) == 1
+
+    running.edit("fields.yaml", "string(255)", "string(254)")
+    done = cdc(*rehearse, "--dry-run")
+    assert (done.code, "DRV-135" in done.err) == (1, True), done.err
+    assert cdc("held", "retry", "--all", "--dry-run", "--dictionary", "0000").code == 1
+
+
 def test_what_is_in_the_queue_is_not_queued_twice(cdc: Cdc, running: Deployment) -> None:
     with running.sources.connection.transaction():
         # The worker's turn waits for the mirror, so that the queue stays as it is.
