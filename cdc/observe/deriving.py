@@ -125,4 +125,4 @@ JOIN cdc.position p USING (source)
 LEFT JOIN cdc.watermark w ON w.domain = d.domain AND w.stream = p.stream
 LEFT JOIN cdc.batch b ON b.stream = p.stream AND b.batch = coalesce(w.batch, 0) + 1
 """
-_HELD: Final = "SELECT mapping, code, count(*) FROM cdc.held WHERE mapping = ANY (%s) GROUP BY mapping, code"
+_HELD: Final = "SELECT mapping, code, rows FROM cdc.held_count WHERE mapping = ANY (%s) AND rows > 0"
