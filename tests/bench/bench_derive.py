@@ -45,7 +45,9 @@ ANALYZE
 """
 # The same values into a table with the same indexes: what the database alone needs.
 PLAIN = """
-INSERT INTO public.plain SELECT sn, rtrim(item_no), lot_no, wo_no, 'ACCEPTED', station, rework_count, produced_at,
+INSERT INTO public.plain (serial_number, material_id, lot_number, job_order_id, status, station, rework_count,
+    produced_at, _mapping, _source_key, _source_offset, _source_ts, _deleted, _dictionary, _derivation, _derived_at)
+    SELECT sn, rtrim(item_no), lot_no, wo_no, 'ACCEPTED', station, rework_count, produced_at,
     'mes.mes_sn', ARRAY[sn], _offset, _source_ts, false, 'digest', 1, now() FROM mes.mes_sn
 """
 CHANGE = """

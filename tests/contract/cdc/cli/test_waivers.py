@@ -129,4 +129,15 @@ def test_another_dictionary_voids_it_also_where_it_changes_nothing_and_back(
     assert done.code == 0, done.err
     wait_until(lambda: held(running) == [])
     assert (running.parties(), states(cdc)) == ([("C1", None), ("C2", "DE")], [("in force", None)])
+
+    # Tables that are built anew come out so, too.
+    running.know_country("西班牙", "JP")
+    done = cdc("dictionary", "activate", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert [one["after"] for one in done.document["difference"]["held"]] == [1]
+    assert held(running) == HELD
+    assert cdc("dictionary", "discard").code == 0
+    done = cdc("dictionary", "rollback", "--yes", "--json")
+    assert [one["after"] for one in done.document["difference"]["held"]] == [0], done.err
+    assert (running.parties(), held(running)) == ([("C1", None), ("C2", "DE")], [])
     assert cdc("audit", "rows", "trace.party").code == 0
