@@ -102,17 +102,18 @@ def _release(fill: Fill) -> bytes:
 
 @cache
 def _keep(plan: Plan, fill: Fill) -> bytes:
-    """Write the candidates that are held and differ from what is held of them."""
+    """Write the candidates that are held and differ from what is held of them.
+
+    The key finds what is held, and no join does: of a table that was empty a moment ago the planner thinks that it
+    still is, and would read all that was just written, for each row.
+    """
     written = [*fill.columns, *META]
     updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in written if name not in fill.held_key)
-    kept = f"({stored_columns(fill, 'h')}, h._dictionary)"
-    staged = f"({stored_columns(fill, 's')}, {literal(plan.digest)})"
+    kept, staged = (f"({stored_columns(fill, row)}, {row}._dictionary)" for row in ("h", "excluded"))
     return (
-        f"INSERT INTO {fill.held} ({columns(written)}) SELECT {', '.join(_values(plan, fill, written))}"
-        f" FROM {fill.stage} s WHERE {_KEPT} AND NOT EXISTS (SELECT FROM {fill.held} h"
-        f" WHERE {fill.is_of('h', 's._source_key')} AND {kept} IS NOT DISTINCT FROM {staged})"
-        f" ORDER BY {columns(('_source_key', *fill.key), 's')} ON CONFLICT ({columns(fill.held_key)})"
-        f" DO UPDATE SET {updates}"
+        f"INSERT INTO {fill.held} AS h ({columns(written)}) SELECT {', '.join(_values(plan, fill, written))}"
+        f" FROM {fill.stage} s WHERE {_KEPT} ORDER BY {columns(('_source_key', *fill.key), 's')}"
+        f" ON CONFLICT ({columns(fill.held_key)}) DO UPDATE SET {updates} WHERE {kept} IS DISTINCT FROM {staged}"
     ).encode()
 
 
@@ -134,12 +135,12 @@ def _hold(plan: Plan, origin: Origin) -> bytes:
     said = "code, field, detail, waits_for, waits_key, dictionary"
     names = f"mapping, source_key, {said}"
     updates = ", ".join(f"{name} = excluded.{name}" for name in said.split(", "))
+    before, now = (columns(said.split(", "), row) for row in ("h", "excluded"))
     return (
-        f"INSERT INTO {origin.codes} ({names}) SELECT n.* FROM ({codes_of(plan, origin)}) n ({names})"
-        f" WHERE NOT EXISTS (SELECT FROM {origin.codes} h WHERE h.mapping = n.mapping AND h.source_key = n.source_key"
-        f" AND ({columns(said.split(', '), 'h')}) IS NOT DISTINCT FROM ({columns(said.split(', '), 'n')}))"
+        f"INSERT INTO {origin.codes} AS h ({names}) SELECT n.* FROM ({codes_of(plan, origin)}) n ({names})"
         f" ON CONFLICT (mapping, source_key) DO UPDATE SET {updates},"
-        " since = CASE WHEN held.code = excluded.code THEN held.since ELSE excluded.since END"
+        " since = CASE WHEN h.code = excluded.code THEN h.since ELSE excluded.since END"
+        f" WHERE ({before}) IS DISTINCT FROM ({now})"
     ).encode()
 
 
