@@ -11,6 +11,7 @@ import pytest
 from cdc.cli.target import apply_target
 from cdc.config import Target
 from cdc.derive.turn import run_turn
+from cdc.derive.write import _hold, _keep
 from cdc.store.connection import connect
 from compose.local.postgres import PostgresServer
 from tests.bench.bench_derive import FILL, open_units, settings_for
@@ -257,3 +258,14 @@ def test_deriving_looks_at_no_held_or_stale_row_that_has_nothing_to_do_with_it(
     found = turns(lambda batch: deriving.change(batch, 1, changed))
     assert deriving.units(8) == changed
     require_proportion(found, changed)
+
+
+def test_rows_that_are_held_are_not_looked_for_among_those_that_are_just_written(deriving: Deriving) -> None:
+    """No scan tells how many rows of its own statement it passes over: there must be none."""
+    plan = deriving.plan
+    written = [(fill.held, _keep(plan, fill)) for fill in plan.fills]
+    written += [(plan.steps[0].codes, _hold(plan, origin)) for origin in plan.origins]
+    for table, statement in written:
+        name = table.rpartition(".")[2].strip('"')
+        lines = deriving.derive.execute(b"EXPLAIN " + statement).fetchall()
+        assert [line for (line,) in lines if f" on {name}" in line and "Insert on" not in line] == [], table
