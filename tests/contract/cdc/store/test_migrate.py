@@ -87,3 +87,29 @@ def test_a_ledger_of_before_abuts_and_has_its_sums(connection: psycopg.Connectio
     assert spans == [(0, 5), (5, 12), (12, 20)]
     sums = connection.execute("SELECT captured, landed, superseded, refused, control FROM cdc.position").fetchall()
     assert sums == [(17, 9, 1, 1, 6)]
+
+
+HELD_OF_BEFORE = """
+CREATE SCHEMA trace; CREATE SCHEMA trace_shadow;
+CREATE TABLE trace.thing (id int, _mapping text, _source_key text[], _derivation bigint);
+CREATE TABLE trace_shadow.thing (LIKE trace.thing);
+CREATE TABLE cdc_shadow.stage_1 (_source_key text[], _candidate boolean, id int);
+CREATE TABLE trace.of_somebody_else (_source_key text[]);
+INSERT INTO cdc.held (mapping, source_key, code, detail, dictionary)
+SELECT 'm', ARRAY[n::text], CASE n WHEN 1 THEN 'A' ELSE 'B' END, '', '' FROM generate_series(1, 3) n
+"""
+
+
+def test_tables_of_before_have_room_for_warnings_and_their_held_rows_are_counted(
+    connection: psycopg.Connection,
+) -> None:
+    known = migrations()
+    place = next(number for number, one in enumerate(known) if one.name.endswith("_waiver"))
+    migrate(connection, known[:place])
+    connection.execute(HELD_OF_BEFORE)
+    migrate(connection)
+    query = "SELECT attrelid::regclass::text FROM pg_attribute WHERE attname = '_warnings' ORDER BY 1"
+    found = [name for (name,) in connection.execute(query).fetchall()]
+    assert found == ["cdc_shadow.stage_1", "trace.thing", "trace_shadow.thing"]
+    counts = connection.execute("SELECT mapping, code, rows FROM cdc.held_count ORDER BY 2").fetchall()
+    assert counts == [("m", "A", 1), ("m", "B", 2)]
