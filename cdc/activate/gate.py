@@ -78,7 +78,8 @@ class Gate:
             keeper.execute(
                 f"SET LOCAL idle_in_transaction_session_timeout = '{CLOSED_S}s'; SET LOCAL lock_timeout = '{LOCK_MS}ms'"
             )
-            keeper.execute("LOCK TABLE cdc.active IN EXCLUSIVE MODE")
+            # The second one is what workers lock that were started before the first one was there.
+            keeper.execute("LOCK TABLE cdc.gate, cdc.active IN EXCLUSIVE MODE")
             if active_digest(keeper) != self._base.digest:
                 raise FatalError("DRV-112", "another dictionary has been put in force meanwhile")
             derivers = [*self._derivers(keeper), *([shadow] if shadow else [])]

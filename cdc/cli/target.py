@@ -12,16 +12,16 @@ from cdc.approval import in_words, require_approved
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.source import load_sources
 from cdc.cli.context import Dev, settings, without_approval
+from cdc.cli.grants import grants
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
-from cdc.derive.active import active_digest, from_content, record
+from cdc.derive.active import in_force_or, record
 from cdc.derive.bind import bind, check_source_keys
 from cdc.derive.ddl import mirrors_of, plan_target
 from cdc.derive.leftover import Leftover, leftovers, plan_drops
 from cdc.derive.mirror import Mirror
 from cdc.derive.statement import Statement
 from cdc.derive.turn import GATE
-from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
 from cdc.land.mirror.ddl import Step
 from cdc.store.action import record_action
@@ -40,6 +40,7 @@ Drop = Annotated[
 ]
 
 app = typer.Typer(help="The target database.", no_args_is_help=True)
+app.command()(grants)
 
 
 @app.command()
@@ -236,20 +237,6 @@ def _dictionary_steps(
 ) -> Iterator[str]:
     if record(connection, read, dictionary):
         yield f"record dictionary {dictionary.name} {dictionary.version}, {approval}"
-
-
-def in_force_or(connection: psycopg.Connection, dictionary: Dictionary) -> Dictionary:
-    """Return the dictionary in force, which has tables to be looked after; before the first one that of the files.
-
-    What another one needs is made when it is activated: its constraints are none of the rows that are there.
-    """
-    digest = active_digest(connection)
-    if digest in (None, dictionary.digest):
-        return dictionary
-    row = connection.execute("SELECT content FROM cdc.dictionary WHERE digest = %s", (digest,)).fetchone()
-    if row is None:
-        raise FatalError("DRV-111", str(digest)[:12])
-    return from_content(row[0], str(digest))
 
 
 def _record(connection: psycopg.Connection, steps: list[str]) -> None:

@@ -50,6 +50,20 @@ def dictionary_in_force(connection: Rows, settings: Settings) -> Dictionary:
     return read_dictionary(settings) if digest is None else recorded(connection, settings, digest)
 
 
+def in_force_or(connection: Rows, dictionary: Dictionary) -> Dictionary:
+    """Return the dictionary in force, which has tables to be looked after; before the first one that of the files.
+
+    What another one needs is made when it is activated: its constraints are none of the rows that are there.
+    """
+    digest = active_digest(connection)
+    if digest in (None, dictionary.digest):
+        return dictionary
+    row = connection.execute("SELECT content FROM cdc.dictionary WHERE digest = %s", (digest,)).fetchone()
+    if row is None:
+        raise FatalError("DRV-111", str(digest)[:12])
+    return from_content(row[0], str(digest))
+
+
 def recorded(connection: Rows, settings: Settings, digest: str) -> Dictionary:
     """Return a version that the target has kept; it has to be approved as any other one."""
     row = connection.execute("SELECT content, signatures FROM cdc.dictionary WHERE digest = %s", (digest,)).fetchone()

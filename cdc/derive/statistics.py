@@ -13,7 +13,7 @@ import psycopg
 from cdc.derive.plan import Plan
 
 _OUTGROWN = b"""
-SELECT c.oid::regclass::text FROM unnest(%s::text[]) AS t (name) JOIN pg_class c ON c.oid = t.name::regclass
+SELECT c.oid FROM unnest(%s::text[]) AS t (name) JOIN pg_class c ON c.oid = t.name::regclass
 WHERE pg_relation_size(c.oid) > 2 * c.relpages::bigint * current_setting('block_size')::bigint
 """
 
@@ -24,9 +24,8 @@ def refresh_statistics(connection: psycopg.Connection[Any], plan: Plan) -> None:
     It waits for nobody but other analyzers: a table is locked against them and against DDL for as long as it takes,
     which is well under a second at any size, as a sample is read.
     """
-    outgrown = connection.execute(_OUTGROWN, (_tables(plan),), prepare=True).fetchall()
-    if outgrown:
-        connection.execute(f"ANALYZE {', '.join(name for (name,) in outgrown)}".encode())
+    for table in connection.execute(_OUTGROWN, (_tables(plan),), prepare=True).fetchall():
+        connection.execute("SELECT cdc.analyze(%s)", table)
 
 
 def _tables(plan: Plan) -> list[str]:

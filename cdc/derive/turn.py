@@ -217,7 +217,7 @@ def one_cut(plan: Plan) -> tuple[str, ...]:
     return begin_cut(plan.mirrors, gate=() if plan.side else (GATE,))
 
 
-GATE = "LOCK TABLE cdc.active IN ROW SHARE MODE"
+GATE = "LOCK TABLE cdc.gate IN ROW EXCLUSIVE MODE"
 """Keeps the dictionary in force while a turn goes on."""
 
 

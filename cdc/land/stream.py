@@ -36,6 +36,8 @@ _logger = structlog.get_logger()
 _NOTHING = Announcement()
 # What nothing waits for is done when nobody reads the mirror.
 _SHORT_WAIT = "200ms"
+NOT_THE_OWNER = "TGT-117"
+"""The code of a mirror that has to grow, where the worker's role is not its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,10 @@ class StreamLanding:
             self._follow(reading, _NOTHING, lock_timeout=_SHORT_WAIT)
         except LockNotAvailable:
             _logger.info("mirror_in_use", stream=self.source.stream)
+        except FatalError as error:
+            if error.code != NOT_THE_OWNER:
+                raise
+            _logger.warning("mirror_not_changed", stream=self.source.stream, error=error)  # no row has it yet
 
     def _land(self, prepared: Prepared) -> Position:
         try:

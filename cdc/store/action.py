@@ -18,8 +18,7 @@ def record_action(
 ) -> None:
     """Put one command on record: what was done (`held retry`), to what, why, and what came of it (as JSON)."""
     connection.execute(
-        "INSERT INTO cdc.operator_action (actor, action, object, reason, effect)"
-        " VALUES (session_user || ' ' || %s, %s, %s, %s, %s)",
+        "SELECT cdc.record_action(%s, %s, %s, %s, %s)",
         (operator(), action, object_name, reason or None, Jsonb(effect)),
     )
 

@@ -81,7 +81,7 @@ def renew_sessions(connection: psycopg.Connection, steps: Iterable[Step]) -> Non
     if any(step.changes_type for step in steps):
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'cdc derive %'"
-            " AND datname = current_database() AND usename = current_user"
+            " AND datname = current_database() AND pg_has_role(usesysid, 'USAGE')"
         )
 
 

@@ -75,10 +75,16 @@ def plan_mirrors(connection: psycopg.Connection, contracts: Iterable[Contract]) 
 
 
 def apply_mirrors(connection: psycopg.Connection, contracts: Iterable[Contract]) -> tuple[Step, ...]:
-    """Plan and do it, inside the caller's transaction. Returns the steps that were done; none if all was there."""
+    """Plan and do it, inside the caller's transaction. Returns the steps that were done; none if all was there.
+
+    Raises FatalError TGT-117 where the session's role does not own the mirrors (`cdc target grants`).
+    """
     steps = plan_mirrors(connection, contracts)
-    for step in steps:
-        connection.execute(step.statement)
+    try:
+        for step in steps:
+            connection.execute(step.statement)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise FatalError("TGT-117", "; ".join(step.title for step in steps)) from error
     return steps
 
 
