@@ -11,13 +11,14 @@ from typing import Any
 import psycopg
 
 from cdc.activate.activation import Activation, Report, finish
-from cdc.activate.compare import Difference
+from cdc.activate.compare import ColumnDifference, Difference, Sample, TableDifference
 from cdc.activate.edition import Change, Edition
 from cdc.activate.gate import patiently
 from cdc.activate.shadow import drop
 from cdc.config import Settings
 from cdc.derive.active import active_digest, from_content, put_first, read_dictionary, record, recorded
 from cdc.errors import FatalError, TransientError
+from cdc.protect.mask import MASK, Masks
 from cdc.store.connection import as_service_errors, connect
 from cdc.store.migrate import pending
 from transforms.model import Dictionary
@@ -115,7 +116,7 @@ def _carry_out(activation: Activation, old: Dictionary, new: Dictionary, wish: W
     for progress in activation.build():
         wish.report(progress)
     activation.follow()
-    difference = _patiently(activation.compare, wish)
+    difference = _masked(_patiently(activation.compare, wish), Masks.of(old, {}), Masks.of(new, {}))
     if not wish.keep:
         drop(activation.keeper)
         return Outcome("dropped", old.digest, new, difference)
@@ -125,6 +126,26 @@ def _carry_out(activation: Activation, old: Dictionary, new: Dictionary, wish: W
     _patiently(activation.swap, wish)
     activation.finish()
     return Outcome("activated", old.digest, new, difference)
+
+
+def _masked(difference: Difference, *masks: Masks) -> Difference:
+    """Return what changes without values that one of the versions masks; how many cells change is told of all."""
+
+    def shown(table: str, column: str, value: str | None) -> str | None:
+        return MASK if value is not None and any(one.hides(table, column) for one in masks) else value
+
+    def sample(table: TableDifference, column: str, one: Sample) -> Sample:
+        names = masks[-1].tables[table.table]
+        key = tuple(shown(table.table, name, value) for name, value in zip(names, one.key, strict=True))
+        return Sample(key, shown(table.table, column, one.old), shown(table.table, column, one.new))
+
+    def columns(table: TableDifference) -> tuple[ColumnDifference, ...]:
+        return tuple(
+            replace(one, samples=tuple(sample(table, one.column, each) for each in one.samples))
+            for one in table.columns
+        )
+
+    return replace(difference, tables=tuple(replace(one, columns=columns(one)) for one in difference.tables))
 
 
 def _patiently(attempt: Callable[[], Any], wish: Wish) -> Any:

@@ -10,11 +10,12 @@ import psycopg
 import typer
 
 from cdc.cli.context import settings
-from cdc.cli.differing import JSON_HELP, write_differences
+from cdc.cli.differing import JSON_HELP, masked, write_differences
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
 from cdc.cli.queue import is_derived_within
+from cdc.cli.reveal import Reveal, masks
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -45,6 +46,7 @@ def rows(  # noqa: PLR0913, PLR0917 - options of a command
         bool, typer.Option("--repair", help="Let the derivation make wrong rows what they have to be; on record.")
     ] = False,
     reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")] = None,
+    reveal: Reveal = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Stop after so many wrong rows.")] = 1000,
     wait_s: Annotated[
         float, typer.Option("--wait", min=0, metavar="SECONDS", help="With --repair: how long to wait for it.")
@@ -77,6 +79,8 @@ def rows(  # noqa: PLR0913, PLR0917 - options of a command
                 raise FatalError("EVD-114", f"{repaired} rows")
             found = _audit(plans, read, tables, limit)
         passes = [one for one in read_audited(connection) if not tables or one.table in tables]
+    shown = masks(read, "audit rows", ", ".join(tables or ["*"]), reveal, reason)
+    found.differences = [masked(shown, one) for one in found.differences]
     if as_json:
         listed = [one.document() for one in found.differences]
         write_json(

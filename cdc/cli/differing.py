@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from cdc.cli.output import write_table
-from cdc.derive.rehearsal import Difference
+from cdc.derive.rehearsal import HELD, Difference, Values
+from cdc.protect.mask import MASK, Masks
 
 JSON_HELP = "a list of table, mapping, source_key (list), before, after (column to text; null: no row)"
+
+
+def masked(shown: Masks, one: Difference) -> Difference:
+    """Return a difference with what is masked of it; of a value that is, still whether it would be another one."""
+    before, after = dict(one.before or ()), dict(one.after or ())
+    hidden = {name for name in {*before, *after} if shown.hides(one.table, name)}
+    if one.table == HELD and shown.hidden:
+        hidden.add("waits_key")
+
+    def values(own: Values | None, mask: str) -> Values | None:
+        return own and tuple((name, mask if name in hidden and value is not None else value) for name, value in own)
+
+    another = MASK if all(before.get(name) == after.get(name) for name in hidden) else f"{MASK} (another)"
+    key = tuple(shown.source_key(one.mapping, one.source_key))
+    return replace(one, source_key=key, before=values(one.before, MASK), after=values(one.after, another))
 
 
 def write_differences(title: str, differences: Iterable[Difference]) -> None:

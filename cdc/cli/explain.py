@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import psycopg
@@ -12,11 +13,13 @@ from cdc.capture.source import load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.evidence.event import Found
 from cdc.evidence.explanation import Explainer, Explanation, MirrorExplanation, Part
+from cdc.protect.mask import Masks
 from cdc.store.connection import as_service_errors, connect
 
 Connection = psycopg.Connection[Any]
@@ -28,6 +31,8 @@ def explain(
         str, typer.Argument(metavar="TABLE", help="A canonical table (`trace.material`) or a mirror (`erp.t_ICItem`).")
     ],
     key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of its key, in order.")],
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -44,15 +49,18 @@ def explain(
     """Explain a row: the events that it comes from, the rule of each column with the values before and after it.
 
     With warnings, conflicts between sources, the dictionary that it was derived by, and the proof that each event
-    stands in the chain of its stream. Exit code 3 if there is no such row, or if a proof does not hold.
+    stands in the chain of its stream. Personal values are masked, and those of columns that the dictionary does not
+    name. Exit code 3 if there is no such row, or if a proof does not hold.
     """
     read = settings(context)
+    shown = masks(read, "explain", f"{table} {', '.join(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc explain") as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         found = _explain(connection, read, table, tuple(key))
     if found is None:
         say(f"There is no row {', '.join(key)} in {table}.")
         raise typer.Exit(Exit.DIFFERENT)
+    found = _masked(shown, found)
     if as_json:
         write_json(asdict(found))
     else:
@@ -70,6 +78,46 @@ def _explain(
     if table.partition(".")[0] in sources:
         return explainer.explain_mirror(table, key)
     return explainer.explain(table, key)
+
+
+def _masked(shown: Masks, found: Explanation | MirrorExplanation) -> Explanation | MirrorExplanation:
+    key, values = tuple(shown.key(found.table, found.key)), shown.row(found.table, found.values)
+    if isinstance(found, MirrorExplanation):
+        return replace(found, key=key, values=values)
+    source_key = shown.source_key
+    return replace(
+        found,
+        key=key,
+        values=values,
+        stamps=_stamps(shown, found.stamps),
+        parts=tuple(_masked_part(shown, found.table, part) for part in found.parts),
+        conflicts=found.conflicts
+        and [
+            {
+                **one,
+                "source_key": source_key(one["mapping"], one["source_key"]),
+                "value": shown.value(found.table, one["column"], one["value"]),
+            }
+            for one in found.conflicts
+        ],
+    )
+
+
+def _stamps(shown: Masks, stamps: Mapping[str, Any]) -> dict[str, Any]:
+    return {**stamps, "_source_key": shown.source_key(stamps["_mapping"], stamps["_source_key"])}
+
+
+def _masked_part(shown: Masks, table: str, part: Part) -> Part:
+    """Return what a source row gives; what a masked column is made of is masked with it."""
+    rules = tuple(
+        replace(
+            rule,
+            before={name: shown.taken(part.mapping, name, value) for name, value in rule.before.items()},
+            after=shown.value(table, rule.column, rule.after),
+        )
+        for rule in part.rules
+    )
+    return replace(part, source_key=tuple(shown.source_key(part.mapping, part.source_key)), rules=rules)
 
 
 def _events(found: Explanation | MirrorExplanation) -> list[Found]:

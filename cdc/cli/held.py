@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import psycopg
@@ -13,6 +13,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.retry import OfMapping, WithCode, retry
+from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.cli.waiver import approve, waive, waivers, withdraw
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
@@ -31,6 +32,7 @@ from cdc.derive.held import (
 from cdc.derive.mirror import Mirror
 from cdc.derive.plan import Plan
 from cdc.errors import FatalError
+from cdc.protect.mask import Masks
 from cdc.store.connection import as_service_errors, connect
 
 Connection = psycopg.Connection[Any]
@@ -44,7 +46,7 @@ Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many
 
 
 @app.command("list")
-def list_held(
+def list_held(  # noqa: PLR0913, PLR0917 - options of a command
     context: typer.Context,
     mapping: OfMapping = None,
     code: WithCode = None,
@@ -52,6 +54,8 @@ def list_held(
         bool, typer.Option("--group", help="Show what rows have in common, the most frequent first.")
     ] = False,
     limit: Limit = 100,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -65,22 +69,28 @@ def list_held(
     """List held rows, oldest first: which source row, the code, the field, and what it waits for.
 
     A held row heals by itself when its source row, or the row that it waits for, changes. `cdc code CODE` says how.
+    Personal values are masked.
     """
+    read = settings(context)
+    shown = masks(read, "held list", mapping or "*", reveal, reason)
     selection = Selection(mapping, code.upper() if code else None)
-    with as_service_errors(), connect(settings(context).target, "cdc held list") as connection:
+    with as_service_errors(), connect(read.target, "cdc held list") as connection:
         total = count_held(connection, selection)
-        groups = read_groups(connection, selection)[:limit] if group else []
-        rows = [] if group else read_held(connection, selection, limit)
+        groups = [
+            replace(one, example=shown.source_key(one.mapping, one.example))
+            for one in (read_groups(connection, selection)[:limit] if group else ())
+        ]
+        rows = [_masked(shown, row) for row in ([] if group else read_held(connection, selection, limit))]
     if as_json:
         listed = {"groups": [asdict(one) for one in groups]} if group else {"held": [asdict(row) for row in rows]}
         write_json({"total": total, **listed})
         return
     if group:
         columns = ("rows", "mapping", "code", "field", "detail", "waits for", "since", "example")
-        shown = [
+        lines = [
             (g.rows, g.mapping, g.code, g.field, g.detail, g.waits_for, g.since, key_text(g.example)) for g in groups
         ]
-        write_table("Groups of held rows", columns, shown)
+        write_table("Groups of held rows", columns, lines)
         say(f"{total} held rows." if total else "No row is held.")
         return
     write_held("Held rows", rows)
@@ -88,11 +98,13 @@ def list_held(
 
 
 @app.command()
-def show(
+def show(  # noqa: PLR0913, PLR0917 - as above
     context: typer.Context,
     mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="Its mapping, as `cdc held list` has it.")],
     key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of the source key, in order.")],
     limit: Limit = 20,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -105,9 +117,11 @@ def show(
 ) -> None:
     """Show one held row: its source row, what it would be, what it waits for, and who waits for it.
 
-    Exit code 3 if this row is not held.
+    Personal values are masked, and those of columns that the dictionary does not name. Exit code 3 if this row is not
+    held.
     """
     read = settings(context)
+    shown = masks(read, "held show", f"{mapping} {key_text(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc held show") as connection:
         rows = read_held(connection, Selection(mapping, None, key), 1)
         if not rows:
@@ -118,6 +132,9 @@ def show(
         claims = list(claimed_keys(connection, plan, rows[0]))
         parents = list(claimants(connection, plan, rows[0]))
         waiting = [one for fill, claimed in claims for one in waiting_for(connection, str(fill.target), claimed, limit)]
+    source = source and shown.row(shown.origin.get(mapping, ""), source)
+    claims = [(fill, tuple(shown.key(str(fill.target), claimed))) for fill, claimed in claims]
+    rows, parents, waiting = ([_masked(shown, row) for row in several] for several in (rows, parents, waiting))
     if as_json:
         write_json(
             {
@@ -137,6 +154,14 @@ def show(
         write_line(f"would be {fill.target} {key_text(claimed)}")
     write_held("It waits for these, which are held themselves", parents)
     write_held("Rows that wait for it", waiting)
+
+
+def _masked(shown: Masks, row: Held) -> Held:
+    return replace(
+        row,
+        source_key=shown.source_key(row.mapping, row.source_key),
+        waits_key=shown.awaited(row.mapping, row.waits_for, row.waits_key),
+    )
 
 
 def _place(connection: Connection, read: Settings, name: str) -> tuple[Plan, Mirror | None]:

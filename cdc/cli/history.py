@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any, NamedTuple
@@ -16,19 +17,21 @@ from cdc.capture.source import load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.errors import FatalError
-from cdc.evidence.history import Entry, Key, as_of, in_archive, read_history
+from cdc.evidence.history import Cell, Entry, Key, as_of, in_archive, read_history
 from cdc.land.contract.in_force import read_contracts_in_force
 from cdc.land.journal import Archived, read_archived
+from cdc.protect.mask import MASK, Masks
 from cdc.store.connection import as_service_errors, connect
 from transforms.beside import CONTRIBUTION
 
 Connection = psycopg.Connection[Any]
 
 
-def history(
+def history(  # noqa: PLR0913, PLR0917 - options of a command
     context: typer.Context,
     table: Annotated[
         str, typer.Argument(metavar="TABLE", help="A mirror (`erp.t_ICItem`) or a canonical table (`trace.material`).")
@@ -44,6 +47,8 @@ def history(
             help="Show the row as it was at this time of the source's clock; without an offset it is UTC.",
         ),
     ] = None,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -56,12 +61,14 @@ def history(
 ) -> None:
     """Show what the source did to a row: each change with its commit time, transaction and place in the stream.
 
-    Of a canonical row these are the changes of the source rows that it is made of. Exit code 3 if there is no such row,
-    4 if there may be more of it in the archive.
+    Of a canonical row these are the changes of the source rows that it is made of. Personal values are masked, and
+    those of columns that the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it
+    in the archive.
     """
     read = settings(context)
+    shown = masks(read, "history", f"{table} {', '.join(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc history") as connection:
-        found = list(_histories(connection, read, table, tuple(key)))
+        found = [_masked(shown, one) for one in _histories(connection, read, table, tuple(key))]
     if as_json:
         write_json([_document(one, moment) for one in found])
     else:
@@ -83,6 +90,22 @@ class _Told(NamedTuple):
     row: Key
     entries: list[Entry]
     archived: Archived | None
+
+
+def _masked(shown: Masks, told: _Told) -> _Told:
+    row = tuple(shown.key(told.mirror, told.row))
+    return told._replace(row=row, entries=[_masked_entry(shown, told.mirror, entry) for entry in told.entries])
+
+
+def _masked_entry(shown: Masks, mirror: str, entry: Entry) -> Entry:
+    cells = tuple(
+        Cell(name, shown.value(mirror, name, before), shown.value(mirror, name, after))
+        for name, before, after in entry.cells
+    )
+    hidden = any(shown.hides(mirror, name) for name in shown.mirrors.get(mirror, ()))
+    # Of a row that moved, the other key stands among the words.
+    what = re.sub(r" key .*", f" key {MASK}", entry.what, flags=re.DOTALL) if hidden else entry.what
+    return replace(entry, cells=cells, what=what)
 
 
 def _histories(connection: Connection, read: Settings, table: str, key: Key) -> Iterator[_Told]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +17,7 @@ from cdc.capture.source import load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_line, write_table
+from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.config import Settings
 from cdc.derive.active import active_digest
 from cdc.errors import CdcError
@@ -45,7 +46,7 @@ _COLUMNS = (
 )
 
 
-def recall(
+def recall(  # noqa: PLR0913, PLR0917 - options of a command
     context: typer.Context,
     lot: Annotated[str, typer.Argument(metavar="LOT", help="The lot's number.")],
     material: Annotated[
@@ -64,9 +65,12 @@ def recall(
             help="With --output: sign the file by this private key (PEM, Ed25519), in FILE.sig.",
         ),
     ] = None,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
 ) -> None:
     """List every unit that a lot is, or went into, and who has it: the extract for an advisory notice.
 
+    What is personal of customers is masked: a notice that is sent needs --reveal, which is on record.
     With a statement of how complete each source was at that moment: landed up to, lag, refused, stale and held rows,
     gaps. The JSON form is lot, as_of, dictionary (digest), complete (bool), sources, unknown (tables that the target
     does not have), holdings; a file gets it unless CSV is asked for. A signature is 64 bytes over the file's bytes:
@@ -76,12 +80,19 @@ def recall(
     if key is not None and output is None:
         raise typer.BadParameter("a signature stands beside a file: name one with --output")
     read = settings(context)
+    shown = masks(read, "recall", f"lot {lot}", reveal, reason)
+    pseudonyms = read.tokens["export"].reveal().encode() if "export" in read.tokens else None
     ends = _ends(read)
     with as_service_errors(), connect(read.target, "cdc recall") as connection, snapshot(connection):
         found = _recall(connection, lot, material, ends)
+        holdings = [
+            replace(one, facts=shown.exported("trace.party", one.facts, pseudonyms))
+            for one in (found.holdings if found else ())
+        ]
     if found is None:
         say(f"The target knows no lot {lot}.")
         raise typer.Exit(Exit.DIFFERENT)
+    found = replace(found, holdings=holdings)
     text = _text(found, form)
     if output is None:
         write_line(text.rstrip("\n")) if form != "table" else _write(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from base64 import b64encode
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +12,10 @@ import typer
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.errors import catalogue
 from cdc.land.refused import Refused, Selection, count_refused, read_groups, read_record, read_refused
+from cdc.protect.mask import MASK, Masks
 from cdc.store.connection import as_service_errors, connect
 
 app = typer.Typer(help="Changes that could not be landed exactly, and why.", no_args_is_help=True)
@@ -38,6 +40,8 @@ def list_refused(  # noqa: PLR0913, PLR0917 - options of a command
         bool, typer.Option("--group", help="Show what changes have in common, the most frequent first.")
     ] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many, the latest first.")] = 100,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -53,19 +57,21 @@ def list_refused(  # noqa: PLR0913, PLR0917 - options of a command
     A row that is stale is behind its source until a whole change of it lands; what derives from it is held meanwhile.
     The record of a refused change is kept for good, also when its row has long been healed.
     """
+    read = settings(context)
+    shown = masks(read, "refused list", stream or "*", reveal, reason)
     selection = Selection(stream, table, code.upper() if code else None, stale)
-    with as_service_errors(), connect(settings(context).target, "cdc refused list") as connection:
+    with as_service_errors(), connect(read.target, "cdc refused list") as connection:
         total = count_refused(connection, selection)
         groups = read_groups(connection, selection)[:limit] if group else []
-        rows = [] if group else read_refused(connection, selection, limit)
+        rows = [_masked(shown, row) for row in ([] if group else read_refused(connection, selection, limit))]
     if as_json:
         listed = {"groups": [asdict(one) for one in groups]} if group else {"refused": [asdict(row) for row in rows]}
         write_json({"total": total, **listed})
         return
     if group:
         columns = ("changes", "stale", "stream", "table", "code", "detail", "first", "last")
-        shown = [(g.changes, g.stale, g.stream, g.mirror, g.code, g.detail, g.first_at, g.last_at) for g in groups]
-        write_table("Groups of refused changes", columns, shown)
+        lines = [(g.changes, g.stale, g.stream, g.mirror, g.code, g.detail, g.first_at, g.last_at) for g in groups]
+        write_table("Groups of refused changes", columns, lines)
     else:
         write_table(
             "Refused changes", ("stream", "offset", "table", "key", "code", "detail", "stale", "at"), map(_line, rows)
@@ -74,43 +80,56 @@ def list_refused(  # noqa: PLR0913, PLR0917 - options of a command
 
 
 @app.command()
-def show(
+def show(  # noqa: PLR0913, PLR0917 - as above
     context: typer.Context,
     stream: Annotated[str, typer.Argument(metavar="STREAM", help="The stream, as `cdc refused list` has it.")],
     offset: Annotated[int, typer.Argument(metavar="OFFSET", help="The offset of the change.")],
     raw: Annotated[
-        bool, typer.Option("--raw", help="Write the value's bytes to standard output, and nothing else.")
+        bool,
+        typer.Option("--raw", help="With --reveal: write the value's bytes to standard output, and nothing else."),
     ] = False,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
             help="Print one object: stream, offset, batch, mirror, key, code, detail, refused_at, stale, `record_key` "
-            "and `record_value` (base64 of the bytes, or null).",
+            "and `record_value` (base64 of the bytes, or null), both with --reveal only.",
         ),
     ] = False,
 ) -> None:
     """Show one refused change: where it stands, why it did not land, and its record, byte for byte.
 
-    The record has values of the source: whoever sees this output sees them. Exit code 3 if no such change was refused.
+    The record has values of the source, of which nobody can say which are personal: it is shown with --reveal, and
+    otherwise how long it is. Exit code 3 if no such change was refused.
     """
-    with as_service_errors(), connect(settings(context).target, "cdc refused show") as connection:
+    if raw and not reveal:
+        raise typer.BadParameter("the bytes are shown with --reveal --reason TEXT", param_hint="--raw")
+    read = settings(context)
+    shown = masks(read, "refused show", f"{stream} {offset}", reveal, reason)
+    with as_service_errors(), connect(read.target, "cdc refused show") as connection:
         found = read_record(connection, stream, offset)
     if found is None:
         say(f"No change at offset {offset} of {stream} was refused.")
         raise typer.Exit(Exit.DIFFERENT)
-    refused, key, value = found
+    refused, key, value = _masked(shown, found[0]), *found[1:]
     if raw:
         sys.stdout.buffer.write(value or b"")
         return
     if as_json:
-        write_json({**asdict(refused), "record_key": _base64(key), "record_value": _base64(value)})
+        record = {"record_key": _base64(key), "record_value": _base64(value)} if reveal else {}
+        write_json({**asdict(refused), **record})
         return
     names = ("stream", "offset", "batch", "mirror", "key", "code", "detail", "refused_at", "stale")
     write_table("Refused change", ("what", "value"), [(name, _text(getattr(refused, name))) for name in names])
     say(f"{refused.code}: {catalogue()[refused.code].cause}")
-    write_line(f"key    {_readable(key)}")
-    write_line(f"value  {_readable(value)}")
+    for name, part in (("key", key), ("value", value)):
+        write_line(f"{name:6} {_readable(part) if reveal or part is None else f'{MASK} {len(part)} bytes'}")
+
+
+def _masked(shown: Masks, row: Refused) -> Refused:
+    return row if row.key is None else replace(row, key=shown.key(row.mirror or "", row.key))
 
 
 def _line(row: Refused) -> tuple[Any, ...]:

@@ -8,11 +8,12 @@ import psycopg
 import typer
 
 from cdc.cli.context import settings, without_approval
-from cdc.cli.differing import JSON_HELP, write_differences
+from cdc.cli.differing import JSON_HELP, masked, write_differences
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
 from cdc.cli.progress import Shown
 from cdc.cli.queue import is_derived_within
+from cdc.cli.reveal import Reveal, masks
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -51,6 +52,7 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
         ),
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")] = None,
+    reveal: Reveal = False,
     wait_s: Annotated[
         float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until they have been derived.")
     ] = 30.0,
@@ -84,7 +86,9 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
         connection.autocommit = True
         selected = count_held(connection, selection)
         if dry_run:
-            changes = _rehearsed(connection, read, read_keys(connection, selection), dictionary)
+            shown = masks(read, "held retry --dry-run", mapping or "*", reveal, reason)
+            rehearsed = _rehearsed(connection, read, read_keys(connection, selection), dictionary)
+            changes = [masked(shown, change) for change in rehearsed]
             _finish(as_json, selected=selected, queued=0, derived=None, held=selected, changes=changes)
             return
         queued, last = queue_retry(connection, selection, reason)

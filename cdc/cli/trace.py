@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 import psycopg
@@ -11,15 +11,17 @@ import typer
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
-from cdc.evidence.genealogy import Edge, Genealogy, Node
+from cdc.cli.reveal import Reveal, RevealReason, masks
+from cdc.evidence.genealogy import RELATIONS, Edge, Genealogy, Node
 from cdc.evidence.snapshot import snapshot
+from cdc.protect.mask import Masks
 from cdc.store.connection import as_service_errors, connect
 
 Connection = psycopg.Connection[Any]
 Kind = Literal["lot", "serial", "udi"]
 
 
-def trace(
+def trace(  # noqa: PLR0913, PLR0917 - options of a command
     context: typer.Context,
     kind: Annotated[Kind, typer.Argument(metavar="lot|serial|udi", help="What is traced.")],
     value: Annotated[
@@ -28,6 +30,8 @@ def trace(
     material: Annotated[
         str | None, typer.Option("--material", metavar="MATERIAL", help="Of a lot: only the one of this material.")
     ] = None,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -42,12 +46,17 @@ def trace(
 
     Up: supplier, receipt, what went into the unit, job order. Down: units that a lot went into, inspections, labels,
     shipments, customers, reported events. `cdc explain TABLE KEY` says more of each row. Exit code 3 if nothing is
-    known of the value.
+    known of the value. Personal values are masked.
     """
-    with as_service_errors(), connect(settings(context).target, "cdc trace") as connection, snapshot(connection):
+    read = settings(context)
+    shown = masks(read, "trace", f"{kind} {value}", reveal, reason)
+    with as_service_errors(), connect(read.target, "cdc trace") as connection, snapshot(connection):
         genealogy = Genealogy(connection)
         start = find(genealogy, kind, value, material)
-        ways = {"up": list(genealogy.walk(start, "up")), "down": list(genealogy.walk(start, "down"))}
+        ways = {
+            "up": [_masked(shown, edge) for edge in genealogy.walk(start, "up")],
+            "down": [_masked(shown, edge) for edge in genealogy.walk(start, "down")],
+        }
     if as_json:
         listed = {way: [document(edge) for edge in edges] for way, edges in ways.items()}
         write_json({"start": [node._asdict() for node in start], "unknown": genealogy.unknown, **listed})
@@ -63,6 +72,28 @@ def find(genealogy: Genealogy, kind: Kind, value: str, material: str | None) -> 
     if kind == "lot":
         return genealogy.lots(value, material)
     return genealogy.serials(value) if kind == "serial" else genealogy.labelled(value)
+
+
+def _masked(shown: Masks, edge: Edge) -> Edge:
+    table = edge.table.partition(".")[2]
+    columns = {
+        kind: names
+        for one in RELATIONS
+        if (one.table, one.what) == (table, edge.what)
+        for kind, names in (one.up, one.down)
+    }
+
+    def node(of: Node) -> Node:
+        pairs = zip(columns[of.kind], of.key, strict=True)
+        return Node(of.kind, tuple(shown.value(edge.table, name, value) for name, value in pairs))
+
+    return replace(
+        edge,
+        up=node(edge.up),
+        down=node(edge.down),
+        key=tuple(shown.key(edge.table, edge.key)),
+        source_key=tuple(shown.source_key(edge.mapping, edge.source_key)),
+    )
 
 
 def document(edge: Edge) -> dict[str, Any]:

@@ -54,6 +54,8 @@ _WORKER: Final = {
 }
 _OPS: Final = {"INSERT": ("derive_queue",)}
 # Statements of the service set their own limits; these are for whoever logs in by hand.
+# What the server logs of their errors names tables and keys, not the row (DETAIL) nor what a statement was given.
+_SILENT: Final = {"log_error_verbosity": "terse", "log_parameter_max_length_on_error": "0"}
 _LIMITS: Final = {
     "worker": {"idle_in_transaction_session_timeout": "10s", "lock_timeout": "10s", "statement_timeout": "5min"},
     "ops": {"idle_in_transaction_session_timeout": "1min", "lock_timeout": "10s", "statement_timeout": "1h"},
@@ -157,6 +159,10 @@ def _database(roles: Roles, database: str) -> Iterator[Right]:
     yield Right("what the deployer makes is the owner's", f"{_of(roles.deploy, database)} SET role = {owner}")
     for name in (roles.deploy, roles.worker, roles.ops, roles.reader):
         yield Right("names mean what they say", f"{_of(name, database)} SET search_path = pg_catalog, pg_temp")
+    for kind in ("worker", "ops"):
+        for name, value in _SILENT.items():
+            text = f"{_of(getattr(roles, kind), database)} SET {name} = {literal(value)}"
+            yield Right("the server's log is no place for rows", text)
     for kind, limits in _LIMITS.items():
         for limit, value in limits.items():
             text = f"{_of(getattr(roles, kind), database)} SET {limit} = {literal(value)}"

@@ -53,11 +53,13 @@ def test_the_record_is_the_one_that_came(cdc: Cdc, landed: tuple[Stage, Postgres
     _, wire = landed
     offset = cdc("refused", "list", "--stale", "--json").document["refused"][0]["offset"]
     (record,) = [one for one in wire.records if one.offset == offset]
-    shown = cdc("refused", "show", "cdc.src", str(offset), "--json").document
+    looking = "--reveal", "--reason", "its bytes"
+    shown = cdc("refused", "show", "cdc.src", str(offset), *looking, "--json").document
     assert b64decode(shown["record_value"]) == record.value
     assert b64decode(shown["record_key"]) == record.key
-    assert cdc("refused", "show", "cdc.src", str(offset), "--raw").out.encode() == record.value
-    told = cdc("refused", "show", "cdc.src", str(offset))
+    assert cdc("refused", "show", "cdc.src", str(offset), *looking, "--raw").out.encode() == record.value
+    assert cdc("refused", "show", "cdc.src", str(offset), "--raw").code == 2
+    told = cdc("refused", "show", "cdc.src", str(offset), *looking)
     assert shown["code"] in told.out
     assert "\0" not in told.out
 

@@ -165,6 +165,11 @@ class Stage:
         with self.connection.transaction():
             return self.connection.execute(text, parameters).fetchall()
 
+    def do(self, text: str) -> None:
+        """Run statements that return nothing."""
+        with self.connection.transaction():
+            self.connection.execute(text.encode())
+
     def mirrors(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return every row of every mirror, deleted twin and change mirror, whatever the order of the columns."""
         with self.connection.transaction():
