@@ -1,8 +1,8 @@
 """What is shown of a value: itself, or a mask in its place.
 
 A column of a canonical table is masked by the fields that it is of: `personal` and `phi`, and whatever says so under
-`protect`. A column of a mirror is masked if such a field is made of it, and if nobody has said what it is: the
-dictionary names it nowhere. What the row is found by is shown in the latter case, or nobody could name a row.
+`protect`. A column of a mirror is masked if such a field, or a token, is made of it, and if nobody has said what it is:
+the dictionary names it nowhere. What the row is found by is shown in the latter case, or nobody could name a row.
 
 The absence of a value is shown: a mask says that there is one. A field may ask for more under `protect`: `in_logs:
 omit` leaves its columns out of a row that is printed; in an export `omit` leaves the value out, `pseudonymise` puts a
@@ -138,11 +138,13 @@ def is_protected(one: Field) -> bool:
 
 
 def _sources(dictionary: Dictionary, found: Iterable[Origin]) -> Iterable[str]:
-    """Yield the mirror columns that fields are made of whose values are not shown."""
+    """Yield the mirror columns that fields are made of whose values are not shown, and those that tokens stand for."""
     mirrors = {
         mapping.name: {"": mapping.source, **{one.alias: one.mirror for one in mapping.lookups}}
         for mapping in dictionary.mappings
     }
     for one in found:
-        if one.column != ROWS and one.mapping in mirrors and is_protected(dictionary.fields[one.field]):
+        if one.column == ROWS or one.mapping not in mirrors:
+            continue
+        if one.hides or is_protected(dictionary.fields[one.field]):
             yield from (f"{mirrors[one.mapping][alias]}.{name}" for alias, name in one.uses)

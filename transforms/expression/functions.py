@@ -19,9 +19,11 @@ from transforms.value.gs1 import to_gtin14
 from transforms.value.kind import NUMBERS, Kind
 from transforms.value.measured import Measured, parse_measured
 from transforms.value.text import BLANKS
+from transforms.value.token import FIRST, key_name
 from transforms.yaml.section import suggest
 
 _DOMAIN = re.compile("[a-z][a-z0-9_]{0,39}")
+_VERSION = re.compile("v[1-9][0-9]{0,3}")
 Compile = Callable[[Builder, exp.Anonymous], Term]
 
 
@@ -98,10 +100,16 @@ def _code(builder: Builder, node: exp.Anonymous) -> Term:
 
 
 def _token(builder: Builder, node: exp.Anonymous) -> Term:
-    value, domain = _arguments(node, 2, "TOKEN(text, 'domain')")
+    if len(node.expressions) not in (2, 3):
+        raise Rejected(SYNTAX, node, "write TOKEN(text, 'domain') or TOKEN(text, 'domain', 'v2')")
+    value, domain, *rest = node.expressions
     name = _literal(domain, "TOKEN needs the domain of its key in quotes")
     if not _DOMAIN.fullmatch(name):
         raise Rejected(SYNTAX, domain, "a domain is named by lower-case letters, digits and _")
+    version = _literal(rest[0], "TOKEN needs the version of its key in quotes") if rest else FIRST
+    if not _VERSION.fullmatch(version):
+        raise Rejected(SYNTAX, rest[0], "a version is named v1, v2 and so on")
+    name = key_name(name, version)
     builder.scope.tokens.domains.add(name)
     return strict(Kind.TEXT, Inline("{1}({2}, {0})", builder.scope.tokens.token, name), builder.typed(value, Kind.TEXT))
 

@@ -63,6 +63,8 @@ class Origin:
     """Of a raw column, the one beside which it says what the source said."""
     measures: bool = False
     """Whether it goes by what units are called: one more name, or one less, and a row may be refused otherwise."""
+    hides: bool = False
+    """Whether it puts a token in the place of what it uses, which nobody is to read then."""
 
     @property
     def target(self) -> str:
@@ -107,6 +109,7 @@ class _Used:
     translates: set[str] = field(default_factory=set)
     converts: bool = False
     packs: bool = False
+    hides: bool = False
 
     def add(self, other: _Used) -> None:
         """Take what others name, too."""
@@ -115,6 +118,7 @@ class _Used:
         self.translates |= other.translates
         self.converts |= other.converts
         self.packs |= other.packs
+        self.hides |= other.hides
 
 
 def _folded(dictionary: Dictionary, tree: Map[str, Any]) -> Iterator[Origin]:
@@ -232,6 +236,7 @@ class _Written:
             lookups=tuple(sorted(aliases)),
             lets=tuple(sorted(used.lets)),
             translates=tuple(sorted(used.translates)),
+            hides=used.hides,
             measures=used.converts or bool(defined and defined.type.kind == "unit"),
         )
 
@@ -277,6 +282,7 @@ class _Written:
                     used.translates.add(name := call.expressions[1].name)
                     waiting += self._beside(name)
             used.converts |= bool(calls)
+            used.hides |= any(call.name.upper() == "TOKEN" for call in tree.find_all(exp.Anonymous))
             used.packs |= any(len(call.expressions) > 3 for call in calls)
             for column in tree.find_all(exp.Column):
                 alias, name = column.text("table"), column.text("this")

@@ -2,9 +2,10 @@
 
     v1:BASE32(HMAC-SHA-256(key of the domain, value in Unicode NFC))     RFC 2104, RFC 4648 without padding
 
-The same value has the same token within a domain, and another one in another domain. A domain's key never changes:
-another key is another domain, so that the dictionary says what a token was made with. Keys are no part of the
-dictionary; its examples use EXAMPLE_KEY.
+The same value has the same token within a domain, and another one in another domain. A key never changes: a domain that
+gets another one gets another version (`v2`), which the dictionary names and each token begins with. So all tokens of a
+column are of one version, which joins rest on: the dictionary with the next one derives them all anew before it is in
+force. Keys are no part of the dictionary; its examples use EXAMPLE_KEY.
 """
 
 from __future__ import annotations
@@ -19,17 +20,23 @@ from transforms.errors import DictionaryError, Fault, Place
 
 EXAMPLE_KEY: Final = b"example"
 NO_KEY: Final = "DIC-152"
-LENGTH: Final = len("v1:") + 52
+FIRST: Final = "v1"
+LENGTH: Final = len(FIRST) + 53
 
 
-def token_of(key: bytes, text: str) -> str:
-    """Return the token of a text, of 55 characters."""
+def key_name(domain: str, version: str) -> str:
+    """Return what a domain's key is called: the first one as the domain, others `domain.v2`."""
+    return domain if version == FIRST else f"{domain}.{version}"
+
+
+def token_of(key: bytes, text: str, version: str = FIRST) -> str:
+    """Return the token of a text: its version, a colon, 52 characters."""
     digest = hmac.digest(key, unicodedata.normalize("NFC", text).encode(), "sha256")
-    return "v1:" + b32encode(digest).decode().rstrip("=")
+    return f"{version}:" + b32encode(digest).decode().rstrip("=")
 
 
 class TokenKeys:
-    """The keys of one dictionary's domains; until they are given, all have that of the examples."""
+    """The keys of one dictionary, by name (`domains`); until they are given, all are that of the examples."""
 
     def __init__(self) -> None:
         self.domains: set[str] = set()
@@ -39,10 +46,11 @@ class TokenKeys:
         """Use these keys from now on, and no example's."""
         self._keys = keys
 
-    def token(self, domain: str, text: str) -> str:
-        """Return the token of a text; DictionaryError (DIC-152) where the domain has no key."""
+    def token(self, name: str, text: str) -> str:
+        """Return the token of a text by a key; DictionaryError (DIC-152) where there is none of that name."""
+        version = name.partition(".")[2] or FIRST
         if self._keys is None:
-            return token_of(EXAMPLE_KEY, text)
-        if domain not in self._keys:
-            raise DictionaryError([Fault(Place("tokens"), NO_KEY, f"no key is given for tokens of `{domain}`")])
-        return token_of(self._keys[domain], text)
+            return token_of(EXAMPLE_KEY, text, version)
+        if name not in self._keys:
+            raise DictionaryError([Fault(Place("tokens"), NO_KEY, f"no key is given for tokens of `{name}`")])
+        return token_of(self._keys[name], text, version)

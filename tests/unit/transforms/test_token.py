@@ -60,6 +60,14 @@ def test_examples_have_a_key_of_their_own_and_rows_have_the_domains(tokens):
     assert patient(dictionary, "P-101") != patient(dictionary, "P-100")
 
 
+def test_another_key_of_a_domain_is_another_version_of_it(tokens):
+    file = tokens / "mappings/erp.patients.yaml"
+    file.write_text(file.read_text().replace("'patient')", "'patient', 'v2')").replace(EXAMPLE, f"v2:{EXAMPLE[3:]}"))
+    dictionary = load(tokens, {"patient": KEY, "patient.v2": EXAMPLE_KEY})
+    assert dictionary.tokens.domains == {"patient.v2"}
+    assert patient(dictionary, "P-100") == f"v2:{EXAMPLE[3:]}"
+
+
 def test_without_a_key_examples_run_and_rows_do_not(tokens):
     assert not [failure for failure in try_examples(tokens).failures if failure.mapping == "erp.patients"]
     with pytest.raises(DictionaryError, match="DIC-152 no key is given for tokens of `patient`"):
@@ -73,6 +81,8 @@ def test_without_a_key_examples_run_and_rows_do_not(tokens):
         ("TOKEN(t1, 'Patient')", "a domain is named by lower-case letters"),
         ("TOKEN(t1)", "write TOKEN(text, 'domain')"),
         ("TOKEN(i1, 'patient')", "text is wanted here"),
+        ("TOKEN(t1, 'patient', 'v2', 'v3')", "write TOKEN(text, 'domain')"),
+        ("TOKEN(t1, 'patient', '2')", "a version is named v1, v2 and so on"),
     ],
 )
 def test_faults_are_told(expressions, text, told):

@@ -6,10 +6,11 @@ import pytest
 
 from cdc.activate.activate import _masked
 from cdc.activate.compare import ColumnDifference, Difference, Sample, TableDifference
-from cdc.protect.mask import MASK, Masks
+from cdc.protect.mask import MASK, Masks, _sources
 from cdc.protect.role import clear_columns
 from transforms.load import load
 from transforms.model import Dictionary, Protection
+from transforms.review.dependency import origins
 from transforms.value.token import token_of
 
 PARTY, ORGANIZATION = "trace.party", "erp.t_Organization"
@@ -35,6 +36,13 @@ def test_personal_values_are_masked_where_they_are_and_where_they_come_from(mask
 def test_what_the_dictionary_does_not_name_may_be_anything(masks: Masks) -> None:
     assert masks.hides(ORGANIZATION, "FPassport")
     assert not masks.hides("trace.party", "_derivation")
+
+
+def test_what_a_token_stands_for_is_masked_whatever_the_field_is(dictionary: Dictionary) -> None:
+    found = [one for one in origins(dictionary) if one.target == f"{PARTY}.country" and "Organization" in one.mapping]
+    assert not [*_sources(dictionary, found)]
+    made = [dataclasses.replace(one, hides=True) for one in found]
+    assert {*_sources(dictionary, made)} == {f"{ORGANIZATION}.FCountry"}
 
 
 def test_keys_by_mapping_by_fold_and_what_is_waited_for(masks: Masks) -> None:
