@@ -144,10 +144,18 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
+class Protection:
+    """Master keys of what is sealed, by name; `current` wraps new data keys, the others open those of before."""
+
+    keys: Mapping[str, Secret]
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a deployment decides. `tokens`: the key of each domain of the dictionary's TOKEN.
 
-    `anchors` None: heads are not published.
+    `protection` None: nothing is sealed; `anchors` None: heads are not published.
     """
 
     target: Target
@@ -159,6 +167,7 @@ class Settings:
     approval: Approval = field(default_factory=Approval)
     archive: Archive = field(default_factory=Archive)
     tokens: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}))
+    protection: Protection | None = None
     observe: Observe = field(default_factory=Observe)
     anchors: Anchors | None = None
     log: Log = field(default_factory=Log)
@@ -213,9 +222,7 @@ class _Reader:
         if settings.anchors is not None:
             self._check_anchors(settings.anchors)
         self._check_archive(settings.archive)
-        for domain, key in settings.tokens.items():
-            if len(key.reveal()) < _KEY_LENGTH:
-                self._fault(("tokens", domain), f"is a key of fewer than {_KEY_LENGTH} characters")
+        self._check_keys(settings)
         return settings
 
     def _entries(self, model: type[Any], data: dict[str, Any], entry: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -287,6 +294,16 @@ class _Reader:
         if get_origin(kind) is Literal:
             return text if text in get_args(kind) else self._fault(entry, f"is none of {', '.join(get_args(kind))}")
         return text if kind is str else self.folder / text
+
+    def _check_keys(self, settings: Settings) -> None:
+        keys: dict[tuple[str, ...], Secret] = {("tokens", name): key for name, key in settings.tokens.items()}
+        if settings.protection is not None:
+            keys |= {("protection", "keys", name): key for name, key in settings.protection.keys.items()}
+            if settings.protection.current not in settings.protection.keys:
+                self._fault(("protection", "current"), "is none of protection.keys")
+        for entry, key in keys.items():
+            if len(key.reveal()) < _KEY_LENGTH:
+                self._fault(entry, f"is a key of fewer than {_KEY_LENGTH} characters")
 
     def _check_ranges(self, settings: Settings) -> None:
         for entry, what in _access_faults(settings):

@@ -18,6 +18,7 @@ from cdc.activate.shadow import drop
 from cdc.config import Settings
 from cdc.derive.active import active_digest, from_content, put_first, read_dictionary, record, recorded
 from cdc.errors import FatalError, TransientError
+from cdc.protect.classes import record_classes
 from cdc.protect.mask import MASK, Masks
 from cdc.store.connection import as_service_errors, connect
 from cdc.store.migrate import pending
@@ -125,6 +126,7 @@ def _carry_out(activation: Activation, old: Dictionary, new: Dictionary, wish: W
     activation.follow()
     _patiently(activation.swap, wish)
     activation.finish()
+    record_classes(activation.keeper, new)
     return Outcome("activated", old.digest, new, difference)
 
 

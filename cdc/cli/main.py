@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "recall": "cdc.cli.recall:recall",
     "audit": "cdc.cli.audit:app",
     "journal": "cdc.cli.journal:app",
+    "protect": "cdc.cli.protect:app",
     "dictionary": "cdc.cli.dictionary:app",
     "code": "cdc.cli.code:code",
 }

@@ -94,8 +94,9 @@ def show(  # noqa: PLR0913, PLR0917 - as above
         bool,
         typer.Option(
             "--json",
-            help="Print one object: stream, offset, batch, mirror, key, code, detail, refused_at, stale, `record_key` "
-            "and `record_value` (base64 of the bytes, or null), both with --reveal only.",
+            help="Print one object: stream, offset, batch, mirror, key, code, detail, refused_at, stale, shredded "
+            "(when and by whom, if its record can be read no more; else null), `record_key` and `record_value` "
+            "(base64 of the bytes, or null), both with --reveal only.",
         ),
     ] = False,
 ) -> None:
@@ -109,21 +110,24 @@ def show(  # noqa: PLR0913, PLR0917 - as above
     read = settings(context)
     shown = masks(read, "refused show", f"{stream} {offset}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc refused show") as connection:
-        found = read_record(connection, stream, offset)
+        found = read_record(connection, stream, offset, read.protection)
     if found is None:
         say(f"No change at offset {offset} of {stream} was refused.")
         raise typer.Exit(Exit.DIFFERENT)
-    refused, key, value = _masked(shown, found[0]), *found[1:]
-    if raw:
+    refused, key, value = _masked(shown, found.change), found.key, found.value
+    if raw and found.shredded is None:
         sys.stdout.buffer.write(value or b"")
         return
     if as_json:
         record = {"record_key": _base64(key), "record_value": _base64(value)} if reveal else {}
-        write_json({**asdict(refused), **record})
+        write_json({**asdict(refused), "shredded": found.shredded, **record})
         return
     names = ("stream", "offset", "batch", "mirror", "key", "code", "detail", "refused_at", "stale")
     write_table("Refused change", ("what", "value"), [(name, _text(getattr(refused, name))) for name in names])
     say(f"{refused.code}: {catalogue()[refused.code].cause}")
+    if found.shredded is not None:
+        say(f"Its record can be read by nobody any more: {found.shredded}.")
+        return
     for name, part in (("key", key), ("value", value)):
         write_line(f"{name:6} {_readable(part) if reveal or part is None else f'{MASK} {len(part)} bytes'}")
 

@@ -19,6 +19,7 @@ from cdc.errors import FatalError, TransientError, catalogue
 from cdc.observe import log
 from cdc.observe.stopping import forget_stop, note_stop
 from cdc.parent import Parent
+from cdc.protect.shred import require_masters
 from cdc.store.connection import as_service_errors, connect
 from cdc.store.migrate import pending
 from cdc.worker import Work, work
@@ -101,6 +102,8 @@ def _prepare(context: typer.Context) -> Settings:
     try:
         with connect(read.target, "cdc") as connection:
             missing = pending(connection)
+            if not missing:
+                require_masters(connection, read.protection)
     except TransientError as error:
         structlog.get_logger().warning("target_away", error=error)  # the workers wait for it
         return read

@@ -24,6 +24,7 @@ from cdc.derive.statement import Statement
 from cdc.derive.turn import GATE
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
 from cdc.land.mirror.ddl import Step
+from cdc.protect.classes import record_classes
 from cdc.store.action import record_action
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate
@@ -150,7 +151,9 @@ def _apply(
             ]
             if drop:
                 connection.execute(GATE)  # no other dictionary is put in force meanwhile, which may need what goes
-            domains = in_force_or(connection, dictionary).domains()
+            in_force = in_force_or(connection, dictionary)
+            done += record_classes(connection, in_force)
+            domains = in_force.domains()
             mirrors = _mirrors(connection, contracts)
             check_source_keys(dictionary.domains(), mirrors)
             done += _done(connection, plan_target(connection, domains, mirrors), later, keep=keep)

@@ -9,6 +9,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from cdc.config import Protection
+from cdc.protect.seal import Opener, ShreddedError, place_of
+
 Connection = psycopg.Connection[Any]
 
 
@@ -25,6 +28,16 @@ class Refused:
     detail: str
     refused_at: datetime
     stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A refused change with key and value of its record; `shredded` says when and by whom, if nobody can read them."""
+
+    change: Refused
+    key: bytes | None
+    value: bytes | None
+    shredded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +101,27 @@ def read_groups(connection: Connection, selection: Selection) -> list[Group]:
         return cursor.execute(query.encode(), asdict(selection)).fetchall()
 
 
-def read_record(connection: Connection, stream: str, offset: int) -> tuple[Refused, bytes | None, bytes | None] | None:
-    """Return one refused change with the key and the value of its record, byte for byte; None if there is none."""
+def read_record(connection: Connection, stream: str, offset: int, protection: Protection | None) -> Kept | None:
+    """Return one refused change with the key and the value of its record, byte for byte; None if there is none.
+
+    Raises FatalError PRT-103 where the settings lack the key that opens them, PRT-104 where they were changed.
+    """
     with connection.cursor(row_factory=class_row(Refused)) as cursor:
         where = 'WHERE stream = %s AND "offset" = %s'
         query = f"SELECT {_COLUMNS} FROM (SELECT r.*, {_STALE} AS stale FROM cdc.refused r) r {where}"
         found = cursor.execute(query.encode(), (stream, offset)).fetchone()
     if found is None:
         return None
-    query = f"SELECT record_key, record_value FROM cdc.refused {where}"
-    key, value = connection.execute(query.encode(), (stream, offset)).fetchone() or (None, None)
-    return found, key, value
+    query = f"SELECT record_key, record_value, data_key FROM cdc.refused {where}"
+    key, value, data_key = connection.execute(query.encode(), (stream, offset)).fetchone() or (None, None, None)
+    if data_key is None:
+        return Kept(found, key, value)
+    opener = Opener(connection, protection)
+    try:
+        key, value = (
+            None if part is None else opener.open(data_key, place_of(stream, offset, name), part)
+            for name, part in (("key", key), ("value", value))
+        )
+        return Kept(found, key, value)
+    except ShreddedError as gone:
+        return Kept(found, None, None, str(gone))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from cdc.capture.contract import Contract
+from cdc.config import Protection
 from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import MirrorWriter
 from cdc.observe.pulse import Pulse
@@ -16,10 +17,14 @@ from cdc.store.connection import LONG_SILENCE_S, LONG_STATEMENT_S
 
 @dataclass(slots=True)
 class Session:
-    """The connection and its writers. `pulse` is that of the thread that uses them."""
+    """The connection and its writers. `pulse` is that of the thread that uses them.
+
+    `protection`: what refused records are sealed by, None if they are not.
+    """
 
     connection: psycopg.Connection
     pulse: Pulse = field(default_factory=Pulse)
+    protection: Protection | None = None
     _writers: dict[str, MirrorWriter] = field(default_factory=dict)
     _staged: dict[str, Contract] = field(default_factory=dict)
 

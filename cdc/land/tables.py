@@ -9,7 +9,7 @@ from functools import cached_property
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
-from cdc.change import Change, Event, Refusal
+from cdc.change import Change, Event, Record, Refusal
 from cdc.crash import crash_point
 from cdc.land.change.commit import Commits
 from cdc.land.change.decode import LONG_KEY, Item, Stretch, Truncation, stretches
@@ -21,6 +21,7 @@ from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import Expectation, MirrorWriter
 from cdc.land.prepare import Prepared
 from cdc.land.session import Session
+from cdc.protect.seal import Sealer, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Tables:
         self._stale = set(ground.stale)
         self._overlaid: dict[int, Event] = {}
         self._folded: list[tuple[MirrorWriter, Folded]] = []
+        self._sealer = None if session.protection is None else Sealer(session.connection, session.protection)
         self.expectations: list[Expectation] = []
         self.refusals: Counter[tuple[str, str]] = Counter()
 
@@ -183,10 +185,23 @@ class Tables:
             (
                 *(self._ground.stream, refusal.offset, self._ground.batch),
                 *(None if part is None else str(part) for part in refusal.key),
-                *(refusal.code, refusal.detail, record.key, record.value),
+                *(refusal.code, refusal.detail, *self._sealed(writer.table.contract.mirror, record)),
             )
         )
         crash_point("W10")
+
+    def _sealed(self, mirror: str, record: Record) -> tuple[bytes | None, bytes | None, int | None]:
+        """Return key and value of a record as they are kept, and the number of the data key that opens them."""
+        if self._sealer is None:
+            return record.key, record.value, None
+        parts = (("key", record.key), ("value", record.value))
+        key, value = (
+            None
+            if part is None
+            else self._sealer.seal(mirror, place_of(self._ground.stream, record.offset, name), part)
+            for name, part in parts
+        )
+        return key, value, self._sealer.key_of(mirror)
 
     def _count(self, mirror: str, stretch: Stretch, folded: Folded, refused: set[int]) -> None:
         events = len({change.offset for change in stretch.changes if change.offset not in self._overlaid})

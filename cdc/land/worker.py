@@ -133,7 +133,7 @@ class LandWorker:
         self._monitor = monitor or Monitor("land")
         self._metrics = LandingMetrics(self._monitor, settings.target, self.states)
         self._pulse = self._monitor.pulse("reader")
-        self._writer = Writer(settings.target, self._monitor.pulse("writer"))
+        self._writer = Writer(settings.target, self._monitor.pulse("writer"), settings.protection)
         self._lanes: dict[str, Lane] = {}
         self._kafka_backoff = Backoff()
         self._committed_at = 0.0

@@ -12,6 +12,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from cdc.access import Target
+from cdc.config import Protection
 from cdc.land.session import Session
 from cdc.observe.pulse import Pulse
 from cdc.store.connection import reconnect
@@ -26,8 +27,9 @@ T = TypeVar("T")
 class Writer:
     """The thread, and the session that its jobs share."""
 
-    def __init__(self, target: Target, pulse: Pulse) -> None:
+    def __init__(self, target: Target, pulse: Pulse, protection: Protection | None = None) -> None:
         self._target = target
+        self._protection = protection
         self._pulse = pulse
         pulse.rest()
         self._session: Session | None = None
@@ -54,7 +56,7 @@ class Writer:
         if self._session is None:
             connection = reconnect(self._target, "cdc land")
             connection.prepared_max = PREPARED_STATEMENTS
-            self._session = Session(connection, self._pulse)
+            self._session = Session(connection, self._pulse, self._protection)
         return self._session
 
     def disconnect(self) -> None:

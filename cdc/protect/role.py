@@ -45,6 +45,7 @@ _WORKER: Final = {
         "active",
         "gate",
         "derive_queue",
+        "data_key",
     ),
     "INSERT, UPDATE": ("position", "contract", "domain", "dictionary"),
     "INSERT, UPDATE, DELETE": (

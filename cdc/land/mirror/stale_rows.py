@@ -24,12 +24,15 @@ def mark_stale(table: MirrorTable) -> Composed:
 
 
 def refuse(table: MirrorTable) -> Composed:
-    """Keep a refused record. Parameters: stream, offset, batch, key columns..., code, detail, record key, value."""
+    """Keep a refused record.
+
+    Parameters: stream, offset, batch, key columns..., code, detail, record key and value, data key.
+    """
     keys = SQL(", ").join(
         table.text_of(name, SQL("%s::{}").format(SQL(table.contract.column(name).mirror_type)))
         for name in table.contract.key
     )
     return SQL(
-        'INSERT INTO cdc.refused (stream, "offset", batch, mirror, key, code, detail, record_key, record_value)'
-        " VALUES (%s, %s, %s, {mirror}, ARRAY[{keys}], %s, %s, %s, %s)"
+        'INSERT INTO cdc.refused (stream, "offset", batch, mirror, key, code, detail, record_key, record_value,'
+        " data_key) VALUES (%s, %s, %s, {mirror}, ARRAY[{keys}], %s, %s, %s, %s, %s)"
     ).format(mirror=table.text, keys=keys)

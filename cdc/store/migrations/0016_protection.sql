@@ -33,3 +33,41 @@ REVOKE ALL ON FUNCTION cdc.reveal(text, text, text, text) FROM PUBLIC;
 -- What cdc.active was locked for is locked here: turns need no right to change which dictionary is in force for that.
 
 CREATE TABLE cdc.gate (CONSTRAINT is_only_locked CHECK (false));
+
+-- What is kept of the source as it came is sealed by a key per class and month. A data key is kept wrapped by a master key,
+-- which stands in the settings by reference; one that is shredded is gone, and what it has sealed with it.
+
+CREATE TABLE cdc.data_key (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    class       text NOT NULL,                       -- sensitivity of the mirror, `unclassed` if no field is made of it
+    month       date NOT NULL,                       -- its first day: when what it seals has landed (UTC)
+    master      text NOT NULL,                       -- `protection.keys` of the settings
+    wrapped     bytea,                               -- AES-256-GCM: nonce, then the key and its tag
+    made_at     timestamptz NOT NULL DEFAULT now(),
+    shredded_at timestamptz,
+    shredded_by text,
+    reason      text,
+    CONSTRAINT first_of_month CHECK (extract(day FROM month) = 1),
+    CONSTRAINT shredded_is_gone CHECK ((wrapped IS NULL) = (shredded_at IS NOT NULL))
+);
+-- Behind one that was shredded within its month comes another one.
+CREATE UNIQUE INDEX data_key_in_use ON cdc.data_key (class, month) WHERE shredded_at IS NULL;
+
+CREATE TABLE cdc.legal_hold (                        -- what may not be shredded, and since and until when
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    class       text,                                -- NULL: every one
+    month       date,                                -- NULL: every one
+    reason      text NOT NULL,
+    held_by     text NOT NULL,
+    held_at     timestamptz NOT NULL DEFAULT now(),
+    released_by text,
+    released_at timestamptz
+);
+
+CREATE TABLE cdc.mirror_class (                      -- the most sensitive field that is made of a mirror
+    mirror text PRIMARY KEY,
+    class  text NOT NULL
+);
+
+ALTER TABLE cdc.refused ADD COLUMN data_key bigint REFERENCES cdc.data_key; -- what sealed key and value; NULL: nothing did
+CREATE INDEX refused_data_key ON cdc.refused (data_key) WHERE data_key IS NOT NULL;

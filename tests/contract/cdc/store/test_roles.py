@@ -14,7 +14,7 @@ from psycopg import conninfo
 
 from cdc.cli.main import execute
 from cdc.cli.target import apply_target
-from cdc.config import Derive, Settings, Target, load
+from cdc.config import Derive, Protection, Settings, Target, load
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force
 from cdc.land.position import take_over
@@ -35,6 +35,7 @@ from tests.unit.cdc.stream.wire import PostgresWire
 
 PREFIX = "roles_test_"
 PASSWORD = "of-a-test"
+PROTECTION = Protection({"m1": Secret("m" * 32)}, "m1")
 
 
 @dataclasses.dataclass
@@ -260,7 +261,7 @@ def test_a_worker_lands_into_mirrors_that_the_deployer_made_and_waits_for_him_wh
 def land(connection: psycopg.Connection, wire: PostgresWire, *catalogue: object) -> None:
     position = take_over(connection, "cdc.src", "src")
     source = StreamSource(*("src", "cdc.src", "postgresql", lambda: catalogue or CONTRACTS, lambda: {"src.item"}))
-    landing = DirectLanding(source, Session(connection), position, Land())
+    landing = DirectLanding(source, Session(connection, protection=PROTECTION), position, Land())
     landing.feed(record for record in wire.records if record.offset >= position.next_offset)
     landing.flush()
     while landing.has_pending:

@@ -1,0 +1,154 @@
+"""Bytes sealed by a data key: AES-256-GCM, bound to the place that they stand in.
+
+    nonce (12 bytes), ciphertext, tag (16 bytes)          the place is authenticated, not kept (`stream offset part`)
+
+A data key is random, one for a class of data and the month in which it lands. It is wrapped in the same way by a
+master key, which is derived of a secret of the settings (HKDF-SHA-256), and kept in `cdc.data_key`. Unwrapped it is
+nowhere but in the memory of who seals or opens, and there for one transaction: none is shredded that somebody is about
+to seal by.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from cdc.config import Protection
+from cdc.errors import FatalError
+from cdc.reference import Secret
+
+UNCLASSED: Final = "unclassed"
+"""The class of a mirror that no field is made of."""
+_NONCE: Final = 12
+_KEY: Final = 32
+# Whoever shreds waits for those who seal and have not committed, and they for him.
+_IN_USE: Final = b"LOCK TABLE cdc.data_key IN ROW EXCLUSIVE MODE"
+
+
+class ShreddedError(Exception):
+    """What is asked for was sealed by a key that is gone: when, by whom and why."""
+
+    def __init__(self, at: datetime, by: str, reason: str | None) -> None:
+        super().__init__(f"shredded on {at:%Y-%m-%d} by {by}" + (f": {reason}" if reason else ""))
+
+
+@dataclass(slots=True)
+class Sealer:
+    """Seals within one transaction of the connection. A key that a class lacks for this month is made."""
+
+    connection: psycopg.Connection[Any]
+    protection: Protection
+    _keys: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    _classes: dict[str, str] = field(default_factory=dict)
+
+    def key_of(self, mirror: str) -> int:
+        """Return the number of the key that seals what a mirror is made of, this month."""
+        return self._key(self._class_of(mirror))[0]
+
+    def seal(self, mirror: str, place: str, data: bytes) -> bytes:
+        """Return bytes as they are kept; they open at that place only."""
+        return encrypt(self._key(self._class_of(mirror))[1], data, place)
+
+    def _class_of(self, mirror: str) -> str:
+        if mirror not in self._classes:
+            row = self.connection.execute("SELECT class FROM cdc.mirror_class WHERE mirror = %s", (mirror,)).fetchone()
+            self._classes[mirror] = row[0] if row else UNCLASSED
+        return self._classes[mirror]
+
+    def _key(self, name: str) -> tuple[int, bytes]:
+        if name not in self._keys:
+            self.connection.execute(_IN_USE)
+            found = self._find(name) or self._make(name) or self._find(name)  # somebody else has made it meanwhile
+            if found is None:
+                raise FatalError("PRT-104", f"no key of class {name} can be made")
+            self._keys[name] = found
+        return self._keys[name]
+
+    def _find(self, name: str) -> tuple[int, bytes] | None:
+        row = self.connection.execute(
+            "SELECT id, master, wrapped FROM cdc.data_key WHERE class = %s AND shredded_at IS NULL"
+            " AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date",
+            (name,),
+        ).fetchone()
+        return None if row is None else (row[0], unwrap(self.protection, row[1], name, row[2]))
+
+    def _make(self, name: str) -> tuple[int, bytes] | None:
+        key, master = os.urandom(_KEY), self.protection.current
+        row = self.connection.execute(
+            "INSERT INTO cdc.data_key (class, month, master, wrapped)"
+            " VALUES (%s, date_trunc('month', now() AT TIME ZONE 'UTC')::date, %s, %s)"
+            " ON CONFLICT (class, month) WHERE shredded_at IS NULL DO NOTHING RETURNING id",
+            (name, master, wrap(self.protection, master, name, key)),
+        ).fetchone()
+        return None if row is None else (row[0], key)
+
+
+@dataclass(slots=True)
+class Opener:
+    """Opens what was sealed. `protection` None: the settings have no master keys."""
+
+    connection: psycopg.Connection[Any]
+    protection: Protection | None
+    _keys: dict[int, bytes] = field(default_factory=dict)
+
+    def open(self, key: int, place: str, sealed: bytes) -> bytes:
+        """Return the bytes. Raises ShreddedError, FatalError PRT-103 without the key, PRT-104 if they are not ours."""
+        if key not in self._keys:
+            self._keys[key] = self._read(key)
+        return decrypt(self._keys[key], sealed, place)
+
+    def _read(self, key: int) -> bytes:
+        row = self.connection.execute(
+            "SELECT class, master, wrapped, shredded_at, shredded_by, reason FROM cdc.data_key WHERE id = %s", (key,)
+        ).fetchone()
+        if row is None:
+            raise FatalError("PRT-104", f"there is no data key {key}")
+        name, master, wrapped, at, by, reason = row
+        if at is not None:
+            raise ShreddedError(at, by, reason)
+        return unwrap(self.protection, master, name, wrapped)
+
+
+def place_of(stream: str, offset: int, part: str) -> str:
+    """Return what binds sealed bytes to a record, or to records from an offset on."""
+    return f"{stream} {offset} {part}"
+
+
+def encrypt(key: bytes, data: bytes, place: str) -> bytes:
+    """Return nonce, ciphertext and tag."""
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, data, place.encode())
+
+
+def decrypt(key: bytes, sealed: bytes, place: str) -> bytes:
+    """Return what was encrypted. Raises FatalError PRT-104 for other bytes, another key or another place."""
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode())
+    except InvalidTag as error:
+        raise FatalError("PRT-104", place) from error
+
+
+def wrap(protection: Protection, master: str, name: str, key: bytes) -> bytes:
+    """Return a data key of a class, wrapped by a master key of the settings."""
+    return encrypt(_master(protection.keys[master]), key, f"{name} {master}")
+
+
+def unwrap(protection: Protection | None, master: str, name: str, wrapped: bytes) -> bytes:
+    """Return a data key. Raises FatalError PRT-103 if the settings lack its master key, PRT-104 if it is another."""
+    keys: Mapping[str, Secret] = protection.keys if protection else {}
+    if master not in keys:
+        raise FatalError("PRT-103", f"protection.keys.{master}")
+    return decrypt(_master(keys[master]), wrapped, f"{name} {master}")
+
+
+def _master(secret: Secret) -> bytes:
+    return HKDF(SHA256(), _KEY, salt=None, info=b"cdc master key").derive(secret.reveal().encode())
