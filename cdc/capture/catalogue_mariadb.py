@@ -18,6 +18,7 @@ from cdc.capture.default_mariadb import mirror_default
 from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
 from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
+from cdc.capture.policy import as_tokens, policy_of
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_mariadb import of_mariadb
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
@@ -123,12 +124,13 @@ def _contract(
     check_declared_key(mirror, key, kept)
     _check_bits(mirror, key, kept)
     omitted = tuple(row["name"] for row in taken if row["computed"])
-    return Contract(
+    contract = Contract(
         *(mirror, f"{database}.{table.name}", key, origin, kept),
         omitted=omitted,
         without=table.without,
         cascades=cascades[table.name],
     )
+    return as_tokens(contract, policy_of(source))
 
 
 def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:

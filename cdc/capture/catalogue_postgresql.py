@@ -19,6 +19,7 @@ from cdc.capture.default_postgresql import mirror_default
 from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
 from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
+from cdc.capture.policy import as_tokens, policy_of
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
@@ -155,7 +156,8 @@ def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], colum
         raise FatalError("SRC-128", f"{mirror}: {', '.join(loose)}")
     omitted = tuple(column["name"] for column in taken if column["computed"])
     name = f"{table.schema}.{table.name}"
-    return Contract(mirror, name, key, origin, kept, omitted=omitted, without=table.without)
+    contract = Contract(mirror, name, key, origin, kept, omitted=omitted, without=table.without)
+    return as_tokens(contract, policy_of(source))
 
 
 def _check_key(mirror: str, key: Sequence[str], columns: _Rows) -> None:

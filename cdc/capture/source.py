@@ -15,6 +15,7 @@ from typing import Any
 
 from cdc.capture import tunable
 from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read_encryption
+from cdc.capture.types import TOKEN, is_decoder
 from cdc.document import Document, Entry, read_document
 from cdc.errors import FatalError
 from cdc.reference import is_reference
@@ -42,7 +43,8 @@ ZERO_DATES = ("as_null",)
 class SourceTable:
     """A captured table. `schema` is empty where the database is the schema (MariaDB); `key` only if it is declared.
 
-    `without` are columns that are left out on purpose. `is_keyless` says that
+    `without` are columns that are left out on purpose, `tokens` those for whose values tokens stand, each with the name
+    of its key. `is_keyless` says that
     it has no key, and that its mirror is to count equal rows.
     """
 
@@ -51,6 +53,7 @@ class SourceTable:
     key: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     is_keyless: bool = False
+    tokens: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ class _Reader:
         known = len(self.faults)
         if isinstance(entry, dict):
             for key in entry:
-                if key not in ("table", "key", "without"):
+                if key not in ("table", "key", "without", "tokens"):
                     self._fault((*place, key), f"{key} is not an entry of a table")
         named = entry if isinstance(entry, dict) else {"table": entry}
         schema, table = self._table_name(named.get("table"), kind, place)
@@ -215,7 +218,20 @@ class _Reader:
         key, without = (self._columns(columns[part], (*place, part)) for part in ("key", "without"))
         if set(key) & set(without):
             self._fault((*place, "without"), "a column under without is also under key")
-        return SourceTable(schema, table, key, without, is_keyless) if len(self.faults) == known else None
+        tokens = self._tokens(named.get("tokens"), (*place, "tokens"))
+        return SourceTable(schema, table, key, without, is_keyless, tokens) if len(self.faults) == known else None
+
+    def _tokens(self, tokens: Any, place: Entry) -> tuple[tuple[str, str], ...]:
+        if tokens is None:
+            return ()
+        if not isinstance(tokens, dict) or not tokens:
+            self._fault(place, "tokens are not columns, each with the name of a key")
+            return ()
+        for column, key in tokens.items():
+            if not isinstance(key, str) or not is_decoder(f"{TOKEN}{key}"):
+                self._fault((*place, column), f"{key} is no name of a key of tokens")
+        self._columns(list(map(str, tokens)), place)
+        return tuple((str(column), str(key)) for column, key in tokens.items())
 
     def _table_name(self, name: Any, kind: str, place: Entry) -> tuple[str, str]:
         parts = name.split(".") if isinstance(name, str) else []

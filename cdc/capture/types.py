@@ -68,6 +68,10 @@ _DECODER = re.compile(
     r"|date_iso|time_iso|timestamp_iso|timestamptz_offset|datetimeoffset)"
 )
 
+TOKEN = "token:"  # noqa: S105 - no secret
+"""Begins the decoder of a text for which a token stands; behind it is the name of its key."""
+_TOKEN = re.compile(f"{TOKEN}[a-z][a-z0-9_]{{0,39}}(\\.v[1-9][0-9]{{0,3}})?")
+
 
 @dataclass(frozen=True, slots=True)
 class MirrorType:
@@ -84,4 +88,4 @@ def is_mirror_type(text: str) -> bool:
 
 def is_decoder(text: str) -> bool:
     """Tell whether `text` names a decoder of the table above."""
-    return _DECODER.fullmatch(text) is not None
+    return _DECODER.fullmatch(text) is not None or _TOKEN.fullmatch(text) is not None

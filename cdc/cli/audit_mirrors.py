@@ -81,7 +81,7 @@ def _audit(read: Settings, source: Source, found: _Findings, limit: int, shown: 
         contracts = read_contracts_in_force(connection, source.name)
         connection.commit()
         connection.autocommit = True
-        audit = MirrorAudit(connection, source.stream, contracts, source.kind)
+        audit = MirrorAudit(connection, source.stream, contracts, source.kind, read.tokens)
         for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
             found.faults.append(fault)
             if len(found.faults) >= limit:

@@ -117,7 +117,7 @@ def _histories(connection: Connection, read: Settings, table: str, key: Key) -> 
         if mirror not in contracts:
             raise FatalError("EVD-103", f"there is no contract of {mirror}")
         source = sources[mirror.partition(".")[0]]
-        entries = list(read_history(connection, contracts[mirror], source.kind, row))
+        entries = list(read_history(connection, contracts[mirror], source.kind, row, read.tokens))
         yield _Told(mirror, row, entries, read_archived(connection, source.stream))
 
 

@@ -10,6 +10,7 @@ import typer
 
 from cdc.approval import in_words, require_approved
 from cdc.capture.contract import Contract, read_contracts
+from cdc.capture.policy import policy_of, require_policy
 from cdc.capture.source import load_sources
 from cdc.cli.context import Dev, settings, without_approval
 from cdc.cli.grants import grants
@@ -187,9 +188,13 @@ def _do_beside(connection: psycopg.Connection, statements: Iterable[Statement], 
 
 
 def contracts_of(read: Settings) -> dict[str, tuple[Contract, ...]]:
-    """Return the reviewed contracts of every source that has a connector file. Raises SRC-101 and SRC-102."""
+    """Return the reviewed contracts of every source that has a connector file. Raises SRC-101, SRC-102, TGT-118."""
     folder = read.folders.connector_configs
-    return {name: read_contracts(folder / "contracts" / name) for name in load_sources(folder)}
+    sources = load_sources(folder)
+    found = {name: read_contracts(folder / "contracts" / name) for name in sources}
+    for name, contracts in found.items():
+        require_policy(contracts, policy_of(sources[name]))
+    return found
 
 
 def _land_steps(connection: psycopg.Connection, contracts: Mapping[str, tuple[Contract, ...]]) -> Iterator[str | Step]:

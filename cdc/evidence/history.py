@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psycopg
@@ -23,6 +24,7 @@ from cdc.errors import FatalError, RowError
 from cdc.evidence.snapshot import snapshot
 from cdc.key import text_template
 from cdc.land.journal import Archived, read_batch, record_digest
+from cdc.reference import Secret
 from cdc.stream.envelope import position_text, read_event
 from cdc.stream.row import RowDecoder
 
@@ -64,7 +66,13 @@ class Entry:
     cells: tuple[Cell, ...] = ()
 
 
-def read_history(connection: Connection, contract: Contract, database: str, key: Key) -> Iterator[Entry]:
+def read_history(
+    connection: Connection,
+    contract: Contract,
+    database: str,
+    key: Key,
+    tokens: Mapping[str, Secret] = MappingProxyType({}),
+) -> Iterator[Entry]:
     """Yield the changes of the row that has, or had, this key, in the order of the stream.
 
     Raises FatalError EVD-103 for a table whose rows nothing identifies, and for a key of another shape.
@@ -74,7 +82,9 @@ def read_history(connection: Connection, contract: Contract, database: str, key:
     if len(key) != len(contract.key):
         raise FatalError("EVD-103", f"the key of {contract.mirror} is {', '.join(contract.key)}")
     with snapshot(connection):
-        yield from _Reading(connection, contract, database, key).entries()
+        yield from _Reading(
+            connection, contract, RowDecoder(contract, database, tokens=tokens), database, key
+        ).entries()
 
 
 class _Batch(NamedTuple):
@@ -85,9 +95,11 @@ class _Batch(NamedTuple):
 
 
 class _Reading:
-    def __init__(self, connection: Connection, contract: Contract, database: str, key: Key) -> None:
+    def __init__(
+        self, connection: Connection, contract: Contract, decoder: RowDecoder, database: str, key: Key
+    ) -> None:
         self._connection, self._contract, self._database, self._key = connection, contract, database, key
-        self._decoder = RowDecoder(contract, database)
+        self._decoder = decoder
         self._known: dict[str, str | None] = {}
         self._is_there = False
 

@@ -9,8 +9,9 @@ that came later), a change that was refused, a month that was archived. Such row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import psycopg
@@ -23,9 +24,11 @@ from cdc.errors import RowError
 from cdc.evidence.snapshot import snapshot
 from cdc.land.journal import read_archived, read_batch
 from cdc.land.mirror.table import MirrorTable, name_of, text_of
+from cdc.reference import Secret
 from cdc.stream.envelope import read_event
 from cdc.stream.row import RowDecoder
 
+_NO_KEYS: Mapping[str, Secret] = MappingProxyType({})
 Connection = psycopg.Connection[Any]
 Report = Callable[[int, int], None]
 """Told up to which batch the journal has been read, of how many."""
@@ -76,10 +79,17 @@ class _Staged:
 class MirrorAudit:
     """Audits the mirrors of one source; `connection` is in autocommit and used for nothing else."""
 
-    def __init__(self, connection: Connection, stream: str, contracts: Iterable[Contract], database: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        contracts: Iterable[Contract],
+        database: str,
+        tokens: Mapping[str, Secret] = _NO_KEYS,
+    ) -> None:
         self._connection, self._stream, self._database = connection, stream, database
         self._tables = {
-            one.source_table: _Staged(one, RowDecoder(one, database))
+            one.source_table: _Staged(one, RowDecoder(one, database, tokens=tokens))
             for one in contracts
             if one.key_origin != ORIGIN  # its mirror counts equal rows: no event is that of a row
         }

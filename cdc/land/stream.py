@@ -7,14 +7,15 @@ which has the connection to the target, lands them one after the other (`land`, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 from psycopg.errors import LockNotAvailable
 from psycopg.pq import TransactionStatus
 
 from cdc.capture.contract import Contract
+from cdc.capture.policy import Policy, require_policy
 from cdc.config import Land
 from cdc.crash import crash_point
 from cdc.errors import FatalError
@@ -28,6 +29,7 @@ from cdc.land.prepare import Prepared
 from cdc.land.reader import StreamReader
 from cdc.land.session import Session
 from cdc.land.transaction import land
+from cdc.reference import Secret
 from cdc.stream.row import NewColumn, Outgrown
 from cdc.stream.schema_change import SchemaChange, read_schema_changes
 from cdc.stream.unit import Landed
@@ -46,7 +48,7 @@ class StreamSource:
 
     `captured` returns the mirrors of the tables that the connector file names now. `origin` is the captured database.
     `note_gap` is told, by their names in the source, which tables were not captured for a while: it puts on record that
-    they have to be read again.
+    they have to be read again. `policy` are the columns for whose values tokens stand, `tokens` the keys of these.
     """
 
     name: str
@@ -56,6 +58,8 @@ class StreamSource:
     captured: Callable[[], Container[str]]
     origin: str | None = None
     note_gap: Callable[[Sequence[str]], None] | None = None
+    policy: Policy = field(default_factory=dict)
+    tokens: Mapping[str, Secret] = field(default_factory=dict)
 
 
 class Abandoned(Exception):
@@ -245,7 +249,10 @@ class StreamLanding:
     def _read_contracts(self, *, doubts: bool = True) -> TableDecoder:
         with self._session.connection.transaction():
             contracts = read_contracts_in_force(self._session.connection, self.source.name)
-        return TableDecoder(contracts, self.source.database, self.source.captured, doubts=doubts)
+        require_policy(contracts, self.source.policy)
+        return TableDecoder(
+            contracts, self.source.database, self.source.captured, doubts=doubts, tokens=self.source.tokens
+        )
 
 
 def _has_column(contracts: Iterable[Contract], unknown: NewColumn) -> bool:

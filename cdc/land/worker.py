@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 import structlog
@@ -23,6 +24,7 @@ import structlog
 from cdc.access import Kafka
 from cdc.backoff import Backoff
 from cdc.capture.catalogue import follow_contracts
+from cdc.capture.policy import policy_of
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.change import Record
@@ -37,6 +39,7 @@ from cdc.land.stream import StreamSource
 from cdc.land.writer import Writer
 from cdc.observe.landing import LandingMetrics, StreamState
 from cdc.observe.monitor import Condition, Monitor
+from cdc.reference import Secret
 from cdc.store.connection import classify
 from cdc.stream.consumer import StreamConsumer
 
@@ -56,7 +59,9 @@ def run(settings: Settings, stop: threading.Event, monitor: Monitor | None = Non
     `member` is the worker's name in the consumer group, if it has one (`cdc.stream.consumer`).
     """
     folder = settings.folders.connector_configs
-    sources = [stream_source(source, folder, settings.kafka) for source in load_sources(folder).values()]
+    sources = [
+        stream_source(source, folder, settings.kafka, settings.tokens) for source in load_sources(folder).values()
+    ]
     monitor = monitor or Monitor("land")
     consumer = _join(settings, sources, member, stop, monitor)
     if consumer is None:
@@ -80,13 +85,17 @@ def _tune_process() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
-def stream_source(source: Source, connector_configs: Path, kafka: Kafka) -> StreamSource:
+def stream_source(
+    source: Source, connector_configs: Path, kafka: Kafka, tokens: Mapping[str, Secret] = MappingProxyType({})
+) -> StreamSource:
     """Return what landing has to know of a source."""
     read_catalogue = partial(follow_contracts, source, environment())
     captured = partial(captured_mirrors, source.name, connector_configs)
     return StreamSource(
         *(source.name, source.stream, source.kind, read_catalogue, captured, source.database),
         note_gap=Reading(source, kafka).note_gap,
+        policy=policy_of(source),
+        tokens=tokens,
     )
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract
+from cdc.capture.types import TOKEN
 from cdc.capture.types_mariadb import members
 from cdc.change import UNCHANGED
+from cdc.errors import FatalError
+from cdc.reference import Secret
 from cdc.stream.array import array_of
 from cdc.stream.fit import Fit, fit
 from cdc.stream.misfit import Misfit, TooWide
 from cdc.stream.value import Decoder, decoder, element_decoder
+from transforms.value.token import token_of, version_of
+
+_NO_KEYS: Mapping[str, Secret] = MappingProxyType({})
 
 # A character of Unicode's sets; in others it stands for bytes that the set has no character for.
 REPLACEMENT = "\ufffd"
@@ -25,14 +33,33 @@ _FIRST = {"date": -719_162, "timestamp_us": -62_135_596_800_000_000}
 _ZERO_MOMENT = "1970-01-01T00:00:00"
 
 
-def column_decoder(column: ColumnContract, database: str) -> Decoder:
-    """Return the function that decodes the column's JSON. It raises Misfit, TooWide where the mirror is too narrow."""
+def column_decoder(column: ColumnContract, database: str, tokens: Mapping[str, Secret] = _NO_KEYS) -> Decoder:
+    """Return the function that decodes the column's JSON. It raises Misfit, TooWide where the mirror is too narrow.
+
+    `tokens` are the keys of columns for whose values tokens stand. Raises FatalError CFG-101 where one is missing.
+    """
+    if column.decoder.startswith(TOKEN):
+        return _token(column, database, tokens)
     if column.decoder.startswith("array:"):
         return _array(column)
     decode = _true_to_charset(decoder(column.decoder), column.charset)
     if database == "mariadb":
         decode = _of_mariadb(decode, column)
     return _checked(decode, fit(column.mirror_type))
+
+
+def _token(column: ColumnContract, database: str, tokens: Mapping[str, Secret]) -> Decoder:
+    name = column.decoder.removeprefix(TOKEN)
+    if name not in tokens:
+        raise FatalError("CFG-101", f"tokens.{name} is missing: column {column.name} is kept as tokens of it")
+    key, version = tokens[name].reveal().encode(), version_of(name)
+    decode = column_decoder(replace(column, decoder="text"), database)
+
+    def token(value: Any) -> Any:
+        text = decode(value)
+        return text if text is None or text is UNCHANGED else token_of(key, text, version)
+
+    return token
 
 
 def is_mended(column: ColumnContract) -> bool:

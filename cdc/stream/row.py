@@ -12,12 +12,14 @@ from cdc.capture.keyless import ORIGIN, source_columns
 from cdc.change import UNCHANGED, Change, Event, Key
 from cdc.errors import FatalError, RowError, TransientError
 from cdc.key import spelling
+from cdc.reference import Secret
 from cdc.stream.column import column_decoder
 from cdc.stream.image import read_image
 from cdc.stream.misfit import Misfit, TooWide
 from cdc.stream.whole_row import whole_row_reader
 
 Row = dict[str, Any]
+_NO_KEYS: Mapping[str, Secret] = MappingProxyType({})
 
 
 class NewColumn(TransientError):
@@ -40,15 +42,18 @@ class Outgrown(TransientError):
 class RowDecoder:
     """Decodes the row events of one table. Built once per contract.
 
-    `doubts` says that the contract may be behind the source: what is too wide for it raises Outgrown.
+    `doubts` says that the contract may be behind the source: what is too wide for it raises Outgrown. `tokens` are the
+    keys of columns for whose values tokens stand.
     """
 
-    def __init__(self, contract: Contract, database: str, *, doubts: bool = False) -> None:
+    def __init__(
+        self, contract: Contract, database: str, *, doubts: bool = False, tokens: Mapping[str, Secret] = _NO_KEYS
+    ) -> None:
         self.contract = contract
         self._doubts = doubts
         self.is_keyless = contract.key_origin == ORIGIN
         columns = source_columns(contract.columns)
-        self._decoders = {column.name: column_decoder(column, database) for column in columns}
+        self._decoders = {column.name: column_decoder(column, database, tokens) for column in columns}
         self._defaults = dict(_defaults(contract))
         self._skipped = frozenset(contract.skipped)
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.

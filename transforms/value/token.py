@@ -35,6 +35,11 @@ def token_of(key: bytes, text: str, version: str = FIRST) -> str:
     return f"{version}:" + b32encode(digest).decode().rstrip("=")
 
 
+def version_of(name: str) -> str:
+    """Return the version that the tokens of a key begin with, by its name."""
+    return name.partition(".")[2] or FIRST
+
+
 class TokenKeys:
     """The keys of one dictionary, by name (`domains`); until they are given, all are that of the examples."""
 
@@ -48,7 +53,7 @@ class TokenKeys:
 
     def token(self, name: str, text: str) -> str:
         """Return the token of a text by a key; DictionaryError (DIC-152) where there is none of that name."""
-        version = name.partition(".")[2] or FIRST
+        version = version_of(name)
         if self._keys is None:
             return token_of(EXAMPLE_KEY, text, version)
         if name not in self._keys:

@@ -14,6 +14,7 @@ from cdc.capture.contract import Contract
 from cdc.change import UNCHANGED, Change, Event, Key, Kind, Refusal
 from cdc.errors import FatalError, RowError
 from cdc.land.change.cascade import Cascades
+from cdc.reference import Secret
 from cdc.stream.row import RowDecoder
 
 # PostgreSQL indexes no more than 2,704 bytes. Keys stand in indexes of mirrors, of stale and of canonical rows, beside
@@ -41,19 +42,20 @@ class TableDecoder:
     """Decodes the row events of one source by its contracts.
 
     `captured` tells the mirrors of the tables that are captured now: the contracts only ever grow in number.
-    `doubts` as of `cdc.stream.row.RowDecoder`.
+    `doubts` and `tokens` as of `cdc.stream.row.RowDecoder`.
     """
 
     contracts: tuple[Contract, ...]
     database: str
     captured: Callable[[], Container[str]]
     doubts: bool = False
+    tokens: Mapping[str, Secret] = field(default_factory=dict)
     decoders: dict[str, RowDecoder] = field(init=False)
     cascades: Cascades = field(init=False)
 
     def __post_init__(self) -> None:
         self.decoders = {
-            contract.source_table: RowDecoder(contract, self.database, doubts=self.doubts)
+            contract.source_table: RowDecoder(contract, self.database, doubts=self.doubts, tokens=self.tokens)
             for contract in self.contracts
         }
         self.cascades = Cascades(self.contracts, self.decoders)

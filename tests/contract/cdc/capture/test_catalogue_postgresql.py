@@ -429,6 +429,15 @@ def test_a_column_that_is_left_out_does_not_cost_its_table(
     assert _refusal(postgresql_source(("t", (), ("u", "z"))), servers) == ("SRC-127", "legacy.t has no column z")
 
 
+def test_a_column_of_tokens_is_a_text(postgresql: Run, postgresql_source: Describe, servers: dict[str, str]) -> None:
+    postgresql("CREATE TABLE t (id int PRIMARY KEY, name varchar(20))")
+    postgresql("CREATE PUBLICATION cdc FOR TABLE t")
+    contract = _only(postgresql_source(("t", (), (), False, (("name", "person"),))), servers)
+    made = contract.column("name")
+    assert (made.type, made.mirror_type, made.decoder) == ("character varying(20)", "text", "token:person")
+    assert from_document(to_document(contract), "t.yaml") == contract
+
+
 def test_a_domain_over_an_enum_anywhere_is_refused(
     postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cdc.capture.policy import policy_of
 from cdc.capture.source import Source, SourceTable, find_source, load_sources
 from cdc.errors import FatalError
 from transforms.beside import OF_A_SOURCE, OF_A_TARGET
@@ -22,6 +23,11 @@ tables:
     key: [order_no, line_no]
 tls: {ca: /run/secrets/mes.pem}
 """
+
+
+def test_columns_for_which_tokens_stand(tmp_path: Path) -> None:
+    source = _load(tmp_path, GOOD.replace("line_no]", "line_no]\n    tokens: {name: person, phone: person.v2}"))
+    assert policy_of(source) == {"mes.lines": {"name": "person", "phone": "person.v2"}}
 
 
 def test_the_sources_of_the_demo_load() -> None:
@@ -84,6 +90,8 @@ def test_settings_are_text_as_connectors_take_them(tmp_path: Path) -> None:
         (("line_no]", "order_no]"), "mes.yaml:10: a column stands twice under key"),
         (("line_no]", '"a;b"]'), "mes.yaml:10: a column under key holds a character"),
         (("    key:", "    keys:"), "mes.yaml:10: keys is not an entry of a table"),
+        (("line_no]", "line_no]\n    tokens: [x]"), "mes.yaml:11: tokens are not columns, each with the name of a key"),
+        (("line_no]", "line_no]\n    tokens: {x: Person}"), "mes.yaml:11: Person is no name of a key of tokens"),
         (("line_no]", "line_no]\n    without: x"), "mes.yaml:11: without is not a list of columns"),
         (("line_no]", "line_no]\n    without: [a, a]"), "mes.yaml:11: a column stands twice under without"),
         (("line_no]", "line_no]\n    without: [line_no]"), "mes.yaml:11: a column under without is also under key"),

@@ -1,0 +1,57 @@
+"""What becomes of a source column in its mirror: its value (clear), a token in its place, or nothing.
+
+The connector file says it, by table: `tokens: {COLUMN: DOMAIN}` for tokens, `without: [COLUMN]` for what is absent. In
+a contract a column of tokens is a text whose decoder is `token:DOMAIN`, so that whoever reads an event by the contract
+makes the token; the value itself is written to no mirror.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.source import Source
+from cdc.capture.types import TOKEN
+from cdc.errors import FatalError
+
+Policy = Mapping[str, Mapping[str, str]]
+"""By mirror (`schema.table`) the columns that are tokens, each with the name of its key."""
+NOT_IN_FORCE: Final = "TGT-118"
+
+
+def policy_of(source: Source) -> Policy:
+    """Return what a connector file says."""
+    return {f"{source.name}.{table.name}": dict(table.tokens) for table in source.tables if table.tokens}
+
+
+def as_tokens(contract: Contract, policy: Policy) -> Contract:
+    """Return a contract with its columns of tokens. Raises FatalError SRC-130 for one that can be none."""
+    wanted = policy.get(contract.mirror, {})
+    known = {column.name: column for column in contract.columns}
+    faults = [f"there is no column {name}" for name in wanted if name not in known]
+    faults += [f"{name} identifies rows" for name in wanted if name in contract.key]
+    faults += [f"{name} is no text" for name in wanted if name in known and known[name].decoder != "text"]
+    if faults:
+        raise FatalError("SRC-130", f"{contract.mirror}: {', '.join(faults)}")
+    columns = tuple(
+        _token(column, wanted[column.name]) if column.name in wanted else column for column in contract.columns
+    )
+    return replace(contract, columns=columns)
+
+
+def _token(column: ColumnContract, key: str) -> ColumnContract:
+    """Return a text column as one of tokens. A default would be a value in clear: nobody can tell that one."""
+    computed = column.computed_default or column.default is not None
+    return replace(column, mirror_type="text", decoder=f"{TOKEN}{key}", default=None, computed_default=computed)
+
+
+def require_policy(contracts: Iterable[Contract], policy: Policy) -> None:
+    """Hold that contracts say of each column what the connector file says. Raises FatalError TGT-118."""
+    for contract in contracts:
+        said = {one.name: one.decoder[len(TOKEN) :] for one in contract.columns if one.decoder.startswith(TOKEN)}
+        wanted = policy.get(contract.mirror, {})
+        differ = sorted(name for name in {*said, *wanted} if said.get(name) != wanted.get(name))
+        if differ:
+            raise FatalError(NOT_IN_FORCE, f"{contract.mirror}: {', '.join(differ)}")
