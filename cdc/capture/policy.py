@@ -47,10 +47,15 @@ def _token(column: ColumnContract, key: str) -> ColumnContract:
     return replace(column, mirror_type="text", decoder=f"{TOKEN}{key}", default=None, computed_default=computed)
 
 
+def is_token(column: ColumnContract) -> bool:
+    """Tell whether tokens stand for the values of a column."""
+    return column.decoder.startswith(TOKEN)
+
+
 def require_policy(contracts: Iterable[Contract], policy: Policy) -> None:
     """Hold that contracts say of each column what the connector file says. Raises FatalError TGT-118."""
     for contract in contracts:
-        said = {one.name: one.decoder[len(TOKEN) :] for one in contract.columns if one.decoder.startswith(TOKEN)}
+        said = {one.name: one.decoder[len(TOKEN) :] for one in contract.columns if is_token(one)}
         wanted = policy.get(contract.mirror, {})
         differ = sorted(name for name in {*said, *wanted} if said.get(name) != wanted.get(name))
         if differ:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.policy import NOT_IN_FORCE, is_token
 from cdc.errors import FatalError
 from cdc.land.contract.merge import merge
 from cdc.land.contract.widening import is_widening
@@ -83,6 +84,8 @@ def _may_be(gone: ColumnContract, new: ColumnContract) -> bool:
 def _changed(mirror: str, old: ColumnContract, new: ColumnContract) -> Iterator[Drift]:
     if None not in (old.number, new.number) and old.number != new.number:
         yield Drift(mirror, new.name, f"{old.type} was dropped, another one has come", "TGT-113")
+    elif is_token(old) != is_token(new) or (is_token(new) and old.decoder != new.decoder):
+        yield Drift(mirror, new.name, f"kept by {old.decoder}, to be kept by {new.decoder}", NOT_IN_FORCE)
     elif (old.type, old.charset, old.mirror_type) != (new.type, new.charset, new.mirror_type):
         yield Drift(mirror, new.name, f"{_shown(old)} -> {_shown(new)}", "" if _follows(old, new) else "TGT-110")
     elif old.nullable and not new.nullable:
@@ -111,11 +114,15 @@ def accept(in_force: Contract, live: Contract, batch: int) -> Accepted:
     """Return the contract by which rows of a new snapshot land; `batch` is the last one of the stream before it.
 
     A column whose values nobody can tell any more is a new one, and the old one is kept beside it. Raises FatalError
-    TGT-111 for another key: no row of the mirror could be told from another one.
+    TGT-111 for another key: no row of the mirror could be told from another one; TGT-118 where values of before would
+    stand beside tokens.
     """
     if in_force.key != live.key:
         raise FatalError("TGT-111", f"{live.mirror}: key ({', '.join(in_force.key)}), source ({', '.join(live.key)})")
     before = {column.name: column for column in in_force.columns}
+    for column in live.columns:
+        if any(one.stops == NOT_IN_FORCE for one in _changed(live.mirror, before.get(column.name, column), column)):
+            raise FatalError(NOT_IN_FORCE, f"{live.mirror}.{column.name}")
     aside = {
         column.name: f"{column.name}{LOST}{batch}"
         for column in live.columns

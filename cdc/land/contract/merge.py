@@ -10,8 +10,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from cdc.capture.contract import ColumnContract, Contract
-from cdc.capture.policy import NOT_IN_FORCE
-from cdc.capture.types import TOKEN
+from cdc.capture.policy import NOT_IN_FORCE, is_token
 from cdc.errors import FatalError
 from cdc.land.contract.narrowing import is_narrowing
 from cdc.land.contract.widening import is_widening
@@ -104,7 +103,7 @@ def _come(in_force: Contract, column: ColumnContract) -> ColumnContract:
 
 def _followed(mirror: str, old: ColumnContract, new: ColumnContract, *, live: bool) -> ColumnContract:
     place = f"{mirror}.{new.name}"
-    if old.decoder != new.decoder and any(one.decoder.startswith(TOKEN) for one in (old, new)):
+    if old.decoder != new.decoder and (is_token(old) or is_token(new)):
         raise FatalError(NOT_IN_FORCE, place)
     number = old.number if new.number is None else new.number
     if None not in (old.number, new.number) and old.number != new.number:

@@ -28,6 +28,7 @@ def table(*columns: ColumnContract, **changes: Any) -> Contract:
 
 
 A = column("a")
+TOKEN = column("a", mirror_type="text", decoder="token:person")
 WIDE = column("a", type="varchar(40)", mirror_type="character varying(40)")
 CASCADE = Cascade("of_u", ("a",), "erp.u", ("id",), "CASCADE")
 
@@ -57,6 +58,8 @@ CASCADE = Cascade("of_u", ("a",), "erp.u", ("id",), "CASCADE")
             table(column("a", number=3)),
             [("a", "varchar(20) was dropped, another one has come", "TGT-113")],
         ),
+        (table(A), table(TOKEN), [("a", "kept by text, to be kept by token:person", "TGT-118")]),
+        (table(TOKEN), table(TOKEN), []),
         (table(A, dropped=("a",)), table(A), [("a", "varchar(20) has come again", "TGT-113")]),
         (table(A), table(column("a", nullable=False)), [("a", "may not be NULL any more", "")]),
         (table(A), table(A, key=("a",)), [("", "key (id) -> (a)", "TGT-111")]),
@@ -99,3 +102,9 @@ def test_a_column_that_came_again_and_one_under_another_name() -> None:
 def test_another_key_is_not_accepted(now: Contract) -> None:
     with pytest.raises(FatalError, match="TGT-111"):
         accept(table(A), now, 7)
+
+
+@pytest.mark.parametrize(("before", "now"), [(A, TOKEN), (TOKEN, A)], ids=["to tokens", "to values"])
+def test_values_do_not_come_to_stand_beside_tokens(before: ColumnContract, now: ColumnContract) -> None:
+    with pytest.raises(FatalError, match=r"TGT-118.*erp\.t\.a"):
+        accept(table(before), table(now), 7)
