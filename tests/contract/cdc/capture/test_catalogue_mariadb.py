@@ -317,6 +317,16 @@ def test_a_column_that_is_left_out_does_not_cost_its_table(
     assert from_document(to_document(contract), "t.yaml") == contract
 
 
+def test_a_column_of_tokens_is_a_text(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY, name varchar(20) CHARACTER SET gbk)")
+    contract = _only(mariadb_source(("t", (), (), False, (("name", "person"),))), servers)
+    made = contract.column("name")
+    assert (made.mirror_type, made.decoder, made.charset) == ("text", "token:person", "gbk")
+    assert from_document(to_document(contract), "t.yaml") == contract
+    named = mariadb_source(("t", (), (), False, (("id", "person"),)))
+    assert _refusal(named, servers) == ("SRC-130", "legacy.t: id identifies rows, id is no text")
+
+
 @pytest.mark.parametrize(
     ("without", "detail"), [(("z",), "legacy.t has no column z"), (("id",), "legacy.t: id identifies its rows")]
 )
