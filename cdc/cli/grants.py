@@ -9,7 +9,7 @@ import typer
 
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
-from cdc.derive.active import in_force_or
+from cdc.derive.active import dictionary_for_reading
 from cdc.protect.role import Right, Roles, rights
 from cdc.store.connection import as_service_errors, connect
 from transforms.load import load as load_dictionary
@@ -36,11 +36,12 @@ def grants(
     if not _PREFIX.fullmatch(prefix):
         raise typer.BadParameter("small letters, digits and _ only, 51 at most", param_hint="--role-prefix")
     read = settings(context)
-    dictionary = load_dictionary(read.folders.dictionary)
     roles = Roles.named(prefix)
     with as_service_errors(), connect(read.target, "cdc target grants") as connection:
         is_prepared = connection.execute("SELECT FROM pg_namespace WHERE nspname = 'cdc'").rowcount > 0
-        found = rights(connection, roles, in_force_or(connection, dictionary) if is_prepared else dictionary)
+        folder = read.folders.dictionary
+        dictionary = dictionary_for_reading(connection, folder) if is_prepared else load_dictionary(folder)
+        found = rights(connection, roles, dictionary)
     if as_json:
         write_json({"roles": roles._asdict(), "statements": [one._asdict() for one in found]})
         return

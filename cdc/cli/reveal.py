@@ -8,12 +8,11 @@ import psycopg
 import typer
 
 from cdc.config import Settings
-from cdc.derive.active import in_force_or
+from cdc.derive.active import dictionary_for_reading
 from cdc.errors import FatalError
 from cdc.protect.mask import Masks
 from cdc.store.action import operator
 from cdc.store.connection import as_service_errors, connect
-from transforms.load import load as load_dictionary
 
 Reveal = Annotated[
     bool, typer.Option("--reveal", help="Show values that are masked, on record; for members of the role for it.")
@@ -32,8 +31,7 @@ def masks(read: Settings, action: str, object_name: str, reveal: bool, reason: s
         if reveal:
             _put_on_record(connection, action, object_name, reason)
             return Masks()
-        dictionary = in_force_or(connection, load_dictionary(read.folders.dictionary))
-        return Masks.of(dictionary, mirror_keys(connection))
+        return Masks.of(dictionary_for_reading(connection, read.folders.dictionary), mirror_keys(connection))
 
 
 def mirror_keys(connection: psycopg.Connection) -> dict[str, list[str]]:

@@ -56,12 +56,23 @@ def in_force_or(connection: Rows, dictionary: Dictionary) -> Dictionary:
     What another one needs is made when it is activated: its constraints are none of the rows that are there.
     """
     digest = active_digest(connection)
-    if digest in (None, dictionary.digest):
-        return dictionary
+    return dictionary if digest in (None, dictionary.digest) else _kept(connection, str(digest))
+
+
+def dictionary_for_reading(connection: Rows, folder: Path | None) -> Dictionary:
+    """Return the dictionary in force, whatever the files are by now; those of the folder before the first one.
+
+    Nothing is derived by it: neither approval nor keys are asked for.
+    """
+    digest = active_digest(connection)
+    return load(folder) if digest is None else _kept(connection, digest)
+
+
+def _kept(connection: Rows, digest: str) -> Dictionary:
     row = connection.execute("SELECT content FROM cdc.dictionary WHERE digest = %s", (digest,)).fetchone()
     if row is None:
-        raise FatalError("DRV-111", str(digest)[:12])
-    return from_content(row[0], str(digest))
+        raise FatalError("DRV-111", digest[:12])
+    return from_content(row[0], digest)
 
 
 def recorded(connection: Rows, settings: Settings, digest: str) -> Dictionary:

@@ -177,6 +177,11 @@ def test_no_canary_is_heard(sown: Sown, cdc: Cdc, monkeypatch: pytest.MonkeyPatc
     ]
     assert cdc("held", "show", "src.item", "2", "--reveal").code == 2
 
+    # What is masked is what the dictionary in force says, whatever somebody is writing in its files.
+    (sown.log.parent / "dictionary" / "mappings" / "src.item.yaml").write_text("mapping: [")
+    assert PERSON not in cdc("history", "src.item", "2").out
+    assert cdc("held", "list").code == 0
+
 
 @pytest.mark.slow
 def test_no_secret_is_heard_where_nobody_answers(sown: Sown, cdc: Cdc) -> None:
