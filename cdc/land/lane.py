@@ -105,7 +105,12 @@ class Lane:
 
     def keep_last_read(self, record: Record) -> None:
         """Keep what was read last, for the next worker. Raises as the target does."""
-        self.writer.do(lambda: keep_last_read(self.writer.session().connection, self.source.stream, record))
+
+        def keep() -> None:
+            session = self.writer.session()
+            keep_last_read(session.connection, self.source.stream, record, session.protection)
+
+        self.writer.do(keep)
 
     def close(self) -> None:
         """Forget what was read: the stream is opened again from its position."""
@@ -184,7 +189,7 @@ class Lane:
         adopt_topic(session.connection, position, topic_id)
         make_journal_months(session.connection)
         landed = read_last_record(session.connection, stream, position.batch, position.start)
-        kept = find_last_read(session.connection, stream, position.start)
+        kept = find_last_read(session.connection, stream, position.start, session.protection)
         crash_point("W16")
         return StreamLanding(self.source, session, position, limits, self._find_landed), landed, kept
 

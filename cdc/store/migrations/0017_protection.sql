@@ -70,4 +70,5 @@ CREATE TABLE cdc.mirror_class (                      -- the most sensitive field
 );
 
 ALTER TABLE cdc.refused ADD COLUMN data_key bigint REFERENCES cdc.data_key; -- what sealed key and value; NULL: nothing did
+ALTER TABLE cdc.last_read ADD COLUMN data_key bigint REFERENCES cdc.data_key;
 CREATE INDEX refused_data_key ON cdc.refused (data_key) WHERE data_key IS NOT NULL;

@@ -10,6 +10,7 @@ import pytest
 
 from cdc.config import Target, load
 from cdc.errors import FatalError
+from cdc.land.last_read import find_last_read, keep_last_read
 from cdc.protect.shred import require_masters
 from cdc.store.connection import connect
 from tests.contract.cdc.cli.conftest import Cdc
@@ -68,6 +69,17 @@ def test_what_was_refused_is_read_with_the_key_and_not_without(cdc: Cdc, sealed:
     assert (done.code, "PRT-103" in done.err) == (1, True)
     with pytest.raises(FatalError, match=r"PRT-103.*protection\.keys\.m1"), sealed.stage.connection.transaction():
         require_masters(sealed.stage.connection, None)
+
+
+def test_the_last_record_that_was_read_is_sealed_too(cdc: Cdc, sealed: Sealed, month: Callable[[], str]) -> None:
+    sealed.refuse(1)
+    connection, record = sealed.stage.connection, sealed.wire.records[-2]
+    protection = load(sealed.config).protection
+    keep_last_read(connection, "cdc.src", record, protection)
+    assert CANARY.encode() not in bytes(sealed.stage.query("SELECT record FROM cdc.last_read")[0][0])
+    assert find_last_read(connection, "cdc.src", record.offset, protection) == record
+    assert cdc("protect", "shred", "unclassed", month(), "--reason", "erasure 9", "--yes").code == 0
+    assert find_last_read(connection, "cdc.src", record.offset, protection) is None
 
 
 def test_sealed_bytes_open_in_their_place_only(cdc: Cdc, sealed: Sealed) -> None:
