@@ -47,9 +47,9 @@ _WORKER: Final = {
         "derive_queue",
         "data_key",
     ),
-    "INSERT, UPDATE": ("position", "contract", "domain", "dictionary"),
+    "INSERT, UPDATE": ("position", "contract", "domain", "dictionary", "changed_mirror"),
     "INSERT, UPDATE, DELETE": (
-        *("unit", "journal_key", "stale", "watermark", "held", "last_read", "worker_stop", "anchor_failure"),
+        *("unit", "changed_key", "stale", "watermark", "held", "last_read", "worker_stop", "anchor_failure"),
     ),
     "DELETE": ("derive_queue",),
 }
@@ -236,6 +236,8 @@ def _given(connection: psycopg.Connection[Any], roles: Roles, here: list[str]) -
         for privileges, tables in given.items():
             listed = ", ".join(quoted("cdc", name) for name in tables if name in there)
             yield Right("its own books", f"GRANT {privileges} ON {listed} TO {role}")
+    months = "cdc.make_journal_months(integer), cdc.changed_mirror_id(text, text)"
+    yield Right("where the journal goes on", f"GRANT EXECUTE ON FUNCTION {months} TO {worker}")
     yield Right("statistics", f"GRANT EXECUTE ON FUNCTION cdc.analyze(oid) TO {worker}")
     yield Right(
         "on record", f"GRANT EXECUTE ON FUNCTION cdc.record_action(text, text, text, text, jsonb) TO {worker}, {ops}"

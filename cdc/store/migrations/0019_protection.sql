@@ -72,3 +72,9 @@ CREATE TABLE cdc.mirror_class (                      -- the most sensitive field
 ALTER TABLE cdc.refused ADD COLUMN data_key bigint REFERENCES cdc.data_key; -- what sealed key and value; NULL: nothing did
 ALTER TABLE cdc.last_read ADD COLUMN data_key bigint REFERENCES cdc.data_key;
 CREATE INDEX refused_data_key ON cdc.refused (data_key) WHERE data_key IS NOT NULL;
+
+-- Workers have months of the journal made and mirrors numbered, and own no table.
+
+ALTER FUNCTION cdc.make_journal_months(integer) SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION cdc.make_journal_months(integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cdc.keep_evidence(regclass) FROM PUBLIC;
