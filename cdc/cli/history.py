@@ -62,8 +62,8 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
     """Show what the source did to a row: each change with its commit time, transaction and place in the stream.
 
     Of a canonical row these are the changes of the source rows that it is made of. Personal values are masked, and
-    those of columns that the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it
-    in the archive.
+    those of columns that the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of
+    it in the archive.
     """
     read = settings(context)
     shown = masks(read, "history", f"{table} {', '.join(key)}", reveal, reason)

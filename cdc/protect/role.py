@@ -185,9 +185,10 @@ def _schemas(connection: psycopg.Connection[Any], targets: Iterable[str]) -> lis
 
 
 _FOREIGN = """
-SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname
+SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, n.nspname, c.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY (%(schemas)s) AND c.relkind IN ('r', 'p', 'S') AND pg_get_userbyid(c.relowner) <> %(owner)s
+WHERE n.nspname = ANY (%(schemas)s) AND pg_get_userbyid(c.relowner) <> %(owner)s
+AND (c.relkind IN ('r', 'p', 'S') OR c.relkind = 'v' AND n.nspname = 'cdc')
 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('i', 'a') AND c.relkind = 'S')
 ORDER BY 2, 3
 """
