@@ -49,11 +49,21 @@ _WORKER: Final = {
     ),
     "INSERT, UPDATE": ("position", "contract", "domain", "dictionary", "changed_mirror"),
     "INSERT, UPDATE, DELETE": (
-        *("unit", "changed_key", "stale", "watermark", "held", "last_read", "worker_stop", "anchor_failure"),
+        *(
+            "unit",
+            "changed_key",
+            "stale",
+            "watermark",
+            "held",
+            "held_count",
+            "last_read",
+            "worker_stop",
+            "anchor_failure",
+        ),
     ),
     "DELETE": ("derive_queue",),
 }
-_OPS: Final = {"INSERT": ("derive_queue",)}
+_OPS: Final = {"INSERT": ("derive_queue",), "INSERT, UPDATE": ("waiver",)}
 # Statements of the service set their own limits; these are for whoever logs in by hand.
 # What the server logs of their errors names tables and keys, not the row (DETAIL) nor what a statement was given.
 _SILENT: Final = {"log_error_verbosity": "terse", "log_parameter_max_length_on_error": "0"}
