@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -11,22 +11,26 @@ from typing import Annotated, Any, NamedTuple
 
 import psycopg
 import typer
-from psycopg.sql import SQL, Identifier
 
-from cdc.capture.source import load_sources
+from cdc.capture.contract import Contract
+from cdc.capture.source import Source, load_sources
+from cdc.cli import replayed
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
+from cdc.derive.plan import Step
 from cdc.errors import FatalError
 from cdc.evidence.history import Cell, Entry, Key, as_of, in_archive, read_history
+from cdc.evidence.made_of import find_canonical
+from cdc.evidence.replay import Replayed, Then, canonical_as_of, replay
 from cdc.land.contract.in_force import read_contracts_in_force
 from cdc.land.journal import Archived, read_archived
 from cdc.protect.mask import MASK, Masks
 from cdc.store.connection import as_service_errors, connect
-from transforms.beside import CONTRIBUTION
+from transforms.mapping import Fold
 
 Connection = psycopg.Connection[Any]
 
@@ -53,27 +57,33 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
         bool,
         typer.Option(
             "--json",
-            help="Print a list of rows: mirror, key, `changes` (what, stream, batch, offset, committed_at, landed_at, "
-            "transaction, position, digest, cells: column, before, after), `archived` (null, or up to which batch and "
-            "offset the stream has left the journal) and, with --as-of, `row` (null: not there).",
+            help="Print a list of source rows: mirror, key, `changes` (what, stream, batch, offset, committed_at, "
+            "landed_at, transaction, position, digest, cells: column, before, after), `archived` (null, or up to which "
+            "batch and offset the stream has left the journal); with --as-of `row` (null: not there); of a canonical "
+            "row `canonical`: table, mapping, and `changes` (offset, committed_at, outcome, rows), and with --as-of "
+            "`was`: outcome, row (null: not there).",
         ),
     ] = False,
 ) -> None:
     """Show what the source did to a row: each change with its commit time, transaction and place in the stream.
 
-    Of a canonical row these are the changes of the source rows that it is made of. Personal values are masked, and
-    those of columns that the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of
-    it in the archive.
+    Of a canonical row these are the changes of the source rows that it is made of, each replayed through its mapping:
+    by the dictionary in force, and by what its look-ups find now. Personal values are masked, and those of columns that
+    the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it in the archive.
     """
     read = settings(context)
     shown = masks(read, "history", f"{table} {', '.join(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc history") as connection:
-        found = [_masked(shown, one) for one in _histories(connection, read, table, tuple(key))]
+        told = list(_histories(connection, read, table, tuple(key)))
+    then = None if moment is None else _then(told, _aware(moment))
+    found = [_masked(shown, one) for one in told]
     if as_json:
-        write_json([_document(one, moment) for one in found])
+        write_json([_document(one, moment, then, shown) for one in found])
     else:
         for one in found:
-            _write(one, moment)
+            _write(one, moment, shown)
+        if then is not None:
+            replayed.write_then(table, key, then, shown)
     for archived in {one.archived for one in found if one.archived and moment is None}:
         say(FatalError("EVD-107", in_archive(archived)).advice())
     if any(one.archived for one in found) and moment is None:
@@ -84,12 +94,19 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
 
 
 class _Told(NamedTuple):
-    """A mirror row, its changes, and what of its stream is not in the journal any more."""
+    """A mirror row, its changes, and what of its stream is not in the journal any more.
+
+    Of a canonical row, too: its table, the mapping of the source row, and what that makes of each change.
+    """
 
     mirror: str
     row: Key
     entries: list[Entry]
     archived: Archived | None
+    step: Step | None = None
+    table: str = ""
+    fold: Fold | None = None
+    replayed: tuple[Replayed, ...] = ()
 
 
 def _masked(shown: Masks, told: _Told) -> _Told:
@@ -112,42 +129,54 @@ def _histories(connection: Connection, read: Settings, table: str, key: Key) -> 
     """Yield the mirror rows that are meant, with their changes. Raises EVD-103 for a table that is none."""
     sources = load_sources(read.folders.connector_configs)
     contracts = {one.mirror: one for source in sources for one in read_contracts_in_force(connection, source)}
-    rows = [(table, key)] if table in contracts else list(_source_rows(connection, read, table, key))
-    for mirror, row in rows:
-        if mirror not in contracts:
-            raise FatalError("EVD-103", f"there is no contract of {mirror}")
-        source = sources[mirror.partition(".")[0]]
-        entries = list(read_history(connection, contracts[mirror], source.kind, row, read.tokens))
-        yield _Told(mirror, row, entries, read_archived(connection, source.stream))
+    if table in contracts:
+        yield _told(connection, read, sources, contracts, table, key)
+        return
+    canonical = find_canonical(connection, dictionary_in_force(connection, read), table, key)
+    for step, output, row in canonical.parts:
+        told = _told(connection, read, sources, contracts, str(step.mapping.source), row)
+        changes = tuple(replay(connection, step, output, told.entries))
+        yield told._replace(step=step, table=table, fold=canonical.fold, replayed=changes)
 
 
-def _source_rows(connection: Connection, read: Settings, table: str, key: Key) -> Iterator[tuple[str, Key]]:
-    """Yield mirror and key of the source rows that a canonical row is made of."""
-    dictionary = dictionary_in_force(connection, read)
-    mirrors = {mapping.name: str(mapping.source) for mapping in dictionary.mappings}
-    targets = {str(target): target for mapping in dictionary.mappings for target in mapping.targets}
-    if table not in targets:
-        raise FatalError("EVD-103", f"{table} is neither a mirror nor a canonical table")
-    target = targets[table]
-    if len(key) != len(target.key):
-        raise FatalError("EVD-103", f"the key of {table} is {', '.join(target.key)}")
-    schema = target.schema + CONTRIBUTION if target.contributes else target.schema
-    same = SQL(" AND ").join(SQL("{}::text = %s").format(Identifier(name)) for name in target.key)
-    query = SQL("SELECT _mapping, _source_key FROM {} WHERE {} ORDER BY 1, 2").format(
-        Identifier(schema, target.table), same
-    )
-    for mapping, source_key in connection.execute(query, key).fetchall():
-        yield mirrors[mapping], tuple(source_key)
+def _told(
+    connection: Connection,
+    read: Settings,
+    sources: Mapping[str, Source],
+    contracts: Mapping[str, Contract],
+    mirror: str,
+    row: Key,
+) -> _Told:
+    if mirror not in contracts:
+        raise FatalError("EVD-103", f"there is no contract of {mirror}")
+    source = sources[mirror.partition(".")[0]]
+    entries = list(read_history(connection, contracts[mirror], source.kind, row, read.tokens))
+    return _Told(mirror, row, entries, read_archived(connection, source.stream))
 
 
-def _document(told: _Told, moment: datetime | None) -> dict[str, Any]:
+def _then(told: list[_Told], moment: datetime) -> Then | None:
+    """Return what a canonical row was at a moment; None of a mirror row."""
+    parts = [(one.step, one.row, one.replayed) for one in told if one.step is not None]
+    return canonical_as_of(parts, told[0].fold, moment) if parts else None
+
+
+def _document(told: _Told, moment: datetime | None, then: Then | None, shown: Masks) -> dict[str, Any]:
     changes = [{**asdict(entry), "cells": [cell._asdict() for cell in entry.cells]} for entry in told.entries]
     before = told.archived and {"batch": told.archived.batch, "offset": told.archived.next_offset}
-    shown = {} if moment is None else {"row": as_of(told.entries, _aware(moment), told.archived)}
-    return {"mirror": told.mirror, "key": list(told.row), "changes": changes, "archived": before, **shown}
+    document: dict[str, Any] = {"mirror": told.mirror, "key": list(told.row), "changes": changes, "archived": before}
+    if moment is not None:
+        document["row"] = as_of(told.entries, _aware(moment), told.archived)
+    if told.step is not None:
+        changes = replayed.documents(told.table, told.replayed, shown)
+        canonical: dict[str, Any] = {"table": told.table, "mapping": told.step.mapping.name, "changes": changes}
+        if then is not None:
+            row = None if then.row is None else replayed.values(told.table, then.row, shown)
+            canonical["was"] = {"outcome": then.outcome, "row": row}
+        document["canonical"] = canonical
+    return document
 
 
-def _write(told: _Told, moment: datetime | None) -> None:
+def _write(told: _Told, moment: datetime | None, shown: Masks) -> None:
     title = f"{told.mirror} {', '.join(told.row)}"
     if moment is not None:
         then = as_of(told.entries, _aware(moment), told.archived)
@@ -158,6 +187,13 @@ def _write(told: _Told, moment: datetime | None) -> None:
         return
     columns = ("committed", "what", "column", "before", "after", "transaction", "offset")
     write_table(title, columns, chain.from_iterable(map(_lines, told.entries)))
+    if told.step is not None:
+        made = f"{told.table} made of it by {told.step.mapping.name}"
+        write_table(
+            made,
+            ("committed", "outcome", "column", "before", "after", "offset"),
+            replayed.lines(told.table, told.replayed, shown),
+        )
 
 
 def _lines(entry: Entry) -> Iterator[tuple[Any, ...]]:

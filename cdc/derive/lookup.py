@@ -39,6 +39,11 @@ def select_range(step: Step, deleted: bool, stale: bool, within: str) -> bytes: 
     return _Query(step, deleted, stale, within).text().encode()
 
 
+def select_images(step: Step, images: str) -> bytes:
+    """Return the query for rows that are not in the mirror: `images` is an item of FROM that gives rows of its type."""
+    return _Images(step, images).text().encode()
+
+
 class _Query:
     """One half of the query: live rows, or rows that are deleted. `within`: not what is taken but rows of a range."""
 
@@ -153,3 +158,14 @@ class _Query:
             f'(SELECT array_prepend({ref}, min(s.key COLLATE "C")) FROM ({found}) x'
             f" JOIN cdc.stale s ON s.mirror = {ref} AND s.key = x.key HAVING count(*) > 0)"
         )
+
+
+class _Images(_Query):
+    """Rows as they were once, with look-ups of now: what they found then may have been deleted since."""
+
+    def __init__(self, step: Step, images: str) -> None:
+        super().__init__(step, False, False, "true")
+        self.images, self.lasting = images, True
+
+    def _rows(self, name: str, row: str) -> str:  # noqa: ARG002 - not the mirror, but what is given
+        return f"{self.images} {row}"

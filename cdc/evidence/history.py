@@ -239,6 +239,26 @@ def _text_of(key: Iterable[Any] | None) -> str:
     return ", ".join(map(str, key or ()))
 
 
+class Image(NamedTuple):
+    """What a row was after a change, by column, or before it was deleted; None where nobody knows it."""
+
+    row: Mapping[str, str | None] | None
+    is_deleted: bool
+
+
+def images_of(entries: Iterable[Entry]) -> Iterator[Image]:
+    """Yield what the row was after each of its changes: nobody knows it behind a cascade, before the next whole row."""
+    row: dict[str, str | None] | None = None
+    for entry in entries:
+        is_deleted = entry.what.startswith(("deleted", _MOVED))
+        if entry.cells:
+            row = {**(row or {}), **{cell.column: cell.after for cell in entry.cells}}
+        elif entry.offset is None and not is_deleted:
+            row = None
+        yield Image(row, is_deleted)
+        row = None if is_deleted else row
+
+
 def as_of(
     entries: Iterable[Entry], moment: datetime, archived: Archived | None = None
 ) -> Mapping[str, str | None] | None:

@@ -31,15 +31,40 @@ def test_a_row_as_it_was(cdc: Cdc) -> None:
     assert ["name", "second"] in lines
 
 
-def test_a_canonical_row_leads_to_the_rows_that_it_is_made_of(cdc: Cdc, small: Stage) -> None:
+@pytest.fixture
+def thing(small: Stage) -> Stage:
+    """The canonical row that the row of the fixture makes."""
     with small.connection.transaction():
         small.connection.execute(
             "CREATE SCHEMA trace; CREATE TABLE trace.thing (material_id text, _mapping text, _source_key text[])"
         )
         small.connection.execute("INSERT INTO trace.thing VALUES ('T-1', 'src.item', '{1}')")
+    return small
+
+
+@pytest.mark.usefixtures("thing")
+def test_a_canonical_row_is_told_by_its_source_rows_replayed_through_their_mapping(cdc: Cdc) -> None:
     done = cdc("history", "trace.thing", "T-1", "--json")
     assert done.code == 0, done.err
-    assert [change["what"] for change in done.document[0]["changes"]] == ["inserted", "updated"]
+    (told,) = done.document
+    assert [change["what"] for change in told["changes"]] == ["inserted", "updated"]
+    assert (told["canonical"]["table"], told["canonical"]["mapping"]) == ("trace.thing", "src.item")
+    made = [(one["outcome"], [row["remark"] for row in one["rows"]]) for one in told["canonical"]["changes"]]
+    assert made == [("row", ["first"]), ("row", ["second"])]
+    lines = cdc("history", "trace.thing", "T-1").lines
+    assert ["remark", "first", "second"] in [line[2:5] for line in lines if len(line) > 4]
+
+
+@pytest.mark.usefixtures("thing")
+def test_a_canonical_row_as_it_was(cdc: Cdc) -> None:
+    changes = cdc("history", "trace.thing", "T-1", "--json").document[0]["changes"]
+    (then,) = cdc("history", "trace.thing", "T-1", "--as-of", "2100-01-01", "--json").document
+    was = then["canonical"]["was"]
+    assert (was["outcome"], was["row"]["material_id"], was["row"]["remark"]) == ("row", "T-1", "second")
+    assert ["remark", "second"] in cdc("history", "trace.thing", "T-1", "--as-of", "2100-01-01").lines
+    before = changes[0]["committed_at"][:19] + "Z"  # the commit was later in this second
+    (then,) = cdc("history", "trace.thing", "T-1", "--as-of", before, "--json").document
+    assert then["canonical"]["was"] == {"outcome": "not there", "row": None}
 
 
 @pytest.mark.usefixtures("small")
