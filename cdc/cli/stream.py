@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Annotated
+from functools import partial
+from itertools import islice
+from typing import Annotated, Any
 
+import psycopg
 import typer
 
 from cdc.capture.connect import Connect
@@ -14,10 +17,16 @@ from cdc.capture.reading import Reading
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.connectors import rendered, topic_plans
 from cdc.cli.context import settings
-from cdc.cli.output import say, write_json, write_line
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.progress import Shown
+from cdc.cli.reveal import masks
 from cdc.config import Settings
+from cdc.derive.active import dictionary_in_force
 from cdc.errors import FatalError
+from cdc.evidence.mend import Mender
+from cdc.evidence.mirrors import MirrorAudit
+from cdc.land.contract.in_force import read_contracts_in_force
 from cdc.land.resume import Resumed, go_on_behind, last_landed, pass_over, require_unowned
 from cdc.store.connection import as_service_errors, connect
 from cdc.stream.search import find_record
@@ -94,6 +103,58 @@ def rewind(context: typer.Context, name: Name, reason: Reason, as_json: AsJson =
         resumed = go_on_behind(connection, source.stream, topic, found, reason)
     _tell(resumed, as_json=as_json)
     say("Start `cdc run`.")
+
+
+@app.command()
+def repair(
+    context: typer.Context,
+    name: Name,
+    reason: Reason,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Stop after so many wrong rows.")] = 1000,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name the rows: as `cdc audit mirrors`.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a list of mirror, key, what (was wrong), done (null with --dry-run).")
+    ] = False,
+) -> None:
+    """Find mirror rows that are not what the journal says, and write them anew from it, beside the workers.
+
+    The source is not asked, and nothing is done to a row for which something lands meanwhile. What is made of the rows
+    is derived again; for what looks them up, run `cdc audit rows --repair` behind it. A row that the journal does not
+    have whole stays, and takes a new snapshot: exit code 4.
+    """
+    options = settings(context)
+    source = find_source(load_sources(options.folders.connector_configs), name)
+    with as_service_errors(), connect(options.target, "cdc stream repair") as connection, Shown() as shown:
+        done = list(islice(_mended(connection, options, source, reason, dry_run, shown), limit))
+    masked = masks(options, "stream repair", name, reveal=False, reason=None)
+    rows = [{**one, "key": list(masked.key(str(one["mirror"]), one["key"]))} for one in done]
+    if as_json:
+        write_json(rows)
+    elif rows:
+        told = [(one["mirror"], ", ".join(map(str, one["key"])), one["what"], one["done"] or "") for one in rows]
+        write_table("Wrong rows", ("mirror", "key", "what", "done"), told)
+    else:
+        say("Every mirror row is what the journal says.")
+    if any(one["done"] not in {"written", "removed"} for one in rows):
+        raise typer.Exit(Exit.DIFFERENT if dry_run else Exit.ATTENTION)
+
+
+def _mended(
+    connection: psycopg.Connection[Any], options: Settings, source: Source, reason: str, dry_run: bool, shown: Shown
+) -> Iterator[dict[str, Any]]:
+    contracts = {one.mirror: one for one in read_contracts_in_force(connection, source.name)}
+    mappings: dict[str, tuple[str, ...]] = {}
+    for mapping in dictionary_in_force(connection, options).mappings:
+        mappings[str(mapping.source)] = (*mappings.get(str(mapping.source), ()), mapping.name)
+    connection.commit()
+    connection.autocommit = True
+    audit = MirrorAudit(connection, source.stream, contracts.values(), source.kind, options.tokens)
+    with connect(options.target, "cdc stream repair") as writing:
+        writing.autocommit = True
+        mender = Mender(writing, source.kind, mappings, options.tokens, reason)
+        for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
+            done = None if dry_run else mender.mend(contracts[fault.mirror], fault).done
+            yield {"mirror": fault.mirror, "key": list(fault.key), "what": fault.what, "done": done}
 
 
 def _pass_over(options: Settings, source: Source, reason: str) -> Resumed:

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from cdc.capture.types import PLACEHOLDER
+from cdc.evidence.mend import Mender
 from cdc.evidence.mirrors import MirrorAccount, MirrorAudit, MirrorFault
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import CONTRACTS, item
@@ -72,6 +73,38 @@ def test_what_somebody_did_is_named(target_dsn: str, landed: Stage, what: str) -
         assert (fault.stream, fault.batch) == ("cdc.src", batch)
         assert fault.offset is not None
         assert fault.offset >= offset
+
+
+@pytest.mark.parametrize("what", BY_HAND)
+def test_what_somebody_did_is_mended_from_the_journal(target_dsn: str, landed: Stage, what: str) -> None:
+    before = landed.query("SELECT * FROM src.item ORDER BY id")
+    with landed.connection.transaction():
+        landed.connection.execute(BY_HAND[what][0].encode())
+    faults, _ = audited(target_dsn)
+    with psycopg.connect(target_dsn, autocommit=True) as connection:
+        mender = Mender(connection, "postgresql", {"src.item": ("src.item",)}, {}, "by hand")
+        done = {mender.mend(CONTRACTS[0], fault).done for fault in faults}
+    assert done <= {"written", "removed"}
+    assert landed.query("SELECT * FROM src.item ORDER BY id") == before
+    assert audited(target_dsn)[0] == []
+    queued = landed.query("SELECT source_key FROM cdc.derive_queue WHERE reason = 'repair' ORDER BY 1")
+    assert queued == sorted((list(fault.key),) for fault in faults)
+    assert landed.query("SELECT count(*) FROM cdc.operator_action WHERE action = 'stream repair'") == [(len(faults),)]
+
+
+def test_a_row_for_which_something_has_landed_since_is_left_alone(target_dsn: str, landed: Stage) -> None:
+    with landed.connection.transaction():
+        landed.connection.execute("UPDATE src.item SET name = 'other' WHERE id = 2")
+    (fault,), _ = audited(target_dsn)
+    with landed.connection.transaction():
+        landed.connection.execute(
+            "INSERT INTO cdc.journal_key (stream, batch, mirror, key, op)"
+            " VALUES ('cdc.src', 99, 'src.item', '{2}', 'u')"
+        )
+    with psycopg.connect(target_dsn, autocommit=True) as connection:
+        mended = Mender(connection, "postgresql", {}, {}, "by hand").mend(CONTRACTS[0], fault)
+    assert mended.done == "nothing: something has landed since"
+    assert landed.query("SELECT name FROM src.item WHERE id = 2") == [("other",)]
 
 
 def test_what_the_log_left_out_is_proven_in_part(target_dsn: str) -> None:
