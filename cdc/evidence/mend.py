@@ -1,7 +1,7 @@
 """Mirror rows that are not what the journal says, written anew from it, beside landing and without asking the source.
 
-A row is mended while landing waits, and only if nothing has landed for it since it was found wrong. What is made of it by
-mappings is derived again; what looked it up is found by `cdc audit rows`.
+A row is mended while landing waits, and only if nothing has landed for it since it was found wrong. What mappings make
+of it is derived again; what looked it up is found by `cdc audit rows`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,7 +13,7 @@ from cdc.access import Kafka
 from cdc.errors import FatalError
 from cdc.land.resume import Resumed, pass_over
 from cdc.stream.topic import extent
-from tests.integration.service import Deployment, eventually
+from tests.integration.service import Deployment, connect, eventually
 from tests.integration.stream_faults.source import Source
 from tests.integration.stream_faults.worker import landing
 
@@ -133,3 +134,37 @@ def accounts_hold(deployment: Deployment) -> None:
 
 def gaps(deployment: Deployment) -> list[Any]:
     return [gap["code"] for gap in json.loads(deployment.cdc("ledger", "--json"))["gaps"]]
+
+
+def test_a_target_that_was_restored_to_an_earlier_time_meets_its_anchors_again(
+    deployment: Deployment, north: Source, tmp_path: Path
+) -> None:
+    """What had landed since lands again, the same, in batches that are cut otherwise."""
+    commits(deployment, north, 3)
+    administer(deployment, "DROP DATABASE IF EXISTS backup", "CREATE DATABASE backup TEMPLATE faults")
+    for _ in range(3):
+        commits(deployment, north, 2)
+    heads = tmp_path / "heads.json"
+    heads.write_text(deployment.cdc("audit", "heads"))
+    administer(deployment, "DROP DATABASE faults", "CREATE DATABASE faults TEMPLATE backup OWNER cdc")
+    administer(deployment, "DROP DATABASE backup")
+    with deployment.target() as target:
+        assert north.place(target) == (9, 0)
+        landed(deployment, north, target)
+        query = "SELECT count(*) FROM cdc.batch WHERE stream = 'cdc.north' AND first_offset >= 9"
+        assert target.execute(query).fetchone() == (1,)
+    deployment.cdc("audit", "verify", "--anchor", str(heads))
+    accounts_hold(deployment)
+
+
+def commits(deployment: Deployment, source: Source, number: int) -> None:
+    """Have some transactions landed, and leave no connection behind."""
+    source.send_commits(number)
+    with deployment.target() as target:
+        landed(deployment, source, target)
+
+
+def administer(deployment: Deployment, *statements: str) -> None:
+    with connect({**deployment.env, "CDC_TARGET_DATABASE": "postgres"}, "TARGET", "ADMIN_") as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
