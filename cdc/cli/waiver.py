@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 import psycopg
@@ -13,10 +14,12 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.queue import is_derived_within
+from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.derive.held import Selection, count_held
 from cdc.derive.waiver import STATES, Done, Record, Waiving, document
+from cdc.protect.mask import Masks
 from cdc.store.connection import as_service_errors, connect
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="Its number, as `cdc held waivers` has it.")]
@@ -57,7 +60,7 @@ def waive(  # noqa: PLR0913, PLR0917 - options of a command
         raise typer.BadParameter("say why by --reason")
     with _waiving(context, "cdc held waive") as (waiving, _):
         done = waiving.ask(mapping, key, values, reason.strip())
-    waiver = done.waiver
+    waiver = _masked(masks(settings(context), "held waive", mapping, reveal=False, reason=None), done.waiver)
     if as_json:
         write_json({"changed": done.changed, "waiver": document(waiver)})
         return
@@ -75,17 +78,20 @@ def waivers(
     state: Annotated[
         str | None, typer.Option("--state", metavar="STATE", help=f"Only those that are {', '.join(STATES)}.")
     ] = None,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[bool, typer.Option("--json", help=f"Print one object: `waivers`, a list of {_OF_ONE}.")] = False,
 ) -> None:
     """List waivers, the latest first: of which row, what is decided of it, who asked and who approved, and its state.
 
     A waiver that is open waits for approval. One is void when it was withdrawn, when the source row has changed since,
-    or when another dictionary is in force: the row is derived without it.
+    or when another dictionary is in force: the row is derived without it. Personal values are masked.
     """
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"--state is one of {', '.join(STATES)}")
+    shown = masks(settings(context), "held waivers", mapping or "*", reveal, reason)
     with _waiving(context, "cdc held waivers") as (waiving, _):
-        found = [one for one in waiving.read(mapping) if state in (None, one.state)]
+        found = [_masked(shown, one) for one in waiving.read(mapping) if state in (None, one.state)]
     if as_json:
         write_json({"waivers": [document(one) for one in found]})
         return
@@ -106,7 +112,8 @@ def approve(
     Exit code 4 if it has not been derived after the time that was given, or is held for something else.
     """
     with _waiving(context, "cdc held approve") as (waiving, connection):
-        _finish(connection, waiving.approve(number, reason), wait_s, "is in force", as_json=as_json)
+        shown = masks(settings(context), "held approve", str(number), reveal=False, reason=None)
+        _finish(connection, shown, waiving.approve(number, reason), wait_s, "is in force", as_json=as_json)
 
 
 def withdraw(
@@ -121,7 +128,8 @@ def withdraw(
     Exit code 4 if it has not been derived after the time that was given.
     """
     with _waiving(context, "cdc held withdraw") as (waiving, connection):
-        _finish(connection, waiving.withdraw(number, reason), wait_s, "is withdrawn", as_json=as_json)
+        shown = masks(settings(context), "held withdraw", str(number), reveal=False, reason=None)
+        _finish(connection, shown, waiving.withdraw(number, reason), wait_s, "is withdrawn", as_json=as_json)
 
 
 @contextmanager
@@ -157,13 +165,23 @@ def _row(one: Record) -> tuple[str | int | None, ...]:
     return one.id, one.state, one.mapping, ", ".join(one.source_key), decided, *who, one.reason, one.because
 
 
-def _finish(connection: psycopg.Connection[Any], done: Done, wait_s: float, what: str, *, as_json: bool) -> None:
+def _masked(shown: Masks, one: Record) -> Record:
+    """Return a waiver as it is shown: a value is masked if any column of that name is."""
+    given = [shown.decided(column, value) for column, value in zip(one.columns, one.given, strict=True)]
+    return replace(one, given=given, source_key=shown.source_key(one.mapping, one.source_key))
+
+
+def _finish(
+    connection: psycopg.Connection[Any], shown: Masks, done: Done, wait_s: float, what: str, *, as_json: bool
+) -> None:
     """Wait for the row, and say what has become of it."""
     waiver = done.waiver
     derived = is_derived_within(connection, done.queued, wait_s)
     held = count_held(connection, Selection(waiver.mapping, None, waiver.source_key)) > 0
     if as_json:
-        write_json({"changed": done.changed, "derived": derived, "held": held, "waiver": document(waiver)})
+        write_json(
+            {"changed": done.changed, "derived": derived, "held": held, "waiver": document(_masked(shown, waiver))}
+        )
     elif not done.changed:
         say(f"Waiver {waiver.id} {what} already. Nothing was done.")
     elif not derived:

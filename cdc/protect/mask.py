@@ -104,6 +104,10 @@ class Masks:
         """Return the key of what a mapping, or a fold, makes a row of."""
         return self.key(self.origin.get(mapping, ""), values)
 
+    def decided(self, column: str, value: Any) -> Any:
+        """Return what somebody has decided of a canonical column, in whichever table it is."""
+        return MASK if value is not None and any(name.endswith(f".{column}") for name in self.hidden) else value
+
     def awaited(self, mapping: str, table: str | None, values: list[Any] | None) -> list[Any] | None:
         """Return the values of what a held row waits for."""
         found = (columns for mirror, columns in self.lookups.get(mapping, {}).values() if mirror == table)

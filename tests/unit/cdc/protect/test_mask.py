@@ -99,3 +99,9 @@ def test_readers_get_public_and_internal_columns_only(dictionary: Dictionary) ->
     clear = clear_columns(dictionary)[PARTY]
     assert {"party_id", "country"} <= {*clear}
     assert not {"phone", "contact", "address"} & {*clear}
+
+
+def test_what_is_decided_of_a_personal_column_is_masked_in_whichever_table_it_is() -> None:
+    shown = Masks(frozenset({"trace.adverse_event.patient_ref"}))
+    assert [shown.decided("patient_ref", one) for one in ("Li", None)] == [MASK, None]
+    assert shown.decided("status", "OPEN") == "OPEN"
