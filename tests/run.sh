@@ -10,6 +10,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 lanes=(format lint types unit contract integration faults demo)
 selection=(-m "not slow")
+slowest=(--durations 15 --durations-min 5)  # who takes CI its minutes
 case "${1:-}" in
     --all) lanes+=(kills chaos bench); selection=(); shift ;;
     -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
@@ -34,9 +35,9 @@ lane() {
         lint) ruff check . ;;
         types) mypy ;;
         unit) pytest -q -n 2 --dist worksteal tests/unit "${selection[@]}" ;;
-        contract) pytest -q -n 2 --dist loadfile tests/contract "${selection[@]}" ;;
-        integration) test_stack pytest -q tests/integration "${selection[@]}" ;;
-        faults) test_stack pytest -q tests/faults "${selection[@]}" ;;
+        contract) pytest -q -n 2 --dist loadfile "${slowest[@]}" tests/contract "${selection[@]}" ;;
+        integration) test_stack pytest -q "${slowest[@]}" tests/integration "${selection[@]}" ;;
+        faults) test_stack pytest -q "${slowest[@]}" tests/faults "${selection[@]}" ;;
         demo) test_stack python -m compose.demo run --fresh ;;
         kills) test_stack python -m compose.demo run --seconds 180 --kills 10 ;;
         chaos) test_stack python -m compose.demo run --seconds 120 --chaos 1 ;;
