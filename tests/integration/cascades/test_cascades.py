@@ -175,8 +175,9 @@ def check_what_the_journal_says(target: psycopg.Connection) -> None:
         text = ", ".join(f"{name}::text" for name in key.split(", "))
         there = target.execute(f"SELECT ARRAY[{text}] FROM casc.{table} ORDER BY 1").fetchall()
         said = target.execute(
-            "SELECT key FROM (SELECT DISTINCT ON (key) key, op FROM cdc.journal_key WHERE mirror = %s"
-            " ORDER BY key, batch DESC, ctid DESC) k WHERE op = 'u' ORDER BY key",
+            "SELECT key FROM (SELECT DISTINCT ON (key) key::text[], op FROM cdc.changed_key c"
+            " JOIN cdc.changed_mirror m ON m.id = c.mirror, unnest(c.keys) key WHERE m.name = %s"
+            " ORDER BY key, batch DESC, c.ctid DESC) k WHERE op = 'u' ORDER BY key",
             (f"casc.{table}",),
         ).fetchall()
         assert said == there
