@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
-import msgspec
 import psycopg
 import zstandard
 
@@ -114,11 +113,10 @@ def _journal(
     rows = target.execute(
         "SELECT batch, chunk, chain FROM cdc.journal WHERE stream = %s ORDER BY batch, first_offset", (stream,)
     ).fetchall()
-    decode = msgspec.msgpack.Decoder(list[Record]).decode
     kept: list[Record] = []
     chain = b""
     for number, chunk, head in rows:
-        found = decode(zstandard.ZstdDecompressor().decompress(chunk))
+        found = list(_unpacked(zstandard.ZstdDecompressor().decompress(chunk)))
         kept += found
         for record in found:
             chain = hashlib.sha256(chain + _digest(record)).digest()
@@ -131,6 +129,19 @@ def _journal(
     row = target.execute("SELECT chain FROM cdc.position WHERE stream = %s", (stream,)).fetchone()
     if row is None or row[0] != chain:
         yield "the position has another chain than the journal"
+
+
+def _unpacked(raw: bytes) -> Iterator[Record]:
+    """Yield the records of a chunk: numbers and parts of one after the other, as the page of the archive has it."""
+    at = 0
+    while at < len(raw):
+        offset, *sizes = _HEAD.unpack_from(raw, at)
+        at += _HEAD.size
+        parts = []
+        for size in sizes:
+            parts.append(None if size < 0 else raw[at : at + size])
+            at += max(size, 0)
+        yield Record(offset, *parts)
 
 
 def _digest(record: Record) -> bytes:
