@@ -8,7 +8,7 @@ order in the file is fixed, so that a changed column is a small diff.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,19 @@ class ColumnContract:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignored:
+    """A column of the source that is not mirrored, because the connector file says to ignore those that come.
+
+    `since` is when landing found it (ISO 8601, UTC), before it landed `offset` of its stream; `number` as a column's.
+    """
+
+    name: str
+    since: str
+    offset: int
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """One table. `mirror` is `schema.table` in the target, `source_table` what Debezium calls it (`db.table` or
     `schema.table`), `key` the columns that identify a row. Two kinds of columns are not replicated, and a decoder must
@@ -59,7 +72,9 @@ class Contract:
     no more; the mirror keeps them, and older events carry them. `announced` are the columns as of the stream's last
     schema event, at offset `announced_at` (the source may be far ahead of it); () where none has come. `published` is
     what PostgreSQL's catalogue knows the table's entry in the publication by: a table that left and came back has
-    another one. `relation` is what that catalogue knows the table itself by, whatever it is called. Files have none of
+    another one. `relation` is what that catalogue knows the table itself by, whatever it is called. `ignored` are
+    columns that are not replicated, as landing has decided by the connector file; `accepted` are differences (column,
+    what) at which landing does not stop any more, and to which the stream has yet to come. Files have none of
     these. `cascades` are its foreign keys by which a change of another table changes it
     without an event.
     """
@@ -77,6 +92,8 @@ class Contract:
     cascades: tuple[Cascade, ...] = ()
     published: int | None = None
     relation: int | None = None
+    ignored: tuple[Ignored, ...] = ()
+    accepted: tuple[tuple[str, str], ...] = ()
 
     @property
     def schema(self) -> str:
@@ -91,7 +108,7 @@ class Contract:
     @property
     def skipped(self) -> tuple[str, ...]:
         """Columns of the source that the mirror does not have."""
-        return (*self.omitted, *self.without)
+        return (*self.omitted, *self.without, *(one.name for one in self.ignored))
 
     def column(self, name: str) -> ColumnContract:
         """Return the column of that name; KeyError if there is none."""
@@ -122,8 +139,16 @@ def to_document(contract: Contract) -> dict[str, Any]:
         document["announced_at"] = contract.announced_at
     if contract.cascades:
         document["cascades"] = [cascade.to_document(each) for each in contract.cascades]
+    document |= _following_document(contract)
     numbers = {"published": contract.published, "relation": contract.relation}
     return document | {name: number for name, number in numbers.items() if number is not None}
+
+
+def _following_document(contract: Contract) -> dict[str, Any]:
+    """Return what landing has decided by the connector file, and a person beside it."""
+    ignored = [{name: part for name, part in asdict(each).items() if part is not None} for each in contract.ignored]
+    accepted = [list(each) for each in contract.accepted]
+    return {name: part for name, part in {"ignored": ignored, "accepted": accepted}.items() if part}
 
 
 def _column_document(column: ColumnContract) -> dict[str, Any]:
@@ -167,6 +192,8 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
             cascades=tuple(cascade.from_document(each) for each in document.get("cascades", ())),
             published=document.get("published"),
             relation=document.get("relation"),
+            ignored=tuple(Ignored(**each) for each in document.get("ignored", ())),
+            accepted=tuple((column, what) for column, what in document.get("accepted", ())),
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise FatalError("SRC-102", f"{place}: {type(error).__name__} {error}") from error
@@ -179,7 +206,7 @@ def from_document(document: Mapping[str, Any], place: str) -> Contract:
 _ENTRIES = frozenset(
     {
         *("mirror", "source_table", "key", "key_origin", "columns", "omitted", "without", "dropped", "announced"),
-        *("announced_at", "cascades", "published", "relation"),
+        *("announced_at", "cascades", "published", "relation", "ignored", "accepted"),
     }
 )
 

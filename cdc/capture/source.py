@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cdc.capture import tunable
+from cdc.capture.drift_policy import DriftPolicy, policy_faults
 from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read_encryption
 from cdc.capture.types import TOKEN, is_decoder
 from cdc.document import Document, Entry, read_document
@@ -33,8 +34,8 @@ _RESERVED_NAME = re.compile(f"trace|public|.*({'|'.join(OF_A_SOURCE)})")
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")
 _NO_KEY = "none"
-_ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "tables", "settings")
-_OPTIONAL = ("tls", "state", "zero_dates", "settings")
+_ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "drift", "tables", "settings")
+_OPTIONAL = ("tls", "state", "zero_dates", "drift", "settings")
 # What a source may say of MariaDB's zero dates in columns that may be NULL: that NULL is what they mean.
 ZERO_DATES = ("as_null",)
 
@@ -60,7 +61,8 @@ class SourceTable:
 class Source:
     """One legacy database. The five connection values may hold references, `password` is one; `database` is the
     database's name, `kind` the product. `tables` stand parents first: it is the order of the snapshot. `zero_dates` is
-    one of ZERO_DATES, or empty: a column that may hold zero dates is then refused.
+    one of ZERO_DATES, or empty: a column that may hold zero dates is then refused. `drift` says what landing does where
+    tables change.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Source:
     settings: Mapping[str, str] = field(default_factory=dict)
     tls: Encryption | None = None
     zero_dates: str = ""
+    drift: DriftPolicy = field(default_factory=dict)
 
     @property
     def encryption(self) -> Encryption:
@@ -132,10 +135,18 @@ class _Reader:
         settings = dict(self._settings(data.get("settings") or {}, kind))
         tls = self._tls(data.get("tls"), kind, values.get("host", ""))
         zero_dates = self._zero_dates(data, kind)
+        drift = self._drift(data)
         if self.faults:
             return None
         return Source(
-            *(self.name, kind), **values, state=state, tables=tables, settings=settings, tls=tls, zero_dates=zero_dates
+            *(self.name, kind),
+            **values,
+            state=state,
+            tables=tables,
+            settings=settings,
+            tls=tls,
+            zero_dates=zero_dates,
+            drift=drift,
         )
 
     def _check_name(self) -> None:
@@ -162,6 +173,12 @@ class _Reader:
         if "zero_dates" in data and kind != "mariadb":
             self._fault(("zero_dates",), "zero_dates is an entry for MariaDB, no other product has them")
         return self._choice(data, "zero_dates", ZERO_DATES, "")
+
+    def _drift(self, data: dict[str, Any]) -> DriftPolicy:
+        group = data.get("drift", {})
+        for place, what in policy_faults(group):
+            self._fault(("drift", *place), what)
+        return dict(group) if isinstance(group, dict) else {}
 
     def _connection_value(self, key: str, value: Any) -> str:
         if not isinstance(value, (str, int)) or isinstance(value, bool) or not str(value).strip():

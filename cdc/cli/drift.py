@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -19,10 +20,11 @@ from cdc.cli.source import compare_files, write_files
 from cdc.config import Settings, environment
 from cdc.derive.active import dictionary_in_force
 from cdc.errors import FatalError
-from cdc.land.contract.accept import accept_contracts
-from cdc.land.contract.drift import Drift, drift
+from cdc.land.contract.accept import Outcome, accept_contracts
+from cdc.land.contract.drift import BY_SNAPSHOT, Drift, drift
 from cdc.land.contract.in_force import read_contracts_in_force, renew_sessions
 from cdc.land.resume import require_unowned
+from cdc.observe.stopping import read_stops
 from cdc.store.action import record_action
 from cdc.store.connection import as_service_errors, connect
 from transforms.model import Dictionary
@@ -57,22 +59,25 @@ def show(
         typer.Option(
             "--json",
             help="Print a list: source, mirror, column (empty: the table), what, stops (the code with which landing "
-            "stops, empty: it follows), canonical (list of schema.table.column), mappings (list of what to change).",
+            "stops, empty: it does not), kind and policy (as the connector file has them; empty: it has none for it), "
+            "ignored_since (empty: it is not), canonical (list of schema.table.column), mappings (list of what to "
+            "change).",
         ),
     ] = False,
 ) -> None:
     """Compare the live catalogue of each source with the contracts in force: what differs, and what hangs on it.
 
-    Reads sources and target, writes nothing. Exit code 3 if something differs that landing follows by itself, 4 if it
-    stops at something: `cdc drift accept`.
+    Reads sources and target, writes nothing. Exit code 3 if something differs that landing follows by itself, or
+    ignores, 4 if it stops at something: `cdc drift accept`.
     """
     options = settings(context)
     sources = load_sources(options.folders.connector_configs)
     found: list[tuple[str, Touched]] = []
     with as_service_errors(), connect(options.target, "cdc drift show") as connection:
         for name in names or sources:
-            live = read_contracts(find_source(sources, name), environment())
-            found += ((name, one) for one in _touched(connection, options, name, live))
+            source = find_source(sources, name)
+            live = read_contracts(source, environment())
+            found += ((name, one) for one in _touched(connection, options, source, live))
     if as_json:
         write_json([{"source": name, **_document(one)} for name, one in found])
     else:
@@ -93,14 +98,21 @@ def accept_drift(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print one object: source, files (list), steps (list of title, statement)."),
+        typer.Option(
+            "--json",
+            help="Print one object: source, files (list), steps (list of title, statement), by_snapshot (list of "
+            "mirrors whose rows a new snapshot has to bring), awaited (list of schema.table.column that landing "
+            "takes as they come in the stream).",
+        ),
     ] = False,
 ) -> None:
     """Take the live catalogue as it is, where landing has stopped at it: contract files, contracts in force, mirrors.
 
-    A column whose type is another one becomes a new column; what the old one held stays beside it. All rows of these
-    mirrors count as behind the source until a new snapshot brings them: run `cdc stream resnapshot SOURCE` next.
-    Mappings that read what has changed have to follow (`cdc drift show` says which). Workers have to be stopped.
+    What the connector file stops (TGT-119) needs nothing more. Else a column whose type is another one becomes a new
+    column, and what the old one held stays beside it; all rows of such a mirror count as behind the source until a new
+    snapshot brings them: run `cdc stream resnapshot SOURCE` next. Columns that are ignored are taken in where their
+    TABLE is named, by a new snapshot too. Mappings that read what has changed have to follow (`cdc drift show` says
+    which). Workers have to be stopped.
     """
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
@@ -112,32 +124,51 @@ def accept_drift(
         live = _chosen(connection, name, every, tables or ())
         with connection.transaction(force_rollback=dry_run):
             connection.execute("SET LOCAL statement_timeout = 0")
-            steps = accept_contracts(connection, name, source.stream, live)
-            told = {step.title: step.statement.as_string(connection) for step in steps}
-            record_action(connection, "drift accept", name, list(told), reason)
+            stopped = _stopped_at(connection, live)
+            outcome = accept_contracts(connection, source, live, with_ignored=bool(tables), stopped=stopped)
+            told = {step.title: step.statement.as_string(connection) for step in outcome.steps}
+            awaited = [f"take {column} as it comes in the stream" for column in outcome.awaited]
+            record_action(connection, "drift accept", name, [*told, *awaited], reason)
         if not dry_run:
             write_files(files, every)
-            renew_sessions(connection, steps)
+            renew_sessions(connection, outcome.steps)
             connection.commit()
-    _tell(source, patch, told, as_json=as_json, dry_run=dry_run)
+    if as_json:
+        write_json(_told(source, patch, told, outcome))
+    else:
+        _tell(source, patch, told, outcome, dry_run=dry_run)
+
+
+def _stopped_at(connection: Connection, live: Iterable[Contract]) -> frozenset[str]:
+    """Return the mirrors that landing has said it cannot follow: MariaDB's stream tells more than its catalogue."""
+    said = [stop.detail for stop in read_stops(connection) if stop.worker == "land" and stop.code in BY_SNAPSHOT]
+    named = (contract.mirror for contract in live)
+    return frozenset(name for name in named if any(re.search(rf"\b{re.escape(name)}(?!\w)", one) for one in said))
 
 
 def _chosen(connection: Connection, source: str, live: Iterable[Contract], tables: Iterable[str]) -> list[Contract]:
-    """Return the contracts that differ, of these tables only if any are named. Raises SRC-104 for one not captured."""
+    """Return the contracts that differ, of these tables only if any are named, else not for what is ignored alone.
+
+    Raises SRC-104 for one not captured.
+    """
     by_table = {contract.table: contract for contract in live}
     for table in tables:
         if table not in by_table:
             raise FatalError("SRC-104", f"{source}.{table}")
     in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
-    wanted = [by_table[table] for table in tables] or list(by_table.values())
-    return [contract for contract in wanted if drift(in_force.get(contract.mirror), contract)]
+    named = [by_table[table] for table in tables]
+    return [
+        contract
+        for contract in named or by_table.values()
+        if any(named or not one.ignored_since for one in drift(in_force.get(contract.mirror), contract))
+    ]
 
 
-def _touched(connection: Connection, options: Settings, source: str, live: Iterable[Contract]) -> Iterator[Touched]:
-    in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
+def _touched(connection: Connection, options: Settings, source: Source, live: Iterable[Contract]) -> Iterator[Touched]:
+    in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source.name)}
     dictionary = dictionary_in_force(connection, options)
     for contract in live:
-        for one in drift(in_force.get(contract.mirror), contract):
+        for one in drift(in_force.get(contract.mirror), contract, source.drift):
             canonical = affected(dictionary, "source_column", f"{one.mirror}.{one.column}") if one.column else ()
             yield Touched(one, canonical, tuple(_misread(dictionary, contract, one)))
 
@@ -166,7 +197,7 @@ def _write(found: list[tuple[str, Touched]]) -> None:
         say("Every source is as its contracts in force.")
         return
     rows = [
-        (one.drift.mirror, one.drift.column, one.drift.what, one.drift.stops or "follows", len(one.canonical))
+        (one.drift.mirror, one.drift.column, one.drift.what, _landing(one.drift), len(one.canonical))
         for _, one in found
     ]
     write_table("Drift", ("mirror", "column", "what", "landing", "canonical columns"), rows)
@@ -179,17 +210,34 @@ def _write(found: list[tuple[str, Touched]]) -> None:
         say("Landing stops at what has a code: `cdc code CODE`, then `cdc drift accept SOURCE --reason TEXT`.")
 
 
-def _tell(source: Source, patch: Mapping[str, str], steps: Mapping[str, str], *, as_json: bool, dry_run: bool) -> None:
+def _landing(one: Drift) -> str:
+    """Return what landing does about a difference."""
+    if one.ignored_since:
+        return f"ignored since {one.ignored_since}"
+    return one.stops or ("ignores" if one.is_ignorable else "follows")
+
+
+def _told(source: Source, patch: Mapping[str, str], steps: Mapping[str, str], outcome: Outcome) -> dict[str, Any]:
+    listed = [{"title": title, "statement": statement} for title, statement in steps.items()]
+    more = {"by_snapshot": list(outcome.by_snapshot), "awaited": list(outcome.awaited)}
+    return {"source": source.name, "files": sorted(patch), "steps": listed, **more}
+
+
+def _tell(
+    source: Source, patch: Mapping[str, str], steps: Mapping[str, str], outcome: Outcome, *, dry_run: bool
+) -> None:
     """Say what was done, or would be; `steps` are statements by title."""
-    if as_json:
-        listed = [{"title": title, "statement": statement} for title, statement in steps.items()]
-        write_json({"source": source.name, "files": sorted(patch), "steps": listed})
-        return
     for difference in patch.values():
         write_line(difference)
     for title, statement in steps.items():
         write_line(f"{title}\n  {statement}")
+    for column in outcome.awaited:
+        write_line(f"landing takes {column} as it comes in the stream")
+    if outcome.by_snapshot:
+        write_line(f"a new snapshot has to bring the rows of {', '.join(outcome.by_snapshot)}")
     if dry_run:
         say("Nothing was done.")
-    else:
+    elif outcome.by_snapshot:
         say(f"Accepted. Next: `cdc stream resnapshot {source.name} --reason TEXT`, then `cdc run`.")
+    else:
+        say("Accepted. No new snapshot is needed. Next: `cdc run`.")

@@ -15,6 +15,7 @@ from psycopg.errors import LockNotAvailable
 from psycopg.pq import TransactionStatus
 
 from cdc.capture.contract import Contract
+from cdc.capture.drift_policy import DriftPolicy
 from cdc.capture.policy import Policy, require_policy
 from cdc.config import Land
 from cdc.crash import crash_point
@@ -49,6 +50,7 @@ class StreamSource:
     `captured` returns the mirrors of the tables that the connector file names now. `origin` is the captured database.
     `note_gap` is told, by their names in the source, which tables were not captured for a while: it puts on record that
     they have to be read again. `policy` are the columns for whose values tokens stand, `tokens` the keys of these.
+    `drift` says what to do where tables change.
     """
 
     name: str
@@ -60,6 +62,7 @@ class StreamSource:
     note_gap: Callable[[Sequence[str]], None] | None = None
     policy: Policy = field(default_factory=dict)
     tokens: Mapping[str, Secret] = field(default_factory=dict)
+    drift: DriftPolicy = field(default_factory=dict)
 
 
 class Abandoned(Exception):
@@ -129,7 +132,8 @@ class StreamLanding:
         """Read the source's catalogue again and let contracts and mirrors grow by what is new.
 
         Raises FatalError LND-106 if the catalogue does not have the column that the stream waits for, TGT-110 to
-        TGT-113 if a mirror cannot follow, TransientError SRC-110 if the source does not answer.
+        TGT-113 if a mirror cannot follow, TGT-119 if the connector file says to stop, TransientError SRC-110 if the
+        source does not answer.
         """
         wanted = self.source.read_catalogue()
         self._watch.forget()
@@ -225,14 +229,24 @@ class StreamLanding:
             self._session.take_time()
             if lock_timeout is not None:
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (lock_timeout,))
-            steps = follow_source(connection, self.source.name, wanted, announcement if self._is_announced else None)
+            said = announcement if self._is_announced else None
+            offset = (self._part or self.position).next_offset
+            steps = follow_source(connection, self.source.name, wanted, said, self.source.drift, offset)
             if steps:
                 crash_point("W12")
         with connection.transaction():
             renew_sessions(connection, steps)
         for step in steps:
             _logger.info("mirror_changed", stream=self.source.stream, step=step.title)
-        self._decoder = self._read_contracts()
+        before, self._decoder = self._decoder, self._read_contracts()
+        self._tell_ignored(before)
+
+    def _tell_ignored(self, before: TableDecoder) -> None:
+        known = {(contract.mirror, one.name) for contract in before.contracts for one in contract.ignored}
+        for contract in self._decoder.contracts:
+            for one in contract.ignored:
+                if (contract.mirror, one.name) not in known:
+                    _logger.warning("column_ignored", stream=self.source.stream, column=f"{contract.mirror}.{one.name}")
 
     def _note_gaps(self, wanted: Iterable[Contract]) -> None:
         """Put on record what the log does not tell, before the contract in force forgets it."""

@@ -96,6 +96,7 @@ def stream_source(
         note_gap=Reading(source, kafka).note_gap,
         policy=policy_of(source),
         tokens=tokens,
+        drift=source.drift,
     )
 
 

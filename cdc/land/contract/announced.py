@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_mariadb import is_added_with
 from cdc.errors import FatalError
+from cdc.land.contract.ignored import still_ignored
 from cdc.stream.schema_change import REPLACED, AnnouncedColumn, SchemaChange
 
 _SHOWN = 200  # characters of a statement
@@ -38,7 +39,11 @@ def as_announced(
     before = dataclasses.replace(in_force, dropped=tuple(c.name for c in in_force.columns if c.name in dropped))
     columns = tuple(_columns(before, catalogue, now.brought, now.required))
     return before, dataclasses.replace(
-        catalogue, columns=columns, announced=tuple(now.last or ()), announced_at=now.offset
+        catalogue,
+        columns=columns,
+        announced=tuple(now.last or ()),
+        announced_at=now.offset,
+        ignored=still_ignored(in_force, catalogue),
     )
 
 
@@ -67,8 +72,10 @@ class _Now:
 
     def __init__(self, in_force: Contract, catalogue: Contract) -> None:
         self._mirror = catalogue.mirror
-        self._skipped = {*in_force.skipped, *catalogue.skipped}
-        self._known = {column.name for column in in_force.columns}
+        self._skipped = {*in_force.omitted, *in_force.without, *catalogue.skipped}
+        self._mirrored = {column.name for column in in_force.columns}
+        # What is ignored counts: under another name it would be new, and nobody has its values.
+        self._known = self._mirrored | {one.name for one in in_force.ignored}
         self._present = {column.name for column in catalogue.columns}
         self._dropped = set(in_force.dropped)
         self.last: dict[str, None] | None = dict.fromkeys(in_force.announced) or None
@@ -93,7 +100,7 @@ class _Now:
             raise FatalError("TGT-113", f"{self._mirror}: {_list(gone)} gone, {_list(new)} come")
         if new & self._dropped:
             raise FatalError("TGT-113", f"{self._mirror}: {_list(new & self._dropped)} dropped, and come again")
-        self._dropped |= gone & self._known
+        self._dropped |= gone & self._mirrored
         self.required |= {column.name for column in seen.values() if not column.nullable}
         self.brought = {name: column for name, column in self.brought.items() if name not in gone}
         for name in new - self._known:
@@ -102,7 +109,7 @@ class _Now:
 
     def all_dropped(self) -> set[str]:
         """Return the columns that events took, and those that neither the stream has now nor the source."""
-        nowhere = set() if self.last is None else self._known - self.last.keys() - self._present
+        nowhere = set() if self.last is None else self._mirrored - self.last.keys() - self._present
         return self._dropped | nowhere
 
     def _before(self, seen: Set[str], *, is_snapshot: bool) -> Set[str]:

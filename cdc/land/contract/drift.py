@@ -1,8 +1,9 @@
 """What a source's catalogue has otherwise than the contracts in force, and what landing does about it.
 
-Most of it is followed as it comes: columns come and go, types get wider. Where nobody can tell what rows that are there
-hold now, landing stops (TGT-110 to TGT-113, TGT-115) until a person accepts it: then the mirror is given what the
-source has, its rows count as behind the source, and a new snapshot brings them.
+Most of it is followed as it comes: columns come and go, types get wider. The connector file may say to stop at that
+(TGT-119) until a person accepts it, or to ignore columns that come. Where nobody can tell what rows that are there
+hold now, landing always stops (TGT-110 to TGT-113, TGT-115): once that is accepted the mirror is given what the source
+has, its rows count as behind the source, and a new snapshot brings them.
 """
 
 from __future__ import annotations
@@ -12,38 +13,101 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.drift_policy import (
+    COLUMN_ADDED,
+    COLUMN_DROPPED,
+    EVOLVE,
+    EVOLVING,
+    HALT,
+    IGNORE,
+    TYPE_WIDENED,
+    DriftPolicy,
+    policy_for,
+)
 from cdc.capture.policy import NOT_IN_FORCE, is_token
 from cdc.errors import FatalError
+from cdc.land.contract.ignored import without_ignored
 from cdc.land.contract.merge import merge
 from cdc.land.contract.widening import is_widening
 
 LOST = "_before_"
 """Between a column's name and the batch up to which it was what it was."""
+HALTED = "TGT-119"
+"""The code of a difference that landing would follow, if the connector file did not say to stop."""
+_UNKNOWN_DEFAULT = "TGT-112"
+BY_SNAPSHOT = frozenset({"TGT-110", _UNKNOWN_DEFAULT, "TGT-113", "TGT-115"})
+"""The codes of what nobody can follow, and a new snapshot brings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One difference of a table, or of its `column`. `stops` is the code with which landing stops, "" if it follows."""
+    """One difference of a table, or of its `column`. `stops` is the code with which landing stops, "" if it does not.
+
+    `kind` is one of those that a connector file has a policy for, with the `policy` that it names, or both are "".
+    `ignored_since` is when landing came to ignore the column (ISO 8601), "" of one that is not ignored.
+    """
 
     mirror: str
     column: str
     what: str
     stops: str = ""
+    kind: str = ""
+    policy: str = ""
+    ignored_since: str = ""
+
+    @property
+    def is_ignorable(self) -> bool:
+        """Tell whether landing is to ignore it from now on."""
+        return self.policy == IGNORE and not self.stops and not self.ignored_since
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A contract as it is once the source's is accepted; `renamed` columns keep what they held, under other names."""
+    """A contract as it is once the source's is accepted; `renamed` columns keep what they held, under other names.
+
+    `by_snapshot` says that a new snapshot has to bring its rows, `awaited` are columns that landing will come to.
+    """
 
     contract: Contract
     renamed: tuple[tuple[str, str], ...]
+    by_snapshot: bool = False
+    awaited: tuple[str, ...] = ()
 
 
-def drift(in_force: Contract | None, live: Contract) -> tuple[Drift, ...]:
-    """Return what is otherwise, column by column."""
+def drift(in_force: Contract | None, live: Contract, policy: DriftPolicy = EVOLVING) -> tuple[Drift, ...]:
+    """Return what is otherwise, column by column, then what is ignored."""
     if in_force is None:
         return (Drift(live.mirror, "", "captured, and without a contract in force", "LND-102"),)
-    return tuple(_differences(in_force, live))
+    rest = without_ignored(in_force, live)
+    types = {column.name: column.type for column in live.columns}
+    ignored = (
+        Drift(
+            live.mirror,
+            one.name,
+            f"{types.get(one.name, 'gone by now')}, ignored",
+            *("", COLUMN_ADDED, IGNORE, one.since),
+        )
+        for one in rest.ignored
+    )
+    return (*differences(in_force, rest, policy), *ignored)
+
+
+def differences(in_force: Contract, live: Contract, policy: DriftPolicy) -> tuple[Drift, ...]:
+    """Return what is otherwise, and what landing does about it; `live` is without what is ignored already."""
+    return tuple(_governed(in_force, one, policy) for one in _differences(in_force, live))
+
+
+def _governed(in_force: Contract, one: Drift, policy: DriftPolicy) -> Drift:
+    """Return a difference with what the connector file says. What nobody can follow stops, whatever that is."""
+    if not one.kind:
+        return one
+    said = EVOLVE if (one.column, one.what) in in_force.accepted else policy_for(policy, one.kind)
+    stops = one.stops
+    if said == HALT:
+        stops = stops or HALTED
+    elif said == IGNORE and stops == _UNKNOWN_DEFAULT:
+        stops = ""  # its rows need no value
+    return dataclasses.replace(one, stops=stops, policy=said)
 
 
 def _differences(in_force: Contract, live: Contract) -> Iterator[Drift]:
@@ -63,7 +127,7 @@ def _differences(in_force: Contract, live: Contract) -> Iterator[Drift]:
         yield _come(in_force, live, column, gone)
     for column in gone:
         code = "TGT-113" if any(_may_be(column, other) for other in new) else ""
-        yield Drift(mirror, column.name, f"{column.type} is gone", code)
+        yield Drift(mirror, column.name, f"{column.type} is gone", code, COLUMN_DROPPED)
     for column in live.columns:
         if column.name in before:
             yield from _changed(mirror, before[column.name], column)
@@ -73,7 +137,8 @@ def _come(in_force: Contract, live: Contract, column: ColumnContract, gone: list
     returned = column.name in in_force.dropped
     unclear = returned or any(_may_be(other, column) for other in gone)
     what = f"{column.type} has come{' again' if returned else ''}"
-    return Drift(live.mirror, column.name, what, "TGT-113" if unclear else "TGT-112" if column.computed_default else "")
+    code = "TGT-113" if unclear else _UNKNOWN_DEFAULT if column.computed_default else ""
+    return Drift(live.mirror, column.name, what, code, COLUMN_ADDED)
 
 
 def _may_be(gone: ColumnContract, new: ColumnContract) -> bool:
@@ -87,7 +152,8 @@ def _changed(mirror: str, old: ColumnContract, new: ColumnContract) -> Iterator[
     elif is_token(old) != is_token(new) or (is_token(new) and old.decoder != new.decoder):
         yield Drift(mirror, new.name, f"kept by {old.decoder}, to be kept by {new.decoder}", NOT_IN_FORCE)
     elif (old.type, old.charset, old.mirror_type) != (new.type, new.charset, new.mirror_type):
-        yield Drift(mirror, new.name, f"{_shown(old)} -> {_shown(new)}", "" if _follows(old, new) else "TGT-110")
+        code = "" if _follows(old, new) else "TGT-110"
+        yield Drift(mirror, new.name, f"{_shown(old)} -> {_shown(new)}", code, TYPE_WIDENED)
     elif old.nullable and not new.nullable:
         yield Drift(mirror, new.name, "may not be NULL any more")
     elif new.nullable and not old.nullable:
@@ -150,7 +216,7 @@ def accept(in_force: Contract, live: Contract, batch: int) -> Accepted:
         announced=(),
         announced_at=in_force.announced_at,
     )
-    return Accepted(contract, tuple(sorted(aside.items())))
+    return Accepted(contract, tuple(sorted(aside.items())), by_snapshot=True)
 
 
 def _is_same(old: ColumnContract, new: ColumnContract) -> bool:

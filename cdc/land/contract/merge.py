@@ -61,6 +61,7 @@ def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) ->
         announced_at=last.announced_at,
         published=in_force.published if wanted.published is None else wanted.published,
         relation=in_force.relation if wanted.relation is None else wanted.relation,
+        accepted=in_force.accepted,
     )
 
 

@@ -11,8 +11,12 @@ import psycopg
 import pytest
 
 from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.drift_policy import EVOLVING, DriftPolicy
+from cdc.capture.source import Source as DescribedSource
 from cdc.config import Land
 from cdc.errors import CdcError, FatalError, TransientError
+from cdc.land.contract.accept import Outcome, accept_contracts
+from cdc.land.contract.drift import drift
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
 from cdc.land.contract.watch import CatalogueWatch
 from cdc.land.position import take_over
@@ -49,11 +53,13 @@ def with_columns(contract: Contract, **columns: ColumnContract | None) -> Contra
 class Follower:
     """A stage whose one landing lives on from step to step, as in a worker."""
 
-    def __init__(self, stage: Stage, wire: Wire, source: Source, **limits: Any) -> None:
+    def __init__(self, stage: Stage, wire: Wire, source: Source, drift: DriftPolicy = EVOLVING, **limits: Any) -> None:
         self.stage, self.wire, self.source = stage, wire, source
         self.noted: list[list[str]] = []
         self.is_kafka_away = False
-        described = StreamSource(*("src", "cdc.src", wire.database, source, stage.captured), note_gap=self.note_gap)
+        described = StreamSource(
+            *("src", "cdc.src", wire.database, source, stage.captured), note_gap=self.note_gap, drift=drift
+        )
         position = take_over(stage.connection, described.stream, described.name)
         self.landing = DirectLanding(described, stage.session, position, Land(**limits))
         self.next_offset = position.next_offset
@@ -91,9 +97,9 @@ class Follower:
 
 @pytest.fixture
 def follow(new_stage: Callable[..., Stage]) -> Callable[..., Follower]:
-    def make(wire: Wire, *contracts: Contract, **limits: Any) -> Follower:
+    def make(wire: Wire, *contracts: Contract, **more: Any) -> Follower:
         stage = new_stage(database=wire.database)
-        return Follower(stage, wire, Source(*(contracts or CONTRACTS)), **limits)
+        return Follower(stage, wire, Source(*(contracts or CONTRACTS)), **more)
 
     return make
 
@@ -421,6 +427,145 @@ def test_rows_after_a_drop_hold_nothing_in_the_dropped_column(follow: Callable[.
     follower.upsert(item(2))
     follower.land()
     assert follower.stage.query("SELECT id, grade FROM src.item ORDER BY id") == [(1, "B"), (2, None)]
+
+
+# -- what the connector file says of changes
+
+GRADED = with_columns(ITEM, grade=column("grade", "name", default="A"))
+WIDER = typed(ITEM, "name", "text")
+HALT = dict.fromkeys(("column_added", "column_dropped", "type_widened"), "halt")
+IGNORE = {"column_added": "ignore"}
+ALTERED = "ALTER TABLE item ADD grade varchar(20) DEFAULT 'A'"
+
+
+def accepted(follower: Follower, *live: Contract, with_ignored: bool = False, stopped: str = "") -> Outcome:
+    """Accept what the source has, as `cdc drift accept` does once the worker is stopped."""
+    described = DescribedSource(
+        *("src", follower.wire.database, "h", "1", "d", "u", "p", "running", ()), drift=follower.landing.source.drift
+    )
+    connection = follower.stage.connection
+    with connection.transaction():
+        return accept_contracts(connection, described, live, with_ignored=with_ignored, stopped={stopped})
+
+
+def again(follower: Follower) -> Follower:
+    """Return the landing of a worker that was started again."""
+    return Follower(follower.stage, follower.wire, follower.source, follower.landing.source.drift, catalogue_every_s=0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (GRADED, r"src\.item\.grade: .* has come"),
+        (with_columns(ITEM, note=None), r"src\.item\.note: text is gone"),
+        (WIDER, r"src\.item\.name: character varying\(20\) -> text"),
+    ],
+)
+def test_landing_stops_where_the_file_says_so_and_goes_on_once_it_is_accepted(
+    follow: Callable[..., Follower], changed: Contract, told: str
+) -> None:
+    follower = follow(PostgresWire(), drift=HALT)
+    follower.upsert(item(1))
+    follower.land()
+    follower.source.answer = (changed, PAIR)
+    with pytest.raises(FatalError, match=f"TGT-119 .*{told}"):
+        follower.watch()
+    assert follower.in_force() == ITEM
+    assert accepted(follower, changed).by_snapshot == ()
+    going_on = again(follower)
+    going_on.watch()
+    late = {known.name: item(2).get(known.name, "B") for known in changed.columns}
+    going_on.upsert(late)
+    going_on.land()
+    stage = follower.stage
+    assert stage.query("SELECT id FROM src.item ORDER BY id") == [(1,), (2,)]
+    assert stage.query("SELECT count(*) FROM cdc.stale") == [(0,)]
+    if changed is GRADED:
+        assert stage.query("SELECT id, grade FROM src.item ORDER BY id") == [(1, "A"), (2, "B")]
+
+
+def test_a_row_with_a_new_column_does_not_land_where_the_file_says_to_stop(follow: Callable[..., Follower]) -> None:
+    follower = follow(PostgresWire(), drift=HALT)
+    follower.source.answer = (GRADED, PAIR)
+    follower.upsert({**item(1), "grade": "B"})
+    with pytest.raises(FatalError, match=r"TGT-119 .*src\.item\.grade"):
+        follower.land()
+    assert follower.stage.query("SELECT count(*) FROM src.item") == [(0,)]
+
+
+def test_what_an_event_tells_is_taken_as_the_event_has_it_once_it_is_accepted(
+    follow: Callable[..., Follower],
+) -> None:
+    """The catalogue has a second column by then, of which nobody has accepted anything."""
+    both = with_columns(GRADED, colour=column("colour", "name"))
+    follower = follow(MariaWire(), drift=HALT)
+    follower.upsert(item(1))
+    follower.land()
+    follower.source.answer = (GRADED, PAIR)
+    ddl(follower, ALTERED, grade="A")
+    follower.upsert({**item(2), "grade": "B"})
+    with pytest.raises(FatalError, match=r"TGT-119 .*src\.item\.grade"):
+        follower.land()
+    outcome = accepted(follower, GRADED)
+    assert (outcome.steps, outcome.by_snapshot, outcome.awaited) == ((), (), ("src.item.grade",))
+    going_on = again(follower)
+    going_on.source.answer = (both, PAIR)
+    going_on.land()
+    ddl(going_on, "ALTER TABLE item ADD colour varchar(20)", grade="A", colour=None)
+    with pytest.raises(FatalError, match=r"TGT-119 .*src\.item\.colour"):
+        going_on.land()
+    assert follower.stage.query("SELECT id, grade FROM src.item ORDER BY id") == [(1, "A"), (2, "B")]
+    assert going_on.in_force().accepted == ()
+    assert follower.stage.query("SELECT count(*) FROM cdc.stale") == [(0,)]
+
+
+@pytest.mark.parametrize("wire", [MariaWire(), PostgresWire()])
+def test_a_column_is_ignored_until_it_is_taken_in(follow: Callable[..., Follower], wire: Wire) -> None:
+    follower = follow(wire, GRADED, PAIR, drift=IGNORE)
+    stage = follower.stage
+    follower.upsert(item(1))
+    follower.land()
+    if isinstance(wire, MariaWire):
+        ddl(follower, ALTERED, grade="A")
+    follower.upsert({**item(2), "grade": "B"})
+    follower.land()
+    (ignored,) = follower.in_force().ignored
+    assert ignored.name == "grade"
+    assert [one.ignored_since for one in drift(follower.in_force(), GRADED, IGNORE)] == [ignored.since]
+    with stage.connection.transaction():
+        assert put_in_force(stage.connection, "src", (GRADED, PAIR)) == (), "a file does not take it in by the way"
+    evolving = Follower(stage, wire, follower.source, catalogue_every_s=0)  # nor does another policy
+    evolving.watch()
+    evolving.upsert({**item(1), "grade": "C"}, operation="update")
+    evolving.land()
+    assert [row[0] for row in stage.query("SELECT id FROM src.item ORDER BY id")] == [1, 2]
+    assert "grade" not in {known.name for known in evolving.in_force().columns}
+
+    assert accepted(evolving, GRADED).by_snapshot == (), "nor what is accepted beside it"
+    assert evolving.in_force().ignored == (ignored,)
+    outcome = accepted(evolving, GRADED, with_ignored=True)
+    assert outcome.by_snapshot == ("src.item",)
+    assert stage.query("SELECT key FROM cdc.stale ORDER BY key") == [(["1"],), (["2"],)]
+    assert (evolving.in_force().ignored, drift(evolving.in_force(), GRADED, IGNORE)) == ((), ())
+
+
+def test_a_column_without_a_known_default_is_ignored_all_the_same(follow: Callable[..., Follower]) -> None:
+    computed = dataclasses.replace(column("grade", "name"), computed_default=True)
+    follower = follow(PostgresWire(), drift=IGNORE)
+    follower.upsert(item(1))
+    follower.land()
+    follower.source.answer = (with_columns(ITEM, grade=computed), PAIR)
+    follower.watch()
+    assert [one.name for one in follower.in_force().ignored] == ["grade"]
+
+
+def test_what_the_stream_alone_has_told_takes_a_snapshot(follow: Callable[..., Follower]) -> None:
+    follower = follow(MariaWire())
+    follower.upsert(item(1))
+    follower.land()
+    assert accepted(follower, WIDER).by_snapshot == ()
+    assert accepted(follower, WIDER, stopped="src.item").by_snapshot == ("src.item",)
+    assert follower.stage.query("SELECT key, code FROM cdc.stale") == [(["1"], "TGT-110")]
 
 
 # -- LND-106: what cdc code says, done

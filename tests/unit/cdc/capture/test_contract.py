@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdc.capture.contract import Contract, from_document, read_contracts, to_document, to_yaml
+from cdc.capture.contract import Contract, Ignored, from_document, read_contracts, to_document, to_yaml
 from cdc.errors import FatalError
 from tests.corpus.corpus import HERE, contract
 
@@ -64,6 +65,13 @@ def test_a_file_that_is_no_contract_is_refused(text: bytes, tmp_path: Path) -> N
 def test_a_contract_comes_back_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "specimen.yaml").write_text(to_yaml(contract()), encoding="utf-8")
     assert read_contracts(tmp_path) == (contract(),)
+
+
+def test_what_landing_has_decided_is_kept_with_the_contract_in_force() -> None:
+    ignored = (Ignored("late", "2026-01-02T03:04:05+00:00", 7, 9), Ignored("later", "2026-01-02T03:04:06+00:00", 8))
+    decided = replace(contract(), ignored=ignored, accepted=(("last", "date has come"),))
+    assert from_document(to_document(decided), "x") == decided
+    assert decided.skipped[-2:] == ("late", "later")
 
 
 VALUES = st.recursive(

@@ -30,6 +30,26 @@ def test_columns_for_which_tokens_stand(tmp_path: Path) -> None:
     assert policy_of(source) == {"mes.lines": {"name": "person", "phone": "person.v2"}}
 
 
+def test_what_landing_does_where_tables_change(tmp_path: Path) -> None:
+    said = "drift: {column_added: ignore, type_widened: halt, value: hold}\n"
+    assert _load(tmp_path, GOOD + said).drift == {"column_added": "ignore", "type_widened": "halt", "value": "hold"}
+    assert _load(tmp_path, GOOD).drift == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("halt", "drift is not a group of entries"),
+        ("{table_dropped: halt}", "table_dropped is not an entry of drift"),
+        ("{column_dropped: ignore}", "column_dropped is none of evolve, halt"),
+        ("{column_added: [halt]}", "column_added is none of evolve, halt, ignore"),
+        ("{value: evolve}", "value is none of hold"),
+    ],
+)
+def test_policies_that_there_are_not(tmp_path: Path, said: str, fault: str) -> None:
+    assert _faults(tmp_path, f"{GOOD}drift: {said}\n") == [f"mes.yaml:12: {fault}"]
+
+
 def test_the_sources_of_the_demo_load() -> None:
     sources = load_sources(Path("connector-configs"))
     assert {name: (source.kind, source.stream, len(source.tables)) for name, source in sources.items()} == {

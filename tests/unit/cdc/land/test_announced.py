@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.contract import ColumnContract, Contract, Ignored
 from cdc.errors import FatalError
 from cdc.land.contract.announced import as_announced, newly_required
 from cdc.land.contract.merge import merge
@@ -156,3 +156,13 @@ def test_generated_columns_are_no_new_ones() -> None:
 def test_types_follow_the_catalogue_at_once() -> None:
     wide = column("a", type="varchar(40)", mirror_type="character varying(40)")
     assert grown(table("a"), table(wide)).column("a") == wide
+
+
+def test_an_ignored_column_under_another_name_stops_as_any_other_does() -> None:
+    ignoring = table("a", ignored=(Ignored("b", "2026-01-02T03:04:05+00:00", 0),), announced=("id", "a", "b"))
+    followed = grown(ignoring, table("a", "b"), alter(a=None, b=None))
+    assert ([known.name for known in followed.columns], followed.ignored) == (["id", "a"], ignoring.ignored)
+    assert refused(followed, table("a", "c"), alter(a=None, c=None)) == "TGT-113"
+    gone = grown(followed, table("a", "c"), alter(a=None), alter(a=None, c=None))
+    assert [known.name for known in gone.columns] == ["id", "a", "c"]
+    assert not gone.column("c").computed_default

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from cdc.capture.cascade import Cascade
-from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.contract import ColumnContract, Contract, Ignored
 from cdc.errors import FatalError
 from cdc.land.contract.drift import accept, drift
+from cdc.land.contract.ignored import without_ignored
 
 
 def column(name: str, **changes: Any) -> ColumnContract:
@@ -108,3 +109,58 @@ def test_another_key_is_not_accepted(now: Contract) -> None:
 def test_values_do_not_come_to_stand_beside_tokens(before: ColumnContract, now: ColumnContract) -> None:
     with pytest.raises(FatalError, match=r"TGT-118.*erp\.t\.a"):
         accept(table(before), table(now), 7)
+
+
+# -- what a connector file says of it
+
+HALTING = {"column_added": "halt", "column_dropped": "halt", "type_widened": "halt"}
+COMPUTED = column("a", computed_default=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "policy", "stops"),
+    [
+        (table(), table(A), HALTING, "TGT-119"),
+        (table(A), table(), HALTING, "TGT-119"),
+        (table(A), table(WIDE), HALTING, "TGT-119"),
+        (table(A), table(), {"column_added": "halt"}, ""),
+        (table(), table(A), {"column_added": "ignore"}, ""),
+        (table(A), table(column("a", nullable=False)), HALTING, ""),
+        # What nobody can follow stops, whatever the file says; a column that is not mirrored needs no values.
+        (table(WIDE), table(A), {"type_widened": "evolve"}, "TGT-110"),
+        (table(A, dropped=("a",)), table(A), {"column_added": "ignore"}, "TGT-113"),
+        (table(), table(COMPUTED), HALTING, "TGT-112"),
+        (table(), table(COMPUTED), {"column_added": "ignore"}, ""),
+        (table(accepted=(("a", "varchar(20) has come"),)), table(A), HALTING, ""),
+        (table(accepted=(("a", "varchar(10) has come"),)), table(A), HALTING, "TGT-119"),
+    ],
+)
+def test_what_stops_landing_by_the_connector_file(
+    before: Contract, now: Contract, policy: dict[str, str], stops: str
+) -> None:
+    assert [one.stops for one in drift(before, now, policy)] == [stops]
+
+
+IGNORED = Ignored("b", "2026-01-02T03:04:05+00:00", 7, number=5)
+
+
+def test_an_ignored_column_is_on_record_and_not_in_the_way() -> None:
+    before = table(A, ignored=(IGNORED,))
+    (one,) = drift(before, table(A, column("b", number=5)), HALTING)
+    assert (one.column, one.what, one.stops, one.ignored_since) == ("b", "varchar(20), ignored", "", IGNORED.since)
+    (one,) = drift(before, table(A))
+    assert one.what == "gone by now, ignored"
+    assert without_ignored(before, table(A, without=("b",))).ignored == (), "the connector file has taken it over"
+
+
+@pytest.mark.parametrize(("number", "stops"), [(5, "TGT-112"), (None, "TGT-112"), (6, "")])
+def test_a_new_column_may_be_an_ignored_one_under_another_name(number: int | None, stops: str) -> None:
+    before = table(column("a", number=2), ignored=(IGNORED,))
+    one, _ = drift(before, table(column("a", number=2), column("c", number=number)))
+    assert (one.column, one.stops) == ("c", stops)
+
+
+def test_a_column_that_took_the_name_of_an_ignored_one_is_not_lost() -> None:
+    before = table(column("a", number=2), ignored=(IGNORED,))
+    told = drift(before, table(column("b", number=2)), {"column_added": "ignore"})
+    assert [(one.column, one.stops) for one in told] == [("b", "TGT-113"), ("a", "TGT-113")]
