@@ -23,7 +23,7 @@ from cdc.evidence.published import read_failures, read_overdue
 from cdc.evidence.publisher import LATE, places_of
 from cdc.observe.activation import ActivationStatus, InForce, read_activation, read_in_force
 from cdc.observe.load import LOADED, LOADING, Load, open_snapshots, read_loads
-from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
+from cdc.observe.status import DomainStatus, IgnoredColumn, StreamStatus, read_domains, read_ignored, read_streams
 from cdc.observe.stopping import Stop, read_stops
 from cdc.store.connection import connect
 from cdc.store.migrate import pending
@@ -56,6 +56,7 @@ _JSON_HELP = (
     "`in_force`, the dictionary that is derived by: digest, version, since (null before the first one); `activation`, "
     "what stands beside it: digest, version, phase (build, close, catch up, former), since, rows, rows_total, swapped "
     "(list of tables), or null; "
+    "`ignored`, a list of mirror, column, since: columns that came to a source and are not mirrored; "
     "`attention`, a list of object, text and code (or null)."
 )
 
@@ -78,6 +79,7 @@ class Status:
     domains: list[DomainStatus]
     in_force: InForce | None
     activation: ActivationStatus | None
+    ignored: list[IgnoredColumn]
     attention: list[Attention]
 
 
@@ -116,13 +118,13 @@ def read_status(read: Settings) -> Status:
         domains = [domain for one in _derived_by(connection, in_force, ours) for domain in one.domains()]
         streams, derived = read_streams(connection, ends), read_domains(connection, domains)
         loads = read_loads(connection, {source.stream: _mirrors(source) for source in loaded}, estimates)
-        stops = read_stops(connection)
+        stops, ignored = read_stops(connection), read_ignored(connection)
         unpublished = list(_unpublished(connection, read))
     found = [*faults, *silent, *_never_landed(sources, names), *_stream_attention(streams), *_domain_attention(derived)]
     found += [*_stopped(stops, streams, derived), *unpublished]
     if not any(item.code for item in silent):
         found += _unread(read, sources, {stream.stream for stream in streams if stream.generations})
-    return Status(streams, loads, derived, in_force, activation, found)
+    return Status(streams, loads, derived, in_force, activation, ignored, found)
 
 
 def _derived_by(
@@ -273,6 +275,10 @@ def _write(found: Status) -> None:
     tables = [(domain.domain, table, rows) for domain in found.domains for table, rows in domain.tables.items()]
     write_table("Canonical tables", ("domain", "table", "rows"), tables)
     _write_dictionary(found)
+    if found.ignored:
+        write_line()
+        rows_ignored = [(one.mirror, one.column, one.since) for one in found.ignored]
+        write_table("Ignored columns", ("mirror", "column", "since"), rows_ignored)
     if not found.attention:
         say("Nothing needs attention.")
         return

@@ -35,6 +35,15 @@ class StreamStatus:
     has_worker: bool
 
 
+@dataclass(frozen=True, slots=True)
+class IgnoredColumn:
+    """A column that came to the source (`mirror` is `schema.table`) and is not mirrored; `since` is ISO 8601, UTC."""
+
+    mirror: str
+    column: str
+    since: str
+
+
 COUNTED_BYTES = 8 * 1024 * 1024
 """A status that is asked for every second must not read a table of millions."""
 
@@ -96,6 +105,15 @@ def read_streams(connection: psycopg.Connection, ends: Mapping[str, int]) -> lis
 def read_domains(connection: psycopg.Connection, domains: Iterable[Domain]) -> list[DomainStatus]:
     """Return every domain of the dictionary; a table that is not there yet has None rows."""
     return [_domain(connection, domain) for domain in domains]
+
+
+def read_ignored(connection: psycopg.Connection) -> list[IgnoredColumn]:
+    """Return the columns that landing ignores because a connector file says so, in order of their names."""
+    rows = connection.execute(
+        "SELECT mirror, one->>'name', one->>'since' FROM cdc.contract, jsonb_array_elements(content->'ignored') one"
+        " ORDER BY mirror, one->>'name'"
+    )
+    return [IgnoredColumn(*row) for row in rows]
 
 
 def _stream(row: dict[str, Any], end: int | None) -> StreamStatus:

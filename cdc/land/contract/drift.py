@@ -79,17 +79,14 @@ def drift(in_force: Contract | None, live: Contract, policy: DriftPolicy = EVOLV
     if in_force is None:
         return (Drift(live.mirror, "", "captured, and without a contract in force", "LND-102"),)
     rest = without_ignored(in_force, live)
+    return (*differences(in_force, rest, policy), *_on_record(rest, live))
+
+
+def _on_record(rest: Contract, live: Contract) -> Iterator[Drift]:
     types = {column.name: column.type for column in live.columns}
-    ignored = (
-        Drift(
-            live.mirror,
-            one.name,
-            f"{types.get(one.name, 'gone by now')}, ignored",
-            *("", COLUMN_ADDED, IGNORE, one.since),
-        )
-        for one in rest.ignored
-    )
-    return (*differences(in_force, rest, policy), *ignored)
+    for one in rest.ignored:
+        what = f"{types.get(one.name, 'gone by now')}, ignored"
+        yield Drift(live.mirror, one.name, what, kind=COLUMN_ADDED, policy=IGNORE, ignored_since=one.since)
 
 
 def differences(in_force: Contract, live: Contract, policy: DriftPolicy) -> tuple[Drift, ...]:

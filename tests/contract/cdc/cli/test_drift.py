@@ -1,0 +1,69 @@
+"""`cdc drift`: a source that changed where its connector file says to stop, or to ignore it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from cdc.config import Target
+from cdc.land.contract.in_force import follow_source
+from cdc.store.connection import connect
+from tests.contract.cdc.cli.conftest import Cdc
+from tests.contract.cdc.cli.small import SOURCE
+from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.tables import ITEM, PAIR, column
+
+GRADED = dataclasses.replace(ITEM, columns=(*ITEM.columns, column("grade", "name", default="A")))
+WHY = ("--reason", "reviewed")
+
+
+@pytest.fixture
+def changed(small: Stage, config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The connector file of a source that has a new column, of which nobody lands anything."""
+    monkeypatch.setattr("cdc.cli.drift.read_contracts", lambda *_: (GRADED, PAIR))
+    small.connection.close()
+    return config.parent / "connector-configs" / "src.yaml"
+
+
+def test_what_the_file_stops_is_accepted_without_a_snapshot(changed: Path, cdc: Cdc, target: Target) -> None:
+    changed.write_text(SOURCE + "drift: {column_added: halt}\n")
+    shown = cdc("drift", "show", "--json")
+    (one,) = shown.document
+    assert (shown.code, one["column"], one["stops"]) == (4, "grade", "TGT-119")
+    assert (one["kind"], one["policy"]) == ("column_added", "halt")
+    assert ["src.item", "grade", "character varying(20) has come", "TGT-119", "0"] in cdc("drift", "show").lines
+    assert "Nothing was done" in cdc("drift", "accept", "src", *WHY, "--dry-run").err
+    done = cdc("drift", "accept", "src", *WHY)
+    assert "add column src.item.grade" in done.out
+    assert "No new snapshot is needed" in done.err
+    assert cdc("drift", "show").code == 0
+    with connect(target, "test") as connection:
+        assert connection.execute("SELECT id, grade FROM src.item").fetchall() == [(1, "A")]
+        assert connection.execute("SELECT count(*) FROM cdc.stale").fetchall() == [(0,)]
+
+
+def test_an_ignored_column_is_shown_and_taken_in_by_the_name_of_its_table(
+    changed: Path, cdc: Cdc, target: Target
+) -> None:
+    policy = {"column_added": "ignore"}
+    changed.write_text(SOURCE + "drift: {column_added: ignore}\n")
+    assert cdc("drift", "show").lines[1][3:] == ["ignores", "0"]
+    with connect(target, "test") as connection, connection.transaction():
+        assert follow_source(connection, "src", (GRADED, PAIR), None, policy) == ()
+    shown = cdc("drift", "show", "--json")
+    (one,) = shown.document
+    assert (shown.code, one["column"], one["stops"]) == (3, "grade", "")
+    assert cdc("drift", "show").lines[1][3:] == [f"ignored since {one['ignored_since']}", "0"]
+    told = cdc("status", "--json").document["ignored"]
+    assert told == [{"mirror": "src.item", "column": "grade", "since": one["ignored_since"]}]
+    assert ["src.item", "grade", one["ignored_since"]] in cdc("status").lines
+
+    assert "No new snapshot is needed" in cdc("drift", "accept", "src", *WHY).err
+    assert cdc("drift", "show").code == 3
+    done = cdc("drift", "accept", "src", "item", *WHY, "--json")
+    assert done.document["by_snapshot"] == ["src.item"]
+    assert cdc("drift", "show").code == 0
+    with connect(target, "test") as connection:
+        assert connection.execute("SELECT key FROM cdc.stale").fetchall() == [(["1"],)]
