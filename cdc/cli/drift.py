@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -121,10 +121,10 @@ def accept_drift(
     patch = compare_files(files, every)
     with as_service_errors(), connect(options.target, "cdc drift accept") as connection:
         require_unowned(connection, source.stream)
-        live = _chosen(connection, name, every, tables or ())
+        stopped = _stopped_at(connection, every)
+        live = _chosen(connection, name, every, tables or (), stopped)
         with connection.transaction(force_rollback=dry_run):
             connection.execute("SET LOCAL statement_timeout = 0")
-            stopped = _stopped_at(connection, live)
             outcome = accept_contracts(connection, source, live, with_ignored=bool(tables), stopped=stopped)
             told = {step.title: step.statement.as_string(connection) for step in outcome.steps}
             awaited = [f"take {column} as it comes in the stream" for column in outcome.awaited]
@@ -146,10 +146,12 @@ def _stopped_at(connection: Connection, live: Iterable[Contract]) -> frozenset[s
     return frozenset(name for name in named if any(re.search(rf"\b{re.escape(name)}(?!\w)", one) for one in said))
 
 
-def _chosen(connection: Connection, source: str, live: Iterable[Contract], tables: Iterable[str]) -> list[Contract]:
-    """Return the contracts that differ, of these tables only if any are named, else not for what is ignored alone.
+def _chosen(
+    connection: Connection, source: str, live: Iterable[Contract], tables: Iterable[str], stopped: Container[str]
+) -> list[Contract]:
+    """Return the contracts that differ, or whose mirrors landing has stopped at; of these tables only if any are named.
 
-    Raises SRC-104 for one not captured.
+    If none is, not those of which a column is ignored and nothing else. Raises SRC-104 for one not captured.
     """
     by_table = {contract.table: contract for contract in live}
     for table in tables:
@@ -160,7 +162,8 @@ def _chosen(connection: Connection, source: str, live: Iterable[Contract], table
     return [
         contract
         for contract in named or by_table.values()
-        if any(named or not one.ignored_since for one in drift(in_force.get(contract.mirror), contract))
+        if contract.mirror in stopped
+        or any(named or not one.ignored_since for one in drift(in_force.get(contract.mirror), contract))
     ]
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from cdc.config import Target
+from cdc.errors import FatalError
 from cdc.land.contract.in_force import follow_source
+from cdc.observe.stopping import note_stop
 from cdc.store.connection import connect
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.cli.small import SOURCE
@@ -67,3 +69,14 @@ def test_an_ignored_column_is_shown_and_taken_in_by_the_name_of_its_table(
     assert cdc("drift", "show").code == 0
     with connect(target, "test") as connection:
         assert connection.execute("SELECT key FROM cdc.stale").fetchall() == [(["1"],)]
+
+
+def test_what_only_the_stream_tells_takes_a_snapshot(
+    changed: Path, cdc: Cdc, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalogue of a table that was swapped for another one of the same columns is what it was."""
+    monkeypatch.setattr("cdc.cli.drift.read_contracts", lambda *_: (ITEM, PAIR))
+    note_stop(target, "land", FatalError("TGT-113", "cdc.src: src.item: RENAME TABLE item TO old, new TO item"))
+    done = cdc("drift", "accept", "src", *WHY)
+    assert "a new snapshot has to bring the rows of src.item" in done.out.splitlines()
+    assert "cdc stream resnapshot src" in done.err
