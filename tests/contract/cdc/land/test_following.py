@@ -458,7 +458,7 @@ def again(follower: Follower) -> Follower:
     [
         (GRADED, r"src\.item\.grade: .* has come"),
         (with_columns(ITEM, note=None), r"src\.item\.note: text is gone"),
-        (WIDER, r"src\.item\.name: character varying\(20\) -> text"),
+        (WIDER, r"src\.item\.name: character varying\(20\) -> "),
     ],
 )
 def test_landing_stops_where_the_file_says_so_and_goes_on_once_it_is_accepted(
