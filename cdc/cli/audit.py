@@ -19,6 +19,8 @@ from cdc.errors import FatalError
 from cdc.evidence.anchor import anchor_of, by_stream, read_anchor_key
 from cdc.evidence.chain import Verdict, current_heads, walk
 from cdc.evidence.signed import read_private_key
+from cdc.land.journal import SHREDDED
+from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
 
 app = typer.Typer(
@@ -46,7 +48,8 @@ def verify(
             "--json",
             help="Print one object: `holds` (bool) and `streams`, a list of stream, batches, records, offset and head "
             "(where the walk ended), anchors (how many were met), archived (where it began: at the end of the archive; "
-            "0 without one), fault (null, or batch, offset, what).",
+            "0 without one), shredded (how many of the records nobody can read any more), lost (their chunks: "
+            "first_offset, next_offset, records, why), fault (null, or batch, offset, what).",
         ),
     ] = False,
 ) -> None:
@@ -57,6 +60,8 @@ def verify(
     An edited, deleted, inserted or reordered record is found by the chain itself. A tail that was cut off, and a
     journal that was written anew with all its hashes, are found by anchors: heads that were kept out of the
     database's reach. Those that the database itself has on record (cdc.anchor) are asked, too.
+    Of records whose key was shredded the head that was stored behind them stands as given: how many these are is said,
+    and all behind them is folded from there.
     Exit code 3 with the first bad batch and offset; 4 if a stream has no head in the file or topic that was given.
     """
     read = settings(context)
@@ -65,6 +70,7 @@ def verify(
     kept = {one.stream for one in found}
     with as_service_errors(), connect(read.target, "cdc audit verify") as connection:
         found += on_record(connection, keys)
+        opener = Opener(connection, read.protection)
         anchors = by_stream(found)
         heads = {head.stream: head for head in current_heads(connection)}
         named = streams or sorted({*heads, *anchors})
@@ -72,7 +78,7 @@ def verify(
         with Shown() as shown:
             for stream in named:
                 total = heads[stream].offset if stream in heads else 0
-                verdicts.append(walk(connection, stream, anchors.get(stream), _shown(shown, stream, total)))
+                verdicts.append(walk(opener, stream, anchors.get(stream), _shown(shown, stream, total)))
                 shown.end()
     if as_json:
         write_json({"holds": not any(one.fault for one in verdicts), "streams": [_document(one) for one in verdicts]})
@@ -123,6 +129,8 @@ def _document(verdict: Verdict) -> dict[str, Any]:
         "head": verdict.head.chain.hex(),
         "anchors": verdict.anchors,
         "archived": verdict.archived,
+        "shredded": sum(one.records for one in verdict.lost),
+        "lost": [one._asdict() for one in verdict.lost],
         "fault": verdict.fault and verdict.fault._asdict(),
     }
 
@@ -143,5 +151,8 @@ def _write(verdicts: list[Verdict]) -> None:
         say(FatalError("EVD-101", "".join(wrong)).advice())
     else:
         say("Every chain holds." if verdicts else "Nothing has landed yet.")
+    lost = "".join(f"\n  {verdict.stream}: {one}" for verdict in verdicts for one in verdict.lost)
+    if lost:
+        say(FatalError(SHREDDED, lost).advice())
     if any(one.archived for one in verdicts):
         say("What was archived is not walked here: `cdc journal verify` reads its files.")

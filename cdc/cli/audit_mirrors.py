@@ -17,6 +17,7 @@ from cdc.config import Settings
 from cdc.errors import FatalError
 from cdc.evidence.mirrors import MirrorAccount, MirrorAudit, MirrorFault
 from cdc.land.contract.in_force import read_contracts_in_force
+from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
 
 
@@ -41,7 +42,7 @@ def mirrors(
             "--json",
             help="Print one object: `holds` (bool), `whole` (false: stopped at the limit), `mirrors`, a list of "
             "mirror, rows, proven (rows that an event says whole), partly (of which it says some columns), archived "
-            "(whose event the archive has), faults, and "
+            "(whose event the archive has), shredded (whose event nobody can read any more), faults, and "
             "`faults`, a list of mirror, key, what, stream, batch, offset (null: no event).",
         ),
     ] = False,
@@ -49,8 +50,8 @@ def mirrors(
     """Read the journal again and hold every mirror row against the last event of its key, beside the workers.
 
     A row that somebody changed, removed or added by hand is named. Rows that no event says whole are counted only:
-    cascades, values that the log left out, refused changes, events of archived months. Tables without a key are left
-    out. Exit code 3 if anything is wrong.
+    cascades, values that the log left out, refused changes, events of archived months, or of which the key was
+    shredded. Tables without a key are left out. Exit code 3 if anything is wrong.
     """
     read = settings(context)
     found = _Findings()
@@ -81,7 +82,7 @@ def _audit(read: Settings, source: Source, found: _Findings, limit: int, shown: 
         contracts = read_contracts_in_force(connection, source.name)
         connection.commit()
         connection.autocommit = True
-        audit = MirrorAudit(connection, source.stream, contracts, source.kind, read.tokens)
+        audit = MirrorAudit(Opener(connection, read.protection), source.stream, contracts, source.kind, read.tokens)
         for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
             found.faults.append(fault)
             if len(found.faults) >= limit:
@@ -92,8 +93,10 @@ def _audit(read: Settings, source: Source, found: _Findings, limit: int, shown: 
 
 
 def _write(found: _Findings) -> None:
-    columns = ("mirror", "rows", "proven", "partly", "archived", "faults")
-    rows = [(one.mirror, one.rows, one.proven, one.partly, one.archived, one.faults) for one in found.accounts]
+    columns = ("mirror", "rows", "proven", "partly", "archived", "shredded", "faults")
+    rows = [
+        (one.mirror, one.rows, one.proven, one.partly, one.archived, one.shredded, one.faults) for one in found.accounts
+    ]
     write_table("Mirrors", columns, rows)
     if not found.faults:
         say("Every mirror row is what the journal says." if found.accounts else "Nothing has landed yet.")

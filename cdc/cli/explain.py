@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
@@ -17,9 +17,10 @@ from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
-from cdc.evidence.event import Found
 from cdc.evidence.explanation import Explainer, Explanation, MirrorExplanation, Part
+from cdc.land.journal import SHREDDED
 from cdc.protect.mask import Masks
+from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
 
 Connection = psycopg.Connection[Any]
@@ -42,7 +43,8 @@ def explain(
             "archived, rules: column, field, rule, code_set, units, before, after), folded (column to rule), warnings, "
             "conflicts. Of a mirror row: table, key, values, stamps, event, archived. An event is stream, offset, "
             "batch, operation, transaction, position, committed_at, landed_at, digest, proof (first_offset, "
-            "next_offset, before, head, holds); archived names the file that has it, where the journal has not.",
+            "next_offset, before, head, holds); archived names the file that has it, where the journal has not; "
+            "shredded (beside it) says when and by whom the key of the event was shredded, if it was.",
         ),
     ] = False,
 ) -> None:
@@ -50,7 +52,8 @@ def explain(
 
     With warnings, conflicts between sources, the dictionary that it was derived by, and the proof that each event
     stands in the chain of its stream. Personal values are masked, and those of columns that the dictionary does not
-    name. Exit code 3 if there is no such row, or if a proof does not hold.
+    name. Exit code 3 if there is no such row, or if a proof does not hold, 4 if an event cannot be read any more
+    because its key was shredded.
     """
     read = settings(context)
     shown = masks(read, "explain", f"{table} {', '.join(key)}", reveal, reason)
@@ -65,7 +68,14 @@ def explain(
         write_json(asdict(found))
     else:
         _write(found)
-    raise typer.Exit(Exit.OK if all(event.proof.holds for event in _events(found)) else Exit.DIFFERENT)
+    raise typer.Exit(_exit_code(found))
+
+
+def _exit_code(found: Explanation | MirrorExplanation) -> Exit:
+    parts = _parts(found)
+    if not all(one.event.proof.holds for one in parts if one.event is not None):
+        return Exit.DIFFERENT
+    return Exit.ATTENTION if any(one.shredded for one in parts) else Exit.OK
 
 
 def _explain(
@@ -74,7 +84,9 @@ def _explain(
     sources = load_sources(read.folders.connector_configs)
     kinds = {name: source.kind for name, source in sources.items()}
     dictionary = dictionary_in_force(connection, read)
-    explainer = Explainer(connection, dictionary, list(bound_domains(connection, dictionary)), kinds)
+    explainer = Explainer(
+        Opener(connection, read.protection), dictionary, list(bound_domains(connection, dictionary)), kinds
+    )
     if table.partition(".")[0] in sources:
         return explainer.explain_mirror(table, key)
     return explainer.explain(table, key)
@@ -120,15 +132,14 @@ def _masked_part(shown: Masks, table: str, part: Part) -> Part:
     return replace(part, source_key=tuple(shown.source_key(part.mapping, part.source_key)), rules=rules)
 
 
-def _events(found: Explanation | MirrorExplanation) -> list[Found]:
-    events = [part.event for part in found.parts] if isinstance(found, Explanation) else [found.event]
-    return [event for event in events if event is not None]
+def _parts(found: Explanation | MirrorExplanation) -> Sequence[Part | MirrorExplanation]:
+    return found.parts if isinstance(found, Explanation) else (found,)
 
 
 def _write(found: Explanation | MirrorExplanation) -> None:
     if isinstance(found, MirrorExplanation):
         write_table(f"{found.table} {', '.join(found.key)}", ("column", "value"), list(found.values.items()))
-        _write_event(found.event, found.archived)
+        _write_event(found)
         return
     rows = [(name, value, found.folded.get(name)) for name, value in found.values.items()]
     write_table(f"{found.table} {', '.join(found.key)}", ("column", "value", "folded"), rows)
@@ -151,7 +162,7 @@ def _write_part(part: Part) -> None:
     gone = ", deleted in the source" if part.deleted else ""
     write_line()
     write_line(f"{part.source} {', '.join(part.source_key)} by mapping {part.mapping}{gone}")
-    _write_event(part.event, part.archived)
+    _write_event(part)
     rows = [
         (
             rule.column,
@@ -164,10 +175,11 @@ def _write_part(part: Part) -> None:
     write_table("Rules", ("column", "rule", "from", "gives"), rows)
 
 
-def _write_event(event: Found | None, archived: str | None) -> None:
+def _write_event(part: Part | MirrorExplanation) -> None:
+    event = part.event
     if event is None:
-        where = f"in the archive, file {archived} (EVD-107)" if archived else "not in the journal"
-        write_line(f"  its event is {where}")
+        where = f"in the archive, file {part.archived} (EVD-107)" if part.archived else "not in the journal"
+        write_line(f"  its event is {part.shredded} ({SHREDDED})" if part.shredded else f"  its event is {where}")
         return
     write_line(
         f"  {event.stream} offset {event.offset}, transaction {event.transaction or '-'}, at {event.position or '-'},"

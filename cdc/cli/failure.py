@@ -36,10 +36,16 @@ class Exit(IntEnum):
 _USAGE = frozenset({"CFG-101", "DRV-106", "DRV-108", "DRV-109", "SRC-101", "SRC-102", "SRC-103", "SRC-122"})
 
 
+# Nothing failed: what is asked for was destroyed, as somebody has put on record.
+_ATTENTION = frozenset({"PRT-107"})
+
+
 def report(error: Exception) -> Exit:
     """Print what happened, why, and what to do next; return the exit code."""
     known = as_cdc_error(error)
     say(known.advice())
+    if known.code in _ATTENTION:
+        return Exit.ATTENTION
     return Exit.USAGE if known.code in _USAGE else Exit.FAILED
 
 

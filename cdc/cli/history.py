@@ -27,8 +27,9 @@ from cdc.evidence.history import Cell, Entry, Key, as_of, in_archive, read_histo
 from cdc.evidence.made_of import find_canonical
 from cdc.evidence.replay import Replayed, Then, canonical_as_of, replay
 from cdc.land.contract.in_force import read_contracts_in_force
-from cdc.land.journal import Archived, read_archived
+from cdc.land.journal import SHREDDED, Archived, read_archived
 from cdc.protect.mask import MASK, Masks
+from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
 from transforms.mapping import Fold
 
@@ -58,7 +59,8 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
         typer.Option(
             "--json",
             help="Print a list of source rows: mirror, key, `changes` (what, stream, batch, offset, committed_at, "
-            "landed_at, transaction, position, digest, cells: column, before, after), `archived` (null, or up to which "
+            "landed_at, transaction, position, digest, cells: column, before, after; shredded: true of what "
+            "nobody can read any more), `archived` (null, or up to which "
             "batch and offset the stream has left the journal); with --as-of `row` (null: not there); of a canonical "
             "row `canonical`: table, mapping, and `changes` (offset, committed_at, outcome, rows), and with --as-of "
             "`was`: outcome, row (null: not there).",
@@ -69,7 +71,8 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
 
     Of a canonical row these are the changes of the source rows that it is made of, each replayed through its mapping:
     by the dictionary in force, and by what its look-ups find now. Personal values are masked, and those of columns that
-    the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it in the archive.
+    the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it in the archive,
+    or in records of which the key was shredded.
     """
     read = settings(context)
     shown = masks(read, "history", f"{table} {', '.join(key)}", reveal, reason)
@@ -86,7 +89,10 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
             replayed.write_then(table, key, then, shown)
     for archived in {one.archived for one in found if one.archived and moment is None}:
         say(FatalError("EVD-107", in_archive(archived)).advice())
-    if any(one.archived for one in found) and moment is None:
+    shredded = {entry.what for one in found for entry in one.entries if entry.shredded and moment is None}
+    for what in sorted(shredded):
+        say(FatalError(SHREDDED, what).advice())
+    if shredded or (any(one.archived for one in found) and moment is None):
         raise typer.Exit(Exit.ATTENTION)
     if not any(one.entries for one in found):
         say(f"The journal has no change of {table} {', '.join(key)}.")
@@ -150,7 +156,8 @@ def _told(
     if mirror not in contracts:
         raise FatalError("EVD-103", f"there is no contract of {mirror}")
     source = sources[mirror.partition(".")[0]]
-    entries = list(read_history(connection, contracts[mirror], source.kind, row, read.tokens))
+    opener = Opener(connection, read.protection)
+    entries = list(read_history(opener, contracts[mirror], source.kind, row, read.tokens))
     return _Told(mirror, row, entries, read_archived(connection, source.stream))
 
 

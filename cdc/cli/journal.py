@@ -21,8 +21,10 @@ from cdc.evidence.anchor import by_stream, read_anchor_key
 from cdc.evidence.archive.file import Manifest, verify_part
 from cdc.evidence.archive.month import Month, Sign, archive_month, closed_months, prune_keys
 from cdc.evidence.archive.retention import Retention, read_retention
+from cdc.evidence.archive.verify import Verified
 from cdc.evidence.chain import Part, read_parts
 from cdc.evidence.signed import sign_file
+from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
 
 app = typer.Typer(help="The journal: months that are over leave the target for an archive.", no_args_is_help=True)
@@ -60,12 +62,13 @@ def archive(
     where = _folder(read, folder)
     with as_service_errors(), connect(read.target, "cdc journal archive") as connection, Shown() as shown:
         connection.autocommit = True
+        opener = Opener(connection, read.protection)
         retention = _longer(read_retention(connection, read.archive), keep_months)
         months = closed_months(connection, retention)
         written: list[Manifest] = []
         pruned = 0 if dry_run else prune_keys(connection)  # what one before that was interrupted has left
         for month in () if dry_run else months:
-            written += archive_month(connection, month, retention, where, _sign(read.anchors), _shown(shown, month))
+            written += archive_month(opener, month, retention, where, _sign(read.anchors), _shown(shown, month))
             shown.end()
             pruned += prune_keys(connection)
     if as_json:
@@ -89,33 +92,40 @@ def verify(
         typer.Option(
             "--json",
             help="Print one object: `holds` (bool) and `files`, a list of stream, month, file, records, next_offset, "
-            "digest, anchors (how many were met), fault (null, or what is wrong).",
+            "digest, anchors (how many were met), sealed (how many records are), shredded (how many of these nobody "
+            "can read any more), fault (null, or what is wrong).",
         ),
     ] = False,
 ) -> None:
     """Hold the archive's files against what is on record of them, record by record, and against anchors.
 
-    What is still in the target is verified by `cdc audit verify`, which begins where the archive ends. Exit code 3 if a
-    file is not what was archived.
+    What is still in the target is verified by `cdc audit verify`, which begins where the archive ends. Sealed records
+    are opened; of those whose key was shredded the head behind them stands as given. Exit code 3 if a file is not what
+    was archived.
     """
     read = settings(context)
     where = _folder(read, folder)
     keys = [read_anchor_key(path) for path in key or ()]
     found = kept_elsewhere(read, anchor or (), topic, keys)
     with as_service_errors(), connect(read.target, "cdc journal verify") as connection:
+        connection.autocommit = True  # nothing waits for the files to be read
         anchors = by_stream([*found, *on_record(connection, keys)])
         streams = connection.execute("SELECT DISTINCT stream FROM cdc.archive ORDER BY stream").fetchall()
         parts = [(stream, part) for (stream,) in streams for part in read_parts(connection, stream)]
-    outcomes = [(stream, part, _outcome(stream, part, where, anchors.get(stream, {}))) for stream, part in parts]
+        opener = Opener(connection, read.protection)
+        outcomes = [
+            (stream, part, _outcome(opener, stream, part, where, anchors.get(stream, {}))) for stream, part in parts
+        ]
     faults = [fault for *_, (_, fault) in outcomes if fault]
     if as_json:
         write_json({"holds": not faults, "files": [_verified(*one) for one in outcomes]})
     else:
         rows = [
-            (stream, part.file, part.records, part.next_offset, met, "no" if fault else "yes")
-            for stream, part, (met, fault) in outcomes
+            (stream, part.file, part.records, *found, part.next_offset, "no" if fault else "yes")
+            for stream, part, (found, fault) in outcomes
         ]
-        write_table("Archive", ("stream", "file", "records", "up to offset", "anchors", "holds"), rows)
+        columns = ("stream", "file", "records", "anchors", "sealed", "shredded", "up to offset", "holds")
+        write_table("Archive", columns, rows)
         for fault in faults:
             say(fault.advice())
         if not faults:
@@ -145,19 +155,24 @@ def _shown(shown: Shown, month: Month) -> Any:
     return lambda stream, offset: shown.show(f"archive {month.name} {stream}", offset, 0)
 
 
-def _outcome(stream: str, part: Part, folder: Path, anchors: dict[int, bytes]) -> tuple[int, FatalError | None]:
+def _outcome(
+    opener: Opener, stream: str, part: Part, folder: Path, anchors: dict[int, bytes]
+) -> tuple[Verified, FatalError | None]:
     try:
-        return verify_part(stream, part, folder, anchors), None
+        return verify_part(opener, stream, part, folder, anchors), None
     except FatalError as error:
-        return 0, error
+        if error.code != "EVD-109":
+            raise
+        return Verified(0, 0, 0), error
 
 
 def _document(month: Month) -> dict[str, Any]:
     return {"name": month.name, "to_at": month.to_at, "age": month.age, "records": month.records}
 
 
-def _verified(stream: str, part: Part, outcome: tuple[int, FatalError | None]) -> dict[str, Any]:
-    met, fault = outcome
+def _verified(stream: str, part: Part, outcome: tuple[Verified, FatalError | None]) -> dict[str, Any]:
+    found, fault = outcome
     names = ("month", "file", "records", "next_offset")
     said = {name: getattr(part, name) for name in names}
-    return {"stream": stream, **said, "digest": part.digest.hex(), "anchors": met, "fault": fault and fault.detail}
+    counts = {"anchors": found.anchors, "sealed": found.sealed, "shredded": found.closed}
+    return {"stream": stream, **said, "digest": part.digest.hex(), **counts, "fault": fault and fault.detail}

@@ -28,6 +28,7 @@ from cdc.evidence.mend import Mender
 from cdc.evidence.mirrors import MirrorAudit
 from cdc.land.contract.in_force import read_contracts_in_force
 from cdc.land.resume import Resumed, go_on_behind, last_landed, pass_over, require_unowned
+from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
 from cdc.stream.search import find_record
 from cdc.stream.topic import Extent, apply_topics, extent
@@ -94,7 +95,7 @@ def rewind(context: typer.Context, name: Name, reason: Reason, as_json: AsJson =
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
     with as_service_errors(), connect(options.target, "cdc stream rewind") as connection:
-        wanted = last_landed(connection, source.stream)
+        wanted = last_landed(Opener(connection, options.protection), source.stream)
         topic = extent(options.kafka, source.stream)
         with Shown() as shown:
             found = find_record(options.kafka, source.stream, topic, wanted, _shown(shown, source.stream, topic))

@@ -4,11 +4,16 @@ A walk begins at the first record that ever landed, or where the archive ends: a
 Each chunk of the journal says what the head of the chain is behind its last record. Whoever changes, drops, inserts or
 reorders a record breaks the head of its chunk; whoever writes the heads anew as well has another head at the end, which
 an anchor that is kept elsewhere contradicts.
+
+Of a chunk whose key was shredded the head that it says stands as given: nobody can fold its records any more. What
+follows is folded from there, so that whoever writes another head there contradicts the chunk behind it, the position or
+an anchor; what the records were, and anchors between them, is not shown any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,8 +23,10 @@ import zstandard
 from psycopg.sql import SQL, Identifier
 
 from cdc.change import Record
+from cdc.errors import FatalError
 from cdc.evidence.snapshot import snapshot
-from cdc.land.journal import chained, unpack
+from cdc.land.journal import Lost, chained, opened, unpack
+from cdc.protect.seal import Opener, ShreddedError
 
 Connection = psycopg.Connection[Any]
 GENESIS = b""
@@ -47,6 +54,7 @@ class Verdict:
     """What a walk has found: how much holds, and the first fault. `head` is where the walk ended.
 
     `anchors`: how many of them it has met. `archived`: the offset at which it began, 0 if nothing has been archived.
+    `lost`: the chunks that cannot be read any more, which `records` counts as they say.
     """
 
     stream: str
@@ -56,6 +64,7 @@ class Verdict:
     fault: Fault | None
     anchors: int = 0
     archived: int = 0
+    lost: tuple[Lost, ...] = ()
 
 
 class Part(NamedTuple):
@@ -83,6 +92,7 @@ class Stored(NamedTuple):
     records: int
     chain: bytes
     chunk: bytes
+    data_key: int | None
     batch_first: int | None
     batch_next: int | None
 
@@ -104,7 +114,7 @@ def read_parts(connection: Connection, stream: str) -> list[Part]:
 
 
 def walk(
-    connection: Connection,
+    opener: Opener,
     stream: str,
     anchors: dict[int, bytes] | None = None,
     report: Callable[[int], None] = lambda _: None,
@@ -112,9 +122,10 @@ def walk(
     """Walk the chain of a stream in one snapshot; `report` gets the offset that it has come to.
 
     `anchors`: heads by offset, from where nobody could have changed them; one behind the end of the stream is a fault,
-    and so is one at which the walk does not pass.
+    and so is one at which the walk does not pass. Raises FatalError PRT-103 without the key of a sealed chunk.
     """
-    walked = Walk(stream, dict(sorted((anchors or {}).items())))
+    connection = opener.connection
+    walked = Walk(stream, opener, dict(sorted((anchors or {}).items())))
     with snapshot(connection):
         walked.fault = walked.archive(read_parts(connection, stream))
         for stored in () if walked.fault else read_stored(connection, stream):
@@ -126,20 +137,25 @@ def walk(
             walked.fault = walked.fault or walked.end(connection)
     head = Head(stream, walked.offset, walked.chain)
     counts = (walked.batches, walked.records)
-    return Verdict(stream, *counts, head, walked.fault, len(walked.met), walked.archived)
+    return Verdict(stream, *counts, head, walked.fault, len(walked.met), walked.archived, tuple(walked.lost))
 
 
 class Walk:
     """Where a walk stands: the head of the chain, and the offset behind it. `take` gets each record that it passes."""
 
     def __init__(
-        self, stream: str, anchors: dict[int, bytes] | None = None, take: Callable[[Record], object] = lambda _: None
+        self,
+        stream: str,
+        opener: Opener,
+        anchors: dict[int, bytes] | None = None,
+        take: Callable[[Record], object] = lambda _: None,
     ) -> None:
-        self.stream, self.anchors, self.take = stream, anchors or {}, take
+        self.stream, self.opener, self.anchors, self.take = stream, opener, anchors or {}, take
         self.chain, self.offset, self.batch = GENESIS, 0, 0
         self.batches = self.records = self.archived = 0
         self.began = 0  # the first record's offset
         self.met: set[int] = set()
+        self.lost: list[Lost] = []
         self.ends: int | None = None  # where the batch of the last chunk ends, by the ledger
         self.fault: Fault | None = None
 
@@ -160,6 +176,8 @@ class Walk:
 
     def chunk(self, stored: Stored) -> Fault | None:
         """Go over one chunk; return what is wrong with it."""
+        if stored.data_key is not None:
+            self._require_key(stored.data_key)
         wrong = self._place(stored) or self._records(stored)
         if wrong is None and self.chain != stored.chain:
             wrong = "its records are not those that landed: another head than it says"
@@ -182,7 +200,8 @@ class Walk:
             return Fault(self.batch + 1, self.offset, f"batches up to {batch} have landed, and are not there")
         if bytes(chain) != self.chain:
             return Fault(self.batch, self.offset, "the position has another head")
-        left = [offset for offset in self.anchors if offset not in self.met and offset > self.archived]
+        lost = {offset for one in self.lost for offset in self.anchors if one.first_offset < offset < one.next_offset}
+        left = [offset for offset in self.anchors if offset not in self.met | lost and offset > self.archived]
         if left:
             where = "behind the end of the stream" if left[0] > next_offset else "where no record ends"
             return Fault(self.batch, self.offset, f"an anchor stands at offset {left[0]}, {where}")
@@ -205,9 +224,17 @@ class Walk:
     def _records(self, stored: Stored) -> str | None:
         """Fold the records of a chunk into the chain; return what is wrong with them."""
         try:
-            records = unpack(stored.chunk)
+            records = self._opened(stored)
+        except ShreddedError as gone:
+            return self._lost(stored, str(gone))
+        except FatalError as error:
+            return str(error)
         except (zstandard.ZstdError, msgspec.MsgspecError, ValueError) as error:
             return f"it cannot be read: {error}"
+        return self._fold(stored, records)
+
+    def _fold(self, stored: Stored, records: list[Record]) -> str | None:
+        self.began = self.began if self.records else stored.first_offset
         offset = stored.first_offset - 1
         for record in records:
             if record.offset <= offset:
@@ -219,12 +246,34 @@ class Walk:
             if known is not None and known != self.chain:
                 return f"an anchor has another head behind offset {offset}"
             self.met |= {offset + 1} if known is not None else set()
-        self.began = self.began if self.records else stored.first_offset
         self.records += len(records)
         if len(records) != stored.records or offset + 1 != stored.next_offset:
             return (
                 f"it has {len(records)} records up to {offset}, and says {stored.records} before {stored.next_offset}"
             )
+        return None
+
+    def _require_key(self, number: int) -> None:
+        """Hold that the settings have what opens a chunk: without it nobody can say whether its bytes are right."""
+        with suppress(ShreddedError):
+            self.opener.key(number)
+
+    def _opened(self, stored: Stored) -> list[Record]:
+        """Return the records of a chunk."""
+        return unpack(opened(self.opener, self.stream, stored.first_offset, stored.chunk, stored.data_key))
+
+    def _lost(self, stored: Stored, why: str) -> str | None:
+        """Take the head of a chunk that nobody can read any more as given; return what is wrong with it."""
+        if not 0 < stored.records <= stored.next_offset - stored.first_offset:
+            return f"it cannot have {stored.records} records before {stored.next_offset}"
+        known = self.anchors.get(stored.next_offset)
+        if known is not None and known != stored.chain:
+            return f"an anchor has another head behind offset {stored.next_offset - 1}"
+        self.met |= {stored.next_offset} if known is not None else set()
+        self.began = self.began if self.records else stored.first_offset
+        self.records += stored.records
+        self.chain = stored.chain
+        self.lost.append(Lost(stored.first_offset, stored.next_offset, stored.records, why))
         return None
 
 
@@ -233,7 +282,8 @@ def read_stored(connection: Connection, stream: str, table: str = "journal") -> 
     with connection.cursor("journal") as cursor:
         cursor.itersize = 4
         query = SQL(
-            "SELECT j.batch, j.first_offset, j.next_offset, j.records, j.chain, j.chunk, b.first_offset, b.next_offset"
+            "SELECT j.batch, j.first_offset, j.next_offset, j.records, j.chain, j.chunk, j.data_key,"
+            " b.first_offset, b.next_offset"
             " FROM {} j LEFT JOIN cdc.batch b USING (stream, batch)"
             " WHERE stream = %s ORDER BY j.batch, j.first_offset"
         )

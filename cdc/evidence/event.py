@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 
 from cdc.evidence.chain import GENESIS
-from cdc.land.journal import chained, record_digest, unpack
+from cdc.land.journal import chained, opened, record_digest, unpack
+from cdc.protect.seal import Opener
 from cdc.stream.envelope import position_text, read_event
 
 Connection = psycopg.Connection[Any]
@@ -47,7 +48,7 @@ class Found:
 
 
 _CHUNK = """
-SELECT j.batch, j.first_offset, j.next_offset, j.chunk, j.chain, b.landed_at,
+SELECT j.batch, j.first_offset, j.next_offset, j.chunk, j.data_key, j.chain, b.landed_at,
        coalesce((SELECT o.chain FROM cdc.journal o WHERE o.stream = j.stream AND (o.batch, o.first_offset)
                  < (j.batch, j.first_offset) ORDER BY o.batch DESC, o.first_offset DESC LIMIT 1),
                 (SELECT a.head FROM cdc.archive a WHERE a.stream = j.stream ORDER BY a.last_batch DESC LIMIT 1))
@@ -67,13 +68,16 @@ def find_archived(connection: Connection, stream: str, offset: int) -> str | Non
     return None if row is None else str(row[0])
 
 
-def find_event(connection: Connection, stream: str, offset: int, database: str) -> Found | None:
-    """Return the event at an offset; None if the journal does not have it (any more)."""
-    row = connection.execute(_CHUNK, {"stream": stream, "offset": offset}).fetchone()
+def find_event(opener: Opener, stream: str, offset: int, database: str) -> Found | None:
+    """Return the event at an offset; None if the journal does not have it (any more).
+
+    Raises ShreddedError if the key of its chunk was shredded, FatalError PRT-103, PRT-104.
+    """
+    row = opener.connection.execute(_CHUNK, {"stream": stream, "offset": offset}).fetchone()
     if row is None:
         return None
-    batch, first_offset, next_offset, chunk, chain, landed_at, before = row
-    records = unpack(chunk)
+    batch, first_offset, next_offset, chunk, data_key, chain, landed_at, before = row
+    records = unpack(opened(opener, stream, first_offset, chunk, data_key))
     record = next((one for one in records if one.offset == offset), None)
     if record is None:
         return None

@@ -20,6 +20,7 @@ from cdc.derive.names import literal, literals, quoted
 from cdc.derive.plan import META, Contribution, Fill, Plan, Step
 from cdc.errors import FatalError
 from cdc.evidence.event import Found, find_archived, find_event
+from cdc.protect.seal import Opener, ShreddedError
 from transforms.mapping import CONFLICTS, WARNINGS, MirrorRef
 from transforms.model import Dictionary
 from transforms.review.dependency import FOLD, ROWS, origins
@@ -49,7 +50,7 @@ class Rule:
 class Part:
     """One source row and what its mapping says. `event` is its last one, None if the journal does not have it.
 
-    `archived` is the file in which it is then.
+    `archived` is the file in which it is then; `shredded` says when and by whom its key was shredded, if it was.
     """
 
     mapping: str
@@ -58,6 +59,7 @@ class Part:
     deleted: bool
     event: Found | None
     archived: str | None
+    shredded: str | None
     rules: tuple[Rule, ...]
 
 
@@ -97,15 +99,14 @@ class MirrorExplanation:
     stamps: Values
     event: Found | None
     archived: str | None
+    shredded: str | None
 
 
 class Explainer:
     """Explains rows of the tables that the dictionary in force fills. `kinds`: the database of each source."""
 
-    def __init__(
-        self, connection: Connection, dictionary: Dictionary, plans: Sequence[Plan], kinds: Mapping[str, str]
-    ) -> None:
-        self._connection, self._dictionary = connection, dictionary
+    def __init__(self, opener: Opener, dictionary: Dictionary, plans: Sequence[Plan], kinds: Mapping[str, str]) -> None:
+        self._connection, self._opener, self._dictionary = opener.connection, opener, dictionary
         self._plans, self._kinds = plans, kinds
         self._origins = origins(dictionary)
 
@@ -146,11 +147,14 @@ class Explainer:
         stamps = {name: row.pop(name) for name in ("_offset", "_source_ts")}
         return MirrorExplanation(table, key, row, stamps, *self._event(schema, stamps["_offset"]))
 
-    def _event(self, schema: str, offset: Any) -> tuple[Found | None, str | None]:
-        """Return the event at an offset of a source's stream, and the file that has it if it was archived."""
+    def _event(self, schema: str, offset: Any) -> tuple[Found | None, str | None, str | None]:
+        """Return the event at an offset of a source's stream, the file that has it, and why nobody can read it."""
         place = (f"cdc.{schema}", int(offset or 0))
-        event = find_event(self._connection, *place, self._kinds[schema])
-        return event, None if event else find_archived(self._connection, *place)
+        try:
+            event = find_event(self._opener, *place, self._kinds[schema])
+        except ShreddedError as gone:
+            return None, None, str(gone)
+        return event, None if event else find_archived(self._connection, *place), None
 
     def _fills(self, table: str) -> tuple[Plan, list[Fill]]:
         for plan in self._plans:

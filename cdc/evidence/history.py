@@ -2,15 +2,15 @@
 
 The index of changed keys says in which batches the row was touched; the chunks of these are read, and of their events
 those of the row. What a batch did to it without an event of its own (a cascade of InnoDB, a TRUNCATE, the end of a new
-snapshot that did not bring it) is told as such.
+snapshot that did not bring it) is told as such, and so is what nobody can read any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -19,11 +19,12 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
-from cdc.change import UNCHANGED, Change, Event, Kind
+from cdc.change import UNCHANGED, Change, Event, Kind, Record
 from cdc.errors import FatalError, RowError
 from cdc.evidence.snapshot import snapshot
 from cdc.key import text_template
-from cdc.land.journal import Archived, read_batch, record_digest
+from cdc.land.journal import SHREDDED, Archived, Lost, read_chunks, record_digest
+from cdc.protect.seal import Opener
 from cdc.reference import Secret
 from cdc.stream.envelope import position_text, read_event
 from cdc.stream.row import RowDecoder
@@ -51,7 +52,8 @@ class Cell(NamedTuple):
 class Entry:
     """One change. `offset`, `transaction`, `position`, `digest` are those of its event: None where it has none.
 
-    `committed_at` is by the source's clock, `digest` SHA-256 of the record as the chain has it, in hex.
+    `committed_at` is by the source's clock, `digest` SHA-256 of the record as the chain has it, in hex. `shredded`: it
+    stands for records of its batch that nobody can read any more, some of the row's among them, or none.
     """
 
     what: str
@@ -64,10 +66,11 @@ class Entry:
     position: str | None = None
     digest: str | None = None
     cells: tuple[Cell, ...] = ()
+    shredded: bool = False
 
 
 def read_history(
-    connection: Connection,
+    opener: Opener,
     contract: Contract,
     database: str,
     key: Key,
@@ -81,10 +84,8 @@ def read_history(
         raise FatalError("EVD-103", f"{contract.mirror}: its mirror counts equal rows")
     if len(key) != len(contract.key):
         raise FatalError("EVD-103", f"the key of {contract.mirror} is {', '.join(contract.key)}")
-    with snapshot(connection):
-        yield from _Reading(
-            connection, contract, RowDecoder(contract, database, tokens=tokens), database, key
-        ).entries()
+    with snapshot(opener.connection):
+        yield from _Reading(opener, contract, RowDecoder(contract, database, tokens=tokens), database, key).entries()
 
 
 class _Batch(NamedTuple):
@@ -95,10 +96,9 @@ class _Batch(NamedTuple):
 
 
 class _Reading:
-    def __init__(
-        self, connection: Connection, contract: Contract, decoder: RowDecoder, database: str, key: Key
-    ) -> None:
-        self._connection, self._contract, self._database, self._key = connection, contract, database, key
+    def __init__(self, opener: Opener, contract: Contract, decoder: RowDecoder, database: str, key: Key) -> None:
+        self._opener, self._connection = opener, opener.connection
+        self._contract, self._database, self._key = contract, database, key
         self._decoder = decoder
         self._known: dict[str, str | None] = {}
         self._is_there = False
@@ -126,7 +126,18 @@ class _Reading:
         return (_Batch(*row) for row in rows)
 
     def _of(self, batch: _Batch) -> Iterator[Entry | None]:
-        read = (read_event(record, self._database) for record in read_batch(self._connection, *batch[:2]))
+        for chunk in read_chunks(self._opener, *batch[:2]):
+            if isinstance(chunk, Lost):
+                yield self._lost(chunk, batch)
+            else:
+                yield from self._of_chunk(chunk, batch)
+
+    def _lost(self, chunk: Lost, batch: _Batch) -> Entry:
+        self._known, self._is_there = {}, True  # it may be
+        return Entry(chunk.why, batch.stream, batch.batch, batch.landed_at, shredded=True)
+
+    def _of_chunk(self, records: Iterable[Record], batch: _Batch) -> Iterator[Entry | None]:
+        read = (read_event(record, self._database) for record in records)
         seen = [
             (event, self._outcome(event))
             for event in read
@@ -265,23 +276,30 @@ def as_of(
     """Return the row as it was at a moment, by column; None if it was not there. `archived` is what is not looked at.
 
     Raises FatalError EVD-104 where the last that is known to have happened to it was no event: nobody knows its time,
-    nor what a cascade has made of the row. Raises EVD-107 where only the archive knows the row as a whole.
+    nor what a cascade has made of the row. Raises EVD-107 where only the archive knows the row as a whole, PRT-107
+    where only records do that nobody can read any more.
     """
     row: dict[str, str | None] | None = None
     untold: Entry | None = None
-    is_known = archived is None
-    for entry in entries:
-        if entry.committed_at is not None and entry.committed_at > moment:
-            break
-        is_known |= entry.offset is not None and entry.what.startswith(_WHOLE)
+    told = list(takewhile(lambda entry: entry.committed_at is None or entry.committed_at <= moment, entries))
+    _require_known(told, archived)
+    for entry in told:
         if entry.cells:
             row, untold = {**(row or {}), **{cell.column: cell.after for cell in entry.cells}}, None
         elif entry.offset is None:
             untold = entry
         elif entry.what.startswith(("deleted", _MOVED)):
             row, untold = None, None
-    if archived is not None and not is_known:
-        raise FatalError("EVD-107", in_archive(archived))
     if untold is not None:
         raise FatalError("EVD-104", f"batch {untold.batch} of {untold.stream}: {untold.what}")
     return row
+
+
+def _require_known(entries: Sequence[Entry], archived: Archived | None) -> None:
+    """Hold that the entries know the row as a whole, and that nothing of it is lost behind that."""
+    whole = [place for place, one in enumerate(entries) if one.offset is not None and one.what.startswith(_WHOLE)]
+    if archived is not None and not whole:
+        raise FatalError("EVD-107", in_archive(archived))
+    for entry in entries[whole[-1] if whole else 0 :]:
+        if entry.shredded:
+            raise FatalError(SHREDDED, f"batch {entry.batch} of {entry.stream}: {entry.what}")

@@ -4,7 +4,8 @@ The journal is read once, some thousand records at a time; of what events write,
 by the index of changed keys. Whatever lands meanwhile is later, and not yet asked for.
 
 What has no event cannot be proven: a cascade of InnoDB, a column that the log left out (an unchanged TOAST value, one
-that came later), a change that was refused, a month that was archived. Such rows are counted.
+that came later), a change that was refused, a month that was archived, a batch of which a key was shredded. Such rows
+are counted.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from cdc.capture.keyless import ORIGIN
 from cdc.change import UNCHANGED, Change, Event, Kind
 from cdc.errors import RowError
 from cdc.evidence.snapshot import snapshot
-from cdc.land.journal import read_archived, read_batch
+from cdc.land.journal import read_archived, read_batch, read_lost
 from cdc.land.mirror.table import MirrorTable, name_of, text_of
+from cdc.protect.seal import Opener
 from cdc.reference import Secret
 from cdc.stream.envelope import read_event
 from cdc.stream.row import RowDecoder
@@ -56,7 +58,8 @@ class MirrorAccount:
     """What was found of one mirror: its rows, how many of them an event proves whole, and of how many some columns.
 
     The last event of a row lacks what the log left out, and columns that the table has got since. `archived` rows say
-    of themselves that the archive has their last event.
+    of themselves that the archive has their last event, `shredded` ones that it came in a batch of which a key was
+    shredded.
     """
 
     mirror: str
@@ -64,6 +67,7 @@ class MirrorAccount:
     proven: int = 0
     partly: int = 0
     archived: int = 0
+    shredded: int = 0
     faults: int = 0
 
 
@@ -77,26 +81,28 @@ class _Staged:
 
 
 class MirrorAudit:
-    """Audits the mirrors of one source; `connection` is in autocommit and used for nothing else."""
+    """Audits the mirrors of one source; the connection is in autocommit and used for nothing else."""
 
     def __init__(
         self,
-        connection: Connection,
+        opener: Opener,
         stream: str,
         contracts: Iterable[Contract],
         database: str,
         tokens: Mapping[str, Secret] = _NO_KEYS,
     ) -> None:
-        self._connection, self._stream, self._database = connection, stream, database
+        self._opener, self._connection = opener, opener.connection
+        self._stream, self._database = stream, database
         self._tables = {
             one.source_table: _Staged(one, RowDecoder(one, database, tokens=tokens))
             for one in contracts
             if one.key_origin != ORIGIN  # its mirror counts equal rows: no event is that of a row
         }
         self._from = 0  # the journal's first offset
+        self._lost = read_lost(self._connection, stream)
         self.accounts = {one.contract.mirror: MirrorAccount(one.contract.mirror) for one in self._tables.values()}
         for staged in self._tables.values():
-            connection.execute(_create(staged.contract), ())
+            self._connection.execute(_create(staged.contract), ())
 
     def audit(self, report: Report) -> Iterator[MirrorFault]:
         """Yield every row that is not what the journal says, in the journal's order; then rows without an event."""
@@ -105,13 +111,16 @@ class MirrorAudit:
         first, self._from = (archived.batch + 1, archived.next_offset) if archived else (1, 0)
         events = 0
         for batch in range(first, last + 1):
-            events += self._stage(batch)
+            events += 0 if batch in self._lost else self._stage(batch)
             if events >= _PORTION or batch == last:
                 yield from self._compare()
                 report(batch, last)
                 events = 0
         for staged in self._tables.values():
             yield from self._without_event(staged.contract)
+
+    def _lost_offsets(self) -> str:
+        return f"{{{','.join(f'[{first},{following})' for first, following in self._lost.values())}}}"
 
     def _last_batch(self) -> int:
         query = "SELECT batch FROM cdc.position WHERE stream = %s"
@@ -121,7 +130,7 @@ class MirrorAudit:
     def _stage(self, batch: int) -> int:
         """Take up what the events of a batch write; return how many there are."""
         count = 0
-        for record in read_batch(self._connection, self._stream, batch):
+        for record in read_batch(self._opener, self._stream, batch):
             event = read_event(record, self._database)
             staged = self._tables.get(event.table) if event.kind in {Kind.ROW, Kind.TRUNCATE} else None
             if staged is not None:
@@ -175,9 +184,12 @@ class MirrorAudit:
         """Yield rows of which no batch says that it wrote them, or only ones before a TRUNCATE."""
         account = self.accounts[contract.mirror]
         with snapshot(self._connection):
-            count = SQL("SELECT count(*), count(*) FILTER (WHERE _offset < %s) FROM {}")
-            row = self._connection.execute(count.format(MirrorTable(contract).name), (self._from,)).fetchone()
-            account.rows, account.archived = row or (0, 0)
+            count = SQL(
+                "SELECT count(*), count(*) FILTER (WHERE _offset < %s),"
+                " count(*) FILTER (WHERE %s::int8multirange @> _offset) FROM {}"
+            )
+            row = self._connection.execute(count.format(MirrorTable(contract).name), (self._from, self._lost_offsets()))
+            account.rows, account.archived, account.shredded = row.fetchone() or (0, 0, 0)
             with self._connection.cursor("unknown") as cursor:
                 cursor.execute(_unknown(contract), (self._from,))
                 for (key,) in cursor:

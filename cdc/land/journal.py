@@ -4,15 +4,18 @@ The chain folds the digests of single records in offset order, so that its head 
 stream was cut into batches and chunks: head' = SHA-256(head + digest(record)). A chunk is what
 the digests are of, one record after the other, compressed. A month that is over may leave the target for an archive
 (`cdc.evidence.archive`); the chain goes on from its end.
+
+With `protection` in the settings a chunk is sealed by a data key, if it has records of a mirror of which more is made
+than what is public or internal. Digests are those of the plain records: the chain holds whatever is sealed by whom.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import psycopg
@@ -20,7 +23,10 @@ import zstandard
 
 from cdc.change import Record
 from cdc.errors import FatalError
+from cdc.protect.seal import Opener, Sealer, ShreddedError, encrypt, place_of
 
+SHREDDED: Final = "PRT-107"
+"""The code of records of which the key was shredded."""
 # Compresses nearly as well as a larger one, and an explanation of one row has to read a whole chunk.
 CHUNK_BYTES = 4 * 1024 * 1024
 # Level 3 makes 3 per cent less of them, and takes half as long again.
@@ -35,13 +41,29 @@ _decode_list = msgspec.msgpack.Decoder(list[Record]).decode
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive records of one batch; `chain` is the head after the last of them."""
+    """Consecutive records of one batch; `chain` is the head after the last of them.
+
+    `data_key` is the number of the key that has sealed `data`, None if it is clear.
+    """
 
     first_offset: int
     next_offset: int
     records: int
     data: bytes
     chain: bytes
+    data_key: int | None = None
+
+
+class Lost(NamedTuple):
+    """A chunk that nobody can read any more: its records, and when, by whom and why its key was shredded."""
+
+    first_offset: int
+    next_offset: int
+    records: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.records} records of chunk {self.first_offset} cannot be read any more: {self.why}"
 
 
 class Archived(NamedTuple):
@@ -84,31 +106,88 @@ def unpack(data: bytes) -> list[Record]:
     return _decode_list(raw) if raw and raw[0] >= _LIST_FROM else list(_records(raw))
 
 
-def read_batch(connection: psycopg.Connection, stream: str, batch: int) -> Iterator[Record]:
-    """Yield the records of a batch, in the order of the stream, chunk by chunk. Raises EVD-107 if they are archived."""
-    chunks = connection.execute(
-        "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s ORDER BY first_offset", (stream, batch)
+def sealed(sealer: Sealer, stream: str, chunk: Chunk, mirrors: Collection[str]) -> Chunk:
+    """Return a chunk as it is kept; `mirrors` are those of its records."""
+    data, key = sealer.seal_together(mirrors, _place(stream, chunk.first_offset), chunk.data)
+    return replace(chunk, data=data, data_key=key)
+
+
+def opened(opener: Opener, stream: str, first_offset: int, data: bytes, data_key: int | None) -> bytes:
+    """Return the data of a chunk that begins at an offset. Raises ShreddedError, FatalError PRT-103, PRT-104."""
+    return data if data_key is None else opener.open(data_key, _place(stream, first_offset), data)
+
+
+def seal_last(opener: Opener, stream: str, record: Record, data_key: int | None) -> bytes:
+    """Return one record as a chunk of its own, sealed by the key of the chunk that it stood in. Raises as `opened`."""
+    data = pack([record])
+    return data if data_key is None else encrypt(opener.key(data_key), data, _place(stream, record.offset))
+
+
+def read_batch(opener: Opener, stream: str, batch: int) -> Iterator[Record]:
+    """Yield the records of a batch, in the order of the stream, chunk by chunk.
+
+    Raises FatalError EVD-107 if they are archived, PRT-107 if the key of a chunk was shredded, PRT-103, PRT-104.
+    """
+    for chunk in read_chunks(opener, stream, batch):
+        if isinstance(chunk, Lost):
+            raise FatalError(SHREDDED, f"batch {batch} of {stream}: {chunk}")
+        yield from chunk
+
+
+def read_chunks(opener: Opener, stream: str, batch: int) -> Iterator[list[Record] | Lost]:
+    """Yield the records of a batch, chunk by chunk. Raises FatalError EVD-107, PRT-103, PRT-104."""
+    connection = opener.connection
+    rows = connection.execute(
+        "SELECT first_offset, next_offset, records, chunk, data_key FROM cdc.journal"
+        " WHERE stream = %s AND batch = %s ORDER BY first_offset",
+        (stream, batch),
     ).fetchall()
-    if not chunks and (archived := read_archived(connection, stream)) is not None and batch <= archived.batch:
+    if not rows and (archived := read_archived(connection, stream)) is not None and batch <= archived.batch:
         raise FatalError("EVD-107", f"batch {batch} of {stream}")
-    for (chunk,) in chunks:
-        yield from unpack(chunk)
+    for first, following, records, data, data_key in rows:
+        try:
+            plain = opened(opener, stream, first, data, data_key)
+        except ShreddedError as gone:
+            yield Lost(first, following, records, str(gone))
+        else:
+            yield unpack(plain)
 
 
-def read_last_record(connection: psycopg.Connection, stream: str, batch: int, next_offset: int) -> Record | None:
-    """Return the record before `next_offset`, the last one of a batch; None if the journal does not have it."""
+def read_lost(connection: psycopg.Connection[Any], stream: str) -> dict[int, tuple[int, int]]:
+    """Return the batches of a stream of which chunks cannot be read any more: from where to where they are."""
+    rows = connection.execute(
+        "SELECT j.batch, min(j.first_offset), max(j.next_offset) FROM cdc.journal j JOIN cdc.data_key k"
+        " ON k.id = j.data_key WHERE j.stream = %s AND k.shredded_at IS NOT NULL GROUP BY j.batch",
+        (stream,),
+    )
+    return {batch: (first, following) for batch, first, following in rows.fetchall()}
+
+
+def read_last_record(opener: Opener, stream: str, batch: int, next_offset: int) -> Record | None:
+    """Return the record before `next_offset`, the last one of a batch; None if the journal does not have it.
+
+    Raises FatalError PRT-107 if its key was shredded, PRT-103, PRT-104.
+    """
+    connection = opener.connection
     with connection.transaction():
         row = (
             connection.execute(
-                "SELECT chunk FROM cdc.journal WHERE stream = %s AND batch = %s AND next_offset = %s",
+                "SELECT first_offset, chunk, data_key FROM cdc.journal"
+                " WHERE stream = %s AND batch = %s AND next_offset = %s",
                 (stream, batch, next_offset),
             ).fetchone()
             or connection.execute(
-                "SELECT last_record FROM cdc.archive WHERE stream = %s AND last_batch = %s AND next_offset = %s",
+                "SELECT next_offset - 1, last_record, data_key FROM cdc.archive"
+                " WHERE stream = %s AND last_batch = %s AND next_offset = %s",
                 (stream, batch, next_offset),
             ).fetchone()
         )
-    return None if row is None else unpack(row[0])[-1]
+        if row is None:
+            return None
+        try:
+            return unpack(opened(opener, stream, *row))[-1]
+        except ShreddedError as gone:
+            raise FatalError(SHREDDED, f"{stream}, the record before {next_offset}: {gone}") from gone
 
 
 def chained(chain: bytes, record: Record) -> bytes:
@@ -143,10 +222,17 @@ def record_bytes(record: Record) -> bytes:
 def write_chunk(cursor: psycopg.Cursor, stream: str, batch: int, chunk: Chunk) -> None:
     """Write one chunk inside the landing transaction."""
     cursor.execute(
-        "INSERT INTO cdc.journal (stream, batch, first_offset, next_offset, records, chunk, chain)"
-        " VALUES (%s, %s, %s, %s, %s, %b, %b)",  # binary: as text a chunk would be twice as long
-        (stream, batch, chunk.first_offset, chunk.next_offset, chunk.records, chunk.data, chunk.chain),
+        "INSERT INTO cdc.journal (stream, batch, first_offset, next_offset, records, chunk, chain, data_key)"
+        " VALUES (%s, %s, %s, %s, %s, %b, %b, %s)",  # binary: as text a chunk would be twice as long
+        (
+            *(stream, batch, chunk.first_offset, chunk.next_offset, chunk.records),
+            *(chunk.data, chunk.chain, chunk.data_key),
+        ),
     )
+
+
+def _place(stream: str, first_offset: int) -> str:
+    return place_of(stream, first_offset, "chunk")
 
 
 def _packed(raw: Iterable[bytes]) -> bytes:

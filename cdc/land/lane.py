@@ -17,11 +17,13 @@ from cdc.backoff import Backoff
 from cdc.change import Record
 from cdc.config import Land
 from cdc.crash import crash_point
-from cdc.land.journal import read_last_record
+from cdc.errors import FatalError
+from cdc.land.journal import SHREDDED, read_last_record
 from cdc.land.last_read import find_last_read, keep_last_read
 from cdc.land.months import make_journal_months
 from cdc.land.position import Position, adopt_topic, reclaim, take_over
 from cdc.land.replay import find_landed
+from cdc.land.session import Session
 from cdc.land.stream import StreamLanding, StreamSource
 from cdc.land.writer import Writer
 from cdc.observe.landing import StreamState
@@ -188,10 +190,21 @@ class Lane:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)
         make_journal_months(session.connection)
-        landed = read_last_record(session.connection, stream, position.batch, position.start)
+        landed = _last_landed(session, position)
         kept = find_last_read(session.connection, stream, position.start, session.protection)
         crash_point("W16")
         return StreamLanding(self.source, session, position, limits, self._find_landed), landed, kept
 
     def _find_landed(self, unit_id: str) -> Landed | None:
         return self.writer.do(lambda: find_landed(self.writer.session().connection, self.source.stream, unit_id))
+
+
+def _last_landed(session: Session, position: Position) -> Record | None:
+    """Return the record that landed last, for the topic to be compared with; one whose key was shredded is none."""
+    try:
+        return read_last_record(session.opener(), position.stream, position.batch, position.start)
+    except FatalError as error:
+        if error.code != SHREDDED:
+            raise
+        _logger.warning("last_landed_not_compared", stream=position.stream, error=error)
+        return None

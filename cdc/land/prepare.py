@@ -46,6 +46,14 @@ class Prepared:
             self._events = {event.record.offset: event for unit in self.batch.units for event in unit.events}
         return self._events
 
+    def mirrors_of_offsets(self) -> dict[int, str]:
+        """Return the mirror of each row event by offset: of those, too, that change nothing."""
+        found = {event.record.offset: mirror for _, decoded in self.units for event, mirror, _ in decoded}
+        for unit in self.batch.units:
+            for event in (*unit.repeated, *unit.abandoned):
+                found[event.record.offset] = self.decoder.contract(event).mirror
+        return found
+
     def written_contracts(self) -> Iterable[Contract]:
         """Return the contracts of all mirrors that may be written."""
         found = dict(self.contracts)

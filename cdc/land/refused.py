@@ -114,14 +114,21 @@ def read_record(connection: Connection, stream: str, offset: int, protection: Pr
         return None
     query = f"SELECT record_key, record_value, data_key FROM cdc.refused {where}"
     key, value, data_key = connection.execute(query.encode(), (stream, offset)).fetchone() or (None, None, None)
-    if data_key is None:
-        return Kept(found, key, value)
-    opener = Opener(connection, protection)
     try:
-        key, value = (
-            None if part is None else opener.open(data_key, place_of(stream, offset, name), part)
-            for name, part in (("key", key), ("value", value))
-        )
-        return Kept(found, key, value)
+        return Kept(found, *open_parts(Opener(connection, protection), stream, data_key, (offset, key, value)))
     except ShreddedError as gone:
         return Kept(found, None, None, str(gone))
+
+
+def open_parts(
+    opener: Opener, stream: str, data_key: int | None, kept: tuple[int, bytes | None, bytes | None]
+) -> tuple[bytes | None, bytes | None]:
+    """Return key and value of a record that are kept at an offset. Raises as `Opener.open`."""
+    offset, *parts = kept
+    if data_key is not None:
+        parts = [
+            None if part is None else opener.open(data_key, place_of(stream, offset, name), part)
+            for name, part in zip(("key", "value"), parts, strict=True)
+        ]
+    key, value = parts
+    return key, value

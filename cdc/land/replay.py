@@ -20,6 +20,7 @@ import psycopg
 from cdc.change import Event, Kind, LogPosition, Place
 from cdc.errors import FatalError
 from cdc.land.journal import read_batch
+from cdc.protect.seal import Opener
 from cdc.stream.envelope import log_sequence_number, position_text, read_event
 from cdc.stream.unit import Landed, Unit, event_digest
 
@@ -43,19 +44,22 @@ class Recorded:
 
     def leaves_id_to(self, unit: Unit, generation_from: int | None) -> bool:
         """Tell whether another transaction may have the id by now."""
-        if generation_from is not None and self.offset < generation_from <= unit.first_offset:
-            return True
+        landed_before = generation_from is not None and self.offset < generation_from <= unit.first_offset
+        return landed_before or self.is_an_age_before(unit)
+
+    def is_an_age_before(self, unit: Unit) -> bool:
+        """Tell whether the source's log alone says that it is another transaction: no event has to be compared."""
         if isinstance(unit.position, int) and isinstance(self.position, int):
             return unit.position - self.position > _AN_AGE
         return False
 
 
 def read_recorded(
-    connection: psycopg.Connection, stream: str, units: Iterable[Unit], database: str
+    opener: Opener, stream: str, units: Iterable[Unit], database: str
 ) -> Callable[[], dict[str, Recorded]]:
     """Ask for what is recorded of the units' transactions; call what is returned for the answer."""
     ids = [unit.id for unit in units if unit.id is not None]
-    cursor = connection.execute(
+    cursor = opener.connection.execute(
         # One look into the index for each: the planner would rather read them all while the table is young.
         "SELECT k.id, coalesce(u.first_batch, u.batch), u.batch, u.digest, u.source_position,"
         " (SELECT b.next_offset - 1 FROM cdc.batch b WHERE b.stream = %s AND b.batch = u.batch)"
@@ -69,7 +73,7 @@ def read_recorded(
         return {
             unit_id: Recorded(
                 digest,
-                partial(_journalled, connection, stream, (first, last), unit_id, database),
+                partial(_journalled, opener, stream, (first, last), unit_id, database),
                 offset,
                 log_sequence_number(position) if database == "postgresql" else None,
             )
@@ -80,7 +84,9 @@ def read_recorded(
 
 
 def find_replayed(units: Iterable[Unit], recorded: dict[str, Recorded], generation_from: int | None) -> set[int]:
-    """Return the first offsets of the units whose rows have all landed before. Raises FatalError STR-105.
+    """Return the first offsets of the units whose rows have all landed before.
+
+    Raises FatalError STR-105; EVD-107 and PRT-107 where events have to be compared that the journal does not have.
 
     `generation_from` is the first offset of the snapshot that was taken last. Grows `recorded` by the units themselves:
     a transaction may stand twice in one batch.
@@ -94,7 +100,11 @@ def find_replayed(units: Iterable[Unit], recorded: dict[str, Recorded], generati
         if known is None:
             recorded[unit.id] = _as_recorded(unit)
             continue
-        if (unit.digest() == known.digest and not unit.replay) or _is_part(events, known):
+        if not unit.replay and unit.digest() == known.digest:
+            replayed.add(unit.first_offset)
+        elif not unit.replay and known.is_an_age_before(unit):
+            recorded[unit.id] = _as_recorded(unit)
+        elif _is_part(events, known):
             replayed.add(unit.first_offset)
         elif not unit.replay and known.leaves_id_to(unit, generation_from):
             recorded[unit.id] = _as_recorded(unit)
@@ -117,12 +127,10 @@ def _is_part(events: Iterable[Event], known: Recorded) -> bool:
     return not differs and sum(wanted[event.place] == event_digest(event) for event in landed) == len(wanted)
 
 
-def _journalled(
-    connection: psycopg.Connection, stream: str, batches: tuple[int, int], unit_id: str, database: str
-) -> Iterator[Event]:
+def _journalled(opener: Opener, stream: str, batches: tuple[int, int], unit_id: str, database: str) -> Iterator[Event]:
     """Yield the row events of a landed transaction, read again from the journal, chunk by chunk."""
     for batch in range(batches[0], batches[1] + 1):
-        for event in (read_event(record, database) for record in read_batch(connection, stream, batch)):
+        for event in (read_event(record, database) for record in read_batch(opener, stream, batch)):
             if event.transaction == unit_id and event.kind in (Kind.ROW, Kind.TRUNCATE):
                 yield event
 

@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from cdc.change import Record
 from cdc.errors import FatalError
 from cdc.land.journal import read_last_record
+from cdc.protect.seal import Opener
 from cdc.store.action import record_action
 from cdc.stream.topic import Extent
 
@@ -88,11 +89,15 @@ def pass_over(connection: Connection, stream: str, topic: Extent, reason: str) -
     return resumed
 
 
-def last_landed(connection: Connection, stream: str) -> Record:
-    """Return the record that landed last. Raises FatalError EVD-112 if there is none, STR-122 if nobody has it."""
+def last_landed(opener: Opener, stream: str) -> Record:
+    """Return the record that landed last.
+
+    Raises FatalError EVD-112 if there is none, STR-122 if nobody has it, PRT-107 if nobody can read it any more.
+    """
+    connection = opener.connection
     with connection.transaction():
         place = _place(connection, stream)
-    record = read_last_record(connection, stream, place.batch, place.next_offset)
+    record = read_last_record(opener, stream, place.batch, place.next_offset)
     if record is None:
         raise FatalError("STR-122", f"{stream}: the journal does not have the record before {place.next_offset}")
     return record

@@ -12,6 +12,7 @@ from cdc.config import Protection
 from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import MirrorWriter
 from cdc.observe.pulse import Pulse
+from cdc.protect.seal import Opener, Sealer
 from cdc.store.connection import LONG_SILENCE_S, LONG_STATEMENT_S
 
 
@@ -19,7 +20,7 @@ from cdc.store.connection import LONG_SILENCE_S, LONG_STATEMENT_S
 class Session:
     """The connection and its writers. `pulse` is that of the thread that uses them.
 
-    `protection`: what refused records are sealed by, None if they are not.
+    `protection`: what is kept of the stream is sealed by it, None if it is not.
     """
 
     connection: psycopg.Connection
@@ -39,8 +40,16 @@ class Session:
         mirror = table.contract.mirror
         known = self._writers.get(mirror)
         if known is None or known.table != table:
-            known = self._writers[mirror] = MirrorWriter(self.connection, table)
+            known = self._writers[mirror] = MirrorWriter(self.connection, table, self.opener)
         return known
+
+    def sealer(self) -> Sealer | None:
+        """Return what seals within the transaction that is open, or opens next; None without protection."""
+        return None if self.protection is None else Sealer(self.connection, self.protection)
+
+    def opener(self) -> Opener:
+        """Return what opens within one transaction."""
+        return Opener(self.connection, self.protection)
 
     def take_time(self) -> None:
         """Let statements of this transaction take as long as a whole mirror needs, and nobody think that it is frozen.

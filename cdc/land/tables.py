@@ -21,7 +21,7 @@ from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import Expectation, MirrorWriter
 from cdc.land.prepare import Prepared
 from cdc.land.session import Session
-from cdc.protect.seal import Sealer, place_of
+from cdc.protect.seal import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Tables:
         self._stale = set(ground.stale)
         self._overlaid: dict[int, Event] = {}
         self._folded: list[tuple[MirrorWriter, Folded]] = []
-        self._sealer = None if session.protection is None else Sealer(session.connection, session.protection)
+        self._sealer = session.sealer()
         self.expectations: list[Expectation] = []
         self.refusals: Counter[tuple[str, str]] = Counter()
 

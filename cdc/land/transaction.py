@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -85,6 +85,7 @@ class _Landing:
         with self._pipeline() as settle, self._connection.transaction():
             # 1. The position is ours and where we believe it; nobody else can move it until we commit.
             ground = self._open()
+            chunks = self._sealed_chunks(ground)
             crash_point("W3")
             # 2. Mirrors, changed keys, stale rows and refused records, table by table.
             tables = self._write_tables(ground)
@@ -94,7 +95,7 @@ class _Landing:
             self._close_generation(position, ground)
             # 4. Evidence, ledger, position.
             crash_point("W5")
-            self._record(position, ground)
+            self._record(position, ground, chunks)
             settle()
             for expectation in tables.expectations:
                 expectation.check()
@@ -128,7 +129,8 @@ class _Landing:
             )
             changes = self._connection.execute("SELECT mirror FROM cdc.change_mirror")
             stale = self._connection.execute("SELECT DISTINCT mirror FROM cdc.stale WHERE stream = %s", (mine.stream,))
-            recorded = replay.read_recorded(self._connection, mine.stream, self._batch.units, self._decoder.database)
+            opener, units = self._session.opener(), self._batch.units
+            recorded = replay.read_recorded(opener, mine.stream, units, self._decoder.database)
             require_unmoved(cursor.fetchone(), mine)
         return Ground(
             mine.stream,
@@ -136,9 +138,17 @@ class _Landing:
             {mirror: tuple(names) for mirror, names in watched.fetchall()},
             frozenset(mirror for (mirror,) in stale.fetchall()),
             frozenset(mirror for (mirror,) in changes.fetchall()),
-            frozenset(replay.find_replayed(self._batch.units, recorded(), self._generation_from)),
+            frozenset(replay.find_replayed(units, recorded(), self._generation_from)),
             self._generation_from,
         )
+
+    def _sealed_chunks(self, ground: Ground) -> Sequence[journal.Chunk]:
+        """Return the chunks as they are kept. Before anything is written: its errors are nobody else's."""
+        chunks, sealer = self._prepared.chunks, self._session.sealer()
+        if sealer is None:
+            return chunks
+        mirrors = self._prepared.mirrors_of_offsets()
+        return [journal.sealed(sealer, ground.stream, chunk, _within(mirrors, chunk)) for chunk in chunks]
 
     def _write_tables(self, ground: Ground) -> Tables:
         tables = self._tables = Tables(self._session, self._prepared, self._ledger, ground, self._careful)
@@ -213,7 +223,7 @@ class _Landing:
                 self._session.writer(table).keep_absent({"version": parameters["deleted_offset"], **parameters})
         crash_point("W13")
 
-    def _record(self, position: Position, ground: Ground) -> None:
+    def _record(self, position: Position, ground: Ground, chunks: Iterable[journal.Chunk]) -> None:
         units = self._batch.units
         stamps = [unit.source_ts for unit in units if unit.source_ts is not None]
         with self._connection.cursor() as cursor:
@@ -232,11 +242,15 @@ class _Landing:
                 time.perf_counter() - self._started,
             )
             ledger.write_ledger(cursor, entry, self._ledger)
-            for chunk in self._prepared.chunks:
+            for chunk in chunks:
                 journal.write_chunk(cursor, position.stream, position.batch, chunk)
             counted = (entry.captured, *self._ledger.totals())
             write_position(cursor, position, stamps[-1] if stamps else None, _source_position(units), counted)
             cursor.execute("NOTIFY cdc_landed")
+
+
+def _within(mirrors: Mapping[int, str], chunk: journal.Chunk) -> set[str]:
+    return {mirror for offset, mirror in mirrors.items() if chunk.first_offset <= offset < chunk.next_offset}
 
 
 def _source_position(units: tuple[Unit, ...]) -> str | None:

@@ -11,10 +11,10 @@ to seal by.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import psycopg
 from cryptography.exceptions import InvalidTag
@@ -25,9 +25,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cdc.config import Protection
 from cdc.errors import FatalError
 from cdc.reference import Secret
+from transforms.model import Sensitivity
 
 UNCLASSED: Final = "unclassed"
 """The class of a mirror that no field is made of."""
+_CLEAR: Final = frozenset({"public", "internal"})
+# Of what nobody has classed nothing is known: what somebody has called confidential, or more, goes before it.
+_RANKS: Final = (UNCLASSED, *(name for name in get_args(Sensitivity) if name not in _CLEAR))
 _NONCE: Final = 12
 _KEY: Final = 32
 # Whoever shreds waits for those who seal and have not committed, and they for him.
@@ -58,11 +62,28 @@ class Sealer:
         """Return bytes as they are kept; they open at that place only."""
         return encrypt(self._key(self._class_of(mirror))[1], data, place)
 
+    def seal_together(self, mirrors: Collection[str], place: str, data: bytes) -> tuple[bytes, int | None]:
+        """Return what several mirrors are made of as it is kept, and the number of the key that has sealed it.
+
+        That is the key of their most sensitive class; what is public or internal is kept as it is, without a key.
+        """
+        self._read_classes(mirrors)
+        classes = {self._classes[mirror] for mirror in mirrors} - _CLEAR
+        if not classes:
+            return data, None
+        number, key = self._key(max(classes, key=_RANKS.index))
+        return encrypt(key, data, place), number
+
     def _class_of(self, mirror: str) -> str:
-        if mirror not in self._classes:
-            row = self.connection.execute("SELECT class FROM cdc.mirror_class WHERE mirror = %s", (mirror,)).fetchone()
-            self._classes[mirror] = row[0] if row else UNCLASSED
+        self._read_classes((mirror,))
         return self._classes[mirror]
+
+    def _read_classes(self, mirrors: Collection[str]) -> None:
+        new = [mirror for mirror in mirrors if mirror not in self._classes]
+        if new:
+            query = "SELECT mirror, class FROM cdc.mirror_class WHERE mirror = ANY (%s)"
+            rows = self.connection.execute(query, (new,)).fetchall()
+            self._classes |= {**dict.fromkeys(new, UNCLASSED), **dict(rows)}
 
     def _key(self, name: str) -> tuple[int, bytes]:
         if name not in self._keys:
@@ -101,10 +122,14 @@ class Opener:
     _keys: dict[int, bytes] = field(default_factory=dict)
 
     def open(self, key: int, place: str, sealed: bytes) -> bytes:
-        """Return the bytes. Raises ShreddedError, FatalError PRT-103 without the key, PRT-104 if they are not ours."""
-        if key not in self._keys:
-            self._keys[key] = self._read(key)
-        return decrypt(self._keys[key], sealed, place)
+        """Return the bytes. Raises as `key`, FatalError PRT-104 if they are not ours."""
+        return decrypt(self.key(key), sealed, place)
+
+    def key(self, number: int) -> bytes:
+        """Return a data key. Raises ShreddedError, FatalError PRT-103 without its master key, PRT-104 with another."""
+        if number not in self._keys:
+            self._keys[number] = self._read(number)
+        return self._keys[number]
 
     def _read(self, key: int) -> bytes:
         row = self.connection.execute(

@@ -23,7 +23,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
-    """One data key; `refused` counts the changes that it seals. `sensitivity` is its class."""
+    """One data key; it seals so many refused changes, and records of the journal. `sensitivity` is its class."""
 
     id: int
     sensitivity: str
@@ -34,6 +34,7 @@ class DataKey:
     shredded_by: str | None
     reason: str | None
     refused: int
+    records: int
     on_hold: bool
 
 
@@ -63,8 +64,10 @@ def read_keys(connection: Connection) -> list[DataKey]:
         query = (
             "SELECT k.id, k.class AS sensitivity, k.month, k.master, k.made_at, k.shredded_at, k.shredded_by, k.reason,"
             " (SELECT count(*) FROM cdc.refused r WHERE r.data_key = k.id) AS refused,"
+            " coalesce(j.records, 0) AS records,"
             f" EXISTS (SELECT {_HOLDS.format('k.class', 'k.month')}) AS on_hold"
-            " FROM cdc.data_key k ORDER BY k.month DESC, k.class, k.id"
+            " FROM cdc.data_key k LEFT JOIN (SELECT data_key, sum(records)::bigint AS records FROM cdc.journal"
+            " WHERE data_key IS NOT NULL GROUP BY data_key) j ON j.data_key = k.id ORDER BY k.month DESC, k.class, k.id"
         )
         return cursor.execute(query.encode()).fetchall()
 

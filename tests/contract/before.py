@@ -26,12 +26,12 @@ CREATE TRIGGER evidence_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON cdc.journ
     FOR EACH STATEMENT EXECUTE FUNCTION cdc.refuse_change();
 ALTER TABLE cdc.journal ENABLE ALWAYS TRIGGER evidence_is_kept;
 REVOKE UPDATE, DELETE, TRUNCATE ON cdc.journal FROM CURRENT_USER;
-DELETE FROM cdc.migration WHERE name LIKE '%journal_months' OR name LIKE '%changed_key';
+DELETE FROM cdc.migration WHERE name LIKE '%journal_months' OR name LIKE '%changed_key' OR name LIKE '%sealed_journal';
 """
 
 
 def put_back(connection: psycopg.Connection[Any]) -> None:
-    """Undo `journal_months` and `changed_key`. The tables are made as the migrations of then make them."""
+    """Undo `journal_months`, `changed_key` and `sealed_journal`. The tables are made as the migrations of then make them."""
     base = _OF_BEFORE["0001_base"]
     made = [re.search(rf"CREATE TABLE cdc\.{name} \(.*?\n\);", base, re.DOTALL) for name in ("journal", "journal_key")]
     indexes = re.findall(r"CREATE INDEX journal_key_\w+ ON.*?;", base)

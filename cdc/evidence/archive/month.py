@@ -26,7 +26,7 @@ from cdc.crash import crash_point
 from cdc.errors import FatalError, TransientError
 from cdc.evidence.archive.file import Exported, Manifest, export, put, writing
 from cdc.evidence.archive.retention import Retention
-from cdc.land.journal import pack
+from cdc.protect.seal import Opener
 from cdc.store.action import operator, record_action
 
 Connection = psycopg.Connection[Any]
@@ -60,7 +60,7 @@ def closed_months(connection: Connection, retention: Retention) -> list[Month]:
 
 
 def archive_month(
-    connection: Connection,
+    opener: Opener,
     month: Month,
     retention: Retention,
     folder: Path,
@@ -73,13 +73,14 @@ def archive_month(
     Raises FatalError EVD-124 for a month that has to stay, EVD-101 for a chain that does not hold, EVD-108, EVD-110,
     EVD-116, TransientError TGT-120 if somebody reads the journal all the time. The connection is in autocommit.
     """
+    connection = opener.connection
     if not month.may_leave(retention):
         raise FatalError("EVD-124", month.name)
     exported = []
     for stream in month.records:
         _require_derived(connection, month, stream)
         classes = retention.classes.get(stream, ())
-        exported.append(export(connection, stream, month.name, classes, folder, partial(report, stream)))
+        exported.append(export(opener, stream, month.name, classes, folder, partial(report, stream)))
         if sign is not None:
             with writing(folder):
                 sign(folder / exported[-1].manifest.name)
@@ -161,16 +162,16 @@ def _drop(connection: Connection, month: Month, exported: Sequence[Exported]) ->
         " first_offset DESC))[1] FROM {} GROUP BY stream ORDER BY stream"
     )
     there = connection.execute(query.format(partition)).fetchall()
-    parts = [(one.manifest.stream, one.part, one.last) for one in exported]
+    parts = [(one.manifest.stream, one.part, (one.last, one.data_key)) for one in exported]
     if there != [(stream, part.records, part.last_batch, part.next_offset, part.head) for stream, part, _ in parts]:
         raise FatalError("EVD-108", f"{month.name}: it was changed while it was being archived")
     for stream, part, last in parts:
-        names = ("stream", *part._fields, "last_record")
+        names = ("stream", *part._fields, "last_record", "data_key")
         connection.execute(
             SQL("INSERT INTO cdc.archive ({}, actor) VALUES ({}, session_user || ' ' || %s)").format(
                 SQL(", ").join(map(Identifier, names)), SQL(", ").join(SQL("%s") * len(names))
             ),
-            (stream, *part, pack([last] if last else []), operator()),
+            (stream, *part, *last, operator()),
         )
     connection.execute(SQL("DROP TABLE {}").format(partition))
     connection.execute("DELETE FROM cdc.journal_month WHERE name = %s", (month.name,))

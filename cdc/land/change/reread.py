@@ -31,13 +31,14 @@ PARTIAL: Final = ("VAL-104", "VAL-110")
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a key before the batch: `is_there` in the mirror, `code` of its stale mark, `is_gone` says that
-    the stream took the row away. `refused` are the records of its refused changes with their codes, the last first.
+    the stream took the row away. `refused` are the records of its refused changes with their codes, the last first;
+    None for one that nobody can read any more.
     """
 
     is_there: bool = False
     code: str | None = None
     is_gone: bool = False
-    refused: Sequence[tuple[str, Record]] = ()
+    refused: Sequence[tuple[str, Record | None]] = ()
 
     @property
     def waits(self) -> bool:
@@ -114,6 +115,8 @@ def _completed(
     for code, record in known.refused:
         if code not in PARTIAL:
             break
+        if record is None:
+            return []
         event = read_event(record, decoder.database)
         (change, *more) = decoder.items(event, refused)
         if more or not isinstance(change, Change):
@@ -160,10 +163,13 @@ def select_known(table: MirrorTable) -> Composed:
 
 
 def select_refused(table: MirrorTable) -> Composed:
-    """Read the refused changes of keys, each key's last first: its place, code, offset, record key and value."""
+    """Read the refused changes of keys, each key's last first.
+
+    One row per change: its place, code, stream, data key, offset, record key and value.
+    """
     given, _, key = table.given_keys()
     return SQL(
-        'SELECT k.n, r.code, r."offset", r.record_key, r.record_value FROM {given}'
+        'SELECT k.n, r.code, r.stream, r.data_key, r."offset", r.record_key, r.record_value FROM {given}'
         " JOIN cdc.refused r ON r.mirror = {text} AND r.key = {key} AND r.code <> {long}"
         ' ORDER BY k.n, r."offset" DESC'
     ).format(given=given, text=table.text, key=key, long=text_of(LONG_KEY))

@@ -26,6 +26,8 @@ from cdc.land.change.reread import Known
 from cdc.land.mirror import changed_keys, generation, multiset, staging, stale_rows, versions
 from cdc.land.mirror import rows as mirror_rows
 from cdc.land.mirror.table import MirrorTable
+from cdc.land.refused import open_parts
+from cdc.protect.seal import Opener, ShreddedError
 
 # Up to how many rows, deleted ones included, a staging table may have before it is truncated.
 STAGED_ROWS = 1000
@@ -72,10 +74,14 @@ class _Staged:
 
 
 class MirrorWriter:
-    """Writes one mirror on one connection; keeps its statements, which are costly to compose."""
+    """Writes one mirror on one connection; keeps its statements, which are costly to compose.
 
-    def __init__(self, connection: psycopg.Connection, table: MirrorTable) -> None:
+    `opener` returns what opens refused records, for one transaction.
+    """
+
+    def __init__(self, connection: psycopg.Connection, table: MirrorTable, opener: Callable[[], Opener]) -> None:
         self.table = table
+        self._opener = opener
         self._connection = connection
         self._statements: dict[tuple[Any, ...], bytes] = {}
         self._left = 0
@@ -228,9 +234,10 @@ class MirrorWriter:
         found = self._given(reread.select_known, keys)
         known = {keys[place - 1]: Known(*values) for place, *values in found}
         stale = [key for key, row in known.items() if row.code is not None]
-        refused: dict[Key, list[tuple[str, Record]]] = {key: [] for key in stale}
-        for place, code, *record in self._given(reread.select_refused, stale) if stale else ():
-            refused[stale[place - 1]].append((code, Record(*record)))
+        refused: dict[Key, list[tuple[str, Record | None]]] = {key: [] for key in stale}
+        opener = self._opener()
+        for place, code, stream, data_key, *kept in self._given(reread.select_refused, stale) if stale else ():
+            refused[stale[place - 1]].append((code, _record(opener, stream, data_key, tuple(kept))))
         return {key: replace(row, refused=refused.get(key, ())) for key, row in known.items()}
 
     def matching(
@@ -343,6 +350,16 @@ def _operation(image: Image) -> str:
 def _is_plain(image: Image) -> bool:
     """Whether the row is all that there is to say: its values replace what the mirror has."""
     return image.is_complete and not (image.is_deleted or image.reread or image.lacks)
+
+
+def _record(
+    opener: Opener, stream: str, data_key: int | None, kept: tuple[int, bytes | None, bytes | None]
+) -> Record | None:
+    """Return a refused record; None if its key was shredded."""
+    try:
+        return Record(kept[0], *open_parts(opener, stream, data_key, kept))
+    except ShreddedError:
+        return None
 
 
 def _shape(image: Image, staged: _Staged, all_columns: tuple[str, ...]) -> int:

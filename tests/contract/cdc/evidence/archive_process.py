@@ -17,6 +17,7 @@ import psycopg
 from cdc.evidence import archive
 from cdc.evidence.archive.month import archive_month, closed_months, prune_keys
 from cdc.evidence.archive.retention import Retention
+from cdc.protect.seal import Opener
 
 KEEP = Retention(1)
 HOME = str(Path(archive.__file__).parent)
@@ -44,7 +45,7 @@ def main(dsn: str, folder: str, where: str) -> None:
         sys.settrace(tracer)
         prune_keys(connection)
         for month in closed_months(connection, KEEP):
-            archive_month(connection, month, KEEP, Path(folder), None, lambda *_: None)
+            archive_month(Opener(connection, None), month, KEEP, Path(folder), None, lambda *_: None)
             prune_keys(connection)
         sys.settrace(None)
     print(tracer.lines)  # noqa: T201

@@ -25,6 +25,7 @@ from cdc.evidence.archive.retention import Retention
 from cdc.evidence.archive.verify import read_frames
 from cdc.evidence.chain import walk
 from cdc.land.journal import read_batch, read_last_record
+from cdc.protect.seal import Opener
 from compose.local.env import REPO
 from tests.contract.cdc.evidence.months import PAST, Months
 from tests.contract.cdc.land.stage import Stage
@@ -59,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 def archive(stage: Stage, folder: Path, retention: Retention = KEEP) -> None:
     with psycopg.connect(stage.connection.info.dsn, password=stage.connection.info.password, autocommit=True) as other:
         for closed in closed_months(other, retention):
-            archive_month(other, closed, retention, folder, None, lambda *_: None)
+            archive_month(Opener(other, stage.session.protection), closed, retention, folder, None, lambda *_: None)
             prune_keys(other)
 
 
@@ -95,14 +96,14 @@ def test_what_left_the_target_is_in_files_byte_for_byte(stage: Stage, months: Mo
 
 
 def test_the_chain_goes_on_behind_the_archive(stage: Stage, months: Months, folder: Path) -> None:
-    before = walk(stage.connection, STREAM)
+    before = walk(stage.session.opener(), STREAM)
     archive(stage, folder)
-    after = walk(stage.connection, STREAM)
+    after = walk(stage.session.opener(), STREAM)
     assert after.fault is None
     assert after.head == before.head
     assert 0 < after.archived < after.head.offset
     months.update(2, "later")
-    assert walk(stage.connection, STREAM).fault is None
+    assert walk(stage.session.opener(), STREAM).fault is None
 
 
 def test_files_are_verified_without_this_program(stage: Stage, months: Months, folder: Path, tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_only_months_that_are_over_for_long_enough_leave(stage: Stage, months: M
     with stage.connection.transaction():
         (first, *_) = closed_months(stage.connection, KEEP)
     with pytest.raises(FatalError, match=r"EVD-124 .*2026_01"):
-        archive_month(stage.connection, first, Retention(age + 1), folder, None, lambda *_: None)
+        archive_month(stage.session.opener(), first, Retention(age + 1), folder, None, lambda *_: None)
     assert stage.query("SELECT month FROM cdc.archive") == []
     archive(stage, folder, Retention(age, {"device_life_15y": age + 1}, {"cdc.other": ("device_life_15y",)}))
     assert stage.query("SELECT month FROM cdc.archive") == [("journal_2026_01",)]
@@ -247,7 +248,7 @@ def test_whoever_is_killed_at_any_point_or_line_leaves_what_the_next_run_finishe
         Months(stage)
         for line in sorted(places.randint(1, total // 2) for _ in range(RANDOM_KILLS)):
             killed(target_dsn, again, str(line))
-            assert walk(stage.connection, STREAM).fault is None  # what left is on record, what did not is there
+            assert walk(stage.session.opener(), STREAM).fault is None  # what left is on record, what did not is there
         killed(target_dsn, again)
         assert state(stage, again) == whole
 
@@ -255,8 +256,8 @@ def test_whoever_is_killed_at_any_point_or_line_leaves_what_the_next_run_finishe
 def test_what_reads_the_journal_knows_that_it_is_archived(stage: Stage, months: Months, folder: Path) -> None:
     archive(stage, folder)
     with pytest.raises(FatalError, match=r"EVD-107"):
-        list(read_batch(stage.connection, STREAM, 2))
-    assert list(read_batch(stage.connection, STREAM, 99)) == []
+        list(read_batch(stage.session.opener(), STREAM, 2))
+    assert list(read_batch(stage.session.opener(), STREAM, 99)) == []
 
 
 def test_the_last_record_of_a_stream_that_ended_is_still_known(stage: Stage, target_dsn: str, folder: Path) -> None:
@@ -267,8 +268,8 @@ def test_the_last_record_of_a_stream_that_ended_is_still_known(stage: Stage, tar
         months.insert(1)
     archive(stage, folder)
     position = stage.position
-    assert read_last_record(stage.connection, STREAM, position.batch, position.next_offset) == months.records[-1]
-    assert walk(stage.connection, STREAM).fault is None
+    assert read_last_record(stage.session.opener(), STREAM, position.batch, position.next_offset) == months.records[-1]
+    assert walk(stage.session.opener(), STREAM).fault is None
 
 
 def test_an_archive_on_record_that_does_not_follow_is_found(stage: Stage, months: Months, folder: Path) -> None:
@@ -276,7 +277,7 @@ def test_an_archive_on_record_that_does_not_follow_is_found(stage: Stage, months
     disarm(stage.connection)
     with stage.connection.transaction():
         stage.connection.execute("DELETE FROM cdc.archive WHERE first_batch = 1")
-    fault = walk(stage.connection, STREAM).fault
+    fault = walk(stage.session.opener(), STREAM).fault
     assert fault is not None
     assert (fault.batch, "does not follow" in fault.what) == (3, True)
 
@@ -284,9 +285,9 @@ def test_an_archive_on_record_that_does_not_follow_is_found(stage: Stage, months
 def test_anchors_inside_the_archive_are_met_where_it_ends(stage: Stage, months: Months, folder: Path) -> None:
     heads = dict(stage.query("SELECT next_offset, chain FROM cdc.journal"))
     archive(stage, folder)
-    verdict = walk(stage.connection, STREAM, heads)
+    verdict = walk(stage.session.opener(), STREAM, heads)
     assert (verdict.fault, verdict.anchors) == (None, 3)  # the ends of both months, and what is in the journal
     ((end,),) = stage.query("SELECT max(next_offset) FROM cdc.archive")
-    fault = walk(stage.connection, STREAM, {**heads, end: b"\0" * 32}).fault
+    fault = walk(stage.session.opener(), STREAM, {**heads, end: b"\0" * 32}).fault
     assert fault is not None
     assert "where its archive" in fault.what

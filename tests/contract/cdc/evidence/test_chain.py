@@ -36,7 +36,7 @@ def landed(stage: Stage) -> Stage:
 
 
 def walked(stage: Stage, anchors: dict[int, bytes] | None = None) -> Verdict:
-    return walk(stage.connection, STREAM, anchors)
+    return walk(stage.session.opener(), STREAM, anchors)
 
 
 def test_what_landed_holds(landed: Stage) -> None:

@@ -55,7 +55,7 @@ def wire() -> PostgresWire:
 
 
 def changes(stage: Stage, *key: str) -> list[Entry]:
-    return list(read_history(stage.connection, ITEM, "postgresql", key))
+    return list(read_history(stage.session.opener(), ITEM, "postgresql", key))
 
 
 LIFE = [
@@ -112,15 +112,15 @@ def test_a_key_of_two_columns_is_found_by_its_text(stage: Stage) -> None:
     wire.update("pair", "code", pair("c", 2), pair("a,b", 1))  # a declared key: the update moves the row by itself
     wire.end()
     stage.land(wire.records)
-    found = list(read_history(stage.connection, PAIR, "postgresql", ("a,b", "1")))
+    found = list(read_history(stage.session.opener(), PAIR, "postgresql", ("a,b", "1")))
     assert [entry.what for entry in found] == ["inserted", "updated", "moved to key c, 2"]
-    (moved,) = read_history(stage.connection, PAIR, "postgresql", ("c", "2"))
+    (moved,) = read_history(stage.session.opener(), PAIR, "postgresql", ("c", "2"))
     assert moved.what == "updated, moved from key a,b, 1"
 
 
 def test_a_key_of_another_shape_is_refused(stage: Stage) -> None:
     with pytest.raises(FatalError, match=r"EVD-103 .* code, number"):
-        list(read_history(stage.connection, PAIR, "postgresql", ("a",)))
+        list(read_history(stage.session.opener(), PAIR, "postgresql", ("a",)))
 
 
 def test_nothing_is_known_of_a_row_that_never_was(stage: Stage, wire: PostgresWire) -> None:

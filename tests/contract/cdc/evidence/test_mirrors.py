@@ -11,6 +11,7 @@ import pytest
 from cdc.capture.types import PLACEHOLDER
 from cdc.evidence.mend import Mender
 from cdc.evidence.mirrors import MirrorAccount, MirrorAudit, MirrorFault
+from cdc.protect.seal import Opener
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import CONTRACTS, item
 from tests.unit.cdc.stream.wire import PostgresWire
@@ -48,7 +49,7 @@ def landed(target_dsn: str) -> Iterator[Stage]:
 
 def audited(dsn: str) -> tuple[list[MirrorFault], dict[str, MirrorAccount]]:
     with psycopg.connect(dsn, autocommit=True) as connection:
-        audit = MirrorAudit(connection, "cdc.src", CONTRACTS, "postgresql")
+        audit = MirrorAudit(Opener(connection, None), "cdc.src", CONTRACTS, "postgresql")
         return list(audit.audit(lambda _batch, _last: None)), audit.accounts
 
 

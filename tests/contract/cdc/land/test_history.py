@@ -16,7 +16,7 @@ from tests.unit.cdc.stream.wire import PostgresWire
 
 def landed_of(stage: Stage) -> Record | None:
     position = stage.position
-    return read_last_record(stage.connection, stage.stream, position.batch, position.next_offset)
+    return read_last_record(stage.session.opener(), stage.stream, position.batch, position.next_offset)
 
 
 def read_on(stage: Stage, topic: list[Record]) -> list[Record]:

@@ -17,6 +17,7 @@ from cdc.evidence.mirrors import MirrorAudit
 from cdc.land.contract.in_force import put_in_force
 from cdc.land.position import take_over
 from cdc.land.stream import StreamSource
+from cdc.protect.seal import Opener
 from cdc.reference import Secret
 from tests.contract.cdc.land.stage import DirectLanding, Stage
 from tests.contract.cdc.land.tables import CONTRACTS, ITEM, PAIR, item
@@ -55,11 +56,11 @@ def test_tokens_land_in_place_of_values(new_stage: Callable[..., Stage], target_
     assert stage.query("SELECT id, name, note FROM src.item") == [(1, token_of(b"k" * 32, "canary-b"), long)]
     assert stage.query("SELECT id, name, note FROM src_deleted.item") == [(2, None, long)]
     assert "canary" not in str(stage.mirrors())
-    changes = list(read_history(stage.connection, MADE[0], "postgresql", ("1",), KEYS))
+    changes = list(read_history(stage.session.opener(), MADE[0], "postgresql", ("1",), KEYS))
     stage.connection.rollback()
     assert [cell.after for cell in changes[0].cells if cell.column == "name"] == [token_of(b"k" * 32, "canary-a")]
     with psycopg.connect(target_dsn, autocommit=True) as apart:
-        audit = MirrorAudit(apart, "cdc.src", MADE, "postgresql", KEYS)
+        audit = MirrorAudit(Opener(apart, None), "cdc.src", MADE, "postgresql", KEYS)
         assert list(audit.audit(lambda *_: None)) == []
 
 

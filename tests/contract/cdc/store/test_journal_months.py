@@ -38,7 +38,7 @@ def test_what_a_target_of_before_has_landed_is_a_month_of_its_own(target_dsn: st
         assert months(stage)[0] == "journal_before"
         assert len(months(stage)) == 3  # this month is in it
         assert stage.query("SELECT stream, batch, first_offset, chunk, chain, landed_at FROM cdc.journal") == chunks
-        assert walk(stage.connection, "cdc.src").fault is None
+        assert walk(stage.session.opener(), "cdc.src").fault is None
 
 
 def test_months_are_made_ahead_once(target_dsn: str) -> None:
