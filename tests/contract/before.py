@@ -31,7 +31,7 @@ DELETE FROM cdc.migration WHERE name LIKE '%journal_months' OR name LIKE '%chang
 
 
 def put_back(connection: psycopg.Connection[Any]) -> None:
-    """Undo `journal_months`, `changed_key` and `sealed_journal`. The tables are made as the migrations of then make them."""
+    """Undo `journal_months`, `changed_key`, `sealed_journal`. Tables are made as the migrations of then make them."""
     base = _OF_BEFORE["0001_base"]
     made = [re.search(rf"CREATE TABLE cdc\.{name} \(.*?\n\);", base, re.DOTALL) for name in ("journal", "journal_key")]
     indexes = re.findall(r"CREATE INDEX journal_key_\w+ ON.*?;", base)

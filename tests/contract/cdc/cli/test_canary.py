@@ -16,9 +16,11 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from cdc.cli.target import apply_target
 from cdc.config import load
+from cdc.land.journal import opened
 from cdc.observe import log
 from compose.local.env import REPO
 from tests.contract.cdc.cli.conftest import Cdc
@@ -36,6 +38,7 @@ SECRETS = (
     "canary-of-kafka-0123456789",
     "canary-of-tokens-0123456789-0123456789",
     "canary-of-connect",
+    "canary-of-master-0123456789-0123456789",
     "secret-of-source",
 )
 MAPPING = """mapping: src.item
@@ -84,7 +87,7 @@ def sown(config: Path, target_dsn: str, tmp_path: Path, monkeypatch: pytest.Monk
         for name, text in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
-    for name, secret in zip(("KAFKA", "TOKENS", "CONNECT"), SECRETS, strict=False):
+    for name, secret in zip(("KAFKA", "TOKENS", "CONNECT", "MASTER"), SECRETS, strict=False):
         monkeypatch.setenv(f"CANARY_{name}", secret)
     text = config.read_text().replace(str(REPO / "connector-configs"), str(configs))
     text = text.replace("folders: {", f"folders: {{dictionary: {dictionary}, ")
@@ -93,6 +96,7 @@ def sown(config: Path, target_dsn: str, tmp_path: Path, monkeypatch: pytest.Monk
         'bootstrap: "127.0.0.1:9", security:'
         ' {protocol: SASL_PLAINTEXT, mechanism: SCRAM-SHA-512, user: cdc, password: "${env:CANARY_KAFKA}"}}',
     ).replace('"http://127.0.0.1:9"', '"http://127.0.0.1:9", user: cdc, password: "${env:CANARY_CONNECT}"')
+    text += 'protection: {keys: {m1: "${env:CANARY_MASTER}"}, current: m1}\n'
     text += f'tokens: {{person: "${{env:CANARY_TOKENS}}"}}\nlog: {{level: debug}}\nobserve: {{derive_port: {port}}}\n'
     config.write_text(text)
     landing = StringIO()
@@ -100,6 +104,7 @@ def sown(config: Path, target_dsn: str, tmp_path: Path, monkeypatch: pytest.Monk
     with closing(Stage(target_dsn, "src", CONTRACTS)) as stage, (tmp_path / "log").open("wb") as file:
         apply_target(load(config))
         stage.do("UPDATE cdc.position SET generations = 1")
+        stage.session.protection = load(config).protection
         command = [sys.executable, "-m", "cdc", "derive", "--dev"]
         worker = subprocess.Popen(command, stderr=file, stdout=file, cwd=REPO, env=dict(os.environ))
         try:
@@ -165,6 +170,16 @@ def test_no_canary_is_heard(sown: Sown, cdc: Cdc, monkeypatch: pytest.MonkeyPatc
     for place, text in enumerate(heard):
         assert not [canary for canary in (*PERSONAL, *SECRETS) if canary in text], (place, text)
 
+    # What came of them is kept sealed: whoever copies the tables has nothing, whatever he decompresses.
+    chunks = sown.stage.query("SELECT first_offset, chunk, data_key FROM cdc.journal")
+    values = [bytes(value) for (value,) in sown.stage.query("SELECT record_value FROM cdc.refused")]
+    found = [*values, *(bytes(data) for _, data, _ in chunks), *(_decompressed(data) for _, data, _ in chunks)]
+    assert not [canary for canary in PERSONAL for data in found if canary.encode() in data]
+    opener = sown.stage.session.opener()
+    with sown.stage.connection.transaction():
+        plain = [_decompressed(opened(opener, "cdc.src", *chunk)) for chunk in chunks]
+    assert all(any(canary.encode() in data for data in plain) for canary in PERSONAL)
+
     # They are where they are meant to be, and a token stands for one.
     assert sown.stage.query("SELECT contact, left(remark, 3) FROM trace.thing") == [(PERSON, "v1:")]
     shown = cdc("held", "show", "src.item", "2", "--reveal", "--reason", "complaint 7")
@@ -181,6 +196,15 @@ def test_no_canary_is_heard(sown: Sown, cdc: Cdc, monkeypatch: pytest.MonkeyPatc
     (sown.log.parent / "dictionary" / "mappings" / "src.item.yaml").write_text("mapping: [")
     assert PERSON not in cdc("history", "src.item", "2").out
     assert cdc("held", "list").code == 0
+
+
+def _decompressed(data: bytes) -> bytes:
+    """Return all that zstd finds in the data; nothing in what is none of its own."""
+    start = data.find(zstandard.FRAME_HEADER)
+    try:
+        return b"" if start < 0 else zstandard.ZstdDecompressor().decompress(data[start:])
+    except zstandard.ZstdError:
+        return b""
 
 
 @pytest.mark.slow

@@ -136,7 +136,7 @@ def test_mirrors_are_held_against_what_the_journal_still_has(cdc: Cdc, months: M
     (found,) = [one for one in done.document["mirrors"] if one["mirror"] == "src.item"]
     assert (done.code, found) == (
         0,
-        {"mirror": "src.item", "rows": 2, "proven": 1, "partly": 0, "archived": 1, "faults": 0},
+        {"mirror": "src.item", "rows": 2, "proven": 1, "partly": 0, "archived": 1, "shredded": 0, "faults": 0},
     )
     with months.stage.connection.transaction():
         months.stage.connection.execute("UPDATE src.item SET name = 'by hand' WHERE id = 1")

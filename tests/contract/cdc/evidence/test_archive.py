@@ -68,7 +68,7 @@ def state(stage: Stage, folder: Path) -> dict[str, Any]:
     """Return all that must not depend on how often the command was killed."""
     return {
         "files": {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")},
-        "archive": [row[:-1] for row in stage.query("SELECT * FROM cdc.archive ORDER BY last_batch")],
+        "archive": stage.query("SELECT to_jsonb(a) - 'archived_at' FROM cdc.archive a ORDER BY last_batch"),
         "journal": stage.query("SELECT batch, chunk, chain FROM cdc.journal ORDER BY batch"),
         "keys": stage.query("SELECT batch, mirror, key, op FROM cdc.journal_key ORDER BY batch"),
         "months": stage.query("SELECT name FROM cdc.journal_month ORDER BY to_at"),

@@ -7,10 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from cdc.config import Land
+from cdc.config import Land, Protection
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force
 from cdc.land.position import Moved, take_over
+from cdc.reference import Secret
 from tests.contract.cdc.land.stage import DirectLanding, Stage
 from tests.contract.cdc.land.tables import CONTRACTS, column, item, pair
 from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
@@ -156,6 +157,23 @@ def test_an_update_of_a_row_that_has_not_been_read_is_refused_until_it_is(
     stage.land(wire.records)
     assert stage.query("SELECT name, note FROM src.item WHERE id = 2") == [("b", "as read")]
     assert stage.query("SELECT FROM cdc.stale") == []
+
+
+@pytest.mark.parametrize("shredded", [True, False])
+def test_a_refused_change_is_laid_over_the_row_as_long_as_its_key_is_there(
+    stage: Stage, wire: PostgresWire, *, shredded: bool
+) -> None:
+    stage.session.protection = Protection({"m1": Secret("master" * 8)}, "m1")
+    wire.begin()
+    wire.update("item", "id", item(2, name="b", note=UNCHANGED))
+    wire.end()
+    stage.land(wire.records)
+    if shredded:
+        stage.do("UPDATE cdc.data_key SET wrapped = NULL, shredded_at = now(), shredded_by = 'a', reason = 'b'")
+    reread(wire, item(2, name="a", note="as read"))
+    stage.land(wire.records)
+    wanted = ([], [("VAL-110",)]) if shredded else ([("b", "as read")], [])
+    assert (stage.query("SELECT name, note FROM src.item"), stage.query("SELECT code FROM cdc.stale")) == wanted
 
 
 def test_a_row_that_is_read_in_the_same_batch_as_its_update_is_whole(stage: Stage, wire: PostgresWire) -> None:
