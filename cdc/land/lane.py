@@ -190,7 +190,7 @@ class Lane:
             position = reclaim(session.connection, self.owned)
         adopt_topic(session.connection, position, topic_id)
         make_journal_months(session.connection)
-        landed = _last_landed(session, position)
+        landed = last_landed(session, position)
         kept = find_last_read(session.connection, stream, position.start, session.protection)
         crash_point("W16")
         return StreamLanding(self.source, session, position, limits, self._find_landed), landed, kept
@@ -199,7 +199,7 @@ class Lane:
         return self.writer.do(lambda: find_landed(self.writer.session().connection, self.source.stream, unit_id))
 
 
-def _last_landed(session: Session, position: Position) -> Record | None:
+def last_landed(session: Session, position: Position) -> Record | None:
     """Return the record that landed last, for the topic to be compared with; one whose key was shredded is none."""
     try:
         return read_last_record(session.opener(), position.stream, position.batch, position.start)

@@ -40,7 +40,7 @@ def test_what_landed_holds_and_meets_the_anchors_of_before(cdc: Cdc, landed: Sta
     (stream,) = done.document["streams"]
     assert stream == {
         "stream": "cdc.src", "batches": 5, "records": 15, "offset": head["offset"], "head": head["head"], "anchors": 1,
-        "archived": 0,
+        "archived": 0, "shredded": 0, "lost": [],
         "fault": None,
     }  # fmt: skip
     assert "Every chain holds." in cdc("audit", "verify").err
