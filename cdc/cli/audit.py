@@ -48,7 +48,7 @@ def verify(
             "--json",
             help="Print one object: `holds` (bool) and `streams`, a list of stream, batches, records, offset and head "
             "(where the walk ended), anchors (how many were met), archived (where it began: at the end of the archive; "
-            "0 without one), shredded (how many of the records nobody can read any more), lost (their chunks: "
+            "0 without one), shredded (how many of the records nobody can read any more), lost (where they are: "
             "first_offset, next_offset, records, why), fault (null, or batch, offset, what).",
         ),
     ] = False,

@@ -12,6 +12,7 @@ an anchor; what the records were, and anchors between them, is not shown any mor
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Verdict:
     """What a walk has found: how much holds, and the first fault. `head` is where the walk ended.
 
     `anchors`: how many of them it has met. `archived`: the offset at which it began, 0 if nothing has been archived.
-    `lost`: the chunks that cannot be read any more, which `records` counts as they say.
+    `lost`: what cannot be read any more, which `records` counts as it says.
     """
 
     stream: str
@@ -156,6 +157,8 @@ class Walk:
         self.began = 0  # the first record's offset
         self.met: set[int] = set()
         self.lost: list[Lost] = []
+        self.passed: set[int] = set()  # anchors between records that cannot be read any more
+        self._offsets = sorted(self.anchors)
         self.ends: int | None = None  # where the batch of the last chunk ends, by the ledger
         self.fault: Fault | None = None
 
@@ -200,8 +203,8 @@ class Walk:
             return Fault(self.batch + 1, self.offset, f"batches up to {batch} have landed, and are not there")
         if bytes(chain) != self.chain:
             return Fault(self.batch, self.offset, "the position has another head")
-        lost = {offset for one in self.lost for offset in self.anchors if one.first_offset < offset < one.next_offset}
-        left = [offset for offset in self.anchors if offset not in self.met | lost and offset > self.archived]
+        settled = self.met | self.passed
+        left = [offset for offset in self.anchors if offset not in settled and offset > self.archived]
         if left:
             where = "behind the end of the stream" if left[0] > next_offset else "where no record ends"
             return Fault(self.batch, self.offset, f"an anchor stands at offset {left[0]}, {where}")
@@ -273,7 +276,14 @@ class Walk:
         self.began = self.began if self.records else stored.first_offset
         self.records += stored.records
         self.chain = stored.chain
-        self.lost.append(Lost(stored.first_offset, stored.next_offset, stored.records, why))
+        first, end = bisect_right(self._offsets, stored.first_offset), bisect_left(self._offsets, stored.next_offset)
+        self.passed.update(self._offsets[first:end])
+        before = self.lost[-1] if self.lost else None
+        if before is not None and (before.next_offset, before.why) == (self.offset, why):
+            self.lost.pop()
+            self.lost.append(Lost(before.first_offset, stored.next_offset, before.records + stored.records, why))
+        else:
+            self.lost.append(Lost(stored.first_offset, stored.next_offset, stored.records, why))
         return None
 
 

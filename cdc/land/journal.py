@@ -55,7 +55,7 @@ class Chunk:
 
 
 class Lost(NamedTuple):
-    """A chunk that nobody can read any more: its records, and when, by whom and why its key was shredded."""
+    """Chunks, one behind the other, that nobody can read any more: when, by whom and why their key was shredded."""
 
     first_offset: int
     next_offset: int

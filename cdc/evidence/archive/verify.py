@@ -23,6 +23,7 @@ import json
 import struct
 import sys
 import zlib
+from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union  # noqa: UP035 - for Python 3.8
 
@@ -159,6 +160,8 @@ class _Walk:
             if stream == manifest["stream"] and manifest["first_offset"] < offset <= manifest["next_offset"]
         }
 
+        self.offsets = sorted(self.stands)
+
     def verify(self, file: Any) -> Verified:
         """Go over all records. Raises Broken."""
         count = len(self.stands)
@@ -196,11 +199,11 @@ class _Walk:
             raise Broken(f"{self.name}: what is sealed at offset {sealed.offset} cannot have {sealed.records} records")
         self.chain, self.offset = sealed.head, sealed.next_offset - 1
         self.records, self.closed = self.records + sealed.records, self.closed + sealed.records
-        inside = [offset for offset in self.stands if sealed.offset < offset < sealed.next_offset]
-        for offset in inside:
+        first, end = bisect_right(self.offsets, sealed.offset), bisect_left(self.offsets, sealed.next_offset)
+        for offset in self.offsets[first:end]:
             del self.stands[offset]
         self._meet(sealed.next_offset)
-        return len(inside)
+        return end - first
 
     def _take_opened(self, sealed: Sealed, plain: bytes) -> None:
         before = self.records
