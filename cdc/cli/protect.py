@@ -95,7 +95,8 @@ def shred(
 ) -> None:
     """Destroy the key of a class and month: whatever it has sealed can never be read again, by anybody.
 
-    On record with its reason; refused while a legal hold stands. Mirrors and canonical tables are not touched.
+    Refused changes and chunks of the journal, with all that stands in them, also where they are archived. On record
+    with its reason; refused while a legal hold stands. Mirrors and canonical tables are not touched.
     """
     if not yes:
         typer.confirm(

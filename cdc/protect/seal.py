@@ -4,8 +4,8 @@
 
 A data key is random, one for a class of data and the month in which it lands. It is wrapped in the same way by a
 master key, which is derived of a secret of the settings (HKDF-SHA-256), and kept in `cdc.data_key`. Unwrapped it is
-nowhere but in the memory of who seals or opens, and there for one transaction: none is shredded that somebody is about
-to seal by.
+nowhere but in memory: of who seals for one transaction, so that none is shredded that somebody is about to seal by, and
+of a command that reads until it ends.
 """
 
 from __future__ import annotations

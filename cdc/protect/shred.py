@@ -1,7 +1,8 @@
 """Data keys as they are kept: listed, shredded, held for the law, wrapped anew. Each on record in its transaction.
 
-Shredding a key makes whatever it has sealed unreadable, in the target and in all that was copied from it, except for
-who has a copy of the wrapped key (a backup) and its master key: taking an old master key away ends that, too.
+Shredding a key makes whatever it has sealed unreadable, in the target and in all that was copied from it, archived
+months included, except for who has a copy of the wrapped key (a backup) and its master key: taking an old master key
+away ends that, too.
 """
 
 from __future__ import annotations
