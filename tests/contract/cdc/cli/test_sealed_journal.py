@@ -23,7 +23,7 @@ from tests.contract.cdc.evidence.test_archive import alone
 from tests.contract.cdc.land.stage import REPO, Stage
 from tests.contract.cdc.land.tables import CONTRACTS, item, pair
 from tests.owner import disarm
-from tests.unit.cdc.stream.wire import PostgresWire
+from tests.unit.cdc.stream.wire import MariaWire, PostgresWire
 
 STREAM = "cdc.src"
 PERSONAL = b"February"
@@ -235,6 +235,30 @@ def test_a_transaction_that_comes_again_is_recognised_by_its_digest_alone(cdc: C
     wire.end()
     with pytest.raises(FatalError, match="PRT-107"):
         stage.land(wire.records)
+
+
+def test_a_part_that_comes_again_is_sealed_and_stops_the_stream_once_nobody_can_compare_it(
+    cdc: Cdc, stage: Stage
+) -> None:
+    stage.database = "mariadb"
+    wire = MariaWire()
+    transaction = wire.begin()
+    for number in (1, 2, 3):
+        wire.insert("item", "id", item(number))
+    wire.end()
+
+    def again() -> None:
+        stage.land(wire.records)
+        wire.begin(transaction)
+        wire.repeat(2, 3)
+        wire.end(count=2)
+        stage.land(wire.records)
+
+    again()
+    assert stage.query("SELECT data_key FROM cdc.journal ORDER BY batch") == [(1,), (1,)]
+    shred(cdc, stage)
+    with pytest.raises(FatalError, match="PRT-107"):
+        again()
 
 
 def test_a_month_leaves_sealed(cdc: Cdc, months: Months, tmp_path: Path) -> None:
