@@ -59,9 +59,9 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
         typer.Option(
             "--json",
             help="Print a list of source rows: mirror, key, `changes` (what, stream, batch, offset, committed_at, "
-            "landed_at, transaction, position, digest, cells: column, before, after; shredded: true of what "
-            "nobody can read any more), `archived` (null, or up to which "
-            "batch and offset the stream has left the journal); with --as-of `row` (null: not there); of a canonical "
+            "landed_at, transaction, position, digest, cells: column, before, after; shredded: true of "
+            "what nobody can read any more), `archived` (null, or up to which batch and offset the stream has left the "
+            "journal); with --as-of `row` (null: not there); of a canonical "
             "row `canonical`: table, mapping, and `changes` (offset, committed_at, outcome, rows), and with --as-of "
             "`was`: outcome, row (null: not there).",
         ),
@@ -71,8 +71,8 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
 
     Of a canonical row these are the changes of the source rows that it is made of, each replayed through its mapping:
     by the dictionary in force, and by what its look-ups find now. Personal values are masked, and those of columns that
-    the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it in the archive,
-    or in records of which the key was shredded.
+    the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it in the archive, or
+    in records of which the key was shredded.
     """
     read = settings(context)
     shown = masks(read, "history", f"{table} {', '.join(key)}", reveal, reason)

@@ -149,10 +149,11 @@ def _mended(
         mappings[str(mapping.source)] = (*mappings.get(str(mapping.source), ()), mapping.name)
     connection.commit()
     connection.autocommit = True
-    audit = MirrorAudit(connection, source.stream, contracts.values(), source.kind, options.tokens)
+    opener = Opener(connection, options.protection)
+    audit = MirrorAudit(opener, source.stream, contracts.values(), source.kind, options.tokens)
     with connect(options.target, "cdc stream repair") as writing:
         writing.autocommit = True
-        mender = Mender(writing, source.kind, mappings, options.tokens, reason)
+        mender = Mender(Opener(writing, options.protection), source.kind, mappings, options.tokens, reason)
         for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
             done = None if dry_run else mender.mend(contracts[fault.mirror], fault).done
             yield {"mirror": fault.mirror, "key": list(fault.key), "what": fault.what, "done": done}

@@ -258,14 +258,20 @@ class Image(NamedTuple):
 
 
 def images_of(entries: Iterable[Entry]) -> Iterator[Image]:
-    """Yield what the row was after each of its changes: nobody knows it behind a cascade, before the next whole row."""
+    """Yield what the row was after each of its changes: nobody knows it behind a cascade, before the next whole row.
+
+    Nor behind what was shredded, before it is inserted, read or moved: an update need not bring all of it.
+    """
     row: dict[str, str | None] | None = None
+    is_lost = False
     for entry in entries:
         is_deleted = entry.what.startswith(("deleted", _MOVED))
         if entry.cells:
             row = {**(row or {}), **{cell.column: cell.after for cell in entry.cells}}
         elif entry.offset is None and not is_deleted:
             row = None
+        is_lost = entry.shredded or (is_lost and not _is_whole(entry))
+        row = None if is_lost else row
         yield Image(row, is_deleted)
         row = None if is_deleted else row
 
@@ -297,9 +303,14 @@ def as_of(
 
 def _require_known(entries: Sequence[Entry], archived: Archived | None) -> None:
     """Hold that the entries know the row as a whole, and that nothing of it is lost behind that."""
-    whole = [place for place, one in enumerate(entries) if one.offset is not None and one.what.startswith(_WHOLE)]
+    whole = [place for place, one in enumerate(entries) if _is_whole(one)]
     if archived is not None and not whole:
         raise FatalError("EVD-107", in_archive(archived))
     for entry in entries[whole[-1] if whole else 0 :]:
         if entry.shredded:
             raise FatalError(SHREDDED, f"batch {entry.batch} of {entry.stream}: {entry.what}")
+
+
+def _is_whole(entry: Entry) -> bool:
+    """Tell whether an entry leaves no value of before in the row."""
+    return entry.offset is not None and entry.what.startswith(_WHOLE)

@@ -18,6 +18,7 @@ from cdc.capture.contract import Contract
 from cdc.evidence.history import Entry, Image, images_of, read_history
 from cdc.evidence.mirrors import MirrorFault
 from cdc.land.mirror.table import MirrorTable, list_of, name_of
+from cdc.protect.seal import Opener
 from cdc.reference import Secret
 from cdc.store.action import operator, record_action
 
@@ -38,15 +39,20 @@ class Mended:
 class Mender:
     """Mends rows of one source. `mappings` are, by mirror, those whose source it is."""
 
-    connection: Connection
+    opener: Opener
     database: str
     mappings: Mapping[str, tuple[str, ...]]
     tokens: Mapping[str, Secret]
     reason: str
 
+    @property
+    def connection(self) -> Connection:
+        """The connection that it reads and writes by, in autocommit."""
+        return self.opener.connection
+
     def mend(self, contract: Contract, fault: MirrorFault) -> Mended:
         """Mend one row, in a transaction of its own, with the record of it."""
-        entries = list(read_history(self.connection, contract, self.database, fault.key, self.tokens))
+        entries = list(read_history(self.opener, contract, self.database, fault.key, self.tokens))
         with self.connection.transaction():
             self.connection.execute("SELECT FROM cdc.position WHERE stream = %s FOR UPDATE", (fault.stream,))
             done = self._mend(contract, fault, entries)

@@ -18,6 +18,7 @@ from cdc.derive.lookup import FIXED_COLUMNS, select_images
 from cdc.derive.plan import Output, Step
 from cdc.errors import FatalError
 from cdc.evidence.history import Entry, Image, images_of
+from cdc.land.journal import SHREDDED
 from transforms.errors import Refused
 from transforms.fold import fold_said
 from transforms.mapping import Fold, Said
@@ -87,7 +88,8 @@ def canonical_as_of(
 ) -> Then:
     """Return what a canonical row was of its source rows (step, key, replayed changes), folded if its table is.
 
-    Raises FatalError EVD-104 where the last that is known of one of them was no event.
+    Raises FatalError EVD-104 where the last that is known of one of them was no event, PRT-107 where nobody can read
+    any more what it was.
     """
     last = [(step, key, found) for step, key, replayed in parts if (found := _last(replayed, moment)) is not None]
     if fold is None:
@@ -110,11 +112,13 @@ def canonical_as_of(
 
 def _last(replayed: Sequence[Replayed], moment: datetime) -> Replayed | None:
     """Return the last change up to a moment."""
-    found = None
+    found = lost = None
     for one in replayed:
         if one.entry.committed_at is not None and one.entry.committed_at > moment:
             break
-        found = one
+        found, lost = one, one.entry if one.entry.shredded else lost
+    if found is not None and found.outcome == "not known" and lost is not None:
+        raise FatalError(SHREDDED, f"batch {lost.batch} of {lost.stream}: {lost.what}")
     if found is not None and found.outcome == "not known":
         raise FatalError("EVD-104", f"batch {found.entry.batch} of {found.entry.stream}: {found.entry.what}")
     return found

@@ -83,6 +83,9 @@ def test_it_is_sealed_and_every_command_reads_it(cdc: Cdc, months: Months, confi
     (mirror, _) = cdc("audit", "mirrors", "src", "--json").document["mirrors"]
     assert (mirror["proven"], mirror["shredded"], mirror["faults"]) == (2, 0, 0)
     assert cdc("protect", "keys", "--json").document["keys"][0]["records"] == len(months.records)
+    months.stage.do("UPDATE src.item SET name = 'by hand' WHERE id = 1")
+    (mended,) = cdc("stream", "repair", "src", "--reason", "test", "--json").document
+    assert mended["done"] == "written"
     config.write_text(config.read_text().partition("protection:")[0])
     for command in (("audit", "verify"), ("history", "src.item", "1"), ("explain", "src.item", "1")):
         done = cdc(*command)
@@ -170,6 +173,8 @@ def test_what_is_shredded_is_said_and_all_else_goes_on(cdc: Cdc, months: Months)
     (mirror, _) = cdc("audit", "mirrors", "src", "--json").document["mirrors"]
     assert (mirror["rows"], mirror["proven"], mirror["shredded"], mirror["faults"]) == (2, 0, 2, 0)
     assert last_landed(stage.session, stage.position) is None  # a worker goes on without
+    stage.do("UPDATE src.item SET name = 'by hand' WHERE id = 2")  # nobody can say that it is wrong
+    assert cdc("stream", "repair", "src", "--reason", "test", "--json").document == []
 
     # What lands from now on has another key, and its chain goes on from the head that stands behind what is lost.
     months.insert(3)

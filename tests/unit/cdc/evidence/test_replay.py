@@ -10,7 +10,7 @@ import pytest
 
 from cdc.derive.plan import Step
 from cdc.errors import FatalError
-from cdc.evidence.history import Entry
+from cdc.evidence.history import Cell, Entry, images_of
 from cdc.evidence.replay import Replayed, canonical_as_of
 from transforms.mapping import Column, Fold, Rule, Target
 
@@ -62,3 +62,13 @@ def test_what_a_cascade_has_made_of_it_nobody_knows() -> None:
     parts = [(step("erp.item"), ("1",), [at(1, name="one"), at(None, "not known")])]
     with pytest.raises(FatalError, match="EVD-104"):
         canonical_as_of(parts, None, START + timedelta(minutes=9))
+
+
+def test_behind_what_was_shredded_nobody_knows_the_row_before_it_comes_whole() -> None:
+    cells = (Cell("id", None, "1"),)
+    told = [Entry(what, "cdc.erp", 1, START, 7, START, cells=cells) for what in ("inserted", "updated", "inserted")]
+    lost = Entry("shredded on 2026-11-01 by a", "cdc.erp", 1, START, shredded=True)
+    assert [image.row for image in images_of([told[0], lost, *told[1:]])] == [{"id": "1"}, None, None, {"id": "1"}]
+    changes = [Replayed(told[0], "row", ({"id": "1"},)), Replayed(lost, "not known"), Replayed(told[1], "not known")]
+    with pytest.raises(FatalError, match="PRT-107"):
+        canonical_as_of([(step("erp.a"), ("1",), changes)], None, START)
