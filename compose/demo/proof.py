@@ -15,7 +15,12 @@ from compose.demo import process
 from compose.demo.screen import Screen
 from compose.local.daemon import StackError
 
-_CHECKS = (("ledger", "check"), ("audit", "rows", "trace.serial_unit", "trace.shipment"))
+_CHECKS = (
+    ("ledger", "check"),
+    ("audit", "mirrors"),
+    ("audit", "rows", "trace.serial_unit", "trace.shipment"),
+    ("protect", "keys"),
+)
 _LONGEST = 40
 """A unit may have more parts than anybody wants to see here."""
 
