@@ -1,12 +1,15 @@
 """What the evidence costs: bytes of journal and key index per change, and landing with both against landing without.
 
-    python -m tests.bench.evidence [--changes 400000] [--rows 10] [--rounds 3] [--durable]
+    python -m tests.bench.evidence [--changes 400000] [--rows 10] [--rounds 3] [--durable] [--sealed]
 
 The same stream is drained by turns by the land worker and by one that folds no digests into a chain, compresses no
 records, and writes neither chunk nor changed key. Positions, mirrors and the ledger are the same in both. Of each the
 fastest round counts: whatever else the machine does makes a round slower, never faster. The last line is JSON;
 `slower_percent` is how much longer landing takes with evidence (aimed at: 15), `cpu_percent` how much more processor
 time worker and target spend, `bytes_per_change` what journal and key index take, with their indexes (aimed at: 140).
+
+With `--sealed` a third deployment seals every chunk: `sealed_slower_percent` and `sealed_cpu_percent` are what that is
+more than evidence in the clear, `sealed_journal_bytes_per_change` what the journal takes then.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -69,10 +73,23 @@ def measure(deployment: Deployment, changes: int) -> Drained:
     return drained
 
 
-def more(rounds: Mapping[str, Sequence[Drained]], what: Callable[[Drained], float]) -> float:
-    """Return by how many percent the least with evidence is more than the least without."""
-    least = {kind: min(map(what, of)) for kind, of in rounds.items()}
-    return round(100 * (least["with"] / least["without"] - 1), 1)
+def more(
+    rounds: Mapping[str, Sequence[Drained]], what: Callable[[Drained], float], kind: str = "with", than: str = "without"
+) -> float:
+    """Return by how many percent the least of a kind is more than the least of another one."""
+    least = {name: min(map(what, of)) for name, of in rounds.items()}
+    return round(100 * (least[kind] / least[than] - 1), 1)
+
+
+def seal(deployment: Deployment) -> None:
+    """Have what is kept of streams sealed: no field is made of a mirror as far as the target knows."""
+    keys = deployment.folder / "keys.properties"
+    keys.write_text(f"m1={secrets.token_hex(32)}\n")
+    settings = deployment.folder / "cdc.yaml"
+    protection = f'protection: {{keys: {{m1: "${{file:{keys}:m1}}"}}, current: m1}}\n'
+    settings.write_text(settings.read_text() + protection)
+    with deployment.connect() as connection:
+        connection.execute("DELETE FROM cdc.mirror_class")
 
 
 def sizes(deployment: Deployment) -> dict[str, int]:
@@ -88,20 +105,25 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10, help="rows of a source transaction")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--durable", action="store_true", help=DURABLE_HELP)
+    parser.add_argument("--sealed", action="store_true", help="measure sealed chunks as well")
     arguments = parser.parse_args()
-    drained: dict[str, list[Drained]] = {"with": [], "without": []}
+    drained: dict[str, list[Drained]] = {"with": [], "without": []} | ({"sealed": []} if arguments.sealed else {})
     found: dict[str, int] = {}
+    sealed: dict[str, int] = {}
     with plant(**(DURABLE if arguments.durable else {})) as place:
         lots = fill(place, arguments.changes, arguments.rows)
         for number in range(arguments.rounds):
             for kind, rounds in drained.items():
                 say(f"{kind} evidence, round {number + 1}:")
-                os.environ[_WRAP] = "" if kind == "with" else f"{sys.executable} -m tests.bench.evidence {_WITHOUT}"
+                os.environ[_WRAP] = "" if kind != "without" else f"{sys.executable} -m tests.bench.evidence {_WITHOUT}"
                 deployment = place.deployment(f"bench_{kind}_{number}")
+                if kind == "sealed":
+                    seal(deployment)
                 rounds.append(measure(deployment, arguments.changes))
                 check(deployment, lots, derived=False)
                 left = sizes(deployment)
                 found = left if kind == "with" else found
+                sealed = left if kind == "sealed" else sealed
                 if kind == "without" and any(left[name] > found[name] / 10 for name in _TABLES):
                     raise SystemExit(f"the worker that leaves no evidence has left {left}")
     result = {
@@ -113,6 +135,10 @@ def main() -> None:
     }
     result |= {f"{name}_bytes_per_change": round(size / arguments.changes, 1) for name, size in found.items()}
     result["bytes_per_change"] = round(sum(found.values()) / arguments.changes, 1)
+    if sealed:
+        result["sealed_slower_percent"] = more(drained, lambda one: one.seconds, "sealed", "with")
+        result["sealed_cpu_percent"] = more(drained, lambda one: one.cpu_s, "sealed", "with")
+        result["sealed_journal_bytes_per_change"] = round(sealed["journal"] / arguments.changes, 1)
     print(json.dumps({"changes": arguments.changes, **result}))  # noqa: T201
 
 
