@@ -83,7 +83,7 @@ def test_what_somebody_did_is_mended_from_the_journal(target_dsn: str, landed: S
         landed.connection.execute(BY_HAND[what][0].encode())
     faults, _ = audited(target_dsn)
     with psycopg.connect(target_dsn, autocommit=True) as connection:
-        mender = Mender(connection, "postgresql", {"src.item": ("src.item",)}, {}, "by hand")
+        mender = Mender(Opener(connection, None), "postgresql", {"src.item": ("src.item",)}, {}, "by hand")
         done = {mender.mend(CONTRACTS[0], fault).done for fault in faults}
     assert done <= {"written", "removed"}
     assert landed.query("SELECT * FROM src.item ORDER BY id") == before
@@ -103,7 +103,7 @@ def test_a_row_for_which_something_has_landed_since_is_left_alone(target_dsn: st
             " VALUES ('cdc.src', 99, 'src.item', '{2}', 'u')"
         )
     with psycopg.connect(target_dsn, autocommit=True) as connection:
-        mended = Mender(connection, "postgresql", {}, {}, "by hand").mend(CONTRACTS[0], fault)
+        mended = Mender(Opener(connection, None), "postgresql", {}, {}, "by hand").mend(CONTRACTS[0], fault)
     assert mended.done == "nothing: something has landed since"
     assert landed.query("SELECT name FROM src.item WHERE id = 2") == [("other",)]
 
