@@ -216,7 +216,7 @@ def test_deriving_looks_at_what_hangs_on_a_changed_key(lots: int, deriving: Deri
     require_proportion(found, 101 * lots)
 
 
-@pytest.mark.parametrize("units", [9, 6000])
+@pytest.mark.parametrize("units", [9, pytest.param(6000, marks=pytest.mark.slow)])
 def test_deriving_looks_at_keys_that_come_and_go(units: int, deriving: Deriving, turns: Turns) -> None:
     found = turns(lambda batch: deriving.land.execute(UNITS_RENAMED.encode(), (batch, units)))
     assert deriving.units(0) == ROWS
