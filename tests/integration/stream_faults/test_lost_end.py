@@ -168,6 +168,7 @@ def test_what_a_worker_had_read_that_was_stopped_is_replaced(
     assert north.state(target) == before
 
 
+@pytest.mark.slow  # CI has the one that is replaced, and the one that is gone
 def test_what_was_read_and_has_not_landed_comes_back(
     deployment: Deployment, stack: Stack, north: Source, target: psycopg.Connection, tmp_path: Path
 ) -> None:
