@@ -26,7 +26,7 @@ def counts_of(plan: Plan) -> str:
 
 def require_room(work: Work, limit: int) -> None:
     """Raise FatalError DRV-130 if the turn, all of it written, holds more rows with one code than it may."""
-    if not limit or work.plan.side or not work.staged:
+    if not limit or work.plan.side:
         return
     row = work.run(f"SELECT {counts_of(work.plan)}".encode()).fetchone()
     for code, rows in sorted((row[0] if row else {}).items()):

@@ -133,8 +133,8 @@ def _turn(connection: Connection, plan: Plan, version: Version, frame: _Frame, *
     work = Work(connection, plan, window, careful, pulse=frame.pulse)
     work_out(work)
     crash_point("D5")
-    write_rows(work)
-    require_room(work, frame.held_limit)
+    if write_rows(work):
+        require_room(work, frame.held_limit)
     crash_point("D6")
     _finish(work, version, frame.epoch)
     return Derived(

@@ -24,10 +24,12 @@ _IS_AT = "c.ctid = b._row AND c._source_key = b._source_key"
 """Finds a canonical row again, and none of a table that somebody let inherit from it."""
 
 
-def write_rows(work: Work) -> None:
-    """Write the outcome of every taken row."""
+def write_rows(work: Work) -> int:
+    """Write the outcome of every taken row; return how many are held that were not, or for something else."""
     origins = [origin for origin in work.plan.origins if origin in work.taken]
-    work.run_all(_writing(work, origins))
+    holding = [_hold(work.plan, one) for one in origins if any(output in work.staged for output in one.outputs)]
+    cursors = work.run_all([*_writing(work, origins), *holding])
+    return sum(cursor.rowcount for cursor in cursors[len(cursors) - len(holding) :])
 
 
 def _writing(work: Work, origins: list[Origin]) -> Iterator[bytes]:
@@ -43,8 +45,6 @@ def _writing(work: Work, origins: list[Origin]) -> Iterator[bytes]:
             yield _keep(work.plan, fill)
     for origin in origins:
         yield _settle(origin)
-        if any(output in work.staged for output in origin.outputs):
-            yield _hold(work.plan, origin)
 
 
 def write_everything(work: Work) -> None:
