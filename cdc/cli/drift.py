@@ -28,7 +28,7 @@ from cdc.observe.stopping import read_stops
 from cdc.store.action import record_action
 from cdc.store.connection import as_service_errors, connect
 from transforms.model import Dictionary
-from transforms.review.dependency import affected
+from transforms.review.dependency import origins
 from transforms.value.kind import DECLARED, accepts
 
 Connection = psycopg.Connection[Any]
@@ -170,9 +170,11 @@ def _chosen(
 def _touched(connection: Connection, options: Settings, source: Source, live: Iterable[Contract]) -> Iterator[Touched]:
     in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source.name)}
     dictionary = dictionary_in_force(connection, options)
+    made = origins(dictionary)
     for contract in live:
         for one in drift(in_force.get(contract.mirror), contract, source.drift):
-            canonical = affected(dictionary, "source_column", f"{one.mirror}.{one.column}") if one.column else ()
+            read = f"{one.mirror}.{one.column}"
+            canonical = tuple(dict.fromkeys(each.target for each in made if one.column and read in each.reads))
             yield Touched(one, canonical, tuple(_misread(dictionary, contract, one)))
 
 
