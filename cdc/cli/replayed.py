@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cdc.cli.output import write_line, write_table
+from cdc.evidence.history import shown as told_as
 from cdc.evidence.replay import Replayed, Then
 from cdc.protect.mask import Masks
 
@@ -29,11 +30,7 @@ def values(table: str, row: Mapping[str, object], shown: Masks) -> dict[str, str
 
 
 def _text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else told_as(value)
 
 
 def lines(table: str, replayed: Iterable[Replayed], shown: Masks) -> Iterator[tuple[Any, ...]]:

@@ -155,7 +155,7 @@ def _mended(
         writing.autocommit = True
         mender = Mender(Opener(writing, options.protection), source.kind, mappings, options.tokens, reason)
         for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
-            done = None if dry_run else mender.mend(contracts[fault.mirror], fault).done
+            done = None if dry_run else mender.mend(contracts[fault.mirror], fault)
             yield {"mirror": fault.mirror, "key": list(fault.key), "what": fault.what, "done": done}
 
 

@@ -21,14 +21,13 @@ from typing import Final
 from cdc.columns import SERVICE_COLUMNS
 from cdc.derive.names import literal, literals
 from cdc.derive.plan import Plan, Step
+from cdc.derive.pull import UNRESOLVED
 from cdc.derive.session import Work
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.mapping import WARNINGS, Candidate, Column, Normalise, Outcome
 from transforms.waiver import UnfitError
 
-UNRESOLVED: Final = "REF-301"
-"""The dictionary's code for rows that refer to, or look up, a row which is not there."""
 DECIDED_LATER: Final = frozenset({UNRESOLVED, refusal.KEY, "DRV-201"})
 """Codes by which rows are also refused after they were mapped: for other rows, or by the database."""
 

@@ -19,8 +19,9 @@ from cdc.derive.held import Held, Selection, read_held
 from cdc.derive.lookup import FIXED_COLUMNS, select_range
 from cdc.derive.names import literal, literals
 from cdc.derive.plan import Plan, Step
+from cdc.derive.pull import UNRESOLVED
 from cdc.derive.value import load_unreadable_as_text
-from cdc.derive.waived import DECIDED_LATER, UNRESOLVED, version_of
+from cdc.derive.waived import DECIDED_LATER, version_of
 from cdc.errors import FatalError
 from cdc.store.action import operator, record_action
 from transforms import refusal

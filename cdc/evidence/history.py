@@ -205,7 +205,7 @@ class _Reading:
         for name, value in change.values.items():
             if value is UNCHANGED:
                 continue
-            after = _shown(value)
+            after = shown(value)
             if name not in self._known or self._known[name] != after:
                 yield Cell(name, self._known.get(name), after)
             self._known[name] = after
@@ -240,7 +240,8 @@ def _without_halves(entries: list[Entry]) -> list[Entry]:
     return [entry for place, entry in enumerate(entries) if place not in halves]
 
 
-def _shown(value: Any) -> str | None:
+def shown(value: Any) -> str | None:
+    """Return a value as a history tells it; None is NULL."""
     if value is None or isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -17,22 +17,13 @@ from psycopg.types.json import Jsonb
 from cdc.capture.contract import Contract
 from cdc.evidence.history import Entry, Image, images_of, read_history
 from cdc.evidence.mirrors import MirrorFault
+from cdc.evidence.rows import queue_rows
 from cdc.land.mirror.table import MirrorTable, list_of, name_of
 from cdc.protect.seal import Opener
 from cdc.reference import Secret
-from cdc.store.action import operator, record_action
+from cdc.store.action import record_action
 
 Connection = psycopg.Connection[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Mended:
-    """What was done about a wrong row: written, removed, or why nothing was."""
-
-    mirror: str
-    key: tuple[str, ...]
-    what: str
-    done: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +41,15 @@ class Mender:
         """The connection that it reads and writes by, in autocommit."""
         return self.opener.connection
 
-    def mend(self, contract: Contract, fault: MirrorFault) -> Mended:
-        """Mend one row, in a transaction of its own, with the record of it."""
+    def mend(self, contract: Contract, fault: MirrorFault) -> str:
+        """Mend one row, in a transaction of its own, with the record of it: "written", "removed", or why it was not."""
         entries = list(read_history(self.opener, contract, self.database, fault.key, self.tokens))
         with self.connection.transaction():
             self.connection.execute("SELECT FROM cdc.position WHERE stream = %s FOR UPDATE", (fault.stream,))
             done = self._mend(contract, fault, entries)
             if done in {"written", "removed"}:
                 self._note(fault, done)
-        return Mended(fault.mirror, fault.key, fault.what, done)
+        return done
 
     def _mend(self, contract: Contract, fault: MirrorFault, entries: list[Entry]) -> str:
         table = MirrorTable(contract)
@@ -67,12 +58,12 @@ class Mender:
             return "nothing: something has landed since"
         image = list(images_of(entries))[-1] if entries else Image(None, is_deleted=True)
         if image.is_deleted:
-            self._remove(table, fault.key)
+            self._remove(table, table.name, fault.key)
             return "removed"
         columns = {column.name for column in contract.columns if column.name not in contract.dropped}
         if last is None or image.row is None or not columns <= image.row.keys():
             return "nothing: the journal does not have the whole row, take a new snapshot"
-        self._remove(table, fault.key)
+        self._remove(table, table.name, fault.key)
         self._write(table, fault.key, {**image.row, "_offset": last.offset, "_source_ts": str(last.committed_at)})
         return "written"
 
@@ -84,25 +75,20 @@ class Mender:
         ).fetchone()
         return row[0] if row else None
 
-    def _remove(self, table: MirrorTable, key: tuple[str, ...]) -> None:
+    def _remove(self, table: MirrorTable, name: Composable, key: tuple[str, ...]) -> None:
+        """Remove the row from the mirror, or from its deleted twin."""
         where = SQL("DELETE FROM {} m WHERE {} = %s::text[]")
-        self.connection.execute(where.format(table.name, table.key_array("m")), (list(key),))
+        self.connection.execute(where.format(name, table.key_array("m")), (list(key),))
 
     def _write(self, table: MirrorTable, key: tuple[str, ...], row: Mapping[str, object]) -> None:
         names = list_of(sorted(row))
-        insert: Composable = SQL("INSERT INTO {} ({}) SELECT {} FROM jsonb_populate_record(NULL::{}, %s) r").format(
+        insert = SQL("INSERT INTO {} ({}) SELECT {} FROM jsonb_populate_record(NULL::{}, %s) r").format(
             table.name, names, SQL(", ").join(name_of("r", name) for name in sorted(row)), table.name
         )
-        self.connection.execute(insert.as_string(self.connection).encode(), (Jsonb(dict(row)),))
-        twin = SQL("DELETE FROM {} m WHERE {} = %s::text[]")
-        self.connection.execute(twin.format(table.deleted, table.key_array("m")), (list(key),))
+        self.connection.execute(insert, (Jsonb(dict(row)),))
+        self._remove(table, table.deleted, key)
 
     def _note(self, fault: MirrorFault, done: str) -> None:
-        for mapping in self.mappings.get(fault.mirror, ()):
-            self.connection.execute(
-                "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
-                " VALUES (%s, %s, 'repair', session_user || ' ' || %s)",
-                (mapping, list(fault.key), operator()),
-            )
+        queue_rows(self.connection, ((mapping, fault.key) for mapping in self.mappings.get(fault.mirror, ())))
         effect = {"key": list(fault.key), "was": fault.what, "done": done, "by": fault.batch, "offset": fault.offset}
         record_action(self.connection, "stream repair", fault.mirror, effect, self.reason)

@@ -6,7 +6,7 @@ changed it in the source. So is a row of a mapping that the dictionary does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -146,15 +146,21 @@ def queue_repair(
     differences = [one for one in found if one.mapping in names]
     rows = sorted({(one.mapping, one.source_key) for one in differences})
     effect = [one.document() for one in differences]
-    with connection.transaction(), connection.cursor() as cursor:
+    with connection.transaction():
+        queue_rows(connection, rows)
+        row = connection.execute("SELECT coalesce(max(id), 0) FROM cdc.derive_queue").fetchone()
+        record_action(connection, "audit repair", ", ".join(sorted({one.table for one in differences})), effect, reason)
+    return len(rows), int(row[0]) if row else 0
+
+
+def queue_rows(connection: Connection, rows: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Ask for source rows (mapping, key) to be derived again because something was repaired."""
+    with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
             " VALUES (%s, %s, 'repair', session_user || ' ' || %s)",
             [(mapping, list(key), operator()) for mapping, key in rows],
         )
-        row = cursor.execute("SELECT coalesce(max(id), 0) FROM cdc.derive_queue").fetchone()
-        record_action(connection, "audit repair", ", ".join(sorted({one.table for one in differences})), effect, reason)
-    return len(rows), int(row[0]) if row else 0
 
 
 def _known(origin: Origin) -> str:

@@ -120,9 +120,9 @@ def end_former_owner(connection: psycopg.Connection, stream: str, epoch: int | N
         )
 
 
-def lock(cursor: psycopg.Cursor[Position], mine: Position) -> None:
+def lock(cursor: psycopg.Cursor[Position], stream: str) -> None:
     """Lock the row for this transaction. `require_unmoved` then judges what `cursor` fetches."""
-    cursor.execute(f"SELECT {_COLUMNS} FROM cdc.position WHERE stream = %s FOR UPDATE", (mine.stream,))
+    cursor.execute(f"SELECT {_COLUMNS} FROM cdc.position WHERE stream = %s FOR UPDATE", (stream,))
 
 
 class Moved(Exception):

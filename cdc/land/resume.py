@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from cdc.change import Record
 from cdc.errors import FatalError
 from cdc.land.journal import read_last_record
+from cdc.land.position import Position, lock
 from cdc.protect.seal import Opener
 from cdc.store.action import record_action
 from cdc.stream.topic import Extent
@@ -40,22 +41,6 @@ class Resumed:
     passed_over: int
     shift: int
     new_topic: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What the position says of a stream that nobody lands."""
-
-    batch: int
-    next_offset: int
-    read_from: int | None
-    shift: int
-    topic_id: str | None
-    is_owned: bool
-
-    @property
-    def start(self) -> int:
-        return max(self.next_offset, self.read_from or 0)
 
 
 def require_unowned(connection: Connection, stream: str) -> int:
@@ -118,22 +103,22 @@ def go_on_behind(connection: Connection, stream: str, topic: Extent, found: int,
     return resumed
 
 
-def _place(connection: Connection, stream: str) -> _Place:
-    with connection.cursor(row_factory=class_row(_Place)) as cursor:
-        place = cursor.execute(_PLACE, (stream,)).fetchone()
+def _place(connection: Connection, stream: str) -> Position:
+    """Return, and lock, where a stream is that nobody lands."""
+    with connection.cursor(row_factory=class_row(Position)) as cursor:
+        lock(cursor, stream)
+        place = cursor.fetchone()
     if place is None or not place.batch:
         raise FatalError("EVD-112", stream)
-    if place.is_owned:
+    if connection.execute(_OWNED, (stream,)).fetchone() is not None:
         raise FatalError("STR-120", stream)
     return place
 
 
-_PLACE = """
-SELECT batch, next_offset, read_from, shift, topic_id,
-       EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = p.backend_pid AND a.backend_start = p.backend_start)
-           AS is_owned
-FROM cdc.position p WHERE stream = %s FOR UPDATE OF p
-"""
+_OWNED = (
+    "SELECT FROM cdc.position p JOIN pg_stat_activity a"
+    " ON a.pid = p.backend_pid AND a.backend_start = p.backend_start WHERE p.stream = %s"
+)
 
 
 def _resume(connection: Connection, resumed: Resumed, topic: Extent) -> None:

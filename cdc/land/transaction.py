@@ -123,7 +123,7 @@ class _Landing:
     def _open(self) -> Ground:
         mine = self._position
         with self._connection.cursor(row_factory=class_row(Position)) as cursor:
-            lock(cursor, mine)
+            lock(cursor, mine.stream)
             watched = self._connection.execute(
                 "SELECT mirror, array_agg(name ORDER BY name) FROM cdc.watched_column GROUP BY mirror"
             )
