@@ -28,7 +28,7 @@ def keep_last_read(
     with connection.transaction():
         kept, key = pack([record]), None
         if protection is not None:
-            sealer = Sealer(connection, protection)
+            sealer = Sealer(connection, protection, (_MIRROR,))
             kept, key = sealer.seal(_MIRROR, place_of(stream, record.offset, _PART), kept), sealer.key_of(_MIRROR)
         connection.execute(
             'INSERT INTO cdc.last_read AS k (stream, "offset", record, data_key) VALUES (%s, %s, %s, %s)'

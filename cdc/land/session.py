@@ -12,7 +12,7 @@ from cdc.config import Protection
 from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import MirrorWriter
 from cdc.observe.pulse import Pulse
-from cdc.protect.seal import Opener, Sealer
+from cdc.protect.seal import Opener
 from cdc.store.connection import LONG_SILENCE_S, LONG_STATEMENT_S
 
 
@@ -42,10 +42,6 @@ class Session:
         if known is None or known.table != table:
             known = self._writers[mirror] = MirrorWriter(self.connection, table, self.opener)
         return known
-
-    def sealer(self) -> Sealer | None:
-        """Return what seals within the transaction that is open, or opens next; None without protection."""
-        return None if self.protection is None else Sealer(self.connection, self.protection)
 
     def opener(self) -> Opener:
         """Return what opens within one transaction."""

@@ -21,7 +21,7 @@ from cdc.land.mirror.table import MirrorTable
 from cdc.land.mirror.writer import Expectation, MirrorWriter
 from cdc.land.prepare import Prepared
 from cdc.land.session import Session
-from cdc.protect.seal import place_of
+from cdc.protect.seal import Sealer, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Ground:
 
     `stream` and `batch` go to the journal's keys; `watched` are the columns that look-ups read, by mirror; `stale` the
     mirrors with stale rows, `changes` those whose versions are kept; `replayed` the first offsets of units that landed
-    before; `generation_from` the first offset of the snapshot generation that is open.
+    before; `generation_from` the first offset of the snapshot generation that is open; `sealer` seals what is kept of
+    the source as it came, None if that is not sealed.
     """
 
     stream: str
@@ -40,6 +41,7 @@ class Ground:
     changes: frozenset[str]
     replayed: frozenset[int]
     generation_from: int | None
+    sealer: Sealer | None
 
     def table(self, contract: Contract) -> MirrorTable:
         """Return a mirror as it has to be written now."""
@@ -65,7 +67,6 @@ class Tables:
         self._stale = set(ground.stale)
         self._overlaid: dict[int, Event] = {}
         self._folded: list[tuple[MirrorWriter, Folded]] = []
-        self._sealer = session.sealer()
         self.expectations: list[Expectation] = []
         self.refusals: Counter[tuple[str, str]] = Counter()
 
@@ -192,16 +193,15 @@ class Tables:
 
     def _sealed(self, mirror: str, record: Record) -> tuple[bytes | None, bytes | None, int | None]:
         """Return key and value of a record as they are kept, and the number of the data key that opens them."""
-        if self._sealer is None:
+        sealer = self._ground.sealer
+        if sealer is None:
             return record.key, record.value, None
         parts = (("key", record.key), ("value", record.value))
         key, value = (
-            None
-            if part is None
-            else self._sealer.seal(mirror, place_of(self._ground.stream, record.offset, name), part)
+            None if part is None else sealer.seal(mirror, place_of(self._ground.stream, record.offset, name), part)
             for name, part in parts
         )
-        return key, value, self._sealer.key_of(mirror)
+        return key, value, sealer.key_of(mirror)
 
     def _count(self, mirror: str, stretch: Stretch, folded: Folded, refused: set[int]) -> None:
         events = len({change.offset for change in stretch.changes if change.offset not in self._overlaid})

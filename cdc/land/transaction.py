@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from cdc.land.position import Position, lock, require_unmoved, write_position
 from cdc.land.prepare import Prepared
 from cdc.land.session import Session
 from cdc.land.tables import Ground, Tables
+from cdc.protect.seal import Sealer
 from cdc.stream.envelope import position_text
 from cdc.stream.unit import Unit, resumable_id
 
@@ -78,6 +79,10 @@ class _Landing:
         opened = [unit.first_offset for unit in self._batch.units if unit.opens_generation]
         return opened[-1] if opened else self._position.generation_from
 
+    @cached_property
+    def _mirrors(self) -> dict[int, str]:
+        return self._prepared.mirrors_of_offsets()
+
     def run(self) -> Position:
         """Open the transaction, write everything, commit."""
         for contract in self._prepared.written_contracts():
@@ -129,6 +134,7 @@ class _Landing:
             )
             changes = self._connection.execute("SELECT mirror FROM cdc.change_mirror")
             stale = self._connection.execute("SELECT DISTINCT mirror FROM cdc.stale WHERE stream = %s", (mine.stream,))
+            sealer = self._sealer()
             opener, units = self._session.opener(), self._batch.units
             recorded = replay.read_recorded(opener, mine.stream, units, self._decoder.database)
             require_unmoved(cursor.fetchone(), mine)
@@ -140,15 +146,19 @@ class _Landing:
             frozenset(mirror for (mirror,) in changes.fetchall()),
             frozenset(replay.find_replayed(units, recorded(), self._generation_from)),
             self._generation_from,
+            sealer,
         )
+
+    def _sealer(self) -> Sealer | None:
+        protection = self._session.protection
+        return None if protection is None else Sealer(self._connection, protection, {*self._mirrors.values()})
 
     def _sealed_chunks(self, ground: Ground) -> Sequence[journal.Chunk]:
         """Return the chunks as they are kept. Before anything is written: its errors are nobody else's."""
-        chunks, sealer = self._prepared.chunks, self._session.sealer()
+        chunks, sealer = self._prepared.chunks, ground.sealer
         if sealer is None:
             return chunks
-        mirrors = self._prepared.mirrors_of_offsets()
-        return [journal.sealed(sealer, ground.stream, chunk, _within(mirrors, chunk)) for chunk in chunks]
+        return [journal.sealed(sealer, ground.stream, chunk, _within(self._mirrors, chunk)) for chunk in chunks]
 
     def _write_tables(self, ground: Ground) -> Tables:
         tables = self._tables = Tables(self._session, self._prepared, self._ledger, ground, self._careful)

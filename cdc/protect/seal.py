@@ -5,7 +5,8 @@
 A data key is random, one for a class of data and the month in which it lands. It is wrapped in the same way by a
 master key, which is derived of a secret of the settings (HKDF-SHA-256), and kept in `cdc.data_key`. Unwrapped it is
 nowhere but in memory: of who seals for one transaction, so that none is shredded that somebody is about to seal by, and
-of a command that reads until it ends.
+of a command that reads until it ends. Landing seals in each of its transactions: what that needs of the target is asked
+for at once, with what landing asks for anyway.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, get_args
 
 import psycopg
@@ -36,6 +38,11 @@ _NONCE: Final = 12
 _KEY: Final = 32
 # Whoever shreds waits for those who seal and have not committed, and they for him.
 _IN_USE: Final = b"LOCK TABLE cdc.data_key IN ROW EXCLUSIVE MODE"
+_CLASSES: Final = b"SELECT mirror, class FROM cdc.mirror_class WHERE mirror = ANY (%s)"
+_KEYS: Final = (
+    b"SELECT class, id, master, wrapped FROM cdc.data_key WHERE shredded_at IS NULL"
+    b" AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date"
+)
 
 
 class ShreddedError(Exception):
@@ -45,72 +52,77 @@ class ShreddedError(Exception):
         super().__init__(f"shredded on {at:%Y-%m-%d} by {by}" + (f": {reason}" if reason else ""))
 
 
-@dataclass(slots=True)
 class Sealer:
-    """Seals within one transaction of the connection. A key that a class lacks for this month is made."""
+    """Seals what mirrors are made of within one transaction of the connection, which is open or opens by this.
 
-    connection: psycopg.Connection[Any]
-    protection: Protection
-    _keys: dict[str, tuple[int, bytes]] = field(default_factory=dict)
-    _classes: dict[str, str] = field(default_factory=dict)
+    In a pipeline nothing is waited for until something is sealed. A key that a class lacks for this month is made.
+    Raises FatalError PRT-103 without the master key that a data key is wrapped by, PRT-104 if it is another one.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], protection: Protection, mirrors: Collection[str]) -> None:
+        self._connection = connection
+        self._protection = protection
+        self._mirrors = mirrors
+        connection.execute(_IN_USE)
+        self._classed = connection.execute(_CLASSES, (list(mirrors),))
+        self._kept = connection.execute(_KEYS)
+        self._keys: dict[str, tuple[int, bytes]] = {}
 
     def key_of(self, mirror: str) -> int:
         """Return the number of the key that seals what a mirror is made of, this month."""
-        return self._key(self._class_of(mirror))[0]
+        return self._key(self._classes[mirror])[0]
 
     def seal(self, mirror: str, place: str, data: bytes) -> bytes:
         """Return bytes as they are kept; they open at that place only."""
-        return encrypt(self._key(self._class_of(mirror))[1], data, place)
+        return encrypt(self._key(self._classes[mirror])[1], data, place)
 
     def seal_together(self, mirrors: Collection[str], place: str, data: bytes) -> tuple[bytes, int | None]:
         """Return what several mirrors are made of as it is kept, and the number of the key that has sealed it.
 
         That is the key of their most sensitive class; what is public or internal is kept as it is, without a key.
         """
-        self._read_classes(mirrors)
         classes = {self._classes[mirror] for mirror in mirrors} - _CLEAR
         if not classes:
             return data, None
         number, key = self._key(max(classes, key=_RANKS.index))
         return encrypt(key, data, place), number
 
-    def _class_of(self, mirror: str) -> str:
-        self._read_classes((mirror,))
-        return self._classes[mirror]
+    @cached_property
+    def _classes(self) -> dict[str, str]:
+        return {**dict.fromkeys(self._mirrors, UNCLASSED), **dict(self._classed.fetchall())}
 
-    def _read_classes(self, mirrors: Collection[str]) -> None:
-        new = [mirror for mirror in mirrors if mirror not in self._classes]
-        if new:
-            query = "SELECT mirror, class FROM cdc.mirror_class WHERE mirror = ANY (%s)"
-            rows = self.connection.execute(query, (new,)).fetchall()
-            self._classes |= {**dict.fromkeys(new, UNCLASSED), **dict(rows)}
+    @cached_property
+    def _wrapped(self) -> dict[str, tuple[int, str, bytes]]:
+        return {name: (number, master, wrapped) for name, number, master, wrapped in self._kept.fetchall()}
 
     def _key(self, name: str) -> tuple[int, bytes]:
         if name not in self._keys:
-            self.connection.execute(_IN_USE)
-            found = self._find(name) or self._make(name) or self._find(name)  # somebody else has made it meanwhile
-            if found is None:
-                raise FatalError("PRT-104", f"no key of class {name} can be made")
-            self._keys[name] = found
+            self._keys[name] = self._find(name) or self._make(name)
         return self._keys[name]
 
     def _find(self, name: str) -> tuple[int, bytes] | None:
-        row = self.connection.execute(
-            "SELECT id, master, wrapped FROM cdc.data_key WHERE class = %s AND shredded_at IS NULL"
-            " AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date",
-            (name,),
-        ).fetchone()
-        return None if row is None else (row[0], unwrap(self.protection, row[1], name, row[2]))
+        if name not in self._wrapped:
+            return None
+        number, master, wrapped = self._wrapped[name]
+        return number, unwrap(self._protection, master, name, wrapped)
 
-    def _make(self, name: str) -> tuple[int, bytes] | None:
-        key, master = os.urandom(_KEY), self.protection.current
-        row = self.connection.execute(
+    def _make(self, name: str) -> tuple[int, bytes]:
+        key, master = os.urandom(_KEY), self._protection.current
+        row = self._connection.execute(
             "INSERT INTO cdc.data_key (class, month, master, wrapped)"
             " VALUES (%s, date_trunc('month', now() AT TIME ZONE 'UTC')::date, %s, %s)"
             " ON CONFLICT (class, month) WHERE shredded_at IS NULL DO NOTHING RETURNING id",
-            (name, master, wrap(self.protection, master, name, key)),
+            (name, master, wrap(self._protection, master, name, key)),
         ).fetchone()
-        return None if row is None else (row[0], key)
+        if row is not None:
+            return row[0], key
+        # Somebody else has made it meanwhile.
+        self._kept = self._connection.execute(_KEYS)
+        del self._wrapped
+        found = self._find(name)
+        if found is None:
+            raise FatalError("PRT-104", f"no key of class {name} can be made")
+        return found
 
 
 @dataclass(slots=True)
