@@ -10,7 +10,7 @@ import pytest
 
 from cdc.cli.target import apply_target
 from cdc.config import Target
-from cdc.derive.turn import run_turn
+from cdc.derive.turn import _CHANGES, run_turn
 from cdc.derive.write import _hold, _keep
 from cdc.store.connection import connect
 from compose.local.postgres import PostgresServer
@@ -258,6 +258,26 @@ def test_deriving_looks_at_no_held_or_stale_row_that_has_nothing_to_do_with_it(
     found = turns(lambda batch: deriving.change(batch, 1, changed))
     assert deriving.units(8) == changed
     require_proportion(found, changed)
+
+
+MANY_CHANGES = """
+INSERT INTO cdc.changed_key (batch, mirror, op, hashes, keys)
+SELECT n, cdc.changed_mirror_id(CASE WHEN m < 11 THEN 'cdc.mes' ELSE 'cdc.erp' END, 'mirror ' || m), 'u', ARRAY[n], ARRAY['{SN1}']
+FROM generate_series(1, 4000) n, generate_series(0, 20) m WHERE hashint4(n * 100 + m) % 2 = 0
+"""
+
+
+def test_deriving_looks_at_no_change_that_is_derived(deriving: Deriving) -> None:
+    """Two streams have landed a batch each, and many before."""
+    session = deriving.land
+    session.execute(MANY_CHANGES.encode())
+    session.execute("ANALYZE cdc.changed_key")
+    session.execute('CREATE TEMP TABLE changed (mirror text, key text[], op "char", old jsonb)')
+    spans = [["cdc.mes", "cdc.erp"], [3999, 3999], [4000, 4000]]
+    with reads(session) as found:
+        session.execute(_CHANGES, (*spans, [f"mirror {number}" for number in range(21)]))
+    assert any("cdc.changed_key" in read for _, read in found)
+    require_proportion(found, 21)
 
 
 def test_rows_that_are_held_are_not_looked_for_among_those_that_are_just_written(deriving: Deriving) -> None:
