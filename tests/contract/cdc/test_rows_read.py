@@ -262,7 +262,8 @@ def test_deriving_looks_at_no_held_or_stale_row_that_has_nothing_to_do_with_it(
 
 MANY_CHANGES = """
 INSERT INTO cdc.changed_key (batch, mirror, op, hashes, keys)
-SELECT n, cdc.changed_mirror_id(CASE WHEN m < 11 THEN 'cdc.mes' ELSE 'cdc.erp' END, 'mirror ' || m), 'u', ARRAY[n], ARRAY['{SN1}']
+SELECT n, cdc.changed_mirror_id(CASE WHEN m < 11 THEN 'cdc.mes' ELSE 'cdc.erp' END, 'mirror ' || m), 'u', ARRAY[n],
+    ARRAY['{SN1}']
 FROM generate_series(1, 4000) n, generate_series(0, 20) m WHERE hashint4(n * 100 + m) % 2 = 0
 """
 
