@@ -81,7 +81,7 @@ def _refuse_unapproved(read: Settings) -> None:
 def _load_all_workers() -> None:
     """Load what the children will need, so that they share it, and none of it is of a later version."""
     catalogue()
-    for module in ("cdc.land.worker", "cdc.derive.worker", "cdc.cli.connectors", "cdc.observe.endpoint"):
+    for module in ("cdc.land.worker", "cdc.derive.worker", "cdc.cli.connectors.watch", "cdc.observe.endpoint"):
         import_module(module)
 
 

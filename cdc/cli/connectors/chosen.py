@@ -1,0 +1,33 @@
+"""The sources that a command is about, and what the service knows of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cdc.capture import connector
+from cdc.capture.contract import Contract, read_contracts
+from cdc.capture.snapshot_select import snapshot_selects
+from cdc.capture.source import Source, find_source, load_sources
+from cdc.config import Settings
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Default: every source.")]
+Name = Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.")]
+
+
+def chosen(options: Settings, names: Sequence[str] | None) -> list[Source]:
+    """Return the sources of those names, or all. Raises SRC-101, SRC-103."""
+    sources = load_sources(options.folders.connector_configs)
+    return [find_source(sources, name) for name in names or sources]
+
+
+def contracts(source: Source, options: Settings) -> tuple[Contract, ...]:
+    """Return the reviewed contracts of a source. Raises SRC-102."""
+    return read_contracts(options.folders.connector_configs / "contracts" / source.name)
+
+
+def rendered(source: Source, options: Settings) -> dict[str, str]:
+    """Return the configuration of a source's connector, as its file and the contracts say. Raises SRC-102."""
+    return connector.render(source, options.kafka.for_connectors, snapshot_selects(source, contracts(source, options)))
