@@ -122,7 +122,7 @@ def repair(
 
     The source is not asked, and nothing is done to a row for which something lands meanwhile. What is made of the rows
     is derived again; for what looks them up, run `cdc audit rows --repair` behind it. A row that the journal does not
-    have whole stays, and takes a new snapshot: exit code 4.
+    have whole stays, and takes a new snapshot: exit code 4. So it is where the limit was reached: there may be more.
     """
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
@@ -137,19 +137,20 @@ def repair(
         write_table("Wrong rows", ("mirror", "key", "what", "done"), told)
     else:
         say("Every mirror row is what the journal says.")
-    if any(one["done"] not in {"written", "removed"} for one in rows):
+    if len(rows) == limit:
+        say("There may be more: it stopped at the limit.")
+    if len(rows) == limit or any(one["done"] not in {"written", "removed"} for one in rows):
         raise typer.Exit(Exit.DIFFERENT if dry_run else Exit.ATTENTION)
 
 
 def _mended(
     connection: psycopg.Connection[Any], options: Settings, source: Source, reason: str, dry_run: bool, shown: Shown
 ) -> Iterator[dict[str, Any]]:
+    connection.autocommit = True
     contracts = {one.mirror: one for one in read_contracts_in_force(connection, source.name)}
     mappings: dict[str, tuple[str, ...]] = {}
     for mapping in dictionary_in_force(connection, options).mappings:
         mappings[str(mapping.source)] = (*mappings.get(str(mapping.source), ()), mapping.name)
-    connection.commit()
-    connection.autocommit = True
     opener = Opener(connection, options.protection)
     audit = MirrorAudit(opener, source.stream, contracts.values(), source.kind, options.tokens)
     with connect(options.target, "cdc stream repair") as writing:

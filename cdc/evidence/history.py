@@ -2,12 +2,13 @@
 
 The index of changed keys says in which batches the row was touched; the chunks of these are read, and of their events
 those of the row. What a batch did to it without an event of its own (a cascade of InnoDB, a TRUNCATE, the end of a new
-snapshot that did not bring it) is told as such, and so is what nobody can read any more.
+snapshot that did not bring it) is told as such, and so is what nobody can read any more. A row that was read beside the
+stream gives what this had not told, as it landed (`cdc.land.change.reread`); one that was read in vain is no change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise, takewhile
@@ -102,6 +103,7 @@ class _Reading:
         self._decoder = decoder
         self._known: dict[str, str | None] = {}
         self._is_there = False
+        self._is_told = False  # the stream has told the row, or taken it away: what is read beside it comes in vain
 
     def entries(self) -> Iterator[Entry]:
         for batch in self._batches():
@@ -109,6 +111,7 @@ class _Reading:
             if not found and batch.op in _WITHOUT_EVENT:
                 self._known, self._is_there = {}, batch.op == "u"
                 found = [Entry(_WITHOUT_EVENT[batch.op], batch.stream, batch.batch, batch.landed_at)]
+            self._is_told |= batch.op == "u"  # the mirror holds it
             yield from found
 
     def _batches(self) -> Iterator[_Batch]:
@@ -183,27 +186,35 @@ class _Reading:
         return {place for (place,) in rows.fetchall()}
 
     def _emptied(self, event: Event, batch: _Batch) -> Entry | None:
+        self._is_told = True
         if not self._is_there:
             return None
         self._known, self._is_there = {}, False
         return self._told("deleted by a TRUNCATE", event, batch)
 
-    def _entry(self, event: Event, outcome: Change | RowError, batch: _Batch, *, has_it: bool, had_it: bool) -> Entry:
-        """Tell of a change of the row that has the key now, or had it before."""
+    def _entry(
+        self, event: Event, outcome: Change | RowError, batch: _Batch, *, has_it: bool, had_it: bool
+    ) -> Entry | None:
+        """Tell of a change of the row that has the key now, or had it before; None if it was read in vain."""
+        is_read = event.snapshot == "incremental"
+        if is_read and self._is_told:
+            return None
         if isinstance(outcome, RowError):
+            self._is_told &= self._is_there
             return self._told(f"refused with {outcome.code}", event, batch)
         if not has_it or event.op == "d":
-            self._known, self._is_there = {}, False
+            self._known, self._is_there, self._is_told = {}, False, True
             return self._told("deleted" if has_it else f"{_MOVED} {_text_of(outcome.key)}", event, batch)
-        cells = tuple(self._cells(outcome))
+        cells = tuple(self._cells(outcome, frozenset(self._known) if is_read else ()))
+        self._is_told |= UNCHANGED not in outcome.values.values()
         self._is_there = True
         moved = f", moved from key {_text_of(outcome.old_key)}" if outcome.old_key and not had_it else ""
         return self._told(_OPERATIONS[event.op] + moved, event, batch, cells)
 
-    def _cells(self, change: Change) -> Iterator[Cell]:
-        """Yield the columns that have another value than before, and know the row from now on."""
+    def _cells(self, change: Change, kept: Container[str]) -> Iterator[Cell]:
+        """Yield the columns that have another value than before, and know the row from now on; `kept` ones stay."""
         for name, value in change.values.items():
-            if value is UNCHANGED:
+            if value is UNCHANGED or name in kept:
                 continue
             after = shown(value)
             if name not in self._known or self._known[name] != after:

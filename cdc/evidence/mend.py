@@ -1,7 +1,8 @@
 """Mirror rows that are not what the journal says, written anew from it, beside landing and without asking the source.
 
-A row is mended while landing waits, and only if nothing has landed for it since it was found wrong. What mappings make
-of it is derived again; what looked it up is found by `cdc audit rows`.
+A row is mended while landing waits, and only if nothing has landed for it since it was found wrong, and its history
+ends with the event that says so. A column that the source has dropped stays as it is where the journal has no value of
+it. What mappings make of it is derived again; what looked it up is found by `cdc audit rows`.
 """
 
 from __future__ import annotations
@@ -56,15 +57,17 @@ class Mender:
         last = entries[-1] if entries else None
         if self._last_batch(table, fault.key) != (last.batch if last else None):
             return "nothing: something has landed since"
-        image = list(images_of(entries))[-1] if entries else Image(None, is_deleted=True)
+        if fault.offset is not None and (last is None or last.offset != fault.offset):
+            return "nothing: its history ends with another event, take a new snapshot"
+        *_, image = images_of(entries) if entries else (Image(None, is_deleted=True),)
         if image.is_deleted:
             self._remove(table, table.name, fault.key)
             return "removed"
         columns = {column.name for column in contract.columns if column.name not in contract.dropped}
         if last is None or image.row is None or not columns <= image.row.keys():
             return "nothing: the journal does not have the whole row, take a new snapshot"
-        self._remove(table, table.name, fault.key)
-        self._write(table, fault.key, {**image.row, "_offset": last.offset, "_source_ts": str(last.committed_at)})
+        row = {name: value for name, value in image.row.items() if name in columns or value is not None}
+        self._write(table, fault.key, {**row, "_offset": last.offset, "_source_ts": str(last.committed_at)})
         return "written"
 
     def _last_batch(self, table: MirrorTable, key: tuple[str, ...]) -> int | None:
@@ -81,9 +84,16 @@ class Mender:
         self.connection.execute(where.format(name, table.key_array("m")), (list(key),))
 
     def _write(self, table: MirrorTable, key: tuple[str, ...], row: Mapping[str, object]) -> None:
-        names = list_of(sorted(row))
-        insert = SQL("INSERT INTO {} ({}) SELECT {} FROM jsonb_populate_record(NULL::{}, %s) r").format(
-            table.name, names, SQL(", ").join(name_of("r", name) for name in sorted(row)), table.name
+        names = sorted(row)
+        insert = SQL(
+            "INSERT INTO {name} ({names}) SELECT {values} FROM jsonb_populate_record(NULL::{name}, %s) r"
+            " ON CONFLICT ({key}) DO UPDATE SET {changes}"
+        ).format(
+            name=table.name,
+            names=list_of(names),
+            values=SQL(", ").join(name_of("r", name) for name in names),
+            key=list_of(table.contract.key),
+            changes=SQL(", ").join(SQL("{0} = excluded.{0}").format(name_of(name)) for name in names),
         )
         self.connection.execute(insert, (Jsonb(dict(row)),))
         self._remove(table, table.deleted, key)

@@ -5,7 +5,9 @@ by the index of changed keys. Whatever lands meanwhile is later, and not yet ask
 
 What has no event cannot be proven: a cascade of InnoDB, a column that the log left out (an unchanged TOAST value, one
 that came later), a change that was refused, a month that was archived, a batch of which a key was shredded. Such rows
-are counted.
+are counted. And the last event of a key is not always what its row is by: one that was read beside the stream gives way
+to what that had told, a transaction comes again, a cascade follows in the same batch. The row's own offset says that
+another one was the last to have a say then, and nothing is said of it.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ Report = Callable[[int, int], None]
 
 _PORTION: Final = 5_000
 """Events that are compared at once."""
-_OWN: Final = ("_audit_offset", "_audit_batch", "_audit_gone", "_audit_known")
-_OWN_TYPES: Final = ("bigint", "bigint", "boolean", "text[]")
+_OWN: Final = ("_audit_offset", "_audit_batch", "_audit_read", "_audit_gone", "_audit_known")
+_OWN_TYPES: Final = ("bigint", "bigint", "boolean", "boolean", "text[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ class MirrorAudit:
         if change.op == "d":
             staged.rows.append(_gone(staged.contract, change.key, change.offset, batch))
         else:
-            staged.rows.append(_written(staged.contract, change, batch))
+            is_read = event.snapshot == "incremental"
+            staged.rows.append(_written(staged.contract, change, batch, is_read=is_read))
 
     def _compare(self) -> Iterator[MirrorFault]:
         found: list[MirrorFault] = []
@@ -169,7 +172,7 @@ class MirrorAudit:
             with cursor.copy(SQL("COPY {} FROM STDIN").format(stage), ()) as copy:
                 for row in staged.rows:
                     copy.write_row(row)
-            rows = cursor.execute(_differing(contract), ()).fetchall()
+            rows = cursor.execute(_differing(contract, self._stream), ()).fetchall()
         account = self.accounts[contract.mirror]
         for key, batch, offset, is_there, gone, columns, whole in rows:
             what = _what(is_there, gone, columns)
@@ -208,14 +211,14 @@ def _what(is_there: bool, gone: bool, columns: Sequence[str]) -> str | None:  # 
 
 def _gone(contract: Contract, key: Sequence[Any], offset: int, batch: int) -> tuple[Any, ...]:
     values = dict(zip(contract.key, key, strict=True))
-    return (*(values.get(column.name) for column in contract.columns), offset, batch, True, [])
+    return (*(values.get(column.name) for column in contract.columns), offset, batch, False, True, [])
 
 
-def _written(contract: Contract, change: Change, batch: int) -> tuple[Any, ...]:
+def _written(contract: Contract, change: Change, batch: int, *, is_read: bool) -> tuple[Any, ...]:
     names = [column.name for column in contract.columns]
     known = [name for name in names if change.values.get(name, UNCHANGED) is not UNCHANGED]
     values = (change.values[name] if name in known else None for name in names)
-    return (*values, change.offset, batch, False, known)
+    return (*values, change.offset, batch, is_read, False, known)
 
 
 def _create(contract: Contract) -> Composed:
@@ -227,8 +230,12 @@ def _create(contract: Contract) -> Composed:
 _TOUCHED = "FROM cdc.journal_key k WHERE k.hashes @> ARRAY[hash_array({key})] AND k.key = {key} AND k.mirror = {mirror}"
 
 
-def _differing(contract: Contract) -> Composed:
-    """Return the query for the last staged event of each key that no later batch has touched, with the mirror's row."""
+def _differing(contract: Contract, stream: str) -> Composed:
+    """Return the query for the last staged event of each key that no later batch has touched, with the mirror's row.
+
+    Not where another one was the last to have a say (above): what was read beside the stream is the last event only if
+    there is no other.
+    """
     table, names = MirrorTable(contract), [name_of(name) for name in contract.key]
     same = SQL(" AND ").join(SQL("m.{} = l.{}").format(name, name) for name in names)
     differs = SQL(", ").join(
@@ -239,7 +246,8 @@ def _differing(contract: Contract) -> Composed:
     )
     touched = SQL(_TOUCHED).format(key=SQL("l._audit_key"), mirror=table.text)
     return SQL(
-        "WITH last AS (SELECT DISTINCT ON ({names}) * FROM {stage} s ORDER BY {names}, _audit_offset DESC),"
+        "WITH last AS (SELECT DISTINCT ON ({names}) * FROM {stage} s"
+        " ORDER BY {names}, _audit_read, _audit_offset DESC),"
         " keyed AS (SELECT l.*, {key} AS _audit_key FROM last l)"
         " SELECT l._audit_key, l._audit_batch, l._audit_offset, m.{first} IS NOT NULL, l._audit_gone,"
         " array_remove(ARRAY[{differs}]::text[], NULL), cardinality(l._audit_known) = {count}"
@@ -249,6 +257,10 @@ def _differing(contract: Contract) -> Composed:
         " AND NOT EXISTS (SELECT FROM cdc.journal_key k WHERE k.op = 't' AND k.mirror = {name}"
         " AND k.batch > l._audit_batch)"
         " AND NOT EXISTS (SELECT FROM cdc.stale t WHERE t.mirror = {name} AND t.key = l._audit_key)"
+        " AND NOT (l._audit_read AND m._offset <> l._audit_offset)"
+        " AND NOT (m._offset IS DISTINCT FROM l._audit_offset AND EXISTS (SELECT FROM cdc.batch_table b"
+        " WHERE b.stream = {stream} AND b.batch = l._audit_batch AND b.mirror = {name}"
+        " AND (b.replayed > 0 OR b.cascaded > 0)))"
     ).format(
         names=SQL(", ").join(names),
         stage=table.stage,
@@ -260,6 +272,7 @@ def _differing(contract: Contract) -> Composed:
         same=same,
         touched=touched,
         name=table.text,
+        stream=text_of(stream),
     )
 
 

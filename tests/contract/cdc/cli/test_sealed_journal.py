@@ -84,8 +84,9 @@ def test_it_is_sealed_and_every_command_reads_it(cdc: Cdc, months: Months, confi
     assert (mirror["proven"], mirror["shredded"], mirror["faults"]) == (2, 0, 0)
     assert cdc("protect", "keys", "--json").document["keys"][0]["records"] == len(months.records)
     months.stage.do("UPDATE src.item SET name = 'by hand' WHERE id = 1")
-    (mended,) = cdc("stream", "repair", "src", "--reason", "test", "--json").document
-    assert mended["done"] == "written"
+    limited = cdc("stream", "repair", "src", "--reason", "test", "--json", "--limit", "1")
+    assert (limited.code, limited.document[0]["done"], "stopped at the limit" in limited.err) == (4, "written", True)
+    assert cdc("stream", "repair", "src", "--reason", "test", "--json").document == []
     config.write_text(config.read_text().partition("protection:")[0])
     for command in (("audit", "verify"), ("history", "src.item", "1"), ("explain", "src.item", "1")):
         done = cdc(*command)
