@@ -24,14 +24,13 @@ from cdc.cli.progress import Shown
 from cdc.cli.reveal import masks
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
-from cdc.errors import FatalError
 from cdc.evidence.mend import Mender
 from cdc.evidence.mirrors import MirrorAudit
 from cdc.land.contract.in_force import read_contracts_in_force
-from cdc.land.resume import Resumed, go_on_behind, last_landed, pass_over, require_unowned
+from cdc.land.resume import Resumed, go_on_behind, last_known, pass_over, require_unowned
 from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
-from cdc.stream.search import find_record
+from cdc.stream.search import find_records
 from cdc.stream.topic import Extent, apply_topics, extent
 
 app = typer.Typer(help="Make streams go on that cannot be read as they are.", no_args_is_help=True)
@@ -96,13 +95,13 @@ def rewind(context: typer.Context, name: Name, reason: Reason, as_json: AsJson =
     options = settings(context)
     source = find_source(load_sources(options.folders.connector_configs), name)
     with as_service_errors(), connect(options.target, "cdc stream rewind") as connection:
-        wanted = last_landed(Opener(connection, options.protection), source.stream)
+        opener = Opener(connection, options.protection)
+        known = last_known(opener, source.stream)
         topic = extent(options.kafka, source.stream)
         with Shown() as shown:
-            found = find_record(options.kafka, source.stream, topic, wanted, _shown(shown, source.stream, topic))
-        if found is None:
-            raise FatalError("STR-122", f"{source.stream}: what landed at offset {wanted.offset}")
-        resumed = go_on_behind(connection, source.stream, topic, found, reason)
+            told = _shown(shown, source.stream, topic)
+            places = find_records(options.kafka, source.stream, topic, known.records, told)
+        resumed = go_on_behind(opener, source.stream, topic, known, places, reason)
     _tell(resumed, as_json=as_json)
     say("Start `cdc run`.")
 

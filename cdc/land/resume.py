@@ -6,6 +6,7 @@ record. A topic that was made anew begins at 0; the offsets of the target are th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from psycopg.rows import class_row
 from cdc.change import Record
 from cdc.errors import FatalError
 from cdc.land.journal import read_last_record
+from cdc.land.last_read import find_last_read, keep_last_read
 from cdc.land.position import Position, lock
 from cdc.protect.seal import Opener
 from cdc.store.action import record_action
@@ -63,7 +65,7 @@ def pass_over(connection: Connection, stream: str, topic: Extent, reason: str) -
             shift = place.start - topic.end
         read_from = topic.end + shift
         resumed = Resumed(stream, place.batch, place.next_offset, read_from, read_from - place.start, shift, is_new)
-        _resume(connection, resumed, topic)
+        _resume(connection, resumed, topic, last_unit=None)
         connection.execute("DELETE FROM cdc.last_read WHERE stream = %s", (stream,))
         connection.execute(
             'INSERT INTO cdc.gap (stream, batch, "offset", code, detail) VALUES (%s, %s, %s, %s, %s)'
@@ -74,33 +76,68 @@ def pass_over(connection: Connection, stream: str, topic: Extent, reason: str) -
     return resumed
 
 
-def last_landed(opener: Opener, stream: str) -> Record:
-    """Return the record that landed last.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a stream's topic: the record that landed last, and the last one that was read behind it."""
 
-    Raises FatalError EVD-112 if there is none, STR-122 if nobody has it, PRT-107 if nobody can read it any more.
+    landed: Record
+    read: Record | None
+
+    @property
+    def records(self) -> list[Record]:
+        """Both, in order, as far as they are there."""
+        return [self.landed] if self.read is None else [self.landed, self.read]
+
+
+def last_known(opener: Opener, stream: str) -> Known:
+    """Return the last records of a stream that were seen.
+
+    Raises FatalError EVD-112 if none has landed, STR-122 if nobody has it, PRT-107 if nobody can read it any more.
     """
     connection = opener.connection
     with connection.transaction():
         place = _place(connection, stream)
-    record = read_last_record(opener, stream, place.batch, place.next_offset)
-    if record is None:
+    landed = read_last_record(opener, stream, place.batch, place.next_offset)
+    if landed is None:
         raise FatalError("STR-122", f"{stream}: the journal does not have the record before {place.next_offset}")
-    return record
+    return Known(landed, find_last_read(connection, stream, place.start, opener.protection))
 
 
-def go_on_behind(connection: Connection, stream: str, topic: Extent, found: int, reason: str) -> Resumed:
-    """Let a stream go on behind `found`, where its topic has the record that landed last, in a transaction of its own.
+def go_on_behind(
+    opener: Opener, stream: str, topic: Extent, known: Known, places: Sequence[int | None], reason: str
+) -> Resumed:
+    """Let a stream go on behind what landed last, in a transaction of its own.
 
-    Raises as `pass_over`.
+    `places` are the topic's offsets of what is known. A topic that has the one and not what was read behind it has lost
+    something, too. What the source had begun when it was left goes on. Raises FatalError STR-122, and STR-120 if
+    something has landed since it was known; as `pass_over`.
     """
+    connection = opener.connection
+    found = _found(stream, known, places)
     with connection.transaction():
         place = _place(connection, stream)
-        shift = place.next_offset - 1 - found
+        if place.next_offset != known.landed.offset + 1:
+            raise FatalError("STR-120", f"{stream}: it has landed up to {place.next_offset} meanwhile")
+        shift = place.next_offset - 1 - found[0]
         is_new = place.topic_id not in (None, topic.id)
         resumed = Resumed(stream, place.batch, place.next_offset, place.next_offset, 0, shift, is_new)
-        _resume(connection, resumed, topic)
+        _resume(connection, resumed, topic, last_unit=place.last_unit)
+        connection.execute("DELETE FROM cdc.last_read WHERE stream = %s", (stream,))
+        if known.read is not None:  # it stands elsewhere now, and has to stand there still when it is read on
+            keep_last_read(connection, stream, known.read._replace(offset=found[-1] + shift), opener.protection)
         record_action(connection, "stream rewind", stream, asdict(resumed), reason)
     return resumed
+
+
+def _found(stream: str, known: Known, places: Sequence[int | None]) -> list[int]:
+    """Return the places, if all are known, each behind the one before."""
+    found: list[int] = []
+    for record, place in zip(known.records, places, strict=True):
+        if place is None or (found and place <= found[-1]):
+            what = "was read" if found else "landed"
+            raise FatalError("STR-122", f"{stream}: what {what} at offset {record.offset}")
+        found.append(place)
+    return found
 
 
 def _place(connection: Connection, stream: str) -> Position:
@@ -121,12 +158,12 @@ _OWNED = (
 )
 
 
-def _resume(connection: Connection, resumed: Resumed, topic: Extent) -> None:
-    """Move the position; a worker that was frozen meanwhile finds another epoch. No unit goes on across it."""
+def _resume(connection: Connection, resumed: Resumed, topic: Extent, last_unit: str | None) -> None:
+    """Move the position; a worker that was frozen meanwhile finds another epoch. `last_unit` may go on across it."""
     connection.execute(
-        "UPDATE cdc.position SET epoch = epoch + 1, topic_id = %s, read_from = %s, shift = %s, last_unit = NULL,"
+        "UPDATE cdc.position SET epoch = epoch + 1, topic_id = %s, read_from = %s, shift = %s, last_unit = %s,"
         " updated_at = now() WHERE stream = %s",
-        (topic.id, resumed.read_from, resumed.shift, resumed.stream),
+        (topic.id, resumed.read_from, resumed.shift, last_unit, resumed.stream),
     )
 
 

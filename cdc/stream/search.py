@@ -1,32 +1,38 @@
-"""A record searched for in a topic, from its beginning to its end: the place of what landed last in one made anew."""
+"""Records searched for in a topic, from its beginning to its end: the place of what landed last in one made anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from kafka import KafkaConsumer, TopicPartition
 
 from cdc.access import Brokers
 from cdc.change import Record
+from cdc.errors import TransientError
 from cdc.stream import record_batch
 from cdc.stream.connection import connection_to
 from cdc.stream.topic import Extent
 
 _WAIT_MS = 1000
+# A transaction that its producer has left open ends after one minute, and is not read before.
+_PATIENCE_S = 90.0
 
 
-def find_record(
-    brokers: Brokers, name: str, topic: Extent, wanted: Record, report: Callable[[int], None] = lambda _: None
-) -> int | None:
-    """Return the last offset of the topic at which a record has the wanted one's bytes, whatever its offset; or None.
+def find_records(
+    brokers: Brokers, name: str, topic: Extent, wanted: Sequence[Record], report: Callable[[int], None] = lambda _: None
+) -> list[int | None]:
+    """Return the last offset of the topic at which a record has the bytes of each wanted one, whatever its offset.
 
-    `report` gets the offset that it has come to. Raises as `cdc.stream.connection.connection_to`.
+    None for one that is nowhere. `report` gets the offset that it has come to. Raises as
+    `cdc.stream.connection.connection_to`, TransientError STR-109 if the brokers stop to answer.
     """
-    found = None
+    found: list[int | None] = [None] * len(wanted)
     for record in _records(brokers, name, topic):
-        if record[1:] == wanted[1:]:
-            found = record.offset
+        for place, one in enumerate(wanted):
+            if record[1:] == one[1:]:
+                found[place] = record.offset
         report(record.offset)
     return found
 
@@ -45,6 +51,11 @@ def _records(brokers: Brokers, name: str, topic: Extent) -> Iterator[Record]:
             record_batch.install(client)
             client.assign([partition])
             client.seek(partition, topic.first)
-            while client.position(partition) < topic.end:
+            came = time.monotonic()
+            while (begun := client.position(partition)) < topic.end:
                 for records in client.poll(timeout_ms=_WAIT_MS).values():
                     yield from records
+                if client.position(partition) > begun:
+                    came = time.monotonic()
+                elif time.monotonic() - came > _PATIENCE_S:
+                    raise TransientError("STR-109", f"{name}: nothing comes behind offset {begun}")
