@@ -16,8 +16,8 @@ from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
-from cdc.cli.source import compare_files, write_files
-from cdc.config import Settings, environment
+from cdc.cli.source import compare_files, write_files, write_some
+from cdc.config import environment
 from cdc.derive.active import dictionary_in_force
 from cdc.errors import FatalError
 from cdc.land.contract.accept import Outcome, accept_contracts
@@ -72,12 +72,16 @@ def show(
     """
     options = settings(context)
     sources = load_sources(options.folders.connector_configs)
-    found: list[tuple[str, Touched]] = []
+    chosen = [find_source(sources, name) for name in names or sources]
+    live = [(source, read_contracts(source, environment())) for source in chosen]
     with as_service_errors(), connect(options.target, "cdc drift show") as connection:
-        for name in names or sources:
-            source = find_source(sources, name)
-            live = read_contracts(source, environment())
-            found += ((name, one) for one in _touched(connection, options, source, live))
+        connection.autocommit = True
+        dictionary = dictionary_in_force(connection, options)
+        found = [
+            (source.name, one)
+            for source, contracts in live
+            for one in _touched(connection, dictionary, source, contracts)
+        ]
     if as_json:
         write_json([{"source": name, **_document(one)} for name, one in found])
     else:
@@ -120,19 +124,22 @@ def accept_drift(
     files = options.folders.connector_configs / "contracts" / name
     patch = compare_files(files, every)
     with as_service_errors(), connect(options.target, "cdc drift accept") as connection:
-        require_unowned(connection, source.stream)
-        stopped = _stopped_at(connection, every)
-        live = _chosen(connection, name, every, tables or (), stopped)
         with connection.transaction(force_rollback=dry_run):
+            require_unowned(connection, source.stream)  # until it is over: nobody begins to land by what was before
             connection.execute("SET LOCAL statement_timeout = 0")
+            stopped = _stopped_at(connection, every)
+            live = _chosen(connection, name, every, tables or (), stopped)
             outcome = accept_contracts(connection, source, live, with_ignored=bool(tables), stopped=stopped)
             told = {step.title: step.statement.as_string(connection) for step in outcome.steps}
             awaited = [f"take {column} as it comes in the stream" for column in outcome.awaited]
             record_action(connection, "drift accept", name, [*told, *awaited], reason)
+        if tables:  # what else differs was not asked for, and a file that says so would be taken for reviewed
+            named = {f"{contract.table}.yaml" for contract in live}
+            patch = {file: difference for file, difference in patch.items() if file in named}
         if not dry_run:
-            write_files(files, every)
-            renew_sessions(connection, outcome.steps)
-            connection.commit()
+            write_some(files, live) if tables else write_files(files, every)
+            with connection.transaction():
+                renew_sessions(connection, outcome.steps)
     if as_json:
         write_json(_told(source, patch, told, outcome))
     else:
@@ -167,9 +174,10 @@ def _chosen(
     ]
 
 
-def _touched(connection: Connection, options: Settings, source: Source, live: Iterable[Contract]) -> Iterator[Touched]:
+def _touched(
+    connection: Connection, dictionary: Dictionary, source: Source, live: Iterable[Contract]
+) -> Iterator[Touched]:
     in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source.name)}
-    dictionary = dictionary_in_force(connection, options)
     made = origins(dictionary)
     for contract in live:
         for one in drift(in_force.get(contract.mirror), contract, source.drift):

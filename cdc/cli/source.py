@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -66,12 +66,17 @@ def compare_files(folder: Path, contracts: tuple[Contract, ...]) -> dict[str, st
 def write_files(folder: Path, contracts: tuple[Contract, ...]) -> None:
     """Make the folder hold exactly these contracts."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {f"{contract.table}.yaml": to_yaml(contract) for contract in contracts}
+    wanted = {f"{contract.table}.yaml" for contract in contracts}
     for path in folder.glob("*.yaml"):
         if path.name not in wanted:
             path.unlink()
-    for file, text in wanted.items():
-        (folder / file).write_text(text, encoding="utf-8")
+    write_some(folder, contracts)
+
+
+def write_some(folder: Path, contracts: Iterable[Contract]) -> None:
+    """Write these contracts into the folder, beside what it holds."""
+    for contract in contracts:
+        (folder / f"{contract.table}.yaml").write_text(to_yaml(contract), encoding="utf-8")
 
 
 def _difference(file: str, present: Mapping[str, str], wanted: Mapping[str, str]) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from cdc.cli import source
 from cdc.config import Target
 from cdc.errors import FatalError
+from cdc.land.contract import accept
 from cdc.land.contract.in_force import follow_source
 from cdc.observe.stopping import note_stop
 from cdc.store.connection import connect
@@ -69,6 +73,34 @@ def test_an_ignored_column_is_shown_and_taken_in_by_the_name_of_its_table(
     assert cdc("drift", "show").code == 0
     with connect(target, "test") as connection:
         assert connection.execute("SELECT key FROM cdc.stale").fetchall() == [(["1"],)]
+
+
+def test_nobody_lands_while_it_is_accepted_and_files_follow_what_is_in_force(
+    changed: Path, cdc: Cdc, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever dies between has files of before, which `cdc source contract` brings up; others stay as reviewed."""
+    rated = dataclasses.replace(PAIR, columns=(*PAIR.columns, column("rate", "name")))
+    monkeypatch.setattr("cdc.cli.drift.read_contracts", lambda *_: (GRADED, rated))
+    seen: list[object] = []
+
+    def accept_contracts(*arguments: Any, **options: Any) -> Any:
+        with connect(target, "test") as other, pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute("SELECT FROM cdc.position FOR UPDATE NOWAIT")
+        return accept.accept_contracts(*arguments, **options)
+
+    def write_some(*arguments: Any) -> None:
+        with connect(target, "test") as other:
+            seen.extend(other.execute("SELECT grade FROM src.item").fetchall())
+        source.write_some(*arguments)
+
+    files = changed.parent / "contracts" / "src"
+    source.write_files(files, (ITEM, PAIR))
+    monkeypatch.setattr("cdc.cli.drift.accept_contracts", accept_contracts)
+    monkeypatch.setattr("cdc.cli.drift.write_some", write_some)
+    done = cdc("drift", "accept", "src", "item", *WHY, "--json")
+    assert (done.code, done.document["files"], seen) == (0, ["item.yaml"], [("A",)])
+    assert "grade" in (files / "item.yaml").read_text()
+    assert "rate" not in (files / "pair.yaml").read_text()
 
 
 def test_what_only_the_stream_tells_takes_a_snapshot(
