@@ -18,10 +18,12 @@ from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.evidence.explanation import Explainer, Explanation, MirrorExplanation, Part
+from cdc.evidence.snapshot import snapshot
 from cdc.land.journal import SHREDDED
 from cdc.protect.mask import Masks
 from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
+from transforms.model import Dictionary
 
 Connection = psycopg.Connection[Any]
 
@@ -58,8 +60,10 @@ def explain(
     read = settings(context)
     shown = masks(read, "explain", f"{table} {', '.join(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc explain") as connection:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        found = _explain(connection, read, table, tuple(key))
+        connection.autocommit = True
+        dictionary = dictionary_in_force(connection, read)
+        with snapshot(connection):
+            found = _explain(connection, read, dictionary, table, tuple(key))
     if found is None:
         say(f"There is no row {', '.join(key)} in {table}.")
         raise typer.Exit(Exit.DIFFERENT)
@@ -79,11 +83,10 @@ def _exit_code(found: Explanation | MirrorExplanation) -> Exit:
 
 
 def _explain(
-    connection: Connection, read: Settings, table: str, key: tuple[str, ...]
+    connection: Connection, read: Settings, dictionary: Dictionary, table: str, key: tuple[str, ...]
 ) -> Explanation | MirrorExplanation | None:
     sources = load_sources(read.folders.connector_configs)
     kinds = {name: source.kind for name, source in sources.items()}
-    dictionary = dictionary_in_force(connection, read)
     explainer = Explainer(
         Opener(connection, read.protection), dictionary, list(bound_domains(connection, dictionary)), kinds
     )

@@ -77,6 +77,7 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
     read = settings(context)
     shown = masks(read, "history", f"{table} {', '.join(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc history") as connection:
+        connection.autocommit = True  # no transaction waits for what is made of the changes here
         told = list(_histories(connection, read, table, tuple(key)))
     then = None if moment is None else _then(told, _aware(moment))
     found = [_masked(shown, one) for one in told]

@@ -28,6 +28,7 @@ def masks(read: Settings, action: str, object_name: str, reveal: bool, reason: s
     if reveal and not (reason and reason.strip()):
         raise typer.BadParameter("say why: --reason TEXT", param_hint="--reveal")
     with as_service_errors(), connect(read.target, f"cdc {action}") as connection:
+        connection.autocommit = True  # a large dictionary takes longer to load than a transaction may wait
         if reveal:
             _put_on_record(connection, action, object_name, reason)
             return Masks()

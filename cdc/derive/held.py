@@ -103,14 +103,14 @@ def read_keys(connection: Connection, selection: Selection) -> list[tuple[str, K
 def source_row(connection: Connection, mirror: Mirror, key: Sequence[str]) -> dict[str, str | None] | None:
     """Return the row of a mirror, column by column as PostgreSQL prints it; None if it is not there.
 
-    There is none with a key that is no value of its columns: the transaction is over then.
+    There is none with a key that is no value of its columns.
     """
     values = ", ".join(f"m.{quoted(name)}::text" for name in mirror.types)
     query = f"SELECT ARRAY[{values}] FROM {mirror.name} m WHERE {mirror.has_key('m', '(%(key)s::text[])')}"
     try:
-        found = connection.execute(query.encode(), {"key": list(key)}).fetchone()
+        with connection.transaction():
+            found = connection.execute(query.encode(), {"key": list(key)}).fetchone()
     except psycopg.DataError:
-        connection.rollback()
         return None
     return None if found is None else dict(zip(mirror.types, found[0], strict=True))
 

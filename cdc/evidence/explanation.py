@@ -20,6 +20,7 @@ from cdc.derive.names import literal, literals, quoted
 from cdc.derive.plan import META, Contribution, Fill, Plan, Step
 from cdc.errors import FatalError
 from cdc.evidence.event import Found, find_archived, find_event
+from cdc.evidence.made_of import has_key
 from cdc.protect.seal import Opener, ShreddedError
 from transforms.mapping import CONFLICTS, WARNINGS, MirrorRef
 from transforms.model import Dictionary
@@ -222,7 +223,7 @@ class Explainer:
         """Return the warnings and the conflicts that stand on the row."""
         there = {name for name in (WARNINGS, CONFLICTS) if name in fill.columns}
         picked = ", ".join(quoted(name) if name in there else "NULL" for name in (WARNINGS, CONFLICTS))
-        query = f"SELECT {picked} FROM {fill.canonical} c WHERE {_has_key(fill)}"
+        query = f"SELECT {picked} FROM {fill.canonical} c WHERE {has_key(fill)}"
         row = self._connection.execute(query.encode(), {"key": list(key)}).fetchone()
         warnings, conflicts = row or (None, None)
         return tuple(map(str, warnings or ())), conflicts
@@ -232,14 +233,14 @@ def _one_row(connection: Connection, fill: Fill, key: Key) -> Mapping[str, Any] 
     """Return the row with a key; there is none with a key that is no value of its columns."""
     names = (*fill.columns, *_STAMPS)
     try:
-        return next(_rows(connection, fill.canonical, names, _has_key(fill), {"key": list(key)}), None)
+        with connection.transaction():
+            return next(_rows(connection, fill.canonical, names, has_key(fill), {"key": list(key)}), None)
     except psycopg.DataError:
-        connection.rollback()
         return None
 
 
 def _contributed(connection: Connection, contribution: Contribution, key: Key) -> Iterator[Mapping[str, Any]]:
-    where = f"c._mapping = {contribution.name} AND {_has_key(contribution)}"
+    where = f"c._mapping = {contribution.name} AND {has_key(contribution)}"
     stamps = ("_mapping", "_source_key", "_source_offset", "_deleted")
     yield from _rows(connection, contribution.stored, (*contribution.columns, *stamps), where, {"key": list(key)})
 
@@ -252,13 +253,6 @@ def _rows(
     query = f"SELECT ARRAY[{values}], c._source_key FROM {table} c WHERE {where} ORDER BY c._source_key"
     for row, source_key in connection.execute(query.encode(), parameters).fetchall():
         yield {**dict(zip(names, row, strict=True)), "_source_key": source_key}
-
-
-def _has_key(output: Fill | Contribution) -> str:
-    types = {column.name: column.type for column in output.target.columns}
-    return " AND ".join(
-        f"c.{quoted(name)} = (%(key)s::text[])[{place}]::{types[name]}" for place, name in enumerate(output.key, 1)
-    )
 
 
 def _named(step: Step, use: tuple[str, str]) -> str:

@@ -289,18 +289,20 @@ def images_of(entries: Iterable[Entry]) -> Iterator[Image]:
 
 
 def as_of(
-    entries: Iterable[Entry], moment: datetime, archived: Archived | None = None
+    entries: Sequence[Entry], moment: datetime, archived: Archived | None = None
 ) -> Mapping[str, str | None] | None:
     """Return the row as it was at a moment, by column; None if it was not there. `archived` is what is not looked at.
 
     Raises FatalError EVD-104 where the last that is known to have happened to it was no event: nobody knows its time,
-    nor what a cascade has made of the row. Raises EVD-107 where only the archive knows the row as a whole, PRT-107
-    where only records do that nobody can read any more.
+    nor what a cascade has made of the row; and for a time before it was seen first. Raises EVD-107 where only the
+    archive knows the row as a whole, PRT-107 where only records do that nobody can read any more.
     """
     row: dict[str, str | None] | None = None
     untold: Entry | None = None
     told = list(takewhile(lambda entry: entry.committed_at is None or entry.committed_at <= moment, entries))
     _require_known(told, archived)
+    if not told:
+        require_begun(entries)
     for entry in told:
         if entry.cells:
             row, untold = {**(row or {}), **{cell.column: cell.after for cell in entry.cells}}, None
@@ -311,6 +313,13 @@ def as_of(
     if untold is not None:
         raise FatalError("EVD-104", f"batch {untold.batch} of {untold.stream}: {untold.what}")
     return row
+
+
+def require_begun(entries: Sequence[Entry]) -> None:
+    """Hold that there was no row before its first change: raise EVD-104 where it was there when it was seen first."""
+    if entries and not entries[0].what.startswith("inserted"):
+        first = entries[0]
+        raise FatalError("EVD-104", f"{first.stream} tells of the row from batch {first.batch} on: {first.what}")
 
 
 def _require_known(entries: Sequence[Entry], archived: Archived | None) -> None:

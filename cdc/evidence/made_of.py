@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.sql import SQL, Identifier
 
 from cdc.derive.bound import bound_domains
+from cdc.derive.names import quoted
 from cdc.derive.plan import Fill, Output, Step
 from cdc.errors import FatalError
 from cdc.evidence.history import Key
@@ -50,12 +50,22 @@ def find_canonical(connection: Connection, dictionary: Dictionary, table: str, k
     raise FatalError("EVD-103", f"{table} is neither a mirror nor a canonical table")
 
 
-def _source_rows(connection: Connection, fill: Fill, key: Key, *, of_fold: bool) -> Iterator[tuple[str, Key]]:
-    """Yield mapping and key of the source rows that a canonical row is made of."""
-    schema = fill.target.schema + CONTRIBUTION if of_fold else fill.target.schema
-    same = SQL(" AND ").join(SQL("{}::text = %s").format(Identifier(name)) for name in fill.key)
-    query = SQL("SELECT _mapping, _source_key FROM {} WHERE {} ORDER BY 1, 2").format(
-        Identifier(schema, fill.target.table), same
+def has_key(output: Output) -> str:
+    """Return the condition that a row `c` has the key given as text[] `%(key)s`: as its columns are, by their index."""
+    types = {column.name: column.type for column in output.target.columns}
+    return " AND ".join(
+        f"c.{quoted(name)} = (%(key)s::text[])[{place}]::{types[name]}" for place, name in enumerate(output.key, 1)
     )
-    for mapping, source_key in connection.execute(query, key).fetchall():
+
+
+def _source_rows(connection: Connection, fill: Fill, key: Key, *, of_fold: bool) -> Iterator[tuple[str, Key]]:
+    """Yield mapping and key of the source rows that a canonical row is made of: none of a key that is no value."""
+    table = quoted(fill.target.schema + CONTRIBUTION, fill.target.table) if of_fold else fill.canonical
+    query = f"SELECT _mapping, _source_key FROM {table} c WHERE {has_key(fill)} ORDER BY 1, 2"
+    try:
+        with connection.transaction():
+            rows = connection.execute(query.encode(), {"key": list(key)}).fetchall()
+    except psycopg.DataError:
+        return
+    for mapping, source_key in rows:
         yield mapping, tuple(source_key)

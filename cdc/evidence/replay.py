@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from cdc.derive.lookup import FIXED_COLUMNS, select_images
 from cdc.derive.plan import Output, Step
 from cdc.errors import FatalError
-from cdc.evidence.history import Entry, Image, images_of
+from cdc.evidence.history import Entry, Image, images_of, require_begun
 from cdc.land.journal import SHREDDED
 from transforms.errors import Refused
 from transforms.fold import fold_said
@@ -88,8 +88,8 @@ def canonical_as_of(
 ) -> Then:
     """Return what a canonical row was of its source rows (step, key, replayed changes), folded if its table is.
 
-    Raises FatalError EVD-104 where the last that is known of one of them was no event, PRT-107 where nobody can read
-    any more what it was.
+    Raises FatalError EVD-104 where the last that is known of one of them was no event, or it was there before it was
+    seen first; PRT-107 where nobody can read any more what it was.
     """
     last = [(step, key, found) for step, key, replayed in parts if (found := _last(replayed, moment)) is not None]
     if fold is None:
@@ -117,6 +117,8 @@ def _last(replayed: Sequence[Replayed], moment: datetime) -> Replayed | None:
         if one.entry.committed_at is not None and one.entry.committed_at > moment:
             break
         found, lost = one, one.entry if one.entry.shredded else lost
+    if found is None:
+        require_begun([one.entry for one in replayed[:1]])
     if found is not None and found.outcome == "not known" and lost is not None:
         raise FatalError(SHREDDED, f"batch {lost.batch} of {lost.stream}: {lost.what}")
     if found is not None and found.outcome == "not known":

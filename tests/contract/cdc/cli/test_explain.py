@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from cdc.cli.target import apply_target
 from cdc.config import load
@@ -68,6 +72,27 @@ def test_an_event_that_was_changed_has_no_proof(cdc: Cdc, derived: Stage) -> Non
     done = cdc("explain", "trace.thing", "T-1", "--json")
     assert (done.code, done.document["parts"][0]["event"]["proof"]["holds"]) == (3, False)
     assert "DOES NOT HOLD" in cdc("explain", "src.item", "1").out
+
+
+@pytest.mark.parametrize("command", ["explain", "history"])
+def test_no_transaction_waits_for_a_dictionary_that_takes_long_to_load(
+    cdc: Cdc, derived: Stage, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The target ends one that waits for 3 seconds; a dictionary of 300 mappings takes more."""
+
+    def slow(real: Callable[..., Any]) -> Callable[..., Any]:
+        def load_slowly(connection: psycopg.Connection, *arguments: Any) -> Any:
+            loaded = real(connection, *arguments)
+            assert connection.info.transaction_status is TransactionStatus.IDLE
+            return loaded
+
+        return load_slowly
+
+    for place in (f"{command}.dictionary_in_force", "reveal.dictionary_for_reading"):
+        module = importlib.import_module(f"cdc.cli.{place.partition('.')[0]}")
+        name = place.partition(".")[2]
+        monkeypatch.setattr(module, name, slow(getattr(module, name)))
+    assert cdc(command, "trace.thing", "T-1").code == 0
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,9 @@ def test_where_it_stands_and_when_it_was(stage: Stage, wire: PostgresWire) -> No
     assert first is not None
     assert then is not None
     assert (first["name"], first["qty"], then["name"], then["qty"]) == ("second", "1.50", "third", "2.50")
-    assert as_of(changes(stage, "1"), datetime(2000, 1, 1, tzinfo=UTC)) is None
+    with pytest.raises(FatalError, match=r"EVD-104 .*from batch 1 on: read"):  # it was there: since when, nobody says
+        as_of(changes(stage, "1"), datetime(2000, 1, 1, tzinfo=UTC))
+    assert as_of(changes(stage, "9"), datetime(2000, 1, 1, tzinfo=UTC)) is None
     assert as_of(changes(stage, "1"), datetime(2100, 1, 1, tzinfo=UTC)) is None
 
 

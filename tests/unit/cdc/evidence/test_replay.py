@@ -27,7 +27,7 @@ def step(name: str) -> Step:
 
 def at(minutes: int | None, outcome: str = "row", *, marked: bool = False, **values: Any) -> Replayed:
     committed = None if minutes is None else START + timedelta(minutes=minutes)
-    entry = Entry("updated", "cdc.erp", 1, START, 7 if minutes is not None else None, committed)
+    entry = Entry("inserted", "cdc.erp", 1, START, 7 if minutes is not None else None, committed)
     return Replayed(entry, outcome, ({"id": "A", **values},) if values else (), marked)
 
 
@@ -56,6 +56,13 @@ def test_of_one_source_row(minutes: int, outcome: str, name: str | None) -> None
 def test_folded_of_what_was_said_by_then(minutes: int, outcome: str, row: dict[str, Any] | None) -> None:
     then = canonical_as_of([ERP, MES], FOLD, START + timedelta(minutes=minutes))
     assert (then.outcome, then.row) == (outcome, row)
+
+
+def test_what_a_row_was_before_it_was_seen_first_nobody_knows() -> None:
+    read = Replayed(Entry("read", "cdc.erp", 4, START, 7, START), "row", ({"id": "A", "name": "one"},))
+    parts = [(step("erp.item"), ("1",), [read])]
+    with pytest.raises(FatalError, match="EVD-104"):
+        canonical_as_of(parts, None, START - timedelta(minutes=1))
 
 
 def test_what_a_cascade_has_made_of_it_nobody_knows() -> None:
