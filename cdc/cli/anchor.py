@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import psycopg
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from cdc.cli.output import say
 from cdc.config import Settings
-from cdc.evidence.anchor import Anchor, read_anchor_file, read_anchors
+from cdc.evidence.anchor import by_stream, read_anchor_file, read_anchor_key, read_anchors
 from cdc.evidence.published import read_lines
 from cdc.stream.signal import read_signals
 
@@ -34,17 +34,34 @@ Keys = Annotated[
 ]
 
 
-def kept_elsewhere(
-    read: Settings, files: Sequence[Path], topic: str | None, keys: Sequence[Ed25519PublicKey]
-) -> list[Anchor]:
-    """Return the anchors of files and of a topic. Raises STR-109 and its like, CFG-101, EVD-102, EVD-122."""
-    found = [one for path in files for one in read_anchor_file(path, keys)]
-    if topic:
-        lines = (record.value or b"null" for record in read_signals(read.kafka, topic))
-        found += read_anchors(lines, f"topic {topic}", keys)
-    return found
+class Heads:
+    """The heads that a command is given: read once, before the target is asked for those that it has on record.
 
+    Raises STR-109 and its like, CFG-101, EVD-102, EVD-122.
+    """
 
-def on_record(connection: psycopg.Connection[Any], keys: Sequence[Ed25519PublicKey]) -> list[Anchor]:
-    """Return the anchors that the target itself has on record. Raises EVD-102, EVD-122."""
-    return read_anchors(read_lines(connection), "cdc.anchor", keys)
+    def __init__(self, read: Settings, files: Sequence[Path] | None, topic: str | None, keys: Sequence[Path] | None):
+        self._is_asked = bool(files or topic)
+        self._keys = [read_anchor_key(path) for path in keys or ()]
+        self._found = [one for path in files or () for one in read_anchor_file(path, self._keys)]
+        if topic:
+            lines = (record.value or b"null" for record in read_signals(read.kafka, topic))
+            self._found += read_anchors(lines, f"topic {topic}", self._keys)
+        self._kept = {one.stream for one in self._found}
+
+    def with_recorded(self, connection: psycopg.Connection[Any]) -> dict[str, dict[int, bytes]]:
+        """Return them by stream and offset, with those on record in the target. Raises EVD-102, EVD-122."""
+        self._found += read_anchors(read_lines(connection), "cdc.anchor", self._keys)
+        return by_stream(self._found)
+
+    def say_unheld(self) -> None:
+        """Say it if there are signatures, and no key that they were held against."""
+        if not self._keys and any(one.signature for one in self._found):
+            say("Anchors are signed, and nothing was held against their signatures: give the public key, `--key FILE`.")
+
+    def bare(self, streams: Iterable[str]) -> list[str]:
+        """Return, and say, the streams of which there is no head where heads were looked for."""
+        bare = [stream for stream in streams if self._is_asked and stream not in self._kept]
+        if bare:
+            say(f"No head of {', '.join(bare)} is there: that these were not cut off or written anew is not shown.")
+        return bare

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cdc.cli.anchor import Files, Keys, Topic, kept_elsewhere, on_record
+from cdc.cli.anchor import Files, Heads, Keys, Topic
 from cdc.cli.audit_mirrors import mirrors
 from cdc.cli.audit_rows import rows
 from cdc.cli.context import settings
@@ -16,7 +16,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.progress import Shown
 from cdc.errors import FatalError
-from cdc.evidence.anchor import anchor_of, by_stream, read_anchor_key
+from cdc.evidence.anchor import anchor_of
 from cdc.evidence.chain import Verdict, current_heads, walk
 from cdc.evidence.signed import read_private_key
 from cdc.land.journal import SHREDDED
@@ -65,13 +65,10 @@ def verify(
     Exit code 3 with the first bad batch and offset; 4 if a stream has no head in the file or topic that was given.
     """
     read = settings(context)
-    keys = [read_anchor_key(path) for path in key or ()]
-    found = kept_elsewhere(read, anchor or (), topic, keys)
-    kept = {one.stream for one in found}
+    given = Heads(read, anchor, topic, key)
     with as_service_errors(), connect(read.target, "cdc audit verify") as connection:
-        found += on_record(connection, keys)
+        anchors = given.with_recorded(connection)
         opener = Opener(connection, read.protection)
-        anchors = by_stream(found)
         heads = {head.stream: head for head in current_heads(connection)}
         named = streams or sorted({*heads, *anchors})
         verdicts = []
@@ -84,11 +81,8 @@ def verify(
         write_json({"holds": not any(one.fault for one in verdicts), "streams": [_document(one) for one in verdicts]})
     else:
         _write(verdicts)
-        if not keys and any(one.signature for one in found):
-            say("Anchors are signed, and nothing was held against their signatures: give the public key, `--key FILE`.")
-    bare = [one.stream for one in verdicts if (anchor or topic) and one.stream not in kept]
-    if bare:
-        say(f"No head of {', '.join(bare)} is there: that these were not cut off or written anew is not shown.")
+        given.say_unheld()
+    bare = given.bare(one.stream for one in verdicts)
     raise typer.Exit(_exit_code(verdicts, bare))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,16 +11,15 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cdc.cli.anchor import Files, Keys, Topic, kept_elsewhere, on_record
+from cdc.cli.anchor import Files, Heads, Keys, Topic
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
 from cdc.config import Anchors, Settings
 from cdc.errors import FatalError
-from cdc.evidence.anchor import by_stream, read_anchor_key
 from cdc.evidence.archive.file import Manifest, verify_part
-from cdc.evidence.archive.month import Month, Sign, archive_month, closed_months, prune_keys
+from cdc.evidence.archive.month import Month, Sign, archive_month, closed_months, prune_keys, require_alone
 from cdc.evidence.archive.retention import Retention, read_retention
 from cdc.evidence.archive.verify import Verified
 from cdc.evidence.chain import Part, read_parts
@@ -62,6 +62,8 @@ def archive(
     where = _folder(read, folder)
     with as_service_errors(), connect(read.target, "cdc journal archive") as connection, Shown() as shown:
         connection.autocommit = True
+        if not dry_run:
+            require_alone(connection)
         opener = Opener(connection, read.protection)
         retention = _longer(read_retention(connection, read.archive), keep_months)
         months = closed_months(connection, retention)
@@ -101,36 +103,43 @@ def verify(
 
     What is still in the target is verified by `cdc audit verify`, which begins where the archive ends. Sealed records
     are opened; of those whose key was shredded the head behind them stands as given. Exit code 3 if a file is not what
-    was archived.
+    was archived; 4 if a stream has no head in the file or topic that was given.
     """
     read = settings(context)
     where = _folder(read, folder)
-    keys = [read_anchor_key(path) for path in key or ()]
-    found = kept_elsewhere(read, anchor or (), topic, keys)
-    with as_service_errors(), connect(read.target, "cdc journal verify") as connection:
+    given = Heads(read, anchor, topic, key)
+    with as_service_errors(), connect(read.target, "cdc journal verify") as connection, Shown() as shown:
         connection.autocommit = True  # nothing waits for the files to be read
-        anchors = by_stream([*found, *on_record(connection, keys)])
+        anchors = given.with_recorded(connection)
         streams = connection.execute("SELECT DISTINCT stream FROM cdc.archive ORDER BY stream").fetchall()
         parts = [(stream, part) for (stream,) in streams for part in read_parts(connection, stream)]
         opener = Opener(connection, read.protection)
-        outcomes = [
-            (stream, part, _outcome(opener, stream, part, where, anchors.get(stream, {}))) for stream, part in parts
-        ]
+        outcomes, total, done = [], sum(part.records for _, part in parts), 0
+        for stream, part in parts:
+            outcomes.append((stream, part, _outcome(opener, stream, part, where, anchors.get(stream, {}))))
+            done += part.records
+            shown.show("verify archive", done, total)
     faults = [fault for *_, (_, fault) in outcomes if fault]
     if as_json:
         write_json({"holds": not faults, "files": [_verified(*one) for one in outcomes]})
     else:
-        rows = [
-            (stream, part.file, part.records, *found, part.next_offset, "no" if fault else "yes")
-            for stream, part, (found, fault) in outcomes
-        ]
-        columns = ("stream", "file", "records", "anchors", "sealed", "shredded", "up to offset", "holds")
-        write_table("Archive", columns, rows)
-        for fault in faults:
-            say(fault.advice())
-        if not faults:
-            say("Every file holds." if outcomes else "Nothing has been archived yet.")
-    raise typer.Exit(Exit.DIFFERENT if faults else Exit.OK)
+        _write(outcomes, faults)
+        given.say_unheld()
+    bare = given.bare(stream for (stream,) in streams)
+    raise typer.Exit(Exit.DIFFERENT if faults else Exit.ATTENTION if bare else Exit.OK)
+
+
+def _write(outcomes: list[tuple[str, Part, tuple[Verified, FatalError | None]]], faults: Iterable[FatalError]) -> None:
+    rows = [
+        (stream, part.file, part.records, *found, part.next_offset, "no" if fault else "yes")
+        for stream, part, (found, fault) in outcomes
+    ]
+    columns = ("stream", "file", "records", "anchors", "sealed", "shredded", "up to offset", "holds")
+    write_table("Archive", columns, rows)
+    for fault in faults:
+        say(fault.advice())
+    if not faults:
+        say("Every file holds." if outcomes else "Nothing has been archived yet.")
 
 
 def _folder(read: Settings, named: Path | None) -> Path:
@@ -152,7 +161,7 @@ def _sign(anchors: Anchors | None) -> Sign | None:
 
 
 def _shown(shown: Shown, month: Month) -> Any:
-    return lambda stream, offset: shown.show(f"archive {month.name} {stream}", offset, 0)
+    return lambda stream, records: shown.show(f"archive {month.name} {stream}", records, month.records[stream])
 
 
 def _outcome(

@@ -169,6 +169,9 @@ class Walk:
                 return Fault(
                     part.first_batch, part.first_offset, f"its archive {part.file} does not follow the one before"
                 )
+            before, first = (bisect_right(self._offsets, offset) for offset in (self.offset, part.first_offset))
+            if before < first:
+                return Fault(part.first_batch, part.first_offset, _nowhere(self._offsets[before]))
             self.batch, self.offset, self.chain = part.last_batch, part.next_offset, part.head
             known = self.anchors.get(self.offset)
             if known is not None and known != self.chain:
@@ -206,8 +209,8 @@ class Walk:
         settled = self.met | self.passed
         left = [offset for offset in self.anchors if offset not in settled and offset > self.archived]
         if left:
-            where = "behind the end of the stream" if left[0] > next_offset else "where no record ends"
-            return Fault(self.batch, self.offset, f"an anchor stands at offset {left[0]}, {where}")
+            behind = f"an anchor stands at offset {left[0]}, behind the end of the stream"
+            return Fault(self.batch, self.offset, behind if left[0] > next_offset else _nowhere(left[0]))
         return None
 
     def _place(self, stored: Stored) -> str | None:
@@ -285,6 +288,10 @@ class Walk:
         else:
             self.lost.append(Lost(stored.first_offset, stored.next_offset, stored.records, why))
         return None
+
+
+def _nowhere(offset: int) -> str:
+    return f"an anchor stands at offset {offset}, where no record ends"
 
 
 def read_stored(connection: Connection, stream: str, table: str = "journal") -> Iterator[Stored]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,7 +14,10 @@ from cdc.errors import FatalError
 def sign_file(path: Path, key: Path) -> Path:
     """Sign a file by a private key (PEM); return the file of the signature. Raises FatalError EVD-116 as below."""
     signature = path.with_name(f"{path.name}.sig")
-    signature.write_bytes(read_private_key(key).sign(path.read_bytes()))
+    with signature.open("wb") as file:  # on the disk before what it signs is let go elsewhere
+        file.write(read_private_key(key).sign(path.read_bytes()))
+        file.flush()
+        os.fsync(file.fileno())
     return signature
 
 

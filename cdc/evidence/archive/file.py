@@ -104,9 +104,9 @@ def export(
 ) -> Exported:
     """Write the records of a stream that are in a month; a file that is there already has to be the same.
 
-    `classes` of retention stand in the manifest.
-    What is sealed stays sealed. Raises FatalError EVD-101 for a chain that does not hold, EVD-110 for a folder that
-    does not take it, PRT-103 without the key of what is sealed.
+    `classes` of retention stand in the manifest, `report` gets how many records are written. What is sealed stays
+    sealed. Raises FatalError EVD-101 for a chain that does not hold, EVD-110 for a folder that does not take it,
+    PRT-103 without the key of what is sealed.
     """
     name = f"{stream}_{month.removeprefix('journal_')}"
     with writing(folder):
@@ -228,7 +228,7 @@ def _write_records(
                 fault = walk.chunk(stored)
                 if fault:
                     break
-                report(walk.offset)
+                report(walk.records)
         if fault:
             raise FatalError("EVD-101", f"{stream}: batch {fault.batch}, offset {fault.offset}: {fault.what}")
         raw.flush()

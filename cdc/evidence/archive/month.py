@@ -35,6 +35,7 @@ Sign = Callable[[Path], object]
 # Landing waits as long as we wait for the journal's lock.
 _LOCK_TIMEOUT: Final = "2s"
 _BATCHES_AT_ONCE: Final = 2000
+_ONE_AT_A_TIME: Final = 7205759403792796
 _BESIDE: Final = ("README.md", "verify.py")
 
 
@@ -52,6 +53,13 @@ class Month:
         return self.age >= max(map(retention.keeps, self.records), default=retention.least)
 
 
+def require_alone(connection: Connection) -> None:
+    """Hold the archive until the session ends: two that write one file spoil it. Raises TransientError TGT-120."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ONE_AT_A_TIME,)).fetchone()
+    if row is None or not row[0]:
+        raise TransientError("TGT-120", "another `cdc journal archive` is at it")
+
+
 def closed_months(connection: Connection, retention: Retention) -> list[Month]:
     """Return the months that may leave, the oldest first: none that follows one that has to stay."""
     rows = connection.execute(_CLOSED).fetchall()
@@ -67,7 +75,7 @@ def archive_month(
     sign: Sign | None,
     report: Callable[[str, int], None],
 ) -> list[Manifest]:
-    """Move one month into the folder; return what was written. `report` gets a stream and the offset it has come to.
+    """Move one month into the folder; return what was written. `report` gets a stream and how many records of it are.
 
     `sign` signs a file.
     Raises FatalError EVD-124 for a month that has to stay, EVD-101 for a chain that does not hold, EVD-108, EVD-110,

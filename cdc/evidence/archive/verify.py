@@ -117,6 +117,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["format"] not in (FORMAT, SEALED_FORMAT):
             raise Broken(f"{path.name}: its format is {manifest['format']}, this program knows up to {SEALED_FORMAT}")
+        for name in ("records", "first_offset", "next_offset", "first_batch", "last_batch"):
+            manifest[name] + 0  # a number, or it is none
+        for name in ("stream", "file", "sha256"):
+            manifest[name] + ""
+        for name in ("head_before", "head"):
+            bytes.fromhex(manifest[name])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Broken(f"{path.name}: is no manifest ({type(error).__name__})") from None
     return dict(manifest)
@@ -231,20 +237,36 @@ def verify_folder(folder: Path, anchors: Anchors) -> Iterator[str]:
         manifest = read_manifest(path)
         streams.setdefault(manifest["stream"], []).append(manifest)
     for stream in sorted(streams):
-        before: dict[str, Any] = {"last_batch": 0, "head": "", "next_offset": 0}
-        for one in sorted(streams[stream], key=lambda one: int(one["first_batch"])):
-            follows = (one["first_batch"], one["head_before"]) == (before["last_batch"] + 1, before["head"])
-            if not follows or one["first_offset"] < before["next_offset"]:
-                raise Broken(f"{one['file']}: does not follow batch {before['last_batch']} of {stream}")
-            found = verify_file(folder, one, anchors)
-            sealed = f", {found.closed} of them sealed" if found.closed else ""
-            told = f"{one['records']} records{sealed}, up to offset {one['next_offset']}, {found.anchors} anchors"
-            yield f"{one['file']}: {told}, holds"
-            before = one
+        yield from _verify_stream(folder, streams[stream], anchors)
+    for stream in sorted({stream for stream, _ in anchors} - set(streams)):
+        yield f"{stream}: there are anchors, and no files"
     known = {file["file"] for files in streams.values() for file in files}
     for path in sorted(folder.glob("*.gz")):
         if path.name not in known:
             raise Broken(f"{path.name}: has no manifest")
+    if not streams:
+        raise Broken(f"{folder}: there is no archive here")
+
+
+def _verify_stream(folder: Path, manifests: list[dict[str, Any]], anchors: Anchors) -> Iterator[str]:
+    stream = manifests[0]["stream"]
+    offsets = sorted(offset for name, offset in anchors if name == stream)
+    before: dict[str, Any] = {"last_batch": 0, "head": "", "next_offset": 0}
+    for one in sorted(manifests, key=lambda one: int(one["first_batch"])):
+        follows = (one["first_batch"], one["head_before"]) == (before["last_batch"] + 1, before["head"])
+        if not follows or one["first_offset"] < before["next_offset"]:
+            raise Broken(f"{one['file']}: does not follow batch {before['last_batch']} of {stream}")
+        between = [offset for offset in offsets if before["next_offset"] < offset <= one["first_offset"]]
+        if between:
+            raise Broken(f"{one['file']}: an anchor stands at offset {between[0]}, where no record ends")
+        found = verify_file(folder, one, anchors)
+        sealed = f", {found.closed} of them sealed" if found.closed else ""
+        told = f"{one['records']} records{sealed}, up to offset {one['next_offset']}, {found.anchors} anchors"
+        yield f"{one['file']}: {told}, holds"
+        before = one
+    behind = [offset for offset in offsets if offset > before["next_offset"]]
+    if behind:
+        yield f"{stream}: {len(behind)} anchors stand behind its files, from offset {behind[0]} on: not looked at"
 
 
 def read_anchor_file(path: Path) -> Anchors:
@@ -291,7 +313,12 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         if arguments.printed:
-            print_records(arguments.printed)
+            try:
+                print_records(arguments.printed)
+            except BrokenPipeError:  # whoever reads it has seen enough
+                sys.stderr.close()
+            except (OSError, EOFError, zlib.error) as error:
+                raise Broken(f"{arguments.printed}: cannot be read ({error})") from None
             return 0
         anchors: Anchors = {}
         for path in arguments.anchor:

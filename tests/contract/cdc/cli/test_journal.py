@@ -12,6 +12,7 @@ import pytest
 from cdc.cli.target import apply_target
 from cdc.config import load
 from cdc.derive.active import put_first, read_dictionary
+from cdc.evidence.archive.month import require_alone
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.cli.small import FILES, SOURCE
 from tests.contract.cdc.evidence.months import Months
@@ -56,6 +57,15 @@ def test_what_would_leave_is_shown_and_then_leaves(cdc: Cdc, months: Months, tmp
     assert effect == f"{STREAM}_2026_01.gz"
 
 
+def test_one_command_archives_at_a_time(cdc: Cdc, months: Months) -> None:
+    with months.stage.connection.transaction():
+        require_alone(months.stage.connection)
+    refused = cdc("journal", "archive")
+    assert (refused.code, "TGT-120" in refused.err) == (1, True)
+    assert cdc("journal", "archive", "--dry-run", "--json").document["months"] != []
+    assert cdc("journal", "verify").err == "Nothing has been archived yet.\n"
+
+
 @pytest.mark.parametrize("how", ["a byte", "gone", "rewritten with its manifest"])
 def test_a_file_that_is_not_what_left_is_named(cdc: Cdc, months: Months, tmp_path: Path, how: str) -> None:
     cdc("journal", "archive")
@@ -86,6 +96,9 @@ def test_anchors_are_met_inside_the_archive(cdc: Cdc, months: Months, tmp_path: 
     assert [one["anchors"] for one in found] == [2, 2]
     file.write_text(json.dumps({**lines[0], "head": "00" * 32}))
     assert cdc("journal", "verify", "--anchor", str(file)).code == 3
+    file.write_text(json.dumps({**lines[0], "stream": "cdc.other"}))
+    bare = cdc("journal", "verify", "--anchor", str(file))
+    assert (bare.code, f"No head of {STREAM} is there" in bare.err) == (4, True)
 
 
 def test_the_manifests_are_signed_where_there_is_a_key(cdc: Cdc, months: Months, config: Path, tmp_path: Path) -> None:

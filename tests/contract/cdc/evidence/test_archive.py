@@ -124,6 +124,39 @@ def test_files_are_verified_without_this_program(stage: Stage, months: Months, f
     ast.parse((folder / "verify.py").read_text(), feature_version=(3, 8))
 
 
+def test_the_program_says_what_it_has_not_seen(stage: Stage, months: Months, folder: Path, tmp_path: Path) -> None:
+    """No files at all, anchors behind them or of a stream without any, a manifest that is none, a torn file."""
+    archive(stage, folder)
+    heads = [
+        {"stream": STREAM, "offset": 1000, "head": "00" * 32},
+        {"stream": "cdc.other", "offset": 5, "head": "00" * 32},
+    ]
+    (tmp_path / "heads").write_text("\n".join(map(json.dumps, heads)))
+    done = alone(folder, "--anchor", str(tmp_path / "heads"))
+    assert (done.returncode, done.stdout.splitlines()[-2:]) == (
+        0,
+        [
+            f"{STREAM}: 1 anchors stand behind its files, from offset 1000 on: not looked at",
+            "cdc.other: there are anchors, and no files",
+        ],
+    )
+    first = json.loads((folder / f"{STREAM}_2026_02.json").read_text())["first_offset"]
+    (tmp_path / "heads").write_text(json.dumps(heads[0] | {"offset": first}))
+    assert "where no record ends" in alone(folder, "--anchor", str(tmp_path / "heads")).stderr
+    fault = walk(stage.session.opener(), STREAM, {first: b"\0" * 32}).fault
+    assert fault is not None
+    assert "where no record ends" in fault.what
+    torn = tmp_path / "torn.gz"
+    torn.write_bytes((folder / f"{STREAM}_2026_01.gz").read_bytes()[:-20])
+    printed = alone(folder, "--print", str(torn))
+    assert (printed.returncode, "Traceback" in printed.stderr, "cannot be read" in printed.stderr) == (1, False, True)
+    (folder / f"{STREAM}_2026_02.json").write_text('{"format": "cdc-journal-archive-1"}')
+    assert "is no manifest" in alone(folder).stderr
+    (tmp_path / "empty").mkdir()
+    empty = alone(folder, str(tmp_path / "empty"))
+    assert (empty.returncode, "there is no archive here" in empty.stderr) == (1, True)
+
+
 def test_only_months_that_are_over_for_long_enough_leave(stage: Stage, months: Months, folder: Path) -> None:
     with stage.connection.transaction():
         ((age,),) = stage.query(
