@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,9 +83,10 @@ def recall(  # noqa: PLR0913, PLR0917 - options of a command
     read = settings(context)
     shown = masks(read, "recall", f"lot {lot}", reveal, reason)
     pseudonyms = read.tokens["export"].reveal().encode() if "export" in read.tokens else None
-    ends = _ends(read)
+    streams = {name: one.stream for name, one in load_sources(read.folders.connector_configs).items()}
+    ends = _ends(read, streams.values())
     with as_service_errors(), connect(read.target, "cdc recall") as connection, snapshot(connection):
-        found = _recall(connection, lot, material, ends)
+        found = _recall(connection, lot, material, read_completeness(connection, ends, streams))
         holdings = [
             replace(one, facts=shown.exported("trace.party", one.facts, pseudonyms))
             for one in (found.holdings if found else ())
@@ -105,9 +107,8 @@ def recall(  # noqa: PLR0913, PLR0917 - options of a command
     raise typer.Exit(Exit.OK if found.complete else Exit.ATTENTION)
 
 
-def _ends(read: Settings) -> dict[str, int]:
+def _ends(read: Settings, streams: Iterable[str]) -> dict[str, int]:
     """Return the ends of the topics; without Kafka nobody knows what has not landed, and the statement says so."""
-    streams = [source.stream for source in load_sources(read.folders.connector_configs).values()]
     try:
         return dict(end_offsets(read.kafka, streams))
     except CdcError as error:
@@ -115,12 +116,11 @@ def _ends(read: Settings) -> dict[str, int]:
         return {}
 
 
-def _recall(connection: Connection, lot: str, material: str | None, ends: dict[str, int]) -> Recall | None:
+def _recall(connection: Connection, lot: str, material: str | None, sources: list[Completeness]) -> Recall | None:
     genealogy = Genealogy(connection)
     lots = genealogy.lots(lot, material)
     if not lots:
         return None
-    sources = read_completeness(connection, ends)
     complete = all(one.is_complete and one.lag is not None for one in sources) and not genealogy.unknown
     return Recall(
         lot,

@@ -64,8 +64,20 @@ FROM cdc.position p ORDER BY p.source
 """
 
 
-def read_completeness(connection: Connection, ends: Mapping[str, int]) -> list[Completeness]:
-    """Return each source as the transaction shows it; `ends` has the end offsets of topics, where they are known."""
+def read_completeness(
+    connection: Connection, ends: Mapping[str, int], streams: Mapping[str, str]
+) -> list[Completeness]:
+    """Return each source as the transaction shows it; `ends` has the end offsets of topics, where they are known.
+
+    `streams` are those of all sources that there are, by name: one of which nothing has landed is not complete.
+    """
     with connection.cursor(row_factory=class_row(Completeness)) as cursor:
         found = cursor.execute(_SOURCES, {"ends": Jsonb(dict(ends))}).fetchall()
-    return [replace(one, gaps=read_gaps(connection, one.stream)) for one in found]
+    there = {one.source for one in found}
+    unseen = [_unseen(name, stream, ends.get(stream)) for name, stream in streams.items() if name not in there]
+    return [replace(one, gaps=read_gaps(connection, one.stream)) for one in found] + unseen
+
+
+def _unseen(source: str, stream: str, end: int | None) -> Completeness:
+    """Return a source of which nothing is in the target: its first rows have yet to be read."""
+    return Completeness(source, stream, None, None, 0, 0, end, 0, True, 0, 0, {}, [])

@@ -59,7 +59,8 @@ def read_holdings(
     connection: Connection, genealogy: Genealogy, lots: Iterable[Node], schema: str = "trace"
 ) -> Iterator[Holding]:
     """Yield what is concerned by some lots, unit by unit; of one that was shipped twice each shipment."""
-    edges = list(genealogy.walk(lots, "down"))
+    start = list(lots)
+    edges = list(genealogy.walk(start, "down"))
     shipped: dict[Node, list[Edge]] = {}
     customer: dict[Node, Edge] = {}
     for edge in edges:
@@ -68,23 +69,30 @@ def read_holdings(
         elif edge.what == "to":
             customer[edge.up] = edge
     facts = _facts(connection, schema, {edge.down.key[0] for edge in customer.values()})
-    for edge in _carriers(edges, set(lots)):
-        carrier = edge.down if edge.down.kind == "serial" else edge.up
+    for edge in _carriers(edges):
+        carrier = edge.up if edge.what == "shipped" else edge.down
         shipments: list[Edge | None] = [*shipped.get(carrier, ())]
         for shipment in shipments or [None]:
             yield _holding(edge, carrier, shipment, customer, facts)
 
 
-def _carriers(edges: list[Edge], lots: set[Node]) -> Iterator[Edge]:
-    """Yield the first edge that tells of each unit, and of each lot that was shipped without serial numbers."""
+def _carriers(edges: list[Edge]) -> Iterator[Edge]:
+    """Yield the first edge that tells of each unit, of each lot that was shipped without serial numbers, and of each
+    that was produced and is in neither: a lot that others went into is concerned as they are.
+    """
     told = set[Node]()
     for edge in edges:
         if edge.down.kind == "serial" and edge.down not in told:
             told.add(edge.down)
             yield edge
     for edge in edges:
-        if edge.what == "shipped" and edge.up in lots and edge.up not in told:
+        if edge.what == "shipped" and edge.up.kind == "lot" and edge.up not in told:
             told.add(edge.up)
+            yield edge
+    told |= {edge.up for edge in edges if edge.down.kind == "serial"}
+    for edge in edges:
+        if edge.what == "produced" and edge.down not in told:
+            told.add(edge.down)
             yield edge
 
 
@@ -98,8 +106,9 @@ def _holding(
     to = None if shipment is None else customer.get(shipment.down)
     says = shipment or edge
     name = None if to is None else to.down.key[0]
+    lot = carrier if carrier.kind == "lot" else edge.up
     return Holding(
-        " ".join(edge.up.key) if edge.up.kind == "lot" else str(edge.up),
+        " ".join(lot.key) if lot.kind == "lot" else str(lot),
         carrier.key[0] if carrier.kind == "serial" else None,
         edge.what,
         None if shipment is None else shipment.key[0],

@@ -17,7 +17,8 @@ from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.evidence.genealogy import TABLES
 
 SOURCE = """
-INSERT INTO cdc.position (stream, source, generations, next_offset, source_ts) VALUES ('cdc.erp', 'erp', 1, 50, now())
+INSERT INTO cdc.position (stream, source, generations, next_offset, source_ts)
+VALUES ('cdc.erp', 'erp', 1, 50, now()), ('cdc.mes', 'mes', 1, 50, now())
 """
 NONCONFORMANCE = """
 CREATE TABLE IF NOT EXISTS trace.nonconformance (nonconformance_id text PRIMARY KEY, test_result_id text,
@@ -28,7 +29,7 @@ CREATE TABLE IF NOT EXISTS trace.nonconformance (nonconformance_id text PRIMARY 
 
 @pytest.fixture
 def filled(target_dsn: str, config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection]:
-    monkeypatch.setattr("cdc.cli.recall.end_offsets", lambda _brokers, _names: {"cdc.erp": 51})
+    monkeypatch.setattr("cdc.cli.recall.end_offsets", lambda _brokers, _names: {"cdc.erp": 51, "cdc.mes": 51})
     with psycopg.connect(target_dsn, autocommit=True) as connection:
         migrate(connection)
         connection.execute(
@@ -76,6 +77,30 @@ def test_a_recall_lists_who_has_what(cdc: Cdc) -> None:
     rows = list(csv.DictReader(cdc("recall", "L1", "--material", "SCREW", "--format", "csv").out.splitlines()))
     assert {(row["serial"], row["name"]) for row in rows} == {("SN1", "Clinic"), ("SN2", ""), ("", "Other")}
     assert ["SN2", "-", "-"] in [[line[1], line[3], line[5]] for line in cdc("recall", "L1").lines[1:]]
+
+
+def test_a_recall_lists_lots_that_others_went_into(cdc: Cdc, filled: psycopg.Connection) -> None:
+    """Made in one job of the screws: a kit that was shipped without serial numbers, and one that is still there."""
+    stamp = "'erp.some', '{7}', 42, '2026-01-09+00', false"
+    for lot, movement in (("K1", "M8"), ("K2", "M9")):
+        filled.execute(
+            f"INSERT INTO trace.stock_movement VALUES ('{movement}', 'PRODUCTION_RECEIPT', '2026-01-04+00', 'KIT',"
+            f" '{lot}', 'J1', NULL, {stamp})".encode()
+        )
+    filled.execute(
+        f"INSERT INTO trace.shipment VALUES ('D8', 'C-2', 'KIT', 'K1', NULL, '2026-01-07+00', {stamp})".encode()
+    )
+    done = cdc("recall", "L1", "--material", "SCREW", "--format", "json")
+    held = {(one["lot"], one["shipment"], one["customer"]) for one in done.document["holdings"] if not one["serial"]}
+    assert held == {("SCREW L1", "D2", "C-2"), ("KIT K1", "D8", "C-2"), ("KIT K2", None, None)}
+
+
+def test_a_source_of_which_nothing_has_landed_is_not_complete(cdc: Cdc, filled: psycopg.Connection) -> None:
+    filled.execute("DELETE FROM cdc.position WHERE source = 'mes'")
+    done = cdc("recall", "L1", "--format", "json")
+    told = {one["source"]: (one["landed_to"], one["in_snapshot"], one["batch"]) for one in done.document["sources"]}
+    assert (done.code, done.document["complete"], told["mes"]) == (4, False, (None, True, 0))
+    assert "mes: NOT COMPLETE; landed up to nothing" in done.err
 
 
 def test_what_is_not_complete_is_said(cdc: Cdc, filled: psycopg.Connection) -> None:
