@@ -121,6 +121,10 @@ def _renaming(connection: Connection, accepted: Accepted) -> Iterator[Step]:
                 Identifier(schema, contract.table), Identifier(old), Identifier(new)
             )
             yield Step(f"keep column {schema}.{contract.table}.{old} as {new}", statement, changes_type=True)
+            without = SQL("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT").format(
+                Identifier(schema, contract.table), Identifier(new)
+            )
+            yield Step(f"let new rows of {schema}.{contract.table} have nothing in {new}", without)
 
 
 def _mark_all(connection: Connection, contract: Contract, stream: str, offset: int) -> None:

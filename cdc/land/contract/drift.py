@@ -176,9 +176,9 @@ def _shown(column: ColumnContract) -> str:
 def accept(in_force: Contract, live: Contract, batch: int) -> Accepted:
     """Return the contract by which rows of a new snapshot land; `batch` is the last one of the stream before it.
 
-    A column whose values nobody can tell any more is a new one, and the old one is kept beside it. Raises FatalError
-    TGT-111 for another key: no row of the mirror could be told from another one; TGT-118 where values of before would
-    stand beside tokens.
+    A column whose values nobody can tell any more is a new one, and the old one is kept beside it: in no contract, so
+    that nothing that lands writes it. Raises FatalError TGT-111 for another key: no row of the mirror could be told
+    from another one; TGT-118 where values of before would stand beside tokens.
     """
     if in_force.key != live.key:
         raise FatalError("TGT-111", f"{live.mirror}: key ({', '.join(in_force.key)}), source ({', '.join(live.key)})")
@@ -196,9 +196,9 @@ def accept(in_force: Contract, live: Contract, batch: int) -> Accepted:
             raise FatalError("TGT-111", f"{live.mirror}.{name}: a column of the key has another type")
     names = {column.name for column in live.columns}
     kept = tuple(
-        dataclasses.replace(column, name=aside.get(column.name, column.name), number=None)
+        dataclasses.replace(column, number=None)
         for column in in_force.columns
-        if column.name in aside or column.name not in {*names, *live.without}
+        if column.name not in {*aside, *names, *live.without}
     )
     columns = tuple(
         dataclasses.replace(column, default=None, computed_default=False)

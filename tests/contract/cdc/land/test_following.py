@@ -559,6 +559,26 @@ def test_a_column_without_a_known_default_is_ignored_all_the_same(follow: Callab
     assert [one.name for one in follower.in_force().ignored] == ["grade"]
 
 
+def test_what_a_column_held_stays_beside_what_the_snapshot_brings(follow: Callable[..., Follower]) -> None:
+    graded = with_columns(ITEM, grade=column("grade", "name", default="A"))
+    follower = follow(PostgresWire())
+    follower.upsert(item(1))
+    follower.land()
+    follower.source.answer = (graded, PAIR)
+    follower.watch()  # rows of before have a default by now
+    dated = with_columns(graded, grade=column("grade", "when"))
+    follower.source.answer = (dated, PAIR)
+    assert accepted(follower, dated, PAIR).by_snapshot == ("src.item",)
+    going_on = again(follower)
+    moment = 1_709_280_000_000_000
+    for number, marker in ((1, "first"), (2, "last")):
+        follower.wire.snapshot("item", "id", {**item(number), "grade": moment}, marker)
+    going_on.land()
+    query = "SELECT id, grade IS NOT NULL, grade_before_1 FROM src.item ORDER BY id"
+    assert follower.stage.query(query) == [(1, True, "A"), (2, True, None)]
+    assert follower.stage.query("SELECT count(*) FROM cdc.stale") == [(0,)]
+
+
 def test_what_the_stream_alone_has_told_takes_a_snapshot(follow: Callable[..., Follower]) -> None:
     follower = follow(MariaWire())
     follower.upsert(item(1))
