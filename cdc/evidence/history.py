@@ -38,6 +38,7 @@ _OPERATIONS = {"c": "inserted", "u": "updated", "d": "deleted", "r": "read"}
 _MOVED = "moved to key"
 # What leaves no value of before in the row, known or unknown.
 _WHOLE = ("inserted", "read", "deleted", _MOVED)
+_PERHAPS = "changed by a cascade behind it, or not"
 _WITHOUT_EVENT = {"u": "changed by a cascade", "d": "deleted by a cascade, or not there in a new snapshot"}
 
 
@@ -94,6 +95,7 @@ class _Batch(NamedTuple):
     batch: int
     landed_at: datetime
     op: str  # of the key; "t" where only the whole table was emptied
+    cascaded: bool  # the row was written several times, and rows of its table by cascades
 
 
 class _Reading:
@@ -108,19 +110,22 @@ class _Reading:
     def entries(self) -> Iterator[Entry]:
         for batch in self._batches():
             found = _without_halves([entry for entry in self._of(batch) if entry is not None])
-            if not found and batch.op in _WITHOUT_EVENT:
+            if batch.op in _WITHOUT_EVENT and (batch.cascaded or not found):
                 self._known, self._is_there = {}, batch.op == "u"
-                found = [Entry(_WITHOUT_EVENT[batch.op], batch.stream, batch.batch, batch.landed_at)]
+                what = _PERHAPS if found else _WITHOUT_EVENT[batch.op]
+                found.append(Entry(what, batch.stream, batch.batch, batch.landed_at))
             self._is_told |= batch.op == "u"  # the mirror holds it
             yield from found
 
     def _batches(self) -> Iterator[_Batch]:
         """Yield the batches that touched the row, or emptied its table."""
         rows = self._connection.execute(
-            "SELECT k.stream, k.batch, b.landed_at, min(k.op::text) FROM cdc.journal_key k JOIN cdc.batch b"
-            " USING (stream, batch) WHERE k.hashes @> ARRAY[hash_array(%(key)s::text[])]"
+            "SELECT k.stream, k.batch, b.landed_at, min(k.op::text), count(*) > 1 AND EXISTS (SELECT FROM"
+            " cdc.batch_table t WHERE (t.stream, t.batch, t.mirror) = (k.stream, k.batch, %(mirror)s) AND cascaded > 0)"
+            " FROM cdc.journal_key k JOIN cdc.batch b USING (stream, batch)"
+            " WHERE k.hashes @> ARRAY[hash_array(%(key)s::text[])]"
             " AND k.key = %(key)s::text[] AND k.mirror = %(mirror)s GROUP BY 1, 2, 3"
-            " UNION ALL SELECT k.stream, k.batch, b.landed_at, 't' FROM cdc.journal_key k JOIN cdc.batch b"
+            " UNION ALL SELECT k.stream, k.batch, b.landed_at, 't', false FROM cdc.journal_key k JOIN cdc.batch b"
             " USING (stream, batch) WHERE k.op = 't' AND k.mirror = %(mirror)s AND NOT EXISTS (SELECT FROM"
             " cdc.journal_key o WHERE (o.stream, o.batch, o.mirror, o.key)"
             " = (k.stream, k.batch, k.mirror, %(key)s::text[])) GROUP BY 1, 2, 3 ORDER BY 2",

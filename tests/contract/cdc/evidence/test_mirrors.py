@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -12,7 +13,8 @@ import pytest
 
 from cdc.capture.cascade import Cascade
 from cdc.capture.types import PLACEHOLDER
-from cdc.evidence.history import images_of, read_history
+from cdc.errors import FatalError
+from cdc.evidence.history import as_of, images_of, read_history
 from cdc.evidence.mend import Mender
 from cdc.evidence.mirrors import MirrorAccount, MirrorAudit, MirrorFault
 from cdc.protect.seal import Opener
@@ -232,6 +234,12 @@ def test_a_row_that_a_cascade_changed_behind_its_last_event_is_no_fault(target_d
         with psycopg.connect(target_dsn, autocommit=True) as connection:
             audit = MirrorAudit(Opener(connection, None), "cdc.src", contracts, "mariadb")
             assert list(audit.audit(lambda _batch, _last: None)) == []
+        told = list(read_history(stage.session.opener(), child, "mariadb", ("A",)))
+        assert [entry.what for entry in told] == ["inserted", "changed by a cascade behind it, or not"]
+        with pytest.raises(FatalError, match="EVD-104"):  # the event's value is not what the row had in the end
+            as_of(told, datetime(2100, 1, 1, tzinfo=UTC))
+        (whole,) = read_history(stage.session.opener(), ITEM, "mariadb", ("5",))
+        assert whole.what == "inserted, moved from key 1"
 
 
 def test_a_transaction_that_came_again_before_a_later_one_is_no_fault(target_dsn: str) -> None:
