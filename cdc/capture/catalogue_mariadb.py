@@ -96,6 +96,14 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
     return tuple(contracts)
 
 
+def last_gtids(login: Login) -> str:
+    """Return the last GTID of each domain in the binary log, as MariaDB writes them."""
+    with _connection(login) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@GLOBAL.gtid_binlog_pos AS gtids")
+        row = cursor.fetchone()
+    return str(row["gtids"] or "") if row else ""
+
+
 def estimate(source: Source, login: Login) -> dict[str, int]:
     """Return about how many rows tables have, by name, as InnoDB's statistics say."""
     wanted = {table.name for table in source.tables}

@@ -1,7 +1,8 @@
 """Gaps: where a stream was found not to go on as it should. What is on record of one is never removed.
 
-Events are missing (STR-102, STR-106), or others stand in their place: the source (STR-105), the topic (STR-107) or its
-end (STR-117) is not the one that was read before. The stream stops; how it was repaired shows in what landed after.
+Events are missing (STR-102, STR-106), or others stand in their place: the source (STR-105, STR-123), the topic
+(STR-107) or its end (STR-117) is not the one that was read before. The stream stops; how it was repaired shows in what
+landed after.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cdc.access import Target
 from cdc.errors import CdcError, FatalError
 from cdc.store.connection import as_service_errors, connect
 
-CODES: Final = frozenset({"STR-102", "STR-105", "STR-106", "STR-107", "STR-117"})
+CODES: Final = frozenset({"STR-102", "STR-105", "STR-106", "STR-107", "STR-117", "STR-123"})
 """The faults of a stream by which events may be lost for the service."""
 
 _logger = structlog.get_logger()

@@ -159,6 +159,8 @@ class Lane:
     def follow(self) -> None:
         """Let the writer follow a reading of the source's catalogue, if there is one. Raises FatalError."""
         landing = self.landing
+        if landing is not None:
+            landing.hold_against_source()
         reading = None if landing is None or self.following in self.jobs else landing.take_reading()
         if landing is not None and reading is not None:
             self.following = self.writer.submit(landing.follow, reading)
@@ -193,7 +195,7 @@ class Lane:
         landed = last_landed(session, position)
         kept = find_last_read(session.connection, stream, position.start, session.protection)
         crash_point("W16")
-        return StreamLanding(self.source, session, position, limits, self._find_landed), landed, kept
+        return StreamLanding(self.source, session, position, limits, self._find_landed, landed), landed, kept
 
     def _find_landed(self, unit_id: str) -> Landed | None:
         return self.writer.do(lambda: find_landed(self.writer.session().connection, self.source.stream, unit_id))

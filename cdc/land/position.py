@@ -43,6 +43,7 @@ class Position:
     generations: int
     read_from: int | None
     shift: int
+    source_position: str | None
 
     @property
     def start(self) -> int:

@@ -67,6 +67,8 @@ def pass_over(connection: Connection, stream: str, topic: Extent, reason: str) -
         resumed = Resumed(stream, place.batch, place.next_offset, read_from, read_from - place.start, shift, is_new)
         _resume(connection, resumed, topic, last_unit=None)
         connection.execute("DELETE FROM cdc.last_read WHERE stream = %s", (stream,))
+        # The source may be one that was restored: where its log is says the snapshot.
+        connection.execute("UPDATE cdc.position SET source_position = NULL WHERE stream = %s", (stream,))
         connection.execute(
             'INSERT INTO cdc.gap (stream, batch, "offset", code, detail) VALUES (%s, %s, %s, %s, %s)'
             " ON CONFLICT DO NOTHING",

@@ -16,7 +16,9 @@ from psycopg.pq import TransactionStatus
 
 from cdc.capture.contract import Contract
 from cdc.capture.drift_policy import DriftPolicy
+from cdc.capture.log_end import Marks
 from cdc.capture.policy import Policy, require_policy
+from cdc.change import Record
 from cdc.config import Land
 from cdc.crash import crash_point
 from cdc.errors import FatalError
@@ -24,10 +26,11 @@ from cdc.land.batch import Batch
 from cdc.land.change.decode import TableDecoder
 from cdc.land.contract.in_force import Announcement, follow_source, read_contracts_in_force, renew_sessions
 from cdc.land.contract.merge import is_published_anew
-from cdc.land.contract.watch import Catalogue, CatalogueWatch
+from cdc.land.contract.watch import Catalogue, SourceWatch
 from cdc.land.position import Position
 from cdc.land.prepare import Prepared
 from cdc.land.reader import StreamReader
+from cdc.land.restored import marks_of, marks_of_units, require_not_restored
 from cdc.land.session import Session
 from cdc.land.transaction import land
 from cdc.reference import Secret
@@ -50,7 +53,7 @@ class StreamSource:
     `captured` returns the mirrors of the tables that the connector file names now. `origin` is the captured database.
     `note_gap` is told, by their names in the source, which tables were not captured for a while: it puts on record that
     they have to be read again. `policy` are the columns for whose values tokens stand, `tokens` the keys of these.
-    `drift` says what to do where tables change.
+    `drift` says what to do where tables change. `read_log_end` asks where the source's log ends now.
     """
 
     name: str
@@ -63,6 +66,7 @@ class StreamSource:
     policy: Policy = field(default_factory=dict)
     tokens: Mapping[str, Secret] = field(default_factory=dict)
     drift: DriftPolicy = field(default_factory=dict)
+    read_log_end: Callable[[], Marks] | None = None
 
 
 class Abandoned(Exception):
@@ -72,7 +76,8 @@ class Abandoned(Exception):
 class StreamLanding:
     """Lands one stream from a position on. After any error it is done with: another one starts from the position.
 
-    `find_landed` says what is on record of a source transaction; the reader's thread asks it.
+    `find_landed` says what is on record of a source transaction; the reader's thread asks it. `last` is the record that
+    landed last.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class StreamLanding:
         position: Position,
         limits: Land,
         find_landed: Callable[[str], Landed | None],
+        last: Record | None = None,
     ) -> None:
         self.source = source
         self.position = position
@@ -89,7 +95,9 @@ class StreamLanding:
         self._session = session
         self._limits = limits
         self._is_announced = source.database != "postgresql"
-        self._watch = CatalogueWatch(source.stream, source.read_catalogue, limits.catalogue_every_s)
+        self._watch = SourceWatch(source.stream, source.read_catalogue, limits.catalogue_every_s)
+        self._marks = marks_of(source.database, position.source_position, last)
+        self._log_watch = SourceWatch(source.stream, self._read_log_end, limits.catalogue_every_s, "log_end")
         self._decoder = self._read_contracts()
         self._trusted_until = 0.0
         self._is_broken = False
@@ -116,6 +124,7 @@ class StreamLanding:
                 self._land_part(prepared)
             else:
                 self.position = self._land(prepared)
+            self._marks = {**self._marks, **marks_of_units(self.source.database, prepared.batch.units)}
         except BaseException:
             self._is_broken = True
             raise
@@ -141,6 +150,19 @@ class StreamLanding:
         if unknown is not None and not _has_column(wanted, unknown):
             raise FatalError("LND-106", unknown.detail)
         self._follow(wanted, announcement)
+
+    def hold_against_source(self) -> None:
+        """Hold what has landed against where the source's log ends, if that was just read. Returns at once.
+
+        Raises FatalError STR-123 for a source that was restored to an earlier time.
+        """
+        if self.source.read_log_end is not None and (read := self._log_watch.take()) is not None:
+            require_not_restored(self.source.stream, *read)
+
+    def _read_log_end(self) -> tuple[Marks, Marks]:
+        """Return what had landed before the source was asked, and its answer."""
+        landed = self._marks
+        return landed, self.source.read_log_end() if landed and self.source.read_log_end is not None else landed
 
     def take_reading(self) -> Catalogue | None:
         """Return the source's catalogue if it was just read: of a source whose log does not tell of every change.

@@ -207,6 +207,7 @@ class _Landing:
             snapshot_position=self._batch.units[-1].snapshot_position,
             snapshot_tables=self._batch.units[-1].snapshot_tables,
             generations=generations,
+            source_position=_source_position(self._batch.units) or position.source_position,
         )
 
     def _close_generation(self, position: Position, ground: Ground) -> None:

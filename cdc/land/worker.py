@@ -24,6 +24,7 @@ import structlog
 from cdc.access import Kafka
 from cdc.backoff import Backoff
 from cdc.capture.catalogue import follow_contracts
+from cdc.capture.log_end import read_log_end
 from cdc.capture.policy import policy_of
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source, find_source, load_sources
@@ -97,6 +98,7 @@ def stream_source(
         policy=policy_of(source),
         tokens=tokens,
         drift=source.drift,
+        read_log_end=partial(read_log_end, source, environment()),
     )
 
 

@@ -18,7 +18,7 @@ from cdc.errors import CdcError, FatalError, TransientError
 from cdc.land.contract.accept import Outcome, accept_contracts
 from cdc.land.contract.drift import drift
 from cdc.land.contract.in_force import put_in_force, read_contracts_in_force, renew_sessions
-from cdc.land.contract.watch import CatalogueWatch
+from cdc.land.contract.watch import SourceWatch
 from cdc.land.position import take_over
 from cdc.land.stream import StreamSource
 from tests.contract.cdc.land.stage import DirectLanding, Stage
@@ -280,7 +280,7 @@ def test_a_reading_that_was_overtaken_is_forgotten() -> None:
         answers.wait()
         return CONTRACTS
 
-    watch = CatalogueWatch("cdc.src", read, every_s=1000)
+    watch = SourceWatch("cdc.src", read, every_s=1000)
     assert watch.take() is None
     begun.wait()
     watch.forget()

@@ -10,7 +10,7 @@ import pytest
 from cdc.change import Record
 from cdc.errors import FatalError
 from cdc.land.last_read import find_last_read, keep_last_read
-from cdc.land.resume import go_on_behind, last_known
+from cdc.land.resume import go_on_behind, last_known, pass_over
 from cdc.protect.seal import Opener
 from cdc.stream.topic import Extent
 from tests.contract.cdc.land.stage import Stage
@@ -62,6 +62,14 @@ def test_a_topic_without_what_is_known_is_not_read_on(
         rewind(opener, *places)
     assert position(opener) == before
     assert find_last_read(opener.connection, "cdc.src", 6) == READ
+
+
+def test_where_the_source_is_says_the_new_snapshot(opener: Opener) -> None:
+    """It may be one that was restored: by where its log was before, it would be stopped at once (STR-123)."""
+    place = "SELECT source_position FROM cdc.position"
+    assert opener.connection.execute(place).fetchone() == ("binlog.000001:104:0",)
+    pass_over(opener.connection, "cdc.src", TOPIC, "the test has it so")
+    assert opener.connection.execute(place).fetchone() == (None,)
 
 
 def test_what_has_landed_while_the_topic_was_searched_is_not_stepped_over(opener: Opener) -> None:

@@ -33,6 +33,9 @@ class Landing:
         self.has_pending = False
         return "a batch"
 
+    def hold_against_source(self) -> None:
+        """It is where it was."""
+
     def take_reading(self) -> str:
         return "a catalogue"
 
