@@ -21,6 +21,8 @@ from cdc.store.connection import as_service_errors, connect
 
 CODES: Final = frozenset({"STR-102", "STR-105", "STR-106", "STR-107", "STR-117", "STR-123"})
 """The faults of a stream by which events may be lost for the service."""
+PASSED_OVER: Final = "STR-121"
+"""The code of the gap that an operator makes."""
 
 _logger = structlog.get_logger()
 

@@ -195,7 +195,7 @@ class Lane:
         landed = last_landed(session, position)
         kept = find_last_read(session.connection, stream, position.start, session.protection)
         crash_point("W16")
-        return StreamLanding(self.source, session, position, limits, self._find_landed, landed), landed, kept
+        return StreamLanding(self.source, session, position, limits, self._find_landed), landed, kept
 
     def _find_landed(self, unit_id: str) -> Landed | None:
         return self.writer.do(lambda: find_landed(self.writer.session().connection, self.source.stream, unit_id))

@@ -11,18 +11,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cdc.capture.log_end import Marks, gtid_marks
-from cdc.change import Record
 from cdc.errors import FatalError
+from cdc.land.gap import PASSED_OVER
+from cdc.land.journal import opened, unpack
+from cdc.land.position import Position
+from cdc.protect.seal import Opener, ShreddedError
 from cdc.stream.envelope import log_sequence_number, read_event
 from cdc.stream.unit import Unit
 
+# Behind what was passed over: the source may be one that was restored, and its new snapshot has yet to come.
+_LAST_CHUNK = """
+SELECT j.first_offset, j.chunk, j.data_key
+FROM (SELECT max(batch) AS batch FROM cdc.batch_table WHERE stream = %(stream)s AND batch
+      > coalesce((SELECT max(g.batch) FROM cdc.gap g WHERE g.stream = %(stream)s AND g.code = %(passed_over)s), 0)) b
+JOIN cdc.journal j ON j.stream = %(stream)s AND j.batch = b.batch ORDER BY j.first_offset DESC LIMIT 1
+"""
 
-def marks_of(database: str, source_position: str | None, last: Record | None) -> dict[str, int]:
-    """Return the marks of a stream that is opened: of its position, or of the record that landed last."""
+
+def marks_of(opener: Opener, database: str, position: Position) -> dict[str, int]:
+    """Return the marks of a stream that is opened: of its position, or of the last transaction that the journal has.
+
+    None of what is archived, or of which the key was shredded. Raises FatalError PRT-103, PRT-104.
+    """
     if database == "postgresql":
-        place = log_sequence_number(source_position)
+        place = log_sequence_number(position.source_position)
         return {} if place is None else {"": place}
-    return gtid_marks((last and read_event(last, database).transaction) or "")
+    with opener.connection.transaction():
+        row = opener.connection.execute(_LAST_CHUNK, {"stream": position.stream, "passed_over": PASSED_OVER}).fetchone()
+        try:
+            records = unpack(opened(opener, position.stream, *row)) if row else []
+        except ShreddedError:
+            records = []
+    events = (read_event(record, database) for record in reversed(records))
+    return gtid_marks(next((event.transaction for event in events if event.transaction), ""))
 
 
 def marks_of_units(database: str, units: Iterable[Unit]) -> dict[str, int]:

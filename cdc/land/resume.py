@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
 from cdc.change import Record
 from cdc.errors import FatalError
+from cdc.land.gap import PASSED_OVER
 from cdc.land.journal import read_last_record
 from cdc.land.last_read import find_last_read, keep_last_read
 from cdc.land.position import Position, lock
@@ -23,8 +24,6 @@ from cdc.store.action import record_action
 from cdc.stream.topic import Extent
 
 Connection = psycopg.Connection[Any]
-PASSED_OVER: Final = "STR-121"
-"""The code of the gap that an operator makes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from cdc.capture.contract import Contract
 from cdc.capture.drift_policy import DriftPolicy
 from cdc.capture.log_end import Marks
 from cdc.capture.policy import Policy, require_policy
-from cdc.change import Record
 from cdc.config import Land
 from cdc.crash import crash_point
 from cdc.errors import FatalError
@@ -76,8 +75,7 @@ class Abandoned(Exception):
 class StreamLanding:
     """Lands one stream from a position on. After any error it is done with: another one starts from the position.
 
-    `find_landed` says what is on record of a source transaction; the reader's thread asks it. `last` is the record that
-    landed last.
+    `find_landed` says what is on record of a source transaction; the reader's thread asks it.
     """
 
     def __init__(
@@ -87,7 +85,6 @@ class StreamLanding:
         position: Position,
         limits: Land,
         find_landed: Callable[[str], Landed | None],
-        last: Record | None = None,
     ) -> None:
         self.source = source
         self.position = position
@@ -96,7 +93,7 @@ class StreamLanding:
         self._limits = limits
         self._is_announced = source.database != "postgresql"
         self._watch = SourceWatch(source.stream, source.read_catalogue, limits.catalogue_every_s)
-        self._marks = marks_of(source.database, position.source_position, last)
+        self._marks: Marks = marks_of(session.opener(), source.database, position) if source.read_log_end else {}
         self._log_watch = SourceWatch(source.stream, self._read_log_end, limits.catalogue_every_s, "log_end")
         self._decoder = self._read_contracts()
         self._trusted_until = 0.0
