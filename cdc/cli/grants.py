@@ -38,10 +38,12 @@ def grants(
     read = settings(context)
     roles = Roles.named(prefix)
     with as_service_errors(), connect(read.target, "cdc target grants") as connection:
+        connection.autocommit = True  # no transaction waits for a dictionary to be loaded
         is_prepared = connection.execute("SELECT FROM pg_namespace WHERE nspname = 'cdc'").rowcount > 0
         folder = read.folders.dictionary
         dictionary = dictionary_for_reading(connection, folder) if is_prepared else load_dictionary(folder)
-        found = rights(connection, roles, dictionary)
+        with connection.transaction():
+            found = rights(connection, roles, dictionary)
     if as_json:
         write_json({"roles": roles._asdict(), "statements": [one._asdict() for one in found]})
         return

@@ -123,6 +123,7 @@ def show(  # noqa: PLR0913, PLR0917 - as above
     read = settings(context)
     shown = masks(read, "held show", f"{mapping} {key_text(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc held show") as connection:
+        connection.autocommit = True  # no transaction waits for a dictionary to be loaded
         rows = read_held(connection, Selection(mapping, None, key), 1)
         if not rows:
             say(f"{mapping} {key_text(key)} is not held.")

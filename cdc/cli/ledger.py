@@ -98,6 +98,7 @@ def check(
     """
     read = settings(context)
     with as_service_errors(), connect(read.target, "cdc ledger check") as connection:
+        connection.autocommit = True  # what is set stays, and no transaction waits for a dictionary
         connection.execute("SET statement_timeout = 0")  # a person waits for it, and nobody waits for what it locks
         plans = [] if stream else list(bound_domains(connection, dictionary_in_force(connection, read)))
         with snapshot(connection):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
+from cdc.cli import ledger
 from cdc.config import Target
+from cdc.derive.active import dictionary_in_force
 from cdc.errors import FatalError
 from cdc.land.gap import CODES, note_gap, read_gaps
 from tests.contract.cdc.cli.conftest import Cdc
@@ -121,3 +125,24 @@ def test_a_gap_stays_on_record(cdc: Cdc, landed: Stage, target: Target) -> None:
 def test_a_target_that_is_away_keeps_no_gap_and_hides_no_error(target: Target) -> None:
     for code in CODES:
         note_gap(replace(target, port=9), "cdc.src", FatalError(code, "anything"))
+
+
+def test_a_check_takes_as_long_as_it_takes(cdc: Cdc, landed: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session's statements end after five minutes, and one that waits in a transaction after three seconds."""
+    seen: list[object] = []
+    find = ledger._find
+
+    def load(connection: psycopg.Connection, *arguments: Any) -> Any:
+        loaded = dictionary_in_force(connection, *arguments)
+        seen.append(connection.info.transaction_status)
+        return loaded
+
+    def found(connection: psycopg.Connection, *arguments: Any) -> Any:
+        seen.extend(connection.execute("SHOW statement_timeout").fetchone() or ())
+        return find(connection, *arguments)
+
+    monkeypatch.setattr(ledger, "dictionary_in_force", load)
+    monkeypatch.setattr(ledger, "bound_domains", lambda *_: ())
+    monkeypatch.setattr(ledger, "_find", found)
+    cdc("ledger", "check")
+    assert seen == [TransactionStatus.IDLE, "0"]
