@@ -15,15 +15,12 @@ from dataclasses import replace
 
 from cdc.access import Brokers
 from cdc.capture.client_security import client_security
+from cdc.capture.plugin import CLASSES
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.tunable import MAX_RECORD_BYTES, MAX_REQUEST
 from cdc.capture.types import PLACEHOLDER
 from cdc.stream.envelope import READER_SUFFIX
 
-CLASSES = {
-    "mariadb": "io.debezium.connector.mariadb.MariaDbConnector",
-    "postgresql": "io.debezium.connector.postgresql.PostgresConnector",
-}
 PUBLICATION = "cdc"
 
 _JSON = "org.apache.kafka.connect.json.JsonConverter"
