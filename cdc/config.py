@@ -204,7 +204,7 @@ class _Reader:
         self.document = document
         self.folder = folder
         self.variables = variables
-        self.faults = list(document.faults)
+        self.faults = list(map(str, document.faults))
 
     def settings(self) -> Settings | None:
         data = self.document.data

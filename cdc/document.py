@@ -1,4 +1,4 @@
-"""A YAML file that people write, read strictly: every entry knows its line, a key that stands twice is a fault.
+"""A YAML file that people write, read strictly: every entry knows its place, a key that stands twice is a fault.
 
 Both the settings and the connector files are read by this. Faults are collected, never raised one by one: the reader of
 a file says all that is wrong with it in one go.
@@ -17,19 +17,42 @@ Entry = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and where; line and column count from 1, line 0 is the file as a whole. `rule` is who says so."""
+
+    file: str
+    line: int
+    column: int
+    what: str
+    rule: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """The plain data of a file, the line of each entry, and what is wrong with it as YAML."""
+    """The plain data of a file, line and column of each entry, what is wrong with it as YAML, its lines as they are."""
 
     name: str
     data: Any
-    lines: dict[Entry, int] = field(default_factory=dict)
-    faults: tuple[str, ...] = ()
+    marks: dict[Entry, tuple[int, int]] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    lines: tuple[str, ...] = ()
 
     def place(self, *entry: str | int) -> str:
         """Return `file:line` of an entry, or of the nearest one that encloses it."""
-        while entry and entry not in self.lines:
+        return f"{self.name}:{self.mark(*entry)[0]}"
+
+    def mark(self, *entry: str | int) -> tuple[int, int]:
+        """Return line and column of an entry, or of the nearest one that encloses it."""
+        while entry and entry not in self.marks:
             entry = entry[:-1]
-        return f"{self.name}:{self.lines.get(entry, 1)}"
+        return self.marks.get(entry, (1, 1))
+
+    def fault(self, entry: Entry, what: str, rule: str = "") -> Fault:
+        """Return what is wrong with an entry."""
+        return Fault(self.name, *self.mark(*entry), what, rule)
 
 
 def read_document(path: Path) -> Document:
@@ -38,14 +61,14 @@ def read_document(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
-        return Document(path.name, None, faults=(f"{path.name}: cannot be read ({type(error).__name__})",))
+        return Document(path.name, None, faults=(Fault(path.name, 0, 0, f"cannot be read ({type(error).__name__})"),))
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        return Document(path.name, None, faults=(f"{path.name}:{line}: is not YAML",))
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return Document(path.name, None, faults=(Fault(path.name, line, column, "is not YAML"),))
     reader = _Reader(path.name)
     data = None if node is None else reader.read(node, ())
-    return Document(path.name, data, reader.lines, tuple(reader.faults))
+    return Document(path.name, data, reader.marks, tuple(reader.faults), tuple(text.splitlines()))
 
 
 class _Reader:
@@ -53,12 +76,12 @@ class _Reader:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.lines: dict[Entry, int] = {}
-        self.faults: list[str] = []
+        self.marks: dict[Entry, tuple[int, int]] = {}
+        self.faults: list[Fault] = []
         self._scalars = yaml.SafeLoader("")
 
     def read(self, node: yaml.Node, entry: Entry) -> Any:
-        self.lines[entry] = node.start_mark.line + 1
+        self.marks[entry] = _mark(node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, entry)
         if isinstance(node, yaml.SequenceNode):
@@ -66,16 +89,19 @@ class _Reader:
         try:
             return self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError):
-            self.faults.append(f"{self.name}:{node.start_mark.line + 1}: the value is not usable")
+            self.faults.append(Fault(self.name, *_mark(node), "the value is not usable"))
             return None
 
     def _mapping(self, node: yaml.MappingNode, entry: Entry) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
             key = str(key_node.value)
             if key in data:
-                self.faults.append(f"{self.name}:{line}: {key} stands twice")
+                self.faults.append(Fault(self.name, *_mark(key_node), f"{key} stands twice"))
             data[key] = self.read(value_node, (*entry, key))
-            self.lines[(*entry, key)] = line
+            self.marks[(*entry, key)] = _mark(key_node)
         return data
+
+
+def _mark(node: yaml.Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1

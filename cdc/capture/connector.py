@@ -15,10 +15,11 @@ from dataclasses import replace
 
 from cdc.access import Brokers
 from cdc.capture.client_security import client_security
-from cdc.capture.plugin import CLASSES
+from cdc.capture.plugin import CLASSES, plugin_of
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.tunable import MAX_RECORD_BYTES, MAX_REQUEST
 from cdc.capture.types import PLACEHOLDER
+from cdc.capture.unlanded.products import PRODUCTS
 from cdc.stream.envelope import READER_SUFFIX
 
 PUBLICATION = "cdc"
@@ -93,6 +94,9 @@ _PINNED_MARIADB = {
     "inconsistent.schema.handling.mode": "fail",
     "include.schema.changes": "true",
     "include.query": "false",
+}
+
+_PINNED_HISTORY = {
     "schema.history.internal": "io.debezium.storage.kafka.history.KafkaSchemaHistory",
     "schema.history.internal.skip.unparseable.ddl": "false",
     # All tables of the captured database: one that is captured later finds its history here.
@@ -148,7 +152,7 @@ _PINNED_POSTGRESQL = {
 
 
 def history_topic(source: Source) -> str:
-    """Return the topic in which the connector of a MariaDB source keeps the history of table definitions."""
+    """Return the topic in which a connector keeps the history of table definitions (PostgreSQL's and IBM i's: none)."""
     return f"cdc-history.{source.name}"
 
 
@@ -187,13 +191,26 @@ def render(source: Source, brokers: Brokers, selects: Mapping[str, str]) -> dict
 
     `selects` are those of `cdc.capture.snapshot_select`, by names as of `table_names`.
     """
-    own = _mariadb(source, brokers) if source.kind == "mariadb" else _postgresql(source)
+    own = _own(source, brokers)
     config = {**_PINNED, **_common(source, brokers), **_selected(selects), **own, **source.settings}
     # What the producer holds back has to have room for the largest record, or it refuses it.
     config["producer.override.buffer.memory"] = str(2 * max_record_bytes(source))
     if source.kind == "mariadb":
         config[DDL_FILTER] = ",".join((*_FILTERED_DDL, *filter(None, [source.settings.get(DDL_FILTER)])))
+    if source.kind in PRODUCTS:
+        config = {key: value for key, value in config.items() if plugin_of(source.kind).knows(key)}
     return dict(sorted(config.items()))
+
+
+def _own(source: Source, brokers: Brokers) -> dict[str, str]:
+    """Return the settings that only the connector of this product has, or has otherwise."""
+    if source.kind == "mariadb":
+        return _mariadb(source, brokers)
+    if source.kind == "postgresql":
+        return _postgresql(source)
+    product = PRODUCTS[source.kind]
+    history = {**_PINNED_HISTORY, **_history(source, brokers)} if product.has_history else {}
+    return {**history, **product.own(source), **product.pinned}
 
 
 def render_reader(
@@ -246,7 +263,7 @@ def _common(source: Source, brokers: Brokers) -> dict[str, str]:
         "signal.kafka.groupId": signal_topic(source),
         "signal.kafka.bootstrap.servers": brokers.bootstrap,
         "notification.sink.topic.name": signal_topic(source),
-        **source.encryption.connector_settings(source.kind),
+        **(source.encryption.connector_settings(source.kind) if source.kind not in PRODUCTS else {}),
         **client_security(brokers.security, ["signal.consumer"]),
     }
     declared = [table for table in source.tables if table.key]
@@ -268,8 +285,15 @@ def _selected(selects: Mapping[str, str]) -> dict[str, str]:
 def _mariadb(source: Source, brokers: Brokers) -> dict[str, str]:
     return {
         **_PINNED_MARIADB,
+        **_PINNED_HISTORY,
+        **_history(source, brokers),
         "database.include.list": _escaped((source.database,)),
         "database.server.id": str(_server_id(source.name)),
+    }
+
+
+def _history(source: Source, brokers: Brokers) -> dict[str, str]:
+    return {
         "schema.history.internal.kafka.topic": history_topic(source),
         "schema.history.internal.kafka.bootstrap.servers": brokers.bootstrap,
         **client_security(brokers.security, [f"schema.history.internal.{name}" for name in ("producer", "consumer")]),
@@ -294,7 +318,9 @@ def _expression(source: Source, table: SourceTable) -> str:
     return _escaped(_parts(source, table))
 
 
-def _parts(source: Source, table: SourceTable) -> tuple[str, str]:
+def _parts(source: Source, table: SourceTable) -> tuple[str, ...]:
+    if source.kind in PRODUCTS:
+        return PRODUCTS[source.kind].name(source, table)
     return table.schema or source.database, table.name
 
 

@@ -262,7 +262,7 @@ def read_contracts(folder: Path) -> tuple[Contract, ...]:
 def _read(path: Path) -> Contract:
     document = read_document(path)
     if document.faults:
-        raise FatalError("SRC-102", "; ".join(document.faults))
+        raise FatalError("SRC-102", "; ".join(map(str, document.faults)))
     if not isinstance(document.data, dict):
         raise FatalError("SRC-102", f"{path.name}: not a mapping")
     return from_document(document.data, path.name)

@@ -16,6 +16,8 @@ from cdc.access import is_loopback
 from cdc.reference import is_reference
 
 MODES = ("verify-full", "verify-ca", "require", "disable")
+# What is landed is also read by the service itself, which reads PEM files: two ways that have to fit.
+_LANDED = ("mariadb", "postgresql")
 _VERIFYING = ("verify-full", "verify-ca")
 _PASSWORDS = ("key_password", "truststore_password", "keystore_password")
 _STORES = ("truststore", "truststore_password", "keystore", "keystore_password")
@@ -75,10 +77,8 @@ class Encryption:
             yield from ((name, "is of no use: mode is disable") for name in named)
         if bool(self.certificate) != bool(self.key):
             yield "certificate", "and key belong together"
-        for name in _PASSWORDS:
-            if name in named and not is_reference(named[name]):
-                yield name, "is written out: write a reference such as ${env:NAME}"
-        yield from self._postgresql_faults() if kind == "postgresql" else self._mariadb_faults()
+        if kind in _LANDED:
+            yield from self._postgresql_faults() if kind == "postgresql" else self._mariadb_faults()
 
     def _postgresql_faults(self) -> Iterator[tuple[str, str]]:
         if self.mode in _VERIFYING and not self.ca:
@@ -111,3 +111,8 @@ def default_for(host: str) -> Encryption:
 def read_encryption(group: Mapping[str, Any]) -> Encryption:
     """Return what a file's group says; `faults` tells whether it is usable. Values are single ones, keys are known."""
     return Encryption(**{"mode": "verify-full", **{name: str(value) for name, value in group.items()}})
+
+
+def written_out(group: Mapping[str, str]) -> list[str]:
+    """Return the entries that are passwords and no references."""
+    return [name for name in _PASSWORDS if name in group and not is_reference(group[name])]

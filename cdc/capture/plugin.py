@@ -40,6 +40,8 @@ _COLUMN = re.compile(
     r"column\.(mask\.hash(\.v2)?\.[^.]+\.with\.salt\..+|mask\.with\.\d+\.chars|truncate\.to\.\d+\.chars)"
 )
 _INTERNAL = "internal."
+# Read by way of Debezium's JDBC settings as a whole, without the name of the setting in the connector.
+_JDBC = {"ibmi": ("database.dbname", "database.port")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Plugin:
         """Tell whether anything reads the setting."""
         if key in self.listed or key in self.read or key in _ROUTER:
             return True
-        if _COLUMN.fullmatch(key) or key.startswith(_OPEN):
+        if _COLUMN.fullmatch(key) or key.startswith(_OPEN) or key in _JDBC.get(self.kind, ()):
             return True
         if key.startswith(_INTERNAL) and key.removeprefix(_INTERNAL) in self.read:
             return True

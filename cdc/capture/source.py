@@ -8,21 +8,24 @@ must be one: references go to Kafka Connect as they are, the service resolves th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from cdc.capture import tunable
 from cdc.capture.drift_policy import DriftPolicy, policy_faults
-from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read_encryption
+from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read_encryption, written_out
 from cdc.capture.types import TOKEN, is_decoder
-from cdc.document import Document, Entry, read_document
+from cdc.document import Document, Entry, Fault, read_document
 from cdc.errors import FatalError
 from cdc.reference import is_reference
 from transforms.beside import OF_A_SOURCE, schema_taken
 
 KINDS = ("mariadb", "postgresql")
+# Of these products a file is read, checked and rendered; what their connectors send is not landed.
+UNLANDED = ("mysql", "sqlserver", "oracle", "db2", "informix", "ibmi")
 STATES = ("running", "paused", "stopped")
 STREAM_PREFIX = "cdc."
 
@@ -34,8 +37,13 @@ _RESERVED_NAME = re.compile(f"trace|public|.*({'|'.join(OF_A_SOURCE)})")
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")
 _NO_KEY = "none"
-_ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "drift", "tables", "settings")
-_OPTIONAL = ("tls", "state", "zero_dates", "drift", "settings")
+_ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "drift", "tables", "exclude", "settings")
+_OPTIONAL = ("tls", "state", "zero_dates", "drift", "exclude", "settings")
+# In these products a database is its schema.
+_WITHOUT_SCHEMAS = ("mariadb", "mysql")
+# The rules of `cdc connectors lint` that reading itself applies.
+SECRET_RULE = "L01"  # noqa: S105 - no password, its name
+PINNED_RULE = "L15"
 # What a source may say of MariaDB's zero dates in columns that may be NULL: that NULL is what they mean.
 ZERO_DATES = ("as_null",)
 
@@ -62,7 +70,7 @@ class Source:
     """One legacy database. The five connection values may hold references, `password` is one; `database` is the
     database's name, `kind` the product. `tables` stand parents first: it is the order of the snapshot. `zero_dates` is
     one of ZERO_DATES, or empty: a column that may hold zero dates is then refused. `drift` says what landing does where
-    tables change.
+    tables change. `exclude` are tables that are not captured on purpose: names, in which `*` stands for anything.
     """
 
     name: str
@@ -78,6 +86,7 @@ class Source:
     tls: Encryption | None = None
     zero_dates: str = ""
     drift: DriftPolicy = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
 
     @property
     def encryption(self) -> Encryption:
@@ -90,19 +99,36 @@ class Source:
         return STREAM_PREFIX + self.name
 
 
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A connector file as read. `source` is None if it cannot be told what the file describes; if there are faults,
+    it is the file without what is wrong in `settings` and without secrets that are written out: only to be checked."""
+
+    path: Path
+    document: Document
+    source: Source | None
+    faults: tuple[Fault, ...]
+
+
 def load_sources(folder: Path) -> dict[str, Source]:
     """Read every source of `folder`, by name. Raises SRC-101 with all faults of all files."""
-    sources: dict[str, Source] = {}
-    faults: list[str] = []
-    for path in sorted(folder.glob("*.yaml")):
-        reader = _Reader(path.stem, read_document(path))
-        source = reader.source()
-        faults += reader.faults
-        if source is not None:
-            sources[source.name] = source
+    files = [read_source(path) for path in sorted(folder.glob("*.yaml"))]
+    raise_faults(files)
+    return {file.source.name: file.source for file in files if file.source is not None}
+
+
+def read_source(path: Path, kinds: Sequence[str] = KINDS) -> SourceFile:
+    """Read one file, of a product among `kinds`; raises nothing."""
+    reader = _Reader(path.stem, read_document(path), kinds)
+    source = reader.source()
+    return SourceFile(path, reader.document, source, tuple(reader.faults))
+
+
+def raise_faults(files: Sequence[SourceFile]) -> None:
+    """Raise SRC-101 with all faults of the files; nothing if there are none."""
+    faults = [fault for file in files for fault in file.faults]
     if faults:
         raise FatalError("SRC-101", "".join(f"\n  {fault}" for fault in faults))
-    return sources
 
 
 def find_source(sources: Mapping[str, Source], name: str) -> Source:
@@ -115,28 +141,31 @@ def find_source(sources: Mapping[str, Source], name: str) -> Source:
 class _Reader:
     """Turns one document into a source, collecting faults."""
 
-    def __init__(self, name: str, document: Document) -> None:
+    def __init__(self, name: str, document: Document, kinds: Sequence[str]) -> None:
         self.name = name
         self.document = document
+        self.kinds = kinds
         self.faults = list(document.faults)
+        self.is_whole = not document.faults
 
     def source(self) -> Source | None:
         data = self.document.data
         if not isinstance(data, dict):
             if not self.faults:
-                self.faults.append(f"{self.document.name}: is empty")
+                self.faults.append(Fault(self.document.name, 0, 0, "is empty"))
             return None
         self._check_name()
         self._check_entries(data)
-        kind = self._choice(data, "kind", KINDS, "")
+        kind = self._kind(data)
         values = {name: self._connection_value(name, data[name]) for name in _CONNECTION if name in data}
         state = self._choice(data, "state", STATES, "running")
         tables = tuple(self._tables(data.get("tables", []), kind))
+        exclude = tuple(self._exclude(data.get("exclude"), kind, tables))
         settings = dict(self._settings(data.get("settings") or {}, kind))
         tls = self._tls(data.get("tls"), kind, values.get("host", ""))
         zero_dates = self._zero_dates(data, kind)
         drift = self._drift(data)
-        if self.faults:
+        if not self.is_whole:
             return None
         return Source(
             *(self.name, kind),
@@ -147,6 +176,7 @@ class _Reader:
             tls=tls,
             zero_dates=zero_dates,
             drift=drift,
+            exclude=exclude,
         )
 
     def _check_name(self) -> None:
@@ -162,6 +192,15 @@ class _Reader:
         for key in _ENTRIES:
             if key not in data and key not in _OPTIONAL:
                 self._fault((), f"{key} is missing")
+
+    def _kind(self, data: dict[str, Any]) -> str:
+        kind = str(data.get("kind", ""))
+        if kind in UNLANDED and kind not in self.kinds:
+            self._fault(
+                ("kind",), f"kind {kind} is not landed: such a file is rendered and checked, it is no source yet"
+            )
+            return kind
+        return self._choice(data, "kind", tuple(self.kinds), "")
 
     def _choice(self, data: dict[str, Any], key: str, choices: tuple[str, ...], default: str) -> str:
         value = data.get(key, default)
@@ -184,12 +223,25 @@ class _Reader:
         if not isinstance(value, (str, int)) or isinstance(value, bool) or not str(value).strip():
             self._fault((key,), f"{key} is not a single value")
         elif key == "password" and not is_reference(str(value)):
-            self._fault((key,), "password is written out: write a reference such as ${env:NAME}")
+            self._flag((key,), "password is written out: write a reference such as ${env:NAME}", SECRET_RULE)
+            return "${env:UNKNOWN}"
         elif key == "port" and not (is_reference(str(value)) or _is_port(str(value))):
             self._fault((key,), "port is not a port")
         return str(value)
 
     def _tls(self, group: Any, kind: str, host: str) -> Encryption | None:
+        if not self._are_tls_entries(group):
+            return None
+        secrets = written_out(group or {})
+        for key in secrets:
+            self._flag(("tls", key), f"tls.{key} is written out: write a reference such as ${{env:NAME}}", SECRET_RULE)
+        entries = {key: "${env:UNKNOWN}" if key in secrets else value for key, value in (group or {}).items()}
+        tls = default_for(host) if group is None else read_encryption(entries)
+        for key, what in tls.faults(kind):
+            self._fault(("tls", key), f"tls.{key} {what}")
+        return None if group is None else tls
+
+    def _are_tls_entries(self, group: Any) -> bool:
         known = len(self.faults)
         if group is not None and not isinstance(group, dict):
             self._fault(("tls",), "tls is not a group of entries")
@@ -200,12 +252,7 @@ class _Reader:
                 self._fault(("tls", key), f"{key} is not a single value")
             elif key == "mode" and value not in MODES:
                 self._fault(("tls", key), f"mode is none of {', '.join(MODES)}")
-        if len(self.faults) > known:
-            return None
-        tls = default_for(host) if group is None else read_encryption(group)
-        for key, what in tls.faults(kind):
-            self._fault(("tls", key), f"tls.{key} {what}")
-        return None if group is None else tls
+        return len(self.faults) == known
 
     def _tables(self, entries: Any, kind: str) -> Iterator[SourceTable]:
         if not isinstance(entries, list) or ("tables" in self.document.data and not entries):
@@ -221,6 +268,22 @@ class _Reader:
                 self._fault(("tables", index), f"table {table.name} stands twice: both would have one mirror")
             seen.add(table.name.lower())
             yield table
+
+    def _exclude(self, entries: Any, kind: str, tables: Sequence[SourceTable]) -> Iterator[str]:
+        if not isinstance(entries or [], list):
+            self._fault(("exclude",), "exclude is not a list of tables")
+            return
+        captured = {".".join(filter(None, (table.schema, table.name))) for table in tables}
+        for index, entry in enumerate(entries or []):
+            place = ("exclude", index)
+            plain = entry.replace("*", "x") if isinstance(entry, str) else entry
+            known = len(self.faults)
+            self._table_name(plain, kind, place)
+            both = sorted(name for name in captured if len(self.faults) == known and fnmatchcase(name, entry))
+            if both:
+                self._fault(place, f"{entry} is excluded, and {', '.join(both)} stands under tables")
+            elif len(self.faults) == known:
+                yield entry
 
     def _table(self, entry: Any, kind: str, place: Entry) -> SourceTable | None:
         known = len(self.faults)
@@ -252,7 +315,7 @@ class _Reader:
 
     def _table_name(self, name: Any, kind: str, place: Entry) -> tuple[str, str]:
         parts = name.split(".") if isinstance(name, str) else []
-        wanted = 2 if kind == "postgresql" else 1
+        wanted = 1 if kind in _WITHOUT_SCHEMAS else 2
         if len(parts) != wanted:
             self._fault(place, f"table is not {'schema.table' if wanted == 2 else 'a table name'}")
             return "", ""
@@ -280,18 +343,24 @@ class _Reader:
         for key, value in settings.items():
             place = ("settings", key)
             if isinstance(value, (dict, list)) or value is None:
-                self._fault(place, f"{key} is not a single value")
-            elif not tunable.may_differ(key, kind):
-                self._fault(place, f"{key} is not a setting that a source may change")
+                self._flag(place, f"{key} is not a single value")
             elif tunable.is_secret(key) and not is_reference(str(value)):
-                self._fault(place, f"{key} is written out: write a reference such as ${{env:NAME}}")
+                self._flag(place, f"{key} is written out: write a reference such as ${{env:NAME}}", SECRET_RULE)
+            elif not tunable.may_differ(key, kind):
+                self._flag(place, f"{key} is not a setting that a source may change", PINNED_RULE)
             elif fault := tunable.fault_of(key, str(value)):
-                self._fault(place, fault)
+                self._flag(place, fault)
             else:
                 yield key, str(value).lower() if isinstance(value, bool) else str(value)
 
     def _fault(self, place: Entry, what: str) -> None:
-        self.faults.append(f"{self.document.place(*place)}: {what}")
+        """Note what is wrong, with which nobody can tell what the file describes."""
+        self._flag(place, what)
+        self.is_whole = False
+
+    def _flag(self, place: Entry, what: str, rule: str = "") -> None:
+        """Note what is wrong; the rest of the file may still be checked."""
+        self.faults.append(self.document.fault(place, what, rule))
 
 
 def _is_port(text: str) -> bool:

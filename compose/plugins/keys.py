@@ -7,7 +7,6 @@ lists. They are asked of the real plugins, of the versions that the two pom.xml 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -90,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,1 @@
+"""Products whose connectors are rendered and checked, and whose changes the service does not land."""
