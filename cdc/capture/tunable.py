@@ -36,20 +36,20 @@ _COMMON = frozenset(
         "executor.shutdown.timeout.ms",
     }
 )
+_BINLOG = frozenset(
+    {
+        "database.server.id",
+        "snapshot.locking.mode",
+        "connect.timeout.ms",
+        "binlog.buffer.size",
+        "binlog.net.read.timeout",
+        "binlog.net.write.timeout",
+        "min.row.count.to.stream.results",
+        "use.nongraceful.disconnect",
+    }
+)
 _OF_KIND = {
-    "mariadb": frozenset(
-        {
-            "database.server.id",
-            "snapshot.locking.mode",
-            "internal.schema.history.internal.ddl.filter",
-            "connect.timeout.ms",
-            "binlog.buffer.size",
-            "binlog.net.read.timeout",
-            "binlog.net.write.timeout",
-            "min.row.count.to.stream.results",
-            "use.nongraceful.disconnect",
-        }
-    ),
+    "mariadb": _BINLOG | {"internal.schema.history.internal.ddl.filter"},
     "postgresql": frozenset(
         {
             "slot.name",
@@ -62,17 +62,64 @@ _OF_KIND = {
             "database.tcpKeepAlive",
         }
     ),
+    # Of what is rendered and not landed.
+    "mysql": _BINLOG,
+    "sqlserver": frozenset(
+        {
+            "database.instance",
+            "snapshot.isolation.mode",
+            "data.query.mode",
+            "streaming.fetch.size",
+            "max.iteration.transactions",
+            "incremental.snapshot.option.recompile",
+        }
+    ),
+    "oracle": frozenset(
+        {
+            "database.pdb.name",
+            "rac.nodes",
+            "archive.destination.name",
+            "archive.log.hours",
+            "log.mining.session.max.ms",
+            "log.mining.archive.log.only.mode",
+            "log.mining.query.filter.mode",
+            "log.mining.restart.connection",
+            "snapshot.locking.mode",
+            "snapshot.database.errors.max.retries",
+        }
+    ),
+    "db2": frozenset({"db2.platform", "cdc.control.schema", "cdc.change.tables.schema"}),
+    "informix": frozenset({"snapshot.locking.mode", "snapshot.isolation.mode", "cdc.buffersize", "cdc.timeout"}),
+    "ibmi": frozenset({"buffer.size", "socket.timeout", "from.ccsid", "to.ccsid", "journal.additional.delay"}),
 }
 # Security of the connector's own Kafka clients; what they send and how surely is not the source's to say.
 _CLIENT_SECURITY = re.compile(
     r"(producer\.override|signal\.consumer|schema\.history\.internal\.(producer|consumer))\.(security|sasl|ssl)\..+"
 )
-_SECRET = re.compile(r".*(password|secret|sasl\.jaas\.config|ssl\.keystore\.key)")
+_SECRET = re.compile(r"(?i).*(password|passphrase|secret|token|sasl\.jaas\.config|ssl\.keystore\.key)")
+# With these the Connect worker runs a class, a program or statements of somebody's choice, or fetches a file or an
+# address; what stands in a login configuration is a secret, and comes by reference.
+_RUNS_CODE = re.compile(
+    r".*\.(class|classes|reporters|providers|retriever|validator|url|kinit\.cmd|(assertion|template|key)\.file)"
+    r"|.*\.(socketFactory|socketFactoryArg|sslfactory|sslfactoryarg|authenticationPluginClassName)"
+    r"|.*\.(xmlFactoryFactory|autoDeserialize|allowLoadLocalInfile|allowUrlInLocalInfile|queryInterceptors)"
+    r"|(database|driver)\.(initial\.statements|connectionInitSql|initSql|sessionVariables|jdbc\.driver|protocol|url)"
+    r"|converters|post\.processors|heartbeat\.action\.query|snapshot\.select\.statement\.overrides(\..*)?"
+    r"|(transforms|predicates)(\..*)?|topic\.naming\.strategy|sourceinfo\.struct\.maker|transaction\.metadata\.factory"
+    r"|snapshot\.(mode|query\.mode|locking\.mode)\.custom\.name|config\.providers(\..*)?"
+)
 
 
 def may_differ(key: str, kind: str) -> bool:
     """Tell whether a source of `kind` may set the connector setting `key`."""
+    if runs_code(key):
+        return False
     return key in _COMMON or key in _OF_KIND.get(kind, ()) or _CLIENT_SECURITY.fullmatch(key) is not None
+
+
+def runs_code(key: str) -> bool:
+    """Tell whether a setting has the Connect worker run, or fetch, what somebody chose."""
+    return _RUNS_CODE.fullmatch(key) is not None
 
 
 def is_secret(key: str) -> bool:

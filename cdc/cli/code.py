@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cdc.capture.lint.rules import RULES
 from cdc.cli.context import invocation
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
@@ -20,7 +21,8 @@ from transforms.load import load as load_dictionary
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A code with its meaning; `catalogue` is `service` or `dictionary`. The service's have no Chinese and no owner."""
+    """A code with its meaning; `catalogue` is `service`, `lint` (rules for connector files) or `dictionary`. Only those
+    of the dictionary have Chinese and an owner."""
 
     code: str
     catalogue: str
@@ -47,7 +49,8 @@ def code(
 ) -> None:
     """Explain a code: what happened, why, and what to do next.
 
-    The service's codes come with the program, the stewards' codes from the dictionary that the settings name.
+    The service's codes and the rules of `cdc connectors lint` (L01) come with the program, the stewards' codes from the
+    dictionary that the settings name.
     """
     known = explanations(invocation(context).config)
     found = known.get(name.upper())
@@ -71,6 +74,7 @@ _EFFECT = {
     "row": "this row is refused or held, everything else goes on",
     "warning": "this row is taken as it stands, the code says what to look at",
     "fatal": "the work stops until a person has looked",
+    "finding": "`cdc connectors lint` tells it of a connector file; nothing has happened yet",
 }
 
 
@@ -80,6 +84,8 @@ def explanations(config: Path | None) -> dict[str, Explanation]:
         entry.code: Explanation(entry.code, "service", entry.kind, entry.title, entry.cause, entry.action)
         for entry in catalogue().values()
     }
+    for rule in RULES:
+        known[rule.code] = Explanation(rule.code, "lint", "finding", rule.title, rule.cause, rule.action)
     for entry in _dictionary_entries(config):
         known[entry.code] = entry
     return known

@@ -1,0 +1,1 @@
+"""Connector files checked without a network: what would lose, alter or leak, or not be understood."""
