@@ -79,6 +79,8 @@ class Encryption:
             yield "certificate", "and key belong together"
         if kind in _LANDED:
             yield from self._postgresql_faults() if kind == "postgresql" else self._mariadb_faults()
+        elif self.mode in _VERIFYING and not self.truststore:
+            yield "truststore", f"is missing: mode is {self.mode}; name the authority's key store, or a weaker mode"
 
     def _postgresql_faults(self) -> Iterator[tuple[str, str]]:
         if self.mode in _VERIFYING and not self.ca:
