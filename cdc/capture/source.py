@@ -225,6 +225,9 @@ class _Reader:
         elif key == "password" and not is_reference(str(value)):
             self._flag((key,), "password is written out: write a reference such as ${env:NAME}", SECRET_RULE)
             return "${env:UNKNOWN}"
+        elif key != "password" and tunable.holds_login(str(value)):
+            self._flag((key,), f"{key} holds a login that is written out", SECRET_RULE)
+            return "${env:UNKNOWN}"
         elif key == "port" and not (is_reference(str(value)) or _is_port(str(value))):
             self._fault((key,), "port is not a port")
         return str(value)
@@ -346,6 +349,8 @@ class _Reader:
                 self._flag(place, f"{key} is not a single value")
             elif tunable.is_secret(key) and not is_reference(str(value)):
                 self._flag(place, f"{key} is written out: write a reference such as ${{env:NAME}}", SECRET_RULE)
+            elif tunable.holds_login(str(value)):
+                self._flag(place, f"{key} holds a login that is written out", SECRET_RULE)
             elif not tunable.may_differ(key, kind):
                 self._flag(place, f"{key} is not a setting that a source may change", PINNED_RULE)
             elif fault := tunable.fault_of(key, str(value)):

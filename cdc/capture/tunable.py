@@ -97,6 +97,8 @@ _CLIENT_SECURITY = re.compile(
     r"(producer\.override|signal\.consumer|schema\.history\.internal\.(producer|consumer))\.(security|sasl|ssl)\..+"
 )
 _SECRET = re.compile(r"(?i).*(password|passphrase|secret|token|sasl\.jaas\.config|ssl\.keystore\.key)")
+# A login inside an address, or behind the name of a password: `//user:word@host`, `password=word`.
+_LOGIN = re.compile(r"(?i)//[^/\s:@]+:(?!\$\{)[^/\s@]+@|(?:password|passwd|pwd|secret|token)\s*=\s*[\"']?(?!\$\{)\w")
 # With these the Connect worker runs a class, a program or statements of somebody's choice, or fetches a file or an
 # address; what stands in a login configuration is a secret, and comes by reference.
 _RUNS_CODE = re.compile(
@@ -125,6 +127,11 @@ def runs_code(key: str) -> bool:
 def is_secret(key: str) -> bool:
     """Tell whether the value of a connector setting must be a reference."""
     return _SECRET.fullmatch(key) is not None
+
+
+def holds_login(text: str) -> bool:
+    """Tell whether a value holds a login that is written out, as a part of an address or behind its name."""
+    return _LOGIN.search(text) is not None
 
 
 def fault_of(key: str, value: str) -> str | None:

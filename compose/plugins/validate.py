@@ -47,7 +47,7 @@ class _Brokers:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a plugin said of its template: the fields that it refused beside the wrong one, and where it came to then."""
+    """What a plugin said of its template: the fields that it refused beside the wrong one, and how far it came then."""
 
     kind: str
     settings: int

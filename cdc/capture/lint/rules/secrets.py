@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from cdc.capture.lint.file import ConnectorFile
 from cdc.capture.lint.rule import Remark, Rule
-from cdc.capture.tunable import is_secret
+from cdc.capture.tunable import holds_login, is_secret
 from cdc.reference import is_reference
 
-# A login inside an address, or behind the name of a password: `//user:word@host`, `password=word`.
-_LOGIN = re.compile(r"(?i)//[^/\s:@]+:(?!\$\{)[^/\s@]+@|(?:password|passwd|pwd|secret|token)\s*=\s*[\"']?(?!\$\{)\w")
 _SALT = re.compile(r"column\.mask\.hash.*\.with\.salt\..*")
 
 
@@ -20,11 +18,8 @@ def _written_out(file: ConnectorFile, _: Sequence[ConnectorFile]) -> Iterator[Re
     for key, value in file.settings.items():
         if key in secret and not is_reference(value):
             yield file.entry(key), f"{key} is written out: write a reference such as ${{env:NAME}}"
-        elif key not in secret and _LOGIN.search(value):
+        elif key not in secret and holds_login(value):
             yield file.entry(key), f"{key} holds a login that is written out"
-    for key in ("host", "database", "user"):
-        if _LOGIN.search(getattr(file.source, key)):
-            yield (key,), f"{key} holds a login that is written out"
 
 
 def _salted(file: ConnectorFile, _: Sequence[ConnectorFile]) -> Iterator[Remark]:
