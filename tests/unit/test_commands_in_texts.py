@@ -32,7 +32,7 @@ def texts() -> Iterator[tuple[str, str]]:
         *PAGES,
         REPO / "README.md",
         REPO / "transforms" / "README.md",
-        *sorted((REPO / "connector-configs").glob("*.md")),
+        *sorted((REPO / "connector-configs").rglob("*.md")),
     ]:
         yield page.name, page.read_text(encoding="utf-8")
     yield from ((code, f"{entry.cause} {entry.action}") for code, entry in catalogue().items())
