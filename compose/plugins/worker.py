@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import threading
@@ -20,9 +21,11 @@ _START_TIMEOUT_S = 120.0
 
 
 def fetch(folder: Path) -> None:
-    """Fill a folder with the plugins that no demo needs, unless it is there. Raises StackError."""
-    if folder.exists():
+    """Fill a folder with the plugins that no demo needs, unless it has those of the pom. Raises StackError."""
+    stamp, wanted = folder / ".complete", hashlib.sha256(POM.read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
         return
+    shutil.rmtree(folder, ignore_errors=True)
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     command = ("mvn", "-q", "-B", "-f", str(POM), f"-Dplugins={new}", "process-resources")
@@ -30,6 +33,7 @@ def fetch(folder: Path) -> None:
     if done.returncode != 0:
         lines = done.stdout.strip().splitlines()
         raise StackError(f"Maven could not fetch the plugins: {lines[0] if lines else 'no output'}")
+    (new / stamp.name).write_text(wanted)
     new.rename(folder)
 
 

@@ -11,21 +11,13 @@ import typer
 
 from cdc.capture.lint.check import lint as check
 from cdc.capture.lint.rule import Finding
+from cdc.cli.connectors.complete import source_names
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
-from cdc.errors import CdcError, FatalError
+from cdc.errors import FatalError
 
 _SUFFIX = ".yaml"
-
-
-def _complete(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the names of files, whatever is wrong in them."""
-    try:
-        folder = context.params.get("folder") or settings(context).folders.connector_configs
-    except CdcError:
-        return []
-    return sorted(path.stem for path in Path(folder).glob(f"{incomplete}*{_SUFFIX}"))
 
 
 def lint(
@@ -35,7 +27,7 @@ def lint(
         typer.Argument(
             metavar="[SOURCE|FILE.yaml]...",
             help="Names of sources, or files, of any product. Default: every source.",
-            autocompletion=_complete,
+            autocompletion=source_names,
         ),
     ] = None,
     folder: Annotated[

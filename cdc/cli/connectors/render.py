@@ -11,6 +11,7 @@ import typer
 from cdc.capture import connector, strimzi
 from cdc.capture.source import KINDS, UNLANDED, Source, find_source, load_sources, raise_faults, read_source
 from cdc.cli.connectors.chosen import rendered
+from cdc.cli.connectors.complete import source_names
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.errors import FatalError
@@ -28,7 +29,12 @@ class Format(StrEnum):
 def render(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="SOURCE|FILE.yaml", help="Name of a source, or a file of any of eight products.")
+        str,
+        typer.Argument(
+            metavar="SOURCE|FILE.yaml",
+            help="Name of a source, or a file of any of eight products.",
+            autocompletion=source_names,
+        ),
     ],
     form: Annotated[
         Format, typer.Option("--format", help="As Kafka Connect takes it, or a `KafkaConnector` of Strimzi.")

@@ -7,6 +7,7 @@ from cdc.capture.connector import render
 from cdc.capture.plugin import CLASSES, plugin_of
 from cdc.capture.source import KINDS, UNLANDED, Source, SourceTable
 from cdc.capture.tunable import may_differ, runs_code
+from compose.local.settings import FOLDER, read_settings
 
 
 class Brokers:
@@ -24,6 +25,14 @@ def rendered(kind: str, **more: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", CLASSES)
 def test_a_connector_is_sent_nothing_that_it_does_not_know(kind: str) -> None:
     assert [key for key in rendered(kind) if not plugin_of(kind).knows(key)] == []
+
+
+def test_the_worker_lets_through_what_a_connector_is_sent_and_no_more() -> None:
+    policy = read_settings(FOLDER / "connect" / "worker.properties")
+    assert policy["connector.client.config.override.policy"] == "Allowlist"
+    prefix = "producer.override."
+    sent = {key.removeprefix(prefix) for kind in CLASSES for key in rendered(kind) if key.startswith(prefix)}
+    assert set(policy["connector.client.config.override.allowlist"].split(",")) == sent
 
 
 def test_all_kinds_are_rendered() -> None:
