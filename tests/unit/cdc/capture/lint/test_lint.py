@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from cdc.capture.contract import ColumnContract, Contract, to_yaml
 from cdc.capture.lint.check import lint
 from cdc.capture.lint.rule import Finding
 from cdc.capture.lint.rules import RULES
+from cdc.capture.plugin import CLASSES
+from cdc.capture.source import KINDS
 from cdc.cli.code import explanations
 from cdc.cli.main import execute
 from compose.local.env import REPO
@@ -229,6 +232,24 @@ def test_every_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     for rule in RULES:
         assert (known[rule.code].title, known[rule.code].action) == (rule.title, rule.action)
         assert all(text.endswith(".") for text in (rule.cause, rule.action))
+
+
+def test_the_page_has_every_rule() -> None:
+    page = (REPO / "connector-configs" / "lint.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| (L\d\d) \| (.*) \|$", page, re.MULTILINE))
+    assert told == {rule.code: rule.title + " (cannot be allowed)" * rule.final for rule in RULES}
+
+
+def test_the_templates_have_no_finding() -> None:
+    templates = sorted((REPO / "connector-configs" / "templates").glob("*/source.yaml"))
+    assert {path.parent.name for path in templates} == set(CLASSES)
+    for path in templates:
+        assert lint(REPO / "connector-configs", [path]) == []
+        names = {each.name for each in path.parent.iterdir()}
+        assert names == {"README.md", "source.yaml", "dba.cl" if path.parent.name == "ibmi" else "dba.sql"}
+        page = (path.parent / "README.md").read_text(encoding="utf-8")
+        assert re.findall(r"^## (.*)$", page, re.MULTILINE) == ["Checklist", "What the connector cannot do"]
+        assert ("does not land" in page.replace("\n", " ")) == (path.parent.name not in KINDS)
 
 
 def test_a_finding_knows_its_place() -> None:
