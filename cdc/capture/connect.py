@@ -30,7 +30,11 @@ _REQUEST_TIMEOUT_S = 30.0
 # Connect gives up by itself after 90 s.
 _VALIDATION_TIMEOUT_S = 95.0
 _VERBS = {"running": "resume", "paused": "pause", "stopped": "stop"}
-_SECRET = re.compile(r"(?i)((?:password|secret|token)\w*\"?\s*[=:]\s*)[^\s,;&]+")
+_WORDS = r"(?:password|passphrase|passwd|pwd|secret|token|jaas\.config)"
+# Behind its name, in quotes or not; in an address; before its name, as Kafka's configuration complains of a value.
+_SECRET = re.compile(rf"(?i)({_WORDS}\w*\"?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)")
+_IN_ADDRESS = re.compile(r"(//[^/\s:@]+:)[^/\s@]+(?=@)")
+_COMPLAINT = re.compile(rf"(?is)(Invalid value ).*?( for configuration \S*{_WORDS})")
 _TRACE_LINE_CHARACTERS = 300
 # What offsets name a place in the log by: PostgreSQL's, MariaDB's.
 _PLACES = frozenset({"lsn", "file"})
@@ -293,5 +297,7 @@ def _cause(lines: Sequence[str]) -> str:
 
 
 def masked(text: str) -> str:
-    """Return the text with whatever stands after the word password, secret or token replaced."""
-    return _SECRET.sub(r"\1***", text)
+    """Return the text with what is called a password, secret, token or login replaced, wherever its name stands."""
+    for pattern, shown in ((_COMPLAINT, r"\1***\2"), (_SECRET, r"\1***"), (_IN_ADDRESS, r"\1***")):
+        text = pattern.sub(shown, text)
+    return text

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ _CONNECTION = ("host", "port", "database", "user", "password")
 _NO_KEY = "none"
 _ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "drift", "tables", "exclude", "settings")
 _OPTIONAL = ("tls", "state", "zero_dates", "drift", "exclude", "settings")
+_TABLE_ENTRIES = ("table", "key", "without", "tokens")
 # In these products a database is its schema.
 _WITHOUT_SCHEMAS = ("mariadb", "mysql")
 # The rules of `cdc connectors lint` that reading itself applies.
@@ -188,7 +190,7 @@ class _Reader:
     def _check_entries(self, data: dict[str, Any]) -> None:
         for key in data:
             if key not in _ENTRIES:
-                self._fault((key,), f"{key} is not an entry of a connector file")
+                self._fault((key,), f"{key} is not an entry of a connector file{_near(key, _ENTRIES)}")
         for key in _ENTRIES:
             if key not in data and key not in _OPTIONAL:
                 self._fault((), f"{key} is missing")
@@ -250,7 +252,7 @@ class _Reader:
             self._fault(("tls",), "tls is not a group of entries")
         for key, value in (group if isinstance(group, dict) else {}).items():
             if key not in ENTRIES:
-                self._fault(("tls", key), f"{key} is not an entry of tls")
+                self._fault(("tls", key), f"{key} is not an entry of tls{_near(key, ENTRIES)}")
             elif not isinstance(value, str) or not value:
                 self._fault(("tls", key), f"{key} is not a single value")
             elif key == "mode" and value not in MODES:
@@ -292,8 +294,8 @@ class _Reader:
         known = len(self.faults)
         if isinstance(entry, dict):
             for key in entry:
-                if key not in ("table", "key", "without", "tokens"):
-                    self._fault((*place, key), f"{key} is not an entry of a table")
+                if key not in _TABLE_ENTRIES:
+                    self._fault((*place, key), f"{key} is not an entry of a table{_near(key, _TABLE_ENTRIES)}")
         named = entry if isinstance(entry, dict) else {"table": entry}
         schema, table = self._table_name(named.get("table"), kind, place)
         is_keyless = named.get("key") == _NO_KEY
@@ -366,6 +368,11 @@ class _Reader:
     def _flag(self, place: Entry, what: str, rule: str = "") -> None:
         """Note what is wrong; the rest of the file may still be checked."""
         self.faults.append(self.document.fault(place, what, rule))
+
+
+def _near(key: str, known: Sequence[str]) -> str:
+    found = get_close_matches(key, known, n=1, cutoff=0.75)
+    return f"; probably {found[0]}" if found else ""
 
 
 def _is_port(text: str) -> bool:

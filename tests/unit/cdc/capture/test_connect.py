@@ -39,10 +39,26 @@ def test_a_trace_may_be_short(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["password=geheim", "Password: geheim", '"database.password":"geheim"', "token = geheim"]
+    "text",
+    [
+        "password=geheim",
+        "Password: geheim",
+        '"database.password":"geheim"',
+        "token = geheim",
+        'Login required username="x" password="very geheim; really";',
+        "passphrase='very geheim'",
+        "jdbc:x://user:geheim@host:1/db",
+        "Invalid value geheim for configuration database.password: too short",
+        'Invalid value a.Login required password="geheim"; for configuration signal.consumer.sasl.jaas.config',
+    ],
 )
 def test_no_secret_is_told(text: str) -> None:
     assert "geheim" not in masked(text)
+
+
+@pytest.mark.parametrize("text", ["Invalid value x for configuration snapshot.mode", "jdbc:x://host:1/db", "no@where"])
+def test_what_is_no_secret_is_told(text: str) -> None:
+    assert masked(text) == text
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_nobody_allows_a_secret_or_code(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_a_finding_at_its_place(tmp_path: Path) -> None:
     write(tmp_path, "tabels: [x]")
     assert [(one.code, one.line, one.column, one.what) for one in lint(tmp_path) if one.line == 8] == [
-        ("SRC-101", 8, 1, "tabels is not an entry of a connector file")
+        ("SRC-101", 8, 1, "tabels is not an entry of a connector file; probably tables")
     ]
     (tmp_path / "mes.yaml").write_text("kind: [\n")
     assert [(one.code, one.line, one.what) for one in lint(tmp_path)] == [("SRC-101", 2, "is not YAML")]
