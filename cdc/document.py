@@ -59,16 +59,22 @@ def read_document(path: Path) -> Document:
     """Read a file. What cannot be read is a fault of the document, with `data` None."""
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         return Document(path.name, None, faults=(Fault(path.name, 0, 0, f"cannot be read ({type(error).__name__})"),))
+    return parse_document(path.name, text)
+
+
+def parse_document(name: str, text: str) -> Document:
+    """Read the text of a file of that name; the same of what cannot be read."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return Document(path.name, None, faults=(Fault(path.name, line, column, "is not YAML"),))
-    reader = _Reader(path.name)
+        return Document(name, None, faults=(Fault(name, line, column, "is not YAML"),))
+    reader = _Reader(name)
     data = None if node is None else reader.read(node, ())
-    return Document(path.name, data, reader.marks, tuple(reader.faults), tuple(text.splitlines()))
+    return Document(name, data, reader.marks, tuple(reader.faults), tuple(text.splitlines()))
 
 
 class _Reader:

@@ -19,7 +19,7 @@ from cdc.capture import tunable
 from cdc.capture.drift_policy import DriftPolicy, policy_faults
 from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read_encryption, written_out
 from cdc.capture.types import TOKEN, is_decoder
-from cdc.document import Document, Entry, Fault, read_document
+from cdc.document import Document, Entry, Fault, parse_document, read_document
 from cdc.errors import FatalError
 from cdc.reference import is_reference
 from transforms.beside import OF_A_SOURCE, schema_taken
@@ -121,9 +121,27 @@ def load_sources(folder: Path) -> dict[str, Source]:
 
 def read_source(path: Path, kinds: Sequence[str] = KINDS) -> SourceFile:
     """Read one file, of a product among `kinds`; raises nothing."""
-    reader = _Reader(path.stem, read_document(path), kinds)
+    return _read(path, read_document(path), kinds)
+
+
+def parse_source(name: str, text: str) -> Source:
+    """Return the source that a connector file of this text would be. Raises SRC-101 with all faults."""
+    path = Path(f"{name}.yaml")
+    file = _read(path, parse_document(path.name, text), KINDS)
+    raise_faults([file])
+    assert file.source is not None  # noqa: S101 - a file without a source has faults
+    return file.source
+
+
+def _read(path: Path, document: Document, kinds: Sequence[str]) -> SourceFile:
+    reader = _Reader(path.stem, document, kinds)
     source = reader.source()
     return SourceFile(path, reader.document, source, tuple(reader.faults))
+
+
+def is_object_name(name: str) -> bool:
+    """Tell whether a connector's lists, and so a connector file, can have a table or column of that name."""
+    return _OBJECT_NAME.fullmatch(name) is not None
 
 
 def raise_faults(files: Sequence[SourceFile]) -> None:
@@ -324,7 +342,7 @@ class _Reader:
         if len(parts) != wanted:
             self._fault(place, f"table is not {'schema.table' if wanted == 2 else 'a table name'}")
             return "", ""
-        if not all(_OBJECT_NAME.fullmatch(part) for part in parts):
+        if not all(map(is_object_name, parts)):
             self._fault(place, f"table {name} holds a character that connectors cannot be given")
         return (parts[0], parts[1]) if wanted == 2 else ("", parts[0])
 
@@ -335,7 +353,7 @@ class _Reader:
         if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
             self._fault(place, f"{place[-1]} is not a list of columns")
             return ()
-        if not all(_OBJECT_NAME.fullmatch(column) for column in columns):
+        if not all(map(is_object_name, columns)):
             self._fault(place, f"a column under {place[-1]} holds a character that connectors cannot be given")
         if len(set(columns)) < len(columns):
             self._fault(place, f"a column stands twice under {place[-1]}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cdc.capture.policy import policy_of
-from cdc.capture.source import Source, SourceTable, find_source, load_sources
+from cdc.capture.source import Source, SourceTable, find_source, load_sources, parse_source
 from cdc.errors import FatalError
 from transforms.beside import OF_A_SOURCE, OF_A_TARGET
 
@@ -23,6 +23,13 @@ tables:
     key: [order_no, line_no]
 tls: {ca: /run/secrets/mes.pem}
 """
+
+
+def test_a_file_that_has_not_been_written_yet(tmp_path: Path) -> None:
+    assert parse_source("mes", GOOD) == _load(tmp_path, GOOD)
+    for wrong in (GOOD + "settings: {decimal.handling.mode: double}\n", GOOD + "tabels: []\n", "kind: ["):
+        with pytest.raises(FatalError, match="SRC-101"):
+            parse_source("mes", wrong)
 
 
 def test_columns_for_which_tokens_stand(tmp_path: Path) -> None:
