@@ -37,6 +37,8 @@ _RESERVED_NAME = re.compile(f"trace|public|.*({'|'.join(OF_A_SOURCE)})")
 # Names go into the connector's lists of regular expressions, where commas, colons and semicolons are separators.
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")
+# In place of what is missing or wrong, in a file that is only checked.
+_UNTOLD = {**dict.fromkeys(_CONNECTION, "${env:UNKNOWN}"), "host": "localhost"}
 _NO_KEY = "none"
 _ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "drift", "tables", "exclude", "settings")
 _OPTIONAL = ("tls", "state", "zero_dates", "drift", "exclude", "settings")
@@ -103,13 +105,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A connector file as read. `source` is None if it cannot be told what the file describes; if there are faults,
-    it is the file without what is wrong in `settings` and without secrets that are written out: only to be checked."""
+    """A connector file as read. `source` is None if it cannot be told of which product the file is; if there are
+    faults, it is the file without what is wrong, and without secrets that are written out: only to be checked. If it
+    `is_whole`, all tables are there."""
 
     path: Path
     document: Document
     source: Source | None
     faults: tuple[Fault, ...]
+    is_whole: bool
 
 
 def load_sources(folder: Path) -> dict[str, Source]:
@@ -136,7 +140,7 @@ def parse_source(name: str, text: str) -> Source:
 def _read(path: Path, document: Document, kinds: Sequence[str]) -> SourceFile:
     reader = _Reader(path.stem, document, kinds)
     source = reader.source()
-    return SourceFile(path, reader.document, source, tuple(reader.faults))
+    return SourceFile(path, reader.document, source, tuple(reader.faults), reader.is_whole)
 
 
 def is_object_name(name: str) -> bool:
@@ -185,11 +189,11 @@ class _Reader:
         tls = self._tls(data.get("tls"), kind, values.get("host", ""))
         zero_dates = self._zero_dates(data, kind)
         drift = self._drift(data)
-        if not self.is_whole:
+        if kind not in self.kinds:
             return None
         return Source(
             *(self.name, kind),
-            **values,
+            **{**_UNTOLD, **values},
             state=state,
             tables=tables,
             settings=settings,

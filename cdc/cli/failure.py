@@ -33,7 +33,7 @@ class Exit(IntEnum):
 
 
 # What a person has to correct in files before the command can do anything.
-_USAGE = frozenset({"CFG-101", "DRV-106", "DRV-108", "DRV-109", "SRC-101", "SRC-102", "SRC-103", "SRC-122"})
+_USAGE = frozenset({"CFG-101", "CON-140", "DRV-106", "DRV-108", "DRV-109", "SRC-101", "SRC-102", "SRC-103", "SRC-122"})
 
 
 # Nothing failed: what is asked for was destroyed, as somebody has put on record.

@@ -24,7 +24,7 @@ _STATEMENTS = (
 
 
 def _contracts(file: ConnectorFile, _: Sequence[ConnectorFile]) -> Iterator[Remark]:
-    if file.contracts is None or file.contract_faults:
+    if file.contracts is None or file.contract_faults or not file.read.is_whole:
         return
     names = table_names(file.source)
     for index, name in enumerate(names):

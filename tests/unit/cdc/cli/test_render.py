@@ -92,7 +92,7 @@ def test_what_is_not_landed_is_said_and_is_no_source(tmp_path: Path, capsys: pyt
 def test_a_name_that_kubernetes_does_not_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "old_erp.yaml"
     path.write_text((TEMPLATES / "mysql" / "source.yaml").read_text())
-    assert execute(["connectors", "render", str(path), "--format", "strimzi"]) == 1
+    assert execute(["connectors", "render", str(path), "--format", "strimzi"]) == 2
     assert "CON-140" in capsys.readouterr().err
     assert execute(["connectors", "render", str(path)]) == 0
 

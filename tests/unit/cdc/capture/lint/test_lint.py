@@ -175,6 +175,36 @@ def test_a_file_that_cannot_be_read_is_a_finding_at_its_place(tmp_path: Path) ->
     assert [(one.code, one.line, one.what) for one in lint(tmp_path)] == [("SRC-101", 2, "is not YAML")]
 
 
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    more = f"port: 70000\npassword: {SECRET}\ntables: [orders, public.lines]\nsettings: {{max.bach.size: 4096}}"
+    text = write(tmp_path, more, without="port").read_text().splitlines()
+    kept = [line for line in text if line != "password: ${env:PASSWORD}" and "public.orders" not in line]
+    (tmp_path / "mes.yaml").write_text("\n".join(kept))
+    told = {(one.line, one.column, one.code) for one in lint(tmp_path)}
+    assert told == {(5, 1, "SRC-101"), (6, 1, "L01"), (7, 10, "SRC-101"), (8, 12, "L13"), (8, 12, "L17")}
+
+
+# debezium-kafka.md 0: what the connectors do by default, and loses or alters data without a word.
+DEFAULTS = [
+    ("postgresql", "value.converter.replace.null.with.default", "true", "L14"),
+    ("postgresql", "key.converter.replace.null.with.default", "true", "L14"),
+    ("mariadb", "skipped.operations", "t", "L14"),
+    ("postgresql", "plugin.name", "decoderbufs", "L14"),
+    ("postgresql", "decimal.handling.mode", "precise", "L05"),
+    ("mariadb", "bigint.unsigned.handling.mode", "long", "L05"),
+    ("mariadb", "event.converting.failure.handling.mode", "warn", "L14"),
+    ("postgresql", "include.unknown.datatypes", "false", "L14"),
+    ("postgresql", "time.precision.mode", "isostring", "L05"),
+    ("mariadb", "time.precision.mode", "adaptive_time_microseconds", "L05"),
+]
+
+
+@pytest.mark.parametrize(("kind", "key", "default", "code"), DEFAULTS)
+def test_defaults_that_lose_data(tmp_path: Path, kind: str, key: str, default: str, code: str) -> None:
+    path = write(tmp_path, f"settings: {{{key}: {default}}}  # as it comes", kind=kind)
+    assert code in {one.code for one in lint(tmp_path / "none", [path])}
+
+
 def test_300_tables_fit_one_file(tmp_path: Path) -> None:
     names = [f"t{number:03}" for number in range(300)]
     lines = "".join(f"  - public.{name}\n" for name in names)
