@@ -43,6 +43,14 @@ def _findings(read: SourceFile, file: ConnectorFile | None, files: Sequence[Conn
     return sorted(_narrowed(set(found)), key=lambda finding: (finding.line, finding.column, finding.code))
 
 
+def _shown(path: Path) -> str:
+    """Return the path as a person in the current folder writes it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 def _ruled(file: ConnectorFile, files: Sequence[ConnectorFile]) -> Iterator[Finding]:
     for rule in RULES:
         for entry, what in rule.check(file, files):
@@ -52,18 +60,18 @@ def _ruled(file: ConnectorFile, files: Sequence[ConnectorFile]) -> Iterator[Find
 def _of_rule(file: ConnectorFile, rule: Rule, entry: Entry, what: str) -> Finding:
     line, column = file.document.mark(*entry)
     allowed = "" if rule.final else file.allows(rule.code, line)
-    return Finding(str(file.path), line, column, rule.code, what, rule.cause, rule.action, allowed)
+    return Finding(_shown(file.path), line, column, rule.code, what, rule.cause, rule.action, allowed)
 
 
 def _of_fault(read: SourceFile, fault: Fault) -> Finding:
     known = BY_CODE.get(fault.rule) or catalogue()[_UNREADABLE]
     place = max(fault.line, 1), max(fault.column, 1)
-    return Finding(str(read.path), *place, known.code, fault.what, known.cause, known.action)
+    return Finding(_shown(read.path), *place, known.code, fault.what, known.cause, known.action)
 
 
 def _of_code(file: ConnectorFile, code: str, what: str) -> Finding:
     known = catalogue()[code]
-    return Finding(str(file.path), 1, 1, code, what, known.cause, known.action)
+    return Finding(_shown(file.path), 1, 1, code, what, known.cause, known.action)
 
 
 def _narrowed(found: Iterable[Finding]) -> Iterator[Finding]:

@@ -45,6 +45,9 @@ def _names(file: ConnectorFile) -> Iterator[tuple[tuple[str, ...], str]]:
     if source.kind == "postgresql":
         # A slot belongs to a server, whatever database it is of.
         yield ("slot", source.host, source.port, file.config["slot.name"]), "slot.name"
+        # The script of the one would take the tables of the other out of it.
+        own = (source.host, source.port, source.database, file.config["publication.name"])
+        yield ("publication", *own), "publication.name"
     if source.kind in ("mariadb", "mysql"):
         yield ("server id", file.config[_SERVER_ID]), _SERVER_ID
     if source.kind == "mariadb":
@@ -67,8 +70,9 @@ RULES = (
     Rule(
         "L18",
         "two connectors use one name",
-        "Two connectors on one slot get half of the changes each, without an error. Two with one server id cut each "
-        "other off. In one topic the histories or changes of both are mixed, and neither can be read any more.",
+        "Two connectors on one slot get half of the changes each, without an error. Of two on one publication the "
+        "script of one takes the other's tables out. Two with one server id cut each other off. In one topic the "
+        "histories or changes of both are mixed, and neither can be read any more.",
         "Give one of them a name of its own before it is applied.",
         _clashing,
     ),

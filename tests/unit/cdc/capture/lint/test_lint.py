@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,7 @@ def test_a_contract_that_is_damaged(tmp_path: Path) -> None:
     ("kind", "own", "other", "what"),
     [
         ("postgresql", "slot.name: one", "slot.name: one", "slot.name is also that of wms.yaml"),
+        ("postgresql", "publication.name: one", "publication.name: one", "publication.name is also that of wms.yaml"),
         ("mariadb", "database.server.id: 7", "database.server.id: 7", "database.server.id is also that of wms.yaml"),
         (
             *("mariadb", "max.batch.size: 7", "schema.history.internal.kafka.topic: cdc-history.mes"),
@@ -141,11 +143,23 @@ def test_a_contract_that_is_damaged(tmp_path: Path) -> None:
 )
 def test_no_two_connectors_use_one_name(tmp_path: Path, kind: str, own: str, other: str, what: str) -> None:
     write(tmp_path, f"settings: {{{own}}}  # given", kind=kind)
-    write(tmp_path, f"settings: {{{other}}}  # given", kind=kind, name="wms")
+    database = f"database: {'mes' if 'publication' in own else 'wms'}\n"
+    write(tmp_path, f"{database}settings: {{{other}}}  # given", kind=kind, name="wms", without="database")
     mine = [one for one in lint(tmp_path, [tmp_path / "mes.yaml"]) if one.code == "L18"]
     assert [one.what for one in mine] == [what]
-    write(tmp_path, "", kind=kind, name="wms")
+    write(tmp_path, "database: wms", kind=kind, name="wms", without="database")
     assert [one for one in lint(tmp_path) if one.code == "L18"] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "mark"),
+    [("README.md", "plm", "# mine/connector-configs/plm"), ("connector-configs/README.md", "mes", "kind:")],
+)
+def test_the_files_that_pages_show_have_no_finding(tmp_path: Path, page: str, name: str, mark: str) -> None:
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", (REPO / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    shown = next(block for block in blocks if block.lstrip().startswith(mark))
+    (tmp_path / f"{name}.yaml").write_text(textwrap.dedent(shown), encoding="utf-8")
+    assert lint(tmp_path / "none", [tmp_path / f"{name}.yaml"]) == []
 
 
 def test_the_files_of_the_repository_have_no_finding() -> None:
