@@ -41,7 +41,7 @@ _COLUMN = re.compile(
 )
 _INTERNAL = "internal."
 # Read by way of Debezium's JDBC settings as a whole, without the name of the setting in the connector.
-_JDBC = {"ibmi": ("database.dbname", "database.port")}
+_JDBC = {"ibmi": ("database.dbname",)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,8 @@ class _Reader:
         values = {name: self._connection_value(name, data[name]) for name in _CONNECTION if name in data}
         state = self._choice(data, "state", STATES, "running")
         tables = tuple(self._tables(data.get("tables", []), kind))
+        if kind == "ibmi" and len({table.schema for table in tables}) > 1:
+            self._fault(("tables",), "tables are of more than one library, and the connector reads one")
         exclude = tuple(self._exclude(data.get("exclude"), kind, tables))
         settings = dict(self._settings(data.get("settings") or {}, kind))
         tls = self._tls(data.get("tls"), kind, values.get("host", ""))

@@ -8,10 +8,9 @@ from cdc.capture.unlanded.product import Product, of_schema
 
 def _own(source: Source) -> dict[str, str]:
     # Its trust store is that of the worker's Java: there is no setting for another one.
-    schemas = sorted({table.schema for table in source.tables})
     return {
         "database.dbname": source.database,
-        "database.schema": ",".join(schemas),
+        "database.schema": source.tables[0].schema if source.tables else "",
         "secure": str(source.encryption.mode != "disable").lower(),
     }
 

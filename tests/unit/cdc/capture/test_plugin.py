@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cdc.access import KafkaSecurity
@@ -27,6 +29,13 @@ def test_a_connector_is_sent_nothing_that_it_does_not_know(kind: str) -> None:
     assert [key for key in rendered(kind) if not plugin_of(kind).knows(key)] == []
 
 
+def test_the_lists_are_of_the_versions_that_are_pinned() -> None:
+    poms = "".join(path.read_text(encoding="utf-8") for path in (FOLDER / "pom.xml", FOLDER / "plugins" / "pom.xml"))
+    pinned = dict(re.findall(r"<debezium\.(\w+)\.version>(.*?)<", poms))
+    pinned["postgresql"] = pinned.pop("postgres")
+    assert {kind: plugin_of(kind).version for kind in CLASSES} == pinned
+
+
 def test_the_worker_lets_through_what_a_connector_is_sent_and_no_more() -> None:
     policy = read_settings(FOLDER / "connect" / "worker.properties")
     assert policy["connector.client.config.override.policy"] == "Allowlist"
@@ -42,7 +51,8 @@ def test_all_kinds_are_rendered() -> None:
 @pytest.mark.parametrize("kind", UNLANDED)
 def test_what_all_have_in_common_is_left_out_only_where_there_is_nothing_like_it(kind: str) -> None:
     of_all = rendered("mariadb").keys() & rendered("postgresql").keys()
-    assert of_all - rendered(kind).keys() == (set() if kind == "mysql" else {"read.only"})
+    left_out = {"mysql": set(), "ibmi": {"read.only", "database.port"}}.get(kind, {"read.only"})
+    assert of_all - rendered(kind).keys() == left_out
 
 
 @pytest.mark.parametrize("kind", ["sqlserver", "oracle", "db2", "informix", "ibmi"])

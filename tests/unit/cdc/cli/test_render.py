@@ -89,6 +89,13 @@ def test_what_is_not_landed_is_said_and_is_no_source(tmp_path: Path, capsys: pyt
     assert "plm.yaml:3: kind oracle is not landed" in capsys.readouterr().err
 
 
+def test_of_ibm_i_one_library_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "erp400.yaml"
+    path.write_text((TEMPLATES / "ibmi" / "source.yaml").read_text() + "  - OTHER.ITEMS2\n")
+    assert execute(["connectors", "render", str(path)]) == 2
+    assert "tables are of more than one library" in capsys.readouterr().err
+
+
 def test_a_name_that_kubernetes_does_not_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "old_erp.yaml"
     path.write_text((TEMPLATES / "mysql" / "source.yaml").read_text())
