@@ -10,18 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from cdc.capture import tunable
 from cdc.capture.drift_policy import DriftPolicy, policy_faults
-from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read_encryption, written_out
+from cdc.capture.encryption import Encryption, default_for
+from cdc.capture.source_values import UNTOLD, Faults, near, read_settings, read_tls, read_value
 from cdc.capture.types import TOKEN, is_decoder
 from cdc.document import Document, Entry, Fault, parse_document, read_document
 from cdc.errors import FatalError
-from cdc.reference import is_reference
 from transforms.beside import OF_A_SOURCE, schema_taken
 
 KINDS = ("mariadb", "postgresql")
@@ -37,17 +35,13 @@ _RESERVED_NAME = re.compile(f"trace|public|.*({'|'.join(OF_A_SOURCE)})")
 # Names go into the connector's lists of regular expressions, where commas, colons and semicolons are separators.
 _OBJECT_NAME = re.compile(r"[\w$#@ -]+")
 _CONNECTION = ("host", "port", "database", "user", "password")
-# In place of what is missing or wrong, in a file that is only checked.
-_UNTOLD = {**dict.fromkeys(_CONNECTION, "${env:UNKNOWN}"), "host": "localhost"}
+_UNTOLD = {**dict.fromkeys(_CONNECTION, UNTOLD), "host": "localhost"}
 _NO_KEY = "none"
 _ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "drift", "tables", "exclude", "settings")
 _OPTIONAL = ("tls", "state", "zero_dates", "drift", "exclude", "settings")
 _TABLE_ENTRIES = ("table", "key", "without", "tokens")
 # In these products a database is its schema.
 _WITHOUT_SCHEMAS = ("mariadb", "mysql")
-# The rules of `cdc connectors lint` that reading itself applies.
-SECRET_RULE = "L01"  # noqa: S105 - no password, its name
-PINNED_RULE = "L15"
 # What a source may say of MariaDB's zero dates in columns that may be NULL: that NULL is what they mean.
 ZERO_DATES = ("as_null",)
 
@@ -140,7 +134,7 @@ def parse_source(name: str, text: str) -> Source:
 def _read(path: Path, document: Document, kinds: Sequence[str]) -> SourceFile:
     reader = _Reader(path.stem, document, kinds)
     source = reader.source()
-    return SourceFile(path, reader.document, source, tuple(reader.faults), reader.is_whole)
+    return SourceFile(path, reader.document, source, tuple(reader.faults.listed), reader.faults.is_whole)
 
 
 def is_object_name(name: str) -> bool:
@@ -169,26 +163,25 @@ class _Reader:
         self.name = name
         self.document = document
         self.kinds = kinds
-        self.faults = list(document.faults)
-        self.is_whole = not document.faults
+        self.faults = Faults(document)
 
     def source(self) -> Source | None:
         data = self.document.data
         if not isinstance(data, dict):
-            if not self.faults:
-                self.faults.append(Fault(self.document.name, 0, 0, "is empty"))
+            if not self.faults.listed:
+                self.faults.listed.append(Fault(self.document.name, 0, 0, "is empty"))
             return None
         self._check_name()
         self._check_entries(data)
         kind = self._kind(data)
-        values = {name: self._connection_value(name, data[name]) for name in _CONNECTION if name in data}
+        values = {name: read_value(self.faults, name, data[name]) for name in _CONNECTION if name in data}
         state = self._choice(data, "state", STATES, "running")
         tables = tuple(self._tables(data.get("tables", []), kind))
         if kind == "ibmi" and len({table.schema for table in tables}) > 1:
-            self._fault(("tables",), "tables are of more than one library, and the connector reads one")
+            self.faults.fault(("tables",), "tables are of more than one library, and the connector reads one")
         exclude = tuple(self._exclude(data.get("exclude"), kind, tables))
-        settings = dict(self._settings(data.get("settings") or {}, kind))
-        tls = self._tls(data.get("tls"), kind, values.get("host", ""))
+        settings = dict(read_settings(self.faults, data.get("settings") or {}, kind))
+        tls = read_tls(self.faults, data.get("tls"), kind, values.get("host", ""))
         zero_dates = self._zero_dates(data, kind)
         drift = self._drift(data)
         if kind not in self.kinds:
@@ -207,22 +200,22 @@ class _Reader:
 
     def _check_name(self) -> None:
         if not _SOURCE_NAME.fullmatch(self.name):
-            self._fault((), "the file's name is not a source name: small letters, digits and _, at most 40")
+            self.faults.fault((), "the file's name is not a source name: small letters, digits and _, at most 40")
         elif _RESERVED_NAME.fullmatch(self.name) or schema_taken(self.name):
-            self._fault((), f"{self.name} is a name that the target keeps for itself")
+            self.faults.fault((), f"{self.name} is a name that the target keeps for itself")
 
     def _check_entries(self, data: dict[str, Any]) -> None:
         for key in data:
             if key not in _ENTRIES:
-                self._fault((key,), f"{key} is not an entry of a connector file{_near(key, _ENTRIES)}")
+                self.faults.fault((key,), f"{key} is not an entry of a connector file{near(key, _ENTRIES)}")
         for key in _ENTRIES:
             if key not in data and key not in _OPTIONAL:
-                self._fault((), f"{key} is missing")
+                self.faults.fault((), f"{key} is missing")
 
     def _kind(self, data: dict[str, Any]) -> str:
         kind = str(data.get("kind", ""))
         if kind in UNLANDED and kind not in self.kinds:
-            self._fault(
+            self.faults.fault(
                 ("kind",), f"kind {kind} is not landed: such a file is rendered and checked, it is no source yet"
             )
             return kind
@@ -231,61 +224,23 @@ class _Reader:
     def _choice(self, data: dict[str, Any], key: str, choices: tuple[str, ...], default: str) -> str:
         value = data.get(key, default)
         if key in data and value not in choices:
-            self._fault((key,), f"{key} is none of {', '.join(choices)}")
+            self.faults.fault((key,), f"{key} is none of {', '.join(choices)}")
         return str(value)
 
     def _zero_dates(self, data: dict[str, Any], kind: str) -> str:
         if "zero_dates" in data and kind != "mariadb":
-            self._fault(("zero_dates",), "zero_dates is an entry for MariaDB, no other product has them")
+            self.faults.fault(("zero_dates",), "zero_dates is an entry for MariaDB, no other product has them")
         return self._choice(data, "zero_dates", ZERO_DATES, "")
 
     def _drift(self, data: dict[str, Any]) -> DriftPolicy:
         group = data.get("drift", {})
         for place, what in policy_faults(group):
-            self._fault(("drift", *place), what)
+            self.faults.fault(("drift", *place), what)
         return dict(group) if isinstance(group, dict) else {}
-
-    def _connection_value(self, key: str, value: Any) -> str:
-        if not isinstance(value, (str, int)) or isinstance(value, bool) or not str(value).strip():
-            self._fault((key,), f"{key} is not a single value")
-        elif key == "password" and not is_reference(str(value)):
-            self._flag((key,), "password is written out: write a reference such as ${env:NAME}", SECRET_RULE)
-            return "${env:UNKNOWN}"
-        elif key != "password" and tunable.holds_login(str(value)):
-            self._flag((key,), f"{key} holds a login that is written out", SECRET_RULE)
-            return "${env:UNKNOWN}"
-        elif key == "port" and not (is_reference(str(value)) or _is_port(str(value))):
-            self._fault((key,), "port is not a port")
-        return str(value)
-
-    def _tls(self, group: Any, kind: str, host: str) -> Encryption | None:
-        if not self._are_tls_entries(group):
-            return None
-        secrets = written_out(group or {})
-        for key in secrets:
-            self._flag(("tls", key), f"tls.{key} is written out: write a reference such as ${{env:NAME}}", SECRET_RULE)
-        entries = {key: "${env:UNKNOWN}" if key in secrets else value for key, value in (group or {}).items()}
-        tls = default_for(host) if group is None else read_encryption(entries)
-        for key, what in tls.faults(kind):
-            self._fault(("tls", key), f"tls.{key} {what}")
-        return None if group is None else tls
-
-    def _are_tls_entries(self, group: Any) -> bool:
-        known = len(self.faults)
-        if group is not None and not isinstance(group, dict):
-            self._fault(("tls",), "tls is not a group of entries")
-        for key, value in (group if isinstance(group, dict) else {}).items():
-            if key not in ENTRIES:
-                self._fault(("tls", key), f"{key} is not an entry of tls{_near(key, ENTRIES)}")
-            elif not isinstance(value, str) or not value:
-                self._fault(("tls", key), f"{key} is not a single value")
-            elif key == "mode" and value not in MODES:
-                self._fault(("tls", key), f"mode is none of {', '.join(MODES)}")
-        return len(self.faults) == known
 
     def _tables(self, entries: Any, kind: str) -> Iterator[SourceTable]:
         if not isinstance(entries, list) or ("tables" in self.document.data and not entries):
-            self._fault(("tables",), "tables is not a list of tables")
+            self.faults.fault(("tables",), "tables is not a list of tables")
             return
         seen: set[str] = set()
         for index, entry in enumerate(entries):
@@ -294,51 +249,53 @@ class _Reader:
                 continue
             # Names that differ only in case match the same expression of the connector.
             if table.name.lower() in seen:
-                self._fault(("tables", index), f"table {table.name} stands twice: both would have one mirror")
+                self.faults.fault(("tables", index), f"table {table.name} stands twice: both would have one mirror")
             seen.add(table.name.lower())
             yield table
 
     def _exclude(self, entries: Any, kind: str, tables: Sequence[SourceTable]) -> Iterator[str]:
         if not isinstance(entries or [], list):
-            self._fault(("exclude",), "exclude is not a list of tables")
+            self.faults.fault(("exclude",), "exclude is not a list of tables")
             return
         captured = {".".join(filter(None, (table.schema, table.name))) for table in tables}
         for index, entry in enumerate(entries or []):
             place = ("exclude", index)
             plain = entry.replace("*", "x") if isinstance(entry, str) else entry
-            known = len(self.faults)
+            known = len(self.faults.listed)
             self._table_name(plain, kind, place)
-            both = sorted(name for name in captured if len(self.faults) == known and fnmatchcase(name, entry))
+            both = sorted(name for name in captured if len(self.faults.listed) == known and fnmatchcase(name, entry))
             if both:
-                self._fault(place, f"{entry} is excluded, and {', '.join(both)} stands under tables")
-            elif len(self.faults) == known:
+                self.faults.fault(place, f"{entry} is excluded, and {', '.join(both)} stands under tables")
+            elif len(self.faults.listed) == known:
                 yield entry
 
     def _table(self, entry: Any, kind: str, place: Entry) -> SourceTable | None:
-        known = len(self.faults)
+        known = len(self.faults.listed)
         if isinstance(entry, dict):
             for key in entry:
                 if key not in _TABLE_ENTRIES:
-                    self._fault((*place, key), f"{key} is not an entry of a table{_near(key, _TABLE_ENTRIES)}")
+                    self.faults.fault((*place, key), f"{key} is not an entry of a table{near(key, _TABLE_ENTRIES)}")
         named = entry if isinstance(entry, dict) else {"table": entry}
         schema, table = self._table_name(named.get("table"), kind, place)
         is_keyless = named.get("key") == _NO_KEY
         columns = {"without": named.get("without"), "key": None if is_keyless else named.get("key")}
         key, without = (self._columns(columns[part], (*place, part)) for part in ("key", "without"))
         if set(key) & set(without):
-            self._fault((*place, "without"), "a column under without is also under key")
+            self.faults.fault((*place, "without"), "a column under without is also under key")
         tokens = self._tokens(named.get("tokens"), (*place, "tokens"))
-        return SourceTable(schema, table, key, without, is_keyless, tokens) if len(self.faults) == known else None
+        return (
+            SourceTable(schema, table, key, without, is_keyless, tokens) if len(self.faults.listed) == known else None
+        )
 
     def _tokens(self, tokens: Any, place: Entry) -> tuple[tuple[str, str], ...]:
         if tokens is None:
             return ()
         if not isinstance(tokens, dict) or not tokens:
-            self._fault(place, "tokens are not columns, each with the name of a key")
+            self.faults.fault(place, "tokens are not columns, each with the name of a key")
             return ()
         for column, key in tokens.items():
             if not isinstance(key, str) or not is_decoder(f"{TOKEN}{key}"):
-                self._fault((*place, column), f"{key} is no name of a key of tokens")
+                self.faults.fault((*place, column), f"{key} is no name of a key of tokens")
         self._columns(list(map(str, tokens)), place)
         return tuple((str(column), str(key)) for column, key in tokens.items())
 
@@ -346,10 +303,10 @@ class _Reader:
         parts = name.split(".") if isinstance(name, str) else []
         wanted = 1 if kind in _WITHOUT_SCHEMAS else 2
         if len(parts) != wanted:
-            self._fault(place, f"table is not {'schema.table' if wanted == 2 else 'a table name'}")
+            self.faults.fault(place, f"table is not {'schema.table' if wanted == 2 else 'a table name'}")
             return "", ""
         if not all(map(is_object_name, parts)):
-            self._fault(place, f"table {name} holds a character that connectors cannot be given")
+            self.faults.fault(place, f"table {name} holds a character that connectors cannot be given")
         return (parts[0], parts[1]) if wanted == 2 else ("", parts[0])
 
     def _columns(self, columns: Any, place: Entry) -> tuple[str, ...]:
@@ -357,47 +314,10 @@ class _Reader:
         if columns is None:
             return ()
         if not isinstance(columns, list) or not columns or not all(isinstance(column, str) for column in columns):
-            self._fault(place, f"{place[-1]} is not a list of columns")
+            self.faults.fault(place, f"{place[-1]} is not a list of columns")
             return ()
         if not all(map(is_object_name, columns)):
-            self._fault(place, f"a column under {place[-1]} holds a character that connectors cannot be given")
+            self.faults.fault(place, f"a column under {place[-1]} holds a character that connectors cannot be given")
         if len(set(columns)) < len(columns):
-            self._fault(place, f"a column stands twice under {place[-1]}")
+            self.faults.fault(place, f"a column stands twice under {place[-1]}")
         return tuple(columns)
-
-    def _settings(self, settings: Any, kind: str) -> Iterator[tuple[str, str]]:
-        if not isinstance(settings, dict):
-            self._fault(("settings",), "settings is not a group of entries")
-            return
-        for key, value in settings.items():
-            place = ("settings", key)
-            if isinstance(value, (dict, list)) or value is None:
-                self._flag(place, f"{key} is not a single value")
-            elif tunable.is_secret(key) and not is_reference(str(value)):
-                self._flag(place, f"{key} is written out: write a reference such as ${{env:NAME}}", SECRET_RULE)
-            elif tunable.holds_login(str(value)):
-                self._flag(place, f"{key} holds a login that is written out", SECRET_RULE)
-            elif not tunable.may_differ(key, kind):
-                self._flag(place, f"{key} is not a setting that a source may change", PINNED_RULE)
-            elif fault := tunable.fault_of(key, str(value)):
-                self._flag(place, fault)
-            else:
-                yield key, str(value).lower() if isinstance(value, bool) else str(value)
-
-    def _fault(self, place: Entry, what: str) -> None:
-        """Note what is wrong, with which nobody can tell what the file describes."""
-        self._flag(place, what)
-        self.is_whole = False
-
-    def _flag(self, place: Entry, what: str, rule: str = "") -> None:
-        """Note what is wrong; the rest of the file may still be checked."""
-        self.faults.append(self.document.fault(place, what, rule))
-
-
-def _near(key: str, known: Sequence[str]) -> str:
-    found = get_close_matches(key, known, n=1, cutoff=0.75)
-    return f"; probably {found[0]}" if found else ""
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535

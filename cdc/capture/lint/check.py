@@ -8,7 +8,8 @@ from pathlib import Path
 from cdc.capture.lint.file import ConnectorFile
 from cdc.capture.lint.rule import Finding, Rule
 from cdc.capture.lint.rules import BY_CODE, RULES
-from cdc.capture.source import KINDS, PINNED_RULE, UNLANDED, SourceFile, read_source
+from cdc.capture.source import KINDS, UNLANDED, SourceFile, read_source
+from cdc.capture.source_values import PINNED_RULE
 from cdc.document import Entry, Fault
 from cdc.errors import catalogue
 

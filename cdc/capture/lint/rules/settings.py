@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cdc.capture.lint.file import ConnectorFile
 from cdc.capture.lint.rule import Remark, Rule
-from cdc.capture.source import PINNED_RULE
+from cdc.capture.source_values import PINNED_RULE
 
 
 def _unknown(file: ConnectorFile, _: Sequence[ConnectorFile]) -> Iterator[Remark]:
