@@ -82,6 +82,7 @@ _OF_KIND = {
             "archive.log.hours",
             "log.mining.session.max.ms",
             "log.mining.archive.log.only.mode",
+            "log.mining.read.only",
             "log.mining.query.filter.mode",
             "log.mining.restart.connection",
             "snapshot.locking.mode",

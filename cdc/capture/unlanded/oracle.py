@@ -34,8 +34,9 @@ PRODUCT = Product(
         "lob.enabled": "true",
         # The other strategies write the dictionary into the redo log, or do not go with large objects.
         "log.mining.strategy": "online_catalog",
-        # Nothing is written: without it there is a table of the connector's.
-        "log.mining.read.only": "true",
+        # A row of the connector's own table is written so that the log's buffer is on disk up to where it is mined. Made
+        # for a standby, `true` leaves that out; that nothing is passed over on a primary then, nobody has shown.
+        "log.mining.read.only": "false",
         # 0: no transaction is given up for its age.
         "log.mining.transaction.retention.ms": "0",
         # The default passes over what was open when the snapshot began: those changes would be lost.

@@ -1,7 +1,8 @@
 -- The DBA's one script for an Oracle source: supplemental logging of the listed tables, and one common user.
 --
--- No row is written and no object made but the user: `log.mining.read.only` keeps the connector from its flush table.
--- Supplemental logging makes the redo log larger. It may be run again at any time (ORA-01920: the user is there already).
+-- What it makes: the user, and in the user's own schema a table of one row. The connector writes there so that the log's
+-- buffer is on disk as far as it mines; nothing of the applications is written. Supplemental logging makes the redo log
+-- larger. It may be run again at any time (ORA-01920, ORA-00955: user and table are there already).
 -- Edit: names of container, tables, tablespace. Grants are per table; the vendor's recipe has SELECT ANY TABLE, LOCK ANY
 -- TABLE and FLASHBACK ANY TABLE, which is every row of the database.
 --
@@ -18,6 +19,12 @@ WHENEVER SQLERROR CONTINUE
 CREATE USER c##cdc_capture IDENTIFIED BY "&capture_password" CONTAINER = ALL;
 WHENEVER SQLERROR EXIT FAILURE ROLLBACK
 ALTER USER c##cdc_capture IDENTIFIED BY "&capture_password" CONTAINER = ALL;
+
+-- Made here, so that the connector needs no right to make tables.
+ALTER USER c##cdc_capture QUOTA 1M ON users;
+WHENEVER SQLERROR CONTINUE
+CREATE TABLE c##cdc_capture.log_mining_flush (last_scn NUMBER(19,0));
+WHENEVER SQLERROR EXIT FAILURE ROLLBACK
 
 GRANT CREATE SESSION, SET CONTAINER, LOGMINING TO c##cdc_capture CONTAINER = ALL;
 GRANT SELECT ANY TRANSACTION TO c##cdc_capture CONTAINER = ALL;
