@@ -34,8 +34,8 @@ PRODUCT = Product(
         "lob.enabled": "true",
         # The other strategies write the dictionary into the redo log, or do not go with large objects.
         "log.mining.strategy": "online_catalog",
-        # A row of the connector's own table is written so that the log's buffer is on disk up to where it is mined. Made
-        # for a standby, `true` leaves that out; that nothing is passed over on a primary then, nobody has shown.
+        # The connector writes a row of its own, so that the log's buffer is on disk up to where it is mined. `true` is
+        # made for a standby and leaves that out; that nothing is passed over on a primary then, nobody has shown.
         "log.mining.read.only": "false",
         # 0: no transaction is given up for its age.
         "log.mining.transaction.retention.ms": "0",
