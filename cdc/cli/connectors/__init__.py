@@ -11,6 +11,6 @@ from cdc.cli.connectors.render import render
 from cdc.cli.connectors.status import status
 from cdc.cli.connectors.watch import watch
 
-app = typer.Typer(help="Apply, watch and show the connectors of the sources.", no_args_is_help=True)
+app = typer.Typer(help="Check, apply, watch and show the connectors of the sources.", no_args_is_help=True)
 for command in (lint, apply, read, restart, reload, status, render, watch):
     app.command()(command)

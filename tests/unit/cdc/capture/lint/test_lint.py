@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from cdc.capture.plugin import CLASSES
 from cdc.capture.source import KINDS
 from cdc.cli.code import explanations
 from cdc.cli.main import execute
-from compose.local.env import REPO
+from compose.local.env import REPO, environment
 
 GOOD = """\
 kind: {kind}
@@ -245,6 +247,36 @@ def test_no_secret_is_in_any_output(tmp_path: Path, capsys: pytest.CaptureFixtur
     shown = capsys.readouterr()
     assert "L01" in shown.out
     assert SECRET not in shown.out + shown.err
+
+
+def test_nothing_is_asked_and_no_secret_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a connection")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    for name in [name for name in os.environ if name.startswith("CDC_")]:
+        monkeypatch.delenv(name)
+    assert execute(["connectors", "lint", "--folder", str(REPO / "connector-configs")]) == 0
+
+
+@pytest.mark.parametrize("verb", ["lint", "render"])
+def test_names_are_completed_whatever_is_wrong_in_a_file(
+    tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environment({}).items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "cdc.yaml").write_text(
+        (REPO / "compose" / "cdc.yaml").read_text().replace("../connector-configs", "files")
+    )
+    (tmp_path / "files").mkdir()
+    for name in ("mes", "mrp", "erp"):
+        (tmp_path / "files" / f"{name}.yaml").write_text("kind: [\n")
+    monkeypatch.setenv("CDC_CONFIG", str(tmp_path / "cdc.yaml"))
+    monkeypatch.setenv("_CDC_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"cdc connectors {verb} m")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    execute([])
+    assert capsys.readouterr().out.split() == ["mes", "mrp"]
 
 
 def test_what_is_printed_and_how_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
