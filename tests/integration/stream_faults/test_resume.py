@@ -105,7 +105,7 @@ def test_the_place_of_a_stream_that_is_landed_is_not_moved(
         north.await_landed(target)
         with pytest.raises(FatalError, match=r"STR-120 .*cdc\.north"):
             go_on(deployment, target, north)
-        assert "STR-120" in deployment.cdc("stream", "rewind", "north", *WHY, exit_code=1)
+        assert "STR-120" in deployment.cdc("stream", "rewind", "north", *WHY, exit_code=5)
         assert worker.stop() == 0
 
 
