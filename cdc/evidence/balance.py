@@ -6,7 +6,7 @@ neither of the others: whether the mapping really leaves such a row out is what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,15 @@ from cdc.derive.names import literal
 from cdc.derive.plan import Output, Plan, Step
 
 Connection = psycopg.Connection[Any]
+Show = Callable[[str, Sequence[str]], Sequence[str]]
+"""Told a mapping and a source key, returns the key as it may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
     """The rows of one mapping's mirror: `rows` is the sum of all that follow it.
 
-    `fault` names the first row that is derived or held and is not there, if any.
+    `fault` names the first row that is derived or held and is not there, if any, by its key as it may be shown.
     """
 
     mapping: str
@@ -34,22 +36,23 @@ class Balance:
     fault: str | None = None
 
 
-def read_balances(connection: Connection, plan: Plan) -> Iterator[Balance]:
+def read_balances(connection: Connection, plan: Plan, show: Show) -> Iterator[Balance]:
     """Yield the balance of each mapping of a domain; one that has not been derived yet has none."""
     watermarks = dict(
         connection.execute("SELECT stream, batch FROM cdc.watermark WHERE domain = %s", (plan.name,)).fetchall()
     )
     if watermarks:
         for step in plan.steps:
-            yield _balance(connection, step, watermarks[f"cdc.{step.source.ref.schema}"])
+            yield _balance(connection, step, watermarks[f"cdc.{step.source.ref.schema}"], show)
 
 
-def _balance(connection: Connection, step: Step, watermark: int) -> Balance:
+def _balance(connection: Connection, step: Step, watermark: int, show: Show) -> Balance:
     counts = connection.execute(_counts(step), {"watermark": watermark}).fetchone()
     left = connection.execute(_left(step), {"watermark": watermark}).fetchone()
     rows, held, derived, waiting = counts or (0, 0, 0, 0)
-    fault = None if left is None else f"{left[0]} {', '.join(left[1])} has no row in {step.source.ref}"
-    return Balance(step.mapping.name, rows, derived, held, rows - derived - held - waiting, waiting, fault)
+    name = step.mapping.name
+    fault = None if left is None else f"{left[0]} {', '.join(show(name, left[1]))} has no row in {step.source.ref}"
+    return Balance(name, rows, derived, held, rows - derived - held - waiting, waiting, fault)
 
 
 def _counts(step: Step) -> bytes:

@@ -55,6 +55,31 @@ def test_keys_by_mapping_by_fold_and_what_is_waited_for(masks: Masks) -> None:
     assert hidden.awaited("mes.mes_ship", None, None) is None
 
 
+def test_what_is_waited_for_is_masked_by_whatever_it_may_be_found_by(masks: Masks) -> None:
+    """By a second look-up of one mirror, or by the key of a row that is behind its source."""
+    lookups = {"m": {"a": (ORGANIZATION, ["FNumber"]), "b": (ORGANIZATION, ["FPhone"])}}
+    shown = dataclasses.replace(masks, lookups=lookups)
+    assert shown.awaited("m", ORGANIZATION, ["021"]) == [MASK]
+    behind = dataclasses.replace(masks, hidden=masks.hidden | {f"{ORGANIZATION}.FItemID"})
+    assert behind.awaited("erp.t_Organization", ORGANIZATION, ["7"]) == [MASK]
+
+
+def test_what_belongs_to_a_mapping_that_is_gone_is_masked(masks: Masks) -> None:
+    assert masks.source_key("erp.of_before", ["1", None]) == [MASK, None]
+    assert masks.awaited("erp.of_before", "erp.gone", ["1"]) == [MASK]
+    assert (masks.decided("of_before", "Li"), masks.decided("country", "CN")) == (MASK, "CN")
+
+
+def test_what_is_said_of_a_folded_row_is_masked_as_the_row_is(dictionary: Dictionary) -> None:
+    fold = dictionary.folds[0].target
+    column = next(one for one in fold.columns if one.field and one.name not in fold.key)
+    personal = dataclasses.replace(dictionary.fields[column.field], sensitivity="personal")
+    changed = dataclasses.replace(dictionary, fields={**dictionary.fields, column.field: personal})
+    shown = Masks.of(changed, {})
+    assert shown.hides(str(fold), column.name)
+    assert shown.hides(f"{fold.schema}_contribution.{fold.table}", column.name)
+
+
 def test_what_a_rule_takes_is_masked_with_its_column(masks: Masks) -> None:
     assert masks.taken("erp.t_Organization", f"{ORGANIZATION}.FPhone", "021") == MASK
     assert masks.taken("erp.t_Organization", f"{ORGANIZATION}.FNumber", "C1") == "C1"
