@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from transforms.beside import CONTRIBUTION
+from transforms.history import OLD_KEY
+from transforms.mapping import CONFLICTS
 from transforms.model import Dictionary, Field
 from transforms.review.dependency import ROWS, Origin, origins
 from transforms.value.token import token_of
@@ -58,8 +60,13 @@ class Masks:
         folds = {str(fold): str(fold.target) for fold in dictionary.folds}
         hidden = {name for name, several in fields.items() if any(map(is_protected, several))}
         omitted = {name for name, several in fields.items() if any(one.protect.in_logs == "omit" for one in several)}
+        sources = {*_sources(dictionary, found)}
+        keys = {f"{mirror}.{name}" for mirror, names in mirrors.items() for name in names}
+        # A conflict has what was said of any column, by which source row; a version the key that this had before.
+        told = {f"{table}.{CONFLICTS}" for table in folds.values() if keys & sources or _has_any(table, hidden)}
+        told |= {f"{target}.{OLD_KEY}" for target in targets if keys & sources}
         return cls(
-            frozenset({*hidden, *_contributed(hidden, folds.values()), *_sources(dictionary, found)}),
+            frozenset({*hidden, *told, *_contributed(hidden, folds.values()), *sources}),
             frozenset(name for one in found for name in one.reads),
             mirrors,
             {str(target): target.key for target in targets},
@@ -159,6 +166,10 @@ class Masks:
 def is_protected(one: Field) -> bool:
     """Tell whether values of a field are not shown."""
     return one.sensitivity in PROTECTED or one.protect.in_logs is not None or one.protect.in_export is not None
+
+
+def _has_any(table: str, names: Iterable[str]) -> bool:
+    return any(name.startswith(f"{table}.") for name in names)
 
 
 def _contributed(names: Iterable[str], folded: Iterable[str]) -> Iterable[str]:

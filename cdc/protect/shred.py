@@ -85,6 +85,7 @@ def read_holds(connection: Connection) -> list[Hold]:
 def shred(connection: Connection, name: str, month: date, reason: str) -> int:
     """Destroy the keys of a class and month that are left; return how many, 0 if all are gone already.
 
+    What was kept of a record only until it landed goes as well: nobody knew its class then, another key has sealed it.
     Raises FatalError PRT-102 under a hold, PRT-105 if there has never been one.
     """
     with connection.transaction():
@@ -99,6 +100,9 @@ def shred(connection: Connection, name: str, month: date, reason: str) -> int:
             " reason = %s WHERE class = %s AND month = %s AND shredded_at IS NULL RETURNING id",
             (operator(), reason, name, month),
         ).fetchall()
+        connection.execute(
+            'DELETE FROM cdc.last_read l USING cdc.position p WHERE p.stream = l.stream AND l."offset" < p.next_offset'
+        )
         keys = [key for (key,) in found]
         if keys:
             record_action(connection, "protect shred", f"{name} {month:%Y-%m}", {"data_keys": keys}, reason)
@@ -110,12 +114,12 @@ def shred(connection: Connection, name: str, month: date, reason: str) -> int:
 
 
 def wipe(connection: Connection) -> None:
-    """Write the table of keys anew, into another file: a row that was changed is still in the old one, bytes and all.
+    """Write the tables anew, into other files: a row that was changed is still in the old one, bytes and all.
 
     VACUUM without FULL leaves them on their page until something else comes to stand there. The connection is in
     autocommit; may be done again at any time.
     """
-    connection.execute("VACUUM (FULL) cdc.data_key")
+    connection.execute("VACUUM (FULL) cdc.data_key, cdc.last_read")
 
 
 def hold(connection: Connection, name: str | None, month: date | None, reason: str) -> int:

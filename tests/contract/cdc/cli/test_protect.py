@@ -77,13 +77,26 @@ def test_what_was_refused_is_read_with_the_key_and_not_without(cdc: Cdc, sealed:
 
 def test_the_last_record_that_was_read_is_sealed_too(cdc: Cdc, sealed: Sealed, month: Callable[[], str]) -> None:
     sealed.refuse(1)
-    connection, record = sealed.stage.connection, sealed.wire.records[-2]
+    connection, record = sealed.stage.connection, sealed.wire.records[-2]._replace(offset=1_000)  # it has not landed
     protection = load(sealed.config).protection
     keep_last_read(connection, "cdc.src", record, protection)
     assert CANARY.encode() not in bytes(sealed.stage.query("SELECT record FROM cdc.last_read")[0][0])
     assert find_last_read(connection, "cdc.src", record.offset, protection) == record
     assert cdc("protect", "shred", "unclassed", month(), "--reason", "erasure 9", "--yes").code == 0
     assert find_last_read(connection, "cdc.src", record.offset, protection) is None
+
+
+def test_what_was_kept_until_a_record_landed_goes_with_any_key(
+    cdc: Cdc, sealed: Sealed, month: Callable[[], str]
+) -> None:
+    """Of a record that nobody has decoded nobody knows the class: its copy has another key than the record has."""
+    sealed.refuse(1)
+    keep_last_read(sealed.stage.connection, "cdc.src", sealed.wire.records[-1], load(sealed.config).protection)
+    sealed.stage.do(
+        "INSERT INTO cdc.data_key (class, month, master, wrapped) SELECT 'personal', month, 'm1', '' FROM cdc.data_key"
+    )
+    assert cdc("protect", "shred", "personal", month(), "--reason", "erasure 9", "--yes").code == 0
+    assert sealed.stage.query("SELECT FROM cdc.last_read") == []
 
 
 def test_sealed_bytes_open_in_their_place_only(cdc: Cdc, sealed: Sealed) -> None:

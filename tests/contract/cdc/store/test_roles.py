@@ -162,7 +162,7 @@ def test_readers_see_what_is_public_or_internal_and_nothing_else(ready: Ready) -
     with closing(ready.as_role("reader")) as connection:
         connection.execute("SELECT party_id, country, _source_ts FROM trace.party")
         connection.rollback()
-        hidden = ["address", "contact", "phone", "_source_key", "*"]
+        hidden = ["address", "contact", "phone", "_source_key", "_conflicts", "*"]
         reads = [f"SELECT {name} FROM trace.party" for name in hidden]
         reads += ['SELECT FROM erp."t_Organization"', "SELECT FROM cdc.journal", "SELECT FROM trace_held.party"]
         connection.execute("SET default_transaction_read_only = off")

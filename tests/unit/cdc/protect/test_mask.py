@@ -80,6 +80,28 @@ def test_what_is_said_of_a_folded_row_is_masked_as_the_row_is(dictionary: Dictio
     assert shown.hides(f"{fold.schema}_contribution.{fold.table}", column.name)
 
 
+def test_conflicts_are_masked_where_a_column_is_and_no_reader_sees_them(dictionary: Dictionary, masks: Masks) -> None:
+    said = '[{"column": "phone", "value": "021"}]'
+    assert masks.row(PARTY, {"country": "CN", "_conflicts": said}) == {"country": "CN", "_conflicts": MASK}
+    assert not masks.hides("trace.material", "_conflicts")
+    assert not [table for table, clear in clear_columns(dictionary).items() if "_conflicts" in clear]
+
+
+def test_the_key_of_before_a_version_is_as_the_key_is(dictionary: Dictionary) -> None:
+    (old,) = (one for one in dictionary.mappings if any(str(to) == "trace.stock_movement" for to in one.targets))
+    kept = dataclasses.replace(old.targets[0], history="trace.movement_history")
+    mappings = (dataclasses.replace(old, targets=(kept,)),)
+    changed = dataclasses.replace(dictionary, mappings=mappings, folds=())
+    clear = clear_columns(changed)["trace.movement_history"]
+    assert ("valid_from" in clear, "_old_key" in clear) == (True, False)
+    assert not Masks.of(changed, {}).hides("trace.movement_history", "_old_key")
+    # A personal value is made of the mirror's key.
+    fields = {name: dataclasses.replace(one, sensitivity="phi") for name, one in changed.fields.items()}
+    secret = dataclasses.replace(changed, fields=fields)
+    mirror, _, column = min(_sources(secret, origins(secret))).rpartition(".")
+    assert Masks.of(secret, {mirror: [column]}).hides("trace.movement_history", "_old_key")
+
+
 def test_what_a_rule_takes_is_masked_with_its_column(masks: Masks) -> None:
     assert masks.taken("erp.t_Organization", f"{ORGANIZATION}.FPhone", "021") == MASK
     assert masks.taken("erp.t_Organization", f"{ORGANIZATION}.FNumber", "C1") == "C1"
