@@ -15,11 +15,13 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.queue import is_derived_within
 from cdc.cli.reveal import Reveal, RevealReason, masks_by, put_on_record, require_reason
+from cdc.config import environment
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.derive.held import Selection, count_held
 from cdc.derive.waiver import IN_FORCE, STATES, Done, Record, Waiving, document
 from cdc.protect.mask import Masks
+from cdc.reference import UnresolvedError, is_reference, resolve
 from cdc.store.connection import as_service_errors, connect
 from transforms.model import Dictionary
 
@@ -41,7 +43,12 @@ def waive(  # noqa: PLR0913, PLR0917 - options of a command
     reason: Annotated[str, typer.Option("--reason", help="Why, for those who approve it and those who audit it.")],
     value: Annotated[
         list[str] | None,
-        typer.Option("--value", metavar="COLUMN=VALUE", help="The canonical value of a column that is refused."),
+        typer.Option(
+            "--value",
+            metavar="COLUMN=VALUE",
+            help="The canonical value of a column that is refused; one that is personal by reference (${env:NAME}, "
+            "${file:PATH:KEY}, ${dir:PATH:FILE}), as whoever lists processes sees command lines.",
+        ),
     ] = None,
     without: Annotated[
         list[str] | None, typer.Option("--without", metavar="COLUMN", help="A refused column to leave out.")
@@ -161,13 +168,21 @@ def _values(given: list[str], without: list[str]) -> dict[str, str | None]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise typer.BadParameter(f"--value is COLUMN=VALUE, and not {text}")
-        pairs.append((name, value))
+            raise typer.BadParameter("--value is COLUMN=VALUE")
+        pairs.append((name, _meant(name, value)))
     if not pairs:
         raise typer.BadParameter("say by --value or --without what becomes of the columns that are refused")
     if len(dict(pairs)) < len(pairs):
         raise typer.BadParameter("each column has one --value or --without")
     return dict(sorted(pairs))
+
+
+def _meant(name: str, value: str) -> str:
+    """Return a value, or what it refers to."""
+    try:
+        return resolve(value, environment()) if is_reference(value) else value
+    except UnresolvedError as error:
+        raise typer.BadParameter(f"{name}: {error}", param_hint="--value") from None
 
 
 def _row(one: Record) -> tuple[str | int | None, ...]:

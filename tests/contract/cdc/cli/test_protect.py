@@ -117,6 +117,8 @@ def test_what_is_shredded_is_gone_and_on_record(cdc: Cdc, sealed: Sealed, month:
     assert "shredded on" in shown.err
     assert "erasure 9" in shown.err
     assert CANARY not in shown.out
+    raw = cdc("refused", "show", "cdc.src", str(offset), "--raw", *LOOK)
+    assert (raw.code, raw.out, "PRT-107" in raw.err) == (4, "", True)
     assert cdc("refused", "show", "cdc.src", str(offset), "--json").document["shredded"].endswith("erasure 9")
     assert sealed.stage.query("SELECT wrapped FROM cdc.data_key") == [(None,)]
     query = "SELECT action, object, reason FROM cdc.operator_action WHERE starts_with(action, 'protect')"

@@ -11,7 +11,8 @@ from tests.contract.cdc.test_derive_worker import wait_until
 
 MAPPING = "erp.t_Organization"
 HELD = [("2", "COD-201")]
-WAIVE = ("held", "waive", MAPPING, "2", "--reason", "lives in Britain, says sales", "--value", "country=DE")
+WHY = ("--reason", "lives in Britain, says sales")
+WAIVE = ("held", "waive", MAPPING, "2", *WHY, "--value", "country=DE")
 
 
 def states(cdc: Cdc) -> list[tuple[str, str | None]]:
@@ -19,7 +20,7 @@ def states(cdc: Cdc) -> list[tuple[str, str | None]]:
 
 
 def test_a_row_is_let_go_by_two_persons_for_as_long_as_it_is_what_it_was(
-    cdc: Cdc, running: Deployment, persons: dict[str, Cdc]
+    cdc: Cdc, running: Deployment, persons: dict[str, Cdc], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice, bob = persons["alice"], persons["bob"]
     asked = alice(*WAIVE, "--json")
@@ -31,6 +32,10 @@ def test_a_row_is_let_go_by_two_persons_for_as_long_as_it_is_what_it_was(
     )
     number = str(waiver["id"])
     assert alice(*WAIVE, "--json").document["changed"] is False
+    # The same by reference: what is personal does not stand in a list of processes.
+    monkeypatch.setenv("DECIDED", "DE")
+    assert alice(*WAIVE[:-1], "country=${env:DECIDED}", "--json").document["changed"] is False
+    assert alice(*WAIVE[:-1], "country=${env:NOTHING}").code == 2
     other = alice(*WAIVE[:-2], "--without", "country")
     assert (other.code, "DRV-132" in other.err) == (5, True)
 
