@@ -97,7 +97,8 @@ def check(
 
     Of each stream: batches abut and are numbered without gaps, every captured record has one fate, the tables, the
     refused changes and the journal of a batch have its counts. Of each mapping, at one cut: its mirror's rows are
-    derived, held, filtered, or wait for the next derivation, and nothing is derived of a row that is not there.
+    derived, held, filtered, or wait for the next derivation, something came of each if the mapping leaves none out, and
+    nothing is derived of a row that is not there.
     Personal values of keys are masked. Exit code 3 with the first batch and offset, or the first row, that does not
     agree.
     """

@@ -1,7 +1,8 @@
 """The ledger of a mapping: each row of its mirror is derived, held, filtered, or waits for the next derivation.
 
 Asked at one cut. A row that changed after the watermarks counts as waiting, whatever it was before. Filtered is what is
-neither of the others: whether the mapping really leaves such a row out is what `cdc audit rows` finds out.
+neither of the others; a mapping that leaves nothing out has none. Whether one that may really leaves such a row out is
+what `cdc audit rows` finds out.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ Show = Callable[[str, Sequence[str]], Sequence[str]]
 class Balance:
     """The rows of one mapping's mirror: `rows` is the sum of all that follow it.
 
-    `fault` names the first row that is derived or held and is not there, if any, by its key as it may be shown.
+    `fault` names the first row that is derived or held and is not there, or is there and of which nothing came, if any,
+    by its key as it may be shown.
     """
 
     mapping: str
@@ -52,20 +54,36 @@ def _balance(connection: Connection, step: Step, watermark: int, show: Show) -> 
     rows, held, derived, waiting = counts or (0, 0, 0, 0)
     name = step.mapping.name
     fault = None if left is None else f"{left[0]} {', '.join(show(name, left[1]))} has no row in {step.source.ref}"
-    return Balance(name, rows, derived, held, rows - derived - held - waiting, waiting, fault)
+    filtered = rows - derived - held - waiting
+    if fault is None and filtered and not step.mapping.filters and not step.is_history:
+        (key,) = connection.execute(_lost(step), {"watermark": watermark}).fetchone() or ([],)
+        fault = f"row {', '.join(show(name, key))} of {step.source.ref} is neither derived nor held"
+    return Balance(name, rows, derived, held, filtered, waiting, fault)
 
 
 def _counts(step: Step) -> bytes:
+    return f"""
+        SELECT count(*), count(*) FILTER (WHERE held AND NOT waiting),
+               count(*) FILTER (WHERE derived AND NOT held AND NOT waiting), count(*) FILTER (WHERE waiting)
+        FROM ({_outcomes(step)}) outcome
+        """.encode()
+
+
+def _lost(step: Step) -> bytes:
+    """Return the query for a row of the mirror of which nothing came."""
+    outcomes = f"SELECT key FROM ({_outcomes(step)}) outcome WHERE NOT (waiting OR held OR derived)"
+    return f"{outcomes} ORDER BY key LIMIT 1".encode()
+
+
+def _outcomes(step: Step) -> str:
     derived = " OR ".join(
         f"EXISTS (SELECT FROM {table} c WHERE {one.is_of('c', 'm.key')})" for one, table in _tables(step)
     )
     held = f"EXISTS (SELECT FROM {step.codes} h WHERE h.mapping = {step.name} AND h.source_key = m.key)"
-    return f"""
-        SELECT count(*), count(*) FILTER (WHERE held AND NOT waiting),
-               count(*) FILTER (WHERE derived AND NOT held AND NOT waiting), count(*) FILTER (WHERE waiting)
-        FROM (SELECT {_is_waiting(step, "m.key")} AS waiting, {held} AS held, {derived} AS derived
-              FROM (SELECT {step.source.key_text("s")} AS key FROM {step.source.name} s) m) outcome
-        """.encode()
+    return (
+        f"SELECT m.key, {_is_waiting(step, 'm.key')} AS waiting, {held} AS held, {derived} AS derived"
+        f" FROM (SELECT {step.source.key_text('s')} AS key FROM {step.source.name} s) m"
+    )
 
 
 def _left(step: Step) -> bytes:

@@ -251,8 +251,7 @@ def done_by(ready: Ready, role: str, folder: Path, *words: str) -> tuple[int, st
     [
         "protect hold --reason case",
         "protect shred personal 2026-03 --yes --reason erasure",
-        "target apply --dev",
-        "dictionary activate --yes",
+        "protect rewrap",
     ],
 )
 def test_what_is_not_an_operator_s_is_refused_to_him(ready: Ready, command: str, tmp_path: Path) -> None:
@@ -291,6 +290,7 @@ def test_the_deployer_archives_months_of_the_journal_and_nobody_else_does(
         assert (code, "journal_2025_06" in said) == (0, True), said
         code, said = done_by(ready, role, tmp_path, *archive)
         assert (code, "TGT-106" in said) == (5, True), said
+        assert [*tmp_path.glob("*.gz")] == []  # nor has it written anything by then
     code, said = done_by(ready, "deploy", tmp_path, *archive)
     assert code == 0, said
     code, said = done_by(ready, "ops", tmp_path, "journal", "verify", "--folder", str(tmp_path))
