@@ -39,7 +39,7 @@ def test_a_mirror_row_that_is_wrong_is_named_by_its_masked_key(cdc: Cdc, small: 
 
 
 def test_a_row_that_the_ledger_misses_is_named_by_its_masked_key(cdc: Cdc, running: Deployment) -> None:
-    assert cdc("ledger", "check").code == 0
+    assert not [one for one in cdc("ledger", "check", "--json").document["mappings"] if one["fault"]]
     for damage, told, own in (
         ("DELETE FROM trace_contribution.party", "row {} of erp.t_Organization is neither derived nor held", "1"),
         ('DELETE FROM erp."t_Organization" WHERE "FItemID" = 2', "held row {} has no row in erp.t_Organization", "2"),
