@@ -76,6 +76,10 @@ def test_what_only_one_version_looks_up_keeps_no_worker_of_the_other_from_derivi
     assert cdc("dictionary", "activate", "--yes").code == 0
     assert cdc("dictionary", "rollback", "--yes").code == 0
     assert cdc("dictionary", "discard").code == 0
+    kept = "SELECT effect ->> 'phase' FROM cdc.operator_action WHERE action = 'dictionary discard'"
+    assert running.rows(kept) == [("former",)]
+    assert "There is no shadow." in cdc("dictionary", "discard").err  # nothing is done, and nothing on record
+    assert len(running.rows(kept)) == 1
     assert f"stop {watch}" in planned(cdc)
     assert f"stop {watch}" in cdc("target", "apply").out
     assert not planned(cdc)
