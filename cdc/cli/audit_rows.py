@@ -15,7 +15,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
 from cdc.cli.queue import is_derived_within
-from cdc.cli.reveal import Reveal, masks_by, put_on_record, require_reason
+from cdc.cli.reveal import Reveal, masks_by, masks_or_look, require_reason
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -23,7 +23,6 @@ from cdc.derive.plan import Plan
 from cdc.derive.rehearsal import Difference
 from cdc.errors import FatalError
 from cdc.evidence.rows import Audited, RowAudit, queue_repair, read_audited
-from cdc.protect.mask import Masks
 from cdc.store.connection import as_service_errors, connect
 
 Connection = psycopg.Connection[Any]
@@ -75,9 +74,9 @@ def rows(  # noqa: PLR0913, PLR0917 - options of a command
         connection.autocommit = True
         dictionary = dictionary_in_force(connection, read)
         plans = list(bound_domains(connection, dictionary))
-        hidden = masks_by(connection, dictionary)
-        if reveal:
-            put_on_record(connection, "audit rows", ", ".join(tables or ["*"]), reason)
+        look = ("audit rows", ", ".join(tables or ["*"]))
+        shown = masks_or_look(connection, dictionary, look, reveal, reason)
+        hidden = masks_by(connection, dictionary) if reveal else shown
         found = _audit(plans, read, tables, limit)
         repaired = None
         if repair and found.differences:
@@ -86,7 +85,7 @@ def rows(  # noqa: PLR0913, PLR0917 - options of a command
                 raise FatalError("EVD-114", f"{repaired} rows")
             found = _audit(plans, read, tables, limit)
         passes = [one for one in read_audited(connection) if not tables or one.table in tables]
-    found.differences = [masked(Masks() if reveal else hidden, one) for one in found.differences]
+    found.differences = [masked(shown, one) for one in found.differences]
     if as_json:
         listed = [one.document() for one in found.differences]
         write_json(

@@ -13,7 +13,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
-from cdc.cli.reveal import Reveal, RevealReason, masks_by, put_on_record, require_reason
+from cdc.cli.reveal import Reveal, RevealReason, masks_or_look, require_reason
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.derive.plan import Plan
@@ -107,11 +107,11 @@ def check(
     with as_service_errors(), connect(read.target, "cdc ledger check") as connection:
         connection.autocommit = True  # what is set stays, and no transaction waits for a dictionary
         connection.execute("SET statement_timeout = 0")  # a person waits for it, and nobody waits for what it locks
-        if reveal:
-            put_on_record(connection, "ledger check", stream or "*", reason)
-        dictionary = None if stream else dictionary_in_force(connection, read)
-        plans = list(bound_domains(connection, dictionary)) if dictionary else []
-        shown = masks_by(connection, dictionary) if dictionary and not reveal else Masks()
+        plans, shown = list[Plan](), Masks()
+        if not stream:  # what is said of one has no keys
+            dictionary = dictionary_in_force(connection, read)
+            plans = list(bound_domains(connection, dictionary))
+            shown = masks_or_look(connection, dictionary, ("ledger check", "*"), reveal, reason)
         with snapshot(connection):
             found = _find(connection, stream, plans, shown)
     if stream and not found.accounts:

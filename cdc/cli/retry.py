@@ -14,7 +14,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
 from cdc.cli.progress import Shown
 from cdc.cli.queue import is_derived_within
-from cdc.cli.reveal import Reveal, masks_by, put_on_record, require_reason
+from cdc.cli.reveal import Reveal, masks_by, masks_or_look, require_reason
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -88,12 +88,11 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
         connection.autocommit = True
         selected = count_held(connection, selection)
         if dry_run:
-            if reveal:
-                put_on_record(connection, "held retry --dry-run", mapping or "*", reason)
             used = dictionary_in_force(connection, read)
             by = [] if dictionary is None else [_another(connection, read, used, dictionary)]
-            # What either version masks is masked.
-            shown = [] if reveal else [masks_by(connection, each) for each in (used, *by)]
+            look = ("held retry --dry-run", mapping or "*")
+            shown = [masks_or_look(connection, used, look, reveal, reason)]
+            shown += [masks_by(connection, one) for one in by if not reveal]  # what either version masks is masked
             keys = read_keys(connection, selection)
             rehearsed = _rehearsed(connection, read, keys, [used, *by][-1], another=bool(by))
             changes = [reduce(lambda change, each: masked(each, change), shown, one) for one in rehearsed]

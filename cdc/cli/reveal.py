@@ -30,9 +30,22 @@ def masks(read: Settings, action: str, object_name: str, reveal: bool, reason: s
     with as_service_errors(), connect(read.target, f"cdc {action}") as connection:
         connection.autocommit = True  # a dictionary takes its time to be read: no transaction waits for it
         if reveal:
-            put_on_record(connection, action, object_name, reason)
+            _put_on_record(connection, action, object_name, reason)
             return Masks()
         return masks_by(connection, dictionary_for_reading(connection, read.folders.dictionary))
+
+
+def masks_or_look(
+    connection: psycopg.Connection, dictionary: Dictionary, look: tuple[str, str], reveal: bool, reason: str | None
+) -> Masks:
+    """Return the same as `masks`, by a connection in autocommit and a dictionary that a command has anyway.
+
+    `look`: the command, and at what somebody looks.
+    """
+    if reveal:
+        _put_on_record(connection, *look, reason)
+        return Masks()
+    return masks_by(connection, dictionary)
 
 
 def masks_by(connection: psycopg.Connection, dictionary: Dictionary) -> Masks:
@@ -51,7 +64,7 @@ def mirror_keys(connection: psycopg.Connection) -> dict[str, list[str]]:
     return dict(connection.execute("SELECT mirror, content -> 'key' FROM cdc.contract").fetchall())
 
 
-def put_on_record(connection: psycopg.Connection, action: str, object_name: str, reason: str | None) -> None:
+def _put_on_record(connection: psycopg.Connection, action: str, object_name: str, reason: str | None) -> None:
     """Say who looks behind masks, at what and why; committed before he sees anything. Raises PRT-101."""
     try:
         connection.execute("SELECT cdc.reveal(%s, %s, %s, %s)", (operator(), action, object_name, reason))

@@ -14,7 +14,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.queue import is_derived_within
-from cdc.cli.reveal import Reveal, RevealReason, masks_by, put_on_record, require_reason
+from cdc.cli.reveal import Reveal, RevealReason, masks_by, masks_or_look, require_reason
 from cdc.config import environment
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -99,9 +99,8 @@ def waivers(
         raise typer.BadParameter(f"--state is one of {', '.join(STATES)}")
     require_reason(reveal, reason)
     with _waiving(context, "cdc held waivers") as session:
-        if reveal:
-            put_on_record(session.connection, "held waivers", mapping or "*", reason)
-        shown = Masks() if reveal else session.masks()
+        look = ("held waivers", mapping or "*")
+        shown = masks_or_look(session.connection, session.dictionary, look, reveal, reason)
         found = [_masked(shown, one) for one in session.waiving.read(mapping) if state in (None, one.state)]
     if as_json:
         write_json({"waivers": [document(one) for one in found]})
