@@ -185,7 +185,7 @@ def is_taken(connection: Connection, last: int, mappings: Sequence[str] | None =
     What somebody else has asked for of another domain, which may have stopped, is nothing to wait for.
     """
     row = connection.execute(
-        "SELECT count(*) FROM cdc.derive_queue WHERE id <= %s AND (%s::text[] IS NULL OR mapping = ANY (%s))",
+        "SELECT count(*) FROM cdc.derive_queue WHERE id <= %s AND (%s::text[] IS NULL OR mapping = ANY (%s::text[]))",
         (last, mappings, mappings),
     ).fetchone()
     return row == (0,)
