@@ -211,7 +211,7 @@ def test_an_older_snapshot_of_another_role_is_waited_for(
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT 1")
         refused = cdc("dictionary", "activate", "--yes", "--patience", "2")
-        assert refused.code == 1
+        assert refused.code == 6
         assert "DRV-115" in refused.err
         assert "analyst" in refused.err
     assert cdc("dictionary", "activate", "--yes").code == 0
