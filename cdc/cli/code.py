@@ -14,13 +14,17 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import load
 from cdc.errors import FatalError, catalogue
+from cdc.runbook import NOTHING, STOPS, page_name
 from transforms.errors import DictionaryError
 from transforms.load import load as load_dictionary
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A code with its meaning; `catalogue` is `service` or `dictionary`. The service's have no Chinese and no owner."""
+    """A code with its meaning; `catalogue` is `service` or `dictionary`. The service's have no Chinese and no owner.
+
+    `stops` as of `cdc.errors.Code`.
+    """
 
     code: str
     catalogue: str
@@ -30,6 +34,12 @@ class Explanation:
     action: str
     title_zh: str | None = None
     owner: str | None = None
+    stops: str | None = None
+
+    @property
+    def page(self) -> str:
+        """The runbook that deals with it, as `cdc runbook show` takes it."""
+        return page_name(self.code)
 
 
 def code(
@@ -41,7 +51,8 @@ def code(
         bool,
         typer.Option(
             "--json",
-            help="Print one object: code, catalogue, kind, title, cause, action, title_zh and owner (null: none).",
+            help="Print one object: code, catalogue, kind, title, cause, action, title_zh, owner and stops (null: "
+            "none), page (the runbook).",
         ),
     ] = False,
 ) -> None:
@@ -56,14 +67,17 @@ def code(
         say(f"No code {name.upper()}." + (f" Near: {', '.join(near)}." if near else ""))
         raise typer.Exit(Exit.USAGE)
     if as_json:
-        write_json(asdict(found))
+        write_json({**asdict(found), "page": found.page})
         return
     write_line(f"{found.code} {found.title}" + (f" ({found.title_zh})" if found.title_zh else ""))
     write_line(f"  what it does: {_EFFECT[found.kind]}")
+    if found.stops not in (None, NOTHING):
+        write_line(f"  stops: {STOPS[str(found.stops)]}")
     write_line(f"  cause: {found.cause}")
     write_line(f"  next:  {found.action}")
     if found.owner:
         write_line(f"  owner: {found.owner}")
+    write_line(f"  page:  runbooks/{found.page}.md (`cdc runbook show {found.page}`)")
 
 
 _EFFECT = {
@@ -77,7 +91,9 @@ _EFFECT = {
 def explanations(config: Path | None) -> dict[str, Explanation]:
     """Return every code; those of the dictionary only if settings and dictionary can be read."""
     known = {
-        entry.code: Explanation(entry.code, "service", entry.kind, entry.title, entry.cause, entry.action)
+        entry.code: Explanation(
+            *(entry.code, "service", entry.kind, entry.title, entry.cause, entry.action), stops=entry.stops
+        )
         for entry in catalogue().values()
     }
     for entry in _dictionary_entries(config):

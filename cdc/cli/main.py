@@ -49,6 +49,7 @@ _COMMANDS: Final = {
     "protect": "cdc.cli.protect:app",
     "dictionary": "cdc.cli.dictionary:app",
     "code": "cdc.cli.code:code",
+    "runbook": "cdc.cli.runbook:app",
 }
 
 

@@ -35,6 +35,7 @@ def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFi
         "held",
         "dictionary",
         "code",
+        "runbook",
     ):
         assert re.search(rf"\b{name}\b", shown)
 
@@ -93,7 +94,8 @@ def test_a_code_is_explained_in_words_and_as_json(capsys: pytest.CaptureFixture[
     assert "next:" in shown
     assert execute(["code", "TGT-102", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert list(document) == ["code", "catalogue", "kind", "title", "cause", "action", "title_zh", "owner"]
+    told = ["code", "catalogue", "kind", "title", "cause", "action", "title_zh", "owner", "stops", "page"]
+    assert list(document) == told
     assert (document["catalogue"], document["kind"]) == ("service", "fatal")
     assert (document["title_zh"], document["owner"]) == (None, None)
 
