@@ -152,7 +152,11 @@ class Connect:
         return bool(recorded) and not _has_place(recorded)
 
     def _recorded(self, name: str) -> list[dict[str, Any]]:
-        return [entry["offset"] for entry in self._send("GET", f"/connectors/{name}/offsets")["offsets"]]
+        """Return what is recorded of a connector's place. Raises FatalError CON-116 if it is not there."""
+        answer = self._send("GET", f"/connectors/{name}/offsets", missing_ok=True)
+        if answer is None:
+            raise FatalError("CON-116", name)
+        return [entry["offset"] for entry in answer["offsets"]]
 
     def remove(self, name: str) -> None:
         """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time."""

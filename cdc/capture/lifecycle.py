@@ -69,7 +69,7 @@ class Lifecycle:
         """Have connector and tasks started again and wait until they run; references are resolved anew.
 
         One whose snapshot has not come to its first row begins it again, and the answer is True. Raises CON-103 if it
-        fails, CON-104 if it takes too long.
+        fails, CON-104 if it takes too long, CON-116 if it is not there.
         """
         failed_before = self._connect.status(self._name).failure
         is_begun_again = self.must_begin()
