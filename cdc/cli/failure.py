@@ -41,7 +41,12 @@ class Exit(IntEnum):
 # What a code amounts to; one that is not here has failed.
 _EXITS: dict[Exit, frozenset[str]] = {
     # What a person has to correct in files before the command can do anything.
-    Exit.USAGE: frozenset({"CFG-101", "DRV-106", "DRV-109", "SRC-101", "SRC-102", "SRC-103", "SRC-122"}),
+    Exit.USAGE: frozenset(
+        {
+            *("CFG-101", "DRV-106", "DRV-109"),
+            *("SRC-101", "SRC-102", "SRC-103", "SRC-122", "SRC-127", "SRC-130"),  # lines of connector files
+        }
+    ),
     # Nothing failed: what is asked for was destroyed, as somebody has put on record.
     Exit.ATTENTION: frozenset({"PRT-107"}),
     # Somebody else has to say yes, or to let go of something, or the world is another one than it was decided on.
