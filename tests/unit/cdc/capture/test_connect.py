@@ -146,7 +146,7 @@ def test_of_a_connector_that_is_not_there_nothing_is_recorded(
     # `connectors restart` and `read` ask this first: that Connect is not Connect would be the wrong answer.
     answer = httpx.Response(404, json={"error_code": 404, "message": "Connector s not found"})
     monkeypatch.setattr(Connect, "_send_once", lambda *_arguments: answer)
-    with Connect(access.Connect("http://127.0.0.1:1")) as connect, pytest.raises(FatalError, match="CON-116 .*: s$"):
+    with Connect(access.Connect("http://127.0.0.1:1")) as connect, pytest.raises(FatalError, match=r"CON-116 .*: s$"):
         ask(connect, "s")
 
 
