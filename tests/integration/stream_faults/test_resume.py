@@ -97,6 +97,7 @@ def test_another_history_under_the_old_name_is_passed_over(
     assert gaps(deployment) == ["STR-107", "STR-121"] * times
 
 
+@pytest.mark.slow  # every day: tests/contract/cdc/land/test_resume.py
 def test_a_stream_whose_first_record_nobody_can_read_begins_behind_it(
     deployment: Deployment, north: Source, target: psycopg.Connection
 ) -> None:
