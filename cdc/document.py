@@ -36,16 +36,22 @@ def read_document(path: Path) -> Document:
     """Read a file. What cannot be read is a fault of the document, with `data` None."""
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         return Document(path.name, None, faults=(f"{path.name}: cannot be read ({type(error).__name__})",))
+    return parse_document(path.name, text)
+
+
+def parse_document(name: str, text: str) -> Document:
+    """Read the text of a file of that name; the same of what cannot be read."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        return Document(path.name, None, faults=(f"{path.name}:{line}: is not YAML",))
-    reader = _Reader(path.name)
+        return Document(name, None, faults=(f"{name}:{line}: is not YAML",))
+    reader = _Reader(name)
     data = None if node is None else reader.read(node, ())
-    return Document(path.name, data, reader.lines, tuple(reader.faults))
+    return Document(name, data, reader.lines, tuple(reader.faults))
 
 
 class _Reader:

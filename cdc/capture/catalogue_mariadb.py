@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -80,18 +81,52 @@ _Rows = Sequence[Mapping[str, Any]]
 _Cascades = Mapping[str, tuple[Cascade, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the catalogue says of a database: rows of the queries above, and the statements that would create tables,
+    by name.
+    """
+
+    database: str
+    tables: _Rows
+    columns: _Rows
+    keys: _Rows
+    definitions: Mapping[str, str]
+
+    def cascades(self, table: str) -> tuple[Cascade, ...]:
+        """Return the keys of a table by which InnoDB changes it without an event."""
+        return tuple(cascades_of(self.definitions[table], self.database))
+
+
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
-    with _connection(login) as connection:
-        _check_logging(source, connection)
-        _check_filters(source, connection, login.database)
-        tables, columns, keys = (_rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS))
-        _check_tables(source, login, tables)
-        cascades = {table.name: _cascades(connection, login.database, table) for table in source.tables}
-        _check_readable(source, connection, login.database)
-    raise_all(_unperformable(source, login.database, columns, cascades))
-    raise_all(_left_out(source, login.database, cascades))
-    contracts = for_each(source.tables, partial(_contract, source, login.database, columns, keys, cascades))
+    with session(login) as connection:
+        check_server(source, connection, login.database)
+        _check_tables(source, login.database, select(connection, _TABLES, login.database))
+        facts = gather(connection, login.database, [table.name for table in source.tables])
+    return contracts_of(source, facts)
+
+
+def check_server(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
+    """Raise SRC-125, SRC-126 for what of the server stands in every table's way."""
+    _check_logging(source, connection)
+    _check_filters(source, connection, database)
+    _check_readable(source, connection, database)
+
+
+def gather(connection: pymysql.Connection[DictCursor], database: str, names: Iterable[str] | None = None) -> Facts:
+    """Read what the catalogue says of a database; the definitions of these tables, or of all."""
+    tables, columns, keys = (select(connection, query, database) for query in (_TABLES, _COLUMNS, _KEYS))
+    wanted = [row["name"] for row in tables if row["type"] == "BASE TABLE"] if names is None else names
+    return Facts(database, tables, columns, keys, {name: _definition(connection, name) for name in wanted})
+
+
+def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
+    """Return the contract of every captured table, as the catalogue is by `facts`. Raises as `read`."""
+    cascades = {table.name: facts.cascades(table.name) for table in source.tables}
+    raise_all(unperformable(source, facts.database, facts.columns, cascades))
+    raise_all(_left_out(source, facts.database, cascades))
+    contracts = for_each(source.tables, partial(contract_of, source, facts))
     _check_zero_dates(source, contracts)
     return tuple(contracts)
 
@@ -107,25 +142,25 @@ def last_gtids(login: Login) -> str:
 def estimate(source: Source, login: Login) -> dict[str, int]:
     """Return about how many rows tables have, by name, as InnoDB's statistics say."""
     wanted = {table.name for table in source.tables}
-    with _connection(login) as connection:
-        rows = _rows(connection, _ESTIMATES, login.database)
+    with session(login) as connection:
+        rows = select(connection, _ESTIMATES, login.database)
     return {row["name"]: int(row["rows"]) for row in rows if row["name"] in wanted}
 
 
-def _contract(
-    source: Source, database: str, columns: _Rows, keys: _Rows, cascades: _Cascades, table: SourceTable
-) -> Contract:
+def contract_of(source: Source, facts: Facts, table: SourceTable) -> Contract:
+    """Return the contract of one table. Raises SRC-121, SRC-122, SRC-127, SRC-20x, LND-107."""
+    columns, keys, cascades = facts.columns, facts.keys, facts.cascades(table.name)
     mirror = f"{source.name}.{table.name}"
     own = [row for row in columns if row["table"] == table.name]
     taken = [row for row in own if row["name"] not in table.without]
     check_names(mirror, table.name, (row["name"] for row in taken))
-    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(_column, mirror)))
+    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(column_of, mirror)))
     primary = tuple(row["name"] for row in keys if row["table"] == table.name)
     key, origin = (table.key, "declared") if table.key else (primary, "primary")
     if table.is_keyless:
         kept, key, origin = as_keyless(mirror, kept, primary)
-        if cascades[table.name]:
-            raise FatalError("LND-107", f"{mirror} ({cascades[table.name][0].name}): the table has no key")
+        if cascades:
+            raise FatalError("LND-107", f"{mirror} ({cascades[0].name}): the table has no key")
     if not key:
         raise FatalError("SRC-121", mirror)
     check_without(mirror, table.without, key, (row["name"] for row in own))
@@ -133,15 +168,16 @@ def _contract(
     _check_bits(mirror, key, kept)
     omitted = tuple(row["name"] for row in taken if row["computed"])
     contract = Contract(
-        *(mirror, f"{database}.{table.name}", key, origin, kept),
+        *(mirror, f"{facts.database}.{table.name}", key, origin, kept),
         omitted=omitted,
         without=table.without,
-        cascades=cascades[table.name],
+        cascades=cascades,
     )
     return as_tokens(contract, policy_of(source))
 
 
-def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+def column_of(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+    """Return one column, or raise SRC-201, SRC-202, SRC-203."""
     place = f"{mirror}.{row['name']}"
     charset = row["charset"]
     if charset is not None and charset not in CHARSETS:
@@ -230,16 +266,16 @@ def filter_fault(only: str, ignored: str, database: str) -> str:
     return f"binlog_ignore_db is {ignored}" if not only and database in ignored.split(",") else ""
 
 
-def _check_tables(source: Source, login: Login, tables: _Rows) -> None:
+def _check_tables(source: Source, database: str, tables: _Rows) -> None:
     types = {row["name"]: row["type"] for row in tables}
-    errors = [FatalError("SRC-120", f"{login.database}.{t.name}") for t in source.tables if t.name not in types]
+    errors = [FatalError("SRC-120", f"{database}.{t.name}") for t in source.tables if t.name not in types]
     for table in source.tables:
         if types.get(table.name, "BASE TABLE") != "BASE TABLE":
-            errors.append(FatalError("SRC-120", f"{login.database}.{table.name} is a {types[table.name].lower()}"))
+            errors.append(FatalError("SRC-120", f"{database}.{table.name} is a {types[table.name].lower()}"))
     raise_all(errors)
 
 
-def _unperformable(source: Source, database: str, columns: _Rows, cascades: _Cascades) -> list[FatalError]:
+def unperformable(source: Source, database: str, columns: _Rows, cascades: _Cascades) -> list[FatalError]:
     """Return why landing could not do what InnoDB does: it needs the parent's events, and to compare as InnoDB does."""
     captured = {f"{database}.{table.name}" for table in source.tables}
     collations = {(row["table"], row["name"]): row["collation"] for row in columns}
@@ -270,27 +306,29 @@ def _left_out(source: Source, database: str, cascades: _Cascades) -> list[FatalE
 
 def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
     """Raise if the connector would stop at a table of the database, or at a row of one of the server."""
-    unreadable = _rows(connection, _UNREADABLE, database)
+    unreadable = select(connection, _UNREADABLE, database)
     places = [f"{row['place']} is {row['type']}" for row in unreadable]
     raise_all([FatalError("SRC-126", f"{source.name}: {place}") for place in places])
 
 
-def _cascades(connection: pymysql.Connection[DictCursor], database: str, table: SourceTable) -> tuple[Cascade, ...]:
-    quoted = table.name.replace("`", "``")
+def _definition(connection: pymysql.Connection[DictCursor], table: str) -> str:
+    quoted = table.replace("`", "``")
     with connection.cursor() as cursor:
         cursor.execute(f"SHOW CREATE TABLE `{quoted}`")
         row = cursor.fetchone() or {}
-    return tuple(cascades_of(str(row.get("Create Table", "")), database))
+    return str(row.get("Create Table", ""))
 
 
-def _rows(connection: pymysql.Connection[DictCursor], query: str, database: str) -> _Rows:
+def select(connection: pymysql.Connection[DictCursor], query: str, database: str) -> _Rows:
+    """Return the rows of a query that has the database as its one parameter."""
     with connection.cursor() as cursor:
         cursor.execute(query, (database,))
         return list(cursor.fetchall())
 
 
 @contextmanager
-def _connection(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
+def session(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
+    """Open a read-only session of one transaction. Raises as `cdc.capture.catalogue.read_contracts`."""
     try:
         connection = pymysql.connect(
             host=login.host,

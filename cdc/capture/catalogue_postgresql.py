@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -100,24 +100,54 @@ _Rows = Sequence[Mapping[str, Any]]
 _Tables = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the catalogue says of some tables: rows of the queries above, `columns` and `indexes` by table oid.
+
+    `published` is None where there is no such publication; `locale` is lc_monetary.
+    """
+
+    tables: _Tables
+    columns: Mapping[int, _Rows]
+    indexes: Mapping[int, _Rows]
+    published: Mapping[str, Any] | None
+    locale: str
+
+
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
     with session(login) as connection:
-        _check_database(source, connection)
-        schemas, names = [table.schema for table in source.tables], [table.name for table in source.tables]
-        tables = {(row["schema"], row["name"]): row for row in connection.execute(_TABLES, (schemas, names))}
-        oids = [row["oid"] for row in tables.values()]
-        columns = _by_table(connection.execute(_COLUMNS, (oids,)).fetchall())
-        indexes = _by_table(connection.execute(_INDEXES, (oids,)).fetchall())
-        published = connection.execute(_PUBLICATION, (publication(source),)).fetchone()
-        locale = str(_setting(connection, "lc_monetary"))
+        check_database(source, connection)
+        names = [(table.schema, table.name) for table in source.tables]
+        facts = gather(connection, names, publication(source))
+    return contracts_of(source, facts)
+
+
+def gather(connection: psycopg.Connection[DictRow], names: Sequence[tuple[str, str]], publication: str) -> Facts:
+    """Read what the catalogue says of the tables `names` (schema, table); one that is not there has no entry."""
+    schemas, tables = [schema for schema, _ in names], [table for _, table in names]
+    found = {(row["schema"], row["name"]): row for row in connection.execute(_TABLES, (schemas, tables))}
+    oids = [row["oid"] for row in found.values()]
+    columns = _by_table(connection.execute(_COLUMNS, (oids,)).fetchall())
+    indexes = _by_table(connection.execute(_INDEXES, (oids,)).fetchall())
+    published = connection.execute(_PUBLICATION, (publication,)).fetchone()
+    return Facts(found, columns, indexes, published, str(_setting(connection, "lc_monetary")))
+
+
+def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
+    """Return the contract of every captured table, as the catalogue is by `facts`. Raises as `read`."""
+    tables, columns, indexes = facts.tables, facts.columns, facts.indexes
     _check_tables(source, tables)
-    _check_publication(source, published, tables)
-    _check_money(source, tables, columns, locale)
-    wanted = ((table, tables[table.schema, table.name]) for table in source.tables)
-    contracts = for_each(wanted, lambda item: _contract(source, item, columns[item[1]["oid"]], indexes[item[1]["oid"]]))
+    _check_publication(source, facts.published, tables)
+    _check_money(source, tables, columns, facts.locale)
+
+    def contract(table: SourceTable) -> Contract:
+        row = tables[table.schema, table.name]
+        return contract_of(source, table, row, columns[row["oid"]], indexes[row["oid"]])
+
+    contracts = for_each(source.tables, contract)
     # A publication of whole schemas, or of all tables, has none.
-    entries = (published and published["entries"]) or {}
+    entries = (facts.published and facts.published["entries"]) or {}
     oids = [tables[table.schema, table.name]["oid"] for table in source.tables]
     return tuple(
         replace(contract, published=entries.get(str(oid)), relation=oid)
@@ -133,14 +163,14 @@ def estimate(source: Source, login: Login) -> dict[str, int]:
     return {row["name"]: row["rows"] for row in rows}
 
 
-def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], columns: _Rows, indexes: _Rows) -> Contract:
-    table, row = item
+def contract_of(source: Source, table: SourceTable, row: Mapping[str, Any], columns: _Rows, indexes: _Rows) -> Contract:
+    """Return the contract of one table by its rows of the catalogue. Raises SRC-121, -122, -127, -128, SRC-20x."""
     mirror = f"{source.name}.{table.name}"
     taken = [column for column in columns if column["name"] not in table.without]
     check_names(mirror, table.name, (column["name"] for column in taken))
     whole = row["identity"] == "f"
     present = (column for column in taken if not column["computed"])
-    kept = tuple(for_each(present, partial(_column, mirror, logs_all=whole)))
+    kept = tuple(for_each(present, partial(column_of, mirror, logs_all=whole)))
     if table.is_keyless:
         if not whole:
             raise FatalError("SRC-121", f"{mirror} (replica identity {_IDENTITIES[row['identity']]}, not full)")
@@ -190,8 +220,11 @@ def _key(mirror: str, table: SourceTable, identity: str, indexes: _Rows) -> tupl
 _IDENTITIES = {"d": "default", "i": "index", "f": "full", "n": "nothing"}
 
 
-def _column(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnContract:
-    """Return one column. `logs_all` says that the log carries what an update leaves alone: replica identity FULL."""
+def column_of(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnContract:
+    """Return one column; raises SRC-201, SRC-202, SRC-205.
+
+    `logs_all` says that the log carries what an update leaves alone: replica identity FULL.
+    """
     place = f"{mirror}.{row['name']}"
     if row["dimensions"] > 1:
         raise FatalError("SRC-202", f"{place} is {row['type']}: arrays of several dimensions arrive empty")
@@ -213,7 +246,8 @@ def _column(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnCon
     )
 
 
-def _check_database(source: Source, connection: psycopg.Connection[DictRow]) -> None:
+def check_database(source: Source, connection: psycopg.Connection[DictRow]) -> None:
+    """Raise SRC-203, SRC-124, SRC-125 for what of the database stands in every table's way."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding == "SQL_ASCII":
         raise FatalError("SRC-203", f"{source.name}: the database's encoding is {encoding}")
@@ -229,9 +263,14 @@ def _setting(connection: psycopg.Connection[DictRow], name: str) -> Any:
     return row and row["value"]
 
 
+def is_monetary(locale: str) -> bool:
+    """Tell whether Debezium reads the money that a server of this lc_monetary prints."""
+    return _MONETARY.fullmatch(locale) is not None
+
+
 def _check_money(source: Source, tables: _Tables, columns: Mapping[int, _Rows], locale: str) -> None:
     """Raise if the server prints money in a way that Debezium reads wrongly (1.234,56 for 1234.56)."""
-    if _MONETARY.fullmatch(locale):
+    if is_monetary(locale):
         return
     left_out = {(table.schema, table.name): table.without for table in source.tables}
     places = [

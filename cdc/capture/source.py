@@ -17,7 +17,7 @@ from cdc.capture import tunable
 from cdc.capture.drift_policy import DriftPolicy, policy_faults
 from cdc.capture.encryption import ENTRIES, MODES, Encryption, default_for, read_encryption
 from cdc.capture.types import TOKEN, is_decoder
-from cdc.document import Document, Entry, read_document
+from cdc.document import Document, Entry, parse_document, read_document
 from cdc.errors import FatalError
 from cdc.reference import is_reference
 from transforms.beside import OF_A_SOURCE, schema_taken
@@ -103,6 +103,20 @@ def load_sources(folder: Path) -> dict[str, Source]:
     if faults:
         raise FatalError("SRC-101", "".join(f"\n  {fault}" for fault in faults))
     return sources
+
+
+def parse_source(name: str, text: str) -> Source:
+    """Return the source that a connector file of this text would be. Raises SRC-101 with all faults."""
+    reader = _Reader(name, parse_document(f"{name}.yaml", text))
+    source = reader.source()
+    if source is None:
+        raise FatalError("SRC-101", "".join(f"\n  {fault}" for fault in reader.faults))
+    return source
+
+
+def is_object_name(name: str) -> bool:
+    """Tell whether a connector's lists, and so a connector file, can have a table or column of that name."""
+    return _OBJECT_NAME.fullmatch(name) is not None
 
 
 def find_source(sources: Mapping[str, Source], name: str) -> Source:
