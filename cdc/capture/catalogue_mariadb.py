@@ -16,10 +16,11 @@ from cdc.capture.cascade import Cascade, cascades_of
 from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_mariadb import mirror_default
-from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
+from cdc.capture.finding import Fault, all_of, check_declared_key, check_names, check_without, for_each, raise_all
 from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.policy import as_tokens, policy_of
+from cdc.capture.quoting import quoted_mariadb, text
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_mariadb import of_mariadb
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
@@ -72,8 +73,10 @@ WHERE (TABLE_SCHEMA = %s AND DATA_TYPE IN ('inet4', 'inet6'))
 ORDER BY 1"""
 # What the server must write into its log. A compressed one is read with events missing.
 _LOGGING = {"log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL", "log_bin_compress": "OFF"}
+_START_ANEW = frozenset({"log_bin"})  # what no running server takes
 _VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN %s"
 
+_BASE = "BASE TABLE"
 _DATES = frozenset({"date", "timestamp_us", "timestamptz_iso"})
 _SHOWN = 3
 
@@ -100,34 +103,50 @@ class Facts:
 
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
+    contracts: list[Contract] = []
     with session(login) as connection:
-        check_server(source, connection, login.database)
-        _check_tables(source, login.database, select(connection, _TABLES, login.database))
-        facts = gather(connection, login.database, [table.name for table in source.tables])
-    return contracts_of(source, facts)
+        facts = gather(connection, login.database, _present(source, connection, login.database))
+        all_of(
+            partial(check_server, source, connection, login.database),
+            partial(_check_tables, source, login.database, facts.tables),
+            lambda: contracts.extend(contracts_of(source, facts)),
+        )
+    return tuple(contracts)
 
 
 def check_server(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
     """Raise SRC-125, SRC-126 for what of the server stands in every table's way."""
-    _check_logging(source, connection)
-    _check_filters(source, connection, database)
-    _check_readable(source, connection, database)
+    all_of(
+        partial(_check_logging, source, connection),
+        partial(_check_filters, source, connection, database),
+        partial(_check_readable, source, connection, database),
+    )
+
+
+def _present(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> list[str]:
+    """Return those of the captured tables that are there."""
+    base = {row["name"] for row in select(connection, _TABLES, database) if row["type"] == _BASE}
+    return [table.name for table in source.tables if table.name in base]
 
 
 def gather(connection: pymysql.Connection[DictCursor], database: str, names: Iterable[str] | None = None) -> Facts:
     """Read what the catalogue says of a database; the definitions of these tables, or of all."""
     tables, columns, keys = (select(connection, query, database) for query in (_TABLES, _COLUMNS, _KEYS))
-    wanted = [row["name"] for row in tables if row["type"] == "BASE TABLE"] if names is None else names
+    wanted = [row["name"] for row in tables if row["type"] == _BASE] if names is None else names
     return Facts(database, tables, columns, keys, {name: _definition(connection, name) for name in wanted})
 
 
 def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
     """Return the contract of every captured table, as the catalogue is by `facts`. Raises as `read`."""
-    cascades = {table.name: facts.cascades(table.name) for table in source.tables}
-    raise_all(unperformable(source, facts.database, facts.columns, cascades))
-    raise_all(_left_out(source, facts.database, cascades))
-    contracts = for_each(source.tables, partial(contract_of, source, facts))
-    _check_zero_dates(source, contracts)
+    present = [table for table in source.tables if table.name in facts.definitions]
+    cascades = {table.name: facts.cascades(table.name) for table in present}
+    contracts: list[Contract] = []
+    all_of(
+        lambda: raise_all(unperformable(source, facts.database, facts.columns, cascades)),
+        lambda: raise_all(_left_out(source, facts.database, cascades)),
+        lambda: for_each(present, lambda table: contracts.append(contract_of(source, facts, table))),
+        lambda: _check_zero_dates(source, contracts),
+    )
     return tuple(contracts)
 
 
@@ -233,11 +252,16 @@ def _check_logging(source: Source, connection: pymysql.Connection[DictCursor]) -
         cursor.execute(_VARIABLES, (tuple(_LOGGING),))
         found = {row["Variable_name"]: row["Value"] for row in cursor.fetchall()}
     # A setting that the server does not have is one that it cannot be wrong about.
-    wrong = [
-        f"{name} is {found[name]}, not {value}" for name, value in _LOGGING.items() if found.get(name, value) != value
-    ]
-    if wrong:
-        raise FatalError("SRC-125", f"{source.name}: {', '.join(wrong)}")
+    wrong = [name for name, value in _LOGGING.items() if found.get(name, value) != value]
+    raise_all([_misset(source, name, found[name]) for name in wrong])
+
+
+def _misset(source: Source, name: str, value: str) -> Fault:
+    wanted = _LOGGING[name]
+    statement = f"SET GLOBAL {name} = {text(wanted)}; -- and in the server's option file"
+    if name in _START_ANEW:
+        statement = f"-- in the server's option file, and start the server anew: {name}"
+    return Fault("SRC-125", f"{source.name}: {name} is {value}, not {wanted}", statement)
 
 
 def _check_filters(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
@@ -270,7 +294,7 @@ def _check_tables(source: Source, database: str, tables: _Rows) -> None:
     types = {row["name"]: row["type"] for row in tables}
     errors = [FatalError("SRC-120", f"{database}.{t.name}") for t in source.tables if t.name not in types]
     for table in source.tables:
-        if types.get(table.name, "BASE TABLE") != "BASE TABLE":
+        if types.get(table.name, _BASE) != _BASE:
             errors.append(FatalError("SRC-120", f"{database}.{table.name} is a {types[table.name].lower()}"))
     raise_all(errors)
 
@@ -312,9 +336,8 @@ def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], 
 
 
 def _definition(connection: pymysql.Connection[DictCursor], table: str) -> str:
-    quoted = table.replace("`", "``")
     with connection.cursor() as cursor:
-        cursor.execute(f"SHOW CREATE TABLE `{quoted}`")
+        cursor.execute(f"SHOW CREATE TABLE {quoted_mariadb(table)}")
         row = cursor.fetchone() or {}
     return str(row.get("Create Table", ""))
 

@@ -160,6 +160,11 @@ def slot_name(source: Source) -> str:
     return f"cdc_{source.name}"
 
 
+def server_id(source: Source) -> str:
+    """Return the number under which the connector of a MariaDB source is a replica of its server."""
+    return source.settings.get("database.server.id", str(_server_id(source.name)))
+
+
 def signal_topic(source: Source) -> str:
     """Return the topic in which the connector says how far its snapshots are, and the service what has to be read."""
     return f"cdc-signal.{source.name}"

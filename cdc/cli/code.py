@@ -84,6 +84,9 @@ _EFFECT = {
     "transient": "the worker tries the same work again; nothing was written",
     "row": "this row is refused or held, everything else goes on",
     "warning": "this row is taken as it stands, the code says what to look at",
+    "refuse": "the source is not to be captured before it is ended",
+    "warn": "capturing works, and somebody should look at it first",
+    "note": "nothing stands still, it is worth knowing",
     "fatal": "the work stops until a person has looked",
 }
 

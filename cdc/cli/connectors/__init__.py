@@ -5,11 +5,13 @@ from __future__ import annotations
 import typer
 
 from cdc.cli.connectors.apply import apply
+from cdc.cli.connectors.grants import grants
+from cdc.cli.connectors.preflight import preflight
 from cdc.cli.connectors.read import read, reload, restart
 from cdc.cli.connectors.render import render
 from cdc.cli.connectors.status import status
 from cdc.cli.connectors.watch import watch
 
 app = typer.Typer(help="Apply, watch and show the connectors of the sources.", no_args_is_help=True)
-for command in (apply, read, restart, reload, status, render, watch):
+for command in (preflight, apply, read, restart, reload, status, render, watch, grants):
     app.command()(command)

@@ -1,0 +1,230 @@
+"""Preflight of a PostgreSQL source: what the server, the account, the publication and the slots are like."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import DictRow
+
+from cdc.capture import catalogue_postgresql
+from cdc.capture.catalogue_postgresql import session
+from cdc.capture.connector import publication, slot_name
+from cdc.capture.login import Login
+from cdc.capture.preflight.account_postgresql import account_findings
+from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
+from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
+from cdc.capture.preflight.limits import Limits
+from cdc.capture.preflight.sample_postgresql import columns_of, sample
+from cdc.capture.preflight.wal import room_findings, wal_findings
+from cdc.capture.publication import publish
+from cdc.capture.quoting import quoted_postgresql, text
+from cdc.capture.source import Source
+from cdc.errors import FatalError
+
+OLDEST: Final = 14
+_POLL_S = 0.1
+
+_VERSION = """
+SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_version') AS text,
+       pg_catalog.pg_is_in_recovery() AS is_standby"""
+_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8 AS now"
+# Moments of one local time in winter and in summer: a zone without summer time is as far from UTC in both.
+_ZONE = """
+SELECT z.name, (w AT TIME ZONE z.name) - (w AT TIME ZONE 'UTC') <> (s AT TIME ZONE z.name) - (s AT TIME ZONE 'UTC')
+       AS has_summer_time
+FROM (SELECT current_setting('TimeZone') AS name) z,
+     LATERAL (SELECT date_trunc('year', now() AT TIME ZONE 'UTC') AS w) winter,
+     LATERAL (SELECT w + interval '181 days' AS s) summer"""
+_TABLES = """
+SELECT n.nspname AS schema, c.relname AS name, c.relpersistence <> 'p' AS is_unlogged,
+       pg_catalog.row_security_active(c.oid) AS hides_rows, c.relrowsecurity AS has_policies
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%s::text[], %s::text[])) AND c.relkind IN ('r', 'p')"""
+_PUBLISHED = """
+SELECT t.schemaname AS schema, t.tablename AS name, p.puballtables AS is_all, (p.pubupdate OR p.pubdelete) AND (
+           c.relreplident = 'n'
+           OR c.relreplident = 'd' AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+           OR c.relreplident = 'i' AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)) AS is_unnamed
+FROM pg_catalog.pg_publication p
+JOIN pg_catalog.pg_publication_tables t ON t.pubname = p.pubname
+JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
+JOIN pg_catalog.pg_class c ON (c.relnamespace, c.relname) = (n.oid, t.tablename)
+WHERE p.pubname = %s ORDER BY 1, 2"""
+# Publications of schemas came with version 15.
+_SCHEMAS = """
+SELECT n.nspname AS name FROM pg_catalog.pg_publication_namespace s
+JOIN pg_catalog.pg_publication p ON p.oid = s.pnpubid JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid
+WHERE p.pubname = %s ORDER BY 1"""
+_SLOTS = """
+SELECT slot_name AS name, plugin, database, active, wal_status, restart_lsn IS NOT NULL AS keeps,
+       pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), restart_lsn)) AS kept
+FROM pg_catalog.pg_replication_slots ORDER BY 1"""
+# Other columns of these views are shown to nobody but their owners.
+_OPEN = """
+SELECT pid::text AS name, backend_xid::text AS xid FROM pg_catalog.pg_stat_activity
+WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend'
+UNION ALL SELECT gid, transaction::text FROM pg_catalog.pg_prepared_xacts ORDER BY 1"""
+_PREPARED = "SELECT gid AS name FROM pg_catalog.pg_prepared_xacts"
+
+_Connection = psycopg.Connection[DictRow]
+
+
+def preflight(
+    source: Source,
+    login: Login,
+    limits: Limits,
+    *,
+    is_applied: bool = False,
+    now: Callable[[], float] = time.time,
+) -> Report:
+    """Look at everything. `is_applied` says that Kafka Connect has the source's connector: a slot may be its own.
+
+    Raises TransientError SRC-110, NotAdmitted SRC-111 and SRC-112 if there is no session.
+    """
+    with session(login, in_utc=False) as connection:
+        version = connection.execute(_VERSION).fetchone() or {}
+        unfit = list(unfit_findings(version))
+        if unfit:
+            return Report(source.name, tuple(unfit))
+        findings = list(_live(source, connection, limits, version["version"], is_applied=is_applied, now=now))
+        sampled = sample(source, connection, limits.rows)
+        findings += sampled.findings
+        findings += _open_transactions(connection, limits)
+    return Report(source.name, sorted_findings([*_catalogue(source, login), *findings]), sampled.rows)
+
+
+def unfit_findings(version: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield why this server cannot be captured at all."""
+    if version["version"] < OLDEST:
+        yield Finding("SRC-301", f"PostgreSQL {version['text']}; the oldest is {OLDEST}")
+    if version["is_standby"]:
+        yield Finding("SRC-302", "pg_is_in_recovery() is true")
+
+
+def _catalogue(source: Source, login: Login) -> list[Finding]:
+    try:
+        catalogue_postgresql.read(source, login)
+    except FatalError as error:
+        return findings_of(error)
+    return []
+
+
+def _live(
+    source: Source,
+    connection: _Connection,
+    limits: Limits,
+    version: int,
+    *,
+    is_applied: bool,
+    now: Callable[[], float],
+) -> Iterator[Finding]:
+    names = [table.schema for table in source.tables], [table.name for table in source.tables]
+    tables = connection.execute(_TABLES, names).fetchall()
+    yield from account_findings(source, connection, has_policies=any(row["has_policies"] for row in tables))
+    yield from table_findings(tables, connection.execute("SELECT current_user AS name").fetchone() or {})
+    yield from _publication(source, connection, version)
+    slots = connection.execute(_SLOTS).fetchall()
+    yield from slot_findings(source, slots, is_applied=is_applied)
+    name = source.settings.get("slot.name", slot_name(source))
+    yield from room_findings(connection, has_slot=any(row["name"] == name for row in slots))
+    yield from wal_findings(connection, limits)
+    yield from clock_findings(offset_of(lambda: _clock(connection), now), limits)
+    zone = connection.execute(_ZONE).fetchone() or {}
+    local = [column.place for column in columns_of(source, connection) if column.type == "timestamp without time zone"]
+    yield from zone_findings(zone["name"], has_summer_time=zone["has_summer_time"], columns=local)
+
+
+def _clock(connection: _Connection) -> float:
+    row = connection.execute(_CLOCK).fetchone()
+    return float(row["now"]) if row else 0.0
+
+
+def table_findings(tables: Sequence[Mapping[str, Any]], user: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield tables whose rows, or changes, the connector would not see."""
+    for row in tables:
+        place = f"{row['schema']}.{row['name']}"
+        if row["hides_rows"]:
+            yield Finding("SRC-305", place, f"ALTER ROLE {quoted_postgresql(user['name'])} BYPASSRLS")
+        if row["is_unlogged"]:
+            logged = f"ALTER TABLE {quoted_postgresql(row['schema'], row['name'])} SET LOGGED"
+            yield Finding("SRC-314", place, logged)
+
+
+def _publication(source: Source, connection: _Connection, version: int) -> Iterator[Finding]:
+    name = publication(source)
+    published = connection.execute(_PUBLISHED, (name,)).fetchall()
+    schemas = connection.execute(_SCHEMAS, (name,)).fetchall() if version >= 15 else []
+    yield from publication_findings(source, published, [row["name"] for row in schemas])
+
+
+def publication_findings(
+    source: Source, published: Sequence[Mapping[str, Any]], schemas: Sequence[str]
+) -> Iterator[Finding]:
+    """Yield what the publication breaks (SRC-312), and what it carries beyond the captured tables (SRC-313)."""
+    name = quoted_postgresql(publication(source))
+    is_all = any(row["is_all"] for row in published)
+    captured = {(table.schema, table.name) for table in source.tables}
+    for row in published:
+        quoted = quoted_postgresql(row["schema"], row["name"])
+        drop = f"ALTER PUBLICATION {name} DROP TABLE {quoted}"
+        if row["is_unnamed"]:
+            yield Finding("SRC-312", f"{row['schema']}.{row['name']}", _again(source) if is_all else drop)
+        elif (row["schema"], row["name"]) not in captured and not is_all and row["schema"] not in schemas:
+            yield Finding("SRC-313", f"{row['schema']}.{row['name']} is not captured", drop)
+    if is_all:
+        yield Finding("SRC-313", f"{publication(source)} is for all tables", _again(source))
+    for schema in schemas:
+        drop = f"ALTER PUBLICATION {name} DROP TABLES IN SCHEMA {quoted_postgresql(schema)}"
+        yield Finding("SRC-313", f"{publication(source)} is for schema {schema}", drop)
+
+
+def _again(source: Source) -> str:
+    """Return the statements that put a publication of the captured tables in the place of the one that is there."""
+    return f"DROP PUBLICATION {quoted_postgresql(publication(source))}; {publish(source)}"
+
+
+def slot_findings(source: Source, slots: Sequence[Mapping[str, Any]], *, is_applied: bool) -> Iterator[Finding]:
+    """Yield a slot under the connector's name that is not its own (SRC-309), and slots that nobody reads (SRC-310)."""
+    own = source.settings.get("slot.name", slot_name(source))
+    for slot in slots:
+        drop = f"SELECT pg_catalog.pg_drop_replication_slot({text(slot['name'])})"
+        if slot["name"] == own:
+            fits = (slot["plugin"], slot["database"]) == ("pgoutput", source.database) or _is_reference(source)
+            if not (is_applied and fits):
+                state = "in use" if slot["active"] else "not in use"
+                yield Finding("SRC-309", f"{own} of {slot['database'] or 'no database'}, {state}", drop)
+        elif slot["keeps"] and not slot["active"]:
+            yield Finding("SRC-310", f"{slot['name']} keeps {slot['kept']}", drop)
+
+
+def _is_reference(source: Source) -> bool:
+    return source.database.startswith("${")
+
+
+def _open_transactions(connection: _Connection, limits: Limits) -> Iterator[Finding]:
+    """Yield transactions that are still open after as long as the connector's slot is let wait for them."""
+    deadline = time.monotonic() + limits.wait_s
+    waited_for = _open(connection)
+    while waited_for and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        waited_for &= _open(connection)
+    prepared = {row["name"] for row in connection.execute(_PREPARED)}
+    for name, _ in sorted(waited_for):
+        if name in prepared:
+            yield Finding("SRC-311", f"prepared transaction {name}", f"ROLLBACK PREPARED {text(name)}")
+        else:
+            yield Finding(
+                "SRC-311",
+                f"of process {name}, for more than {limits.wait_s:g} s",
+                f"SELECT pg_catalog.pg_terminate_backend({name})",
+            )
+
+
+def _open(connection: _Connection) -> set[tuple[str, str]]:
+    connection.rollback()  # the view shows one transaction the same sessions all the time
+    return {(row["name"], row["xid"]) for row in connection.execute(_OPEN)}
