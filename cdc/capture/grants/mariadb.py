@@ -18,7 +18,7 @@ _SCRIPT = """\
 -- Printed by `cdc connectors grants {name}`; review it, keep it beside the connector file.
 --
 -- RELOAD      the moment of FLUSH TABLES WITH READ LOCK that fixes the snapshot's position
--- SELECT      on *.* because the connector stops at a row that it cannot read of whatever table; preflight looks for them
+-- SELECT      on *.* because the connector stops at a row of any table that it cannot read; preflight looks for such
 
 EXECUTE IMMEDIATE CONCAT({create}, QUOTE(@capture_password));
 EXECUTE IMMEDIATE CONCAT({alter}, QUOTE(@capture_password));

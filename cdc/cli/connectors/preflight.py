@@ -62,22 +62,31 @@ def preflight(
     something would break, 4 for warnings alone.
     """
     limits = Limits(outage, rows)
-    reports = [read_output(output, limits)] if output else _look(context, names, limits)
+    away: list[TransientError] = []
+    reports = [read_output(output, limits)] if output else _look(context, names, limits, away)
     if as_json:
         write_json({"ok": _exit_code(reports) == Exit.OK, "sources": [_document(report) for report in reports]})
     else:
         _write(reports)
+    if away:
+        raise away[0]
     raise typer.Exit(_exit_code(reports))
 
 
-def _look(context: typer.Context, names: Sequence[str] | None, limits: Limits) -> list[Report]:
+def _look(
+    context: typer.Context, names: Sequence[str] | None, limits: Limits, away: list[TransientError]
+) -> list[Report]:
+    """Return what was found of every source; those whose server does not answer are added to `away`."""
     options = settings(context)
-    sources = chosen(options, names)
+    variables, reports = environment(), []
     with Connect(options.connect, patience_s=1.0) as connect:
-        wanted = [connector.render(source, options.kafka.for_connectors, {}) for source in sources]
-        asked = [ask_connect(connect, config) for config in wanted]
-    variables = environment()
-    return [look_at(source, variables, limits, known) for source, known in zip(sources, asked, strict=True)]
+        for source in chosen(options, names):
+            asked = ask_connect(connect, connector.render(source, options.kafka.for_connectors, {}))
+            try:
+                reports.append(look_at(source, variables, limits, asked))
+            except TransientError as error:
+                away.append(error)
+    return reports
 
 
 def _document(report: Report) -> dict[str, Any]:

@@ -69,8 +69,10 @@ def run_mariadb(env: Mapping[str, str], database: str = "erp") -> Iterator[Run]:
         yield run
 
 
-def look(name: str, env: Mapping[str, str], clock_s: float = 0.0, **changes: str) -> Report:
+def look(name: str, env: Mapping[str, str], clock_s: float = 0.0, rows: int = LIMITS.rows, **changes: str) -> Report:
     """Return what preflight says of the demo's source, described by its own file but for `changes`."""
     source: Source = dataclasses.replace(SOURCES[name], **changes)
     module = postgresql if source.kind == "postgresql" else mariadb
-    return module.preflight(source, login_of(source, env), LIMITS, now=lambda: time.time() - clock_s)
+    return module.preflight(
+        source, login_of(source, env), dataclasses.replace(LIMITS, rows=rows), now=lambda: time.time() - clock_s
+    )
