@@ -351,6 +351,7 @@ def session(login: Login, *, in_utc: bool = True) -> Iterator[psycopg.Connection
             user=login.user,
             password=login.password.reveal(),
             application_name=APPLICATION,
+            client_encoding="utf8",
             connect_timeout=CONNECT_TIMEOUT_S,
             options=f"{_SESSION} {_UTC}" if in_utc else _SESSION,
             row_factory=dict_row,

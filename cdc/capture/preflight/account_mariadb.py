@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cdc.capture.preflight.finding import Finding
@@ -50,19 +50,30 @@ def read_grants(lines: Iterable[str]) -> list[Grant]:
 def grant_findings(grants: Iterable[Grant], database: str) -> Iterator[Finding]:
     """Yield SRC-303 for grants that are missing, SRC-304 for those that are too many. `database` is captured."""
     grants = list(grants)
-    account = grants[0].account if grants else "CURRENT_USER"
     quoted = "`" + database.replace("`", "``") + "`"
     for privilege in _NEEDED:
         # Names of databases are patterns there: an underscore has a backslash before it.
         places = {"*.*", f"{quoted}.*", quoted.replace("_", r"\_") + ".*"} if privilege == "SELECT" else {"*.*"}
         held = {word for grant in grants if grant.place in places for word in grant.privileges}
         if not held & {privilege, _ALL}:
-            yield Finding("SRC-303", f"{privilege} on *.*", f"GRANT {privilege} ON *.* TO {account}")
+            yield Finding("SRC-303", f"{privilege} on *.*", _grant(privilege, grants))
     for grant in grants:
         needless = sorted(grant.privileges - _HARMLESS - set(_NEEDED))
         if needless:
             words = ", ".join(needless)
-            yield Finding("SRC-304", f"{words} on {grant.place}", f"REVOKE {words} ON {grant.place} FROM {account}")
+            yield Finding(
+                "SRC-304", f"{words} on {grant.place}", f"REVOKE {words} ON {grant.place} FROM {grant.account}"
+            )
+
+
+def grant_select(grants: Sequence[Grant]) -> str:
+    """Return the statement by which the account of these grants may read."""
+    return _grant("SELECT", grants)
+
+
+def _grant(privilege: str, grants: Sequence[Grant]) -> str:
+    # Every account has a line, be it of USAGE.
+    return f"GRANT {privilege} ON *.* TO {grants[0].account}"
 
 
 def _plain(word: str) -> str:

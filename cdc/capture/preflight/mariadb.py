@@ -16,7 +16,7 @@ from cdc.capture import catalogue_mariadb
 from cdc.capture.catalogue_mariadb import session
 from cdc.capture.connector import server_id
 from cdc.capture.login import Login
-from cdc.capture.preflight.account_mariadb import grant_findings, read_grants
+from cdc.capture.preflight.account_mariadb import Grant, grant_findings, grant_select, read_grants
 from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
 from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
 from cdc.capture.preflight.limits import Limits
@@ -64,10 +64,11 @@ def preflight(
         unfit = list(unfit_findings(server["version"]))
         if unfit:
             return Report(source.name, tuple(unfit))
-        findings = list(_live(source, login.database, query, limits, now))
+        granted = _granted(query)
+        findings = [*grant_findings(granted, login.database), *_live(source, login.database, query, limits, now)]
         sampled = sample(source, query, login.database, limits.rows)
         waiting, unseen = _open_transactions(query, limits)
-    found = [*_catalogue(source, login), *findings, *sampled.findings, *waiting]
+    found = [*_catalogue(source, login, granted), *findings, *sampled.findings, *waiting]
     return Report(source.name, sorted_findings(found), sampled.rows, unseen)
 
 
@@ -89,19 +90,23 @@ def _query(connection: pymysql.Connection[DictCursor]) -> Query:
     return query
 
 
-def _catalogue(source: Source, login: Login) -> list[Finding]:
+def _granted(query: Query) -> list[Grant]:
+    return read_grants(str(next(iter(row.values()))) for row in query("SHOW GRANTS FOR CURRENT_USER", ()))
+
+
+def _catalogue(source: Source, login: Login, granted: Sequence[Grant]) -> list[Finding]:
     try:
         catalogue_mariadb.read(source, login)
     except NotAdmitted:
         raise
     except FatalError as error:
+        if error.code == "SRC-111":  # the account is let in, and not into the database
+            return [Finding(error.code, error.detail, grant_select(granted))]
         return findings_of(error)
     return []
 
 
 def _live(source: Source, database: str, query: Query, limits: Limits, now: Callable[[], float]) -> Iterator[Finding]:
-    lines = [str(next(iter(row.values()))) for row in query("SHOW GRANTS FOR CURRENT_USER", ())]
-    yield from grant_findings(read_grants(lines), database)
     yield from kept_findings({row["Variable_name"]: row["Value"] for row in query(_KEPT, ())}, limits)
     (server,) = query(_SERVER, ())
     if str(server["server_id"]) == server_id(source):

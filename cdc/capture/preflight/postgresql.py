@@ -64,10 +64,10 @@ _SLOTS = """
 SELECT slot_name AS name, plugin, database, active, wal_status, restart_lsn IS NOT NULL AS keeps,
        pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), restart_lsn)) AS kept
 FROM pg_catalog.pg_replication_slots ORDER BY 1"""
-# Other columns of these views are shown to nobody but their owners.
+# Every transaction that has written holds a lock on itself; unlike the list of sessions, that of locks is anybody's.
 _OPEN = """
-SELECT pid::text AS name, backend_xid::text AS xid FROM pg_catalog.pg_stat_activity
-WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend'
+SELECT pid::text AS name, transactionid::text AS xid FROM pg_catalog.pg_locks
+WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND pid <> pg_catalog.pg_backend_pid()
 UNION ALL SELECT gid, transaction::text FROM pg_catalog.pg_prepared_xacts ORDER BY 1"""
 _PREPARED = "SELECT gid AS name FROM pg_catalog.pg_prepared_xacts"
 
@@ -214,7 +214,7 @@ def _open_transactions(connection: _Connection, limits: Limits) -> Iterator[Find
         time.sleep(_POLL_S)
         waited_for &= _open(connection)
     prepared = {row["name"] for row in connection.execute(_PREPARED)}
-    for name, _ in sorted(waited_for):
+    for name in sorted({name for name, _ in waited_for}):  # savepoints have numbers of their own
         if name in prepared:
             yield Finding("SRC-311", f"prepared transaction {name}", f"ROLLBACK PREPARED {text(name)}")
         else:
@@ -226,5 +226,4 @@ def _open_transactions(connection: _Connection, limits: Limits) -> Iterator[Find
 
 
 def _open(connection: _Connection) -> set[tuple[str, str]]:
-    connection.rollback()  # the view shows one transaction the same sessions all the time
     return {(row["name"], row["xid"]) for row in connection.execute(_OPEN)}

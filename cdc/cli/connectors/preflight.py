@@ -21,6 +21,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.config import environment
+from cdc.errors import TransientError
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"([1-9]\d{0,4})([mhd])")

@@ -40,12 +40,13 @@ def test_a_fault_is_found_and_its_statement_ends_it(installed: dict[str, str], p
     name, administrator = _PRODUCTS[product]
     with administrator(installed) as run:
         run([statement.format(**_NAMES) for statement in fault.seed])
+        undo = fault.undo or ()
         try:
             with _session(installed, fault.session):
                 found = _found(look(name, installed, fault.clock_s, **fault.source).findings, fault)
                 undo = _statements(found.statement) if fault.undo is None else fault.undo
-                run([statement.format(**_NAMES) for statement in undo])
         finally:
+            run([statement.format(**_NAMES) for statement in undo])
             run(fault.undo_after)
     assert look(name, installed).findings == ()
 
