@@ -21,6 +21,7 @@ from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
 from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.preflight.query import Query
+from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_mariadb import columns_of, sample
 from cdc.capture.quoting import quoted_mariadb
 from cdc.capture.source import Source
@@ -65,10 +66,13 @@ def preflight(
         if unfit:
             return Report(source.name, tuple(unfit))
         granted = _granted(query)
-        findings = [*grant_findings(granted, login.database), *_live(source, login.database, query, limits, now)]
-        sampled = sample(source, query, login.database, limits.rows)
+        found = [*grant_findings(granted, login.database), *_server(source, server, query, limits, now)]
+        engines = _engines(source, query, login.database)
+        columns = [column for column in columns_of(source, query, login.database) if column.table in engines]
+        found += [*engine_findings(login.database, engines), *_zone(server["zone"], columns, query)]
+        sampled = sample(source, columns, query, login.database, limits.rows)
         waiting, unseen = _open_transactions(query, limits)
-    found = [*_catalogue(source, login, granted), *findings, *sampled.findings, *waiting]
+    found = [*_catalogue(source, login, granted), *found, *sampled.findings, *waiting]
     return Report(source.name, sorted_findings(found), sampled.rows, unseen)
 
 
@@ -106,20 +110,33 @@ def _catalogue(source: Source, login: Login, granted: Sequence[Grant]) -> list[F
     return []
 
 
-def _live(source: Source, database: str, query: Query, limits: Limits, now: Callable[[], float]) -> Iterator[Finding]:
+def _server(
+    source: Source, server: Mapping[str, Any], query: Query, limits: Limits, now: Callable[[], float]
+) -> Iterator[Finding]:
     yield from kept_findings({row["Variable_name"]: row["Value"] for row in query(_KEPT, ())}, limits)
-    (server,) = query(_SERVER, ())
     if str(server["server_id"]) == server_id(source):
         yield Finding("SRC-316", f"server_id is {server['server_id']}")
-    captured = {table.name for table in source.tables}
-    for row in query(_ENGINES, (database,)):
-        if row["name"] in captured and row["engine"] not in _TRANSACTIONAL:
-            change = f"ALTER TABLE {quoted_mariadb(database, row['name'])} ENGINE = InnoDB"
-            yield Finding("SRC-317", f"{row['name']} is {row['engine']}", change)
     yield from clock_findings(offset_of(lambda: float(query(_CLOCK, ())[0]["now"]), now), limits)
-    local = [column.place for column in columns_of(source, query, database) if column.type == "datetime"]
+
+
+def _zone(zone: str, columns: Sequence[Column], query: Query) -> Iterator[Finding]:
     (summer,) = query(_SUMMER, ())
-    yield from zone_findings(server["zone"], has_summer_time=bool(summer["has_summer_time"]), columns=local)
+    local = [column.place for column in columns if column.type == "datetime"]
+    return zone_findings(zone, has_summer_time=bool(summer["has_summer_time"]), columns=local)
+
+
+def _engines(source: Source, query: Query, database: str) -> dict[str, str]:
+    """Return the engine of each captured table that is there."""
+    captured = {table.name for table in source.tables}
+    return {row["name"]: row["engine"] for row in query(_ENGINES, (database,)) if row["name"] in captured}
+
+
+def engine_findings(database: str, engines: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield SRC-317 for tables of engines without transactions."""
+    for table, engine in engines.items():
+        if engine not in _TRANSACTIONAL:
+            change = f"ALTER TABLE {quoted_mariadb(database, table)} ENGINE = InnoDB"
+            yield Finding("SRC-317", f"{table} is {engine}", change)
 
 
 def kept_findings(variables: Mapping[str, str], limits: Limits) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from cdc.capture.preflight.account_postgresql import account_findings
 from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
 from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
 from cdc.capture.preflight.limits import Limits
+from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_postgresql import columns_of, sample
 from cdc.capture.preflight.wal import room_findings, wal_findings
 from cdc.capture.publication import publish
@@ -91,8 +92,11 @@ def preflight(
         unfit = list(unfit_findings(version))
         if unfit:
             return Report(source.name, tuple(unfit))
-        findings = list(_live(source, connection, limits, version["version"], is_applied=is_applied, now=now))
-        sampled = sample(source, connection, limits.rows)
+        columns = columns_of(source, connection)
+        findings = list(_live(source, connection, version["version"], is_applied=is_applied))
+        findings += _time(connection, columns, limits, now)
+        findings += wal_findings(connection, limits)
+        sampled = sample(source, columns, connection, limits.rows)
         findings += sampled.findings
         findings += _open_transactions(connection, limits)
     return Report(source.name, sorted_findings([*_catalogue(source, login), *findings]), sampled.rows)
@@ -114,28 +118,24 @@ def _catalogue(source: Source, login: Login) -> list[Finding]:
     return []
 
 
-def _live(
-    source: Source,
-    connection: _Connection,
-    limits: Limits,
-    version: int,
-    *,
-    is_applied: bool,
-    now: Callable[[], float],
-) -> Iterator[Finding]:
+def _live(source: Source, connection: _Connection, version: int, *, is_applied: bool) -> Iterator[Finding]:
     names = [table.schema for table in source.tables], [table.name for table in source.tables]
     tables = connection.execute(_TABLES, names).fetchall()
     yield from account_findings(source, connection, has_policies=any(row["has_policies"] for row in tables))
-    yield from table_findings(tables, connection.execute("SELECT current_user AS name").fetchone() or {})
+    yield from table_findings(tables, connection.info.user)
     yield from _publication(source, connection, version)
     slots = connection.execute(_SLOTS).fetchall()
     yield from slot_findings(source, slots, is_applied=is_applied)
     name = source.settings.get("slot.name", slot_name(source))
     yield from room_findings(connection, has_slot=any(row["name"] == name for row in slots))
-    yield from wal_findings(connection, limits)
+
+
+def _time(
+    connection: _Connection, columns: Sequence[Column], limits: Limits, now: Callable[[], float]
+) -> Iterator[Finding]:
     yield from clock_findings(offset_of(lambda: _clock(connection), now), limits)
     zone = connection.execute(_ZONE).fetchone() or {}
-    local = [column.place for column in columns_of(source, connection) if column.type == "timestamp without time zone"]
+    local = [column.place for column in columns if column.type == "timestamp without time zone"]
     yield from zone_findings(zone["name"], has_summer_time=zone["has_summer_time"], columns=local)
 
 
@@ -144,12 +144,12 @@ def _clock(connection: _Connection) -> float:
     return float(row["now"]) if row else 0.0
 
 
-def table_findings(tables: Sequence[Mapping[str, Any]], user: Mapping[str, Any]) -> Iterator[Finding]:
+def table_findings(tables: Sequence[Mapping[str, Any]], user: str) -> Iterator[Finding]:
     """Yield tables whose rows, or changes, the connector would not see."""
     for row in tables:
         place = f"{row['schema']}.{row['name']}"
         if row["hides_rows"]:
-            yield Finding("SRC-305", place, f"ALTER ROLE {quoted_postgresql(user['name'])} BYPASSRLS")
+            yield Finding("SRC-305", place, f"ALTER ROLE {quoted_postgresql(user)} BYPASSRLS")
         if row["is_unlogged"]:
             logged = f"ALTER TABLE {quoted_postgresql(row['schema'], row['name'])} SET LOGGED"
             yield Finding("SRC-314", place, logged)

@@ -14,10 +14,9 @@ from cdc.capture.quoting import quoted_mariadb
 from cdc.capture.source import Source
 
 _COLUMNS = """
-SELECT c.TABLE_NAME AS `table`, c.COLUMN_NAME AS name, c.DATA_TYPE AS type, c.IS_NULLABLE = 'YES' AS is_nullable,
-       c.CHARACTER_SET_NAME AS charset
-FROM information_schema.COLUMNS c JOIN information_schema.TABLES t USING (TABLE_SCHEMA, TABLE_NAME)
-WHERE c.TABLE_SCHEMA = %s AND t.TABLE_TYPE = 'BASE TABLE' ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION"""
+SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name, DATA_TYPE AS type, IS_NULLABLE = 'YES' AS is_nullable,
+       CHARACTER_SET_NAME AS charset
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
 _KEYS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = %s AND INDEX_NAME = 'PRIMARY' ORDER BY TABLE_NAME, SEQ_IN_INDEX"""
@@ -57,7 +56,7 @@ _LONG = frozenset({"mediumtext", "longtext", "mediumblob", "longblob"})
 
 
 def columns_of(source: Source, query: Query, database: str) -> list[Column]:
-    """Return the captured columns that the account may read."""
+    """Return the captured columns that the account may read, of tables and of whatever else has such a name."""
     without = {table.name: table.without for table in source.tables}
     columns = (Column("", *_values(row)) for row in query(_COLUMNS, (database,)))
     return [column for column in columns if column.table in without and column.name not in without[column.table]]
@@ -67,13 +66,13 @@ def _values(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row["table"], row["name"], row["type"], bool(row["is_nullable"]), row["charset"]
 
 
-def sample(source: Source, query: Query, database: str, limit: int) -> Sampled:
+def sample(source: Source, columns: Sequence[Column], query: Query, database: str, limit: int) -> Sampled:
     """Look at up to `limit` rows of each table: all of a smaller one, else as many from either end of its key."""
     findings: list[Finding] = []
     rows: dict[str, int] = {}
     keys = by_table([Column("", row["table"], row["name"], "") for row in query(_KEYS, (database,))])
-    for (_, table), columns in by_table(columns_of(source, query, database)).items():
-        checks = [check for column in columns for check in checks_of(column, max_record_bytes(source))]
+    for (_, table), own in by_table(columns).items():
+        checks = [check for column in own for check in checks_of(column, max_record_bytes(source))]
         quoted = quoted_mariadb(database, table)
         (counts,) = query(_asked(quoted, checks, [key.name for key in keys.get(("", table), ())], limit, query), ())
         rows[f"{database}.{table}"] = int(counts["n"])

@@ -65,12 +65,12 @@ def columns_of(source: Source, connection: psycopg.Connection[DictRow]) -> list[
     return [column for column in columns if column.name not in without[column.schema, column.table]]
 
 
-def sample(source: Source, connection: psycopg.Connection[DictRow], limit: int) -> Sampled:
+def sample(source: Source, columns: Sequence[Column], connection: psycopg.Connection[DictRow], limit: int) -> Sampled:
     """Look at up to `limit` rows of each table: all of a smaller one, else of blocks taken at random."""
     findings: list[Finding] = []
     rows: dict[str, int] = {}
-    for (schema, table), columns in by_table(columns_of(source, connection)).items():
-        checks = [check for column in columns for check in checks_of(column, max_record_bytes(source))]
+    for (schema, table), own in by_table(columns).items():
+        checks = [check for column in own for check in checks_of(column, max_record_bytes(source))]
         quoted = quoted_postgresql(schema, table)
         taken = _taken(connection, quoted, limit)
         query = f"SELECT {counted(checks)} FROM (SELECT * FROM {quoted}{taken} LIMIT {limit}) t"

@@ -48,6 +48,12 @@ def test_a_fault_is_found_and_its_statement_ends_it(installed: dict[str, str], p
         finally:
             run([statement.format(**_NAMES) for statement in undo])
             run(fault.undo_after)
+    if fault.undo is None:
+        assert look(name, installed).findings == ()
+
+
+@pytest.mark.parametrize("name", ["mes", "erp"])
+def test_nothing_is_found_once_all_of_them_are_undone(installed: dict[str, str], name: str) -> None:
     assert look(name, installed).findings == ()
 
 
