@@ -20,7 +20,7 @@ from cdc.capture.finding import Fault, all_of, check_declared_key, check_names, 
 from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.policy import as_tokens, policy_of
-from cdc.capture.quoting import quoted_mariadb, text
+from cdc.capture.quoting import backquoted, text
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_mariadb import of_mariadb
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
@@ -337,7 +337,7 @@ def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], 
 
 def _definition(connection: pymysql.Connection[DictCursor], table: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute(f"SHOW CREATE TABLE {quoted_mariadb(table)}")
+        cursor.execute(f"SHOW CREATE TABLE {backquoted(table)}")
         row = cursor.fetchone() or {}
     return str(row.get("Create Table", ""))
 

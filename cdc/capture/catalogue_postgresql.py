@@ -21,7 +21,7 @@ from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.policy import as_tokens, policy_of
 from cdc.capture.publication import check_publication, published_by
-from cdc.capture.quoting import quoted_postgresql
+from cdc.capture.quoting import double_quoted
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
@@ -140,16 +140,17 @@ def gather(connection: psycopg.Connection[DictRow], names: Sequence[tuple[str, s
 def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
     """Return the contract of every captured table, as the catalogue is by `facts`. Raises as `read`."""
     tables, columns, indexes = facts.tables, facts.columns, facts.indexes
+    real = {place: row for place, row in tables.items() if row["kind"] in _TABLE_KINDS}
     contracts: list[Contract] = []
 
     def contract(table: SourceTable) -> None:
-        row = tables.get((table.schema, table.name))
-        if row and row["kind"] in _TABLE_KINDS:
+        row = real.get((table.schema, table.name))
+        if row is not None:
             contracts.append(contract_of(source, table, row, columns[row["oid"]], indexes[row["oid"]]))
 
     all_of(
         partial(_check_tables, source, tables, facts.user),
-        partial(check_publication, source, facts.published, tables),
+        partial(check_publication, source, facts.published, real),
         partial(_check_money, source, tables, columns, facts.locale),
         partial(for_each, source.tables, contract),
     )
@@ -171,7 +172,7 @@ def identity_clause(table: SourceTable, row: Mapping[str, Any]) -> str:
         return "FULL"
     if row["has_primary"]:
         return "DEFAULT"
-    return f"USING INDEX {quoted_postgresql(row['unique_index'])}" if row["unique_index"] else ""
+    return f"USING INDEX {double_quoted(row['unique_index'])}" if row["unique_index"] else ""
 
 
 def estimate(source: Source, login: Login) -> dict[str, int]:
@@ -217,7 +218,7 @@ def _check_key(mirror: str, key: Sequence[str], columns: _Rows) -> None:
 
 
 def _identify(table: SourceTable, clause: str) -> str:
-    return clause and f"ALTER TABLE {quoted_postgresql(table.schema, table.name)} REPLICA IDENTITY {clause}"
+    return clause and f"ALTER TABLE {double_quoted(table.schema, table.name)} REPLICA IDENTITY {clause}"
 
 
 def _key(mirror: str, table: SourceTable, row: Mapping[str, Any], indexes: _Rows) -> tuple[tuple[str, ...], str]:
@@ -313,15 +314,13 @@ def _check_tables(source: Source, tables: _Tables, user: str) -> None:
     errors: list[FatalError] = []
     for table in source.tables:
         place, row = f"{table.schema}.{table.name}", tables.get((table.schema, table.name))
-        quoted = quoted_postgresql(table.schema, table.name)
+        quoted = double_quoted(table.schema, table.name)
         if row is None:
             errors.append(FatalError("SRC-120", place))
         elif row["kind"] not in _TABLE_KINDS:
             errors.append(FatalError("SRC-120", f"{place} is not a table"))
         elif not row["readable"]:
-            errors.append(
-                Fault("SRC-111", f"SELECT on {place}", f"GRANT SELECT ON {quoted} TO {quoted_postgresql(user)}")
-            )
+            errors.append(Fault("SRC-111", f"SELECT on {place}", f"GRANT SELECT ON {quoted} TO {double_quoted(user)}"))
         elif row["heirs"]:
             ends = "; ".join(f"ALTER TABLE {heir} NO INHERIT {quoted}" for heir in row["heirs"])
             errors.append(Fault("SRC-129", f"{place}: {', '.join(row['heirs'])}", ends))

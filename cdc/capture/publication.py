@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 
 from cdc.capture.connector import publication
 from cdc.capture.finding import Fault, raise_all
-from cdc.capture.quoting import quoted_postgresql
+from cdc.capture.quoting import double_quoted
 from cdc.capture.source import Source
 
 # Column lists and row filters came with version 15: as JSON they are simply not there before.
@@ -35,8 +35,8 @@ def published_by(name: str, connection: psycopg.Connection[DictRow]) -> Mapping[
 
 def publish(source: Source) -> str:
     """Return the statement that makes a source's publication."""
-    tables = ", ".join(quoted_postgresql(table.schema, table.name) for table in source.tables)
-    return f"CREATE PUBLICATION {quoted_postgresql(publication(source))} FOR TABLE {tables}"
+    tables = ", ".join(double_quoted(table.schema, table.name) for table in source.tables)
+    return f"CREATE PUBLICATION {double_quoted(publication(source))} FOR TABLE {tables}"
 
 
 def check_publication(source: Source, published: Mapping[str, Any] | None, tables: Tables) -> None:
@@ -44,14 +44,14 @@ def check_publication(source: Source, published: Mapping[str, Any] | None, table
     name = publication(source)
     if published is None:
         raise Fault("SRC-123", f"{name} is not there", publish(source))
-    change = f"ALTER PUBLICATION {quoted_postgresql(name)}"
+    change = f"ALTER PUBLICATION {double_quoted(name)}"
     faults = []
     if not published["whole"]:
         operations = "insert, update, delete, truncate"
         what = f"{name} does not publish insert, update, delete and truncate"
         faults.append(Fault("SRC-123", what, f"{change} SET (publish = '{operations}')"))
     for (schema, table), row in tables.items():
-        place, quoted = f"{schema}.{table}", quoted_postgresql(schema, table)
+        place, quoted = f"{schema}.{table}", double_quoted(schema, table)
         if row["kind"] == "p" and not published["pubviaroot"]:
             what = f"{name} publishes the partitions of {place}, not the table"
             faults.append(Fault("SRC-123", what, f"{change} SET (publish_via_partition_root = true)"))

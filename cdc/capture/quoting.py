@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 
-def quoted_postgresql(*parts: str) -> str:
-    """Return a name, of its parts: `"public"."mes_lot"`."""
+def double_quoted(*parts: str) -> str:
+    """Return a name as PostgreSQL and Oracle take it, of its parts: `"public"."mes_lot"`."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
-def quoted_mariadb(*parts: str) -> str:
-    """Return a name, of its parts: `` `erp`.`ICMO` ``."""
+def backquoted(*parts: str) -> str:
+    """Return a name as MariaDB takes it, of its parts: `` `erp`.`ICMO` ``."""
     return ".".join("`" + part.replace("`", "``") + "`" for part in parts)
 
 
 def text(value: str) -> str:
-    """Return a text as a literal of either product's SQL; no backslash stands in one."""
+    """Return a text as a literal of SQL. MariaDB takes a backslash for more than it is: none may stand in it."""
     return "'" + value.replace("'", "''") + "'"

@@ -9,7 +9,7 @@ from cdc.capture.catalogue_postgresql import contracts_of, gather, identity_clau
 from cdc.capture.connector import publication
 from cdc.capture.finding import Fault, faults_of
 from cdc.capture.login import Login
-from cdc.capture.quoting import quoted_postgresql
+from cdc.capture.quoting import double_quoted
 from cdc.capture.source import Source, SourceTable
 from cdc.errors import FatalError
 
@@ -28,7 +28,7 @@ def needed_identities(source: Source, login: Login) -> tuple[str, ...]:
     statements = []
     for table in source.tables:
         row = facts.tables.get((table.schema, table.name))
-        alter = f"ALTER TABLE {quoted_postgresql(table.schema, table.name)} REPLICA IDENTITY"
+        alter = f"ALTER TABLE {double_quoted(table.schema, table.name)} REPLICA IDENTITY"
         if row is None:
             statements.append(f"-- {table.schema}.{table.name} is not there")
         elif any(_is_of(statement, table) for statement in whole):
@@ -51,6 +51,6 @@ def _clause(table: SourceTable, row: Mapping[str, Any]) -> str:
     if row["identity"] == "f":
         return "FULL"
     if row["identity"] == "i":
-        return f"USING INDEX {quoted_postgresql(row['unique_index'])}" if row["unique_index"] else ""
+        return f"USING INDEX {double_quoted(row['unique_index'])}" if row["unique_index"] else ""
     needed = identity_clause(table, row)
     return "" if (needed, row["identity"]) == ("DEFAULT", "d") else needed

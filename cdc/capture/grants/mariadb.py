@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdc.capture.quoting import quoted_mariadb, text
+from cdc.capture.quoting import backquoted, text
 from cdc.capture.source import Source
 
 _SCRIPT = """\
@@ -27,6 +27,6 @@ GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *
 
 def script(source: Source, user: str) -> str:
     """Return the script for an account that may come from any host."""
-    account = f"{quoted_mariadb(user)}@'%'"
+    account = f"{backquoted(user)}@'%'"
     create, alter = (text(f"{verb} {account} IDENTIFIED BY ") for verb in ("CREATE USER IF NOT EXISTS", "ALTER USER"))
     return _SCRIPT.format(name=source.name, create=create, alter=alter, account=account)

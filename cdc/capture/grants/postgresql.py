@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cdc.capture.connector import publication
-from cdc.capture.quoting import quoted_postgresql, text
+from cdc.capture.quoting import double_quoted, text
 from cdc.capture.source import Source
 
 _HEAD = """\
@@ -55,17 +55,17 @@ ALTER PUBLICATION {publication} SET (publish = 'insert, update, delete, truncate
 
 def script(source: Source, user: str, identities: Sequence[str] | None) -> str:
     """Return the script for an account. `identities` are statements that set them; None: nobody knows which."""
-    role = quoted_postgresql(user)
-    names = [quoted_postgresql(table.schema, table.name) for table in source.tables]
+    role = double_quoted(user)
+    names = [double_quoted(table.schema, table.name) for table in source.tables]
     schemas = sorted({table.schema for table in source.tables})
     lines = [_HEAD.format(name=source.name), _ROLE.format(literal=text(user), role=role)]
-    lines += [f"GRANT USAGE ON SCHEMA {quoted_postgresql(schema)} TO {role};" for schema in schemas]
+    lines += [f"GRANT USAGE ON SCHEMA {double_quoted(schema)} TO {role};" for schema in schemas]
     lines.append(f"GRANT SELECT ON {_listed(names)} TO {role};")
     if identities is None:
         lines.append("-- The catalogue was not read: if a table needs a replica identity, the next statement says so.")
     lines += identities or ()
     values = {"tables": ", ".join(map(text, names)), "literal": text(publication(source)), "listed": _listed(names)}
-    lines.append(_GUARD.format(publication=quoted_postgresql(publication(source)), **values))
+    lines.append(_GUARD.format(publication=double_quoted(publication(source)), **values))
     return "\n".join(lines).rstrip()
 
 

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from cdc.capture.preflight.finding import Finding
-from cdc.capture.quoting import quoted_postgresql
+from cdc.capture.quoting import double_quoted
 from cdc.capture.source import Source
 
 _ROLE = """
@@ -55,11 +55,11 @@ def account_findings(
     `has_policies` says that captured tables have row-level security: to pass it by is then needed.
     """
     role = connection.execute(_ROLE, (list(_MIGHTY),)).fetchone() or {}
-    name = quoted_postgresql(role["name"])
+    name = double_quoted(role["name"])
     yield from attribute_findings(role, has_policies=has_policies)
     schemas = sorted({table.schema for table in source.tables})
     for row in connection.execute(_SCHEMAS, (schemas,)).fetchall():
-        grant = f"GRANT USAGE ON SCHEMA {quoted_postgresql(row['name'])} TO {name}"
+        grant = f"GRANT USAGE ON SCHEMA {double_quoted(row['name'])} TO {name}"
         yield Finding("SRC-303", f"USAGE on schema {row['name']}", grant)
     if not role["superuser"]:
         yield from _writable(connection)
@@ -67,7 +67,7 @@ def account_findings(
 
 def attribute_findings(role: Mapping[str, Any], *, has_policies: bool) -> Iterator[Finding]:
     """Yield what the role's attributes and memberships give too little or too much."""
-    name = quoted_postgresql(role["name"])
+    name = double_quoted(role["name"])
     if not (role["replication"] or role["superuser"]):
         yield Finding("SRC-303", f"{role['name']} has not the attribute REPLICATION", f"ALTER ROLE {name} REPLICATION")
     needless = ["superuser", "createrole", "createdb", *([] if has_policies else ["bypassrls"])]
@@ -79,17 +79,17 @@ def attribute_findings(role: Mapping[str, Any], *, has_policies: bool) -> Iterat
             yield Finding("SRC-304", f"{role['name']} has the attribute {word}", f"ALTER ROLE {name} NO{word}{keep}")
     if not role["superuser"]:
         for group in role["member_of"]:
-            revoke = f"REVOKE {quoted_postgresql(group)} FROM {name}"
+            revoke = f"REVOKE {double_quoted(group)} FROM {name}"
             yield Finding("SRC-304", f"{role['name']} is a member of {group}", revoke)
 
 
 def _writable(connection: psycopg.Connection[DictRow]) -> Iterator[Finding]:
     tables: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for row in connection.execute(_WRITABLE).fetchall():
-        grantee = "PUBLIC" if row["is_public"] else quoted_postgresql(row["grantee"])
+        grantee = "PUBLIC" if row["is_public"] else double_quoted(row["grantee"])
         tables[grantee, row["privileges"]].append((row["schema"], row["name"]))
     for (grantee, privileges), places in tables.items():
-        listed = ", ".join(quoted_postgresql(*place) for place in places)
+        listed = ", ".join(double_quoted(*place) for place in places)
         what = f"{privileges} on {_some(places)} by {grantee}"
         yield Finding("SRC-304", what, f"REVOKE {privileges} ON {listed} FROM {grantee}")
     owned = connection.execute(_OWNED).fetchall()

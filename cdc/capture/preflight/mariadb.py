@@ -23,7 +23,7 @@ from cdc.capture.preflight.limits import Limits
 from cdc.capture.preflight.query import Query
 from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_mariadb import columns_of, sample
-from cdc.capture.quoting import quoted_mariadb
+from cdc.capture.quoting import backquoted
 from cdc.capture.source import Source
 from cdc.errors import FatalError, NotAdmitted
 
@@ -33,6 +33,7 @@ _POLL_S = 0.1
 
 _SERVER = """
 SELECT VERSION() AS version, @@global.server_id AS server_id,
+       @@global.gtid_slave_pos <> '' AND NOT @@global.log_slave_updates AS hides_changes,
        IF(@@global.time_zone = 'SYSTEM', @@system_time_zone, @@global.time_zone) AS zone"""
 # A session has the server's zone. As far from UTC in winter as in summer: there is no summer time.
 _SUMMER = """
@@ -116,6 +117,9 @@ def _server(
     yield from kept_findings({row["Variable_name"]: row["Value"] for row in query(_KEPT, ())}, limits)
     if str(server["server_id"]) == server_id(source):
         yield Finding("SRC-316", f"server_id is {server['server_id']}")
+    if server["hides_changes"]:
+        what = "log_slave_updates is OFF, and the server has followed another one (gtid_slave_pos)"
+        yield Finding("SRC-125", what, "-- in the server's option file, and start the server anew: log_slave_updates")
     yield from clock_findings(offset_of(lambda: float(query(_CLOCK, ())[0]["now"]), now), limits)
 
 
@@ -135,7 +139,7 @@ def engine_findings(database: str, engines: Mapping[str, str]) -> Iterator[Findi
     """Yield SRC-317 for tables of engines without transactions."""
     for table, engine in engines.items():
         if engine not in _TRANSACTIONAL:
-            change = f"ALTER TABLE {quoted_mariadb(database, table)} ENGINE = InnoDB"
+            change = f"ALTER TABLE {backquoted(database, table)} ENGINE = InnoDB"
             yield Finding("SRC-317", f"{table} is {engine}", change)
 
 

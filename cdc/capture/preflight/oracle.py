@@ -12,6 +12,7 @@ from cdc.capture.preflight.fact import Facts
 from cdc.capture.preflight.finding import Finding
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.preflight.told import clock_and_zone, excess, key_findings, type_findings
+from cdc.capture.quoting import double_quoted
 from cdc.capture.types_oracle import of_oracle
 
 OLDEST: Final = 19
@@ -52,7 +53,7 @@ def _supplemental(facts: Facts) -> Iterator[Finding]:
     logged = facts.of("table", "supplemental_log")
     for table in facts.objects("table"):
         if "ALL" not in logged.get(table, ""):
-            change = f"ALTER TABLE {_quoted(table)} ADD SUPPLEMENTAL LOG DATA (ALL) COLUMNS"
+            change = f"ALTER TABLE {double_quoted(*table.split('.', 1))} ADD SUPPLEMENTAL LOG DATA (ALL) COLUMNS"
             yield Finding("SRC-330", f"table {table}: its log does not have all columns", change)
 
 
@@ -73,7 +74,3 @@ def _missing(facts: Facts) -> Iterator[Finding]:
     for privilege in NEEDED:
         if privilege not in held:
             yield Finding("SRC-303", f"{privilege} for {account}", f"GRANT {privilege} TO {account}")
-
-
-def _quoted(table: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in table.split(".", 1))

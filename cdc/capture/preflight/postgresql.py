@@ -21,12 +21,13 @@ from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_postgresql import columns_of, sample
 from cdc.capture.preflight.wal import room_findings, wal_findings
 from cdc.capture.publication import publish
-from cdc.capture.quoting import quoted_postgresql, text
+from cdc.capture.quoting import double_quoted, text
 from cdc.capture.source import Source
 from cdc.errors import FatalError
 
 OLDEST: Final = 14
 _POLL_S = 0.1
+_PLUGIN = "pgoutput"
 
 _VERSION = """
 SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_version') AS text,
@@ -125,9 +126,9 @@ def _live(source: Source, connection: _Connection, version: int, *, is_applied: 
     yield from table_findings(tables, connection.info.user)
     yield from _publication(source, connection, version)
     slots = connection.execute(_SLOTS).fetchall()
-    yield from slot_findings(source, slots, is_applied=is_applied)
-    name = source.settings.get("slot.name", slot_name(source))
-    yield from room_findings(connection, has_slot=any(row["name"] == name for row in slots))
+    own = source.settings.get("slot.name", slot_name(source))
+    yield from slot_findings(own, connection.info.dbname, slots, is_applied=is_applied)
+    yield from room_findings(connection, has_slot=any(row["name"] == own for row in slots))
 
 
 def _time(
@@ -149,9 +150,9 @@ def table_findings(tables: Sequence[Mapping[str, Any]], user: str) -> Iterator[F
     for row in tables:
         place = f"{row['schema']}.{row['name']}"
         if row["hides_rows"]:
-            yield Finding("SRC-305", place, f"ALTER ROLE {quoted_postgresql(user)} BYPASSRLS")
+            yield Finding("SRC-305", place, f"ALTER ROLE {double_quoted(user)} BYPASSRLS")
         if row["is_unlogged"]:
-            logged = f"ALTER TABLE {quoted_postgresql(row['schema'], row['name'])} SET LOGGED"
+            logged = f"ALTER TABLE {double_quoted(row['schema'], row['name'])} SET LOGGED"
             yield Finding("SRC-314", place, logged)
 
 
@@ -166,11 +167,11 @@ def publication_findings(
     source: Source, published: Sequence[Mapping[str, Any]], schemas: Sequence[str]
 ) -> Iterator[Finding]:
     """Yield what the publication breaks (SRC-312), and what it carries beyond the captured tables (SRC-313)."""
-    name = quoted_postgresql(publication(source))
+    name = double_quoted(publication(source))
     is_all = any(row["is_all"] for row in published)
     captured = {(table.schema, table.name) for table in source.tables}
     for row in published:
-        quoted = quoted_postgresql(row["schema"], row["name"])
+        quoted = double_quoted(row["schema"], row["name"])
         drop = f"ALTER PUBLICATION {name} DROP TABLE {quoted}"
         if row["is_unnamed"]:
             yield Finding("SRC-312", f"{row['schema']}.{row['name']}", _again(source) if is_all else drop)
@@ -179,31 +180,30 @@ def publication_findings(
     if is_all:
         yield Finding("SRC-313", f"{publication(source)} is for all tables", _again(source))
     for schema in schemas:
-        drop = f"ALTER PUBLICATION {name} DROP TABLES IN SCHEMA {quoted_postgresql(schema)}"
+        drop = f"ALTER PUBLICATION {name} DROP TABLES IN SCHEMA {double_quoted(schema)}"
         yield Finding("SRC-313", f"{publication(source)} is for schema {schema}", drop)
 
 
 def _again(source: Source) -> str:
     """Return the statements that put a publication of the captured tables in the place of the one that is there."""
-    return f"DROP PUBLICATION {quoted_postgresql(publication(source))}; {publish(source)}"
+    return f"DROP PUBLICATION {double_quoted(publication(source))}; {publish(source)}"
 
 
-def slot_findings(source: Source, slots: Sequence[Mapping[str, Any]], *, is_applied: bool) -> Iterator[Finding]:
-    """Yield a slot under the connector's name that is not its own (SRC-309), and slots that nobody reads (SRC-310)."""
-    own = source.settings.get("slot.name", slot_name(source))
+def slot_findings(
+    own: str, database: str, slots: Sequence[Mapping[str, Any]], *, is_applied: bool
+) -> Iterator[Finding]:
+    """Yield a slot of the name `own` that is not the connector's (SRC-309), and slots that nobody reads (SRC-310).
+
+    `is_applied` says that there is a connector.
+    """
     for slot in slots:
         drop = f"SELECT pg_catalog.pg_drop_replication_slot({text(slot['name'])})"
         if slot["name"] == own:
-            fits = (slot["plugin"], slot["database"]) == ("pgoutput", source.database) or _is_reference(source)
-            if not (is_applied and fits):
+            if not (is_applied and (slot["plugin"], slot["database"]) == (_PLUGIN, database)):
                 state = "in use" if slot["active"] else "not in use"
                 yield Finding("SRC-309", f"{own} of {slot['database'] or 'no database'}, {state}", drop)
         elif slot["keeps"] and not slot["active"]:
             yield Finding("SRC-310", f"{slot['name']} keeps {slot['kept']}", drop)
-
-
-def _is_reference(source: Source) -> bool:
-    return source.database.startswith("${")
 
 
 def _open_transactions(connection: _Connection, limits: Limits) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from cdc.capture.connector import max_record_bytes
 from cdc.capture.preflight.finding import Finding
 from cdc.capture.preflight.query import Query
 from cdc.capture.preflight.sample import Check, Column, Sampled, by_table, counted, found
-from cdc.capture.quoting import quoted_mariadb
+from cdc.capture.quoting import backquoted
 from cdc.capture.source import Source
 
 _COLUMNS = """
@@ -41,7 +41,7 @@ _NO_CHARACTER = (
     "bytes that are no character of {charset} (VAL-111)",
 )
 _LATIN1 = (
-    r"CAST({0} AS BINARY) REGEXP BINARY '[\\x81\\x8D\\x8F\\x90\\x9D]'",
+    "HEX(CAST({0} AS BINARY)) REGEXP '^(..)*(81|8D|8F|90|9D)'",
     "bytes that are refused out of the log (VAL-111)",
 )
 _EXACT = UNICODE | {None, "gbk", "latin1"}
@@ -73,7 +73,7 @@ def sample(source: Source, columns: Sequence[Column], query: Query, database: st
     keys = by_table([Column("", row["table"], row["name"], "") for row in query(_KEYS, (database,))])
     for (_, table), own in by_table(columns).items():
         checks = [check for column in own for check in checks_of(column, max_record_bytes(source))]
-        quoted = quoted_mariadb(database, table)
+        quoted = backquoted(database, table)
         (counts,) = query(_asked(quoted, checks, [key.name for key in keys.get(("", table), ())], limit, query), ())
         rows[f"{database}.{table}"] = int(counts["n"])
         findings += found(checks, counts, quoted)
@@ -82,7 +82,7 @@ def sample(source: Source, columns: Sequence[Column], query: Query, database: st
 
 def checks_of(column: Column, max_bytes: int) -> Iterator[Check]:
     """Yield what is asked of a column. `max_bytes` is the size of the largest record."""
-    value = f"t.{quoted_mariadb(column.name)}"
+    value = f"t.{backquoted(column.name)}"
     conditions: Sequence[tuple[str, str]] = _DATES.get((column.type, column.is_nullable), ())
     if column.type == "year":
         conditions = (_NO_YEAR,)
@@ -99,11 +99,11 @@ def checks_of(column: Column, max_bytes: int) -> Iterator[Check]:
 
 def _asked(quoted: str, checks: Sequence[Check], key: Sequence[str], limit: int, query: Query) -> str:
     """Return the query. The ends of the key do not overlap: as many rows are asked of the second as are left."""
-    order = ", ".join(quoted_mariadb(name) for name in key)
+    order = ", ".join(backquoted(name) for name in key)
     (row,) = query(f"SELECT COUNT(*) AS n FROM (SELECT 1 FROM {quoted} LIMIT {limit + 1}) t", ())
     rows = f"SELECT * FROM {quoted} LIMIT {limit}"
     if order and int(row["n"]) > limit:
-        last = ", ".join(f"{quoted_mariadb(name)} DESC" for name in key)
+        last = ", ".join(f"{backquoted(name)} DESC" for name in key)
         rows = (
             f"(SELECT * FROM {quoted} ORDER BY {order} LIMIT {limit - limit // 2})"
             f" UNION ALL (SELECT * FROM {quoted} ORDER BY {last} LIMIT {limit // 2})"

@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 from cdc.capture.connector import max_record_bytes
 from cdc.capture.preflight.finding import Finding
 from cdc.capture.preflight.sample import Check, Column, Sampled, by_table, counted, found
-from cdc.capture.quoting import quoted_postgresql
+from cdc.capture.quoting import double_quoted
 from cdc.capture.source import Source
 
 # A domain is what it rests on.
@@ -71,7 +71,7 @@ def sample(source: Source, columns: Sequence[Column], connection: psycopg.Connec
     rows: dict[str, int] = {}
     for (schema, table), own in by_table(columns).items():
         checks = [check for column in own for check in checks_of(column, max_record_bytes(source))]
-        quoted = quoted_postgresql(schema, table)
+        quoted = double_quoted(schema, table)
         taken = _taken(connection, quoted, limit)
         query = f"SELECT {counted(checks)} FROM (SELECT * FROM {quoted}{taken} LIMIT {limit}) t"
         counts = connection.execute(query.encode()).fetchone() or {}
@@ -82,7 +82,7 @@ def sample(source: Source, columns: Sequence[Column], connection: psycopg.Connec
 
 def checks_of(column: Column, max_bytes: int) -> Iterator[Check]:
     """Yield what is asked of a column. `max_bytes` is the size of the largest record."""
-    value = f"t.{quoted_postgresql(column.name)}"
+    value = f"t.{double_quoted(column.name)}"
     conditions: Sequence[tuple[str, str]] = _BY_TYPE.get(column.type, ())
     if column.type.endswith("[]"):
         conditions = (*conditions, _DIMENSIONS)

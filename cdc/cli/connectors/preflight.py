@@ -62,6 +62,8 @@ def preflight(
     Nothing is written there or anywhere. Each finding has the statement that ends it, for the DBA. Exit code 5 if
     something would break, 4 for warnings alone.
     """
+    if output and names:
+        raise typer.BadParameter("--from says of which server the file is: name no source beside it")
     limits = Limits(outage, rows)
     away: list[TransientError] = []
     reports = [read_output(output, limits)] if output else _look(context, names, limits, away)

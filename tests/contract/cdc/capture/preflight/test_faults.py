@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import psycopg
 import pytest
 
+from cdc.capture import catalogue_mariadb, catalogue_postgresql
 from cdc.capture.connector import server_id
+from cdc.capture.login import login_of
 from cdc.capture.preflight.finding import Finding
 from cdc.capture.publication import publish
+from cdc.errors import FatalError
 from tests.contract.cdc.capture.preflight.asked import SOURCES, Run, look, run_mariadb, run_postgresql
 from tests.contract.cdc.capture.preflight.fault import Fault, read_faults
 
@@ -63,6 +67,21 @@ def test_a_fault_that_takes_a_start_of_the_server_is_found(bad: dict[str, str], 
     prefix = f"CDC_{name.upper()}_DBA"
     account = {"user": f"${{env:{prefix}_USER}}", "password": f"${{env:{prefix}_PASSWORD}}"}
     _found(look(name, bad, **account).findings, fault)
+
+
+def test_its_sessions_write_nothing(installed: dict[str, str]) -> None:
+    with catalogue_postgresql.session(login_of(SOURCES["mes"], installed), in_utc=False) as connection:
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("CREATE TABLE public.scratch (a int)")
+        connection.rollback()
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):  # nor in its next transaction
+            connection.execute("CREATE TABLE public.scratch (a int)")
+        connection.rollback()
+    administrator = dataclasses.replace(
+        SOURCES["erp"], user="${env:CDC_ERP_DBA_USER}", password="${env:CDC_ERP_DBA_PASSWORD}"
+    )
+    with pytest.raises(FatalError), catalogue_mariadb.session(login_of(administrator, installed)) as connection:
+        connection.query("INSERT INTO t_Stock (FItemID) VALUES (-1)")
 
 
 def test_a_text_without_encoding_is_found(installed: dict[str, str]) -> None:

@@ -14,7 +14,6 @@ from cdc.capture.preflight.connect import ask_connect
 from cdc.capture.preflight.finding import Finding, sorted_findings
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.preflight.wal import kept_findings, taken_findings
-from cdc.capture.source import Source, SourceTable
 from cdc.errors import TransientError
 from tests.contract.cdc.capture.preflight.fault import read_faults
 
@@ -150,7 +149,7 @@ def test_the_slot_of_its_own_connector_is_no_fault(
     is_applied: bool, plugin: str, database: str, codes: list[str]
 ) -> None:
     slot = {"name": "cdc_mes", "plugin": plugin, "database": database, "active": True, "keeps": True, "kept": "1 kB"}
-    assert _codes(postgresql.slot_findings(_source(), [slot], is_applied=is_applied)) == codes
+    assert _codes(postgresql.slot_findings("cdc_mes", "mes", [slot], is_applied=is_applied)) == codes
 
 
 def test_the_clock_is_asked_in_the_middle_of_the_question() -> None:
@@ -171,10 +170,3 @@ class _Connect:
         if self._is_away:
             raise TransientError("CON-101", "here")
         return self._config
-
-
-def _source() -> Source:
-    return Source(
-        *("mes", "postgresql", "h", "1", "mes", "u", "${env:P}", "running"),
-        (SourceTable("public", "t"),),
-    )
