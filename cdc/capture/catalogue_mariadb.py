@@ -152,7 +152,7 @@ def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
 
 def last_gtids(login: Login) -> str:
     """Return the last GTID of each domain in the binary log, as MariaDB writes them."""
-    with _connection(login) as connection, connection.cursor() as cursor:
+    with session(login) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT @@GLOBAL.gtid_binlog_pos AS gtids")
         row = cursor.fetchone()
     return str(row["gtids"] or "") if row else ""
