@@ -143,7 +143,7 @@ def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
     contracts: list[Contract] = []
     all_of(
         lambda: raise_all(unperformable(source, facts.database, facts.columns, cascades)),
-        lambda: raise_all(_left_out(source, facts.database, cascades)),
+        lambda: raise_all(unkept(source, facts.database, cascades)),
         lambda: for_each(present, lambda table: contracts.append(contract_of(source, facts, table))),
         lambda: _check_zero_dates(source, contracts),
     )
@@ -315,7 +315,7 @@ def unperformable(source: Source, database: str, columns: _Rows, cascades: _Casc
     return errors
 
 
-def _left_out(source: Source, database: str, cascades: _Cascades) -> list[FatalError]:
+def unkept(source: Source, database: str, cascades: _Cascades) -> list[FatalError]:
     """Return which columns may not be left out because landing performs a cascade by them."""
     without = {f"{database}.{table.name}": set(table.without) for table in source.tables}
     return [
