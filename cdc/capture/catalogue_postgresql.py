@@ -194,7 +194,7 @@ def contract_of(source: Source, table: SourceTable, row: Mapping[str, Any], colu
     if table.is_keyless:
         if not whole:
             detail = f"{mirror} (replica identity {_IDENTITIES[row['identity']]}, not full)"
-            raise Fault("SRC-121", detail, _identify(table, identity_clause(table, row)))
+            raise Fault("SRC-121", detail, identify(table, row))
         primary = tuple(index["name"] for index in indexes if index["is_primary"])
         kept, key, origin = as_keyless(mirror, kept, primary)
     else:
@@ -217,13 +217,15 @@ def _check_key(mirror: str, key: Sequence[str], columns: _Rows) -> None:
         raise FatalError("SRC-122", f"{mirror}: {', '.join(computed)} is generated, and is not in the log")
 
 
-def _identify(table: SourceTable, clause: str) -> str:
+def identify(table: SourceTable, row: Mapping[str, Any]) -> str:
+    """Return the statement that gives a table the replica identity that it needs; empty if only its owner can tell."""
+    clause = identity_clause(table, row)
     return clause and f"ALTER TABLE {double_quoted(table.schema, table.name)} REPLICA IDENTITY {clause}"
 
 
 def _key(mirror: str, table: SourceTable, row: Mapping[str, Any], indexes: _Rows) -> tuple[tuple[str, ...], str]:
     """Return key and origin. The log of a change must name the row by exactly these columns."""
-    identity, needed = row["identity"], _identify(table, identity_clause(table, row))
+    identity, needed = row["identity"], identify(table, row)
     primary = tuple(index["name"] for index in indexes if index["is_primary"])
     named = {
         "d": primary,

@@ -64,7 +64,11 @@ def script(source: Source, user: str, identities: Sequence[str] | None) -> str:
     if identities is None:
         lines.append("-- The catalogue was not read: if a table needs a replica identity, the next statement says so.")
     lines += identities or ()
-    values = {"tables": ", ".join(map(text, names)), "literal": text(publication(source)), "listed": _listed(names)}
+    values = {
+        "tables": _listed([text(name) for name in names]),
+        "literal": text(publication(source)),
+        "listed": _listed(names),
+    }
     lines.append(_GUARD.format(publication=double_quoted(publication(source)), **values))
     return "\n".join(lines).rstrip()
 

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from cdc.capture import catalogue_postgresql
-from cdc.capture.catalogue_postgresql import session
+from cdc.capture.catalogue_postgresql import gather, identify, session
 from cdc.capture.connector import publication, slot_name
 from cdc.capture.login import Login
 from cdc.capture.preflight.account_postgresql import account_findings
@@ -160,13 +160,23 @@ def _publication(source: Source, connection: _Connection, version: int) -> Itera
     name = publication(source)
     published = connection.execute(_PUBLISHED, (name,)).fetchall()
     schemas = connection.execute(_SCHEMAS, (name,)).fetchall() if version >= 15 else []
-    yield from publication_findings(source, published, [row["name"] for row in schemas])
+    unnamed = {(row["schema"], row["name"]) for row in published if row["is_unnamed"]}
+    wanted = {(table.schema, table.name): table for table in source.tables if (table.schema, table.name) in unnamed}
+    facts = gather(connection, list(wanted), name)
+    identities = {place: identify(wanted[place], row) for place, row in facts.tables.items()}
+    yield from publication_findings(source, published, [row["name"] for row in schemas], identities)
 
 
 def publication_findings(
-    source: Source, published: Sequence[Mapping[str, Any]], schemas: Sequence[str]
+    source: Source,
+    published: Sequence[Mapping[str, Any]],
+    schemas: Sequence[str],
+    identities: Mapping[tuple[str, str], str],
 ) -> Iterator[Finding]:
-    """Yield what the publication breaks (SRC-312), and what it carries beyond the captured tables (SRC-313)."""
+    """Yield what the publication breaks (SRC-312), and what it carries beyond the captured tables (SRC-313).
+
+    `identities` are the statements by which captured tables get the replica identity that they lack.
+    """
     name = double_quoted(publication(source))
     is_all = any(row["is_all"] for row in published)
     captured = {(table.schema, table.name) for table in source.tables}
@@ -174,7 +184,8 @@ def publication_findings(
         quoted = double_quoted(row["schema"], row["name"])
         drop = f"ALTER PUBLICATION {name} DROP TABLE {quoted}"
         if row["is_unnamed"]:
-            yield Finding("SRC-312", f"{row['schema']}.{row['name']}", _again(source) if is_all else drop)
+            end = identities.get((row["schema"], row["name"])) or (_again(source) if is_all else drop)
+            yield Finding("SRC-312", f"{row['schema']}.{row['name']}", end)
         elif (row["schema"], row["name"]) not in captured and not is_all and row["schema"] not in schemas:
             yield Finding("SRC-313", f"{row['schema']}.{row['name']} is not captured", drop)
     if is_all:

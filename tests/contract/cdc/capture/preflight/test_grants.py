@@ -60,6 +60,18 @@ def test_postgresql_is_ready_behind_the_printed_script(
     assert _run(capsys, "grants", "mes") == (0, script, "")
 
 
+def test_a_long_value_that_updates_leave_alone_has_the_whole_row_logged(
+    typed: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with run_postgresql(typed) as run:
+        run(["ALTER TABLE mes_lot ADD tags smallint[]"])
+        try:
+            _, script, _ = _run(capsys, "grants", "mes")
+        finally:
+            run(["ALTER TABLE mes_lot DROP tags"])
+    assert 'ALTER TABLE "public"."mes_lot" REPLICA IDENTITY FULL;' in script.splitlines()
+
+
 def test_without_the_catalogue_nothing_is_published_that_would_break(
     typed: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +116,15 @@ def test_preflight_says_everything_as_one_object(typed: dict[str, str], capsys: 
     assert [(found["code"], found["severity"]) for found in mes["findings"]] == [("SRC-321", "note")]
     assert erp["rows"]["erp.ICMO"] <= 100
     assert erp["unseen"] == ["open transactions (the account has not the privilege PROCESS)"]
+
+
+def test_a_server_that_does_not_answer_keeps_nobody_from_looking_at_the_others(
+    typed: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDC_ERP_PORT", "1")
+    code, printed, told = _run(capsys, "preflight", "--json")
+    assert (code, "SRC-110" in told) == (1, True)
+    assert [source["source"] for source in json.loads(printed)["sources"]] == ["mes"]
 
 
 @pytest.mark.parametrize(

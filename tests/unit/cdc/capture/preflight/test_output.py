@@ -9,6 +9,7 @@ import pytest
 from cdc.capture.preflight.finding import Finding
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.preflight.output import read_output
+from cdc.cli.main import execute
 from cdc.errors import FatalError
 
 _TOLD = Path(__file__).parent / "told"
@@ -103,3 +104,16 @@ def test_a_file_of_windows_is_read(tmp_path: Path) -> None:
     path = tmp_path / "facts.csv"
     path.write_text((_TOLD / "sqlserver.csv").read_text(encoding="utf-8"), encoding="utf-16")
     assert read_output(path, Limits()).findings == ()
+
+
+def test_the_command_judges_a_file_without_settings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CDC_CONFIG", raising=False)
+    path = str(_TOLD / "oracle.csv")
+    assert execute(["connectors", "preflight", "--from", path]) == 0
+    assert "not seen: values of rows" in capsys.readouterr().err
+    assert execute(["connectors", "preflight", "--from", path, "--outage", "30d"]) == 5
+    assert "SRC-306\tarchived logs of 168 hours are there, 720 are allowed" in capsys.readouterr().out
+    assert execute(["connectors", "preflight", "mes", "--from", path]) == 2
+    assert execute(["connectors", "preflight", "--outage", "long"]) == 2

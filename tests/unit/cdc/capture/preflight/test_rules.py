@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cdc.capture.catalogue_postgresql import identity_clause
 from cdc.capture.preflight import mariadb, postgresql
 from cdc.capture.preflight.account_mariadb import grant_findings, read_grants
 from cdc.capture.preflight.clock import offset_of
@@ -14,6 +15,7 @@ from cdc.capture.preflight.connect import ask_connect
 from cdc.capture.preflight.finding import Finding, sorted_findings
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.preflight.wal import kept_findings, taken_findings
+from cdc.capture.source import SourceTable
 from cdc.errors import TransientError
 from tests.contract.cdc.capture.preflight.fault import read_faults
 
@@ -150,6 +152,22 @@ def test_the_slot_of_its_own_connector_is_no_fault(
 ) -> None:
     slot = {"name": "cdc_mes", "plugin": plugin, "database": database, "active": True, "keeps": True, "kept": "1 kB"}
     assert _codes(postgresql.slot_findings("cdc_mes", "mes", [slot], is_applied=is_applied)) == codes
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "clause"),
+    [
+        (SourceTable("s", "t"), {"has_primary": True, "unique_index": None}, "DEFAULT"),
+        (SourceTable("s", "t"), {"has_primary": False, "unique_index": 'u"x'}, 'USING INDEX "u""x"'),
+        (SourceTable("s", "t"), {"has_primary": False, "unique_index": None}, ""),
+        (SourceTable("s", "t", key=("a",)), {"has_primary": False, "unique_index": "u"}, "FULL"),
+        (SourceTable("s", "t", is_keyless=True), {"has_primary": False, "unique_index": "u"}, "FULL"),
+    ],
+)
+def test_a_table_gets_the_replica_identity_that_its_line_needs(
+    table: SourceTable, row: dict[str, Any], clause: str
+) -> None:
+    assert identity_clause(table, row) == clause
 
 
 def test_the_clock_is_asked_in_the_middle_of_the_question() -> None:
