@@ -29,11 +29,9 @@ from cdc.key import is_loose
 from cdc.postgresql import distrust_of, encryption, reason_of
 
 # The empty search_path makes the catalogue print names of other schemas in full; the rest, values as mirrors take them.
-_SESSION = (
-    "-c default_transaction_read_only=on -c search_path= -c datestyle=ISO -c intervalstyle=postgres"
-    " -c statement_timeout=60000"
-)
-_UTC = "-c timezone=UTC"
+QUERY_TIMEOUT_MS = 60_000
+_SESSION = "-c default_transaction_read_only=on -c search_path= -c datestyle=ISO -c intervalstyle=postgres"
+_OURS = f"-c timezone=UTC -c statement_timeout={QUERY_TIMEOUT_MS}"
 
 _TABLES = """
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relreplident AS identity,
@@ -337,8 +335,8 @@ def _by_table(rows: _Rows) -> Mapping[int, list[Mapping[str, Any]]]:
 
 
 @contextmanager
-def session(login: Login, *, in_utc: bool = True) -> Iterator[psycopg.Connection[DictRow]]:
-    """Open a read-only session of one transaction; not `in_utc` leaves it the time zone that the server gives it.
+def session(login: Login, *, as_given: bool = False) -> Iterator[psycopg.Connection[DictRow]]:
+    """Open a read-only session of one transaction; `as_given`: with time zone and time-outs as the server gives them.
 
     Raises as `cdc.capture.catalogue.read_contracts`.
     """
@@ -354,7 +352,7 @@ def session(login: Login, *, in_utc: bool = True) -> Iterator[psycopg.Connection
             application_name=APPLICATION,
             client_encoding="utf8",
             connect_timeout=CONNECT_TIMEOUT_S,
-            options=f"{_SESSION} {_UTC}" if in_utc else _SESSION,
+            options=_SESSION if as_given else f"{_SESSION} {_OURS}",
             row_factory=dict_row,
             **parameters,
         ) as connection:

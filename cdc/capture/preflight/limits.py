@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 _DAY_S = 86_400
+ENOUGH_S: Final = float(_DAY_S)
+"""A time-out of the server that no snapshot of a table meets."""
 
 
 @dataclass(frozen=True, slots=True)

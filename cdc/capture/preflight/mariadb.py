@@ -19,7 +19,7 @@ from cdc.capture.login import Login
 from cdc.capture.preflight.account_mariadb import Grant, grant_findings, grant_select, read_grants
 from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
 from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
-from cdc.capture.preflight.limits import Limits
+from cdc.capture.preflight.limits import ENOUGH_S, Limits
 from cdc.capture.preflight.query import Query
 from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_mariadb import columns_of, sample
@@ -32,7 +32,7 @@ _DAY_S = 86_400
 _POLL_S = 0.1
 
 _SERVER = """
-SELECT VERSION() AS version, @@global.server_id AS server_id,
+SELECT VERSION() AS version, @@global.server_id AS server_id, @@session.max_statement_time AS time_out,
        @@global.gtid_slave_pos <> '' AND NOT @@global.log_slave_updates AS hides_changes,
        IF(@@global.time_zone = 'SYSTEM', @@system_time_zone, @@global.time_zone) AS zone"""
 # A session has the server's zone. As far from UTC in winter as in summer: there is no summer time.
@@ -67,7 +67,8 @@ def preflight(
         if unfit:
             return Report(source.name, tuple(unfit))
         granted = _granted(query)
-        found = [*grant_findings(granted, login.database), *_server(source, server, query, limits, now)]
+        found = [*grant_findings(granted, login.database), *time_out_findings(server["time_out"], granted)]
+        found += _server(source, server, query, limits, now)
         engines = _engines(source, query, login.database)
         columns = [column for column in columns_of(source, query, login.database) if column.table in engines]
         found += [*engine_findings(login.database, engines), *_zone(server["zone"], columns, query)]
@@ -141,6 +142,13 @@ def engine_findings(database: str, engines: Mapping[str, str]) -> Iterator[Findi
         if engine not in _TRANSACTIONAL:
             change = f"ALTER TABLE {backquoted(database, table)} ENGINE = InnoDB"
             yield Finding("SRC-317", f"{table} is {engine}", change)
+
+
+def time_out_findings(seconds: float, granted: Sequence[Grant]) -> Iterator[Finding]:
+    """Yield SRC-322 for a time-out of statements of a session of the account; 0 is none."""
+    if 0 < seconds < ENOUGH_S:
+        change = f"ALTER USER {granted[0].account} WITH MAX_STATEMENT_TIME {ENOUGH_S:.0f}"
+        yield Finding("SRC-322", f"max_statement_time is {seconds:g} s", change)
 
 
 def kept_findings(variables: Mapping[str, str], limits: Limits) -> Iterator[Finding]:

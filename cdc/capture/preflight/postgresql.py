@@ -10,13 +10,13 @@ import psycopg
 from psycopg.rows import DictRow
 
 from cdc.capture import catalogue_postgresql
-from cdc.capture.catalogue_postgresql import gather, identify, session
+from cdc.capture.catalogue_postgresql import QUERY_TIMEOUT_MS, gather, identify, session
 from cdc.capture.connector import publication, slot_name
 from cdc.capture.login import Login
 from cdc.capture.preflight.account_postgresql import account_findings
 from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
 from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
-from cdc.capture.preflight.limits import Limits
+from cdc.capture.preflight.limits import ENOUGH_S, Limits
 from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_postgresql import columns_of, sample
 from cdc.capture.preflight.wal import room_findings, wal_findings
@@ -32,6 +32,9 @@ _PLUGIN = "pgoutput"
 _VERSION = """
 SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_version') AS text,
        pg_catalog.pg_is_in_recovery() AS is_standby"""
+_TIME_OUTS = """
+SELECT name, extract(epoch FROM current_setting(name)::interval)::float8 AS seconds FROM pg_catalog.pg_settings
+WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout') ORDER BY name"""
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8 AS now"
 # Moments of one local time in winter and in summer: a zone without summer time is as far from UTC in both.
 _ZONE = """
@@ -88,15 +91,17 @@ def preflight(
 
     Raises TransientError SRC-110, NotAdmitted SRC-111 and SRC-112 if there is no session.
     """
-    with session(login, in_utc=False) as connection:
+    with session(login, as_given=True) as connection:
         version = connection.execute(_VERSION).fetchone() or {}
         unfit = list(unfit_findings(version))
         if unfit:
             return Report(source.name, tuple(unfit))
+        timed = list(time_out_findings(connection.execute(_TIME_OUTS).fetchall(), connection.info.user))
+        connection.execute(f"SET statement_timeout = {QUERY_TIMEOUT_MS}".encode())
         columns = columns_of(source, connection)
         findings = list(_live(source, connection, version["version"], is_applied=is_applied))
         findings += _time(connection, columns, limits, now)
-        findings += wal_findings(connection, limits)
+        findings += [*wal_findings(connection, limits), *timed]
         sampled = sample(source, columns, connection, limits.rows)
         findings += sampled.findings
         findings += _open_transactions(connection, limits)
@@ -143,6 +148,14 @@ def _time(
 def _clock(connection: _Connection) -> float:
     row = connection.execute(_CLOCK).fetchone()
     return float(row["now"]) if row else 0.0
+
+
+def time_out_findings(settings: Sequence[Mapping[str, Any]], user: str) -> Iterator[Finding]:
+    """Yield SRC-322 for the time-outs of a session of the account; `seconds` 0 is none."""
+    for row in settings:
+        if 0 < row["seconds"] < ENOUGH_S:
+            change = f"ALTER ROLE {double_quoted(user)} SET {row['name']} = 0"
+            yield Finding("SRC-322", f"{row['name']} is {row['seconds']:g} s for {user}", change)
 
 
 def table_findings(tables: Sequence[Mapping[str, Any]], user: str) -> Iterator[Finding]:

@@ -70,7 +70,7 @@ def test_a_fault_that_takes_a_start_of_the_server_is_found(bad: dict[str, str], 
 
 
 def test_its_sessions_write_nothing(installed: dict[str, str]) -> None:
-    with catalogue_postgresql.session(login_of(SOURCES["mes"], installed), in_utc=False) as connection:
+    with catalogue_postgresql.session(login_of(SOURCES["mes"], installed), as_given=True) as connection:
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             connection.execute("CREATE TABLE public.scratch (a int)")
         connection.rollback()
