@@ -157,7 +157,7 @@ def history_topic(source: Source) -> str:
 
 def slot_name(source: Source) -> str:
     """Return the name of the replication slot of a PostgreSQL source."""
-    return f"cdc_{source.name}"
+    return source.settings.get("slot.name", f"cdc_{source.name}")
 
 
 def server_id(source: Source) -> str:

@@ -90,6 +90,18 @@ class Lifecycle:
         with self._turn(self.turns.await_end()) as attempt:
             self.begin_again(attempt, lambda: is_wanted, between)
 
+    def begin_as(self, config: Mapping[str, str], state: str) -> list[str]:
+        """Give the connector a configuration to which its place means nothing: it forgets that, and begins.
+
+        Returns what was done in words. Raises CON-102 before anything is done, and as `begin`.
+        """
+        self._connect.validate(config)
+        is_wanted = state == "running"
+        self.begin(is_wanted=is_wanted, between=lambda: self._connect.configure(self._name, config))
+        if is_wanted:
+            self._connect.await_state(self._name, state, _SETTLE_S)
+        return ["place forgotten", "settings changed", *(["snapshot begun"] if is_wanted else [])]
+
     def begin_again(
         self, attempt: str, is_wanted: Callable[[], bool] = lambda: True, between: Callable[[], None] = _nothing
     ) -> None:

@@ -43,7 +43,7 @@ _EXITS: dict[Exit, frozenset[str]] = {
     # What a person has to correct in files before the command can do anything.
     Exit.USAGE: frozenset(
         {
-            *("CFG-101", "DRV-106", "DRV-109"),
+            *("CFG-101", "CON-182", "CON-184", "CON-185", "DRV-106", "DRV-109"),
             *("SRC-101", "SRC-102", "SRC-103", "SRC-122", "SRC-127", "SRC-130"),  # lines of connector files
         }
     ),
@@ -52,8 +52,12 @@ _EXITS: dict[Exit, frozenset[str]] = {
     # Somebody else has to say yes, or to let go of something, or the world is another one than it was decided on.
     Exit.REFUSED: frozenset(
         {
-            *("CON-108", "CON-113", "DRV-108", "DRV-112", "DRV-113", "DRV-121", "DRV-131", "DRV-132", "DRV-133"),
-            *("EVD-108", "EVD-124", "PRT-101", "PRT-102", "STR-120", "TGT-106"),
+            *("CON-108", "CON-113", "CON-180", "CON-181", "CON-183", "CON-186", "CON-187"),
+            *("DRV-108", "DRV-112", "DRV-113", "DRV-121", "DRV-131", "DRV-132", "DRV-133"),
+            *("EVD-108", "EVD-124"),
+            *("PRT-101", "PRT-102"),
+            *("STR-120",),
+            *("TGT-106",),
         }
     ),
     Exit.TIMED_OUT: frozenset({"CON-104", "CON-109", "DRV-114", "EVD-114", "TGT-122"}),
