@@ -24,13 +24,17 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One entry of the catalogue: what happened, why, and what the operator does next."""
+    """One entry of the catalogue: what happened, why, and what the operator does next.
+
+    `stops` is what stands still meanwhile: service, stream, command, nothing (`cdc/codes.yaml`). A row's has none.
+    """
 
     code: str
     kind: str
     title: str
     cause: str
     action: str
+    stops: str | None = None
 
 
 @cache

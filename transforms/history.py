@@ -18,16 +18,17 @@ from transforms.mapping import Candidate, Column, Input, Mapping, Outcome, Targe
 SUFFIX: Final = ".history"
 """Behind a mapping's name: the mapping of its versions."""
 VERSION: Final = "_version"
+OLD_KEY: Final = "_old_key"
 HISTORY: Final = (
     Column(VERSION, "bigint", required=True),
     Column("valid_from", "timestamp with time zone", required=False),
     Column("valid_to", "timestamp with time zone", required=False),
-    Column("_old_key", "text", required=False),
+    Column(OLD_KEY, "text", required=False),
 )
 """What a history has behind its target's key: where its commit begins in the stream, from when to before when it was
 valid (NULL: since before the history, or until now), and the key that the source row had before that commit."""
 
-_READ: Final = ("_version", "_valid_from", "_valid_to", "_old_key")
+_READ: Final = ("_version", "_valid_from", "_valid_to", OLD_KEY)
 
 
 def history_of(mapping: Mapping) -> Mapping | None:

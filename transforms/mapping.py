@@ -289,7 +289,7 @@ class Mapping:
     `codes` are those by which `normalise` can refuse a row; derivation adds its own (REF-301, KEY-201, STL-101).
     `source_key` is the key of its mirror, () where the mapping does not say it.
     `waive` makes the function for a row of which somebody has decided on values (`transforms.waiver`); None where
-    nobody can.
+    nobody can. `filters`: it may leave rows out; False: of every row that it does not refuse something comes out.
     """
 
     name: str
@@ -302,3 +302,4 @@ class Mapping:
     examples: tuple[Example, ...] = ()
     source_key: tuple[str, ...] = ()
     waive: Waive | None = dataclass_field(default=None, compare=False)
+    filters: bool = True

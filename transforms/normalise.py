@@ -99,6 +99,11 @@ class RowPlan:
     gates_after: tuple[Code, ...]
     targets: tuple[TargetPlan, ...]
 
+    @property
+    def filters(self) -> bool:
+        """Whether a row may come out as nothing at all."""
+        return self.where is not None or all(one.when is not None or one.explode is not None for one in self.targets)
+
 
 def value_of(place: int) -> Code:
     """Return the value of the column at `place` of a target, for those that stand behind it."""

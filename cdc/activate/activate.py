@@ -14,12 +14,13 @@ from cdc.activate.activation import Activation, Report, finish
 from cdc.activate.compare import ColumnDifference, Difference, Sample, TableDifference
 from cdc.activate.edition import Change, Edition
 from cdc.activate.gate import patiently
-from cdc.activate.shadow import drop
+from cdc.activate.shadow import drop, read_state
 from cdc.config import Settings
 from cdc.derive.active import active_digest, from_content, put_first, read_dictionary, record, recorded
 from cdc.errors import FatalError, TransientError
 from cdc.protect.classes import record_classes
 from cdc.protect.mask import MASK, Masks
+from cdc.store.action import record_action
 from cdc.store.connection import as_service_errors, connect
 from cdc.store.migrate import pending
 from transforms.model import Dictionary
@@ -92,7 +93,13 @@ def discard(read: Settings) -> bool:
             True,
         ):
             raise FatalError("DRV-112", "another activation is going on")
-        return drop(connection)
+        with connection.transaction():
+            state = read_state(connection)
+            if state is not None:
+                drop(connection)
+                effect = {"phase": state.phase, "tables": state.tables}
+                record_action(connection, "dictionary discard", state.digest, effect)
+        return state is not None
 
 
 def _activate(read: Settings, old: Dictionary, new: Dictionary, wish: Wish) -> Outcome:

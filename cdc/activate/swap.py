@@ -271,7 +271,10 @@ def _enter_books(connection: Connection, what: Swap) -> None:
         " ON CONFLICT (domain, stream) DO UPDATE SET batch = excluded.batch",
         ([name for name, _ in reads], [source for _, source in reads]),
     )
-    connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(what.new.version.mappings),))
+    # What was asked for of a mapping that is gone no turn would ever take.
+    for table in ("held", "derive_queue"):
+        query = f"DELETE FROM cdc.{table} WHERE mapping <> ALL (%s)"
+        connection.execute(query.encode(), (list(what.new.version.mappings),))
     # A waiver is of one dictionary: rows of which it was one before, or is one now, may be in tables that stay.
     connection.execute(
         "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"

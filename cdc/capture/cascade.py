@@ -43,6 +43,11 @@ def cascades_of(create_table: str, database: str) -> Iterator[Cascade]:
             yield Cascade(_plain(name), _list(columns), place, _list(parent_columns), on_delete, on_update)
 
 
+def parents_of(create_table: str) -> set[str]:
+    """Return the tables of the same database that its foreign keys refer to, those without an action included."""
+    return {_plain(parent) for _, _, schema, parent, _, _ in _KEY.findall(create_table) if not schema}
+
+
 def to_document(cascade: Cascade) -> dict[str, Any]:
     """Return it as plain data in file order; what is empty is left out."""
     document: dict[str, Any] = {"name": cascade.name, "columns": list(cascade.columns), "parent": cascade.parent}

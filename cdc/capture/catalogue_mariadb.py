@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,10 +16,11 @@ from cdc.capture.cascade import Cascade, cascades_of
 from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_mariadb import mirror_default
-from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
+from cdc.capture.finding import Fault, all_of, check_declared_key, check_names, check_without, for_each, raise_all
 from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.policy import as_tokens, policy_of
+from cdc.capture.quoting import backquoted, text
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_mariadb import of_mariadb
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
@@ -71,8 +73,10 @@ WHERE (TABLE_SCHEMA = %s AND DATA_TYPE IN ('inet4', 'inet6'))
 ORDER BY 1"""
 # What the server must write into its log. A compressed one is read with events missing.
 _LOGGING = {"log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL", "log_bin_compress": "OFF"}
+_START_ANEW = frozenset({"log_bin"})  # what no running server takes
 _VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN %s"
 
+_BASE = "BASE TABLE"
 _DATES = frozenset({"date", "timestamp_us", "timestamptz_iso"})
 _SHOWN = 3
 
@@ -80,25 +84,75 @@ _Rows = Sequence[Mapping[str, Any]]
 _Cascades = Mapping[str, tuple[Cascade, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the catalogue says of a database: rows of the queries above, and the statements that would create tables,
+    by name.
+    """
+
+    database: str
+    tables: _Rows
+    columns: _Rows
+    keys: _Rows
+    definitions: Mapping[str, str]
+
+    def cascades(self, table: str) -> tuple[Cascade, ...]:
+        """Return the keys of a table by which InnoDB changes it without an event."""
+        return tuple(cascades_of(self.definitions[table], self.database))
+
+
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
-    with _connection(login) as connection:
-        _check_logging(source, connection)
-        _check_filters(source, connection, login.database)
-        tables, columns, keys = (_rows(connection, query, login.database) for query in (_TABLES, _COLUMNS, _KEYS))
-        _check_tables(source, login, tables)
-        cascades = {table.name: _cascades(connection, login.database, table) for table in source.tables}
-        _check_readable(source, connection, login.database)
-    raise_all(_unperformable(source, login.database, columns, cascades))
-    raise_all(_left_out(source, login.database, cascades))
-    contracts = for_each(source.tables, partial(_contract, source, login.database, columns, keys, cascades))
-    _check_zero_dates(source, contracts)
+    contracts: list[Contract] = []
+    with session(login) as connection:
+        facts = gather(connection, login.database, _present(source, connection, login.database))
+        all_of(
+            partial(check_server, source, connection, login.database),
+            partial(_check_tables, source, login.database, facts.tables),
+            lambda: contracts.extend(contracts_of(source, facts)),
+        )
+    return tuple(contracts)
+
+
+def check_server(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
+    """Raise SRC-125, SRC-126 for what of the server stands in every table's way."""
+    all_of(
+        partial(_check_logging, source, connection),
+        partial(_check_filters, source, connection, database),
+        partial(_check_readable, source, connection, database),
+    )
+
+
+def _present(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> list[str]:
+    """Return those of the captured tables that are there."""
+    base = {row["name"] for row in select(connection, _TABLES, database) if row["type"] == _BASE}
+    return [table.name for table in source.tables if table.name in base]
+
+
+def gather(connection: pymysql.Connection[DictCursor], database: str, names: Iterable[str] | None = None) -> Facts:
+    """Read what the catalogue says of a database; the definitions of these tables, or of all."""
+    tables, columns, keys = (select(connection, query, database) for query in (_TABLES, _COLUMNS, _KEYS))
+    wanted = [row["name"] for row in tables if row["type"] == _BASE] if names is None else names
+    return Facts(database, tables, columns, keys, {name: _definition(connection, name) for name in wanted})
+
+
+def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
+    """Return the contract of every captured table, as the catalogue is by `facts`. Raises as `read`."""
+    present = [table for table in source.tables if table.name in facts.definitions]
+    cascades = {table.name: facts.cascades(table.name) for table in present}
+    contracts: list[Contract] = []
+    all_of(
+        lambda: raise_all(unperformable(source, facts.database, facts.columns, cascades)),
+        lambda: raise_all(unkept(source, facts.database, cascades)),
+        lambda: for_each(present, lambda table: contracts.append(contract_of(source, facts, table))),
+        lambda: _check_zero_dates(source, contracts),
+    )
     return tuple(contracts)
 
 
 def last_gtids(login: Login) -> str:
     """Return the last GTID of each domain in the binary log, as MariaDB writes them."""
-    with _connection(login) as connection, connection.cursor() as cursor:
+    with session(login) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT @@GLOBAL.gtid_binlog_pos AS gtids")
         row = cursor.fetchone()
     return str(row["gtids"] or "") if row else ""
@@ -107,25 +161,25 @@ def last_gtids(login: Login) -> str:
 def estimate(source: Source, login: Login) -> dict[str, int]:
     """Return about how many rows tables have, by name, as InnoDB's statistics say."""
     wanted = {table.name for table in source.tables}
-    with _connection(login) as connection:
-        rows = _rows(connection, _ESTIMATES, login.database)
+    with session(login) as connection:
+        rows = select(connection, _ESTIMATES, login.database)
     return {row["name"]: int(row["rows"]) for row in rows if row["name"] in wanted}
 
 
-def _contract(
-    source: Source, database: str, columns: _Rows, keys: _Rows, cascades: _Cascades, table: SourceTable
-) -> Contract:
+def contract_of(source: Source, facts: Facts, table: SourceTable) -> Contract:
+    """Return the contract of one table. Raises SRC-121, SRC-122, SRC-127, SRC-20x, LND-107."""
+    columns, keys, cascades = facts.columns, facts.keys, facts.cascades(table.name)
     mirror = f"{source.name}.{table.name}"
     own = [row for row in columns if row["table"] == table.name]
     taken = [row for row in own if row["name"] not in table.without]
     check_names(mirror, table.name, (row["name"] for row in taken))
-    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(_column, mirror)))
+    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(column_of, mirror)))
     primary = tuple(row["name"] for row in keys if row["table"] == table.name)
     key, origin = (table.key, "declared") if table.key else (primary, "primary")
     if table.is_keyless:
         kept, key, origin = as_keyless(mirror, kept, primary)
-        if cascades[table.name]:
-            raise FatalError("LND-107", f"{mirror} ({cascades[table.name][0].name}): the table has no key")
+        if cascades:
+            raise FatalError("LND-107", f"{mirror} ({cascades[0].name}): the table has no key")
     if not key:
         raise FatalError("SRC-121", mirror)
     check_without(mirror, table.without, key, (row["name"] for row in own))
@@ -133,15 +187,16 @@ def _contract(
     _check_bits(mirror, key, kept)
     omitted = tuple(row["name"] for row in taken if row["computed"])
     contract = Contract(
-        *(mirror, f"{database}.{table.name}", key, origin, kept),
+        *(mirror, f"{facts.database}.{table.name}", key, origin, kept),
         omitted=omitted,
         without=table.without,
-        cascades=cascades[table.name],
+        cascades=cascades,
     )
     return as_tokens(contract, policy_of(source))
 
 
-def _column(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+def column_of(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+    """Return one column, or raise SRC-201, SRC-202, SRC-203."""
     place = f"{mirror}.{row['name']}"
     charset = row["charset"]
     if charset is not None and charset not in CHARSETS:
@@ -197,11 +252,16 @@ def _check_logging(source: Source, connection: pymysql.Connection[DictCursor]) -
         cursor.execute(_VARIABLES, (tuple(_LOGGING),))
         found = {row["Variable_name"]: row["Value"] for row in cursor.fetchall()}
     # A setting that the server does not have is one that it cannot be wrong about.
-    wrong = [
-        f"{name} is {found[name]}, not {value}" for name, value in _LOGGING.items() if found.get(name, value) != value
-    ]
-    if wrong:
-        raise FatalError("SRC-125", f"{source.name}: {', '.join(wrong)}")
+    wrong = [name for name, value in _LOGGING.items() if found.get(name, value) != value]
+    raise_all([_misset(source, name, found[name]) for name in wrong])
+
+
+def _misset(source: Source, name: str, value: str) -> Fault:
+    wanted = _LOGGING[name]
+    statement = f"SET GLOBAL {name} = {text(wanted)}; -- and in the server's option file"
+    if name in _START_ANEW:
+        statement = f"-- in the server's option file, and start the server anew: {name}"
+    return Fault("SRC-125", f"{source.name}: {name} is {value}, not {wanted}", statement)
 
 
 def _check_filters(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
@@ -230,16 +290,16 @@ def filter_fault(only: str, ignored: str, database: str) -> str:
     return f"binlog_ignore_db is {ignored}" if not only and database in ignored.split(",") else ""
 
 
-def _check_tables(source: Source, login: Login, tables: _Rows) -> None:
+def _check_tables(source: Source, database: str, tables: _Rows) -> None:
     types = {row["name"]: row["type"] for row in tables}
-    errors = [FatalError("SRC-120", f"{login.database}.{t.name}") for t in source.tables if t.name not in types]
+    errors = [FatalError("SRC-120", f"{database}.{t.name}") for t in source.tables if t.name not in types]
     for table in source.tables:
-        if types.get(table.name, "BASE TABLE") != "BASE TABLE":
-            errors.append(FatalError("SRC-120", f"{login.database}.{table.name} is a {types[table.name].lower()}"))
+        if types.get(table.name, _BASE) != _BASE:
+            errors.append(FatalError("SRC-120", f"{database}.{table.name} is a {types[table.name].lower()}"))
     raise_all(errors)
 
 
-def _unperformable(source: Source, database: str, columns: _Rows, cascades: _Cascades) -> list[FatalError]:
+def unperformable(source: Source, database: str, columns: _Rows, cascades: _Cascades) -> list[FatalError]:
     """Return why landing could not do what InnoDB does: it needs the parent's events, and to compare as InnoDB does."""
     captured = {f"{database}.{table.name}" for table in source.tables}
     collations = {(row["table"], row["name"]): row["collation"] for row in columns}
@@ -255,7 +315,7 @@ def _unperformable(source: Source, database: str, columns: _Rows, cascades: _Cas
     return errors
 
 
-def _left_out(source: Source, database: str, cascades: _Cascades) -> list[FatalError]:
+def unkept(source: Source, database: str, cascades: _Cascades) -> list[FatalError]:
     """Return which columns may not be left out because landing performs a cascade by them."""
     without = {f"{database}.{table.name}": set(table.without) for table in source.tables}
     return [
@@ -270,27 +330,28 @@ def _left_out(source: Source, database: str, cascades: _Cascades) -> list[FatalE
 
 def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
     """Raise if the connector would stop at a table of the database, or at a row of one of the server."""
-    unreadable = _rows(connection, _UNREADABLE, database)
+    unreadable = select(connection, _UNREADABLE, database)
     places = [f"{row['place']} is {row['type']}" for row in unreadable]
     raise_all([FatalError("SRC-126", f"{source.name}: {place}") for place in places])
 
 
-def _cascades(connection: pymysql.Connection[DictCursor], database: str, table: SourceTable) -> tuple[Cascade, ...]:
-    quoted = table.name.replace("`", "``")
+def _definition(connection: pymysql.Connection[DictCursor], table: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute(f"SHOW CREATE TABLE `{quoted}`")
+        cursor.execute(f"SHOW CREATE TABLE {backquoted(table)}")
         row = cursor.fetchone() or {}
-    return tuple(cascades_of(str(row.get("Create Table", "")), database))
+    return str(row.get("Create Table", ""))
 
 
-def _rows(connection: pymysql.Connection[DictCursor], query: str, database: str) -> _Rows:
+def select(connection: pymysql.Connection[DictCursor], query: str, database: str) -> _Rows:
+    """Return the rows of a query that has the database as its one parameter."""
     with connection.cursor() as cursor:
         cursor.execute(query, (database,))
         return list(cursor.fetchall())
 
 
 @contextmanager
-def _connection(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
+def session(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
+    """Open a read-only session of one transaction. Raises as `cdc.capture.catalogue.read_contracts`."""
     try:
         connection = pymysql.connect(
             host=login.host,

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,12 @@ from psycopg.rows import DictRow, dict_row
 from cdc.capture.connector import publication
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.default_postgresql import mirror_default
-from cdc.capture.finding import check_declared_key, check_names, check_without, for_each, raise_all
+from cdc.capture.finding import Fault, all_of, check_declared_key, check_names, check_without, for_each, raise_all
 from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.policy import as_tokens, policy_of
+from cdc.capture.publication import check_publication, published_by
+from cdc.capture.quoting import double_quoted
 from cdc.capture.source import Source, SourceTable
 from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
@@ -27,16 +29,22 @@ from cdc.key import is_loose
 from cdc.postgresql import distrust_of, encryption, reason_of
 
 # The empty search_path makes the catalogue print names of other schemas in full; the rest, values as mirrors take them.
-_SESSION = (
-    "-c default_transaction_read_only=on -c search_path= -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-    " -c statement_timeout=60000"
-)
+QUERY_TIMEOUT_MS = 60_000
+_SESSION = "-c default_transaction_read_only=on -c search_path= -c datestyle=ISO -c intervalstyle=postgres"
+_OURS = f"-c timezone=UTC -c statement_timeout={QUERY_TIMEOUT_MS}"
 
 _TABLES = """
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relreplident AS identity,
        has_table_privilege(c.oid, 'SELECT') AS readable,
        ARRAY(SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i
-             WHERE i.inhparent = c.oid AND c.relkind = 'r' ORDER BY 1) AS heirs
+             WHERE i.inhparent = c.oid AND c.relkind = 'r' ORDER BY 1) AS heirs,
+       EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_primary,
+       (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+        WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND NOT i.indisprimary
+          AND i.indpred IS NULL AND i.indexprs IS NULL
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull
+                          AND a.attnum = ANY (i.indkey::smallint[]))
+        ORDER BY i.indisreplident DESC, i.indnkeyatts, x.relname LIMIT 1) AS unique_index
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"""
 _ESTIMATES = """
@@ -56,7 +64,8 @@ WITH RECURSIVE wanted AS (
            b.required OR t.typnotnull
     FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype = 'd'
 )
-SELECT w.attrelid AS table, w.attnum AS number, w.attname AS name, w.attndims AS dimensions, w.attidentity AS identity,
+SELECT w.attrelid AS table, w.attrelid::regclass::text AS relation, w.attnum AS number,
+       w.attname AS name, w.attndims AS dimensions, w.attidentity AS identity,
        pg_catalog.format_type(w.atttypid, w.atttypmod) AS type, pg_catalog.format_type(b.oid, b.typmod) AS base,
        coalesce(e.typtype, t.typtype) AS kind, coalesce(e.typname, t.typname) AS type_name,
        coalesce(e.typnamespace, t.typnamespace)::regnamespace::text AS type_schema, w.attstorage <> 'p' AS is_toastable,
@@ -82,47 +91,86 @@ ORDER BY i.indexrelid, k.place"""
 _ENUM_DOMAINS = """
 SELECT n.nspname || '.' || t.typname AS name FROM pg_catalog.pg_type t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'd' AND t.typcategory = 'E' ORDER BY 1"""
-# Column lists and row filters came with version 15: as JSON they are simply not there before.
-_PUBLICATION = """
-SELECT p.puballtables, p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AS whole,
-       ARRAY(SELECT format('%%s.%%s', t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t
-             WHERE t.pubname = p.pubname) AS tables,
-       ARRAY(SELECT r.prrelid FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid
-             AND coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') IS NOT NULL) AS partial,
-       (SELECT jsonb_object_agg(r.prrelid, r.oid::bigint) FROM pg_catalog.pg_publication_rel r
-        WHERE r.prpubid = p.oid) AS entries
-FROM pg_catalog.pg_publication p WHERE p.pubname = %s"""
-
 # With two decimals behind a point, and commas between thousands.
 _MONETARY = re.compile(r"(C|POSIX|en_US)(\..*)?")
+
+_TABLE_KINDS = ("r", "p")
 
 _Rows = Sequence[Mapping[str, Any]]
 _Tables = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the catalogue says of some tables: rows of the queries above, `columns` and `indexes` by table oid.
+
+    `published` is None where there is no such publication; `locale` is lc_monetary, `user` who has read it.
+    """
+
+    tables: _Tables
+    columns: Mapping[int, _Rows]
+    indexes: Mapping[int, _Rows]
+    published: Mapping[str, Any] | None
+    locale: str
+    user: str = ""
+
+
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
+    contracts: list[Contract] = []
     with session(login) as connection:
-        _check_database(source, connection)
-        schemas, names = [table.schema for table in source.tables], [table.name for table in source.tables]
-        tables = {(row["schema"], row["name"]): row for row in connection.execute(_TABLES, (schemas, names))}
-        oids = [row["oid"] for row in tables.values()]
-        columns = _by_table(connection.execute(_COLUMNS, (oids,)).fetchall())
-        indexes = _by_table(connection.execute(_INDEXES, (oids,)).fetchall())
-        published = connection.execute(_PUBLICATION, (publication(source),)).fetchone()
-        locale = str(_setting(connection, "lc_monetary"))
-    _check_tables(source, tables)
-    _check_publication(source, published, tables)
-    _check_money(source, tables, columns, locale)
-    wanted = ((table, tables[table.schema, table.name]) for table in source.tables)
-    contracts = for_each(wanted, lambda item: _contract(source, item, columns[item[1]["oid"]], indexes[item[1]["oid"]]))
+        facts = gather(connection, [(table.schema, table.name) for table in source.tables], publication(source))
+        all_of(partial(check_database, source, connection), lambda: contracts.extend(contracts_of(source, facts)))
+    return tuple(contracts)
+
+
+def gather(connection: psycopg.Connection[DictRow], names: Sequence[tuple[str, str]], publication: str) -> Facts:
+    """Read what the catalogue says of the tables `names` (schema, table); one that is not there has no entry."""
+    schemas, tables = [schema for schema, _ in names], [table for _, table in names]
+    found = {(row["schema"], row["name"]): row for row in connection.execute(_TABLES, (schemas, tables))}
+    oids = [row["oid"] for row in found.values()]
+    columns = _by_table(connection.execute(_COLUMNS, (oids,)).fetchall())
+    indexes = _by_table(connection.execute(_INDEXES, (oids,)).fetchall())
+    published = published_by(publication, connection)
+    return Facts(found, columns, indexes, published, str(_setting(connection, "lc_monetary")), connection.info.user)
+
+
+def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
+    """Return the contract of every captured table, as the catalogue is by `facts`. Raises as `read`."""
+    tables, columns, indexes = facts.tables, facts.columns, facts.indexes
+    real = {place: row for place, row in tables.items() if row["kind"] in _TABLE_KINDS}
+    contracts: list[Contract] = []
+
+    def contract(table: SourceTable) -> None:
+        row = real.get((table.schema, table.name))
+        if row is not None:
+            contracts.append(contract_of(source, table, row, columns[row["oid"]], indexes[row["oid"]]))
+
+    all_of(
+        partial(_check_tables, source, tables, facts.user),
+        partial(check_publication, source, facts.published, real),
+        partial(_check_money, source, tables, columns, facts.locale),
+        partial(for_each, source.tables, contract),
+    )
     # A publication of whole schemas, or of all tables, has none.
-    entries = (published and published["entries"]) or {}
+    entries = (facts.published and facts.published["entries"]) or {}
     oids = [tables[table.schema, table.name]["oid"] for table in source.tables]
     return tuple(
         replace(contract, published=entries.get(str(oid)), relation=oid)
         for oid, contract in zip(oids, contracts, strict=True)
     )
+
+
+def identity_clause(table: SourceTable, row: Mapping[str, Any]) -> str:
+    """Return the replica identity that a table needs, as ALTER TABLE takes it; empty if only its owner can tell.
+
+    `row` is of `Facts.tables`.
+    """
+    if table.is_keyless or (table.key and not row["has_primary"]):
+        return "FULL"
+    if row["has_primary"]:
+        return "DEFAULT"
+    return f"USING INDEX {double_quoted(row['unique_index'])}" if row["unique_index"] else ""
 
 
 def estimate(source: Source, login: Login) -> dict[str, int]:
@@ -133,21 +181,22 @@ def estimate(source: Source, login: Login) -> dict[str, int]:
     return {row["name"]: row["rows"] for row in rows}
 
 
-def _contract(source: Source, item: tuple[SourceTable, Mapping[str, Any]], columns: _Rows, indexes: _Rows) -> Contract:
-    table, row = item
+def contract_of(source: Source, table: SourceTable, row: Mapping[str, Any], columns: _Rows, indexes: _Rows) -> Contract:
+    """Return the contract of one table by its rows of the catalogue. Raises SRC-121, -122, -127, -128, SRC-20x."""
     mirror = f"{source.name}.{table.name}"
     taken = [column for column in columns if column["name"] not in table.without]
     check_names(mirror, table.name, (column["name"] for column in taken))
     whole = row["identity"] == "f"
     present = (column for column in taken if not column["computed"])
-    kept = tuple(for_each(present, partial(_column, mirror, logs_all=whole)))
+    kept = tuple(for_each(present, partial(column_of, mirror, logs_all=whole)))
     if table.is_keyless:
         if not whole:
-            raise FatalError("SRC-121", f"{mirror} (replica identity {_IDENTITIES[row['identity']]}, not full)")
+            detail = f"{mirror} (replica identity {_IDENTITIES[row['identity']]}, not full)"
+            raise Fault("SRC-121", detail, identify(table, row))
         primary = tuple(index["name"] for index in indexes if index["is_primary"])
         kept, key, origin = as_keyless(mirror, kept, primary)
     else:
-        key, origin = _key(mirror, table, row["identity"], indexes)
+        key, origin = _key(mirror, table, row, indexes)
     check_without(mirror, table.without, key, (column["name"] for column in columns))
     _check_key(mirror, key, columns)
     check_declared_key(mirror, key, kept)
@@ -166,39 +215,50 @@ def _check_key(mirror: str, key: Sequence[str], columns: _Rows) -> None:
         raise FatalError("SRC-122", f"{mirror}: {', '.join(computed)} is generated, and is not in the log")
 
 
-def _key(mirror: str, table: SourceTable, identity: str, indexes: _Rows) -> tuple[tuple[str, ...], str]:
+def identify(table: SourceTable, row: Mapping[str, Any]) -> str:
+    """Return the statement that gives a table the replica identity that it needs; empty if only its owner can tell."""
+    clause = identity_clause(table, row)
+    return clause and f"ALTER TABLE {double_quoted(table.schema, table.name)} REPLICA IDENTITY {clause}"
+
+
+def _key(mirror: str, table: SourceTable, row: Mapping[str, Any], indexes: _Rows) -> tuple[tuple[str, ...], str]:
     """Return key and origin. The log of a change must name the row by exactly these columns."""
-    primary = tuple(row["name"] for row in indexes if row["is_primary"])
+    identity, needed = row["identity"], identify(table, row)
+    primary = tuple(index["name"] for index in indexes if index["is_primary"])
     named = {
         "d": primary,
-        "i": tuple(row["name"] for row in indexes if row["is_identity"]),
+        "i": tuple(index["name"] for index in indexes if index["is_identity"]),
         "f": primary or table.key,
         "n": (),
     }[identity]
     if not named:
-        raise FatalError("SRC-121", f"{mirror} (replica identity {_IDENTITIES[identity]})")
+        raise Fault("SRC-121", f"{mirror} (replica identity {_IDENTITIES[identity]})", needed)
     if table.key and identity != "f" and set(table.key) != set(named):
         raise FatalError("SRC-122", f"{mirror}: the log names rows by {', '.join(named)}")
     if table.key:
         return table.key, "declared"
     if primary and set(primary) != set(named):
         # The connector would take the primary key, of which the log of a delete says nothing.
-        raise FatalError("SRC-121", f"{mirror}: replica identity is {', '.join(named)}, not the primary key")
+        raise Fault("SRC-121", f"{mirror}: replica identity is {', '.join(named)}, not the primary key", needed)
     return named, "primary" if primary else "unique"
 
 
 _IDENTITIES = {"d": "default", "i": "index", "f": "full", "n": "nothing"}
 
 
-def _column(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnContract:
-    """Return one column. `logs_all` says that the log carries what an update leaves alone: replica identity FULL."""
+def column_of(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnContract:
+    """Return one column; raises SRC-201, SRC-202, SRC-205.
+
+    `logs_all` says that the log carries what an update leaves alone: replica identity FULL.
+    """
     place = f"{mirror}.{row['name']}"
     if row["dimensions"] > 1:
         raise FatalError("SRC-202", f"{place} is {row['type']}: arrays of several dimensions arrive empty")
     source = SourceType(row["base"], row["type"], row["kind"], row["type_schema"], row["type_name"])
     kind = of_postgresql(source, place)
     if row["is_toastable"] and not logs_all and stops_at_unchanged(source, kind.decoder):
-        raise FatalError("SRC-205", f"{place} is {row['type']}")
+        whole = f"ALTER TABLE {row['relation']} REPLICA IDENTITY FULL"
+        raise Fault("SRC-205", f"{place} is {row['type']}", whole)
     default, computed = mirror_default(row)
     return ColumnContract(
         row["name"],
@@ -213,13 +273,15 @@ def _column(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnCon
     )
 
 
-def _check_database(source: Source, connection: psycopg.Connection[DictRow]) -> None:
+def check_database(source: Source, connection: psycopg.Connection[DictRow]) -> None:
+    """Raise SRC-203, SRC-124, SRC-125 for what of the database stands in every table's way."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding == "SQL_ASCII":
         raise FatalError("SRC-203", f"{source.name}: the database's encoding is {encoding}")
     level = _setting(connection, "wal_level")
     if level != "logical":
-        raise FatalError("SRC-125", f"{source.name}: wal_level is {level}, not logical")
+        statement = "ALTER SYSTEM SET wal_level = 'logical'; -- and start the server anew"
+        raise Fault("SRC-125", f"{source.name}: wal_level is {level}, not logical", statement)
     domains = [row["name"] for row in connection.execute(_ENUM_DOMAINS)]
     raise_all([FatalError("SRC-124", f"{source.name}: domain {name}") for name in domains])
 
@@ -229,9 +291,14 @@ def _setting(connection: psycopg.Connection[DictRow], name: str) -> Any:
     return row and row["value"]
 
 
+def is_monetary(locale: str) -> bool:
+    """Tell whether Debezium reads the money that a server of this lc_monetary prints."""
+    return _MONETARY.fullmatch(locale) is not None
+
+
 def _check_money(source: Source, tables: _Tables, columns: Mapping[int, _Rows], locale: str) -> None:
     """Raise if the server prints money in a way that Debezium reads wrongly (1.234,56 for 1234.56)."""
-    if _MONETARY.fullmatch(locale):
+    if is_monetary(locale):
         return
     left_out = {(table.schema, table.name): table.without for table in source.tables}
     places = [
@@ -243,35 +310,21 @@ def _check_money(source: Source, tables: _Tables, columns: Mapping[int, _Rows], 
     raise_all([FatalError("SRC-202", f"{place} is money: lc_monetary is {locale}, not C or en_US") for place in places])
 
 
-def _check_tables(source: Source, tables: _Tables) -> None:
-    errors = []
+def _check_tables(source: Source, tables: _Tables, user: str) -> None:
+    errors: list[FatalError] = []
     for table in source.tables:
         place, row = f"{table.schema}.{table.name}", tables.get((table.schema, table.name))
+        quoted = double_quoted(table.schema, table.name)
         if row is None:
             errors.append(FatalError("SRC-120", place))
-        elif row["kind"] not in ("r", "p"):
+        elif row["kind"] not in _TABLE_KINDS:
             errors.append(FatalError("SRC-120", f"{place} is not a table"))
         elif not row["readable"]:
-            errors.append(FatalError("SRC-111", f"SELECT on {place}"))
+            errors.append(Fault("SRC-111", f"SELECT on {place}", f"GRANT SELECT ON {quoted} TO {double_quoted(user)}"))
         elif row["heirs"]:
-            errors.append(FatalError("SRC-129", f"{place}: {', '.join(row['heirs'])}"))
+            ends = "; ".join(f"ALTER TABLE {heir} NO INHERIT {quoted}" for heir in row["heirs"])
+            errors.append(Fault("SRC-129", f"{place}: {', '.join(row['heirs'])}", ends))
     raise_all(errors)
-
-
-def _check_publication(source: Source, published: Mapping[str, Any] | None, tables: _Tables) -> None:
-    name = publication(source)
-    if published is None:
-        raise FatalError("SRC-123", f"{name} is not there")
-    faults = [] if published["whole"] else [f"{name} does not publish insert, update, delete and truncate"]
-    for (schema, table), row in tables.items():
-        place = f"{schema}.{table}"
-        if row["kind"] == "p" and not published["pubviaroot"]:
-            faults.append(f"{name} publishes the partitions of {place}, not the table")
-        elif place not in published["tables"]:
-            faults.append(f"{name} lacks {place}")
-        elif row["oid"] in published["partial"]:
-            faults.append(f"{name} publishes {place} without some of its rows or columns")
-    raise_all([FatalError("SRC-123", fault) for fault in faults])
 
 
 def _by_table(rows: _Rows) -> Mapping[int, list[Mapping[str, Any]]]:
@@ -282,8 +335,11 @@ def _by_table(rows: _Rows) -> Mapping[int, list[Mapping[str, Any]]]:
 
 
 @contextmanager
-def session(login: Login) -> Iterator[psycopg.Connection[DictRow]]:
-    """Open a read-only session of one transaction. Raises as `cdc.capture.catalogue.read_contracts`."""
+def session(login: Login, *, as_given: bool = False) -> Iterator[psycopg.Connection[DictRow]]:
+    """Open a read-only session of one transaction; `as_given`: with time zone and time-outs as the server gives them.
+
+    Raises as `cdc.capture.catalogue.read_contracts`.
+    """
     tls = login.tls
     parameters: dict[str, Any] = dict(encryption(tls.mode, tls.ca, tls.certificate, tls.key, tls.key_password))
     try:
@@ -294,8 +350,9 @@ def session(login: Login) -> Iterator[psycopg.Connection[DictRow]]:
             user=login.user,
             password=login.password.reveal(),
             application_name=APPLICATION,
+            client_encoding="utf8",
             connect_timeout=CONNECT_TIMEOUT_S,
-            options=_SESSION,
+            options=_SESSION if as_given else f"{_SESSION} {_OURS}",
             row_factory=dict_row,
             **parameters,
         ) as connection:

@@ -37,16 +37,31 @@ _IN_ADDRESS = re.compile(r"(//[^/\s:@]+:)[^/\s@]+(?=@)")
 _COMPLAINT = re.compile(rf"(?is)(Invalid value ).*?( for configuration \S*{_WORDS})")
 _TRACE_LINE_CHARACTERS = 300
 # What offsets name a place in the log by: PostgreSQL's, MariaDB's.
-_PLACES = frozenset({"lsn", "file"})
+PLACES: Final = frozenset({"lsn", "file"})
+
+
+# What connectors say when the log no longer has their place: PostgreSQL's slot is gone, another one, or was passed over
+# (`offset.mismatch.strategy`); MariaDB has purged its files, with and without GTIDs. Then no restart helps.
+_LOST = re.compile(
+    "no longer available on the server"
+    "|Could not find GTID state requested by slave in any binlog files"
+    "|Could not find first log file name in binary log index file"
+    "|requested WAL segment .* has already been removed"
+    "|can no longer (?:get changes from|access) replication slot"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task of a connector; `trace` is its exception, shortened, if it has failed."""
+    """One task of a connector; `trace` is its exception, shortened, if it has failed.
+
+    `has_lost_place`: by its exception the source's log does not have its place any more.
+    """
 
     id: int
     state: str
     trace: str = ""
+    has_lost_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,11 @@ class Status:
         if self.state == "FAILED":
             return self.trace or "no trace"
         return next((task.trace or "no trace" for task in self.tasks if task.state == "FAILED"), "")
+
+    @property
+    def has_lost_place(self) -> bool:
+        """Whether a task has failed because the source's log does not have its place any more."""
+        return any(task.has_lost_place for task in self.tasks)
 
     def is_in(self, wanted: str) -> bool:
         """Tell whether connector and tasks are in the state that a connector file names."""
@@ -91,6 +111,10 @@ class Connect:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def names(self) -> list[str]:
+        """Return the names of all connectors of the cluster, whoever made them."""
+        return sorted(str(name) for name in self._send("GET", "/connectors"))
+
     def config(self, name: str) -> dict[str, str] | None:
         """Return the configuration that Connect has, references unresolved; None for an absent connector."""
         answer = self._send("GET", f"/connectors/{name}/config", missing_ok=True)
@@ -102,8 +126,7 @@ class Connect:
         if answer is None:
             return Status(ABSENT)
         connector = answer["connector"]
-        tasks = (Task(task["id"], task["state"], shortened(task.get("trace", ""))) for task in answer["tasks"])
-        return Status(connector["state"], tuple(tasks), shortened(connector.get("trace", "")))
+        return Status(connector["state"], tuple(map(_task, answer["tasks"])), shortened(connector.get("trace", "")))
 
     def create(self, name: str, config: Mapping[str, str], state: str) -> None:
         """Create a connector in a state: running, paused, stopped."""
@@ -126,12 +149,16 @@ class Connect:
         """Have connector and tasks started again from the recorded place; returns before they are."""
         self._send("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
 
-    def forget(self, name: str) -> None:
-        """Stop a connector and delete what is recorded of its place. Raises CON-104 if it does not stop in time."""
+    def stop(self, name: str) -> None:
+        """Stop a connector, failed or not, and wait until it is. Raises CON-104 if it does not stop in time."""
         self.move(name, "stopped")
         status = self.until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
         if not status.is_in("stopped"):
             raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")
+
+    def forget(self, name: str) -> None:
+        """Stop a connector and delete what is recorded of its place. Raises CON-104 if it does not stop in time."""
+        self.stop(name)
         if self._recorded(name):
             self._send("DELETE", f"/connectors/{name}/offsets")
 
@@ -155,8 +182,22 @@ class Connect:
         recorded = self._recorded(name)
         return bool(recorded) and not _has_place(recorded)
 
+    def offsets(self, name: str) -> list[dict[str, Any]]:
+        """Return what is recorded of a connector's place: objects of `partition` and `offset`, as Connect has them.
+
+        Raises FatalError CON-116 if the connector is not there.
+        """
+        answer = self._send("GET", f"/connectors/{name}/offsets", missing_ok=True)
+        if answer is None:
+            raise FatalError("CON-116", name)
+        return list(answer["offsets"])
+
+    def put_offsets(self, name: str, offsets: Sequence[Mapping[str, Any]]) -> None:
+        """Record another place for a connector that is stopped. Raises CON-102 if its plugin does not take it."""
+        self._send("PATCH", f"/connectors/{name}/offsets", body={"offsets": list(offsets)})
+
     def _recorded(self, name: str) -> list[dict[str, Any]]:
-        return [entry["offset"] for entry in self._send("GET", f"/connectors/{name}/offsets")["offsets"]]
+        return [entry["offset"] for entry in self.offsets(name)]
 
     def remove(self, name: str) -> None:
         """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time."""
@@ -278,8 +319,13 @@ def _refusal(response: httpx.Response) -> TransientError | FatalError:
     return FatalError("CON-105", f"status {response.status_code}: {message[:_TRACE_LINE_CHARACTERS]}")
 
 
+def _task(answer: Mapping[str, Any]) -> Task:
+    trace = str(answer.get("trace") or "")
+    return Task(answer["id"], answer["state"], shortened(trace), _LOST.search(trace) is not None)
+
+
 def _has_place(recorded: Sequence[Mapping[str, Any]]) -> bool:
-    return any(_PLACES & offset.keys() for offset in recorded)
+    return any(PLACES & offset.keys() for offset in recorded)
 
 
 def shortened(trace: str) -> str:
@@ -287,7 +333,15 @@ def shortened(trace: str) -> str:
     lines = [line.strip() for line in trace.strip().splitlines()]
     causes = [index for index, line in enumerate(lines) if line.startswith("Caused by: ")]
     told = [*lines[:1], *(_cause(lines[index:]) for index in causes[-1:])]
-    return " <- ".join(masked(line)[:_TRACE_LINE_CHARACTERS] for line in told)
+    return " <- ".join(_without_middle(masked(line)) for line in told)
+
+
+def _without_middle(line: str) -> str:
+    """A connector may print all that it knows before it says, at the end, what is wrong."""
+    if len(line) <= _TRACE_LINE_CHARACTERS:
+        return line
+    half = _TRACE_LINE_CHARACTERS // 2
+    return f"{line[:half]} ... {line[-half:]}"
 
 
 def _cause(lines: Sequence[str]) -> str:

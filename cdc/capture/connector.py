@@ -158,7 +158,12 @@ def history_topic(source: Source) -> str:
 
 def slot_name(source: Source) -> str:
     """Return the name of the replication slot of a PostgreSQL source."""
-    return f"cdc_{source.name}"
+    return source.settings.get("slot.name", f"cdc_{source.name}")
+
+
+def server_id(source: Source) -> str:
+    """Return the number under which the connector of a MariaDB source is a replica of its server."""
+    return source.settings.get("database.server.id", str(_server_id(source.name)))
 
 
 def signal_topic(source: Source) -> str:

@@ -13,6 +13,32 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+class Fault(FatalError):
+    """Something that stands in the way in a source. `statement` ends it, run by the DBA; empty where none does."""
+
+    def __init__(self, code: str, detail: str, statement: str = "") -> None:
+        super().__init__(code, detail)
+        self.statement = statement
+
+
+class Faults(FatalError):
+    """Several of them: the code of the first, the details of all."""
+
+    def __init__(self, errors: Sequence[FatalError]) -> None:
+        self.errors = tuple(single for error in errors for single in faults_of(error))
+        super().__init__(self.errors[0].code, "".join(f"\n  {error.code} {error.detail}" for error in self.errors))
+
+
+def faults_of(error: FatalError) -> tuple[FatalError, ...]:
+    """Return the single errors that an error tells."""
+    return error.errors if isinstance(error, Faults) else (error,)
+
+
+def all_of(*works: Callable[[], Result]) -> list[Result]:
+    """Return what each of them returns. Raises as `for_each`."""
+    return for_each(works, lambda work: work())
+
+
 def for_each(items: Iterable[Item], work: Callable[[Item], Result]) -> list[Result]:
     """Return `work` of every item. If any raised, raise once: the first one's code, the details of all."""
     results: list[Result] = []
@@ -31,12 +57,7 @@ def raise_all(errors: Sequence[FatalError]) -> None:
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise FatalError(errors[0].code, "".join(_line(error) for error in errors))
-
-
-def _line(error: FatalError) -> str:
-    """Return the error as a line of the error that tells several; one that tells several already is its lines."""
-    return error.detail if error.detail.startswith("\n") else f"\n  {error.code} {error.detail}"
+        raise Faults(errors)
 
 
 def check_names(place: str, table: str, columns: Iterable[str]) -> None:

@@ -69,7 +69,7 @@ class Lifecycle:
         """Have connector and tasks started again and wait until they run; references are resolved anew.
 
         One whose snapshot has not come to its first row begins it again, and the answer is True. Raises CON-103 if it
-        fails, CON-104 if it takes too long.
+        fails, CON-104 if it takes too long, CON-116 if it is not there.
         """
         failed_before = self._connect.status(self._name).failure
         is_begun_again = self.must_begin()
@@ -89,6 +89,18 @@ class Lifecycle:
         self._require_connector()
         with self._turn(self.turns.await_end()) as attempt:
             self.begin_again(attempt, lambda: is_wanted, between)
+
+    def begin_as(self, config: Mapping[str, str], state: str) -> list[str]:
+        """Give the connector a configuration to which its place means nothing: it forgets that, and begins.
+
+        Returns what was done in words. Raises CON-102 before anything is done, and as `begin`.
+        """
+        self._connect.validate(config)
+        is_wanted = state == "running"
+        self.begin(is_wanted=is_wanted, between=lambda: self._connect.configure(self._name, config))
+        if is_wanted:
+            self._connect.await_state(self._name, state, _SETTLE_S)
+        return ["place forgotten", "settings changed", *(["snapshot begun"] if is_wanted else [])]
 
     def begin_again(
         self, attempt: str, is_wanted: Callable[[], bool] = lambda: True, between: Callable[[], None] = _nothing

@@ -72,6 +72,14 @@ class Reader:
         self._await(due)
         return [f"reading of {table} begun" for table in due]
 
+    def cancel(self, tables: Sequence[str]) -> list[str]:
+        """Give up reading tables again, and the reader with it: what else is unread is begun anew. Raises CON-187."""
+        self.record.keep(tables)
+        if self._connect.config(self.name) is None:
+            return []
+        self._connect.remove(self.name)
+        return [f"connector {self.name} removed"]
+
     def is_under_way(self, unread: Iterable[Unread]) -> bool:
         """Tell whether the reader is reading all of these tables, or is about to.
 

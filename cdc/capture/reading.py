@@ -9,6 +9,7 @@ it is kept for ever, it has one order, and what matters stands in it.
 - `SOURCE/needed`: these tables are captured from now on and have to be read. Written **before** the connector is given
   them, so that whatever is interrupted afterwards leaves the need.
 - `SOURCE/starting`: the reader is given these tables.
+- `SOURCE/kept`: these tables were being read again, and are not any more: what their mirrors have is what they had.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
 - `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
   (`cdc.capture.lifecycle`), has been, or was left in the middle of it (`cdc.capture.turn`).
@@ -47,6 +48,7 @@ BEGINNING: Final = "beginning"
 FORGOTTEN: Final = "forgotten"
 BEGUN: Final = "begun"
 GIVEN_UP: Final = "given_up"
+KEPT: Final = "kept"
 
 _READ = "read"
 _SKIPPED = "SKIPPED"
@@ -58,13 +60,15 @@ class Unread:
     """A captured table whose rows have not all been read.
 
     `table` is its name as connectors write it (`schema.table`, `database.table`). `state` is needed, starting,
-    reading or failed, with Debezium's reason. `again` says that it was captured before, and not all the time since.
+    reading or failed, with Debezium's reason. `again` says that it was captured before, and not all the time since;
+    `whole` that all of its rows have been read before: it is read once more.
     """
 
     table: str
     state: str
     reason: str = ""
     again: bool = False
+    whole: bool = False
 
     def __str__(self) -> str:
         return f"{self.table}: {self.state}{' ' if self.reason else ''}{self.reason}"
@@ -181,6 +185,8 @@ class Readings:
             self._states.update({table: Unread(table, _DROPPED) for table in _tables(value)})
         elif key in [f"{self.source}/{step}" for step in _STEPS]:
             self._begin(key.rpartition("/")[2], value)
+        elif key == f"{self.source}/{KEPT}":
+            self._states.update({table: Unread(table, _READ) for table in _tables(value) if self._is_whole(table)})
         elif key == f"{self.source}/{STARTING}":
             self._move(_tables(value), (NEEDED, FAILED, READING), STARTING)
         else:
@@ -196,7 +202,11 @@ class Readings:
         for table in _tables(value):
             before = self._states.get(table)
             again = before is not None and (before.state == _DROPPED or before.again)
-            self._states[table] = Unread(table, NEEDED, again=again)
+            whole = before is not None and not again and (before.state == _READ or before.whole)
+            self._states[table] = Unread(table, NEEDED, again=again, whole=whole)
+
+    def _is_whole(self, table: str) -> bool:
+        return (state := self._states.get(table)) is not None and state.whole
 
     def _notified(self, value: Mapping[str, Any]) -> None:
         more = value.get("additional_data")
@@ -283,6 +293,20 @@ class Reading:
         keyless = {name for name, table in zip(self._tables, self._source.tables, strict=True) if table.is_keyless}
         if found := [table for table in tables if table in keyless]:
             raise FatalError("CON-113", f"{self._source.name}: {', '.join(found)}")
+
+    def keep(self, tables: Sequence[str]) -> None:
+        """Note that tables are not read again after all. Raises FatalError CON-187 for one never read as a whole."""
+        unread = {state.table: state for state in self.unread()}
+        partial = [table for table in tables if table in unread and not unread[table].whole]
+        if partial:
+            raise FatalError("CON-187", f"{self._source.name}: {', '.join(partial)}")
+        self._note(KEPT, [table for table in tables if table in unread])
+
+    def require_whole(self, tables: Iterable[str]) -> None:
+        """Raise FatalError CON-186 if rows of one of the tables have never been read as a whole."""
+        unread = {state.table for state in self.unread() if not state.whole}
+        if partial := [table for table in tables if table in unread]:
+            raise FatalError("CON-186", f"{self._source.name}: {', '.join(partial)}")
 
     def note_gap(self, tables: Sequence[str]) -> None:
         """Note that captured tables were not captured for a while: a new snapshot of the whole source has to come."""

@@ -56,6 +56,12 @@ def snapshot_selects(source: Source, contracts: Iterable[Contract]) -> dict[str,
     return {name: select for name, select in selects.items() if select}
 
 
+def select_where(source: Source, contract: Contract, where: str) -> str:
+    """Return the select of some rows of a captured table; `where` as of `cdc.capture.condition`."""
+    select = _select(source.kind, contract.source_table, contract, always=True)
+    return f"{select} WHERE {where}"
+
+
 def lists_columns(contract: Contract) -> bool:
     """Tell whether the table's select, if it needs one, names its columns, and so has to be made anew with each."""
     return bool(contract.without)
@@ -67,10 +73,10 @@ def _check_without(source: Source, contracts: dict[SourceTable, Contract]) -> No
         raise FatalError("SRC-105", f"{source.name}: {', '.join(wrong)}")
 
 
-def _select(kind: str, name: str, contract: Contract) -> str | None:
+def _select(kind: str, name: str, contract: Contract, *, always: bool = False) -> str | None:
     quote = '"' if kind == "postgresql" else "`"
     changed = dict(_changed(kind, contract, quote))
-    if not changed:
+    if not changed and not always:
         return None
     if lists_columns(contract):
         present = [*(column.name for column in contract.columns), *contract.omitted]

@@ -51,6 +51,9 @@ _SNAPSHOT = {
     "CON-115": "it was not made to begin to the end",
 }
 
+# The log does not have the connector's place: rows are lost that a person has to answer for (runbooks/CON-117.md).
+_LOST = "CON-117"
+
 _logger = structlog.get_logger()
 
 
@@ -110,6 +113,7 @@ class Watch:
     _not_before: float = 0.0
     _restarted: float = -math.inf
     _reader_not_before: float = 0.0
+    _given_up: str = ""
     # The end of the signal topic up to which nothing is on record that is wrong with the snapshot.
     _signals: int = -1
     # By connector: the attempt that this watch makes at having it begin, and since when it sees that of another one.
@@ -124,6 +128,10 @@ class Watch:
             # Also by what a failing task leaves of its transactions: only one that lasts is well again.
             self._wait = 0.0 if grew and now - self._restarted > _LONGEST_WAIT_S else self._wait
         code, detail = self._fault(now, signals)
+        if code == _LOST:
+            self._give_up(detail)
+            return None
+        self._given_up = ""
         if code is None or now < self._not_before:
             return None
         _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
@@ -135,6 +143,12 @@ class Watch:
         self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
         self._not_before, self._since, self._restarted = now + self._wait, now, now
         return code
+
+    def _give_up(self, failure: str) -> None:
+        """Say once that a restart does not help: the task would fail in the same place, for ever."""
+        if failure != self._given_up:
+            _logger.error("connector_given_up", source=self.source.name, code=_LOST, detail=failure)
+        self._given_up = failure
 
     def look_at_reader(self) -> str | None:
         """Start the reader again if it has failed, and return the code of why. Remove it once its tables are read."""
@@ -207,6 +221,8 @@ class Watch:
         snapshot = self._snapshot_fault(now, signals, runs=status.state in ("RUNNING", "FAILED"))
         if snapshot is not None:
             return snapshot, _SNAPSHOT[snapshot]
+        if status.has_lost_place:
+            return _LOST, status.failure
         if status.failure:
             return self._code_of_failure(self.source.name), status.failure
         silent = now - self._since

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
+from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.config import Settings
 from cdc.errors import FatalError
 from cdc.evidence.mirrors import MirrorAccount, MirrorAudit, MirrorFault
@@ -36,6 +37,8 @@ def mirrors(
         list[str] | None, typer.Argument(metavar="SOURCE", help="Sources. Default: all.", show_default=False)
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Stop after so many wrong rows.")] = 1000,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -51,13 +54,15 @@ def mirrors(
 
     A row that somebody changed, removed or added by hand is named. Rows that no event says whole are counted only:
     cascades, values that the log left out, refused changes, events of archived months, or of which the key was
-    shredded. Tables without a key are left out. Exit code 3 if anything is wrong.
+    shredded. Tables without a key are left out. Personal values of keys are masked. Exit code 3 if anything is wrong.
     """
     read = settings(context)
+    masked = masks(read, "audit mirrors", ", ".join(sources or ["*"]), reveal, reason)
     found = _Findings()
     with Shown() as shown:
         for source in _sources(read, sources):
             _audit(read, source, found, limit, shown)
+    found.faults = [replace(one, key=tuple(masked.key(one.mirror, one.key))) for one in found.faults]
     if as_json:
         write_json(
             {

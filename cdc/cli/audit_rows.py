@@ -10,12 +10,12 @@ import psycopg
 import typer
 
 from cdc.cli.context import settings
-from cdc.cli.differing import JSON_HELP, masked, write_differences
+from cdc.cli.differing import JSON_HELP, masked, recorded, write_differences
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
 from cdc.cli.queue import is_derived_within
-from cdc.cli.reveal import Reveal, masks
+from cdc.cli.reveal import Reveal, masks_by, masks_or_look, require_reason
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -65,21 +65,26 @@ def rows(  # noqa: PLR0913, PLR0917 - options of a command
 
     A row that somebody changed, added or removed by hand is named, with what it has to be; so are held rows. What has
     landed and is not derived yet counts as right. Nothing is written but the record of the pass: up to which batch of
-    each stream a table has been found to be right. Exit code 3 if anything is wrong; with --repair only if it still is.
+    each stream a table has been found to be right. Exit code 3 if anything is wrong; with --repair only if it still is,
+    and 6 if that has not been derived after the time that was given.
     """
     read = settings(context)
+    require_reason(reveal, reason)
     with as_service_errors(), connect(read.target, "cdc audit rows") as connection:
         connection.autocommit = True
-        plans = list(bound_domains(connection, dictionary_in_force(connection, read)))
+        dictionary = dictionary_in_force(connection, read)
+        plans = list(bound_domains(connection, dictionary))
+        look = ("audit rows", ", ".join(tables or ["*"]))
+        shown = masks_or_look(connection, dictionary, look, reveal, reason)
+        hidden = masks_by(connection, dictionary) if reveal else shown
         found = _audit(plans, read, tables, limit)
         repaired = None
         if repair and found.differences:
-            repaired, last = queue_repair(connection, plans, found.differences, reason)
-            if not is_derived_within(connection, last, wait_s):
+            repaired, last = queue_repair(connection, plans, found.differences, reason, partial(recorded, hidden))
+            if not is_derived_within(connection, last, wait_s, [one.mapping for one in found.differences]):
                 raise FatalError("EVD-114", f"{repaired} rows")
             found = _audit(plans, read, tables, limit)
         passes = [one for one in read_audited(connection) if not tables or one.table in tables]
-    shown = masks(read, "audit rows", ", ".join(tables or ["*"]), reveal, reason)
     found.differences = [masked(shown, one) for one in found.differences]
     if as_json:
         listed = [one.document() for one in found.differences]

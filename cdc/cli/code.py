@@ -15,6 +15,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import load
 from cdc.errors import FatalError, catalogue
+from cdc.runbook import NOTHING, STOPS, page_name
 from transforms.errors import DictionaryError
 from transforms.load import load as load_dictionary
 
@@ -22,7 +23,8 @@ from transforms.load import load as load_dictionary
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """A code with its meaning; `catalogue` is `service`, `lint` (rules for connector files) or `dictionary`. Only those
-    of the dictionary have Chinese and an owner."""
+    of the dictionary have Chinese and an owner. `stops` as of `cdc.errors.Code`.
+    """
 
     code: str
     catalogue: str
@@ -32,6 +34,12 @@ class Explanation:
     action: str
     title_zh: str | None = None
     owner: str | None = None
+    stops: str | None = None
+
+    @property
+    def page(self) -> str:
+        """The runbook that deals with it, as `cdc runbook show` takes it."""
+        return page_name(self.code)
 
 
 def code(
@@ -43,7 +51,8 @@ def code(
         bool,
         typer.Option(
             "--json",
-            help="Print one object: code, catalogue, kind, title, cause, action, title_zh and owner (null: none).",
+            help="Print one object: code, catalogue, kind, title, cause, action, title_zh, owner and stops (null: "
+            "none), page (the runbook).",
         ),
     ] = False,
 ) -> None:
@@ -59,20 +68,26 @@ def code(
         say(f"No code {name.upper()}." + (f" Near: {', '.join(near)}." if near else ""))
         raise typer.Exit(Exit.USAGE)
     if as_json:
-        write_json(asdict(found))
+        write_json({**asdict(found), "page": found.page})
         return
     write_line(f"{found.code} {found.title}" + (f" ({found.title_zh})" if found.title_zh else ""))
     write_line(f"  what it does: {_EFFECT[found.kind]}")
+    if found.stops not in (None, NOTHING):
+        write_line(f"  stops: {STOPS[str(found.stops)]}")
     write_line(f"  cause: {found.cause}")
     write_line(f"  next:  {found.action}")
     if found.owner:
         write_line(f"  owner: {found.owner}")
+    write_line(f"  page:  runbooks/{found.page}.md (`cdc runbook show {found.page}`)")
 
 
 _EFFECT = {
     "transient": "the worker tries the same work again; nothing was written",
     "row": "this row is refused or held, everything else goes on",
     "warning": "this row is taken as it stands, the code says what to look at",
+    "refuse": "the source is not to be captured before it is ended",
+    "warn": "capturing works, and somebody should look at it first",
+    "note": "nothing stands still, it is worth knowing",
     "fatal": "the work stops until a person has looked",
     "finding": "`cdc connectors lint` tells it of a connector file; nothing has happened yet",
 }
@@ -81,7 +96,9 @@ _EFFECT = {
 def explanations(config: Path | None) -> dict[str, Explanation]:
     """Return every code; those of the dictionary only if settings and dictionary can be read."""
     known = {
-        entry.code: Explanation(entry.code, "service", entry.kind, entry.title, entry.cause, entry.action)
+        entry.code: Explanation(
+            *(entry.code, "service", entry.kind, entry.title, entry.cause, entry.action), stops=entry.stops
+        )
         for entry in catalogue().values()
     }
     for rule in RULES:

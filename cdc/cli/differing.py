@@ -27,6 +27,11 @@ def masked(shown: Masks, one: Difference) -> Difference:
     return replace(one, source_key=key, before=values(one.before, MASK), after=values(one.after, another))
 
 
+def recorded(hidden: Masks, one: Difference) -> dict[str, object]:
+    """Return a difference for the record of what operators did: which row, by its key, and no value that is masked."""
+    return replace(masked(hidden, one), source_key=one.source_key).document()
+
+
 def write_differences(title: str, differences: Iterable[Difference]) -> None:
     """Print a line for each cell that is not the same on both sides."""
     rows = [

@@ -5,7 +5,11 @@
 2    usage, settings, connector files, contracts or dictionary are wrong; nothing was started
 3    differences were found
 4    something needs attention
+5    refused: a rule, or the rights of the login, are against it; nothing was done, and the same again is refused again
+6    the time that was given has ended; what was asked for may still come, the code or the words say how to find out
 130  interrupted
+
+A worker ends with the same codes, but for what it waits for.
 """
 
 from __future__ import annotations
@@ -29,24 +33,47 @@ class Exit(IntEnum):
     USAGE = 2
     DIFFERENT = 3
     ATTENTION = 4
+    REFUSED = 5
+    TIMED_OUT = 6
     INTERRUPTED = 130
 
 
-# What a person has to correct in files before the command can do anything.
-_USAGE = frozenset({"CFG-101", "CON-140", "DRV-106", "DRV-108", "DRV-109", "SRC-101", "SRC-102", "SRC-103", "SRC-122"})
-
-
-# Nothing failed: what is asked for was destroyed, as somebody has put on record.
-_ATTENTION = frozenset({"PRT-107"})
+# What a code amounts to; one that is not here has failed.
+_EXITS: dict[Exit, frozenset[str]] = {
+    # What a person has to correct in files before the command can do anything.
+    Exit.USAGE: frozenset(
+        {
+            *("CFG-101", "CON-140", "CON-182", "CON-184", "CON-185", "DRV-106", "DRV-109"),
+            *("SRC-101", "SRC-102", "SRC-103", "SRC-122", "SRC-127", "SRC-130"),  # lines of connector files
+        }
+    ),
+    # Nothing failed: what is asked for was destroyed, as somebody has put on record.
+    Exit.ATTENTION: frozenset({"PRT-107"}),
+    # Somebody else has to say yes, or to let go of something, or the world is another one than it was decided on.
+    Exit.REFUSED: frozenset(
+        {
+            *("CON-108", "CON-113", "CON-180", "CON-181", "CON-183", "CON-186", "CON-187"),
+            *("DRV-108", "DRV-112", "DRV-113", "DRV-121", "DRV-131", "DRV-132", "DRV-133"),
+            *("EVD-108", "EVD-124"),
+            *("PRT-101", "PRT-102"),
+            *("STR-120",),
+            *("TGT-106",),
+        }
+    ),
+    Exit.TIMED_OUT: frozenset({"CON-104", "CON-109", "DRV-114", "EVD-114", "TGT-122"}),
+}
 
 
 def report(error: Exception) -> Exit:
     """Print what happened, why, and what to do next; return the exit code."""
     known = as_cdc_error(error)
     say(known.advice())
-    if known.code in _ATTENTION:
-        return Exit.ATTENTION
-    return Exit.USAGE if known.code in _USAGE else Exit.FAILED
+    return exit_of(known)
+
+
+def exit_of(error: CdcError) -> Exit:
+    """Return the exit code that an error of the service amounts to."""
+    return next((code for code, errors in _EXITS.items() if error.code in errors), Exit.FAILED)
 
 
 def as_cdc_error(error: Exception) -> CdcError:

@@ -19,7 +19,15 @@ from cdc.cli.progress import Shown
 from cdc.config import Anchors, Settings
 from cdc.errors import FatalError
 from cdc.evidence.archive.file import Manifest, verify_part
-from cdc.evidence.archive.month import Month, Sign, archive_month, closed_months, prune_keys, require_alone
+from cdc.evidence.archive.month import (
+    Month,
+    Sign,
+    archive_month,
+    closed_months,
+    prune_keys,
+    require_alone,
+    require_owner,
+)
 from cdc.evidence.archive.retention import Retention, read_retention
 from cdc.evidence.archive.verify import Verified
 from cdc.evidence.chain import Part, read_parts
@@ -63,6 +71,7 @@ def archive(
     with as_service_errors(), connect(read.target, "cdc journal archive") as connection, Shown() as shown:
         connection.autocommit = True
         if not dry_run:
+            require_owner(connection)
             require_alone(connection)
         opener = Opener(connection, read.protection)
         retention = _longer(read_retention(connection, read.archive), keep_months)

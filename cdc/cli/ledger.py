@@ -13,6 +13,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
+from cdc.cli.reveal import Reveal, RevealReason, masks_or_look, require_reason
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.derive.plan import Plan
@@ -22,6 +23,7 @@ from cdc.evidence.balance import Balance, read_balances
 from cdc.evidence.chain import Fault
 from cdc.evidence.snapshot import snapshot
 from cdc.land.gap import Gap, read_gaps
+from cdc.protect.mask import Masks
 from cdc.store.connection import as_service_errors, connect
 
 Connection = psycopg.Connection[Any]
@@ -79,6 +81,8 @@ def ledger(
 def check(
     context: typer.Context,
     stream: Stream = None,
+    reveal: Reveal = False,
+    reason: RevealReason = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -93,16 +97,23 @@ def check(
 
     Of each stream: batches abut and are numbered without gaps, every captured record has one fate, the tables, the
     refused changes and the journal of a batch have its counts. Of each mapping, at one cut: its mirror's rows are
-    derived, held, filtered, or wait for the next derivation, and nothing is derived of a row that is not there.
-    Exit code 3 with the first batch and offset, or the first row, that does not agree.
+    derived, held, filtered, or wait for the next derivation, something came of each if the mapping leaves none out, and
+    nothing is derived of a row that is not there.
+    Personal values of keys are masked. Exit code 3 with the first batch and offset, or the first row, that does not
+    agree.
     """
     read = settings(context)
+    require_reason(reveal, reason)
     with as_service_errors(), connect(read.target, "cdc ledger check") as connection:
         connection.autocommit = True  # what is set stays, and no transaction waits for a dictionary
         connection.execute("SET statement_timeout = 0")  # a person waits for it, and nobody waits for what it locks
-        plans = [] if stream else list(bound_domains(connection, dictionary_in_force(connection, read)))
+        plans, shown = list[Plan](), Masks()
+        if not stream:  # what is said of one has no keys
+            dictionary = dictionary_in_force(connection, read)
+            plans = list(bound_domains(connection, dictionary))
+            shown = masks_or_look(connection, dictionary, ("ledger check", "*"), reveal, reason)
         with snapshot(connection):
-            found = _find(connection, stream, plans)
+            found = _find(connection, stream, plans, shown)
     if stream and not found.accounts:
         raise FatalError("EVD-112", stream)
     wrong = found.wrong()
@@ -143,7 +154,7 @@ class _Findings:
         }
 
 
-def _find(connection: Connection, stream: str | None, plans: list[Plan]) -> _Findings:
+def _find(connection: Connection, stream: str | None, plans: list[Plan], masks: Masks) -> _Findings:
     accounts = read_accounts(connection, stream)
     faults: dict[str, Fault | None] = {}
     balances: list[Balance] = []
@@ -152,7 +163,7 @@ def _find(connection: Connection, stream: str | None, plans: list[Plan]) -> _Fin
             faults[account.stream] = check_account(connection, account.stream)
             shown.show("streams checked", done, len(accounts))
         for done, plan in enumerate(plans, start=1):
-            balances += read_balances(connection, plan)
+            balances += read_balances(connection, plan, masks.source_key)
             shown.show("domains checked", done, len(plans))
     return _Findings(accounts, faults, balances, read_gaps(connection, stream))
 

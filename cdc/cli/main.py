@@ -20,7 +20,8 @@ _HELP = """Replicate legacy ERP and MES databases into one PostgreSQL target, ex
 
 Settings are one YAML file, named by --config or the environment variable CDC_CONFIG.
 
-Exit codes: 0 done, 1 failed, 2 usage or settings, 3 differences found, 4 needs attention, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage or settings, 3 differences found, 4 needs attention, 5 refused by a rule or for
+want of a right, 6 the time given has ended, 130 interrupted.
 Every failure prints a code, its cause and what to do next; `cdc code CODE` prints the same.
 """
 
@@ -48,6 +49,7 @@ _COMMANDS: Final = {
     "protect": "cdc.cli.protect:app",
     "dictionary": "cdc.cli.dictionary:app",
     "code": "cdc.cli.code:code",
+    "runbook": "cdc.cli.runbook:app",
 }
 
 

@@ -6,9 +6,11 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Annotated, get_args
 
+import psycopg
 import typer
 
 from cdc.cli.context import settings
+from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.errors import FatalError
 from cdc.protect import shred as keys_of
@@ -96,19 +98,24 @@ def shred(
     """Destroy the key of a class and month: whatever it has sealed can never be read again, by anybody.
 
     Refused changes and chunks of the journal, with all that stands in them, also where they are archived. On record
-    with its reason; refused while a legal hold stands. Mirrors and canonical tables are not touched.
+    with its reason; refused (exit code 5) while a legal hold stands. Mirrors and canonical tables are not touched. Exit
+    code 4 if the key is gone but its bytes are still in a file of the target: run the command again.
     """
+    why = _said(reason)
     if not yes:
         typer.confirm(
             f"Nobody will be able to read {name} records of {month:%Y-%m} again. Shred?", abort=True, err=True
         )
     with as_service_errors(), connect(settings(context).target, "cdc protect shred") as connection:
-        count = keys_of.shred(connection, name, month, _said(reason))
-        # The row that held it is still on the page, for whoever reads the file, until this.
+        count = keys_of.shred(connection, name, month, why)
         connection.commit()
+        say(f"{count} keys are shredded." if count else "They are shredded already. Nothing was done.")
         connection.autocommit = True
-        connection.execute("VACUUM cdc.data_key")
-    say(f"{count} keys are shredded.")
+        try:
+            keys_of.wipe(connection)
+        except psycopg.errors.LockNotAvailable:
+            say("Somebody lands for long: bytes of the wrapped key are in the table's file still. Run this again.")
+            raise typer.Exit(Exit.ATTENTION) from None
 
 
 @app.command()

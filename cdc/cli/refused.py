@@ -13,7 +13,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.reveal import Reveal, RevealReason, masks
-from cdc.errors import catalogue
+from cdc.errors import FatalError, catalogue
 from cdc.land.refused import Refused, Selection, count_refused, read_groups, read_record, read_refused
 from cdc.protect.mask import MASK, Masks
 from cdc.store.connection import as_service_errors, connect
@@ -103,7 +103,7 @@ def show(  # noqa: PLR0913, PLR0917 - as above
     """Show one refused change: where it stands, why it did not land, and its record, byte for byte.
 
     The record has values of the source, of which nobody can say which are personal: it is shown with --reveal, and
-    otherwise how long it is. Exit code 3 if no such change was refused.
+    otherwise how long it is. Exit code 3 if no such change was refused, 4 with --raw if its key was shredded.
     """
     if raw and not reveal:
         raise typer.BadParameter("the bytes are shown with --reveal --reason TEXT", param_hint="--raw")
@@ -115,7 +115,9 @@ def show(  # noqa: PLR0913, PLR0917 - as above
         say(f"No change at offset {offset} of {stream} was refused.")
         raise typer.Exit(Exit.DIFFERENT)
     refused, key, value = _masked(shown, found.change), found.key, found.value
-    if raw and found.shredded is None:
+    if raw:
+        if found.shredded is not None:
+            raise FatalError("PRT-107", f"{stream} offset {offset}: {found.shredded}")
         sys.stdout.buffer.write(value or b"")
         return
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Annotated, Any
 
 import psycopg
@@ -13,7 +14,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
 from cdc.cli.progress import Shown
 from cdc.cli.queue import is_derived_within
-from cdc.cli.reveal import Reveal, masks
+from cdc.cli.reveal import Reveal, masks_by, masks_or_look, require_reason
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -71,7 +72,7 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
     Held rows heal by themselves when a source row or the dictionary changes; nothing is lost by asking once more.
     With --dry-run a derivation is rehearsed and taken back, beside the one that runs; with --dictionary as well it says
     what another version would make of the held rows, and of what hangs on them (all else that it changes is said by
-    `cdc dictionary activate V --dry-run`). Exit code 4 if they have not been derived after the time that was given:
+    `cdc dictionary activate V --dry-run`). Exit code 6 if they have not been derived after the time that was given:
     they are in the queue.
     """
     selection = _selection(mapping, code, key, everything)
@@ -82,20 +83,26 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
             "what it heals is derived"
         )
     read = settings(context)
+    require_reason(reveal, reason)
     with as_service_errors(), connect(read.target, "cdc held retry") as connection:
         connection.autocommit = True
         selected = count_held(connection, selection)
         if dry_run:
-            shown = masks(read, "held retry --dry-run", mapping or "*", reveal, reason)
-            rehearsed = _rehearsed(connection, read, read_keys(connection, selection), dictionary)
-            changes = [masked(shown, change) for change in rehearsed]
+            used = dictionary_in_force(connection, read)
+            by = [] if dictionary is None else [_another(connection, read, used, dictionary)]
+            look = ("held retry --dry-run", mapping or "*")
+            shown = [masks_or_look(connection, used, look, reveal, reason)]
+            shown += [masks_by(connection, one) for one in by if not reveal]  # what either version masks is masked
+            keys = read_keys(connection, selection)
+            rehearsed = _rehearsed(connection, read, keys, [used, *by][-1], another=bool(by))
+            changes = [reduce(lambda change, each: masked(each, change), shown, one) for one in rehearsed]
             _finish(as_json, selected=selected, queued=0, derived=None, held=selected, changes=changes)
             return
         queued, last = queue_retry(connection, selection, reason)
-        derived = is_derived_within(connection, last, wait_s)
+        derived = is_derived_within(connection, last, wait_s, [mapping] if mapping else None)
         held = count_held(connection, selection)
     _finish(as_json, selected=selected, queued=queued, derived=derived, held=held)
-    raise typer.Exit(Exit.OK if derived else Exit.ATTENTION)
+    raise typer.Exit(Exit.OK if derived else Exit.TIMED_OUT)
 
 
 def _selection(mapping: str | None, code: str | None, key: list[str] | None, everything: bool) -> Selection:
@@ -107,13 +114,10 @@ def _selection(mapping: str | None, code: str | None, key: list[str] | None, eve
 
 
 def _rehearsed(
-    connection: Connection, read: Settings, rows: list[tuple[str, Key]], version: str | None
+    connection: Connection, read: Settings, rows: list[tuple[str, Key]], used: Dictionary, *, another: bool
 ) -> list[Difference]:
     """Return what deriving the rows again would change, domain by domain, some at a time."""
     found: dict[Difference, None] = {}
-    used = dictionary_in_force(connection, read)
-    if version is not None:
-        used = _another(connection, read, used, version)
     with Shown() as shown:
         for plan in bound_domains(connection, used):
             ours = [row for row in rows if row[0] in plan.names]
@@ -121,7 +125,7 @@ def _rehearsed(
                 continue
             with connect(read.target, "cdc held retry --dry-run") as apart:
                 apart.autocommit = True
-                rehearsal = Rehearsal(apart, plan, by_another=version is not None)
+                rehearsal = Rehearsal(apart, plan, by_another=another)
                 for place in range(0, len(ours), _PORTION):
                     found |= dict.fromkeys(rehearsal.differences(ours[place : place + _PORTION]))
                     shown.show(f"rehearse {plan.name}", min(place + _PORTION, len(ours)), len(ours))
@@ -163,7 +167,8 @@ def _finish(
     elif derived:
         say(f"{selected} held rows were derived again; {held} are held.")
     else:
-        say(f"{queued} rows are in the queue and have not been derived yet: look at `cdc status`.")
+        already = f" ({selected - queued} were there before)" if selected > queued else ""
+        say(f"{selected} rows are in the queue{already} and have not been derived yet: look at `cdc status`.")
 
 
 def _healing(changes: list[Difference]) -> int:

@@ -13,6 +13,7 @@ from cdc.errors import FatalError
 from cdc.protect.mask import Masks
 from cdc.store.action import operator
 from cdc.store.connection import as_service_errors, connect
+from transforms.model import Dictionary
 
 Reveal = Annotated[
     bool, typer.Option("--reveal", help="Show values that are masked, on record; for members of the role for it.")
@@ -25,14 +26,37 @@ def masks(read: Settings, action: str, object_name: str, reveal: bool, reason: s
 
     Raises PRT-101 where the login may not look.
     """
-    if reveal and not (reason and reason.strip()):
-        raise typer.BadParameter("say why: --reason TEXT", param_hint="--reveal")
+    require_reason(reveal, reason)
     with as_service_errors(), connect(read.target, f"cdc {action}") as connection:
-        connection.autocommit = True  # a large dictionary takes longer to load than a transaction may wait
+        connection.autocommit = True  # a dictionary takes its time to be read: no transaction waits for it
         if reveal:
             _put_on_record(connection, action, object_name, reason)
             return Masks()
-        return Masks.of(dictionary_for_reading(connection, read.folders.dictionary), mirror_keys(connection))
+        return masks_by(connection, dictionary_for_reading(connection, read.folders.dictionary))
+
+
+def masks_or_look(
+    connection: psycopg.Connection, dictionary: Dictionary, look: tuple[str, str], reveal: bool, reason: str | None
+) -> Masks:
+    """Return the same as `masks`, by a connection in autocommit and a dictionary that a command has anyway.
+
+    `look`: the command, and at what somebody looks.
+    """
+    if reveal:
+        _put_on_record(connection, *look, reason)
+        return Masks()
+    return masks_by(connection, dictionary)
+
+
+def masks_by(connection: psycopg.Connection, dictionary: Dictionary) -> Masks:
+    """Return what is masked by a dictionary that was read already."""
+    return Masks.of(dictionary, mirror_keys(connection))
+
+
+def require_reason(reveal: bool, reason: str | None) -> None:
+    """Raise BadParameter if somebody wants to look and does not say why."""
+    if reveal and not (reason and reason.strip()):
+        raise typer.BadParameter("say why: --reason TEXT", param_hint="--reveal")
 
 
 def mirror_keys(connection: psycopg.Connection) -> dict[str, list[str]]:
@@ -41,6 +65,7 @@ def mirror_keys(connection: psycopg.Connection) -> dict[str, list[str]]:
 
 
 def _put_on_record(connection: psycopg.Connection, action: str, object_name: str, reason: str | None) -> None:
+    """Say who looks behind masks, at what and why; committed before he sees anything. Raises PRT-101."""
     try:
         connection.execute("SELECT cdc.reveal(%s, %s, %s, %s)", (operator(), action, object_name, reason))
     except psycopg.errors.InsufficientPrivilege as error:

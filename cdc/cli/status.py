@@ -181,7 +181,8 @@ def _ends(read: Settings, names: list[str]) -> tuple[dict[str, int], list[Attent
     except CdcError as error:
         return {}, [Attention("kafka", f"{error}; lag is not known", error.code)]
     gone = [name for name in names if name not in ends]
-    return ends, [Attention(name, "Kafka has no such topic: it was deleted, see `cdc code STR-107`") for name in gone]
+    said = "Kafka has no such topic: it was deleted, see `cdc runbook show STR-118`"
+    return ends, [Attention(name, said) for name in gone]
 
 
 def _unread(read: Settings, sources: Iterable[Source], past_snapshot: Collection[str]) -> Iterator[Attention]:

@@ -15,7 +15,7 @@ from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source, find_source, load_sources
-from cdc.cli.connectors.apply import topic_plans
+from cdc.capture.topics import topic_plans
 from cdc.cli.connectors.chosen import rendered
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import psycopg
 import typer
@@ -14,13 +14,16 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.queue import is_derived_within
-from cdc.cli.reveal import Reveal, RevealReason, masks
+from cdc.cli.reveal import Reveal, RevealReason, masks_by, masks_or_look, require_reason
+from cdc.config import environment
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.derive.held import Selection, count_held
-from cdc.derive.waiver import STATES, Done, Record, Waiving, document
+from cdc.derive.waiver import IN_FORCE, STATES, Done, Record, Waiving, document
 from cdc.protect.mask import Masks
+from cdc.reference import UnresolvedError, is_reference, resolve
 from cdc.store.connection import as_service_errors, connect
+from transforms.model import Dictionary
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="Its number, as `cdc held waivers` has it.")]
 WhyAtAll = Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")]
@@ -40,7 +43,12 @@ def waive(  # noqa: PLR0913, PLR0917 - options of a command
     reason: Annotated[str, typer.Option("--reason", help="Why, for those who approve it and those who audit it.")],
     value: Annotated[
         list[str] | None,
-        typer.Option("--value", metavar="COLUMN=VALUE", help="The canonical value of a column that is refused."),
+        typer.Option(
+            "--value",
+            metavar="COLUMN=VALUE",
+            help="The canonical value of a column that is refused; one that is personal by reference (${env:NAME}, "
+            "${file:PATH:KEY}, ${dir:PATH:FILE}), as whoever lists processes sees command lines.",
+        ),
     ] = None,
     without: Annotated[
         list[str] | None, typer.Option("--without", metavar="COLUMN", help="A refused column to leave out.")
@@ -53,14 +61,14 @@ def waive(  # noqa: PLR0913, PLR0917 - options of a command
 
     Nothing changes until somebody else approves it (`cdc held approve`). It counts for the source row as it is now,
     and for the dictionary that is in force now: when either changes it is void. The canonical row has it among its
-    warnings.
+    warnings. Exit code 5 for what cannot be waived so, or beside another waiver of the row.
     """
     values = _values(value or [], without or [])
     if not reason.strip():
         raise typer.BadParameter("say why by --reason")
-    with _waiving(context, "cdc held waive") as (waiving, _):
-        done = waiving.ask(mapping, key, values, reason.strip())
-    waiver = _masked(masks(settings(context), "held waive", mapping, reveal=False, reason=None), done.waiver)
+    with _waiving(context, "cdc held waive") as session:
+        done = session.waiving.ask(mapping, key, values, reason.strip())
+        waiver = _masked(session.masks(), done.waiver)
     if as_json:
         write_json({"changed": done.changed, "waiver": document(waiver)})
         return
@@ -89,9 +97,11 @@ def waivers(
     """
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"--state is one of {', '.join(STATES)}")
-    shown = masks(settings(context), "held waivers", mapping or "*", reveal, reason)
-    with _waiving(context, "cdc held waivers") as (waiving, _):
-        found = [_masked(shown, one) for one in waiving.read(mapping) if state in (None, one.state)]
+    require_reason(reveal, reason)
+    with _waiving(context, "cdc held waivers") as session:
+        look = ("held waivers", mapping or "*")
+        shown = masks_or_look(session.connection, session.dictionary, look, reveal, reason)
+        found = [_masked(shown, one) for one in session.waiving.read(mapping) if state in (None, one.state)]
     if as_json:
         write_json({"waivers": [document(one) for one in found]})
         return
@@ -109,11 +119,11 @@ def approve(
 ) -> None:
     """Approve a waiver that somebody else has asked for: its row is derived as that says.
 
-    Exit code 4 if it has not been derived after the time that was given, or is held for something else.
+    Exit code 5 if whoever asked for it is who approves it, or if it is void; 6 if its row has not been derived after
+    the time that was given; 4 if it is held for something else.
     """
-    with _waiving(context, "cdc held approve") as (waiving, connection):
-        shown = masks(settings(context), "held approve", str(number), reveal=False, reason=None)
-        _finish(connection, shown, waiving.approve(number, reason), wait_s, "is in force", as_json=as_json)
+    with _waiving(context, "cdc held approve") as session:
+        _finish(session, session.waiving.approve(number, reason), wait_s, "is in force", as_json=as_json)
 
 
 def withdraw(
@@ -125,20 +135,30 @@ def withdraw(
 ) -> None:
     """Withdraw a waiver, approved or not: its row is derived without it, and held again if it is still refused.
 
-    Exit code 4 if it has not been derived after the time that was given.
+    Exit code 6 if it has not been derived after the time that was given.
     """
-    with _waiving(context, "cdc held withdraw") as (waiving, connection):
-        shown = masks(settings(context), "held withdraw", str(number), reveal=False, reason=None)
-        _finish(connection, shown, waiving.withdraw(number, reason), wait_s, "is withdrawn", as_json=as_json)
+    with _waiving(context, "cdc held withdraw") as session:
+        _finish(session, session.waiving.withdraw(number, reason), wait_s, "is withdrawn", as_json=as_json)
+
+
+class _Session(NamedTuple):
+    """What a command of waivers works with; `connection` is in autocommit."""
+
+    connection: psycopg.Connection[Any]
+    dictionary: Dictionary
+    waiving: Waiving
+
+    def masks(self) -> Masks:
+        return masks_by(self.connection, self.dictionary)
 
 
 @contextmanager
-def _waiving(context: typer.Context, name: str) -> Iterator[tuple[Waiving, psycopg.Connection[Any]]]:
+def _waiving(context: typer.Context, name: str) -> Iterator[_Session]:
     read = settings(context)
     with as_service_errors(), connect(read.target, name) as connection:
         connection.autocommit = True
-        plans = list(bound_domains(connection, dictionary_in_force(connection, read)))
-        yield Waiving(connection, plans), connection
+        dictionary = dictionary_in_force(connection, read)
+        yield _Session(connection, dictionary, Waiving(connection, list(bound_domains(connection, dictionary))))
 
 
 def _values(given: list[str], without: list[str]) -> dict[str, str | None]:
@@ -147,13 +167,21 @@ def _values(given: list[str], without: list[str]) -> dict[str, str | None]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise typer.BadParameter(f"--value is COLUMN=VALUE, and not {text}")
-        pairs.append((name, value))
+            raise typer.BadParameter("--value is COLUMN=VALUE")
+        pairs.append((name, _meant(name, value)))
     if not pairs:
         raise typer.BadParameter("say by --value or --without what becomes of the columns that are refused")
     if len(dict(pairs)) < len(pairs):
         raise typer.BadParameter("each column has one --value or --without")
     return dict(sorted(pairs))
+
+
+def _meant(name: str, value: str) -> str:
+    """Return a value, or what it refers to."""
+    try:
+        return resolve(value, environment()) if is_reference(value) else value
+    except UnresolvedError as error:
+        raise typer.BadParameter(f"{name}: {error}", param_hint="--value") from None
 
 
 def _row(one: Record) -> tuple[str | int | None, ...]:
@@ -171,22 +199,19 @@ def _masked(shown: Masks, one: Record) -> Record:
     return replace(one, given=given, source_key=shown.source_key(one.mapping, one.source_key))
 
 
-def _finish(
-    connection: psycopg.Connection[Any], shown: Masks, done: Done, wait_s: float, what: str, *, as_json: bool
-) -> None:
+def _finish(session: _Session, done: Done, wait_s: float, what: str, *, as_json: bool) -> None:
     """Wait for the row, and say what has become of it."""
     waiver = done.waiver
-    derived = is_derived_within(connection, done.queued, wait_s)
-    held = count_held(connection, Selection(waiver.mapping, None, waiver.source_key)) > 0
+    derived = is_derived_within(session.connection, done.queued, wait_s, [waiver.mapping])
+    held = count_held(session.connection, Selection(waiver.mapping, None, waiver.source_key)) > 0
     if as_json:
-        write_json(
-            {"changed": done.changed, "derived": derived, "held": held, "waiver": document(_masked(shown, waiver))}
-        )
-    elif not done.changed:
-        say(f"Waiver {waiver.id} {what} already. Nothing was done.")
-    elif not derived:
-        say(f"Waiver {waiver.id} {what}; its row is in the queue and has not been derived yet: look at `cdc status`.")
+        shown = document(_masked(session.masks(), waiver))
+        write_json({"changed": done.changed, "derived": derived, "held": held, "waiver": shown})
     else:
-        say(f"Waiver {waiver.id} {what}; its row {'is held' if held else 'is not held'}.")
-    attention = not derived or (held and waiver.approved_at is not None and waiver.withdrawn_at is None)
-    raise typer.Exit(Exit.ATTENTION if attention else Exit.OK)
+        before = "" if done.changed else " already, nothing was done"
+        became = f"its row {'is held' if held else 'is not held'}."
+        waits = "its row is in the queue and has not been derived yet: look at `cdc status`."
+        say(f"Waiver {waiver.id} {what}{before}; {became if derived else waits}")
+    if not derived:
+        raise typer.Exit(Exit.TIMED_OUT)
+    raise typer.Exit(Exit.ATTENTION if held and waiver.state == IN_FORCE else Exit.OK)

@@ -144,7 +144,8 @@ def waiting_for(connection: Connection, table: str, key: Sequence[str | None], l
 def queue_retry(connection: Connection, selection: Selection, reason: str | None) -> tuple[int, int]:
     """Ask for the rows of the selection to be derived again; on record in the same transaction.
 
-    Return how many there are, and the last number in the queue. What is in the queue already is not queued twice.
+    Return how many were queued, and the last number in the queue by which all of the selection is derived. What is in
+    the queue already is not queued twice, and is waited for all the same.
     """
     with connection.transaction():
         row = connection.execute(
@@ -154,21 +155,37 @@ def queue_retry(connection: Connection, selection: Selection, reason: str | None
             )
             + _WHERE
             + SQL(
-                " AND NOT EXISTS (SELECT FROM cdc.derive_queue q WHERE q.mapping = h.mapping"
-                " AND (q.source_key IS NULL OR q.source_key = h.source_key)) RETURNING id)"
-                " SELECT count(*), coalesce(max(id), 0) FROM queued"
-            ),
+                " AND NOT EXISTS (SELECT FROM cdc.derive_queue q"
+                " WHERE q.mapping = h.mapping AND q.source_key = h.source_key)"
+                " AND NOT EXISTS (SELECT FROM cdc.derive_queue q WHERE q.mapping = h.mapping AND q.source_key IS NULL)"
+                " RETURNING id) SELECT count(*), greatest(max(id), (SELECT max(id) FROM cdc.derive_queue q"
+                " WHERE q.mapping IN (SELECT h.mapping FROM cdc.held h"
+            )
+            + _WHERE
+            + SQL("))) FROM queued"),
             {**asdict(selection), "operator": operator()},
         ).fetchone()
-        queued, last = row or (0, 0)
+        queued, last = row or (0, None)
         if queued:
             record_action(
                 connection, "held retry", selection.mapping or "*", {**asdict(selection), "rows": queued}, reason
             )
-    return int(queued), int(last)
+    return int(queued), int(last or 0)
 
 
-def is_taken(connection: Connection, last: int) -> bool:
-    """Tell whether all that was queued up to this number has been derived."""
-    row = connection.execute("SELECT count(*) FROM cdc.derive_queue WHERE id <= %s", (last,)).fetchone()
+def last_queued(connection: Connection, mapping: str) -> int:
+    """Return the last number that rows of a mapping have in the queue; 0 if none waits there."""
+    row = connection.execute("SELECT max(id) FROM cdc.derive_queue WHERE mapping = %s", (mapping,)).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def is_taken(connection: Connection, last: int, mappings: Sequence[str] | None = None) -> bool:
+    """Tell whether all that was queued up to this number has been derived, of these mappings (None: of all).
+
+    What somebody else has asked for of another domain, which may have stopped, is nothing to wait for.
+    """
+    row = connection.execute(
+        "SELECT count(*) FROM cdc.derive_queue WHERE id <= %s AND (%s::text[] IS NULL OR mapping = ANY (%s::text[]))",
+        (last, mappings, mappings),
+    ).fetchone()
     return row == (0,)

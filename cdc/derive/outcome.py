@@ -28,8 +28,8 @@ OUTCOME_META = ("_candidate", "_code", "_field", "_detail", "_waits_for", "_wait
 """What a stage says of an outcome, behind what it says of the source row."""
 
 _CANDIDATE = (True, None, None, None, None, None)
-# What a rule can raise because of the values it is given; anything else is the program's fault and ends the turn.
-_RULE_ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
+RULE_ERRORS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
+"""What a rule can raise because of the values it is given; anything else is the program's fault and ends the turn."""
 
 
 def evaluate(step: Step, row: Row, waivers: Waivers = NONE) -> Staged:
@@ -42,7 +42,7 @@ def evaluate(step: Step, row: Row, waivers: Waivers = NONE) -> Staged:
         outcome, ends = outcome_of(step, inputs, waivers.get(head[0]) if waivers else None)
     except Refused as refusal:
         return refused(step, head, refusal)
-    except _RULE_ERRORS as error:
+    except RULE_ERRORS as error:
         return refused(step, head, Refused("DRV-202", "", type(error).__name__))
     if head[-1]:
         return _of_deleted(step, row, head, outcome or ((),) * len(step.outputs))

@@ -349,7 +349,9 @@ def _activate(connection: Connection, version: Version) -> None:
         "UPDATE cdc.domain SET dictionary = NULL WHERE name <> ALL (%s) AND dictionary IS NOT NULL",
         (list(version.domains),),
     )
-    connection.execute("DELETE FROM cdc.held WHERE mapping <> ALL (%s)", (list(version.mappings),))
+    # What was asked for of a mapping that is gone no turn would ever take.
+    for table in ("held", "derive_queue"):
+        connection.execute(f"DELETE FROM cdc.{table} WHERE mapping <> ALL (%s)".encode(), (list(version.mappings),))
 
 
 def _remove_left_behind(work: Work) -> None:

@@ -15,9 +15,10 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import class_row
 
-from cdc.derive.held import Held, Selection, read_held
+from cdc.derive.held import Held, Selection, last_queued, read_held
 from cdc.derive.lookup import FIXED_COLUMNS, select_range
 from cdc.derive.names import literal, literals
+from cdc.derive.outcome import RULE_ERRORS
 from cdc.derive.plan import Plan, Step
 from cdc.derive.pull import UNRESOLVED
 from cdc.derive.value import load_unreadable_as_text
@@ -108,24 +109,28 @@ class Waiving:
             if held is None:
                 raise FatalError("DRV-131", f"{_named(mapping, key)} is not held")
             codes = _refusals(step, self._inputs(step, held), held, values)
+            said = (list(values), codes, list(values.values()), reason, version, plan.digest)
+            waiver = self._one(self._insert((mapping, list(key), held.code, held.field or "", *said)))
+            self._record("held waive", waiver, reason)
+            return Done(waiver, changed=True)
+
+    def _insert(self, said: tuple[object, ...]) -> int:
+        try:
             row = self._connection.execute(
                 "INSERT INTO cdc.waiver (mapping, source_key, code, field, columns, codes, given, reason, version,"
                 " dictionary) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
-                (
-                    *(mapping, list(key), held.code, held.field or "", list(values), codes, list(values.values())),
-                    *(reason, version, plan.digest),
-                ),
+                said,
             ).fetchone()
-            waiver = self._one(int(row[0]) if row else 0)
-            self._record("held waive", waiver, reason)
-            return Done(waiver, changed=True)
+        except psycopg.errors.UniqueViolation as error:
+            raise FatalError("DRV-132", "somebody else has asked for one at this moment") from error
+        return int(row[0]) if row else 0
 
     def approve(self, number: int, reason: str | None) -> Done:
         """Approve one; its row is derived again. Raises DRV-133 if it cannot be, DRV-134 without it."""
         with self._connection.transaction():
             waiver = self._one(number, locked=True)
             if waiver.state == IN_FORCE:
-                return Done(waiver, changed=False)
+                return self._unchanged(waiver)
             if waiver.state == VOID:
                 raise FatalError("DRV-133", f"waiver {number} is void: {waiver.because}")
             if self._connection.execute("SELECT session_user::text").fetchone() == (waiver.requested_by,):
@@ -138,15 +143,22 @@ class Waiving:
         with self._connection.transaction():
             waiver = self._one(number, locked=True)
             if waiver.withdrawn_at is not None:
-                return Done(waiver, changed=False)
+                return self._unchanged(waiver)
             self._connection.execute("UPDATE cdc.waiver SET withdrawn_at = now() WHERE id = %s", (number,))
             return self._changed("held withdraw", number, reason)
 
+    def _unchanged(self, waiver: Record) -> Done:
+        """Return that nothing was done; what an earlier command has queued may still have to be derived."""
+        return Done(waiver, changed=False, queued=last_queued(self._connection, waiver.mapping))
+
     def _changed(self, action: str, number: int, reason: str | None) -> Done:
-        """Put it on record, and have the row derived again where that can come out otherwise now."""
+        """Put it on record, and have the row derived again where that can come out otherwise now.
+
+        Nobody derives rows of a mapping that the dictionary in force does not have.
+        """
         waiver = self._one(number)
         queued = 0
-        if waiver.approved_at is not None:
+        if waiver.approved_at is not None and any(waiver.mapping in plan.names for plan in self._plans):
             row = self._connection.execute(
                 "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
                 " VALUES (%s, %s, 'waiver', session_user || ' ' || %s) RETURNING id",
@@ -157,11 +169,8 @@ class Waiving:
         return Done(waiver, changed=True, queued=queued)
 
     def _record(self, action: str, waiver: Record, reason: str | None) -> None:
-        effect = {
-            "waiver": waiver.id,
-            "state": waiver.state,
-            "values": dict(zip(waiver.columns, waiver.given, strict=True)),
-        }
+        # Not the values, which may be a person's: the waiver has them, and is kept for as long.
+        effect = {"waiver": waiver.id, "state": waiver.state, "columns": waiver.columns}
         record_action(self._connection, action, _named(waiver.mapping, waiver.source_key), effect, reason)
 
     def _step(self, name: str) -> tuple[Plan, Step]:
@@ -280,6 +289,8 @@ def _refusal(step: Step, inputs: Sequence[object], values: Values) -> Refused | 
         raise FatalError("DRV-131", str(error)) from error
     except Refused as refused:
         return refused
+    except RULE_ERRORS as error:
+        return Refused("DRV-202", "", type(error).__name__)
     return None
 
 

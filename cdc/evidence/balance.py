@@ -1,12 +1,13 @@
 """The ledger of a mapping: each row of its mirror is derived, held, filtered, or waits for the next derivation.
 
 Asked at one cut. A row that changed after the watermarks counts as waiting, whatever it was before. Filtered is what is
-neither of the others: whether the mapping really leaves such a row out is what `cdc audit rows` finds out.
+neither of the others; a mapping that leaves nothing out has none. Whether one that may really leaves such a row out is
+what `cdc audit rows` finds out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +17,16 @@ from cdc.derive.names import literal
 from cdc.derive.plan import Output, Plan, Step
 
 Connection = psycopg.Connection[Any]
+Show = Callable[[str, Sequence[str]], Sequence[str]]
+"""Told a mapping and a source key, returns the key as it may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
     """The rows of one mapping's mirror: `rows` is the sum of all that follow it.
 
-    `fault` names the first row that is derived or held and is not there, if any.
+    `fault` names the first row that is derived or held and is not there, or is there and of which nothing came, if any,
+    by its key as it may be shown.
     """
 
     mapping: str
@@ -34,35 +38,52 @@ class Balance:
     fault: str | None = None
 
 
-def read_balances(connection: Connection, plan: Plan) -> Iterator[Balance]:
+def read_balances(connection: Connection, plan: Plan, show: Show) -> Iterator[Balance]:
     """Yield the balance of each mapping of a domain; one that has not been derived yet has none."""
     watermarks = dict(
         connection.execute("SELECT stream, batch FROM cdc.watermark WHERE domain = %s", (plan.name,)).fetchall()
     )
     if watermarks:
         for step in plan.steps:
-            yield _balance(connection, step, watermarks[f"cdc.{step.source.ref.schema}"])
+            yield _balance(connection, step, watermarks[f"cdc.{step.source.ref.schema}"], show)
 
 
-def _balance(connection: Connection, step: Step, watermark: int) -> Balance:
+def _balance(connection: Connection, step: Step, watermark: int, show: Show) -> Balance:
     counts = connection.execute(_counts(step), {"watermark": watermark}).fetchone()
     left = connection.execute(_left(step), {"watermark": watermark}).fetchone()
     rows, held, derived, waiting = counts or (0, 0, 0, 0)
-    fault = None if left is None else f"{left[0]} {', '.join(left[1])} has no row in {step.source.ref}"
-    return Balance(step.mapping.name, rows, derived, held, rows - derived - held - waiting, waiting, fault)
+    name = step.mapping.name
+    fault = None if left is None else f"{left[0]} {', '.join(show(name, left[1]))} has no row in {step.source.ref}"
+    filtered = rows - derived - held - waiting
+    if fault is None and filtered and not step.mapping.filters and not step.is_history:
+        (key,) = connection.execute(_lost(step), {"watermark": watermark}).fetchone() or ([],)
+        fault = f"row {', '.join(show(name, key))} of {step.source.ref} is neither derived nor held"
+    return Balance(name, rows, derived, held, filtered, waiting, fault)
 
 
 def _counts(step: Step) -> bytes:
+    return f"""
+        SELECT count(*), count(*) FILTER (WHERE held AND NOT waiting),
+               count(*) FILTER (WHERE derived AND NOT held AND NOT waiting), count(*) FILTER (WHERE waiting)
+        FROM ({_outcomes(step)}) outcome
+        """.encode()
+
+
+def _lost(step: Step) -> bytes:
+    """Return the query for a row of the mirror of which nothing came."""
+    outcomes = f"SELECT key FROM ({_outcomes(step)}) outcome WHERE NOT (waiting OR held OR derived)"
+    return f"{outcomes} ORDER BY key LIMIT 1".encode()
+
+
+def _outcomes(step: Step) -> str:
     derived = " OR ".join(
         f"EXISTS (SELECT FROM {table} c WHERE {one.is_of('c', 'm.key')})" for one, table in _tables(step)
     )
     held = f"EXISTS (SELECT FROM {step.codes} h WHERE h.mapping = {step.name} AND h.source_key = m.key)"
-    return f"""
-        SELECT count(*), count(*) FILTER (WHERE held AND NOT waiting),
-               count(*) FILTER (WHERE derived AND NOT held AND NOT waiting), count(*) FILTER (WHERE waiting)
-        FROM (SELECT {_is_waiting(step, "m.key")} AS waiting, {held} AS held, {derived} AS derived
-              FROM (SELECT {step.source.key_text("s")} AS key FROM {step.source.name} s) m) outcome
-        """.encode()
+    return (
+        f"SELECT m.key, {_is_waiting(step, 'm.key')} AS waiting, {held} AS held, {derived} AS derived"
+        f" FROM (SELECT {step.source.key_text('s')} AS key FROM {step.source.name} s) m"
+    )
 
 
 def _left(step: Step) -> bytes:

@@ -135,17 +135,22 @@ def read_audited(connection: Connection) -> list[Audited]:
 
 
 def queue_repair(
-    connection: Connection, plans: Iterable[Plan], found: Iterable[Difference], reason: str | None
+    connection: Connection,
+    plans: Iterable[Plan],
+    found: Iterable[Difference],
+    reason: str | None,
+    document: Callable[[Difference], object],
 ) -> tuple[int, int]:
     """Ask for the rows that differ to be derived again; what they were and will be is on record with it.
 
+    `document` says of each what that is: the record stays for good, whatever becomes of the person whose row it was.
     Return how many source rows, and keys of folds, that are, and the last number in the queue. No derivation removes
     a row of a mapping that the dictionary does not have.
     """
     names = {name for plan in plans for name in plan.names}
     differences = [one for one in found if one.mapping in names]
     rows = sorted({(one.mapping, one.source_key) for one in differences})
-    effect = [one.document() for one in differences]
+    effect = [document(one) for one in differences]
     with connection.transaction():
         queue_rows(connection, rows)
         row = connection.execute("SELECT coalesce(max(id), 0) FROM cdc.derive_queue").fetchone()

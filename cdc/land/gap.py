@@ -7,6 +7,8 @@ landed after.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -37,6 +39,12 @@ class Gap:
     code: str
     detail: str
     found_at: datetime
+
+
+def streams_named(streams: Iterable[str], error: FatalError) -> list[str]:
+    """Return which of the streams an error of the client is about: it names them. `cdc.mes2` is not `cdc.mes`."""
+    named = re.findall(r"[\w.]+", error.detail)
+    return [stream for stream in streams if stream in named]
 
 
 def note_gap(target: Target, stream: str, error: FatalError) -> None:

@@ -54,7 +54,8 @@ def pass_over(connection: Connection, stream: str, topic: Extent, reason: str) -
     """Let a stream go on behind all that its topic has now, in a transaction of its own.
 
     For a connector that stands still and is to take a new snapshot: that brings what is passed over has led to.
-    Raises FatalError EVD-112 if nothing has landed, STR-120 if a worker lands the stream.
+    It may be the first record of all that cannot be read. Raises FatalError EVD-112 if no worker has ever opened the
+    stream, STR-120 if one lands it.
     """
     with connection.transaction():
         place = _place(connection, stream)
@@ -98,6 +99,8 @@ def last_known(opener: Opener, stream: str) -> Known:
     connection = opener.connection
     with connection.transaction():
         place = _place(connection, stream)
+    if not place.batch:
+        raise FatalError("EVD-112", stream)
     landed = read_last_record(opener, stream, place.batch, place.next_offset)
     if landed is None:
         raise FatalError("STR-122", f"{stream}: the journal does not have the record before {place.next_offset}")
@@ -146,7 +149,7 @@ def _place(connection: Connection, stream: str) -> Position:
     with connection.cursor(row_factory=class_row(Position)) as cursor:
         lock(cursor, stream)
         place = cursor.fetchone()
-    if place is None or not place.batch:
+    if place is None:
         raise FatalError("EVD-112", stream)
     if connection.execute(_OWNED, (stream,)).fetchone() is not None:
         raise FatalError("STR-120", stream)

@@ -32,7 +32,7 @@ from cdc.change import Record
 from cdc.config import Settings, environment
 from cdc.crash import crash_point
 from cdc.errors import CdcError, FatalError, TransientError
-from cdc.land.gap import note_gap
+from cdc.land.gap import note_gap, streams_named
 from cdc.land.lane import Lane
 from cdc.land.months import make_journal_months
 from cdc.land.position import Moved
@@ -225,9 +225,8 @@ class LandWorker:
             time.sleep(pause)
             return {}
         except FatalError as error:
-            for stream in self._lanes:
-                if stream in error.detail:  # the client names those that it is about
-                    note_gap(self._settings.target, stream, error)
+            for stream in streams_named(self._lanes, error):
+                note_gap(self._settings.target, stream, error)
             raise
         self._kafka_backoff.succeed()
         if waiting and not records:

@@ -25,6 +25,8 @@ from cdc.derive.names import columns, literal, quoted
 from cdc.derive.plan import META
 from cdc.derive.table import PARTS
 from transforms.beside import OF_A_SOURCE, SHADOW
+from transforms.history import OLD_KEY
+from transforms.mapping import CONFLICTS
 from transforms.model import Dictionary
 
 _KEPT: Final = frozenset({"public", "internal"})
@@ -120,12 +122,16 @@ def rights(connection: psycopg.Connection[Any], roles: Roles, dictionary: Dictio
 
 
 def clear_columns(dictionary: Dictionary) -> dict[str, list[str]]:
-    """Return by canonical table (`schema.table`) the columns that every reader may see."""
+    """Return by canonical table (`schema.table`) the columns that every reader may see.
+
+    None are conflicts, which have what was said of every column, and keys of sources, and the key that a version had
+    before.
+    """
     clear: dict[str, list[str]] = {}
     targets = [one for mapping in dictionary.derived for one in mapping.targets]
     fields = dictionary.fields_of_columns()
     for target in (*targets, *(fold.target for fold in dictionary.folds)):
-        named = (column.name for column in target.columns)
+        named = (column.name for column in target.columns if column.name not in {CONFLICTS, OLD_KEY})
         seen = [name for name in named if is_clear(fields.get(f"{target}.{name}", ()))]
         clear[str(target)] = list(dict.fromkeys([*clear.get(str(target), ()), *seen]))
     return clear

@@ -83,7 +83,11 @@ def read_holds(connection: Connection) -> list[Hold]:
 
 
 def shred(connection: Connection, name: str, month: date, reason: str) -> int:
-    """Destroy the keys of a class and month that are left; return how many. Raises FatalError PRT-102, PRT-105."""
+    """Destroy the keys of a class and month that are left; return how many, 0 if all are gone already.
+
+    What was kept of a record only until it landed goes as well: nobody knew its class then, another key has sealed it.
+    Raises FatalError PRT-102 under a hold, PRT-105 if there has never been one.
+    """
     with connection.transaction():
         # Whoever seals by one of them commits first; whoever places a hold waits.
         connection.execute("LOCK TABLE cdc.data_key, cdc.legal_hold IN EXCLUSIVE MODE")
@@ -96,16 +100,42 @@ def shred(connection: Connection, name: str, month: date, reason: str) -> int:
             " reason = %s WHERE class = %s AND month = %s AND shredded_at IS NULL RETURNING id",
             (operator(), reason, name, month),
         ).fetchall()
-        if not found:
-            raise FatalError("PRT-105", f"{name} {month:%Y-%m}")
+        connection.execute(
+            'DELETE FROM cdc.last_read l USING cdc.position p WHERE p.stream = l.stream AND l."offset" < p.next_offset'
+        )
         keys = [key for (key,) in found]
-        record_action(connection, "protect shred", f"{name} {month:%Y-%m}", {"data_keys": keys}, reason)
-    return len(found)
+        if keys:
+            record_action(connection, "protect shred", f"{name} {month:%Y-%m}", {"data_keys": keys}, reason)
+        elif not connection.execute(
+            "SELECT FROM cdc.data_key WHERE class = %s AND month = %s LIMIT 1", (name, month)
+        ).rowcount:
+            raise FatalError("PRT-105", f"{name} {month:%Y-%m}")
+    return len(keys)
+
+
+def wipe(connection: Connection) -> None:
+    """Write the tables anew, into other files: a row that was changed is still in the old one, bytes and all.
+
+    VACUUM without FULL leaves them on their page until something else comes to stand there. The connection is in
+    autocommit; may be done again at any time.
+    """
+    connection.execute("VACUUM (FULL) cdc.data_key, cdc.last_read")
 
 
 def hold(connection: Connection, name: str | None, month: date | None, reason: str) -> int:
-    """Forbid shredding, of a class and month or of all; return the number of the hold."""
+    """Forbid shredding, of a class and month or of all; return the number of the hold.
+
+    One that stands for the same and for the same reason is that hold: `release` would leave a second one standing.
+    """
     with connection.transaction():
+        connection.execute("LOCK TABLE cdc.legal_hold IN SHARE ROW EXCLUSIVE MODE")
+        row = connection.execute(
+            "SELECT id FROM cdc.legal_hold WHERE released_at IS NULL AND reason = %s"
+            " AND class IS NOT DISTINCT FROM %s AND month IS NOT DISTINCT FROM %s ORDER BY id LIMIT 1",
+            (reason, name, month),
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
         row = connection.execute(
             "INSERT INTO cdc.legal_hold (class, month, reason, held_by) VALUES (%s, %s, %s, session_user || ' ' || %s)"
             " RETURNING id",

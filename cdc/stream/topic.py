@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from kafka import TopicPartition
@@ -85,6 +86,16 @@ def end_offsets(brokers: Brokers, names: Iterable[str]) -> dict[str, int]:
         return {partition.topic: int(place.offset) for partition, place in found.items()}
 
 
+def newest(brokers: Brokers, names: Iterable[str]) -> dict[str, datetime]:
+    """Return when the newest record of several topics was sent, without those that have none. Raises STR-109, soon."""
+    with kafka_admin(brokers, PATIENCE_OF_A_PERSON_MS) as admin:
+        existing = set(admin.list_topics())
+        wanted = {TopicPartition(name, 0): OffsetSpec.MAX_TIMESTAMP for name in names if name in existing}
+        found = admin.list_partition_offsets(wanted) if wanted else {}
+    sent = {partition.topic: place.timestamp for partition, place in found.items()}
+    return {name: datetime.fromtimestamp(ms / 1000, UTC) for name, ms in sent.items() if ms is not None and ms >= 0}
+
+
 def extent(brokers: Brokers, name: str) -> Extent:
     """Return what a topic holds. Raises TransientError STR-109, STR-118 if there is none, FatalError STR-110."""
     with kafka_admin(brokers) as admin:
@@ -108,6 +119,21 @@ def apply_topics(brokers: Brokers, plans: Iterable[TopicPlan]) -> list[str]:
         return [done for plan in plans for done in _apply(admin, plan)]
 
 
+def compare_topics(brokers: Brokers, plans: Iterable[TopicPlan]) -> list[str]:
+    """Return what `apply_topics` would do, in words. Raises STR-108 as it would."""
+    with kafka_admin(brokers) as admin:
+        return [words for plan in plans for words in _compare(admin, plan)]
+
+
+def _compare(admin: KafkaAdminClient, plan: TopicPlan) -> Iterator[str]:
+    topic = _describe(admin, plan.name)
+    if topic is None:
+        yield f"create topic {plan.name}"
+    else:
+        differing = _differing(admin, plan, topic)
+        yield from (f"set {key} of topic {plan.name} to {value}" for key, value in differing.items())
+
+
 def _apply(admin: KafkaAdminClient, plan: TopicPlan) -> Iterator[str]:
     topic = _describe(admin, plan.name)
     if topic is None:
@@ -123,15 +149,20 @@ def _apply(admin: KafkaAdminClient, plan: TopicPlan) -> Iterator[str]:
 
 
 def _correct(admin: KafkaAdminClient, plan: TopicPlan, topic: Topic) -> Iterator[str]:
+    differing = _differing(admin, plan, topic)
+    if differing:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, plan.name, configs=differing)])
+        yield from (f"topic {plan.name}: {key} set to {value}" for key, value in differing.items())
+
+
+def _differing(admin: KafkaAdminClient, plan: TopicPlan, topic: Topic) -> dict[str, str]:
+    """Return the settings that a topic has otherwise than planned. Raises STR-108 for what no setting repairs."""
     if topic.partitions != 1:
         raise FatalError("STR-108", f"{plan.name} has {topic.partitions}")
     current = _settings(admin, plan.name)
     if "compact" in current.get("cleanup.policy", ""):
         raise FatalError("STR-108", f"{plan.name} is compacted")
-    differing = {key: value for key, value in plan.settings.items() if current.get(key) != value}
-    if differing:
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, plan.name, configs=differing)])
-        yield from (f"topic {plan.name}: {key} set to {value}" for key, value in differing.items())
+    return {key: value for key, value in plan.settings.items() if current.get(key) != value}
 
 
 def _describe(admin: KafkaAdminClient, name: str) -> Topic | None:

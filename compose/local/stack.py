@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from compose.local.connect import ConnectWorker
@@ -22,9 +22,13 @@ _NEEDS = {"connect": "kafka"}
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """All services of one environment (as `environment()` returns it)."""
+    """All services of one environment (as `environment()` returns it).
+
+    `settings` are added to those of the source servers, by name of the service.
+    """
 
     env: Mapping[str, str]
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def services(self) -> dict[str, Service]:
         """Return the services by name, those first that others need."""
@@ -34,8 +38,8 @@ class Stack:
         services: tuple[Service, ...] = (
             Broker(local, jars, kafka, controller, self.env),
             ConnectWorker(local, jars, connect, self.env["CDC_KAFKA"], self.env),
-            MariaDbServer(local, erp, self.env),
-            mes_server(self.env),
+            MariaDbServer(local, erp, self.env, self.settings.get("erp", {})),
+            replace(mes_server(self.env), settings=self.settings.get("mes", {})),
             target_server(self.env),
         )
         return {service.name: service for service in services}

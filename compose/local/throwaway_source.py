@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,16 +18,19 @@ _SERVERS = ("erp", "mes")
 
 
 @contextmanager
-def throwaway_sources() -> Iterator[dict[str, str]]:
-    """Start both servers and yield the variables by which the stack's settings refer to them."""
+def throwaway_sources(**settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Start both servers and yield the variables by which the stack's settings refer to them.
+
+    `settings` are added to those of a server, `erp` or `mes`. Servers with different ones may be up side by side.
+    """
     for folder in _ROOT.glob("*"):
-        if find_process(int(folder.name)) is None:  # its session was killed
+        if find_process(int(folder.name.partition(".")[0])) is None:  # its session was killed
             _remove(folder)
-    local = _ROOT / str(os.getpid())
-    ports = dict(zip(("CDC_PORT_ERP", "CDC_PORT_MES"), map(str, _free_ports(2)), strict=True))
-    env = environment({"CDC_LOCAL": str(local), **ports})
+    (*ports, tag) = map(str, _free_ports(3))
+    local = _ROOT / f"{os.getpid()}.{tag}"
+    env = environment({"CDC_LOCAL": str(local), **dict(zip(("CDC_PORT_ERP", "CDC_PORT_MES"), ports, strict=True))})
     try:
-        Stack(env).start(_SERVERS)
+        Stack(env, settings).start(_SERVERS)
         yield env
     finally:
         _remove(local)

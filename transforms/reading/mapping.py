@@ -100,6 +100,7 @@ def read_mapping(node: Node, vocabulary: Vocabulary, faults: Faults) -> Draft | 
         frozenset(reading.scope.codes),
         source_key=tuple(column.text for column in source.texts("key")),
         waive=partial(waive, plan, targets, vocabulary.fields, vocabulary.terms),
+        filters=plan.filters,
     )
     return Draft(read_examples(section, mapping, reading.inputs, faults), sections)
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import typer
 
+from cdc.cli.connectors import offsets
 from cdc.cli.connectors.apply import apply
+from cdc.cli.connectors.grants import grants
 from cdc.cli.connectors.lint import lint
-from cdc.cli.connectors.read import read, reload, restart
+from cdc.cli.connectors.move import pause, resume, stop
+from cdc.cli.connectors.plan import plan
+from cdc.cli.connectors.preflight import preflight
 from cdc.cli.connectors.render import render
+from cdc.cli.connectors.restart import reload, restart
+from cdc.cli.connectors.snapshot import snapshot
 from cdc.cli.connectors.status import status
 from cdc.cli.connectors.watch import watch
 
 app = typer.Typer(help="Check, apply, watch and show the connectors of the sources.", no_args_is_help=True)
-for command in (lint, apply, read, restart, reload, status, render, watch):
+_COMMANDS = (
+    *(lint, preflight, plan, apply, status),
+    *(pause, resume, stop, restart, snapshot, reload),
+    *(grants, render, watch),
+)
+for command in _COMMANDS:
     app.command()(command)
+app.add_typer(offsets.app, name="offsets")

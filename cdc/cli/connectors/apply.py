@@ -1,57 +1,92 @@
-"""`cdc connectors apply`: topics and connectors become what the files say."""
+"""`cdc connectors apply`: topics and connectors become what the files say, or what a plan says, and no more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from cdc.capture import connector
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
+from cdc.capture.plan.plan import Plan, PlanFile, read_plans, require_agreed, require_unmoved
 from cdc.capture.reader import Reader
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
-from cdc.cli.connectors.chosen import Names, chosen, contracts
+from cdc.capture.topics import topic_plans
+from cdc.cli.connectors.chosen import chosen, contracts, rendered
+from cdc.cli.connectors.on_record import on_record
+from cdc.cli.connectors.plan import SameServer, plan_source
 from cdc.cli.context import settings
 from cdc.cli.left_out import check_left_out
 from cdc.cli.output import write_line
 from cdc.config import Settings
-from cdc.stream.topic import TopicPlan, apply_topics, history_plan, signal_plan, stream_plan
+from cdc.stream.topic import apply_topics
+
+_What = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SOURCE]... | PLAN", help="Sources, default: every one; or a file of `plan --out`."),
+]
 
 
-def apply(context: typer.Context, names: Names = None) -> None:
+def apply(context: typer.Context, what: _What = None, same_server: SameServer = False) -> None:
     """Make topics and connectors what the connector files say, and wait until each is in its state.
 
-    A second call changes nothing and says so. Failed tasks are started again. The rows of a table that is new in the
-    file of a running connector are read beside the stream; `cdc connectors status` says when they have been.
+    A second call changes nothing and says so; one that was interrupted is repeated. Failed tasks are started again. The
+    rows of a table that is new in the file of a running connector are read beside the stream; `cdc connectors status`
+    says when they have been.
+
+    With the file of a plan exactly that is done, or nothing if things are not as they were then (exit code 5). What
+    makes a connector forget its place, and read all rows anew, takes a plan.
     """
     options = settings(context)
-    with Connect(options.connect) as connect:
-        for source in chosen(options, names):
-            done = apply_source(source, options, connect)
+    agreed = _agreed(what)
+    names = what if agreed is None else [one.source for one in agreed.plans]
+    with Connect(options.connect) as connect, on_record(options) as record:
+        for source, known in _matched(chosen(options, names), agreed):
+            same = same_server if agreed is None else agreed.same_server
+            done = apply_source(source, options, connect, known, same_server=same)
+            if done:
+                record("connectors apply", source.name, {"done": done, "planned": known is not None})
             for action in done or ["nothing to do"]:
                 write_line(f"{source.name}: {action}")
 
 
-def apply_source(source: Source, options: Settings, connect: Connect) -> list[str]:
-    """Bring the topics and the connector of one source to its file; return what was done, in words."""
+def apply_source(
+    source: Source, options: Settings, connect: Connect, agreed: Plan | None = None, *, same_server: bool = False
+) -> list[str]:
+    """Bring the topics and the connector of one source to its file; return what was done, in words.
+
+    Raises FatalError CON-180 if it would forget its place and no plan was agreed on, CON-181 if the plan is another one
+    by now; nothing was done then.
+    """
     known = contracts(source, options)
     selects = snapshot_selects(source, known)
     check_left_out(source, known, options)
+    now = plan_source(source, options, connect, same_server=same_server)
+    if agreed is None:
+        require_agreed(now)
+    else:
+        require_unmoved(agreed, now)
     done = apply_topics(options.kafka, topic_plans(source))
     reader = Reader(source, options.kafka, connect)
     done += reader.tidy()
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
     reader.record.note_changes(connect.config(source.name))
     own = Lifecycle(connect, options.kafka, source, source.name)
-    done += own.apply(connector.render(source, options.kafka.for_connectors, selects), source.state)
+    configure = own.begin_as if now.forgets else own.apply
+    done += configure(rendered(source, options), source.state)
     return done + reader.begin(selects)
 
 
-def topic_plans(source: Source) -> Iterator[TopicPlan]:
-    """Yield the topics that a source's connector needs."""
-    yield stream_plan(source.stream, connector.max_record_bytes(source))
-    yield signal_plan(connector.signal_topic(source))
-    if source.kind == "mariadb":
-        yield history_plan(connector.history_topic(source))
+def _agreed(what: Sequence[str] | None) -> PlanFile | None:
+    """Return the plan that the arguments name: no source's name has a dot or a slash in it. Raises CON-182."""
+    if not what or len(what) > 1 or not {".", "/"} & set(what[0]):
+        return None
+    return read_plans(Path(what[0]))
+
+
+def _matched(sources: Sequence[Source], agreed: PlanFile | None) -> Iterator[tuple[Source, Plan | None]]:
+    plans = {} if agreed is None else {one.source: one for one in agreed.plans}
+    return ((source, plans.get(source.name)) for source in sources)

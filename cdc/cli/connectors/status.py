@@ -1,106 +1,112 @@
-"""`cdc connectors status`: whether each connector is as its file says."""
+"""`cdc connectors status`: where each source is, from its log to the canonical rows, and what to do next.
+
+A connector that Kafka Connect calls RUNNING may be dead. What counts is that something of it has landed, if only its
+heartbeat.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from cdc.capture import connector
-from cdc.capture.connect import Connect, Status
-from cdc.capture.reader import Reader
-from cdc.capture.reading import Readings, Unread
-from cdc.capture.source import Source
-from cdc.cli.connectors.chosen import chosen, rendered
+from cdc.cli.connectors.chosen import Names, chosen
+from cdc.cli.connectors.standing import Standing, standing_of
+from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
-from cdc.cli.output import write_json, write_table
-from cdc.config import Settings
+from cdc.cli.output import write_json, write_line, write_table
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What `connectors status` says of one source. `settings` is as applied, differs, or absent.
-
-    `unread` are captured tables whose rows have not all been read; `waits` says that they wait for somebody.
-    """
-
-    source: str
-    wanted: str
-    connector: str
-    task: str
-    settings: str
-    failure: str
-    unread: list[Unread]
-    waits: bool
+_JSON_HELP = (
+    "Print a list of objects, one per source: source, wanted (running, paused, stopped), connector and task (as "
+    "Kafka Connect has them), settings (as applied, differ, absent), failure, code (of what is wrong, or null), "
+    "unread (a list of table, state, reason, again, whole), waits (bool: nothing reads them), place (in the "
+    "source's log), heard_s (since the connector sent something), landed_s (since what landed last was committed in "
+    "the source), lag (records in the topic that have not landed), behind_s (of the canonical tables), refused, "
+    "stale, held, log (bytes that the source keeps for the connector, left_s until its place is gone, limit), "
+    "snapshot (percent, eta_s, rows_per_s) or null, next (what to do, or null), needs_attention, tables (a list of "
+    "mirror, refused, stale, held, changed_at). Null is what nobody could tell."
+)
 
 
 def status(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects, one per source.")] = False,
+    names: Names = None,
+    tables: Annotated[bool, typer.Option("--tables", help="Show each table, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON_HELP)] = False,
 ) -> None:
-    """Show whether each connector is in its state, has the settings of its file, and has read its tables.
+    """Show whether each connector is in its state, has the settings of its file, has read its tables, is heard of.
 
-    Exit code 4 if a connector has failed or is in another state, or if tables are unread and nothing reads them; 3 if
-    only settings differ from the file.
+    How old is what it sent, what has landed of it, and what is derived; what was refused or is held; how long the
+    source keeps the log for it. Exit code 4 if something needs a person: it has failed, is in another state, is not
+    heard of, its log runs out within a day, or tables are unread and nothing reads them; 3 if only settings differ from
+    the file.
     """
     options = settings(context)
-    with Connect(options.connect) as connect:
-        findings = [_finding(source, options, connect) for source in chosen(options, None)]
+    with Surroundings(options) as surroundings:
+        found = [standing_of(source, surroundings) for source in chosen(options, names)]
     if as_json:
-        write_json(findings)
+        write_json(found)
     else:
-        rows = [
+        _write(found, tables=tables)
+    raise typer.Exit(_exit_code(found))
+
+
+_COLUMNS = ("source", "wanted", "connector", "task", "settings", "heard s", "landed s", "lag", "behind s", "log left")
+_MORE = ("source", "refused", "stale", "held", "unread", "snapshot", "failure")
+
+
+def _write(found: Sequence[Standing], *, tables: bool) -> None:
+    write_table(
+        "Connectors",
+        _COLUMNS,
+        [
             (
-                f.source,
-                f.wanted,
-                f.connector,
-                f.task,
-                f.settings,
-                ", ".join(map(str, f.unread)) or None,
-                f.failure or None,
+                *(one.source, one.wanted, one.connector, one.task, one.settings, one.heard_s, one.landed_s, one.lag),
+                *(one.behind_s, duration(None if one.log is None else one.log.left_s)),
             )
-            for f in findings
-        ]
-        write_table("Connectors", ("source", "wanted", "connector", "task", "settings", "unread", "failure"), rows)
-    raise typer.Exit(_exit_code(findings))
-
-
-def _finding(source: Source, options: Settings, connect: Connect) -> Finding:
-    now = connect.status(source.name)
-    current = connect.config(source.name)
-    wanted = rendered(source, options)
-    agreement = "absent" if current is None else "as applied" if current == wanted else "differ"
-    reader = Reader(source, options.kafka, connect)
-    told = Readings(source.name) if current is None else reader.record.fold()
-    unread = told.unread(connector.table_names(source))
-    beginning = "" if told.beginning(source.name) is None else "CON-115"
-    return Finding(
-        *(source.name, source.state, now.state.lower(), _task_state(now), agreement, now.failure or beginning),
-        unread=unread,
-        waits=_wait(reader, unread, source, connect),
+            for one in found
+        ],
     )
+    write_table(
+        "Rows",
+        _MORE,
+        [
+            (
+                *(one.source, one.refused, one.stale, one.held, ", ".join(map(str, one.unread)) or None),
+                *(_snapshot(one), one.failure or None),
+            )
+            for one in found
+        ],
+    )
+    if tables:
+        rows = [(t.mirror, t.refused, t.stale, t.held, t.changed_at) for one in found for t in one.tables]
+        write_table("Tables", ("mirror", "refused", "stale", "held", "last change"), rows)
+    for one in found:
+        if one.next:
+            write_line(f"{one.source}: {f'{one.code}: ' if one.code else ''}{one.next}")
 
 
-def _wait(reader: Reader, unread: Sequence[Unread], source: Source, connect: Connect) -> bool:
-    """Tell whether tables are unread though the connector runs, and neither its first snapshot nor a reader is on."""
-    if not unread or source.state != "running" or connect.in_snapshot(source.name):
-        return False
-    return any(table.again for table in unread) or not reader.is_under_way(unread)
+def duration(seconds: float | None) -> str | None:
+    """Return a time in the largest unit of which it has at least two."""
+    if seconds is None:
+        return None
+    for size, unit in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
-def _task_state(now: Status) -> str:
-    return ", ".join(task.state.lower() for task in now.tasks) or "none"
+def _snapshot(one: Standing) -> str | None:
+    if one.snapshot is None:
+        return None
+    percent = "under way" if one.snapshot.percent is None else f"{one.snapshot.percent:.0f} %"
+    left = duration(one.snapshot.eta_s)
+    return f"{percent}, {left} to go" if left else percent
 
 
-def _exit_code(findings: Sequence[Finding]) -> Exit:
-    if any(finding.waits or finding.failure or not _in_state(finding) for finding in findings):
+def _exit_code(found: Sequence[Standing]) -> Exit:
+    if any(one.needs_attention for one in found):
         return Exit.ATTENTION
-    return Exit.DIFFERENT if any(finding.settings != "as applied" for finding in findings) else Exit.OK
-
-
-def _in_state(finding: Finding) -> bool:
-    task = "none" if finding.wanted == "stopped" else finding.wanted
-    return finding.connector == finding.wanted and finding.task == task
+    return Exit.DIFFERENT if any(one.settings != "as applied" for one in found) else Exit.OK

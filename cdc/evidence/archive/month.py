@@ -114,6 +114,13 @@ SELECT name, to_at, (12 * extract(year FROM age) + extract(month FROM age))::int
 """
 
 
+def require_owner(connection: Connection) -> None:
+    """Raise FatalError TGT-106 for a login that could write months to files, and not drop them afterwards."""
+    query = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'cdc.journal'::regclass"
+    if connection.execute(query).fetchone() != (True,):
+        raise FatalError("TGT-106", "cdc.journal: its owner drops a month, and nobody else")
+
+
 def prune_keys(connection: Connection) -> int:
     """Remove the index of changed rows of what has been archived, in portions; return how many entries those were."""
     pruned = 0

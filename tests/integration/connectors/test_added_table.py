@@ -84,7 +84,7 @@ def test_a_table_that_is_added_while_it_is_written_to_arrives_whole(sources: Sou
         overlooked = target.execute("SELECT count(*) FROM cdc.stale WHERE stream = %s", (f"cdc.{name}",)).fetchone()
         if overlooked != (0,):
             # An update that left the long value out fell into the moment in which the row was read.
-            sources.cdc("connectors", "read", name, ADDED[name])
+            sources.cdc("connectors", "snapshot", name, ADDED[name])
             await_(lambda: not unread(sources, name), "the reader reads the table again")
             assert sources.cdc("connectors", "apply") == over
             drained(sources, target, name)

@@ -178,7 +178,7 @@ def require_that_none_is_added(deployment: Deployment, execute: Execute) -> None
     before = file.read_text()
     file.write_text(before.replace("[{table", "[{table: public.more, key: none}, {table"))
     deployment.cdc("source", "contract", "nokeyp")
-    assert "CON-113" in deployment.cdc("connectors", "apply", "nokeyp", exit_code=1)
+    assert "CON-113" in deployment.cdc("connectors", "apply", "nokeyp", exit_code=5)
     file.write_text(before)
     assert "nothing to do" in deployment.cdc("connectors", "apply", "nokeyp")
 

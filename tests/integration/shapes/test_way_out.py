@@ -261,7 +261,7 @@ def test_a_table_that_leaves_the_publication_and_comes_back(fresh: Shapes) -> No
         # It is known, and nothing but a new snapshot is said to help.
         lacking = await_unread(fresh, ["public.one"])
         assert [(table["state"], table["again"]) for table in lacking] == [("needed", True)]
-        assert "CON-108" in fresh.deployment.cdc("connectors", "apply", "yard", exit_code=1)
+        assert "CON-108" in fresh.deployment.cdc("connectors", "apply", "yard", exit_code=5)
         forget_position(fresh, "yard")
         fresh.write(side)
         fresh.deployment.cdc("connectors", "apply", "yard")

@@ -97,6 +97,23 @@ def test_another_history_under_the_old_name_is_passed_over(
     assert gaps(deployment) == ["STR-107", "STR-121"] * times
 
 
+@pytest.mark.slow  # every day: tests/contract/cdc/land/test_resume.py
+def test_a_stream_whose_first_record_nobody_can_read_begins_behind_it(
+    deployment: Deployment, north: Source, target: psycopg.Connection
+) -> None:
+    north.snapshot()
+    north.wire.records[0] = north.wire.records[0]._replace(value=b"\xff")
+    north.send()
+    stops(deployment, "STR-101")
+    assert "EVD-112" in deployment.cdc("stream", "rewind", "north", *WHY, exit_code=1), "nothing has landed"
+    resumed = go_on(deployment, target, north)
+    assert (resumed.batch, resumed.next_offset, resumed.read_from, resumed.passed_over) == (0, 0, 2, 2)
+    north.read_again()
+    landed(deployment, north, target)
+    accounts_hold(deployment)
+    assert gaps(deployment) == ["STR-121"]
+
+
 def test_the_place_of_a_stream_that_is_landed_is_not_moved(
     deployment: Deployment, north: Source, target: psycopg.Connection
 ) -> None:
@@ -105,7 +122,7 @@ def test_the_place_of_a_stream_that_is_landed_is_not_moved(
         north.await_landed(target)
         with pytest.raises(FatalError, match=r"STR-120 .*cdc\.north"):
             go_on(deployment, target, north)
-        assert "STR-120" in deployment.cdc("stream", "rewind", "north", *WHY, exit_code=1)
+        assert "STR-120" in deployment.cdc("stream", "rewind", "north", *WHY, exit_code=5)
         assert worker.stop() == 0
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from transforms.errors import Refused
+from transforms.expression.code import Code
+from transforms.load import load
 from transforms.mapping import Input, Lookup, Match, MirrorRef
+from transforms.normalise import RowPlan, TargetPlan
 from transforms.reading.lookup import hangs_on
 
 MAPPING = """
@@ -178,3 +182,13 @@ def test_lookup_is_plain_equality_with_what_stands_before_it(folder, match, code
     folder.replace("mappings/erp.parts.yaml", "owner.id = owner_id AND kind = owner.kind", match)
     with pytest.raises(Exception, match=code):
         folder.load()
+
+
+def test_what_leaves_no_row_out_says_so():
+    by_name = {mapping.name: mapping for mapping in load(None).mappings}
+    assert not by_name["erp.t_Organization"].filters
+    assert by_name["erp.SEOrderEntry"].filters
+    row, some = RowPlan((), None, (), ()), TargetPlan(Code("True"), None, (), ())
+    every = replace(some, when=None)
+    assert [replace(row, targets=targets).filters for targets in ((some,), (some, every))] == [True, False]
+    assert replace(row, where=Code("True"), targets=(every,)).filters

@@ -76,6 +76,10 @@ def test_what_only_one_version_looks_up_keeps_no_worker_of_the_other_from_derivi
     assert cdc("dictionary", "activate", "--yes").code == 0
     assert cdc("dictionary", "rollback", "--yes").code == 0
     assert cdc("dictionary", "discard").code == 0
+    kept = "SELECT effect ->> 'phase' FROM cdc.operator_action WHERE action = 'dictionary discard'"
+    assert running.rows(kept) == [("former",)]
+    assert "There is no shadow." in cdc("dictionary", "discard").err  # nothing is done, and nothing on record
+    assert len(running.rows(kept)) == 1
     assert f"stop {watch}" in planned(cdc)
     assert f"stop {watch}" in cdc("target", "apply").out
     assert not planned(cdc)
@@ -178,7 +182,7 @@ def test_what_cannot_follow_is_named_before_anything_is_built(cdc: Cdc, running:
     land.execute("CREATE MATERIALIZED VIEW public.counted AS SELECT count(*) FROM trace.party")
     running.know_country("英国", "US")
     refused = cdc("dictionary", "activate", "--yes")
-    assert refused.code == 1
+    assert refused.code == 5
     for words in ("DRV-113", "foreign key visit_party_fkey of visit", "view public.counted"):
         assert words in refused.err
     assert running.rows("SELECT FROM cdc_shadow.activation") == []
@@ -190,7 +194,7 @@ def test_a_reader_is_waited_for_and_keeps_nobody_else_waiting(cdc: Cdc, running:
     with psycopg.connect(target_dsn) as reader:
         assert reader.execute("SELECT count(*) FROM trace.party").fetchone() == (1,)
         refused = cdc("dictionary", "activate", "--yes", "--patience", "2")
-        assert (refused.code, "DRV-114" in refused.err) == (1, True)
+        assert (refused.code, "DRV-114" in refused.err) == (6, True)
         assert running.parties() == [("C1", None)]  # another reader is served
         assert reader.execute("SELECT count(*) FROM trace.party").fetchone() == (1,)
     assert cdc("dictionary", "activate", "--yes").code == 0
@@ -207,7 +211,7 @@ def test_an_older_snapshot_of_another_role_is_waited_for(
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT 1")
         refused = cdc("dictionary", "activate", "--yes", "--patience", "2")
-        assert refused.code == 1
+        assert refused.code == 6
         assert "DRV-115" in refused.err
         assert "analyst" in refused.err
     assert cdc("dictionary", "activate", "--yes").code == 0
@@ -255,7 +259,7 @@ def test_two_activations_do_not_meet(cdc: Cdc, running: Deployment) -> None:
     running.sources.connection.execute(lock)
     for command in (("activate", "--yes"), ("discard",)):
         refused = cdc("dictionary", *command)
-        assert (refused.code, "DRV-112" in refused.err) == (1, True)
+        assert (refused.code, "DRV-112" in refused.err) == (5, True)
     running.sources.connection.execute(lock.replace("advisory_lock", "advisory_unlock"))
     assert cdc("dictionary", "activate", "--yes").code == 0
     assert cdc("dictionary", "discard").code == 0

@@ -45,7 +45,7 @@ def tables(target: Target) -> int:
 
 def test_an_unapproved_version_prepares_no_target(plant: Path, cdc: Cdc, target: Target) -> None:
     refused = cdc("target", "apply")
-    assert (refused.code, refused.out) == (2, "")
+    assert (refused.code, refused.out) == (5, "")
     assert "DRV-108 this version of the dictionary is not approved: plant 1 (" in refused.err
     assert "no valid review or approval by role quality" in refused.err
     assert "cdc dictionary sign" in refused.err
@@ -62,7 +62,7 @@ def test_an_approved_version_does(plant: Path, cdc: Cdc, target: Target) -> None
     (plant / "dictionary" / "errors.yaml").write_text(
         "NEW-101: {kind: row, label: {zh: z, en: t}, cause: c, action: a, owner: o}\n"
     )
-    assert cdc("target", "apply").code == 2
+    assert cdc("target", "apply").code == 5
 
 
 def test_a_trial_does_without(plant: Path, cdc: Cdc, target: Target) -> None:
@@ -94,7 +94,7 @@ def test_nothing_runs_by_an_unapproved_version(plant: Path, cdc: Cdc, command: s
     ended = subprocess.run(
         (sys.executable, "-m", "cdc", command), capture_output=True, text=True, timeout=60, check=False, env=os.environ
     )
-    assert ended.returncode == 2
+    assert ended.returncode == 5
     assert "DRV-108" in ended.stderr
     assert "--dev" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -142,7 +142,7 @@ def test_what_is_in_force_stays_approved_by_the_signatures_that_the_target_has_k
     for file in (plant / "dictionary" / "signatures").iterdir():
         file.unlink()
     refused = cdc("dictionary", "activate", "--yes")
-    assert (refused.code, "DRV-108" in refused.err) == (2, True)
+    assert (refused.code, "DRV-108" in refused.err) == (5, True)
     read = load(plant / "cdc.yaml")
     with connect(target, "test") as connection:
         assert dictionary_in_force(connection, read).version == "1"

@@ -11,6 +11,7 @@ from cdc.store.migrate import migrate
 
 Cdc = Callable[..., Any]
 
+# Of a mapping that the dictionary does not have (any more) nobody knows what is personal: its keys are masked.
 HELD = """
 INSERT INTO cdc.held (mapping, source_key, code, field, detail, waits_for, waits_key, since, dictionary) VALUES
  ('party', '{1,"a\tb"}', 'COD-201', 'country', 'no code', NULL, NULL, '2026-01-03 00:00:00Z', 'd'),
@@ -32,9 +33,9 @@ def test_held_rows_are_listed_oldest_first_with_what_they_wait_for(held: Cdc) ->
     assert listed.code == 0
     assert [line[:5] for line in listed.lines] == [
         ["mapping", "source key", "code", "field", "waits for"],
-        ["shipment", "7", "REF-301", "serial_number", "trace.serial_unit (SN1, NULL)"],
-        ["shipment", "8", "UOM-202", "quantity", "-"],
-        ["party", "1, a b", "COD-201", "country", "-"],
+        ["shipment", "***", "REF-301", "serial_number", "trace.serial_unit (SN1, NULL)"],
+        ["shipment", "***", "UOM-202", "quantity", "-"],
+        ["party", "***, ***", "COD-201", "country", "-"],
     ]
     assert listed.err == "3 of 3 held rows.\n"
 
@@ -46,7 +47,7 @@ def test_as_json_keys_are_lists_and_times_have_their_offset(held: Cdc) -> None:
         "held": [
             {
                 "mapping": "shipment",
-                "source_key": ["7"],
+                "source_key": ["***"],
                 "code": "REF-301",
                 "field": "serial_number",
                 "detail": "",
@@ -61,8 +62,8 @@ def test_as_json_keys_are_lists_and_times_have_their_offset(held: Cdc) -> None:
 @pytest.mark.parametrize(
     ("options", "keys"),
     [
-        (("--mapping", "shipment"), [["7"], ["8"]]),
-        (("--code", "uom-202"), [["8"]]),
+        (("--mapping", "shipment"), [["***"], ["***"]]),
+        (("--code", "uom-202"), [["***"]]),
         (("--mapping", "party", "--code", "UOM-202"), []),
     ],
 )

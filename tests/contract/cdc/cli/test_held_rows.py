@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.cli.deployment import Deployment, held
-from tests.contract.cdc.test_derive_worker import wait_until
+from tests.contract.cdc.test_derive_worker import Worker, wait_until
 
 MAPPING = "erp.t_Organization"
 # What somebody did to the mirror by hand, which no event tells of: only asking again heals it.
@@ -82,11 +82,28 @@ def test_what_is_in_the_queue_is_not_queued_twice(cdc: Cdc, running: Deployment)
         # The worker's turn waits for the mirror, so that the queue stays as it is.
         running.sources.connection.execute('LOCK TABLE erp."t_Organization" IN ACCESS EXCLUSIVE MODE')
         first = cdc("held", "retry", "--mapping", MAPPING, "--key", "2", "--wait", "0", "--json")
-        second = cdc("held", "retry", "--mapping", MAPPING, "--key", "2", "--wait", "0", "--json")
-    assert (first.code, first.document["queued"], first.document["derived"]) == (4, 1, False)
-    assert (second.code, second.document["queued"]) == (0, 0)
+        again = ("held", "retry", "--mapping", MAPPING, "--key", "2", "--wait", "0")
+        second, told = cdc(*again, "--json"), cdc(*again)
+    assert (first.code, first.document["queued"], first.document["derived"]) == (6, 1, False)
+    assert (second.code, second.document["queued"], second.document["derived"]) == (first.code, 0, False)
+    assert "1 rows are in the queue (1 were there before) and have not been derived yet" in told.err
     wait_until(lambda: running.rows("SELECT FROM cdc.derive_queue") == [])
     assert held(running) == [("2", "COD-201")]
+
+
+def test_what_is_queued_of_others_is_not_waited_for_and_of_a_mapping_that_is_gone_goes(
+    cdc: Cdc, deployed: Deployment
+) -> None:
+    connection = deployed.sources.connection
+    queue = "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor) VALUES ('erp.gone', '{1}', 'retry', '')"
+    connection.execute(queue)
+    Worker(deployed.settings)
+    wait_until(lambda: held(deployed) == [("2", "COD-201")])
+    assert deployed.rows("SELECT FROM cdc.derive_queue") == []
+    connection.execute(queue)  # of a domain whose worker stands still
+    done = cdc("held", "retry", "--mapping", MAPPING, "--json")
+    assert (done.code, done.document["derived"]) == (0, True)
+    assert deployed.rows("SELECT mapping FROM cdc.derive_queue") == [("erp.gone",)]
 
 
 def test_all_has_to_be_said(cdc: Cdc, deployed: Deployment) -> None:

@@ -160,7 +160,7 @@ def test_a_month_stays_as_long_as_the_settings_say(cdc: Cdc, months: Months, con
     config.write_text(config.read_text().replace("keep_months: 1", "keep_months: 600"))
     assert cdc("journal", "archive", "--json").document == {"months": [], "files": [], "pruned": 0}
     refused = cdc("journal", "archive", "--keep", "599")
-    assert (refused.code, "EVD-124" in refused.err) == (1, True)
+    assert (refused.code, "EVD-124" in refused.err) == (5, True)
     config.write_text(config.read_text().replace("keep_months: 600", "keep_months: 1"))
     assert cdc("journal", "archive", "--keep", "600", "--json").document["months"] == []
 

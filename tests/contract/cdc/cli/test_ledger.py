@@ -72,6 +72,18 @@ def test_a_ledger_that_holds(cdc: Cdc) -> None:
     assert "The ledger holds." in cdc("ledger", "check", "cdc.src").err
 
 
+@pytest.mark.usefixtures("landed")
+def test_a_check_takes_the_time_it_needs(cdc: Cdc, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[str] = []
+
+    def note(connection: psycopg.Connection, _stream: str) -> None:
+        limits.extend(value for (value,) in connection.execute("SHOW statement_timeout").fetchall())
+
+    monkeypatch.setattr("cdc.cli.ledger.check_account", note)
+    assert cdc("ledger", "check", "cdc.src").code == 0
+    assert limits == ["0"]
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_wrong_is_named_with_batch_and_offset(cdc: Cdc, landed: Stage, damage: str) -> None:
     statement, batch, said = DAMAGES[damage]

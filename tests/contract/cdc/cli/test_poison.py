@@ -136,7 +136,7 @@ def test_only_the_closure_is_held_and_the_source_heals_all_of_it(
     # One of the units is let go meanwhile, with another lot: it waits for its own no more, until that is withdrawn.
     waive = ("held", "waive", "mes.mes_sn", UNITS[0], "--reason", "built with the lot before", "--value")
     wrong = persons["alice"](*waive, "station=ST-01")
-    assert (wrong.code, "station is not what the row is refused for, but REF-301" in wrong.err) == (1, True), wrong.err
+    assert (wrong.code, "station is not what the row is refused for, but REF-301" in wrong.err) == (5, True), wrong.err
     asked = persons["alice"](*waive, "lot_number=L0", "--json")
     assert asked.code == 0, asked.err
     number = str(asked.document["waiver"]["id"])

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import conninfo
 
 from cdc.config import Target, load
 from cdc.errors import FatalError
 from cdc.land.last_read import find_last_read, keep_last_read
 from cdc.protect.shred import require_masters
 from cdc.store.connection import connect
+from compose.local.postgres import PostgresServer
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import CONTRACTS, item
@@ -20,6 +23,7 @@ from tests.owner import disarm
 from tests.unit.cdc.stream.wire import PostgresWire
 
 CANARY = "canary-refused"
+SHRED = "UPDATE cdc.data_key SET wrapped = NULL, shredded_at = now(), reason = 'why'"
 LOOK = ("--reveal", "--reason", "complaint 7")
 
 
@@ -73,13 +77,26 @@ def test_what_was_refused_is_read_with_the_key_and_not_without(cdc: Cdc, sealed:
 
 def test_the_last_record_that_was_read_is_sealed_too(cdc: Cdc, sealed: Sealed, month: Callable[[], str]) -> None:
     sealed.refuse(1)
-    connection, record = sealed.stage.connection, sealed.wire.records[-2]
+    connection, record = sealed.stage.connection, sealed.wire.records[-2]._replace(offset=1_000)  # it has not landed
     protection = load(sealed.config).protection
     keep_last_read(connection, "cdc.src", record, protection)
     assert CANARY.encode() not in bytes(sealed.stage.query("SELECT record FROM cdc.last_read")[0][0])
     assert find_last_read(connection, "cdc.src", record.offset, protection) == record
     assert cdc("protect", "shred", "unclassed", month(), "--reason", "erasure 9", "--yes").code == 0
     assert find_last_read(connection, "cdc.src", record.offset, protection) is None
+
+
+def test_what_was_kept_until_a_record_landed_goes_with_any_key(
+    cdc: Cdc, sealed: Sealed, month: Callable[[], str]
+) -> None:
+    """Of a record that nobody has decoded nobody knows the class: its copy has another key than the record has."""
+    sealed.refuse(1)
+    keep_last_read(sealed.stage.connection, "cdc.src", sealed.wire.records[-1], load(sealed.config).protection)
+    sealed.stage.do(
+        "INSERT INTO cdc.data_key (class, month, master, wrapped) SELECT 'personal', month, 'm1', '' FROM cdc.data_key"
+    )
+    assert cdc("protect", "shred", "personal", month(), "--reason", "erasure 9", "--yes").code == 0
+    assert sealed.stage.query("SELECT FROM cdc.last_read") == []
 
 
 def test_sealed_bytes_open_in_their_place_only(cdc: Cdc, sealed: Sealed) -> None:
@@ -100,14 +117,43 @@ def test_what_is_shredded_is_gone_and_on_record(cdc: Cdc, sealed: Sealed, month:
     assert "shredded on" in shown.err
     assert "erasure 9" in shown.err
     assert CANARY not in shown.out
+    raw = cdc("refused", "show", "cdc.src", str(offset), "--raw", *LOOK)
+    assert (raw.code, raw.out, "PRT-107" in raw.err) == (4, "", True)
     assert cdc("refused", "show", "cdc.src", str(offset), "--json").document["shredded"].endswith("erasure 9")
     assert sealed.stage.query("SELECT wrapped FROM cdc.data_key") == [(None,)]
     query = "SELECT action, object, reason FROM cdc.operator_action WHERE starts_with(action, 'protect')"
     assert sealed.stage.query(query) == [("protect shred", f"unclassed {month()}", "erasure 9")]
     assert cdc("audit", "verify").code == 0
-    assert "PRT-105" in cdc("protect", "shred", "unclassed", month(), "--reason", "again", "--yes").err
+    again = cdc("protect", "shred", "unclassed", month(), "--reason", "again", "--yes")
+    assert (again.code, "Nothing was done" in again.err) == (0, True)
+    assert sealed.stage.query(query) == [("protect shred", f"unclassed {month()}", "erasure 9")]
+    assert "PRT-105" in cdc("protect", "shred", "personal", month(), "--reason", "again", "--yes").err
     # What lands from now on has another key.
     assert CANARY in cdc("refused", "show", "cdc.src", str(sealed.refuse(2)), *LOOK).out
+
+
+def test_nothing_of_a_shredded_key_is_left_in_the_table_s_file(
+    cdc: Cdc, sealed: Sealed, month: Callable[[], str], target_server: PostgresServer, target_dsn: str
+) -> None:
+    sealed.refuse(1)
+    sealed.stage.do(
+        "INSERT INTO cdc.data_key (class, month, master, wrapped) SELECT c, k.month, 'm1', sha256(c::bytea)"
+        " FROM cdc.data_key k, unnest('{public,personal,phi}'::text[]) c"
+    )
+    name = conninfo.conninfo_to_dict(target_dsn)["dbname"]
+    with psycopg.connect(target_server.dsn(target_server.superuser), dbname=name, autocommit=True) as superuser:
+
+        def is_left() -> list[bool]:
+            superuser.execute("CHECKPOINT")
+            query = (
+                "SELECT position(sha256(c::bytea) IN pg_read_binary_file(pg_relation_filepath('cdc.data_key'))) > 0"
+                " FROM unnest('{personal,phi}'::text[]) c"
+            )
+            return [found for (found,) in superuser.execute(query.encode()).fetchall()]
+
+        assert is_left() == [True, True]
+        assert cdc("protect", "shred", "personal", month(), "--reason", "erasure 9", "--yes").code == 0
+        assert is_left() == [False, True]
 
 
 @pytest.mark.parametrize("what", [(), ("--class", "unclassed"), ("--month", "MONTH")], ids=" ".join)
@@ -115,15 +161,26 @@ def test_nothing_is_shredded_under_a_legal_hold(
     cdc: Cdc, sealed: Sealed, month: Callable[[], str], what: tuple[str, ...]
 ) -> None:
     offset = sealed.refuse(1)
-    held = cdc("protect", "hold", *(word.replace("MONTH", month()) for word in what), "--reason", "case 12")
-    assert held.code == 0, held.err
+    for _ in range(2):  # the same hold: one release ends it
+        held = cdc("protect", "hold", *(word.replace("MONTH", month()) for word in what), "--reason", "case 12")
+        assert (held.code, "Hold 1 stands" in held.err) == (0, True), held.err
     done = cdc("protect", "shred", "unclassed", month(), "--reason", "erasure 9", "--yes")
-    assert (done.code, "PRT-102" in done.err) == (1, True)
+    assert (done.code, "PRT-102" in done.err) == (5, True)
     assert CANARY in cdc("refused", "show", "cdc.src", str(offset), *LOOK).out
     assert cdc("protect", "keys", "--json").document["keys"][0]["on_hold"]
+    # Nor by whoever goes past the command, with the owner's rights.
+    for statement in (SHRED, "DELETE FROM cdc.data_key", "DELETE FROM cdc.legal_hold", "TRUNCATE cdc.legal_hold"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            sealed.stage.do(statement)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="released once"):
+        sealed.stage.do("UPDATE cdc.legal_hold SET class = 'public'")
     assert cdc("protect", "release", "1", "--reason", "case closed").code == 0
     assert "PRT-106" in cdc("protect", "release", "1", "--reason", "again").err
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="released once"):
+        sealed.stage.do("UPDATE cdc.legal_hold SET released_at = NULL, released_by = NULL")
     assert cdc("protect", "shred", "unclassed", month(), "--reason", "erasure 9", "--yes").code == 0
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="is shredded"):
+        sealed.stage.do("UPDATE cdc.data_key SET wrapped = '', shredded_at = NULL")
 
 
 def test_another_master_key_takes_over(cdc: Cdc, sealed: Sealed) -> None:

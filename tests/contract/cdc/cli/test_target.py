@@ -153,9 +153,9 @@ def test_what_an_earlier_dictionary_left_behind_is_dropped_when_it_is_named(
 
     for name in ("trace.party", "trace.notes", "mes.own", "mes.mes_complaint"):
         refused = cdc("target", "apply", "--drop", name)
-        assert (refused.code, "DRV-121" in refused.err) == (1, True)
+        assert (refused.code, "DRV-121" in refused.err) == (5, True)
     hanging = cdc("target", "apply", "--drop", "trace.adverse_event")
-    assert (hanging.code, "trace.reported" in hanging.err) == (1, True)
+    assert (hanging.code, "trace.reported" in hanging.err) == (5, True)
     with connect(target, "test") as connection:
         connection.execute("DROP VIEW trace.reported")
 

@@ -11,7 +11,8 @@ from tests.contract.cdc.test_derive_worker import wait_until
 
 MAPPING = "erp.t_Organization"
 HELD = [("2", "COD-201")]
-WAIVE = ("held", "waive", MAPPING, "2", "--reason", "lives in Britain, says sales", "--value", "country=DE")
+WHY = ("--reason", "lives in Britain, says sales")
+WAIVE = ("held", "waive", MAPPING, "2", *WHY, "--value", "country=DE")
 
 
 def states(cdc: Cdc) -> list[tuple[str, str | None]]:
@@ -19,7 +20,7 @@ def states(cdc: Cdc) -> list[tuple[str, str | None]]:
 
 
 def test_a_row_is_let_go_by_two_persons_for_as_long_as_it_is_what_it_was(
-    cdc: Cdc, running: Deployment, persons: dict[str, Cdc]
+    cdc: Cdc, running: Deployment, persons: dict[str, Cdc], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice, bob = persons["alice"], persons["bob"]
     asked = alice(*WAIVE, "--json")
@@ -31,12 +32,16 @@ def test_a_row_is_let_go_by_two_persons_for_as_long_as_it_is_what_it_was(
     )
     number = str(waiver["id"])
     assert alice(*WAIVE, "--json").document["changed"] is False
+    # The same by reference: what is personal does not stand in a list of processes.
+    monkeypatch.setenv("DECIDED", "DE")
+    assert alice(*WAIVE[:-1], "country=${env:DECIDED}", "--json").document["changed"] is False
+    assert alice(*WAIVE[:-1], "country=${env:NOTHING}").code == 2
     other = alice(*WAIVE[:-2], "--without", "country")
-    assert (other.code, "DRV-132" in other.err) == (1, True)
+    assert (other.code, "DRV-132" in other.err) == (5, True)
 
     # Who asked does not approve, whatever he says to the database.
     own = alice("held", "approve", number)
-    assert (own.code, "DRV-133" in own.err) == (1, True)
+    assert (own.code, "DRV-133" in own.err) == (5, True)
     place = running.settings.target
     with psycopg.connect(
         host=place.host, port=place.port, dbname=place.database, user="alice", password="alice", autocommit=True
@@ -70,6 +75,9 @@ def test_a_row_is_let_go_by_two_persons_for_as_long_as_it_is_what_it_was(
     actions = "SELECT action, split_part(actor, ' ', 1), effect ->> 'waiver' FROM cdc.operator_action"
     actions += " WHERE action LIKE 'held %' ORDER BY id"
     assert running.rows(actions) == [("held waive", "alice", number), ("held approve", "bob", number)]
+    # What was decided may be personal: it is in the waiver alone.
+    effect = "SELECT DISTINCT effect - 'state' - 'waiver' FROM cdc.operator_action WHERE action LIKE 'held %'"
+    assert running.rows(effect) == [({"columns": ["country"]},)]
 
     # The source row changes: the waiver is of another one.
     running.sources.change(2, "法国")
@@ -84,7 +92,7 @@ def test_a_row_is_let_go_by_two_persons_for_as_long_as_it_is_what_it_was(
     assert (held(running), running.parties()) == (HELD, [("C1", None)])
     assert alice("held", "withdraw", number, "--json").document["changed"] is False
     late = bob("held", "approve", number)
-    assert (late.code, "alice has withdrawn it" in late.err) == (1, True)
+    assert (late.code, "alice has withdrawn it" in late.err) == (5, True)
     assert states(cdc) == [("void", "alice has withdrawn it")]
     assert cdc("audit", "rows", "trace.party").code == 0
 
@@ -103,9 +111,28 @@ IMPOSSIBLE = [
 def test_what_the_refused_row_cannot_have_is_not_asked_for(cdc: Cdc, running: Deployment) -> None:
     for words, told in IMPOSSIBLE:
         done = cdc("held", "waive", MAPPING, *words, "--reason", "why")
-        assert (done.code, "DRV-131" in done.err, told in done.err) == (1, True, True), done.err
+        assert (done.code, "DRV-131" in done.err, told in done.err) == (5, True, True), done.err
     assert running.rows("SELECT FROM cdc.waiver") == []
     assert running.rows("SELECT FROM cdc.operator_action WHERE action LIKE 'held %'") == []
+
+
+def test_a_waiver_of_a_mapping_that_is_gone_is_withdrawn_and_nobody_is_waited_for(
+    cdc: Cdc, running: Deployment, persons: dict[str, Cdc]
+) -> None:
+    running.sources.connection.execute(
+        "INSERT INTO cdc.waiver (mapping, source_key, code, field, columns, codes, given, version, dictionary, reason)"
+        " SELECT 'erp.gone', '{7}', 'COD-201', 'x', '{x}', '{COD-201}', '{secret}', '', digest, 'why' FROM cdc.active"
+    )
+    place = running.settings.target
+    with psycopg.connect(
+        host=place.host, port=place.port, dbname=place.database, user="bob", password="bob", autocommit=True
+    ) as raw:
+        raw.execute("UPDATE cdc.waiver SET approved_at = now()")
+    told = cdc("held", "waivers", "--json")
+    assert [(one["source_key"], one["columns"][0]["value"]) for one in told.document["waivers"]] == [(["***"], "***")]
+    done = persons["alice"]("held", "withdraw", str(told.document["waivers"][0]["id"]), "--json")
+    assert (done.code, done.document["derived"]) == (0, True), done.err
+    assert running.rows("SELECT FROM cdc.derive_queue") == []
 
 
 def test_usage(cdc: Cdc) -> None:
@@ -120,11 +147,15 @@ def test_another_dictionary_voids_it_also_where_it_changes_nothing_and_back(
     number = str(persons["alice"](*WAIVE, "--json").document["waiver"]["id"])
     assert persons["bob"]("held", "approve", number).code == 0
     running.edit("dictionary.yaml", "\nversion: ", "\n# another one\nversion: ")
+    running.sources.connection.execute(
+        "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor) VALUES ('erp.gone', '{1}', 'retry', '')"
+    )
     running.edit("fields.yaml", "Country of the party.", "Country in which the party has its seat.")
     done = cdc("dictionary", "activate", "--yes")
     assert done.code == 0, done.err
     wait_until(lambda: held(running) == HELD)
     assert (running.parties(), states(cdc)) == ([("C1", None)], [("void", "another dictionary is in force")])
+    assert running.rows("SELECT FROM cdc.derive_queue WHERE mapping = 'erp.gone'") == []
     done = cdc("dictionary", "rollback", "--yes")
     assert done.code == 0, done.err
     wait_until(lambda: held(running) == [])

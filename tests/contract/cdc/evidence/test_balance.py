@@ -22,7 +22,7 @@ def bench(target_dsn: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def balances(bench: Bench) -> dict[str, Balance]:
-    return {one.mapping: one for one in read_balances(bench.landing, bench.plan)}
+    return {one.mapping: one for one in read_balances(bench.landing, bench.plan, lambda _, key: key)}
 
 
 def test_every_row_is_accounted_for_at_every_cut(bench: Bench) -> None:

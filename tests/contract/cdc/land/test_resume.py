@@ -10,7 +10,8 @@ import pytest
 from cdc.change import Record
 from cdc.errors import FatalError
 from cdc.land.last_read import find_last_read, keep_last_read
-from cdc.land.resume import go_on_behind, last_known, pass_over
+from cdc.land.position import take_over
+from cdc.land.resume import go_on_behind, last_known, pass_over, require_unowned
 from cdc.protect.seal import Opener
 from cdc.stream.topic import Extent
 from tests.contract.cdc.land.stage import Stage
@@ -79,3 +80,19 @@ def test_what_has_landed_while_the_topic_was_searched_is_not_stepped_over(opener
     with pytest.raises(FatalError, match=r"STR-120 .*landed up to 9"):
         go_on_behind(opener, "cdc.src", TOPIC, known, (2, 4), "the test has it so")
     assert position(opener) == before
+
+
+def test_what_stands_before_the_first_batch_is_passed_over(stage: Stage) -> None:
+    take_over(stage.connection, "cdc.unread", "unread")
+    stage.do("UPDATE cdc.position SET topic_id = 'first', backend_pid = NULL WHERE stream = 'cdc.unread'")
+    assert require_unowned(stage.connection, "cdc.unread") == 0
+    with pytest.raises(FatalError, match="EVD-112"):
+        last_known(Opener(stage.connection, None), "cdc.unread")
+    resumed = pass_over(stage.connection, "cdc.unread", TOPIC, "the test has it so")
+    assert (resumed.batch, resumed.next_offset, resumed.read_from, resumed.passed_over) == (0, 0, 20, 20)
+    assert resumed.new_topic
+
+
+def test_a_stream_that_nobody_ever_opened_has_no_place_to_move(stage: Stage) -> None:
+    with pytest.raises(FatalError, match="EVD-112"):
+        pass_over(stage.connection, "cdc.misspelt", TOPIC, "the test has it so")

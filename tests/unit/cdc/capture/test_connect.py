@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import httpx
 import pytest
 
 from cdc import access
@@ -127,7 +129,7 @@ def test_a_connector_is_in_its_first_snapshot_until_it_has_a_place_behind_it(
     monkeypatch: pytest.MonkeyPatch, offsets: list[dict[str, object]], is_on: bool
 ) -> None:
     answer = {"offsets": [{"partition": {"server": "s"}, "offset": offset} for offset in offsets]}
-    monkeypatch.setattr(Connect, "_send", lambda *_arguments: answer)
+    monkeypatch.setattr(Connect, "_send", lambda *_arguments, **_options: answer)
     with Connect(access.Connect("http://127.0.0.1:1")) as connect:
         assert connect.in_snapshot("s") is is_on
 
@@ -147,10 +149,21 @@ def test_what_is_recorded_before_the_first_row_is_no_place(
     monkeypatch: pytest.MonkeyPatch, offsets: list[dict[str, object]], is_unbegun: bool
 ) -> None:
     answer = {"offsets": [{"partition": {"server": "s"}, "offset": offset} for offset in offsets]}
-    monkeypatch.setattr(Connect, "_send", lambda *_arguments: answer)
+    monkeypatch.setattr(Connect, "_send", lambda *_arguments, **_options: answer)
     with Connect(access.Connect("http://127.0.0.1:1")) as connect:
         assert connect.is_unbegun("s") is is_unbegun
         assert connect.has_place("s") is (bool(offsets) and not is_unbegun)
+
+
+@pytest.mark.parametrize("ask", [Connect.in_snapshot, Connect.has_place, Connect.is_unbegun])
+def test_of_a_connector_that_is_not_there_nothing_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[Connect, str], bool]
+) -> None:
+    # `connectors restart` and `read` ask this first: that Connect is not Connect would be the wrong answer.
+    answer = httpx.Response(404, json={"error_code": 404, "message": "Connector s not found"})
+    monkeypatch.setattr(Connect, "_send_once", lambda *_arguments: answer)
+    with Connect(access.Connect("http://127.0.0.1:1")) as connect, pytest.raises(FatalError, match=r"CON-116 .*: s$"):
+        ask(connect, "s")
 
 
 @pytest.mark.parametrize("is_recorded", [True, False])

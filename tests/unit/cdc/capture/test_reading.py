@@ -55,6 +55,16 @@ def test_a_scan_that_failed_leaves_the_table_unread_with_the_reason() -> None:
     assert unread(*story, starting(CERT)) == [Unread(CERT, "starting")]
 
 
+def test_reading_again_is_given_up_of_what_was_read_as_a_whole() -> None:
+    again = [needed(CERT), scanned(CERT), needed(CERT)]
+    assert unread(*again) == [Unread(CERT, "needed", whole=True)]
+    kept = signal("mes/kept", {"tables": [LOT, CERT]})
+    assert unread(*again, starting(CERT), in_progress(CERT), kept) == []
+    assert unread(needed(CERT), kept) == [Unread(CERT, "needed")]
+    # Rows went while nobody looked: what the mirror has is not what it had.
+    assert unread(scanned(CERT), dropped(CERT), needed(CERT), kept) == [Unread(CERT, "needed", again=True)]
+
+
 def test_the_first_snapshot_reads_what_is_needed() -> None:
     assert unread(needed(LOT, CERT), scanned(LOT, connector="mes")) == [Unread(CERT, "needed")]
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cdc.cli.failure import report
 from cdc.cli.main import execute
+from cdc.errors import FatalError
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +37,7 @@ def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFi
         "held",
         "dictionary",
         "code",
+        "runbook",
     ):
         assert re.search(rf"\b{name}\b", shown)
 
@@ -93,7 +96,8 @@ def test_a_code_is_explained_in_words_and_as_json(capsys: pytest.CaptureFixture[
     assert "next:" in shown
     assert execute(["code", "TGT-102", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert list(document) == ["code", "catalogue", "kind", "title", "cause", "action", "title_zh", "owner"]
+    told = ["code", "catalogue", "kind", "title", "cause", "action", "title_zh", "owner", "stops", "page"]
+    assert list(document) == told
     assert (document["catalogue"], document["kind"]) == ("service", "fatal")
     assert (document["title_zh"], document["owner"]) == (None, None)
 
@@ -107,6 +111,11 @@ def test_a_code_of_the_dictionary_is_explained_too(capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     assert shown.startswith("UDI-101 The check digit of a GTIN is wrong (GTIN 校验位错误)\n")
     assert "  owner: regulatory\n" in shown
+
+
+@pytest.mark.parametrize("code", ["SRC-101", "SRC-122", "SRC-127", "SRC-130"])
+def test_a_line_of_a_connector_file_that_is_wrong_is_a_matter_of_usage(code: str) -> None:
+    assert report(FatalError(code, "a table")) == 2
 
 
 def test_an_unknown_code_suggests_near_ones(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from cdc.derive.outcome import evaluate
 from cdc.derive.plan import Output, Step
 from cdc.derive.waived import Waived, Waiver
+from cdc.derive.waiver import _refusal
 from transforms.errors import Refused
 from transforms.mapping import WARNINGS, Column, Input, Mapping, MirrorRef, Target
 
@@ -21,6 +24,14 @@ def normalise(row, instead=None):
         if values[name] == "?":
             raise Refused(code, name)
     return ((tuple(values.values()),),)
+
+
+def test_a_rule_that_fails_on_a_row_is_a_refusal_for_who_asks_for_a_waiver() -> None:
+    def waive(_values):
+        return lambda _row: 1 // 0
+
+    step = SimpleNamespace(mapping=SimpleNamespace(name="m", waive=waive))
+    assert str(_refusal(step, (), {"country": "CN"})) == str(Refused("DRV-202", "", "ZeroDivisionError"))
 
 
 def staged(row, waiver: Waiver | None, *, warns: bool = False):

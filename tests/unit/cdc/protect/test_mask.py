@@ -55,6 +55,53 @@ def test_keys_by_mapping_by_fold_and_what_is_waited_for(masks: Masks) -> None:
     assert hidden.awaited("mes.mes_ship", None, None) is None
 
 
+def test_what_is_waited_for_is_masked_by_whatever_it_may_be_found_by(masks: Masks) -> None:
+    """By a second look-up of one mirror, or by the key of a row that is behind its source."""
+    lookups = {"m": {"a": (ORGANIZATION, ["FNumber"]), "b": (ORGANIZATION, ["FPhone"])}}
+    shown = dataclasses.replace(masks, lookups=lookups)
+    assert shown.awaited("m", ORGANIZATION, ["021"]) == [MASK]
+    behind = dataclasses.replace(masks, hidden=masks.hidden | {f"{ORGANIZATION}.FItemID"})
+    assert behind.awaited("erp.t_Organization", ORGANIZATION, ["7"]) == [MASK]
+
+
+def test_what_belongs_to_a_mapping_that_is_gone_is_masked(masks: Masks) -> None:
+    assert masks.source_key("erp.of_before", ["1", None]) == [MASK, None]
+    assert masks.awaited("erp.of_before", "erp.gone", ["1"]) == [MASK]
+    assert (masks.decided("of_before", "Li"), masks.decided("country", "CN")) == (MASK, "CN")
+
+
+def test_what_is_said_of_a_folded_row_is_masked_as_the_row_is(dictionary: Dictionary) -> None:
+    fold = dictionary.folds[0].target
+    column = next(one for one in fold.columns if one.field and one.name not in fold.key)
+    personal = dataclasses.replace(dictionary.fields[column.field], sensitivity="personal")
+    changed = dataclasses.replace(dictionary, fields={**dictionary.fields, column.field: personal})
+    shown = Masks.of(changed, {})
+    assert shown.hides(str(fold), column.name)
+    assert shown.hides(f"{fold.schema}_contribution.{fold.table}", column.name)
+
+
+def test_conflicts_are_masked_where_a_column_is_and_no_reader_sees_them(dictionary: Dictionary, masks: Masks) -> None:
+    said = '[{"column": "phone", "value": "021"}]'
+    assert masks.row(PARTY, {"country": "CN", "_conflicts": said}) == {"country": "CN", "_conflicts": MASK}
+    assert not masks.hides("trace.material", "_conflicts")
+    assert not [table for table, clear in clear_columns(dictionary).items() if "_conflicts" in clear]
+
+
+def test_the_key_of_before_a_version_is_as_the_key_is(dictionary: Dictionary) -> None:
+    (old,) = (one for one in dictionary.mappings if any(str(to) == "trace.stock_movement" for to in one.targets))
+    kept = dataclasses.replace(old.targets[0], history="trace.movement_history")
+    mappings = (dataclasses.replace(old, targets=(kept,)),)
+    changed = dataclasses.replace(dictionary, mappings=mappings, folds=())
+    clear = clear_columns(changed)["trace.movement_history"]
+    assert ("valid_from" in clear, "_old_key" in clear) == (True, False)
+    assert not Masks.of(changed, {}).hides("trace.movement_history", "_old_key")
+    # A personal value is made of the mirror's key.
+    fields = {name: dataclasses.replace(one, sensitivity="phi") for name, one in changed.fields.items()}
+    secret = dataclasses.replace(changed, fields=fields)
+    mirror, _, column = min(_sources(secret, origins(secret))).rpartition(".")
+    assert Masks.of(secret, {mirror: [column]}).hides("trace.movement_history", "_old_key")
+
+
 def test_what_a_rule_takes_is_masked_with_its_column(masks: Masks) -> None:
     assert masks.taken("erp.t_Organization", f"{ORGANIZATION}.FPhone", "021") == MASK
     assert masks.taken("erp.t_Organization", f"{ORGANIZATION}.FNumber", "C1") == "C1"

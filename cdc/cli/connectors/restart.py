@@ -1,55 +1,18 @@
-"""`cdc connectors read | restart | reload`: a connector begins again, or reads tables once more."""
+"""`cdc connectors restart | reload`: a connector starts again, at its place or from nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from cdc.capture import connector
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
-from cdc.capture.reader import Reader
-from cdc.capture.snapshot_select import snapshot_selects
-from cdc.capture.source import Source, find_source, load_sources
-from cdc.cli.connectors.chosen import Name, Names, chosen, contracts
+from cdc.capture.source import Source
+from cdc.cli.connectors.chosen import Names, chosen
 from cdc.cli.context import settings
 from cdc.cli.output import write_line
 from cdc.config import Settings
-from cdc.errors import FatalError
-
-
-def read(
-    context: typer.Context,
-    name: Name,
-    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables as the connector file names them.")],
-) -> None:
-    """Have tables read again beside the stream, for rows that their mirrors lack.
-
-    Rows that are in the mirrors stay: a wrong one, or one too many, takes a snapshot of the whole source.
-    """
-    options = settings(context)
-    source = find_source(load_sources(options.folders.connector_configs), name)
-    needed = _captured(source, tables)
-    selects = snapshot_selects(source, contracts(source, options))
-    with Connect(options.connect) as connect:
-        reader = Reader(source, options.kafka, connect)
-        done = reader.tidy()
-        reader.record.need(needed)
-        done += reader.begin(selects)
-    for action in done or ["noted: it is under way, or `cdc connectors apply` begins it once the connector runs"]:
-        write_line(f"{name}: {action}")
-
-
-def _captured(source: Source, tables: Sequence[str]) -> list[str]:
-    """Return the names that the connector has for tables of the file. Raises SRC-104."""
-    written = (".".join(filter(None, (table.schema, table.name))) for table in source.tables)
-    names = dict(zip(written, connector.table_names(source), strict=True))
-    unknown = [table for table in tables if table not in names]
-    if unknown:
-        raise FatalError("SRC-104", f"{source.name}: {', '.join(unknown)}")
-    return [names[table] for table in tables]
 
 
 def restart(context: typer.Context, names: Names = None) -> None:

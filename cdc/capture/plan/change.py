@@ -1,0 +1,45 @@
+"""One setting that a connector has otherwise than its file says, as a person may see it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cdc.capture.plan.impact import WHY, Impact, impact_of
+from cdc.capture.tunable import is_secret
+
+MASK: Final = "***"
+SERVER: Final = frozenset({"database.hostname", "database.port"})
+"""Which server is read: the same one may get another name."""
+_REFERENCE = re.compile(r"\$\{[^{}]+\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting's value before and after, None where it is not set, `***` where it is a secret."""
+
+    key: str
+    before: str | None
+    after: str | None
+    impact: str
+    why: str
+
+
+def changes_of(live: Mapping[str, str], wanted: Mapping[str, str], *, same_server: bool = False) -> list[Change]:
+    """Return what differs, sorted by key. With `same_server` another host or port is another name of the same one."""
+    keys = sorted(key for key in live.keys() | wanted.keys() if live.get(key) != wanted.get(key))
+    return [_change(key, live.get(key), wanted.get(key), same_server=same_server) for key in keys]
+
+
+def shown(key: str, value: str | None) -> str | None:
+    """Return a setting's value; of a secret only a reference as a whole, which anybody may see."""
+    if value is None or not is_secret(key) or _REFERENCE.fullmatch(value):
+        return value
+    return MASK
+
+
+def _change(key: str, before: str | None, after: str | None, *, same_server: bool) -> Change:
+    impact = Impact.RESTART if same_server and key in SERVER else impact_of(key)
+    return Change(key, shown(key, before), shown(key, after), impact.word, WHY[impact])

@@ -1,0 +1,200 @@
+"""The plan of one source: what its connector and topics are, what they would become, and the steps that lead there.
+
+A plan is a file, too. Who applies one does what it says or nothing: it says by two digests what it was made of. What
+`wanted` covers must be as it was then, and each difference must still be there or be gone already, because an apply
+that was interrupted is repeated with the same plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cdc.capture.connect import ABSENT, Status
+from cdc.capture.connector import table_names
+from cdc.capture.plan.change import Change, changes_of, shown
+from cdc.capture.plan.impact import WHY, Impact
+from cdc.capture.reading import captured
+from cdc.capture.source import Source
+from cdc.errors import FatalError
+
+FORMAT: Final = "cdc connectors plan 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a plan is made of, as it was seen. `config` None: there is no connector. `topics` are differences, in words.
+
+    `unread` are tables of which rows are still to be read, `attempt` tells that somebody left a beginning unfinished.
+    """
+
+    config: Mapping[str, str] | None
+    status: Status
+    has_place: bool
+    topics: tuple[str, ...]
+    unread: tuple[str, ...]
+    is_unfinished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is done, in words, and what it leads to."""
+
+    what: str
+    impact: str = Impact.NONE.word
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done for one source. `wanted` is a digest of what its files say, `impact` the heaviest one."""
+
+    source: str
+    wanted: str
+    live: str
+    impact: str
+    changes: list[Change]
+    steps: list[Step]
+    hints: list[str]
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the connector forgets its place on the way."""
+        return Impact[self.impact.upper()].forgets
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """What stands in a file: plans of sources, and connectors of which no file says anything any more."""
+
+    format: str
+    plans: list[Plan]
+    strays: list[str]
+    same_server: bool = False
+
+
+def make_plan(source: Source, seen: Seen, wanted: Mapping[str, str], *, same_server: bool = False) -> Plan:
+    """Return what is to be done so that a source is as its file says; no steps if it is."""
+    changes = [] if seen.config is None else changes_of(seen.config, wanted, same_server=same_server)
+    impacts = [Impact[change.impact.upper()] for change in changes]
+    steps = [*(Step(text) for text in seen.topics), *_steps(source, seen, changes)]
+    heaviest = max([*impacts, *(Impact[step.impact.upper()] for step in steps)], default=Impact.NONE)
+    return Plan(
+        source.name,
+        _digest([source.state, *_shown(wanted)]),
+        _digest([] if seen.config is None else _shown(seen.config)),
+        heaviest.word,
+        changes,
+        steps,
+        list(_hints(changes)),
+    )
+
+
+def require_unmoved(agreed: Plan, now: Plan) -> None:
+    """Raise FatalError CON-181 unless what was agreed on is what would be done now, or what is left of it."""
+    moved = []
+    if agreed.wanted != now.wanted:
+        moved.append("its file, its contracts or the settings say something else now")
+    if agreed.live != now.live:
+        known = {(change.key, change.before, change.after) for change in agreed.changes}
+        new = [change.key for change in now.changes if (change.key, change.before, change.after) not in known]
+        moved += [f"{key} differs otherwise than the plan says" for key in new]
+    more = [step.what for step in now.steps if step not in agreed.steps] if not moved else []
+    moved += [f"more would be done: {what}" for what in more]
+    if moved:
+        raise FatalError("CON-181", f"{agreed.source}: {'; '.join(moved)}")
+
+
+def require_agreed(plan: Plan) -> None:
+    """Raise FatalError CON-180 if the connector would forget its place, which only a plan may say."""
+    if plan.forgets:
+        causes = [change.key for change in plan.changes if Impact[change.impact.upper()].forgets]
+        raise FatalError("CON-180", f"{plan.source}: {', '.join(causes)} ({WHY[Impact[plan.impact.upper()]]})")
+
+
+def write_plans(path: Path, file: PlanFile) -> None:
+    """Write plans to a file, readable by a person. Raises OSError."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n")
+
+
+def read_plans(path: Path) -> PlanFile:
+    """Read what `write_plans` wrote. Raises FatalError CON-182 for what is no plan."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=PlanFile)
+    except (OSError, msgspec.DecodeError) as error:
+        raise FatalError("CON-182", f"{path}: {error}") from error
+    if found.format != FORMAT:
+        raise FatalError("CON-182", f"{path}: format {found.format!r}, not {FORMAT!r}")
+    return found
+
+
+def _steps(source: Source, seen: Seen, changes: list[Change]) -> Iterable[Step]:
+    runs = source.state == "running"
+    if seen.config is None:
+        yield Step("create the connector" + ("" if runs else f", {source.state}"))
+        if runs and not seen.has_place:
+            yield Step(f"take the first snapshot: {len(source.tables)} tables", Impact.READ.word)
+        return
+    impacts = {Impact[change.impact.upper()] for change in changes}
+    if any(impact.forgets for impact in impacts):
+        yield from _begin_again(source, max(impacts))
+        return
+    if changes:
+        yield Step(f"change {len(changes)} settings; the task starts again", max(impacts).word)
+    yield from _moves(source, seen)
+    yield from _reads(source, seen)
+
+
+def _begin_again(source: Source, impact: Impact) -> Iterable[Step]:
+    yield Step("stop the connector and have it forget its place", impact.word)
+    yield Step("change its settings")
+    if source.state == "running":
+        yield Step(f"take a new snapshot: {len(source.tables)} tables", impact.word)
+
+
+def _moves(source: Source, seen: Seen) -> Iterable[Step]:
+    state = seen.status.state
+    if seen.is_unfinished and source.state == "running":
+        yield Step("finish what was begun: a new snapshot", Impact.READ.word)
+    elif state == ABSENT or seen.status.is_in(source.state):
+        return
+    elif seen.status.failure and source.state == "running":
+        yield Step("start the failed task again", Impact.RESTART.word)
+    elif state != source.state.upper():
+        yield Step(f"{_VERBS[source.state]} the connector: it is {state.lower()}", Impact.RESTART.word)
+
+
+_VERBS: Final = {"running": "resume", "paused": "pause", "stopped": "stop"}
+
+
+def _reads(source: Source, seen: Seen) -> Iterable[Step]:
+    before = captured(seen.config or {})
+    names = table_names(source)
+    for table in names:
+        if table not in before:
+            yield Step(f"capture {table}, and read its rows beside the stream", Impact.READ.word)
+        elif table in seen.unread:
+            yield Step(f"read the rows of {table} beside the stream", Impact.READ.word)
+    for table in sorted(before - set(names)):
+        yield Step(f"capture {table} no more; its mirror stays as it is", Impact.READ.word)
+
+
+def _hints(changes: Iterable[Change]) -> Iterable[str]:
+    for change in changes:
+        if change.key == "slot.name" and change.before is not None:
+            drop = f"SELECT pg_drop_replication_slot('{change.before}')"
+            yield f"when the new slot is in use, a DBA drops the old one: {drop}"
+        elif change.key == "publication.name":
+            yield f"publication {change.after} has to be there, with all tables, before this is applied"
+
+
+def _shown(config: Mapping[str, str]) -> list[str]:
+    return [f"{key}={shown(key, value)}" for key, value in sorted(config.items())]
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

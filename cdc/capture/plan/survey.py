@@ -1,0 +1,56 @@
+"""What there is of a source in Kafka and in Kafka Connect, as a plan is made of it. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from cdc.access import Kafka
+from cdc.capture.connect import Connect
+from cdc.capture.connector import table_names
+from cdc.capture.plan.plan import Seen
+from cdc.capture.plugin import CLASSES
+from cdc.capture.reader import Reader
+from cdc.capture.source import Source
+from cdc.stream.envelope import READER_SUFFIX
+from cdc.stream.topic import TopicPlan, compare_topics, describe_topic
+
+
+def survey(source: Source, kafka: Kafka, connect: Connect, topics: Iterable[TopicPlan], signals: str) -> Seen:
+    """Look at a source's connector and at its topics, of which `signals` has the record of what has been read.
+
+    Raises as `cdc.capture.connect` and `cdc.stream.topic`.
+    """
+    config = connect.config(source.name)
+    unread, unfinished = _read_record(source, kafka, connect) if describe_topic(kafka, signals) else ((), False)
+    return Seen(
+        config,
+        connect.status(source.name),
+        config is not None and connect.has_place(source.name),
+        tuple(compare_topics(kafka, topics)),
+        unread if config is not None else (),
+        unfinished,
+    )
+
+
+def strays(connect: Connect, known: Collection[str]) -> list[str]:
+    """Return connectors that are the service's by their class and topics, and that no file speaks of."""
+    expected = {*known, *(name + READER_SUFFIX for name in known)}
+    return sorted(name for name in connect.names() if name not in expected and _is_ours(connect, name))
+
+
+def _is_ours(connect: Connect, name: str) -> bool:
+    config = connect.config(name) or {}
+    return config.get("connector.class") in CLASSES.values() and config.get(
+        "notification.sink.topic.name", ""
+    ).startswith("cdc-signal.")
+
+
+def _read_record(source: Source, kafka: Kafka, connect: Connect) -> tuple[tuple[str, ...], bool]:
+    reader = Reader(source, kafka, connect)
+    told = reader.record.fold()
+    unread = told.unread(table_names(source))
+    waits = unread and not connect.in_snapshot(source.name) and not reader.is_under_way(unread)
+    return (
+        tuple(state.table for state in unread) if waits else (),
+        told.beginning(source.name) is not None,
+    )

@@ -1,0 +1,80 @@
+"""What the capture account of a MariaDB source may do, and may not: SHOW GRANTS, read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cdc.capture.preflight.finding import Finding
+
+# Older servers call BINLOG MONITOR so; both are understood by all that are taken.
+_MONITOR = "REPLICATION CLIENT"
+_NEEDED = ("SELECT", "RELOAD", "REPLICATION SLAVE", _MONITOR)
+# They only show something, or are what a connector without RELOAD locks with.
+_HARMLESS = frozenset(
+    {
+        *("USAGE", "SHOW DATABASES", "SHOW VIEW", "PROCESS", "LOCK TABLES"),
+        *("SLAVE MONITOR", "REPLICA MONITOR", "REPLICATION REPLICA"),
+    }
+)
+_ALL = "ALL PRIVILEGES"
+_NAME = r"(?:\*|`(?:[^`]|``)+`)"
+_GRANT = re.compile(
+    rf"GRANT (?P<privileges>.+?) ON (?P<place>{_NAME}(?:\.{_NAME})?) TO (?P<account>\S+)(?P<rest>.*)", re.DOTALL
+)
+_OPTION = "GRANT OPTION"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One line: what may be done, and where (`*.*`, `` `erp`.* ``)."""
+
+    privileges: frozenset[str]
+    place: str
+    account: str
+
+
+def read_grants(lines: Iterable[str]) -> list[Grant]:
+    """Return what SHOW GRANTS printed; a line about a role, or a proxy, is none."""
+    grants = []
+    for line in lines:
+        found = _GRANT.fullmatch(line)
+        if found and " ON " not in found["account"]:
+            words = {_plain(word) for word in re.split(r", (?![^(]*\))", found["privileges"])}
+            options = {_OPTION} if f"WITH {_OPTION}" in found["rest"] else set()
+            grants.append(Grant(frozenset(words | options), found["place"], found["account"]))
+    return grants
+
+
+def grant_findings(grants: Iterable[Grant], database: str) -> Iterator[Finding]:
+    """Yield SRC-303 for grants that are missing, SRC-304 for those that are too many. `database` is captured."""
+    grants = list(grants)
+    quoted = "`" + database.replace("`", "``") + "`"
+    for privilege in _NEEDED:
+        # Names of databases are patterns there: an underscore has a backslash before it.
+        places = {"*.*", f"{quoted}.*", quoted.replace("_", r"\_") + ".*"} if privilege == "SELECT" else {"*.*"}
+        held = {word for grant in grants if grant.place in places for word in grant.privileges}
+        if not held & {privilege, _ALL}:
+            yield Finding("SRC-303", f"{privilege} on *.*", _grant(privilege, grants))
+    for grant in grants:
+        needless = sorted(grant.privileges - _HARMLESS - set(_NEEDED))
+        if needless:
+            words = ", ".join(needless)
+            yield Finding(
+                "SRC-304", f"{words} on {grant.place}", f"REVOKE {words} ON {grant.place} FROM {grant.account}"
+            )
+
+
+def grant_select(grants: Sequence[Grant]) -> str:
+    """Return the statement by which the account of these grants may read."""
+    return _grant("SELECT", grants)
+
+
+def _grant(privilege: str, grants: Sequence[Grant]) -> str:
+    # Every account has a line, be it of USAGE.
+    return f"GRANT {privilege} ON *.* TO {grants[0].account}"
+
+
+def _plain(word: str) -> str:
+    return {"BINLOG MONITOR": _MONITOR, "REPLICATION REPLICA": "REPLICATION SLAVE"}.get(word.strip(), word.strip())

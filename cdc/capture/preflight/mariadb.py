@@ -1,0 +1,187 @@
+"""Preflight of a MariaDB source: what the server, its log and the account are like."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import pymysql
+from pymysql.constants import ER
+from pymysql.cursors import DictCursor
+
+from cdc.capture import catalogue_mariadb
+from cdc.capture.catalogue_mariadb import session
+from cdc.capture.connector import server_id
+from cdc.capture.login import Login
+from cdc.capture.preflight.account_mariadb import Grant, grant_findings, grant_select, read_grants
+from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
+from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
+from cdc.capture.preflight.limits import ENOUGH_S, Limits
+from cdc.capture.preflight.query import Query
+from cdc.capture.preflight.sample import Column
+from cdc.capture.preflight.sample_mariadb import columns_of, sample
+from cdc.capture.quoting import backquoted
+from cdc.capture.source import Source
+from cdc.errors import FatalError, NotAdmitted
+
+OLDEST: Final = (10, 5)
+_DAY_S = 86_400
+_POLL_S = 0.1
+
+_SERVER = """
+SELECT VERSION() AS version, @@global.server_id AS server_id, @@session.max_statement_time AS time_out,
+       @@global.gtid_slave_pos <> '' AND NOT @@global.log_slave_updates AS hides_changes,
+       IF(@@global.time_zone = 'SYSTEM', @@system_time_zone, @@global.time_zone) AS zone"""
+# A session has the server's zone. As far from UTC in winter as in summer: there is no summer time.
+_SUMMER = """
+SELECT UNIX_TIMESTAMP('2026-07-01') - UNIX_TIMESTAMP('2026-01-01') <> 181 * 86400 AS has_summer_time"""
+_CLOCK = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) AS DOUBLE) AS now"
+# The first replaces the second from 10.6 on.
+_KEPT = """
+SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_expire_logs_seconds', 'expire_logs_days', 'log_bin')"""
+_ENGINES = """
+SELECT TABLE_NAME AS name, ENGINE AS engine FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE' ORDER BY 1"""
+_OPEN = """
+SELECT trx_mysql_thread_id AS thread, trx_id AS id FROM information_schema.INNODB_TRX
+WHERE trx_rows_modified > 0 AND trx_mysql_thread_id <> CONNECTION_ID() ORDER BY 1"""
+_TRANSACTIONAL = frozenset({"InnoDB", "ROCKSDB"})
+
+
+def preflight(
+    source: Source,
+    login: Login,
+    limits: Limits,
+    *,
+    now: Callable[[], float] = time.time,
+) -> Report:
+    """Look at everything. Raises TransientError SRC-110, NotAdmitted SRC-111 and SRC-112 if there is no session."""
+    # Without a database: an account that may not use it is to be told so, beside all the rest.
+    with session(replace(login, database="")) as connection:
+        query = _query(connection)
+        (server,) = query(_SERVER, ())
+        unfit = list(unfit_findings(server["version"]))
+        if unfit:
+            return Report(source.name, tuple(unfit))
+        granted = _granted(query)
+        found = [*grant_findings(granted, login.database), *time_out_findings(server["time_out"], granted)]
+        found += _server(source, server, query, limits, now)
+        engines = _engines(source, query, login.database)
+        columns = [column for column in columns_of(source, query, login.database) if column.table in engines]
+        found += [*engine_findings(login.database, engines), *_zone(server["zone"], columns, query)]
+        sampled = sample(source, columns, query, login.database, limits.rows)
+        waiting, unseen = _open_transactions(query, limits)
+    found = [*_catalogue(source, login, granted), *found, *sampled.findings, *waiting]
+    return Report(source.name, sorted_findings(found), sampled.rows, unseen)
+
+
+def unfit_findings(version: str) -> Iterator[Finding]:
+    """Yield why this server cannot be captured at all, by what it says of its version (`10.11.6-MariaDB-log`)."""
+    numbers = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)", version)
+    if "MariaDB" not in version:
+        yield Finding("SRC-301", f"{version} is not MariaDB")
+    elif not numbers or (int(numbers[1]), int(numbers[2])) < OLDEST:
+        yield Finding("SRC-301", f"{version}; the oldest is {'.'.join(map(str, OLDEST))}")
+
+
+def _query(connection: pymysql.Connection[DictCursor]) -> Query:
+    def query(statement: str, parameters: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, tuple(parameters) or None)
+            return list(cursor.fetchall())
+
+    return query
+
+
+def _granted(query: Query) -> list[Grant]:
+    return read_grants(str(next(iter(row.values()))) for row in query("SHOW GRANTS FOR CURRENT_USER", ()))
+
+
+def _catalogue(source: Source, login: Login, granted: Sequence[Grant]) -> list[Finding]:
+    try:
+        catalogue_mariadb.read(source, login)
+    except NotAdmitted:
+        raise
+    except FatalError as error:
+        if error.code == "SRC-111":  # the account is let in, and not into the database
+            return [Finding(error.code, error.detail, grant_select(granted))]
+        return findings_of(error)
+    return []
+
+
+def _server(
+    source: Source, server: Mapping[str, Any], query: Query, limits: Limits, now: Callable[[], float]
+) -> Iterator[Finding]:
+    yield from kept_findings({row["Variable_name"]: row["Value"] for row in query(_KEPT, ())}, limits)
+    if str(server["server_id"]) == server_id(source):
+        yield Finding("SRC-316", f"server_id is {server['server_id']}")
+    if server["hides_changes"]:
+        what = "log_slave_updates is OFF, and the server has followed another one (gtid_slave_pos)"
+        yield Finding("SRC-125", what, "-- in the server's option file, and start the server anew: log_slave_updates")
+    yield from clock_findings(offset_of(lambda: float(query(_CLOCK, ())[0]["now"]), now), limits)
+
+
+def _zone(zone: str, columns: Sequence[Column], query: Query) -> Iterator[Finding]:
+    (summer,) = query(_SUMMER, ())
+    local = [column.place for column in columns if column.type == "datetime"]
+    return zone_findings(zone, has_summer_time=bool(summer["has_summer_time"]), columns=local)
+
+
+def _engines(source: Source, query: Query, database: str) -> dict[str, str]:
+    """Return the engine of each captured table that is there."""
+    captured = {table.name for table in source.tables}
+    return {row["name"]: row["engine"] for row in query(_ENGINES, (database,)) if row["name"] in captured}
+
+
+def engine_findings(database: str, engines: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield SRC-317 for tables of engines without transactions."""
+    for table, engine in engines.items():
+        if engine not in _TRANSACTIONAL:
+            change = f"ALTER TABLE {backquoted(database, table)} ENGINE = InnoDB"
+            yield Finding("SRC-317", f"{table} is {engine}", change)
+
+
+def time_out_findings(seconds: float, granted: Sequence[Grant]) -> Iterator[Finding]:
+    """Yield SRC-322 for a time-out of statements of a session of the account; 0 is none."""
+    if 0 < seconds < ENOUGH_S:
+        change = f"ALTER USER {granted[0].account} WITH MAX_STATEMENT_TIME {ENOUGH_S:.0f}"
+        yield Finding("SRC-322", f"max_statement_time is {seconds:g} s", change)
+
+
+def kept_findings(variables: Mapping[str, str], limits: Limits) -> Iterator[Finding]:
+    """Yield SRC-306 or SRC-307 for how long the log is kept. Both variables may be there, or one."""
+    if variables.get("log_bin") != "ON":
+        return
+    seconds = float(variables.get("binlog_expire_logs_seconds", 0))
+    name, kept_s = "binlog_expire_logs_seconds", seconds or float(variables.get("expire_logs_days", 0)) * _DAY_S
+    if "binlog_expire_logs_seconds" not in variables:
+        name = "expire_logs_days"
+    wanted = limits.outage_s if name.endswith("seconds") else limits.outage_s / _DAY_S
+    change = f"SET GLOBAL {name} = {-(-wanted // 1):.0f}; -- and in the server's option file"
+    if kept_s == 0:
+        yield Finding("SRC-307", f"{name} is 0", change)
+    elif kept_s < limits.outage_s:
+        yield Finding("SRC-306", f"{name} is {kept_s / 3600:g} hours, {limits.outage_s / 3600:g} are allowed", change)
+
+
+def _open_transactions(query: Query, limits: Limits) -> tuple[list[Finding], tuple[str, ...]]:
+    """Return transactions that are still open after as long as is waited, or that nobody let us see them."""
+    try:
+        waited_for = _open(query)
+        deadline = time.monotonic() + limits.wait_s
+        while waited_for and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            waited_for &= _open(query)
+    except pymysql.Error as error:
+        if error.args[0] != ER.SPECIFIC_ACCESS_DENIED_ERROR:
+            raise
+        return [], ("open transactions (the account has not the privilege PROCESS)",)
+    what = f", for more than {limits.wait_s:g} s"
+    return [Finding("SRC-311", f"of thread {thread}{what}", f"KILL {thread}") for thread, _ in sorted(waited_for)], ()
+
+
+def _open(query: Query) -> set[tuple[int, str]]:
+    return {(int(row["thread"]), str(row["id"])) for row in query(_OPEN, ())}

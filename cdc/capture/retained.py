@@ -1,0 +1,102 @@
+"""The log that a source keeps for its connector, and how long it will: behind that the connector's place is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pymysql
+from pymysql.cursors import DictCursor
+
+from cdc.capture import catalogue_mariadb, catalogue_postgresql
+from cdc.capture.connector import slot_name
+from cdc.capture.login import login_of
+from cdc.capture.source import Source
+
+_DAY_S: Final = 86_400.0
+_MIB: Final = 1024 * 1024
+# A shorter time says nothing of a day: a server that has just been filled wrote more than it ever will again.
+_TELLING_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """`bytes` of log are kept for the connector; it has `left_s` until its place is gone, None if nobody can know.
+
+    `limit` says in words what ends it. `left_s` 0: the place is gone.
+    """
+
+    bytes: int | None
+    left_s: float | None
+    limit: str
+
+
+def read_retained(source: Source, variables: Mapping[str, str], place: Mapping[str, Any], age_s: float) -> Retained:
+    """Return what a source keeps for its connector, whose recorded place is `place`, so many seconds old.
+
+    Raises as `cdc.capture.catalogue.read_contracts`.
+    """
+    login = login_of(source, variables)
+    if source.kind == "postgresql":
+        with catalogue_postgresql.session(login) as slots:
+            row = slots.execute(_SLOT, (slot_name(source),)).fetchone()
+        return of_slot(row)
+    with catalogue_mariadb.session(login) as files:
+        return of_files(_select(files, "SHOW BINARY LOGS"), _expiry(files), place, age_s)
+
+
+# A standby has no log of its own to write: what it has replayed is its end.
+_SLOT: Final = """
+SELECT s.wal_status, s.safe_wal_size, w.wal_bytes::float8 AS written,
+       extract(epoch FROM pg_catalog.now() - w.stats_reset)::float8 AS seconds,
+       pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+                                       ELSE pg_catalog.pg_current_wal_lsn() END, s.restart_lsn)::bigint AS kept
+FROM pg_catalog.pg_stat_wal w, pg_catalog.pg_replication_slots s
+WHERE s.slot_name = %s AND s.database = pg_catalog.current_database()
+"""
+
+
+def of_slot(row: Mapping[str, Any] | None) -> Retained:
+    """Return what a row of the slot says: at the pace at which the server has written so far."""
+    if row is None:
+        return Retained(None, None, "there is no slot yet")
+    if row["wal_status"] == "lost":
+        return Retained(row["kept"], 0.0, "the slot has lost its place (max_slot_wal_keep_size)")
+    if row["safe_wal_size"] is None:
+        return Retained(row["kept"], None, "max_slot_wal_keep_size is -1: until the disk is full")
+    pace = row["written"] / row["seconds"] if row["seconds"] and row["seconds"] >= _TELLING_S else 0.0
+    limit = f"max_slot_wal_keep_size, {row['safe_wal_size'] // _MIB} MiB to go"
+    return Retained(row["kept"], row["safe_wal_size"] / pace if pace else None, limit)
+
+
+def of_files(
+    files: list[Mapping[str, Any]], expiry_s: float | None, place: Mapping[str, Any], age_s: float
+) -> Retained:
+    """Return what the server's binary logs say; `expiry_s` is how old one may get, None: as old as it likes."""
+    names = [str(one["Log_name"]) for one in files]
+    if "file" not in place:
+        return Retained(None, None, "the connector has no place yet")
+    if str(place["file"]) not in names:
+        return Retained(None, 0.0, f"{place['file']} is purged")
+    kept = files[names.index(str(place["file"])) :]
+    size = sum(int(one["File_size"]) for one in kept) - int(place.get("pos", 0))
+    if expiry_s is None:
+        return Retained(size, None, "binary logs do not expire: until the disk is full")
+    return Retained(size, max(0.0, expiry_s - age_s), f"binary logs are kept for {expiry_s / _DAY_S:g} days")
+
+
+def _expiry(connection: pymysql.Connection[DictCursor]) -> float | None:
+    rows = _select(
+        connection,
+        "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_expire_logs_seconds', 'expire_logs_days')",
+    )
+    values = {str(row["Variable_name"]): float(row["Value"]) for row in rows}
+    seconds = values.get("binlog_expire_logs_seconds") or values.get("expire_logs_days", 0.0) * _DAY_S
+    return seconds or None
+
+
+def _select(connection: pymysql.Connection[DictCursor], query: str) -> list[Mapping[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())

@@ -1,0 +1,54 @@
+"""`cdc connectors pause | resume | stop`: a connector in another state than its file says, for a while."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cdc.capture.connect import Connect
+from cdc.capture.lifecycle import Lifecycle
+from cdc.cli.connectors.chosen import chosen
+from cdc.cli.connectors.on_record import on_record
+from cdc.cli.context import settings
+from cdc.cli.output import say, write_line
+from cdc.errors import FatalError
+
+_Names = Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Names of sources.")]
+_Reason = Annotated[str | None, typer.Option("--reason", help="Why; it is kept with the evidence.")]
+
+
+def pause(context: typer.Context, names: _Names, reason: _Reason = None) -> None:
+    """Have connectors read on no further, without giving up what they hold: sessions, and the slot of PostgreSQL.
+
+    The source keeps its log meanwhile. Until the file says so, too, the next `apply` moves them on.
+    """
+    _move(context, names, "paused", reason)
+
+
+def resume(context: typer.Context, names: _Names, reason: _Reason = None) -> None:
+    """Have connectors go on from their places; one that has none takes its snapshot."""
+    _move(context, names, "running", reason)
+
+
+def stop(context: typer.Context, names: _Names, reason: _Reason = None) -> None:
+    """Have connectors end their sessions in the source; their places are kept, and so is the source's log.
+
+    Until the file says so, too, the next `apply` starts them.
+    """
+    _move(context, names, "stopped", reason)
+
+
+def _move(context: typer.Context, names: list[str], state: str, reason: str | None) -> None:
+    options = settings(context)
+    with Connect(options.connect) as connect, on_record(options, reason) as record:
+        for source in chosen(options, names):
+            config = connect.config(source.name)
+            if config is None:
+                raise FatalError("CON-116", source.name)
+            done = Lifecycle(connect, options.kafka, source, source.name).apply(config, state)
+            if done:
+                record(f"connectors {state}", source.name, {"done": done})
+            write_line(f"{source.name}: {', '.join(done) or 'nothing to do'}")
+            if source.state != state:
+                say(f"{source.name}: its file says {source.state}; the next apply brings it back to that.")

@@ -1,0 +1,35 @@
+"""What is done to connectors, on record in the target; each action by itself, when it is done.
+
+Kafka Connect has no transactions to share with the target. So the target is asked first: who cannot put on record what
+he does gets to do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from cdc.cli.output import say
+from cdc.config import Settings
+from cdc.store.action import record_action
+from cdc.store.connection import as_service_errors, connect
+
+NOT_ON_RECORD: Final = "The target has no tables yet: this is not put on record."
+Record = Callable[[str, str, object], None]
+"""Puts an action, what it was done to and what came of it on record."""
+
+
+@contextmanager
+def on_record(options: Settings, reason: str | None = None) -> Iterator[Record]:
+    """Yield what puts an action on record; without tables it says that nothing is. Raises TGT-101 to TGT-103."""
+    with as_service_errors(), connect(options.target, "cdc connectors") as connection:
+        connection.autocommit = True
+
+        def record(action: str, object_name: str, effect: object) -> None:
+            if connection.execute("SELECT to_regclass('cdc.operator_action')").fetchone() == (None,):
+                say(NOT_ON_RECORD)
+            else:
+                record_action(connection, action, object_name, effect, reason)
+
+        yield record

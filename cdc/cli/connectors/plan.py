@@ -1,0 +1,102 @@
+"""`cdc connectors plan`: what `apply` would do, and what that leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cdc.capture import connector
+from cdc.capture.connect import Connect
+from cdc.capture.plan.plan import FORMAT, Plan, PlanFile, make_plan, write_plans
+from cdc.capture.plan.survey import strays, survey
+from cdc.capture.source import Source, load_sources
+from cdc.capture.topics import topic_plans
+from cdc.cli.connectors.chosen import Names, chosen, rendered
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.config import Settings
+
+SameServer = Annotated[
+    bool,
+    typer.Option(
+        "--same-server",
+        help="Another host or port in the file is another name of the server that was read: its log goes on there.",
+    ),
+]
+
+
+def plan(
+    context: typer.Context,
+    names: Names = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the plan to a file that `apply FILE` takes.")
+    ] = None,
+    same_server: SameServer = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one object: format, plans, strays, same_server.")
+    ] = False,
+) -> None:
+    """Show what `apply` would do: differences by setting with what they lead to, and the steps in order.
+
+    Nothing is changed. Secrets are shown as the references that they are, or not at all. Exit code 3 if there is
+    something to do, or a connector of which no file says anything.
+    """
+    options = settings(context)
+    with Connect(options.connect) as connect:
+        plans = [plan_source(source, options, connect, same_server=same_server) for source in chosen(options, names)]
+        left = [] if names else strays(connect, load_sources(options.folders.connector_configs).keys())
+    found = PlanFile(FORMAT, plans, left, same_server)
+    if out is not None:
+        write_plans(out, found)
+    if as_json:
+        write_json(found)
+    else:
+        _write(found, out)
+    raise typer.Exit(Exit.DIFFERENT if left or any(one.steps for one in plans) else Exit.OK)
+
+
+def plan_source(source: Source, options: Settings, connect: Connect, *, same_server: bool) -> Plan:
+    """Return the plan of one source as things are now."""
+    seen = survey(source, options.kafka, connect, topic_plans(source), connector.signal_topic(source))
+    return make_plan(source, seen, rendered(source, options), same_server=same_server)
+
+
+def _write(found: PlanFile, out: Path | None) -> None:
+    changes = [
+        (one.source, change.key, change.before, change.after, change.impact)
+        for one in found.plans
+        for change in one.changes
+    ]
+    if changes:
+        write_table("Settings", ("source", "setting", "now", "then", "leads to"), changes)
+    steps = [
+        (one.source, number, step.what, step.impact)
+        for one in found.plans
+        for number, step in enumerate(one.steps, start=1)
+    ]
+    if steps:
+        write_table("Steps", ("source", "step", "what", "leads to"), steps)
+    for line in _words(found.plans, found.strays):
+        write_line(line)
+    if steps:
+        say(f"Then: cdc connectors apply {out or _names(found.plans)}")
+
+
+def _words(plans: Sequence[Plan], left: Iterable[str]) -> Iterable[str]:
+    for one in plans:
+        if not one.steps:
+            yield f"{one.source}: nothing to do"
+        for change in {change.impact: change for change in one.changes}.values():
+            yield f"{one.source}: {change.impact}: {change.why}"
+        yield from (f"{one.source}: {hint}" for hint in one.hints)
+    for name in left:
+        yield f"{name}: no file says anything of it; `cdc connectors remove {name}` takes it away"
+
+
+def _names(plans: Iterable[Plan]) -> str:
+    forgetting = any(one.forgets for one in plans)
+    return "FILE (of --out: it forgets its place)" if forgetting else " ".join(one.source for one in plans if one.steps)

@@ -1,0 +1,58 @@
+"""What the target knows of each mirror of a source: changes that were refused, rows behind them, rows that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """One mirror: `refused` changes ever, `stale` rows now, `held` rows of mappings that read it first.
+
+    `changed_at` is when the last change of it landed, None if none has.
+    """
+
+    mirror: str
+    refused: int
+    stale: int
+    held: int
+    changed_at: datetime | None
+
+
+# The last change by the index of changed rows, which a batch is found in without reading the ledger.
+_TABLES: Final = """
+WITH refused AS (SELECT mirror, count(*) AS rows FROM cdc.refused WHERE stream = %(stream)s GROUP BY mirror),
+stale AS (SELECT mirror, count(*) AS rows FROM cdc.stale WHERE stream = %(stream)s GROUP BY mirror),
+held AS (SELECT mapping, sum(rows)::bigint AS rows FROM cdc.held_count WHERE mapping = ANY (%(mappings)s)
+         GROUP BY mapping)
+SELECT c.mirror, coalesce(r.rows, 0) AS refused, coalesce(s.rows, 0) AS stale,
+       coalesce((SELECT sum(h.rows)::bigint FROM held h
+                 JOIN unnest(%(mappings)s::text[], %(sources)s::text[]) m (mapping, mirror) USING (mapping)
+                 WHERE m.mirror = c.mirror), 0) AS held,
+       (SELECT b.landed_at FROM cdc.changed_mirror k
+        CROSS JOIN LATERAL (SELECT max(batch) AS batch FROM cdc.changed_key WHERE mirror = k.id) l
+        JOIN cdc.batch b ON b.stream = k.stream AND b.batch = l.batch
+        WHERE k.stream = %(stream)s AND k.name = c.mirror) AS changed_at
+FROM cdc.contract c LEFT JOIN refused r USING (mirror) LEFT JOIN stale s USING (mirror)
+WHERE c.source = %(source)s ORDER BY c.mirror
+"""
+
+
+def read_tables(
+    connection: psycopg.Connection, source: str, stream: str, reads: Mapping[str, str]
+) -> list[TableStatus]:
+    """Return the mirrors of a source; `reads` has the mirror that each mapping reads first, by the mapping's name."""
+    parameters = {
+        "stream": stream,
+        "source": source,
+        "mappings": list(reads),
+        "sources": list(reads.values()),
+    }
+    with connection.cursor(row_factory=class_row(TableStatus)) as cursor:
+        return cursor.execute(_TABLES, parameters).fetchall()

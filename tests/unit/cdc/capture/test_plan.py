@@ -1,0 +1,172 @@
+"""A plan says what an apply does, and an apply does what a plan says."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from cdc.capture.connect import ABSENT, Status, Task
+from cdc.capture.connector import render
+from cdc.capture.plan.change import changes_of
+from cdc.capture.plan.impact import Impact, impact_of
+from cdc.capture.plan.plan import (
+    FORMAT,
+    Plan,
+    PlanFile,
+    Seen,
+    make_plan,
+    read_plans,
+    require_agreed,
+    require_unmoved,
+    write_plans,
+)
+from cdc.errors import FatalError
+from tests.unit.cdc.capture.signals import BROKERS, source
+
+MES = source("lot", "unit", kind="postgresql")
+WANTED = render(MES, BROKERS, {})
+RUNNING = Status("RUNNING", (Task(0, "RUNNING"),))
+
+
+def seen(live: dict[str, str] | None = WANTED, status: Status = RUNNING, **more: object) -> Seen:
+    found = Seen(live, status, live is not None, (), (), False)
+    return dataclasses.replace(found, **more)
+
+
+def plan_for(live: dict[str, str] | None, *, same_server: bool = False, **more: object) -> Plan:
+    return make_plan(MES, seen(live, **more), WANTED, same_server=same_server)  # type: ignore[arg-type]
+
+
+def words(plan: Plan) -> list[str]:
+    return [step.what for step in plan.steps]
+
+
+def test_what_is_as_its_file_says_has_no_steps() -> None:
+    found = plan_for(WANTED)
+    assert (found.changes, found.steps, found.impact) == ([], [], "none")
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "impact"),
+    [
+        ("slot.name", "other", "slot"),
+        ("publication.name", "other", "snapshot"),
+        ("database.hostname", "elsewhere", "snapshot"),
+        ("database.dbname", "other", "snapshot"),
+        ("decimal.handling.mode", "double", "types"),
+        ("value.converter.schemas.enable", "true", "types"),
+        ("transforms", "stream,filter", "order"),
+        ("errors.tolerance", "all", "order"),
+        ("max.batch.size", "1", "restart"),
+        ("heartbeat.interval.ms", "0", "restart"),
+    ],
+)
+def test_a_difference_says_what_it_leads_to(key: str, before: str, impact: str) -> None:
+    found = plan_for({**WANTED, key: before})
+    assert [(change.key, change.before, change.impact) for change in found.changes] == [(key, before, impact)]
+    assert found.impact == impact
+    assert found.steps
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
+def test_every_setting_that_is_rendered_leads_to_something(kind: str) -> None:
+    config = render(source("lot", kind=kind), BROKERS, {})
+    assert all(impact_of(key) >= Impact.RESTART for key in config)
+    assert {impact_of(key).word for key in config} >= {"restart", "read", "types", "order", "snapshot"}
+
+
+def test_the_same_server_under_another_name_keeps_its_place() -> None:
+    live = {**WANTED, "database.hostname": "old", "database.port": "1"}
+    assert plan_for(live).forgets
+    kept = plan_for(live, same_server=True)
+    assert (kept.forgets, kept.impact) == (False, "restart")
+
+
+def test_secrets_are_not_shown() -> None:
+    live = {**WANTED, "database.password": "geheim", "producer.override.sasl.jaas.config": "x password=geheim"}
+    found = make_plan(MES, seen(live), {**WANTED, "database.password": "${env:MES_PASSWORD}"})
+    assert "geheim" not in repr(found)
+    assert [(one.before, one.after) for one in found.changes] == [("***", "${env:MES_PASSWORD}"), ("***", None)]
+    # A part of a value that is a reference shows the rest of it.
+    assert changes_of({"database.password": "a${env:B}"}, {})[0].before == "***"
+
+
+def test_a_connector_that_is_not_there_is_created_and_takes_its_snapshot() -> None:
+    found = plan_for(None, status=Status(ABSENT), topics=("create topic cdc.mes",))
+    assert words(found) == ["create topic cdc.mes", "create the connector", "take the first snapshot: 2 tables"]
+    assert not found.forgets
+
+
+def test_tables_that_come_and_go() -> None:
+    live = {**WANTED, "table.include.list": r"public\.lot,public\.gone"}
+    assert words(plan_for(live)) == [
+        "change 1 settings; the task starts again",
+        "capture public.unit, and read its rows beside the stream",
+        "capture public.gone no more; its mirror stays as it is",
+    ]
+    assert words(plan_for(WANTED, unread=("public.lot",))) == ["read the rows of public.lot beside the stream"]
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "step"),
+    [
+        (Status("PAUSED", (Task(0, "PAUSED"),)), {}, "resume the connector: it is paused"),
+        (Status("RUNNING", (Task(0, "FAILED", "why"),)), {}, "start the failed task again"),
+        (Status("STOPPED"), {"is_unfinished": True}, "finish what was begun: a new snapshot"),
+    ],
+)
+def test_a_connector_in_another_state_is_moved(status: Status, more: dict[str, object], step: str) -> None:
+    assert words(plan_for(WANTED, status=status, **more)) == [step]
+
+
+def test_who_would_forget_its_place_needs_a_plan() -> None:
+    require_agreed(plan_for({**WANTED, "max.batch.size": "1"}))
+    with pytest.raises(FatalError, match=r"CON-180.*slot\.name"):
+        require_agreed(plan_for({**WANTED, "slot.name": "other"}))
+
+
+def test_an_old_slot_is_named_with_the_statement_that_drops_it() -> None:
+    assert "SELECT pg_drop_replication_slot('other')" in plan_for({**WANTED, "slot.name": "other"}).hints[0]
+
+
+LIVE = {**WANTED, "max.batch.size": "1", "max.queue.size": "2"}
+
+
+def test_what_is_left_of_a_plan_is_still_that_plan() -> None:
+    agreed = plan_for(LIVE, status=Status("PAUSED", (Task(0, "PAUSED"),)))
+    require_unmoved(agreed, agreed)
+    # The settings were changed, and then the caller died.
+    require_unmoved(agreed, plan_for(WANTED, status=Status("PAUSED", (Task(0, "PAUSED"),))))
+    require_unmoved(agreed, plan_for(WANTED))
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        plan_for({**LIVE, "max.batch.size": "3"}),
+        plan_for({**LIVE, "slot.name": "other"}),
+        plan_for(LIVE, unread=("public.lot",)),
+        plan_for(LIVE, status=Status("STOPPED")),
+        plan_for(None, status=Status(ABSENT)),
+        make_plan(dataclasses.replace(MES, state="paused"), seen(LIVE), WANTED),
+        make_plan(MES, seen(LIVE), {**WANTED, "max.batch.size": "9"}),
+    ],
+)
+def test_a_world_that_moved_is_refused(now: Plan) -> None:
+    with pytest.raises(FatalError, match="CON-181"):
+        require_unmoved(plan_for(LIVE), now)
+
+
+def test_a_plan_is_a_file(tmp_path: Path) -> None:
+    file = PlanFile(FORMAT, [plan_for(LIVE)], ["stray"])
+    write_plans(tmp_path / "plan.json", file)
+    assert read_plans(tmp_path / "plan.json") == file
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": "2", "plans": [], "strays": []}'])
+def test_what_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(FatalError, match="CON-182"):
+        read_plans(tmp_path / "plan.json")
