@@ -9,6 +9,7 @@ it is kept for ever, it has one order, and what matters stands in it.
 - `SOURCE/needed`: these tables are captured from now on and have to be read. Written **before** the connector is given
   them, so that whatever is interrupted afterwards leaves the need.
 - `SOURCE/starting`: the reader is given these tables.
+- `SOURCE/restarting`: somebody starts a connector again; of several who watch, the one that is first on record does.
 - `SOURCE/kept`: these tables were being read again, and are not any more: what their mirrors have is what they had.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
 - `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
@@ -49,6 +50,7 @@ FORGOTTEN: Final = "forgotten"
 BEGUN: Final = "begun"
 GIVEN_UP: Final = "given_up"
 KEPT: Final = "kept"
+RESTARTING: Final = "restarting"
 
 _READ = "read"
 _SKIPPED = "SKIPPED"
@@ -152,6 +154,11 @@ class Readings:
     _states: dict[str, Unread] = field(default_factory=dict)
     _snapshot: _Snapshot = field(default_factory=_Snapshot)
     _attempts: defaultdict[str, _Attempts] = field(default_factory=lambda: defaultdict(_Attempts))
+    _restarts: list[tuple[str, str]] = field(default_factory=list)
+
+    def restarts(self, connector: str) -> list[str]:
+        """Return the ids of the restarts of a connector that are on record, in their order."""
+        return [restart for name, restart in self._restarts if name == connector]
 
     def unread(self, tables: Iterable[str]) -> list[Unread]:
         """Return those of the tables that have to be read; one of which nothing is on record was read long ago."""
@@ -185,6 +192,8 @@ class Readings:
             self._states.update({table: Unread(table, _DROPPED) for table in _tables(value)})
         elif key in [f"{self.source}/{step}" for step in _STEPS]:
             self._begin(key.rpartition("/")[2], value)
+        elif key == f"{self.source}/{RESTARTING}":
+            self._restarts.append((str(value.get("connector")), str(value.get("id"))))
         elif key == f"{self.source}/{KEPT}":
             self._states.update({table: Unread(table, _READ) for table in _tables(value) if self._is_whole(table)})
         elif key == f"{self.source}/{STARTING}":
@@ -312,6 +321,11 @@ class Reading:
         """Note that captured tables were not captured for a while: a new snapshot of the whole source has to come."""
         self._note(_DROPPED, tables)
         self._note(NEEDED, tables)
+
+    def note_restart(self, connector: str, restart: str) -> None:
+        """Note that a connector is about to be started again, under an id."""
+        value = msgspec.json.encode({"connector": connector, "id": restart})
+        send_signal(self._kafka, self._topic, f"{self._source.name}/{RESTARTING}".encode(), value)
 
     def note_starting(self, tables: Sequence[str]) -> None:
         """Note that the reader is given these tables."""

@@ -9,6 +9,9 @@ whoever starts it, fails for ever (MariaDB) or skips the snapshot (PostgreSQL). 
 interrupted, or is taken again, finds the slot of the one before, and is of no one moment. Such a connector is made to
 begin from nothing (`cdc.capture.lifecycle`). Whoever does that may die in the middle of it: after a while it is done
 again, from its first step.
+
+Several may watch the same connectors. A restart is on record before it is done (`cdc.capture.reading`), and who is not
+the first there leaves it to the other one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import structlog
 
@@ -119,6 +123,8 @@ class Watch:
     # By connector: the attempt that this watch makes at having it begin, and since when it sees that of another one.
     _attempts: dict[str, str] = field(default_factory=dict)
     _others: dict[str, tuple[str, float]] = field(default_factory=dict)
+    # By connector: how many restarts were on record when this watch looked.
+    _restarts: dict[str, int] = field(default_factory=dict)
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
@@ -134,15 +140,34 @@ class Watch:
         self._given_up = ""
         if code is None or now < self._not_before:
             return None
-        _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
+        is_ours = code in _SNAPSHOT or self._is_first(self.source.name)
+        if is_ours:
+            _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
         if code in _SNAPSHOT:
             self._begin_again(self.source.name)
             self._signals = signals
-        else:
+        elif is_ours:
             self.connect.restart(self.source.name, only_failed=code == "CON-103")
+        # Whoever has started it again: it gets its time.
         self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
         self._not_before, self._since, self._restarted = now + self._wait, now, now
-        return code
+        return code if is_ours else None
+
+    def _is_first(self, name: str) -> bool:
+        """Tell whether a restart is this watch's to do: of several that want it, it is who is first on record.
+
+        A restart that is on record since this watch looked last is another one's, and has its time to work.
+        """
+        record = Reading(self.source, self.kafka)
+        known, found = self._restarts.get(name, 0), len(record.fold().restarts(name))
+        self._restarts[name] = found
+        if found > known:
+            return False
+        mine = uuid4().hex
+        record.note_restart(name, mine)
+        restarts = record.fold().restarts(name)
+        self._restarts[name] = len(restarts)
+        return restarts[found] == mine
 
     def _give_up(self, failure: str) -> None:
         """Say once that a restart does not help: the task would fail in the same place, for ever."""
@@ -156,12 +181,14 @@ class Watch:
         code, detail = self._reader_fault(now)
         if code is None or now < self._reader_not_before:
             return None
+        self._reader_not_before = now + _LONGEST_WAIT_S
+        if code not in _SNAPSHOT and not self._is_first(name):
+            return None
         _logger.warning("connector_restarted", source=name, code=code, detail=detail)
         if code in _SNAPSHOT:
             self._begin_again(name)
         else:
             self.connect.restart(name, only_failed=True)
-        self._reader_not_before = now + _LONGEST_WAIT_S
         return code
 
     def _reader_fault(self, now: float) -> tuple[str | None, str]:

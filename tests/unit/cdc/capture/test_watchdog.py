@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture import lifecycle, turn
+from cdc.capture import lifecycle, reading, turn
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
@@ -245,3 +245,40 @@ def test_a_snapshot_of_mariadb_is_of_one_moment_each_time(
     world = World(monkeypatch, topic(), "mariadb")
     world.say("STARTED", "COMPLETED")
     assert world.watch.look() is None
+
+
+def test_several_who_watch_act_as_one(world: World) -> None:
+    world.say("COMPLETED")
+    watches = [world.watch, world.another_watch(), world.another_watch()]
+    world.connector.task = "FAILED"
+    assert [watch.look() for watch in watches] == ["CON-103", None, None]
+    assert world.cluster.told == ["restart mes"]
+    # Each gives it its time, and then one of them tries again.
+    world.clock, world.connector.task = 4.0, "FAILED"
+    assert [watch.look() for watch in watches] == [None, None, None]
+    world.clock = 6.0
+    assert [watch.look() for watch in reversed(watches)] == [None, None, "CON-103"]
+    assert world.cluster.told == ["restart mes"] * 2
+    # If that one is gone, the others notice: they have given the restart that they had not seen its time.
+    found = []
+    for world.clock in (30.0, 60.0):
+        world.connector.task = "FAILED"
+        found += [watch.look() for watch in watches[1:]]
+    assert found == [None, None, "CON-103", None]
+
+
+def test_of_two_who_note_a_restart_at_once_the_first_on_record_does_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.say("COMPLETED")
+    world.connector.task = "FAILED"
+    send = world.topic.send
+
+    def send_after_another(*arguments: object) -> None:
+        if arguments[2] == b"mes/restarting":
+            send(*arguments[:3], b'{"connector": "mes", "id": "of another one"}')  # type: ignore[arg-type]
+        send(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reading, "send_signal", send_after_another)
+    assert world.watch.look() is None
+    assert world.cluster.told == []
