@@ -6,11 +6,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import psycopg
+from psycopg import sql
 
 from cdc.capture.catalogue_postgresql import session
 from cdc.capture.connector import slot_name
 from cdc.capture.login import login_of
 from cdc.capture.source import Source
+
+
+def drop_statement(source: Source) -> str:
+    """Return what a DBA runs so that the server keeps no more log for the connector of a PostgreSQL source."""
+    return sql.SQL("SELECT pg_drop_replication_slot({});").format(slot_name(source)).as_string(None)
+
+
+def has_slot(source: Source, variables: Mapping[str, str]) -> bool:
+    """Tell whether the slot of a source's connector is there. Raises as `cdc.capture.catalogue.read_contracts`."""
+    with session(login_of(source, variables)) as connection:
+        query = "SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = %s"
+        return connection.execute(query, (slot_name(source),)).fetchone() is not None
 
 
 def drop_slot(source: Source, variables: Mapping[str, str]) -> None:

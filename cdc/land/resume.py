@@ -50,6 +50,18 @@ def require_unowned(connection: Connection, stream: str) -> int:
         return _place(connection, stream).batch
 
 
+def where_in_topic(connection: Connection, stream: str) -> int | None:
+    """Return from which offset of its topic a stream that nobody lands would be read on; None if nothing has landed.
+
+    Raises FatalError STR-120 if a worker lands it.
+    """
+    with connection.transaction():
+        row = connection.execute(_IN_TOPIC, (stream,)).fetchone()
+        if connection.execute(_OWNED, (stream,)).fetchone() is not None:
+            raise FatalError("STR-120", stream)
+    return row and int(row[0])
+
+
 def pass_over(connection: Connection, stream: str, topic: Extent, reason: str) -> Resumed:
     """Let a stream go on behind all that its topic has now, in a transaction of its own.
 
@@ -156,6 +168,7 @@ def _place(connection: Connection, stream: str) -> Position:
     return place
 
 
+_IN_TOPIC = "SELECT greatest(next_offset, read_from) - shift FROM cdc.position WHERE stream = %s"
 _OWNED = (
     "SELECT FROM cdc.position p JOIN pg_stat_activity a"
     " ON a.pid = p.backend_pid AND a.backend_start = p.backend_start WHERE p.stream = %s"

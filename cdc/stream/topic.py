@@ -6,7 +6,7 @@ because what has left the topic before it landed is lost for the service. Neithe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -132,6 +132,19 @@ def _compare(admin: KafkaAdminClient, plan: TopicPlan) -> Iterator[str]:
     else:
         differing = _differing(admin, plan, topic)
         yield from (f"set {key} of topic {plan.name} to {value}" for key, value in differing.items())
+
+
+def existing_topics(brokers: Brokers, names: Iterable[str]) -> list[str]:
+    """Return those of the topics that exist. Raises as `cdc.stream.connection.connection_to`."""
+    with kafka_admin(brokers) as admin:
+        existing = set(admin.list_topics())
+    return [name for name in names if name in existing]
+
+
+def delete_topics(brokers: Brokers, names: Sequence[str]) -> None:
+    """Delete topics with all that they hold. Raises as `cdc.stream.connection.connection_to`."""
+    with kafka_admin(brokers) as admin:
+        admin.delete_topics(list(names))
 
 
 def _apply(admin: KafkaAdminClient, plan: TopicPlan) -> Iterator[str]:

@@ -1,0 +1,157 @@
+"""A source taken off, step by step in the one order that leaves nothing behind.
+
+The connector stands still before its place is forgotten, its place is forgotten while it is there (nobody can do that
+later), its slot is free once it has gone, and its topics may go once everything in them has landed. Each step asks the
+world whether it is done, so whoever was interrupted goes on where he was.
+
+The service writes nothing into a source: slot, publication and account are the DBA's, who gets the statements.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from cdc.access import Kafka
+from cdc.capture.connect import ABSENT, Connect
+from cdc.capture.connector import history_topic, publication, reader_name, signal_topic, table_names
+from cdc.capture.slot import drop_statement, has_slot
+from cdc.capture.source import Source
+from cdc.errors import FatalError, TransientError
+from cdc.stream.search import count_records
+from cdc.stream.topic import Extent, delete_topics, existing_topics, extent
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: `name` is that of its option, `question` says what is lost by it. `what` are the things that are there
+    to be removed; nothing: it is done. `is_needed` says that later steps cannot be done without it.
+    """
+
+    name: str
+    question: str
+    what: Callable[[], list[str]]
+    do: Callable[[], None]
+    is_needed: bool = False
+
+
+class Removal:
+    """The steps of one source. All of them raise what Connect's client (CON-1xx) or Kafka's (STR-109, STR-110) does."""
+
+    def __init__(self, source: Source, connect: Connect, kafka: Kafka, folder: Path) -> None:
+        self._source = source
+        self._connect = connect
+        self._kafka = kafka
+        self._folder = folder
+        # The reader of added tables goes with the connector.
+        self._connectors = [reader_name(source), source.name]
+        self._topics = [source.stream, signal_topic(source)]
+        if source.kind == "mariadb":
+            self._topics += [history_topic(source), f"cdc-history.{reader_name(source)}"]
+
+    def steps(self, landed: Callable[[], int | None]) -> list[Step]:
+        """Return the steps in order. `landed` tells where the stream would be read on in its topic, by its own count;
+        None where nothing has landed. It raises STR-120 while a worker lands the stream.
+        """
+        name = self._source.name
+        return [
+            Step("stop", f"Stop connector {name}?", self._running, self._stop, is_needed=True),
+            Step(
+                "offsets",
+                f"Have Kafka Connect forget how far connector {name} has read? One that is made anew reads all tables.",
+                self._placed,
+                self._forget,
+            ),
+            Step("connector", f"Delete connector {name}?", self._existing, self._remove, is_needed=True),
+            Step(
+                "topics",
+                f"Delete the topics of {name}, with every change that is in no journal?",
+                lambda: existing_topics(self._kafka, self._topics),
+                lambda: self._delete(landed),
+            ),
+            Step("files", f"Delete connector file and contracts of {name}?", self._files, self._unlink),
+        ]
+
+    def slot(self, variables: Mapping[str, str]) -> str | None:
+        """Return the DBA's statement if the slot is there, or nobody can say; None if it is gone."""
+        if self._source.kind != "postgresql":
+            return None
+        try:
+            return drop_statement(self._source) if has_slot(self._source, variables) else None
+        except (FatalError, TransientError) as error:
+            return f"{drop_statement(self._source)}  -- whether it is there is not known: {error.code}"
+
+    def hints(self, others: Iterable[Source]) -> list[str]:
+        """Return what the DBA may run in the source besides; `others` are the other sources of the deployment."""
+        source = self._source
+        if source.kind != "postgresql":
+            return [f"the account of {source.name} has no more use: REVOKE its rights or DROP USER"]
+        own = publication(source)
+        place = (source.kind, source.host, source.port, source.database)
+        shared = [
+            one for one in others if (one.kind, one.host, one.port, one.database) == place and publication(one) == own
+        ]
+        if not shared:
+            return [f'DROP PUBLICATION "{own}";', "the account has no more use: DROP OWNED BY it, then DROP ROLE"]
+        kept = {table for one in shared for table in table_names(one)}
+        gone = [_quoted(table) for table in table_names(source) if table not in kept]
+        named = ", ".join(one.name for one in shared)
+        return [f'ALTER PUBLICATION "{own}" DROP TABLE {", ".join(gone)};  -- {named} reads the others'] if gone else []
+
+    def _existing(self) -> list[str]:
+        return [name for name in self._connectors if self._connect.config(name) is not None]
+
+    def _running(self) -> list[str]:
+        return [name for name in self._existing() if not self._connect.status(name).is_in("stopped")]
+
+    def _stop(self) -> None:
+        for name in self._running():
+            self._connect.move(name, "stopped")
+            status = self._connect.until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
+            if not status.is_in("stopped"):
+                raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")
+
+    def _placed(self) -> list[str]:
+        return [name for name in self._existing() if self._connect.has_place(name) or self._connect.is_unbegun(name)]
+
+    def _forget(self) -> None:
+        for name in self._placed():
+            self._connect.forget(name)
+
+    def _remove(self) -> None:
+        for name in self._existing():
+            self._connect.delete(name)
+            status = self._connect.until(name, lambda now: now.state == ABSENT, 0.0)
+            if status.state != ABSENT:
+                raise TransientError("CON-104", f"{name} is {status.state}, wanted gone")
+
+    def _delete(self, landed: Callable[[], int | None]) -> None:
+        """Delete the topics. Raises CON-170 if the stream has records that have not landed."""
+        there = existing_topics(self._kafka, self._topics)
+        if self._source.stream in there:
+            topic = extent(self._kafka, self._source.stream)
+            position = landed()
+            first = topic.first if position is None else max(topic.first, position)
+            missing = count_records(self._kafka, self._source.stream, Extent(topic.id, first, topic.end))
+            if missing:
+                raise FatalError("CON-170", f"{self._source.stream}: {missing} records from offset {first} on")
+        delete_topics(self._kafka, there)
+
+    def _files(self) -> list[str]:
+        own = (self._folder / f"{self._source.name}.yaml", self._folder / "contracts" / self._source.name)
+        return [str(path.relative_to(self._folder)) for path in own if path.exists()]
+
+    def _unlink(self) -> None:
+        """Delete them, the connector file last: without it nobody can go on."""
+        shutil.rmtree(self._folder / "contracts" / self._source.name, ignore_errors=True)
+        (self._folder / f"{self._source.name}.dba.sql").unlink(missing_ok=True)
+        (self._folder / f"{self._source.name}.yaml").unlink()
+
+
+def _quoted(table: str) -> str:
+    schema, _, name = table.partition(".")
+    return psycopg.sql.Identifier(schema, name).as_string(None)

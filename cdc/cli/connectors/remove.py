@@ -1,0 +1,136 @@
+"""`cdc connectors remove`: a source taken off, step by step, each asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from cdc.capture.connect import Connect
+from cdc.capture.removal import Removal, Step
+from cdc.capture.source import find_source, load_sources
+from cdc.cli.connectors.chosen import Name
+from cdc.cli.context import settings
+from cdc.cli.failure import Exit
+from cdc.cli.output import say, write_json, write_table
+from cdc.config import environment
+from cdc.land.resume import where_in_topic
+from cdc.store.action import record_action
+from cdc.store.connection import as_service_errors, connect
+
+_DONE, _NOTHING, _LEFT, _WAITS = "done", "nothing to do", "left", "waits"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a step: done, nothing to do, left (nobody said yes), waits (for an earlier step, or the DBA)."""
+
+    step: str
+    outcome: str
+    what: str
+
+
+def remove(  # noqa: PLR0913 - the options of a command
+    context: typer.Context,
+    name: Name,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept on record with each step.")],
+    *,
+    yes_stop: Annotated[bool, typer.Option("--yes-stop", help="Stop the connector.")] = False,
+    yes_offsets: Annotated[bool, typer.Option("--yes-offsets", help="Forget how far it has read.")] = False,
+    yes_connector: Annotated[bool, typer.Option("--yes-connector", help="Delete the connector.")] = False,
+    yes_topics: Annotated[bool, typer.Option("--yes-topics", help="Delete its topics.")] = False,
+    yes_files: Annotated[bool, typer.Option("--yes-files", help="Delete connector file and contracts.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: source, steps (step, outcome: done, nothing to do, left, waits; what), slot (the "
+            "DBA's statement, or null), hints (what the DBA may run besides).",
+        ),
+    ] = False,
+) -> None:
+    """Take a source off: stop the connector, forget its place, delete it, then its topics, then its files.
+
+    Each step is asked for at the terminal, or named by an option; what nobody says yes to is left. A command that was
+    interrupted is repeated. The slot is the DBA's to drop: the statement is printed, and the files stay until it is
+    gone. Mirrors, journal and what derives from them stay. Exit code 4 if something is left, 5 if changes in the topic
+    have not landed.
+    """
+    options = settings(context)
+    sources = load_sources(options.folders.connector_configs)
+    source = find_source(sources, name)
+    yes = {"stop": yes_stop, "offsets": yes_offsets, "connector": yes_connector}
+    yes |= {"topics": yes_topics, "files": yes_files}
+    with (
+        as_service_errors(),
+        connect(options.target, "cdc connectors remove") as target,
+        Connect(options.connect) as client,
+    ):
+        target.autocommit = True
+        removal = Removal(source, client, options.kafka, options.folders.connector_configs)
+        steps = removal.steps(lambda: where_in_topic(target, source.stream))
+        done = _take(steps[:-1], yes, _recorder(target, name, reason))
+        # While the connector is there, it needs its slot.
+        slot = removal.slot(environment()) if _is_over(done, "connector") else None
+        if slot is None and all(_is_over(done, one.name) for one in steps[:-1]):
+            done += _take(steps[-1:], yes, _recorder(target, name, reason))
+        else:
+            done.append(Outcome("files", _WAITS, "for the slot" if slot else "for the steps before"))
+    hints = removal.hints(one for one in sources.values() if one.name != name)
+    _tell(name, done, slot, hints, as_json=as_json)
+    if slot is not None or not all(_is_over(done, one.step) for one in done):
+        raise typer.Exit(Exit.ATTENTION)
+
+
+def _take(steps: list[Step], yes: Mapping[str, bool], record: Callable[[Step, list[str]], None]) -> list[Outcome]:
+    """Do the steps that somebody says yes to, up to one without which no later one can be done."""
+    done: list[Outcome] = []
+    for step in steps:
+        if any(one.outcome in (_LEFT, _WAITS) and _needed(steps, one) for one in done):
+            done.append(Outcome(step.name, _WAITS, "for the steps before"))
+            continue
+        what = step.what()
+        if not what:
+            done.append(Outcome(step.name, _NOTHING, ""))
+        elif yes[step.name] or _confirmed(step, what):
+            record(step, what)
+            step.do()
+            done.append(Outcome(step.name, _DONE, ", ".join(what)))
+        else:
+            done.append(Outcome(step.name, _LEFT, f"{', '.join(what)}; --yes-{step.name} does it"))
+    return done
+
+
+def _needed(steps: list[Step], outcome: Outcome) -> bool:
+    return any(step.is_needed for step in steps if step.name == outcome.step)
+
+
+def _is_over(done: list[Outcome], step: str) -> bool:
+    return any(one.step == step and one.outcome in (_DONE, _NOTHING) for one in done)
+
+
+def _confirmed(step: Step, what: list[str]) -> bool:
+    return sys.stdin.isatty() and typer.confirm(f"{step.question} ({', '.join(what)})", err=True)
+
+
+def _recorder(target: psycopg.Connection[Any], name: str, reason: str) -> Callable[[Step, list[str]], None]:
+    """Return what puts a step on record, before it is done: its effect is in no transaction of the target's."""
+    return lambda step, what: record_action(
+        target, "connectors remove", name, {"step": step.name, "removes": what}, reason
+    )
+
+
+def _tell(name: str, done: list[Outcome], slot: str | None, hints: list[str], *, as_json: bool) -> None:
+    if as_json:
+        write_json({"source": name, "steps": [asdict(one) for one in done], "slot": slot, "hints": hints})
+        return
+    write_table(f"Removing {name}", ("step", "outcome", "what"), [(one.step, one.outcome, one.what) for one in done])
+    if slot is not None:
+        say(f"For the DBA, now: the server keeps its log for nobody until then:\n  {slot}")
+    for hint in hints:
+        say(f"For the DBA, if nothing else needs it: {hint}")
+    say(f"Mirrors and journal of {name} stay in the target.")
