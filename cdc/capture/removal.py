@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import psycopg
 
@@ -24,6 +25,11 @@ from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
 from cdc.stream.search import count_records
 from cdc.stream.topic import Extent, delete_topics, existing_topics, extent
+
+DONE: Final = "done"
+NOTHING: Final = "nothing to do"
+LEFT: Final = "left"
+WAITS: Final = "waits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,47 @@ class Step:
     what: Callable[[], list[str]]
     do: Callable[[], None]
     is_needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a step: done, nothing to do, left (nobody said yes), waits (for an earlier step, or the DBA)."""
+
+    step: str
+    outcome: str
+    what: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it to be done."""
+        return self.outcome in (DONE, NOTHING)
+
+
+def take(
+    steps: Iterable[Step], agrees: Callable[[Step, list[str]], bool], record: Callable[[Step, list[str]], None]
+) -> list[Outcome]:
+    """Do the steps that somebody agrees to, each on record before; none behind a needed one that was left."""
+    done: list[Outcome] = []
+    is_stopped = False
+    for step in steps:
+        what = [] if is_stopped else step.what()
+        if is_stopped:
+            done.append(Outcome(step.name, WAITS, "for the steps before"))
+        elif not what:
+            done.append(Outcome(step.name, NOTHING))
+        elif agrees(step, what):
+            record(step, what)
+            step.do()
+            done.append(Outcome(step.name, DONE, ", ".join(what)))
+        else:
+            done.append(Outcome(step.name, LEFT, f"{', '.join(what)}; --yes-{step.name} does it"))
+            is_stopped = step.is_needed
+    return done
+
+
+def is_over(done: Iterable[Outcome], step: str) -> bool:
+    """Tell whether nothing is left to be done of a step."""
+    return any(one.is_over for one in done if one.step == step)
 
 
 class Removal:

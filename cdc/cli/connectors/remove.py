@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import psycopg
 import typer
 
 from cdc.capture.connect import Connect
-from cdc.capture.removal import Removal, Step
+from cdc.capture.removal import WAITS, Outcome, Removal, Step, is_over, take
 from cdc.capture.source import find_source, load_sources
 from cdc.cli.connectors.chosen import Name
 from cdc.cli.context import settings
@@ -21,17 +21,6 @@ from cdc.config import environment
 from cdc.land.resume import where_in_topic
 from cdc.store.action import record_action
 from cdc.store.connection import as_service_errors, connect
-
-_DONE, _NOTHING, _LEFT, _WAITS = "done", "nothing to do", "left", "waits"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a step: done, nothing to do, left (nobody said yes), waits (for an earlier step, or the DBA)."""
-
-    step: str
-    outcome: str
-    what: str
 
 
 def remove(  # noqa: PLR0913 - the options of a command
@@ -73,48 +62,29 @@ def remove(  # noqa: PLR0913 - the options of a command
         target.autocommit = True
         removal = Removal(source, client, options.kafka, options.folders.connector_configs)
         steps = removal.steps(lambda: where_in_topic(target, source.stream))
-        done = _take(steps[:-1], yes, _recorder(target, name, reason))
+        agrees, record = _asker(yes), _recorder(target, name, reason)
+        done = take(steps[:-1], agrees, record)
         # While the connector is there, it needs its slot.
-        slot = removal.slot(environment()) if _is_over(done, "connector") else None
-        if slot is None and all(_is_over(done, one.name) for one in steps[:-1]):
-            done += _take(steps[-1:], yes, _recorder(target, name, reason))
+        slot = removal.slot(environment()) if is_over(done, "connector") else None
+        if slot is None and all(is_over(done, one.name) for one in steps[:-1]):
+            done += take(steps[-1:], agrees, record)
         else:
-            done.append(Outcome("files", _WAITS, "for the slot" if slot else "for the steps before"))
+            done.append(Outcome("files", WAITS, "for the slot" if slot else "for the steps before"))
     hints = removal.hints(one for one in sources.values() if one.name != name)
     _tell(name, done, slot, hints, as_json=as_json)
-    if slot is not None or not all(_is_over(done, one.step) for one in done):
+    if slot is not None or not all(one.is_over for one in done):
         raise typer.Exit(Exit.ATTENTION)
 
 
-def _take(steps: list[Step], yes: Mapping[str, bool], record: Callable[[Step, list[str]], None]) -> list[Outcome]:
-    """Do the steps that somebody says yes to, up to one without which no later one can be done."""
-    done: list[Outcome] = []
-    for step in steps:
-        if any(one.outcome in (_LEFT, _WAITS) and _needed(steps, one) for one in done):
-            done.append(Outcome(step.name, _WAITS, "for the steps before"))
-            continue
-        what = step.what()
-        if not what:
-            done.append(Outcome(step.name, _NOTHING, ""))
-        elif yes[step.name] or _confirmed(step, what):
-            record(step, what)
-            step.do()
-            done.append(Outcome(step.name, _DONE, ", ".join(what)))
-        else:
-            done.append(Outcome(step.name, _LEFT, f"{', '.join(what)}; --yes-{step.name} does it"))
-    return done
+def _asker(yes: Mapping[str, bool]) -> Callable[[Step, list[str]], bool]:
+    """Return what asks whether a step may be done: its option, or the person at the terminal."""
 
+    def agrees(step: Step, what: list[str]) -> bool:
+        if yes[step.name]:
+            return True
+        return sys.stdin.isatty() and typer.confirm(f"{step.question} ({', '.join(what)})", err=True)
 
-def _needed(steps: list[Step], outcome: Outcome) -> bool:
-    return any(step.is_needed for step in steps if step.name == outcome.step)
-
-
-def _is_over(done: list[Outcome], step: str) -> bool:
-    return any(one.step == step and one.outcome in (_DONE, _NOTHING) for one in done)
-
-
-def _confirmed(step: Step, what: list[str]) -> bool:
-    return sys.stdin.isatty() and typer.confirm(f"{step.question} ({', '.join(what)})", err=True)
+    return agrees
 
 
 def _recorder(target: psycopg.Connection[Any], name: str, reason: str) -> Callable[[Step, list[str]], None]:

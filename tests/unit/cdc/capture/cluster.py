@@ -50,7 +50,7 @@ class Cluster:
         tasks = () if member.state == "STOPPED" else (Task(0, member.task, member.task),)
         return Status(member.state, tasks)
 
-    def until(self, name: str, *_: object) -> Status:
+    def until(self, name: str, *_: object, **__: object) -> Status:
         return self.status(name)
 
     def await_state(self, name: str, state: str, _settle_s: float, _failed_before: str = "") -> None:
@@ -97,6 +97,10 @@ class Cluster:
 
     def remove(self, name: str) -> None:
         self.tell(f"remove {name}")
+        del self.members[name]
+
+    def delete(self, name: str) -> None:
+        self.tell(f"delete {name}")
         del self.members[name]
 
     def tell(self, step: str) -> None:
