@@ -9,7 +9,7 @@ from cdc.capture.onboard.file import header, text_of
 from cdc.capture.source import Source, SourceTable, parse_source
 
 CONNECTION = {"host": "127.0.0.1", "port": "3306", "database": "no", "user": "u: #x", "password": "${env:P}"}
-NAMES = ("null", "123", "on", "- x", "a #b", "订单$", "Order", "1e3", "~"[:0] or "yes")
+NAMES = ("null", "123", "on", "- x", "a #b", "订单$", "Order", "1e3", "yes")
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
