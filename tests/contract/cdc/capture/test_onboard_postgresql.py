@@ -105,8 +105,12 @@ def test_300_tables_are_taken_on_without_editing_a_file(bench: Bench) -> None:
     ]
     assert {one["table"] for one in told["tables"]} == set(tables)
     assert told["load"] | {"bytes": 0} == {
-        **{"tables": COUNT, "rows": (COUNT - 2) * ROWS, "bytes": 0, "unknown": 0},
-        **{"rows_per_s": 17730, "measured_by": ".venv/bin/python -m tests.bench.load"},
+        "tables": COUNT,
+        "rows": (COUNT - 2) * ROWS,
+        "bytes": 0,
+        "unknown": 0,
+        "rows_per_s": 17730,
+        "measured_by": ".venv/bin/python -m tests.bench.load",
     }
     assert told["load"]["bytes"] >= COUNT * 8192 - 3 * 8192
     decided = {(one["table"], one["what"]): one["code"] for one in told["decisions"]}
