@@ -30,20 +30,22 @@ Cdc = Callable[..., str]
 def tables(servers: dict[str, str]) -> list[mariadb.Table]:
     """The database, made once; nobody changes its tables."""
     made = mariadb.world(COUNT)
-    with pymysql.connect(
-        host="127.0.0.1",
-        port=int(servers["CDC_PORT_ERP"]),
-        user=servers["CDC_ERP_DBA_USER"],
-        password=servers["CDC_ERP_DBA_PASSWORD"],
-        charset="utf8mb4",
-        autocommit=True,
-    ) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP DATABASE IF EXISTS onboard")
-            cursor.execute("CREATE DATABASE onboard CHARACTER SET utf8mb4")
-            cursor.execute("USE onboard")
-            for statement in mariadb.script(made):
-                cursor.execute(statement)
+    with (
+        pymysql.connect(
+            host="127.0.0.1",
+            port=int(servers["CDC_PORT_ERP"]),
+            user=servers["CDC_ERP_DBA_USER"],
+            password=servers["CDC_ERP_DBA_PASSWORD"],
+            charset="utf8mb4",
+            autocommit=True,
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("DROP DATABASE IF EXISTS onboard")
+        cursor.execute("CREATE DATABASE onboard CHARACTER SET utf8mb4")
+        cursor.execute("USE onboard")
+        for statement in mariadb.script(made):
+            cursor.execute(statement)
     return made
 
 
