@@ -184,6 +184,7 @@ def _tell(made: Plan, load: Load, files: Files, *, dry_run: bool, as_json: bool)
     if as_json:
         write_json(_document(made, load, files, dry_run=dry_run))
         return
+    write_table("Order of the first snapshot", ("table", "rows", "MiB", "s"), map(_row, _tables(made, load)))
     if made.decisions:
         rows = [(one.table or "(all)", one.what, one.code or None, one.why) for one in made.decisions]
         write_table("Decided", ("table", "what", "code", "why"), rows)
@@ -202,21 +203,31 @@ def _document(made: Plan, load: Load, files: Files, *, dry_run: bool) -> dict[st
         "source": made.source.name,
         "files": files.listed(made),
         "dry_run": dry_run,
-        "tables": [
-            {
-                "table": written(one.name),
-                "rows": one.rows,
-                "bytes": one.bytes,
-                "expected_s": None if one.rows is None else load_of([one], load.rows_per_s).expected_s,
-            }
-            for one in made.found
-        ],
+        "tables": _tables(made, load),
         "decisions": made.decisions,
         "load": load,
         "expected_s": load.expected_s,
         "statements": made.statements,
         "next": next_steps(made.source.name, made),
     }
+
+
+def _tables(made: Plan, load: Load) -> list[dict[str, Any]]:
+    """Return the tables in the order of the first snapshot; None is what no statistics say."""
+    return [
+        {
+            "table": written(one.name),
+            "rows": one.rows,
+            "bytes": one.bytes,
+            "expected_s": None if one.rows is None else load_of([one], load.rows_per_s).expected_s,
+        }
+        for one in made.found
+    ]
+
+
+def _row(table: Mapping[str, Any]) -> tuple[Any, ...]:
+    mib = None if table["bytes"] is None else table["bytes"] / _UNIT_BYTES
+    return table["table"], table["rows"], mib, table["expected_s"]
 
 
 def _size(load: Load) -> str:

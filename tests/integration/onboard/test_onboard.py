@@ -1,4 +1,4 @@
-"""`init` on a database of 300 tables ends in running mirrors without a file being edited; then the source is taken off."""
+"""`init` on 300 tables ends in running mirrors without a file being edited; then the source is taken off."""
 
 from __future__ import annotations
 
