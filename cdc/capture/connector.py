@@ -284,7 +284,13 @@ def _common(source: Source, brokers: Brokers) -> dict[str, str]:
 def _selected(selects: Mapping[str, str]) -> dict[str, str]:
     if not selects:
         return {}
-    return {_SELECTS: ",".join(selects), **{f"{_SELECTS}.{name}": select for name, select in selects.items()}}
+    named = {_identifier(name): select for name, select in selects.items()}
+    return {_SELECTS: ",".join(named), **{f"{_SELECTS}.{name}": select for name, select in named.items()}}
+
+
+def _identifier(name: str) -> str:
+    """Return a table's name as the connector takes it where it wants no expression: one with a blank is quoted."""
+    return ".".join(f'"{part}"' for part in name.split(".")) if " " in name else name
 
 
 def _mariadb(source: Source, brokers: Brokers) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A PostgreSQL database of 300 tables is taken on without a file being edited, by an account that has no grant yet."""
+"""A PostgreSQL database of many tables is taken on without a file being edited, by an account that has no grant yet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from cdc.config import Target
 from tests.onboard import postgresql
 from tests.onboard.postgresql import LEFT_OUT, ROWS, Table
 
-COUNT = 300
+# The whole number takes a minute, most of it for mirrors.
+COUNTS = (60, pytest.param(300, marks=pytest.mark.slow))
 _SETTINGS = """\
 target: {{host: 127.0.0.1, port: {port}, database: {database}, user: {user}, password: "${{env:ONBOARD_TARGET}}"}}
 kafka: {{bootstrap: "127.0.0.1:1"}}
@@ -56,12 +57,14 @@ class Bench:
         return load_sources(self.folder / "connector-configs")["plant"]
 
 
-@pytest.fixture(scope="module")
-def onboard(servers: dict[str, str]) -> Iterator[tuple[psycopg.Connection, list[Table]]]:
+@pytest.fixture(scope="module", params=COUNTS)
+def onboard(
+    request: pytest.FixtureRequest, servers: dict[str, str]
+) -> Iterator[tuple[psycopg.Connection, list[Table]]]:
     """The database, made once; nobody changes its tables."""
     place = {"host": "127.0.0.1", "port": servers["CDC_PORT_MES"], "autocommit": True}
     login = {"user": servers["CDC_MES_DBA_USER"], "password": servers["CDC_MES_DBA_PASSWORD"]}
-    tables = postgresql.world(COUNT)
+    tables = postgresql.world(request.param)
     with psycopg.connect(**place, **login, dbname="mes") as connection:
         connection.execute("DROP DATABASE IF EXISTS onboard WITH (FORCE)")
         connection.execute("CREATE DATABASE onboard")
@@ -97,7 +100,8 @@ def bench(
     onboard[0].execute("DROP PUBLICATION IF EXISTS cdc; DROP OWNED BY onboard_capture")
 
 
-def test_300_tables_are_taken_on_without_editing_a_file(bench: Bench) -> None:
+def test_all_tables_are_taken_on_without_editing_a_file(bench: Bench) -> None:
+    count = len(bench.tables)
     told = json.loads(bench.init("--json"))
     tables = {table.written: table for table in bench.tables}
     assert [one["table"] for one in told["tables"]] == [
@@ -105,14 +109,14 @@ def test_300_tables_are_taken_on_without_editing_a_file(bench: Bench) -> None:
     ]
     assert {one["table"] for one in told["tables"]} == set(tables)
     assert told["load"] | {"bytes": 0} == {
-        "tables": COUNT,
-        "rows": (COUNT - 2) * ROWS,
+        "tables": count,
+        "rows": (count - 2) * ROWS,
         "bytes": 0,
         "unknown": 0,
         "rows_per_s": 17730,
         "measured_by": ".venv/bin/python -m tests.bench.load",
     }
-    assert told["load"]["bytes"] >= COUNT * 8192 - 3 * 8192
+    assert told["load"]["bytes"] >= (count - 2) * 8192
     decided = {(one["table"], one["what"]): one["code"] for one in told["decisions"]}
     assert {table: code for (table, what), code in decided.items() if what == "left out"} == LEFT_OUT
     expected = {(one.written, f"without {name}"): code for one in bench.tables for name, code in one.refused}
@@ -125,7 +129,7 @@ def test_300_tables_are_taken_on_without_editing_a_file(bench: Bench) -> None:
     bench.cdc("source", "contract", "plant", "--check")
     assert "target is ready" not in bench.cdc("target", "apply")
     published = bench.dba.execute("SELECT count(*) FROM pg_publication_tables WHERE pubname = 'cdc'").fetchone()
-    assert published == (COUNT,)
+    assert published == (count,)
     with psycopg.connect(
         host="127.0.0.1",
         port=os.environ["ONBOARD_TARGET_PORT"],
@@ -134,8 +138,8 @@ def test_300_tables_are_taken_on_without_editing_a_file(bench: Bench) -> None:
         password=os.environ["ONBOARD_TARGET"],
     ) as target:
         mirrors = target.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'plant'").fetchone()
-    assert mirrors == (COUNT,)
-    assert len(read_contracts(bench.folder / "connector-configs" / "contracts" / "plant")) == COUNT
+    assert mirrors == (count,)
+    assert len(read_contracts(bench.folder / "connector-configs" / "contracts" / "plant")) == count
 
 
 def test_parents_stand_before_their_children_but_in_the_circle(bench: Bench) -> None:
@@ -144,7 +148,7 @@ def test_parents_stand_before_their_children_but_in_the_circle(bench: Bench) -> 
     circles = [one for one in told["decisions"] if one["what"].startswith("before ")]
     assert len(circles) == 1
     early = {table.written for table in bench.tables if table.parent and place[table.parent] > place[table.written]}
-    assert early <= {circles[0]["table"]}
+    assert early <= {circles[0]["table"], *circles[0]["what"].removeprefix("before ").split(", ")}
 
 
 def test_a_source_that_is_there_is_not_replaced_unless_somebody_says_so(bench: Bench) -> None:
@@ -176,7 +180,7 @@ def test_what_is_published_and_granted_already_is_not_asked_for_again(bench: Ben
 
 
 def test_a_table_is_added_with_its_contract_and_no_other_line_changes(bench: Bench) -> None:
-    bench.init("--exclude", "twin", "--exclude", "TWIN", "--exclude", "t_41*")
+    bench.init("--exclude", "twin", "--exclude", "TWIN")
     file = bench.folder / "connector-configs" / "plant.yaml"
     bench.dba.execute((file.with_suffix(".dba.sql")).read_bytes())
     file.write_text(file.read_text().replace("tables:\n", "# by hand\ntables:   # parents first\n"))

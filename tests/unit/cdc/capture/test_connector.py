@@ -78,6 +78,14 @@ def test_selects_stand_under_the_names_of_their_tables(sources: dict[str, Source
     }
 
 
+def test_a_name_with_a_blank_is_quoted_where_the_connector_parses_names(sources: dict[str, Source]) -> None:
+    # Debezium ends at it otherwise: "Unexpected input".
+    config = render(sources["mes"], BROKERS, {"Plant 2.Work order": "SELECT 1", "public.#a": "SELECT 2"})
+    key = "snapshot.select.statement.overrides"
+    assert config[key] == '"Plant 2"."Work order",public.#a'
+    assert config[f'{key}."Plant 2"."Work order"'] == "SELECT 1"
+
+
 def test_each_source_is_another_replica(sources: dict[str, Source]) -> None:
     one, other = sources["erp"], replace(sources["erp"], name="erp2")
     ids = {render(source, BROKERS, {})["database.server.id"] for source in (one, other)}
