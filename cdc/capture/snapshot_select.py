@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 
 from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.keyless import source_columns
 from cdc.capture.source import Source, SourceTable
 from cdc.errors import FatalError
 
@@ -79,7 +80,7 @@ def _select(kind: str, name: str, contract: Contract, *, always: bool = False) -
     if not changed and not always:
         return None
     if lists_columns(contract):
-        present = [*(column.name for column in contract.columns), *contract.omitted]
+        present = [*(column.name for column in source_columns(contract.columns)), *contract.omitted]
         columns = [changed.get(column, f"t.{_quoted(column, quote)}") for column in present]
     else:
         columns = ["t.*", *(f"t.{_quoted(hidden, quote)}" for hidden in _hidden(contract)), *changed.values()]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.keyless import as_keyless
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, SourceTable
 from cdc.errors import FatalError
@@ -55,6 +56,16 @@ def test_columns_are_listed_where_some_are_left_out() -> None:
     (select,) = snapshot_selects(source("postgresql", SourceTable("public", "t", without=("w",))), [made]).values()
     assert select.startswith('SELECT t."id", CASE WHEN isfinite(t."d""") THEN')
     assert select.endswith('END AS "d""", t."b", t."g" FROM "public"."t" t')
+
+
+def test_what_only_the_mirror_of_a_table_without_a_key_has_is_not_selected() -> None:
+    columns, key, origin = as_keyless("s.t", [column("d", "date", "date")], ())
+    made = Contract("s.t", "public.t", key, origin, columns, without=("w",))
+    table = SourceTable("public", "t", without=("w",), is_keyless=True)
+    (select,) = snapshot_selects(source("postgresql", table), [made]).values()
+    assert select.startswith("SELECT CASE WHEN isfinite")
+    assert "_row" not in select
+    assert "_count" not in select
 
 
 def test_what_is_invisible_is_named() -> None:
