@@ -62,6 +62,7 @@ def shapes(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> Iter
         _role(stack, "DROP ROLE onboard_capture")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.slow  # minutes each; the contract lane has init, its contracts and mirrors on every run
 def test_init_ends_in_mirrors_that_are_the_source(shapes: Shapes) -> None:
     (side,) = shapes.sides.values()

@@ -117,6 +117,22 @@ def test_a_table_that_the_reader_gives_up_is_told(topic: Callable[..., Topic]) -
     assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
 
 
+@pytest.mark.parametrize("has_read", [True, False])
+def test_a_reader_that_went_before_it_was_seen_to_run_may_have_read_all(
+    topic: Callable[..., Topic], monkeypatch: pytest.MonkeyPatch, *, has_read: bool
+) -> None:
+    def gone(*_: object) -> None:
+        raise TransientError("CON-104", "mes-read is ABSENT, wanted running")
+
+    connector = Connector(topic(needed(CERT)), answer=lambda _: [scanned(CERT)] * has_read)
+    monkeypatch.setattr(connector, "await_state", gone)
+    if has_read:
+        assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
+    else:
+        with pytest.raises(TransientError, match="CON-104"):
+            connector.begin(source("lot", "cert"))
+
+
 def test_a_reader_that_is_not_heard_of_is_told(topic: Callable[..., Topic]) -> None:
     connector = Connector(topic(needed(CERT)), answer=lambda _: [])
     with pytest.raises(TransientError, match="CON-109"):
