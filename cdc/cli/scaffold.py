@@ -20,6 +20,7 @@ from cdc.cli.context import settings
 from cdc.cli.drafted import Drafted, document, print_files, put, tell, write_files
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
+from cdc.cli.source_name import complete_source
 from cdc.config import Settings
 from cdc.derive.sample import Limits, present_in, read_sample
 from cdc.errors import CdcError
@@ -35,14 +36,6 @@ from transforms.value.moment import find_zone
 from transforms.yaml.section import suggest
 
 _MOST_LOOKED_UP = 500  # values of a column that are looked for in another mirror
-
-
-def _complete_source(context: typer.Context, incomplete: str) -> list[str]:
-    try:
-        names = load_sources(settings(context).folders.connector_configs)
-    except CdcError:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
 
 
 def _complete_table(context: typer.Context, incomplete: str) -> list[str]:
@@ -62,7 +55,7 @@ def _zone(value: str | None) -> str | None:
 
 def scaffold(  # noqa: PLR0913, PLR0917 - they are the options of a command line
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.", autocompletion=_complete_source)],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.", autocompletion=complete_source)],
     tables: Annotated[
         list[str] | None,
         typer.Argument(
