@@ -36,10 +36,22 @@ class Reader:
 
     def tidy(self) -> list[str]:
         """Remove the reader if it has read all of its tables; return what was done, in words."""
-        if self._tables() and not self.record.unread():
+        if self.is_over():
             self._connect.remove(self.name)
             return [f"reading is over: connector {self.name} removed"]
         return []
+
+    def is_over(self) -> bool:
+        """Tell whether there is a reader which has read all of its tables.
+
+        They are those of its own configuration: whoever asks may have read the connector file before one was added.
+        """
+        tables = self._tables()
+        return bool(tables) and not self.record.fold().unread(tables)
+
+    def is_skipped(self) -> bool:
+        """Tell whether the reader has passed over its snapshot, which had not begun."""
+        return self.record.is_skipped_by_reader(self._tables())
 
     def begin(self, selects: Mapping[str, str]) -> list[str]:
         """Have what is unread read, and wait until that has begun; return what was done, in words.

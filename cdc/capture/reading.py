@@ -272,9 +272,9 @@ class Reading:
             return "CON-112"
         return "CON-114" if self._source.kind == "postgresql" and told.finds_slot else None
 
-    def is_skipped_by_reader(self) -> bool:
-        """Tell whether the reader has passed over its snapshot, which had not begun."""
-        return any(state.state == FAILED and state.reason == _SKIPPED for state in self.unread())
+    def is_skipped_by_reader(self, tables: Iterable[str]) -> bool:
+        """Tell whether the reader, which has these tables, has passed over its snapshot, which had not begun."""
+        return any(state.state == FAILED and state.reason == _SKIPPED for state in self.fold().unread(tables))
 
     def note_changes(self, live: Mapping[str, str] | None) -> None:
         """Note which tables the connector is about to get and to lose; `live` is the configuration that it has.

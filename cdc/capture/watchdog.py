@@ -118,6 +118,8 @@ class Watch:
     _restarted: float = -math.inf
     _reader_not_before: float = 0.0
     _given_up: str = ""
+    # The reader had read everything at the last look.
+    _is_read: bool = False
     # The end of the signal topic up to which nothing is on record that is wrong with the snapshot.
     _signals: int = -1
     # By connector: the attempt that this watch makes at having it begin, and since when it sees that of another one.
@@ -198,10 +200,13 @@ class Watch:
             return None, ""
         if status.failure:
             return self._code_of_failure(reader.name), status.failure
-        for action in reader.tidy():
-            _logger.info("reader_removed", source=self.source.name, detail=action)
+        was_read, self._is_read = self._is_read, reader.is_over()
+        if self._is_read:
+            # Not at once: whoever has started it waits until he has seen it run for a while.
+            for action in reader.tidy() if was_read else ():
+                _logger.info("reader_removed", source=self.source.name, detail=action)
             return None, ""
-        if status.is_in("running") and reader.record.is_skipped_by_reader():
+        if status.is_in("running") and reader.is_skipped():
             return "CON-112", _SNAPSHOT["CON-112"]
         if status.state == "STOPPED" and self._is_unfinished(reader.name, reader.record.fold(), now):
             return "CON-115", _SNAPSHOT["CON-115"]

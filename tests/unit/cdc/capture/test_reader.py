@@ -151,8 +151,22 @@ def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic]
     connector = Connector(topic(needed(CERT), starting(CERT), *([scanned(CERT)] if over else [])), CERT)
     watch = Watch(source("lot", "cert"), connector, BROKERS, TopicEnds(BROKERS))  # type: ignore[arg-type]
     watch.look_at_reader()
+    assert connector.told == []  # whoever has started it has to see it run
+    watch.look_at_reader()
     watch.look_at_reader()
     assert connector.told == ["remove mes-read"] * over
+
+
+def test_a_watch_from_before_a_table_was_added_leaves_the_reader_at_it(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(CERT), starting(CERT), in_progress(CERT)), CERT)
+    watch = Watch(source("lot"), connector, BROKERS, TopicEnds(BROKERS))  # type: ignore[arg-type]
+    for _ in range(3):
+        watch.look_at_reader()
+    assert connector.told == []
+    connector.topic.signals.append(scanned(CERT))
+    for _ in range(3):
+        watch.look_at_reader()
+    assert connector.told == ["remove mes-read"]
 
 
 def test_a_reader_that_skipped_is_made_to_begin_again_and_given_time(topic: Callable[..., Topic]) -> None:
