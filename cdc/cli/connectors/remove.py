@@ -44,8 +44,8 @@ def remove(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Take a source off: stop the connector, forget its place, delete it, then its topics, then its files.
 
-    Each step is asked for at the terminal, or named by an option; what nobody says yes to is left. A command that was
-    interrupted is repeated. The slot is the DBA's to drop: the statement is printed, and the files stay until it is
+    Each step is asked for at the terminal, or named by an option; what nobody says yes to is left. Stop the connector
+    while `cdc run` goes on and lands the rest, then end that, then go on. A command that was interrupted is repeated. The slot is the DBA's to drop: the statement is printed, and the files stay until it is
     gone. Mirrors, journal and what derives from them stay. Exit code 4 if something is left, 5 if changes in the topic
     have not landed.
     """
