@@ -45,9 +45,9 @@ def remove(  # noqa: PLR0913 - the options of a command
     """Take a source off: stop the connector, forget its place, delete it, then its topics, then its files.
 
     Each step is asked for at the terminal, or named by an option; what nobody says yes to is left. Stop the connector
-    while `cdc run` goes on and lands the rest, then end that, then go on. A command that was interrupted is repeated. The slot is the DBA's to drop: the statement is printed, and the files stay until it is
-    gone. Mirrors, journal and what derives from them stay. Exit code 4 if something is left, 5 if changes in the topic
-    have not landed.
+    while `cdc run` goes on and lands the rest, then end that, then go on. A command that was interrupted is repeated.
+    The slot is the DBA's to drop: the statement is printed, and the files stay until it is gone. Mirrors, journal and
+    what derives from them stay. Exit code 4 if something is left, 5 if changes in the topic have not landed.
     """
     options = settings(context)
     sources = load_sources(options.folders.connector_configs)
@@ -63,11 +63,17 @@ def remove(  # noqa: PLR0913 - the options of a command
         removal = Removal(source, client, options.kafka, options.folders.connector_configs)
         steps = removal.steps(lambda: where_in_topic(target, source.stream))
         agrees, record = _asker(yes), _recorder(target, name, reason)
-        done = take(steps[:-1], agrees, record)
-        # While the connector is there, it needs its slot.
-        slot = removal.slot(environment()) if is_over(done, "connector") else None
-        if slot is None and all(is_over(done, one.name) for one in steps[:-1]):
-            done += take(steps[-1:], agrees, record)
+        *of_connector, topics, files = steps
+        done = take(of_connector, agrees, record)
+        if is_over(done, "connector"):
+            slot = removal.slot(environment())
+            _tell_slot(slot)  # at once: whatever comes of the topics
+            done += take([topics], agrees, record)
+        else:
+            slot = None  # while the connector is there, it needs it
+            done.append(Outcome("topics", WAITS, "for the steps before"))
+        if slot is None and all(one.is_over for one in done):
+            done += take([files], agrees, record)
         else:
             done.append(Outcome("files", WAITS, "for the slot" if slot else "for the steps before"))
     hints = removal.hints(one for one in sources.values() if one.name != name)
@@ -94,13 +100,16 @@ def _recorder(target: psycopg.Connection[Any], name: str, reason: str) -> Callab
     )
 
 
+def _tell_slot(slot: str | None) -> None:
+    if slot is not None:
+        say(f"For the DBA, now: the server keeps its log for nobody until then:\n  {slot}")
+
+
 def _tell(name: str, done: list[Outcome], slot: str | None, hints: list[str], *, as_json: bool) -> None:
     if as_json:
         write_json({"source": name, "steps": [asdict(one) for one in done], "slot": slot, "hints": hints})
         return
     write_table(f"Removing {name}", ("step", "outcome", "what"), [(one.step, one.outcome, one.what) for one in done])
-    if slot is not None:
-        say(f"For the DBA, now: the server keeps its log for nobody until then:\n  {slot}")
     for hint in hints:
         say(f"For the DBA, if nothing else needs it: {hint}")
     say(f"Mirrors and journal of {name} stay in the target.")

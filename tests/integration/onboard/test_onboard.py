@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -92,12 +93,14 @@ def test_init_ends_in_mirrors_that_are_the_source(shapes: Shapes) -> None:
     _take_off(shapes, side, folder)
 
 
-def _init(shapes: Shapes, side: Side) -> dict[str, list[object]]:
+def _init(shapes: Shapes, side: Side) -> Any:
     place = ("--kind", side.kind, "--host", "127.0.0.1", "--database", side.name, *LOGIN[side.kind])
-    document: dict[str, list[object]] = json.loads(
-        shapes.deployment.cdc("connectors", "init", side.name, *place, "--json")
-    )
-    return document
+    return _document(shapes.deployment.cdc("connectors", "init", side.name, *place, "--json"))
+
+
+def _document(printed: str) -> Any:
+    """Return the JSON that a command has printed; behind it stands what it has said beside."""
+    return json.JSONDecoder().raw_decode(printed)[0]
 
 
 def _compare(target: psycopg.Connection, side: Side, folder: Path, count: int) -> None:
@@ -115,11 +118,11 @@ def _take_off(shapes: Shapes, side: Side, folder: Path) -> None:
     cdc = shapes.deployment.cdc
     remove = ("connectors", "remove", side.name, "--reason", "a test")
     if side.kind == "postgresql":
-        told = json.loads(cdc(*remove, *steps, "--json", exit_code=4))
+        told = _document(cdc(*remove, *steps, "--json", exit_code=4))
         assert [step["outcome"] for step in told["steps"]] == ["nothing to do", *["done"] * 3, "waits"]
         assert (folder / f"{side.name}.yaml").exists()
         _run(side, told["slot"])
-    told = json.loads(cdc(*remove, *steps, "--json"))
+    told = _document(cdc(*remove, *steps, "--json"))
     assert {step["outcome"] for step in told["steps"]} <= {"done", "nothing to do"}
     assert list(folder.glob(f"{side.name}*")) == []
     with shapes.deployment.target() as target:
