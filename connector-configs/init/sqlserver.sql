@@ -1,4 +1,5 @@
 -- The catalogue of a SQL Server database, for `cdc connectors init SOURCE --from FILE`. It reads system views, writes nothing.
+-- For SQL Server 2016 and newer.
 --
 -- NEVER RUN ON A LIVE SERVER: written from the product's documentation. Look at what it prints before you hand it on.
 --
