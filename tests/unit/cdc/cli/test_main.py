@@ -90,7 +90,7 @@ def test_shell_completion_knows_nouns_and_verbs(
     assert capsys.readouterr().out.split() == ["list"]
 
 
-@pytest.mark.parametrize("command", ["remove", "add-table", "apply", "render"])
+@pytest.mark.parametrize("command", ["remove", "add-table", "restart"])
 def test_shell_completion_knows_sources(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
