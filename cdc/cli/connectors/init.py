@@ -172,6 +172,7 @@ def next_steps(name: str, made: Plan) -> list[str]:
     )
     return [
         *dba,
+        f"cdc connectors preflight {name}",
         f"cdc source contract {name} --check",
         "cdc target apply",
         f"cdc connectors apply {name}",
