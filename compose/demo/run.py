@@ -116,7 +116,7 @@ class Demo:
         approve(self._env)
         # Data of before may have been derived by another version of the dictionary.
         again = (("dictionary", "activate", "--yes"),) if runs else ()
-        for command in (("connectors", "apply"), ("target", "apply"), *again):
+        for command in (("target", "apply"), ("connectors", "apply"), *again):
             self._screen.say(f"cdc {' '.join(command)}")
             process.run_cdc(self._env, *command)
         self._screen.say("cdc run")

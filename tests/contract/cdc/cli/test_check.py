@@ -88,7 +88,7 @@ def test_faults_of_files_are_all_found_at_once(cdc: Cdc, config: Path, tmp_path:
     found = by_place(cdc("check", "--json").document)
     assert (found["contracts", "shop"]["code"], found["contracts", "shop"]["detail"]) == ("LND-102", "d.orders")
     assert found["dictionary", "mappings"]["code"] == "DRV-101"
-    (folder / "shop.yaml").write_text("kind: oracle\n")
+    (folder / "shop.yaml").write_text("kind: dbase\n")
     checked = cdc("check")
     assert checked.code == 2
     assert "kind is none of" in checked.err
