@@ -19,6 +19,7 @@ _CHECKS = (
     ("ledger", "check"),
     ("audit", "mirrors"),
     ("audit", "rows", "trace.serial_unit", "trace.shipment"),
+    ("protect", "keys"),
 )
 _LONGEST = 40
 """A unit may have more parts than anybody wants to see here."""

@@ -45,6 +45,7 @@ _ACCOUNTS: Final = {
     "CDC_TARGET_USER": "cdc",
     "CDC_TARGET_PASSWORD": "cdc-target",
     "CDC_TARGET_ADMIN_USER": "postgres",
+    "CDC_PROTECTION_KEY": "local-stack-master-key-that-protects-nothing",
     "CDC_TARGET_ADMIN_PASSWORD": "dba-target",
 }
 
