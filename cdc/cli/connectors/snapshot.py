@@ -20,9 +20,10 @@ from cdc.cli.connectors.chosen import Name, contracts
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_line
-from cdc.errors import FatalError
+from cdc.errors import FatalError, TransientError
 
 _POLL_S: Final = 1.0
+_PATIENCE_S: Final = 60.0
 
 _Tables = Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables as the connector file names them.")]
 
@@ -56,7 +57,9 @@ def snapshot(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
             done = reader.cancel(wanted) + reader.begin(snapshot_selects(source, known))
         else:
             done = _begin(reader, wanted, _selects(source, known, wanted, where, reader))
-        record("connectors snapshot", name, {"tables": wanted, "where": where, "cancelled": cancel, "done": done})
+        # Not the condition itself: it may have a value of somebody in it, and the record is for ever.
+        effect = {"tables": wanted, "some_rows": where is not None, "cancelled": cancel, "done": done}
+        record("connectors snapshot", name, effect)
         for action in done or ["noted" if cancel else _LATER]:
             write_line(f"{name}: {action}")
         if watch and not cancel:
@@ -97,11 +100,19 @@ def _selects(
 
 
 def _watch(reader: Reader, tables: Sequence[str]) -> None:
-    """Say how far each table is until all are read. Raises FatalError CON-107 for one that could not be read."""
+    """Say how far each table is until all are read.
+
+    Raises FatalError CON-107 for one that could not be read, TransientError CON-109 if nothing reads them for a while.
+    """
     said: dict[str, str] = {}
+    seen = time.monotonic()
     while unread := [state for state in reader.record.unread() if state.table in tables]:
         for state in unread:
             _say(state, said)
+        if reader.is_under_way(unread):
+            seen = time.monotonic()
+        elif time.monotonic() - seen > _PATIENCE_S:
+            raise TransientError("CON-109", ", ".join(map(str, unread)))
         time.sleep(_POLL_S)
     for action in reader.tidy():
         say(action)
