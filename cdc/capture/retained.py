@@ -12,12 +12,11 @@ from pymysql.cursors import DictCursor
 from cdc.capture import catalogue_mariadb, catalogue_postgresql
 from cdc.capture.connector import slot_name
 from cdc.capture.login import login_of
+from cdc.capture.pace import bytes_per_s
 from cdc.capture.source import Source
 
 _DAY_S: Final = 86_400.0
 _MIB: Final = 1024 * 1024
-# A shorter time says nothing of a day: a server that has just been filled wrote more than it ever will again.
-_TELLING_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def of_slot(row: Mapping[str, Any] | None) -> Retained:
         return Retained(row["kept"], 0.0, "the slot has lost its place (max_slot_wal_keep_size)")
     if row["safe_wal_size"] is None:
         return Retained(row["kept"], None, "max_slot_wal_keep_size is -1: until the disk is full")
-    pace = row["written"] / row["seconds"] if row["seconds"] and row["seconds"] >= _TELLING_S else 0.0
+    pace = bytes_per_s(row["written"], row["seconds"])
     limit = f"max_slot_wal_keep_size, {row['safe_wal_size'] // _MIB} MiB to go"
     return Retained(row["kept"], row["safe_wal_size"] / pace if pace else None, limit)
 

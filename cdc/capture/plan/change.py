@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from cdc.capture.plan.impact import WHY, Impact, impact_of
 from cdc.capture.tunable import is_secret
+from cdc.reference import is_reference
 
 MASK: Final = "***"
 SERVER: Final = frozenset({"database.hostname", "database.port"})
 """Which server is read: the same one may get another name."""
-_REFERENCE = re.compile(r"\$\{[^{}]+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def changes_of(live: Mapping[str, str], wanted: Mapping[str, str], *, same_serve
 
 def shown(key: str, value: str | None) -> str | None:
     """Return a setting's value; of a secret only a reference as a whole, which anybody may see."""
-    if value is None or not is_secret(key) or _REFERENCE.fullmatch(value):
+    if value is None or not is_secret(key) or is_reference(value):
         return value
     return MASK
 

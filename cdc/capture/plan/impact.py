@@ -29,6 +29,11 @@ class Impact(IntEnum):
     SNAPSHOT = 5
     SLOT = 6
 
+    @classmethod
+    def of(cls, word: str) -> Impact:
+        """Return the impact that a plan says with this word."""
+        return cls[word.upper()]
+
     @property
     def word(self) -> str:
         """The word that plans say it with."""

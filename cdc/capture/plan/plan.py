@@ -64,7 +64,7 @@ class Plan:
     @property
     def forgets(self) -> bool:
         """Whether the connector forgets its place on the way."""
-        return Impact[self.impact.upper()].forgets
+        return Impact.of(self.impact).forgets
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ class PlanFile:
 def make_plan(source: Source, seen: Seen, wanted: Mapping[str, str], *, same_server: bool = False) -> Plan:
     """Return what is to be done so that a source is as its file says; no steps if it is."""
     changes = [] if seen.config is None else changes_of(seen.config, wanted, same_server=same_server)
-    impacts = [Impact[change.impact.upper()] for change in changes]
+    impacts = [Impact.of(change.impact) for change in changes]
     steps = [*(Step(text) for text in seen.topics), *_steps(source, seen, changes)]
-    heaviest = max([*impacts, *(Impact[step.impact.upper()] for step in steps)], default=Impact.NONE)
+    heaviest = max([*impacts, *(Impact.of(step.impact) for step in steps)], default=Impact.NONE)
     return Plan(
         source.name,
         _digest([source.state, *_shown(wanted)]),
@@ -112,8 +112,8 @@ def require_unmoved(agreed: Plan, now: Plan) -> None:
 def require_agreed(plan: Plan) -> None:
     """Raise FatalError CON-180 if the connector would forget its place, which only a plan may say."""
     if plan.forgets:
-        causes = [change.key for change in plan.changes if Impact[change.impact.upper()].forgets]
-        raise FatalError("CON-180", f"{plan.source}: {', '.join(causes)} ({WHY[Impact[plan.impact.upper()]]})")
+        causes = [change.key for change in plan.changes if Impact.of(change.impact).forgets]
+        raise FatalError("CON-180", f"{plan.source}: {', '.join(causes)} ({WHY[Impact.of(plan.impact)]})")
 
 
 def write_plans(path: Path, file: PlanFile) -> None:
@@ -139,7 +139,7 @@ def _steps(source: Source, seen: Seen, changes: list[Change]) -> Iterable[Step]:
         if runs and not seen.has_place:
             yield Step(f"take the first snapshot: {len(source.tables)} tables", Impact.READ.word)
         return
-    impacts = {Impact[change.impact.upper()] for change in changes}
+    impacts = {Impact.of(change.impact) for change in changes}
     if any(impact.forgets for impact in impacts):
         yield from _begin_again(source, max(impacts))
         return

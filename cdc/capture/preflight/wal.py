@@ -8,6 +8,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import DictRow
 
+from cdc.capture.pace import bytes_per_s
 from cdc.capture.preflight.finding import Finding
 from cdc.capture.preflight.limits import Limits
 
@@ -22,8 +23,6 @@ SELECT pg_catalog.pg_size_bytes(current_setting('max_slot_wal_keep_size')) AS ke
        extract(epoch FROM now() - stats_reset)::float8 AS seconds
 FROM pg_catalog.pg_stat_wal"""
 _MIB: Final = 1024 * 1024
-# A shorter time says nothing of a day: a server that has just been filled wrote more than it ever will again.
-_TELLING_S: Final = 3600.0
 
 
 def room_findings(connection: psycopg.Connection[DictRow], *, has_slot: bool) -> Iterator[Finding]:
@@ -47,7 +46,7 @@ def wal_findings(connection: psycopg.Connection[DictRow], limits: Limits) -> Ite
 
 def kept_findings(log: Mapping[str, Any], limits: Limits) -> Iterator[Finding]:
     """Yield what is wrong with a limit. `log`: bytes kept (-1: all), of a checkpoint's cycle, written in so many s."""
-    rate = log["written"] / log["seconds"] if log["seconds"] and log["seconds"] >= _TELLING_S else 0.0
+    rate = bytes_per_s(log["written"], log["seconds"])
     needed = max(rate * limits.outage_s, float(log["cycle"]))
     size = f"{-(-2 * int(needed) // _MIB)}MB"
     change = f"ALTER SYSTEM SET max_slot_wal_keep_size = '{size}'; SELECT pg_catalog.pg_reload_conf()"

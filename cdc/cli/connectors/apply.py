@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cdc.capture import connector
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.plan.plan import Plan, PlanFile, read_plans, require_agreed, require_unmoved
@@ -15,7 +16,7 @@ from cdc.capture.reader import Reader
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
-from cdc.cli.connectors.chosen import chosen, contracts, rendered
+from cdc.cli.connectors.chosen import chosen, contracts
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.plan import SameServer, plan_source
 from cdc.cli.context import settings
@@ -64,7 +65,8 @@ def apply_source(
     known = contracts(source, options)
     selects = snapshot_selects(source, known)
     check_left_out(source, known, options)
-    now = plan_source(source, options, connect, same_server=same_server)
+    config = connector.render(source, options.kafka.for_connectors, selects)
+    now = plan_source(source, options, connect, config, same_server=same_server)
     if agreed is None:
         require_agreed(now)
     else:
@@ -76,7 +78,7 @@ def apply_source(
     reader.record.note_changes(connect.config(source.name))
     own = Lifecycle(connect, options.kafka, source, source.name)
     configure = own.begin_as if now.forgets else own.apply
-    done += configure(rendered(source, options), source.state)
+    done += configure(config, source.state)
     return done + reader.begin(selects)
 
 

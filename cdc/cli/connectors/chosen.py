@@ -27,6 +27,11 @@ def chosen(options: Settings, names: Sequence[str] | None) -> list[Source]:
     return [find_source(sources, name) for name in names or sources]
 
 
+def named(options: Settings, name: str) -> Source:
+    """Return the source of that name. Raises SRC-101, SRC-103."""
+    return find_source(load_sources(options.folders.connector_configs), name)
+
+
 def contracts(source: Source, options: Settings) -> tuple[Contract, ...]:
     """Return the reviewed contracts of a source. Raises SRC-102."""
     return read_contracts(options.folders.connector_configs / "contracts" / source.name)

@@ -10,8 +10,8 @@ import typer
 
 from cdc.capture.grants.script import script
 from cdc.capture.login import login_of
-from cdc.capture.source import Source, find_source, load_sources
-from cdc.cli.connectors.chosen import Name
+from cdc.capture.source import Source
+from cdc.cli.connectors.chosen import Name, named
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_line
 from cdc.config import environment
@@ -36,7 +36,7 @@ def grants(
     is there, name one that is with --user. Any account will do, no privilege is needed.
     """
     options = settings(context)
-    source = find_source(load_sources(options.folders.connector_configs), name)
+    source = named(options, name)
     if bool(user) != bool(password) or not is_reference(password or "${env:X}"):
         raise typer.BadParameter("--user and --password belong together, and the password is a reference")
     variables = environment()

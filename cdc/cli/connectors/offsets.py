@@ -12,9 +12,10 @@ from cdc.capture.connector import table_names
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.place import go_on_from, passes_over, read_file, read_recorded
 from cdc.capture.reading import Reading
-from cdc.capture.source import Source, find_source, load_sources
-from cdc.cli.connectors.chosen import Name
+from cdc.capture.source import Source
+from cdc.cli.connectors.chosen import Name, named
 from cdc.cli.connectors.on_record import on_record
+from cdc.cli.connectors.restart import begin_anew
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import Settings
@@ -37,7 +38,7 @@ def show(
     """Show the place in the source's log that is recorded: what is committed before it has been sent."""
     options = settings(context)
     with Connect(options.connect) as connect:
-        recorded = read_recorded(connect, _source(options, name))
+        recorded = read_recorded(connect, named(options, name))
     if as_json:
         write_json(recorded)
     else:
@@ -62,7 +63,7 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     was confirmed: an earlier place stops the task. What is passed over has to be read anew, with the whole source.
     """
     options = settings(context)
-    source = _source(options, name)
+    source = named(options, name)
     wanted = read_file(file, source)
     with Connect(options.connect) as connect, on_record(options, reason) as record:
         before = read_recorded(connect, source)
@@ -89,15 +90,14 @@ def reset(context: typer.Context, name: Name, reason: _Reason, yes: _Yes = False
     Changes that it has not sent by then are in no journal; the snapshot has what they led to.
     """
     options = settings(context)
-    source = _source(options, name)
+    source = named(options, name)
     if not yes:
         typer.confirm(f"Read all rows of {len(source.tables)} tables of {name} again?", abort=True, err=True)
     with Connect(options.connect) as connect, on_record(options, reason) as record:
         before = read_recorded(connect, source)
-        is_wanted = source.state == "running"
-        Lifecycle(connect, options.kafka, source, name).begin(is_wanted=is_wanted)
+        done = begin_anew(source, options, connect)
         record("connectors offsets reset", name, {"before": before.place})
-    write_line(f"{name}: {'snapshot begun' if is_wanted else 'takes its snapshot once its file says running'}")
+    write_line(f"{name}: {done}")
 
 
 def _go_on(connect: Connect, source: Source, options: Settings, *, ran: bool) -> None:
@@ -106,7 +106,3 @@ def _go_on(connect: Connect, source: Source, options: Settings, *, ran: bool) ->
         return
     config = connect.config(source.name) or {}
     Lifecycle(connect, options.kafka, source, source.name).apply(config, "running")
-
-
-def _source(options: Settings, name: str) -> Source:
-    return find_source(load_sources(options.folders.connector_configs), name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +47,10 @@ def plan(
     """
     options = settings(context)
     with Connect(options.connect) as connect:
-        plans = [plan_source(source, options, connect, same_server=same_server) for source in chosen(options, names)]
+        plans = [
+            plan_source(source, options, connect, rendered(source, options), same_server=same_server)
+            for source in chosen(options, names)
+        ]
         left = [] if names else strays(connect, load_sources(options.folders.connector_configs).keys())
     found = PlanFile(FORMAT, plans, left, same_server)
     if out is not None:
@@ -59,10 +62,12 @@ def plan(
     raise typer.Exit(Exit.DIFFERENT if left or any(one.steps for one in plans) else Exit.OK)
 
 
-def plan_source(source: Source, options: Settings, connect: Connect, *, same_server: bool) -> Plan:
-    """Return the plan of one source as things are now."""
+def plan_source(
+    source: Source, options: Settings, connect: Connect, config: Mapping[str, str], *, same_server: bool
+) -> Plan:
+    """Return the plan of one source as things are now; `config` is what its connector is to be sent."""
     seen = survey(source, options.kafka, connect, topic_plans(source), connector.signal_topic(source))
-    return make_plan(source, seen, rendered(source, options), same_server=same_server)
+    return make_plan(source, seen, config, same_server=same_server)
 
 
 def _write(found: PlanFile, out: Path | None) -> None:

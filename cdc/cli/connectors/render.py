@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from cdc.capture import connector, strimzi
-from cdc.capture.source import KINDS, UNLANDED, Source, find_source, load_sources, raise_faults, read_source
-from cdc.cli.connectors.chosen import rendered
+from cdc.capture.source import KINDS, UNLANDED, Source, raise_faults, read_source
+from cdc.cli.connectors.chosen import named, rendered
 from cdc.cli.connectors.complete import source_names
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
@@ -54,7 +54,7 @@ def render(
         config = connector.render(source, options.kafka.for_connectors, {})
         say(_warning(source))
     else:
-        source = find_source(load_sources(options.folders.connector_configs), name)
+        source = named(options, name)
         config = rendered(source, options)
     if form is Format.JSON:
         write_json(config)

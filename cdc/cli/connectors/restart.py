@@ -47,10 +47,11 @@ def reload(
         typer.confirm(f"Read all rows again of {tables}?", abort=True, err=True)
     with Connect(options.connect) as connect:
         for source in sources:
-            write_line(f"{source.name}: {_reload(source, options, connect)}")
+            write_line(f"{source.name}: {begin_anew(source, options, connect)}")
 
 
-def _reload(source: Source, options: Settings, connect: Connect) -> str:
+def begin_anew(source: Source, options: Settings, connect: Connect) -> str:
+    """Have a connector forget its place and begin, if its file says running; return what was done, in words."""
     is_wanted = source.state == "running"
     Lifecycle(connect, options.kafka, source, source.name).begin(is_wanted=is_wanted)
     return "snapshot begun" if is_wanted else "takes its snapshot once its file says running"

@@ -15,8 +15,8 @@ from cdc.capture.contract import Contract
 from cdc.capture.reader import Reader
 from cdc.capture.reading import FAILED, Unread
 from cdc.capture.snapshot_select import select_where, snapshot_selects
-from cdc.capture.source import Source, find_source, load_sources
-from cdc.cli.connectors.chosen import Name, contracts
+from cdc.capture.source import Source
+from cdc.cli.connectors.chosen import Name, contracts, named
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_line
@@ -48,7 +48,7 @@ def snapshot(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     of the whole source. What --watch waits for goes on without it.
     """
     options = settings(context)
-    source = find_source(load_sources(options.folders.connector_configs), name)
+    source = named(options, name)
     wanted = captured(source, tables)
     known = contracts(source, options)
     with Connect(options.connect) as connect, on_record(options, reason) as record:
