@@ -85,19 +85,19 @@ def test_mariadb(mariadb: Run, servers: dict[str, str]) -> None:
         DROP DATABASE IF EXISTS template; CREATE DATABASE template; USE template;
         CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE sales_order (no int PRIMARY KEY);
         CREATE TABLE sales_order_line (no int, line int, PRIMARY KEY (no, line));
-        CREATE TABLE stock (item_no int NOT NULL, place int NOT NULL, quantity decimal(10,2))""")
-    granted = script("mariadb").replace("`erp`", "`template`")
+        CREATE TABLE stock (item_no int NOT NULL, place int NOT NULL, quantity decimal(10,2));
+        CREATE DATABASE IF NOT EXISTS quirks; CREATE TABLE IF NOT EXISTS quirks.t (i int)""")
+    account = "template_capture"  # its own: another test may have granted more to the usual one
+    granted = script("mariadb").replace("`erp`", "`template`").replace("cdc_capture", account)
     for _ in range(2):
         mariadb(f"SET @capture_password = '{PASSWORD.replace(chr(39), chr(39) * 2)}'; {granted}")
-    source = template("mariadb", servers, database="template")
+    source = template("mariadb", servers, database="template", user=account)
     contracts = {one.table: one for one in read_contracts(source, {"TEMPLATE_PASSWORD": PASSWORD})}
     assert sorted(contracts) == ["item", "sales_order", "sales_order_line", "stock"]
     assert contracts["stock"].key_origin == "declared"
-    connection = pymysql.connect(
-        host="127.0.0.1", port=int(servers["CDC_PORT_ERP"]), user="cdc_capture", password=PASSWORD
-    )
+    connection = pymysql.connect(host="127.0.0.1", port=int(servers["CDC_PORT_ERP"]), user=account, password=PASSWORD)
     with closing(connection), connection.cursor() as cursor:
         for statement in ("DELETE FROM template.item", "SELECT * FROM quirks.t", "CREATE TABLE template.mine (i int)"):
             with pytest.raises(pymysql.err.OperationalError, match="denied"):
                 cursor.execute(statement)
-    mariadb("DROP DATABASE template")
+    mariadb(f"DROP DATABASE template; DROP USER {account}@'%'")
