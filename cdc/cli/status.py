@@ -236,7 +236,7 @@ def _stopped(
     }
     for stop in stops:
         if missed.get(stop.worker, True):
-            place = "".join(f" ({line})" for line in stop.detail.splitlines()[:1] if line)
+            place = f" ({' '.join(stop.detail.split())})" if stop.detail else ""
             said = f"ended at {_time(stop.stopped_at)} with {stop.code}{place}: see `cdc code {stop.code}`"
             yield Attention(f"{stop.worker} on {stop.host}", said, stop.code)
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg import sql
@@ -34,6 +34,9 @@ from cdc.capture.onboard.decision import LEFT_OUT, Decision, Draft, Found, Name,
 from cdc.capture.source import Source, SourceTable
 from cdc.errors import FatalError
 from cdc.key import is_loose
+
+# More tables of a statement than these stand in lines of their own, for the person who reviews them.
+_IN_A_LINE: Final = 3
 
 # Partitions are read through their table. Pages and rows are those of the last ANALYZE or VACUUM; no file is looked at.
 _RELATIONS = """
@@ -301,4 +304,5 @@ def _grouped(rows: Iterable[_Row]) -> dict[int, list[_Row]]:
 
 
 def _listed(names: Iterable[Name]) -> sql.Composable:
-    return sql.SQL(", ").join(sql.Identifier(*name) for name in names)
+    tables = [sql.Identifier(*name) for name in names]
+    return sql.SQL(",\n    " if len(tables) > _IN_A_LINE else ", ").join(tables)

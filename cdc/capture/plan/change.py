@@ -13,6 +13,7 @@ from cdc.reference import is_reference
 MASK: Final = "***"
 SERVER: Final = frozenset({"database.hostname", "database.port"})
 """Which server is read: the same one may get another name."""
+_LISTS: Final = (".include.list", ".exclude.list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,13 @@ class Change:
     after: str | None
     impact: str
     why: str
+
+    def apart(self) -> tuple[str | None, str | None]:
+        """Return what a person has to compare: of a list only what the other one lacks, `...` for what both have."""
+        if self.before is None or self.after is None or not self.key.endswith(_LISTS):
+            return self.before, self.after
+        before, after = self.before.split(","), self.after.split(",")
+        return _less(before, after), _less(after, before)
 
 
 def changes_of(live: Mapping[str, str], wanted: Mapping[str, str], *, same_server: bool = False) -> list[Change]:
@@ -37,6 +45,11 @@ def shown(key: str, value: str | None) -> str | None:
     if value is None or not is_secret(key) or is_reference(value):
         return value
     return MASK
+
+
+def _less(one: list[str], other: list[str]) -> str:
+    own = [entry for entry in one if entry not in other]
+    return ",".join(own if len(own) == len(one) else ["...", *own])
 
 
 def _change(key: str, before: str | None, after: str | None, *, same_server: bool) -> Change:

@@ -72,9 +72,7 @@ def plan_source(
 
 def _write(found: PlanFile, out: Path | None) -> None:
     changes = [
-        (one.source, change.key, change.before, change.after, change.impact)
-        for one in found.plans
-        for change in one.changes
+        (one.source, change.key, *change.apart(), change.impact) for one in found.plans for change in one.changes
     ]
     if changes:
         write_table("Settings", ("source", "setting", "now", "then", "leads to"), changes)

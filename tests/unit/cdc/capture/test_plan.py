@@ -93,6 +93,15 @@ def test_secrets_are_not_shown() -> None:
     assert changes_of({"database.password": "a${env:B}"}, {})[0].before == "***"
 
 
+def test_of_lists_only_what_is_not_in_both_is_shown() -> None:
+    [change] = changes_of({"table.include.list": "a,b,c"}, {"table.include.list": "a,d,c"})
+    assert (change.before, change.after) == ("a,b,c", "a,d,c")
+    assert change.apart() == ("...,b", "...,d")
+    assert changes_of({"table.include.list": "a"}, {"table.include.list": "b"})[0].apart() == ("a", "b")
+    assert changes_of({"max.batch.size": "1"}, {"max.batch.size": "2"})[0].apart() == ("1", "2")
+    assert changes_of({"table.include.list": "a"}, {})[0].apart() == ("a", None)
+
+
 def test_a_connector_that_is_not_there_is_created_and_takes_its_snapshot() -> None:
     found = plan_for(None, status=Status(ABSENT), topics=("create topic cdc.mes",))
     assert words(found) == ["create topic cdc.mes", "create the connector", "take the first snapshot: 2 tables"]
