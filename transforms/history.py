@@ -4,7 +4,7 @@ A target that names a history is derived twice: from the rows of its mirror as t
 been, by the same expressions. A version has the target's columns, and those of HISTORY; its key is the target's with
 `_version`. What it looks up is looked up as it is now: versions of a row do not know versions of others. It refers to
 nothing, as what its row referred to then may be gone. What somebody decides on for a row (`transforms.waiver`) he
-decides for the row as it is, and not for a version of it.
+decides for the row as it is; for a version of it he decides by itself, on the same columns and under the same checks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from transforms.mapping import Candidate, Column, Input, Mapping, Outcome, Target
+from transforms.mapping import Candidate, Column, Input, Mapping, Normalise, Outcome, Target
 
 SUFFIX: Final = ".history"
 """Behind a mapping's name: the mapping of its versions."""
@@ -40,23 +40,27 @@ def history_of(mapping: Mapping) -> Mapping | None:
     count = len(mapping.inputs)
     keys = {place: len(mapping.targets[place].key) for place in places}
 
-    def normalise(row: Sequence[object]) -> Outcome | None:
-        outcome = mapping.normalise(row[:count])
-        if outcome is None:
-            return None
-        told = tuple(row[count:])
-        return tuple([tuple([_version(each, keys[place], told) for each in outcome[place]]) for place in places])
+    def of_versions(normalise: Normalise) -> Normalise:
+        def normalise_version(row: Sequence[object]) -> Outcome | None:
+            outcome = normalise(row[:count])
+            if outcome is None:
+                return None
+            told = tuple(row[count:])
+            return tuple([tuple([_version(each, keys[place], told) for each in outcome[place]]) for place in places])
 
+        return normalise_version
+
+    waive = mapping.waive
     return replace(
         mapping,
         name=f"{mapping.name}{SUFFIX}",
         source=replace(mapping.source, versions=True),
         inputs=inputs,
         targets=tuple(_table(mapping.targets[place]) for place in places),
-        normalise=normalise,
+        normalise=of_versions(mapping.normalise),
         examples=(),
         source_key=(),
-        waive=None,
+        waive=None if waive is None else lambda values: of_versions(waive(values)),
     )
 
 

@@ -1,9 +1,10 @@
 """What waivers make of source rows: which are in force, and what comes out for a row that has one.
 
-A waiver says which values some canonical columns of one source row have, although the mapping refuses the row. It is in
-force while it is approved and not withdrawn, the dictionary is the one that it was asked for under, and the source row
-is what it was then. That is looked up with each derivation: derived rows are a function of mirrors, dictionary and
-waivers, whoever derives them, and a waiver that ceases to be in force is as if it had never been.
+A waiver says which values some canonical columns of one source row have, or of one version of it in a history, although
+the mapping refuses it. It is in force while it is approved and not withdrawn, the dictionary is the one that it was
+asked for under, and the row, or that version, is what it was then. That is looked up with each derivation: derived
+rows are a function of mirrors, dictionary and waivers, whoever derives them, and a waiver that ceases to be in force is
+as if it had never been.
 
 It is of one refusal, by code and column. A row that is not refused any more, because a row that it looks up was mended,
 needs no waiver and has none; nor has one that is refused for something else first. What only other rows or the database
@@ -12,20 +13,21 @@ refuse a row for is not known when the row is mapped: such a waiver always count
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from cdc.columns import SERVICE_COLUMNS
+from cdc.columns import CHANGE_COLUMNS, SERVICE_COLUMNS
+from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, literals
 from cdc.derive.plan import Plan, Step
 from cdc.derive.pull import UNRESOLVED
 from cdc.derive.session import Work
 from transforms import refusal
 from transforms.errors import Refused
-from transforms.mapping import WARNINGS, Candidate, Column, Normalise, Outcome
+from transforms.mapping import WARNINGS, Candidate, Normalise, Outcome, Target
 from transforms.waiver import UnfitError
 
 DECIDED_LATER: Final = frozenset({UNRESOLVED, refusal.KEY, "DRV-201"})
@@ -53,10 +55,21 @@ class Waiver:
     field: str
     columns: tuple[Waived, ...]
 
-    def remarks(self, columns: Iterable[Column]) -> list[str]:
-        """Return what a canonical row with these columns is to say of it, as it says warnings."""
-        names = {column.name for column in columns}
-        return [f"{one.code} {one.column} waiver {self.id}" for one in self.columns if one.column in names]
+    def remarks(self, targets: Sequence[Target]) -> list[list[str]]:
+        """Return what the canonical rows in each table are to say of it, as they say warnings.
+
+        What is decided of a column that none of them has, all say: of a row's tables some may have no history.
+        """
+        tables = [{column.name for column in target.columns} for target in targets]
+        known = frozenset[str]().union(*tables)
+        return [
+            [
+                f"{one.code} {one.column} waiver {self.id}"
+                for one in self.columns
+                if one.column in table or one.column not in known
+            ]
+            for table in tables
+        ]
 
 
 Waivers = Mapping[str, Waiver]
@@ -86,12 +99,13 @@ def any_in_force(plan: Plan) -> str:
     )
 
 
-def version_of(row: str) -> str:
+def version_of(mirror: Mirror, row: str) -> str:
     """Return the expression for the digest of a source row's values: of its version, whenever it was read.
 
-    A column that is NULL does not count, so that one which is new in the source alters nothing.
+    A column that is NULL does not count, so that one which is new in the source alters nothing; nor does until when a
+    version was valid, so that the next one does not alter it.
     """
-    own = literals(SERVICE_COLUMNS)
+    own = literals(CHANGE_COLUMNS if mirror.ref.versions else SERVICE_COLUMNS)
     return (
         f"(SELECT encode(sha256(convert_to(coalesce(jsonb_object_agg(e.key, e.value), '{{}}')::text, 'UTF8')), 'hex')"
         f" FROM jsonb_each(to_jsonb({row})) e WHERE e.key <> ALL ({own}) AND e.value <> 'null')"
@@ -106,7 +120,7 @@ def _reading(plan: Plan, step: Step, taken: bool) -> bytes:  # noqa: FBT001
         "SELECT w.source_key::text, w.id, w.code, w.field, w.columns, w.codes, w.given"
         f" FROM cdc.waiver w JOIN {mirror.name} m ON {mirror.has_key('m', 'w.source_key')}"
         f" WHERE w.mapping = {step.name} AND w.dictionary = {literal(plan.digest)} AND {IN_FORCE}"
-        f" AND w.version = {version_of('m')}{only}"
+        f" AND w.version = {version_of(mirror, 'm')}{only}"
     ).encode()
 
 
@@ -126,7 +140,7 @@ def outcome_of(step: Step, inputs: Sequence[object], waiver: Waiver | None) -> t
         if waiver.code not in DECIDED_LATER:
             return outcome, endings(step)
     outcome = _normalise(step, waiver.columns)(inputs)
-    told = [waiver.remarks(target.columns) for target in step.mapping.targets]
+    told = waiver.remarks(step.mapping.targets)
     return _remarked(step, outcome, told), tuple(
         (each or None,) if end else () for each, end in zip(told, endings(step), strict=True)
     )

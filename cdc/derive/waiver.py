@@ -179,19 +179,19 @@ class Waiving:
                 if step.mapping.name == name and step.mapping.waive is not None:
                     return plan, step
             if name in plan.names:
-                raise FatalError("DRV-131", f"{name} is no mapping of source rows as they are")
+                raise FatalError("DRV-131", f"{name} is no mapping of source rows")
         raise FatalError("DRV-123", name)
 
     def _version(self, step: Step, key: Sequence[str]) -> str:
         """Return the version of the source row that there is now."""
         has_key = step.source.has_key("m", "(%(key)s::text[])")
-        query = f"SELECT {version_of('m')} FROM {step.source.name} m WHERE {has_key}"
+        query = f"SELECT {version_of(step.source, 'm')} FROM {step.source.name} m WHERE {has_key}"
         try:
             row = self._connection.execute(query.encode(), {"key": list(key)}).fetchone()
         except psycopg.DataError:
             row = None  # a key that is no value of its columns
         if row is None:
-            raise FatalError("DRV-131", f"{_named(step.mapping.name, key)} is not in its mirror")
+            raise _absent(step.mapping.name, key)
         return str(row[0])
 
     def _standing(self, plan: Plan, step: Step, key: Sequence[str], version: str) -> Record | None:
@@ -204,7 +204,9 @@ class Waiving:
     def _inputs(self, step: Step, held: Held) -> Sequence[object]:
         """Return what the mapping reads of a row. Raises DRV-131 where something of that is behind its source."""
         within = step.source.has_key("x", f"({literals(held.source_key)})")
-        (row,) = self._connection.execute(select_range(step, False, True, within)).fetchall()
+        row = self._connection.execute(select_range(step, False, True, within)).fetchone()
+        if row is None:  # a version that is none any more, which the worker has not seen yet
+            raise _absent(held.mapping, held.source_key)
         if row[FIXED_COLUMNS - 1] is not None:
             raise FatalError(
                 "DRV-131", f"{_named(held.mapping, held.source_key)} is, or looks up, a row behind its source"
@@ -226,28 +228,38 @@ class Waiving:
         """Say of each in which state it is."""
         digests = {plan.digest for plan in self._plans}
         current: dict[int, bool] = {}
+        histories = set[str]()
         for step in (step for plan in self._plans for step in plan.steps):
             numbers = [one.id for one in waivers if one.mapping == step.mapping.name]
             current |= self._current(step, numbers) if numbers else {}
-        return [_judge(one, in_force=one.dictionary in digests, current=current.get(one.id, False)) for one in waivers]
+            histories |= {step.mapping.name} if step.is_history else set()
+        return [
+            _judge(
+                one,
+                in_force=one.dictionary in digests,
+                current=current.get(one.id, False),
+                row="version" if one.mapping in histories else "source row",
+            )
+            for one in waivers
+        ]
 
     def _current(self, step: Step, numbers: list[int]) -> dict[int, bool]:
         mirror = step.source
         query = (
-            f"SELECT w.id, w.version = {version_of('m')} FROM cdc.waiver w JOIN {mirror.name} m"
+            f"SELECT w.id, w.version = {version_of(mirror, 'm')} FROM cdc.waiver w JOIN {mirror.name} m"
             f" ON {mirror.has_key('m', 'w.source_key')} WHERE w.mapping = {literal(step.mapping.name)}"
             " AND w.id = ANY (%s)"
         )
         return dict(self._connection.execute(query.encode(), (numbers,)).fetchall())
 
 
-def _judge(waiver: Record, *, in_force: bool, current: bool) -> Record:
+def _judge(waiver: Record, *, in_force: bool, current: bool, row: str) -> Record:
     because = (
         f"{waiver.withdrawn_by} has withdrawn it"
         if waiver.withdrawn_at is not None
         else "another dictionary is in force"
         if not in_force
-        else "the source row has changed"
+        else f"the {row} has changed"
         if not current
         else None
     )
@@ -309,6 +321,10 @@ def _columns_later(step: Step, held: Held) -> Iterator[str]:
                     yield from one.columns
         if held.code == "DRV-201":
             yield from (column.name for column in target.columns)
+
+
+def _absent(mapping: str, key: Sequence[str]) -> FatalError:
+    return FatalError("DRV-131", f"{_named(mapping, key)} is not in its mirror")
 
 
 def _named(mapping: str, key: Sequence[str]) -> str:

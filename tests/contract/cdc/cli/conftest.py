@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,22 +158,25 @@ def landed(target_dsn: str, config: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def persons(
-    cdc: Cdc, dictionary: Path, config: Path, target_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Cdc]:
-    """Two persons, each with a login of his own at the target; both may do what the service's role may."""
-    found: dict[str, Cdc] = {}
+def persons(cdc: Cdc, config: Path, target_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, Cdc]:
+    """Two persons, each with a login of his own at the target; both may do what the service's role may.
+
+    Their settings are otherwise those of the test, as they are when somebody runs a command.
+    """
+
+    def run(name: str, *words: str) -> Outcome:
+        path = config.parent / f"{name}.yaml"
+        path.write_text(
+            config.read_text()
+            .replace(f"user: {target_server.owner.user}", f"user: {name}")
+            .replace("env:TARGET_PASSWORD", f"env:PASSWORD_OF_{name.upper()}")
+        )
+        return cdc("--config", str(path), *words)
+
     with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as connection:
         for name in ("alice", "bob"):
             if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).rowcount:
                 owner = target_server.owner.user
                 connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}' IN ROLE {owner}".encode())
             monkeypatch.setenv(f"PASSWORD_OF_{name.upper()}", name)
-            path = config.parent / f"{name}.yaml"
-            path.write_text(
-                config.read_text()
-                .replace(f"user: {target_server.owner.user}", f"user: {name}")
-                .replace("env:TARGET_PASSWORD", f"env:PASSWORD_OF_{name.upper()}")
-            )
-            found[name] = lambda *words, path=path: cdc("--config", str(path), *words)
-    return found
+    return {name: partial(run, name) for name in ("alice", "bob")}

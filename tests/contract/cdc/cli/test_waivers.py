@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import psycopg
 import pytest
 
+from cdc.cli.target import apply_target
+from cdc.config import load
+from cdc.observe import log
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.cli.deployment import Deployment, held
-from tests.contract.cdc.test_derive_worker import wait_until
+from tests.contract.cdc.land.stage import Stage
+from tests.contract.cdc.land.tables import item
+from tests.contract.cdc.test_derive_worker import Worker, wait_until
+from tests.unit.cdc.stream.wire import PostgresWire
 
 MAPPING = "erp.t_Organization"
 HELD = [("2", "COD-201")]
@@ -172,3 +181,173 @@ def test_another_dictionary_voids_it_also_where_it_changes_nothing_and_back(
     assert [one["after"] for one in done.document["difference"]["held"]] == [0], done.err
     assert (running.parties(), held(running)) == ([("C1", None), ("C2", "DE")], [])
     assert cdc("audit", "rows", "trace.party").code == 0
+
+
+LOTS = """mapping: src.item
+version: "1"
+source: {table: src.item, columns: {id: integer, name: text}}
+target:
+  table: trace.thing
+  history: trace.thing_history
+  key: [material_id]
+  columns: {material_id: "CONCAT('T-', id)", lot_number: name}
+examples:
+  - {name: one, in: {id: 1, name: L1}, out: {material_id: T-1, lot_number: L1}}
+"""
+VERSIONS = "src.item.history"
+
+
+class Lots:
+    """A row whose versions are kept; its name is a lot. A worker derives it."""
+
+    def __init__(self, stage: Stage, config: Path) -> None:
+        self.stage, self.settings = stage, load(config)
+        stage.do("UPDATE cdc.position SET generations = 1")
+        apply_target(self.settings)
+        self.worker = Worker(self.settings)
+        self.wire = PostgresWire()
+        self.wire.next_offset, self.wire.number = stage.position.next_offset, 800
+
+    def change(self, name: str) -> str:
+        """Change the name by a commit, and return which version that is."""
+        version = self.wire.next_offset
+        self.wire.begin()
+        self.wire.update("item", "id", item(1, name))
+        self.wire.end()
+        self.stage.land(self.wire.records)
+        return str(version)
+
+    def begin_again(self) -> None:
+        """Derive everything from what landing keeps, by another worker."""
+        self.end()
+        self.stage.do("DELETE FROM trace.thing; DELETE FROM trace.thing_history; DELETE FROM cdc.held")
+        self.stage.do("UPDATE cdc.domain SET dictionary = NULL")
+        self.worker = Worker(self.settings)
+
+    def end(self) -> None:
+        self.worker.stop.set()
+        self.stage.do("NOTIFY cdc_landed")
+        self.worker.thread.join()
+        Worker.running.clear()
+
+    def versions(self) -> list[tuple]:
+        return self.stage.query(
+            "SELECT lot_number, lot_number_raw, valid_from, valid_to, _warnings FROM trace.thing_history"
+            " ORDER BY _version"
+        )
+
+    def held(self) -> list[tuple[str, ...]]:
+        """Return the key of each held row and version, versions behind rows."""
+        found = self.stage.query("SELECT source_key FROM cdc.held WHERE code = 'LOT-101' ORDER BY mapping, source_key")
+        return [tuple(key) for (key,) in found]
+
+    def holds(self, *keys: tuple[str, ...]) -> None:
+        wait_until(lambda: self.held() == [*keys])
+
+
+@pytest.fixture
+def lots(small: Stage, config: Path) -> Iterator[Lots]:
+    log.configure("error")
+    (config.parent / "dictionary" / "mappings" / "src.item.yaml").write_text(LOTS)
+    lots = Lots(small, config)
+    yield lots
+    lots.end()
+
+
+def test_a_version_of_a_history_is_let_go_by_two_persons_and_no_other_version_of_the_row_is(
+    cdc: Cdc, lots: Lots, persons: dict[str, Cdc]
+) -> None:
+    alice, bob = persons["alice"], persons["bob"]
+    version = lots.change("B 2")
+    lots.holds(("1",), ("1", version))
+    waive = ("held", "waive", VERSIONS, "1", version, "--reason", "why", "--value", "lot_number=B2", "--json")
+    asked = alice(*waive)
+    assert (asked.code, asked.document["waiver"]["source_key"]) == (0, ["1", version]), asked.err
+    number = str(asked.document["waiver"]["id"])
+    own = alice("held", "approve", number)
+    assert (own.code, "DRV-133" in own.err) == (5, True)
+    done = bob("held", "approve", number, "--json")
+    assert (done.code, done.document["derived"], done.document["held"]) == (0, True, False), done.err
+    # The row itself is another one, and nobody has decided of that.
+    lots.holds(("1",))
+
+    # The version ends: its row says the same.
+    lots.change("C3")
+    lots.holds()
+    told = f"LOT-101 lot_number waiver {number}"
+    (began,), (ended,) = lots.stage.query("SELECT _valid_from FROM src_change.item WHERE _op = 'u' ORDER BY _version")
+    intervals = [
+        ("second", None, None, began, None),
+        ("B2", "B 2", began, ended, [told]),
+        ("C3", None, ended, None, None),
+    ]
+    assert lots.versions() == intervals
+    explained = cdc("explain", "trace.thing_history", "T-1", version, "--json")
+    assert (explained.code, explained.document["warnings"]) == (0, [told]), explained.err
+    assert (alice(*waive).document["changed"], bob("held", "approve", number, "--json").document["changed"]) == (
+        False,
+        False,
+    )
+
+    # The source row is once more what it was then: that is another version.
+    again = lots.change("B 2")
+    lots.holds(("1",), ("1", again))
+    derived = lots.versions()
+    assert [row[0] for row in derived] == ["second", "B2", "C3"]
+    lots.begin_again()
+    lots.holds(("1",), ("1", again))
+    assert lots.versions() == derived
+    assert cdc("audit", "rows", "trace.thing_history").code == 0
+
+    # The version itself is no more what it was.
+    lots.stage.do(f"UPDATE src_change.item SET name = 'B 3' WHERE _version = {version}")
+    lots.stage.do(
+        "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
+        f" VALUES ('{VERSIONS}', '{{1,{version}}}', 'audit', '')"
+    )
+    lots.stage.do("NOTIFY cdc_landed")
+    lots.holds(("1",), *sorted([("1", version), ("1", again)]))
+    assert states(cdc) == [("void", "the version has changed")]
+
+
+def test_what_a_version_cannot_have_is_not_asked_for(cdc: Cdc, lots: Lots) -> None:
+    version = lots.change("B 2")
+    lots.holds(("1",), ("1", version))
+    value = ("--value", "lot_number=B2")
+    refused(cdc, version, *value, "--value", "_version=1", told="_version: no table of the mapping has such a column")
+    refused(cdc, version, "--value", "lot_number=B 2", told="this is no value of the field `lot_number`")
+    refused(cdc, f"{version}0", *value, told="is not in its mirror")
+    # Nobody knows any more what it was, and the worker has not seen that yet.
+    lots.stage.do(f"UPDATE src_change.item SET _op = 's', _valid_to = now() WHERE _version = {version}")
+    refused(cdc, version, *value, told="is not in its mirror")
+    assert lots.stage.query("SELECT FROM cdc.waiver") == []
+
+
+def refused(cdc: Cdc, *words: str, told: str) -> None:
+    done = cdc("held", "waive", VERSIONS, "1", *words, "--reason", "why")
+    assert (done.code, "DRV-131" in done.err, told in done.err) == (5, True, True), done.err
+
+
+def test_another_dictionary_voids_that_of_a_version_until_it_is_rolled_back(
+    cdc: Cdc, lots: Lots, persons: dict[str, Cdc], config: Path
+) -> None:
+    version = lots.change("B 2")
+    lots.holds(("1",), ("1", version))
+    asked = persons["alice"](
+        *("held", "waive", VERSIONS, "1", version, "--reason", "why", "--value", "lot_number=B2", "--json")
+    )
+    assert persons["bob"]("held", "approve", str(asked.document["waiver"]["id"])).code == 0
+    derived = lots.versions()
+    assert derived[-1][0] == "B2"
+    mapping = config.parent / "dictionary" / "mappings" / "src.item.yaml"
+    mapping.write_text(LOTS.replace("CONCAT('T-', id)", "CONCAT('U-', id)").replace("T-1", "U-1"))
+    done = cdc("dictionary", "activate", "--yes")
+    assert done.code == 0, done.err
+    lots.holds(("1",), ("1", version))
+    assert states(cdc) == [("void", "another dictionary is in force")]
+    # The tables are built anew, beside the worker.
+    assert cdc("dictionary", "discard").code == 0
+    done = cdc("dictionary", "rollback", "--yes")
+    assert done.code == 0, done.err
+    lots.holds(("1",))
+    assert lots.versions() == derived
