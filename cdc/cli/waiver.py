@@ -60,7 +60,8 @@ def waive(  # noqa: PLR0913, PLR0917 - options of a command
     """Ask for a held row to be let go, with a value for each column that is refused, or without the column.
 
     Nothing changes until somebody else approves it (`cdc held approve`). It counts for the source row as it is now,
-    and for the dictionary that is in force now: when either changes it is void. The canonical row has it among its
+    and for the dictionary that is in force now: when either changes it is void. One of a version in a history
+    (MAPPING.history, the version last in KEY) counts for that version alone. The canonical row has it among its
     warnings. Exit code 5 for what cannot be waived so, or beside another waiver of the row.
     """
     values = _values(value or [], without or [])

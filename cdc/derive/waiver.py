@@ -1,8 +1,9 @@
 """Waivers as they are kept: asked for by one person, approved by another one, withdrawn, and what has become of each.
 
-A waiver is asked for with a value, or none, for each column that the row is refused for and for no other one: what the
-row says soundly, nobody decides. The database notes who asks and who approves, by the roles of their sessions, and
-refuses that they are one; it keeps every waiver for good.
+A waiver is of a source row, or of one version of it in a history: there a version is a row. It is asked for with a
+value, or none, for each column that the row is refused for and for no other one: what it says soundly, nobody decides.
+The database notes who asks and who approves, by the roles of their sessions, and refuses that they are one; it keeps
+every waiver for good.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from transforms.errors import DictionaryError
+from transforms.errors import DictionaryError, Refused
 from transforms.review.dependency import origins
+from transforms.waiver import UnfitError
 
 KEPT = "  on_delete: delete\n", "  on_delete: delete\n  history: trace.part_history\n"
 T1, T2 = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
@@ -34,6 +35,18 @@ def test_versions_are_mapped_as_the_rows_are(folder):
     given = {"no": "P1", "state": 1, "_version": 7, "_valid_from": T1, "_valid_to": T2, "_old_key": "P0"}
     row = [given[value.column] for value in versions.inputs]
     assert versions.normalise(row) == ((("P1", 7, T1, T2, "P0", "ON"),),)
+
+
+def test_what_is_decided_on_a_version_stands_in_it_and_says_nothing_of_its_time(folder):
+    versions = folder.replace("mappings/erp.parts.yaml", *KEPT).load().derived[1]
+    given = {"no": "P1", "state": 9, "_version": 7, "_valid_from": T1, "_valid_to": T2}
+    row = [given.get(value.column) for value in versions.inputs]
+    with pytest.raises(Refused):
+        versions.normalise(row)
+    assert versions.waive({"state": "ON"})(row) == ((("P1", 7, T1, T2, None, "ON"),),)
+    for column in ("_version", "valid_from"):
+        with pytest.raises(UnfitError, match="no table of the mapping has such a column"):
+            versions.waive({column: "1"})
 
 
 def test_rows_and_their_versions_are_cut_together(folder):

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from cdc.derive.mirror import Mirror
 from cdc.derive.outcome import evaluate
 from cdc.derive.plan import Output, Step
-from cdc.derive.waived import Waived, Waiver
+from cdc.derive.waived import Waived, Waiver, version_of
 from cdc.derive.waiver import _refusal
 from transforms.errors import Refused
 from transforms.mapping import WARNINGS, Column, Input, Mapping, MirrorRef, Target
@@ -92,3 +93,20 @@ def test_what_others_refuse_a_row_for_is_not_known_here_and_always_counts(code):
         *(1, "DE", "5"),
         [f"{code} country waiver 7"],
     )
+
+
+def test_each_table_tells_of_its_own_columns_and_all_of_what_none_of_them_has():
+    """A history has not all the tables of its row: what was decided on a column of another one is seen all the same."""
+    waiver = about("COD-201", "country", ("country", "COD-201", "DE"), ("phone", "TXT-101", None))
+    tables = [Target("trace", "t", columns, ("id",), (), "delete") for columns in (COLUMNS[:2], COLUMNS[:1])]
+    country, phone = "COD-201 country waiver 7", "TXT-101 phone waiver 7"
+    assert waiver.remarks(tables) == [[country, phone], [phone]]
+    assert waiver.remarks(tables[1:]) == [[country, phone]]
+
+
+@pytest.mark.parametrize("name", ["_version", "_op", "_valid_from", "_valid_to", "_old_key"])
+def test_what_says_when_a_version_was_valid_is_none_of_its_values_and_of_a_row_it_is(name):
+    rows, versions = (version_of(Mirror(MirrorRef("erp", "t", versions=one), {}, ()), "m") for one in (False, True))
+    assert (f"'{name}'" in rows, f"'{name}'" in versions) == (False, True)
+    assert "'_offset'" in rows
+    assert "'_offset'" in versions
