@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.mapping import ORDER, WARNINGS, Conflict, Fold, Rule, Said
+
+_NOTHING: Map[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,13 @@ class Folded:
     marked: bool
 
 
-def fold_said(fold: Fold, said: Sequence[Said]) -> Folded:
-    """Return the row of what is said of one key, at least one contribution; raise `Refused` if it lacks a value."""
+def fold_said(fold: Fold, said: Sequence[Said], decided: Map[str, object] = _NOTHING) -> Folded:
+    """Return the row of what is said of one key, at least one contribution; raise `Refused` if it lacks a value.
+
+    `decided`: what columns have by a waiver (`transforms.waiver`), whatever is said of them.
+    """
     counted = counting(said)
-    values = {name: _taken(name, rule, counted) for name, rule in fold.rules.items()}
+    values = {name: _taken(name, rule, counted) for name, rule in fold.rules.items()} | dict(decided)
     for column in fold.target.columns:
         if column.required and column.name in values and values[column.name] is None:
             raise Refused(refusal.REQUIRED, column.name, "no contribution says it")

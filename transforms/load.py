@@ -107,9 +107,7 @@ def _usable(dictionary: Dictionary | None, faults: list[Fault], keys: Map[str, b
 def _read(files: Files, faults: Faults, branches: Branches | None) -> tuple[Dictionary | None, list[Fault]]:
     header = _read_header(files, faults)
     vocabulary = replace(_read_vocabulary(files, faults), branches=branches)
-    found = _read_all(
-        files, "folds", lambda node: read_fold(node, vocabulary.fields, vocabulary.sources, faults), "fold", faults
-    )
+    found = _read_all(files, "folds", lambda node: read_fold(node, vocabulary, faults), "fold", faults)
     with_faults = {Path(file).stem: None for file, _ in files.matching("folds/*.yaml")}
     vocabulary = replace(vocabulary, folds={**with_faults, **{str(one.fold): one.fold for one in found.values()}})
     drafts = _read_all(files, "mappings", lambda node: read_mapping(node, vocabulary, faults), "mapping", faults)

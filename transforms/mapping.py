@@ -34,6 +34,8 @@ Keys = tuple[tuple[Candidate, ...], ...]
 Normalise = Callable[[Sequence[object]], Outcome | None]
 Waive = Callable[[Map[str, str | None]], Normalise]
 """From values that some columns are given, as texts (None: no value), to the function that gives them these."""
+Decide = Callable[[Map[str, str | None]], Map[str, object]]
+"""From the same to the values themselves."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -238,12 +240,14 @@ class Fold:
     """A canonical table that several targets contribute to: each row is folded, column by column.
 
     `rules` are of the columns that are not of the key; `order` is the type of `_order`, as PostgreSQL spells it.
+    `decide` makes values of what somebody has decided for a row (`transforms.waiver`); None where nobody can.
     """
 
     target: Target
     rules: Map[str, Rule]
     order: str
     examples: tuple[FoldExample, ...] = dataclass_field(default=(), compare=False)
+    decide: Decide | None = dataclass_field(default=None, compare=False)
 
     def __str__(self) -> str:
         return str(self.target)

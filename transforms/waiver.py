@@ -1,8 +1,9 @@
-"""A mapping with values that somebody has decided on, instead of those that it would work out itself.
+"""Values that somebody has decided on, instead of those that a mapping or a fold would work out itself.
 
 A waiver says of some columns of one source row which value they have, or that they have none. Everything else comes out
 as the mapping has it, and is checked with those values as with any others: a value that a row check, a key or the
-column itself does not take is refused as if the source had said it.
+column itself does not take is refused as if the source had said it. One of a fold says so of the row that several
+source rows make together: of what it lacks, or what of it cannot stay; what is decided goes before whatever they say.
 """
 
 from __future__ import annotations
@@ -45,6 +46,23 @@ def waive(plan: RowPlan, targets: Sequence[Target], fields: Map[str, Field], ter
     return compile_plan(
         replace(plan, targets=tuple(_waived(each, target, fields, terms, values) for each, target in pairs))
     )
+
+
+def decide(target: Target, fields: Map[str, Field], terms: Terms, values: Values) -> Map[str, object]:
+    """Return what some columns of a folded row have instead of what is said of them, as canonical values.
+
+    Raises UnfitError as `waive` does, and for a column of the key: by that contributions are one row.
+    """
+    columns = {column.name: column for column in target.columns if column.field and not column.raw_of}
+    decided: dict[str, object] = {}
+    for name, text in values.items():
+        if name not in columns:
+            raise UnfitError(name, f"{target} has no such column")
+        if name in target.key:
+            raise UnfitError(name, "it is of the key, which all contributions have")
+        column = columns[name]
+        decided[name] = _value(name, text, fields[column.field], terms, required=column.required)
+    return decided
 
 
 def _waived(plan: TargetPlan, target: Target, fields: Map[str, Field], terms: Terms, values: Values) -> TargetPlan:

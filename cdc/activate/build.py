@@ -90,7 +90,7 @@ def stage_source_rows(connection: Connection, plan: Plan) -> Iterator[int]:
 
 def close(connection: Connection, plan: Plan) -> None:
     """Fold, decide and write all that is staged, in the transaction that is open; the stages are gone then."""
-    work = Work(connection, plan, Window(everything=True, spans=()), large=True)
+    work = Work(connection, plan, Window(everything=True, spans=(), waived=True), large=True)
     work.run(LARGE_SETTINGS.encode())
     for step in plan.steps:
         work.taken[step] = 1

@@ -9,6 +9,9 @@ those of deleted rows do not count; when all are deleted, the row is a tombstone
 from the one that was taken is recorded on the row (`_conflicts`), with who said it, and so are all warnings
 (`_warnings`). Where a field keeps what the source said, a folded row has that of the contribution whose value it took;
 for the key, which they all have, of the first one.
+
+A row of which somebody has decided what it lacks, or what of it cannot stay, has that instead of what is said; who said
+otherwise is recorded as for any value that was not taken.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from cdc.derive.mirror import collated, default_collation
+from cdc.derive.mirror import collated
 from cdc.derive.names import columns, equal, literal, quoted
-from cdc.derive.plan import Contribution, Merge
+from cdc.derive.plan import Contribution, Fill, Merge
 from cdc.derive.session import STAGE_META, Work, taking, written_columns
+from cdc.derive.waived import decided, read_waivers
 from transforms import refusal
 from transforms.mapping import CONFLICTS, ORDER, RAW, WARNINGS, Column, Fold, Rule
 
@@ -68,7 +72,12 @@ def fold_everything(work: Work) -> None:
 
 def _stage_folded(work: Work, merge: Merge) -> None:
     if merge in work.taken:
-        work.note_staged(merge.fill, work.run(folding(merge)).rowcount)
+        waivers = read_waivers(work, merge)
+        if waivers:
+            staged = work.run(folding(merge, waived=True), (decided(merge, waivers),))
+        else:
+            staged = work.run(folding(merge))
+        work.note_staged(merge.fill, staged.rowcount)
         work.grow(work.staged.get(merge.fill, 0), merge.fill.stage)
 
 
@@ -160,15 +169,14 @@ def _keep(contribution: Contribution) -> bytes:
 
 
 @cache
-def folding(merge: Merge) -> bytes:
-    """Return the statement that stages the folded row of each key that is taken."""
+def folding(merge: Merge, *, waived: bool = False) -> bytes:
+    """Return the statement that stages the folded row of each key that is taken.
+
+    `waived`: its parameter is what is decided of some of them (`cdc.derive.waived.decided`).
+    """
     fill, fold = merge.fill, merge.fold
     said = [name for name in fill.columns if name in fold.rules]
     types = {column.name: column.type for column in fold.target.columns}
-    of_key = " AND ".join(
-        f"c.{quoted(name)} = t.key[{place}]::{types[name]}{default_collation(types[name])}"
-        for place, name in enumerate(fill.key, 1)
-    )
     key = columns(fill.key)
     values = {name: _taken(name, types[name], fold.rules[name], fold.order) for name in said}
     values |= {column.name: _taken_raw(column.raw_of, fold) for column in fold.target.columns if column.raw_of}
@@ -177,14 +185,15 @@ def folding(merge: Merge) -> bytes:
     lacks = " ".join(f"WHEN f.{quoted(name)} IS NULL THEN {literal(name)}" for name in missing)
     lacking = f"CASE {lacks} END" if lacks else "NULL"
     written = (*STAGE_META, "_candidate", "_code", "_field", "_detail", *fill.columns)
-    told = {CONFLICTS: "k.told", WARNINGS: "w.told"}
+    told = {CONFLICTS: "k.told", WARNINGS: "w.told || f._told" if waived else "w.told"}
     kept = [told.get(name) or f"f.{quoted(name)}" for name in fill.columns]
-    return (
+    statement = (
         f"WITH said AS (SELECT c.*, bool_or(NOT c._deleted) OVER (PARTITION BY {columns(fill.key, 'c')}) AS _live"
-        f" FROM {fill.take} t JOIN {merge.stored} c ON {of_key}),"
+        f" FROM {fill.take} t JOIN {merge.stored} c ON {merge.has_key('c', 't.key')}),"
         f" counted AS (SELECT * FROM said WHERE _deleted <> _live),"
-        f" folded AS (SELECT {key}, max(_source_offset) AS _source_offset, max(_source_ts) AS _source_ts,"
-        f" bool_and(_deleted) AS _deleted{', ' if taken else ''}{taken} FROM counted GROUP BY {key}),"
+        f" {'taken' if waived else 'folded'} AS (SELECT {key}, max(_source_offset) AS _source_offset,"
+        f" max(_source_ts) AS _source_ts, bool_and(_deleted) AS _deleted{', ' if taken else ''}{taken}"
+        f" FROM counted GROUP BY {key}),{_decided(fill, types, list(values)) if waived else ''}"
         f" conflicts AS ({_conflicts(fill.key, said)}), warnings AS ({_warnings(fill.key)})"
         f" INSERT INTO {fill.stage} ({columns(written)})"
         f" SELECT {_text_of(fill.key, 'f')}, f._source_offset, f._source_ts, f._deleted, x.lacking IS NULL,"
@@ -193,7 +202,27 @@ def folding(merge: Merge) -> bytes:
         f" FROM folded f LEFT JOIN conflicts k ON {equal(fill.key, 'k', 'f')}"
         f" LEFT JOIN warnings w ON {equal(fill.key, 'w', 'f')}"
         f" CROSS JOIN LATERAL (SELECT {lacking} AS lacking) x"
-    ).encode()
+    )
+    return (statement.replace("%", "%%").replace(_PARAMETER, "%s") if waived else statement).encode()
+
+
+_PARAMETER = "$1"
+"""Stands for the parameter until all other signs of per cent are doubled."""
+
+
+def _decided(fill: Fill, types: Mapping[str, str], names: list[str]) -> str:
+    """Return the query for the same rows with what is decided in the place of what was taken."""
+    listed = ", ".join(
+        f"CASE WHEN g.given ? {literal(name)} THEN (g.given ->> {literal(name)})::{types[name]}"
+        f" ELSE f.{quoted(name)} END AS {quoted(name)}"
+        for name in names
+    )
+    return (
+        f" folded AS (SELECT {columns((*fill.key, '_source_offset', '_source_ts', '_deleted'), 'f')},"
+        f" g.told AS _told{', ' if listed else ''}{listed} FROM taken f"
+        f" LEFT JOIN jsonb_to_recordset({_PARAMETER}) AS g (key text, given jsonb, told text[])"
+        f" ON g.key = {_text_of(fill.key, 'f')}::text),"
+    )
 
 
 def _taken(name: str, type_text: str, rule: Rule, order: str) -> str:

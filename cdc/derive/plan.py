@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdc.derive.mirror import Mirror
+from cdc.derive.mirror import Mirror, default_collation
 from cdc.derive.names import literal, quoted
 from transforms.beside import CONTRIBUTION, HELD
 from transforms.mapping import Fold, Lookup, Reference, Target
@@ -239,6 +239,14 @@ class Merge:
     def codes(self) -> str:
         """The table of what its rows are held for."""
         return self.fill.codes
+
+    def has_key(self, row: str, key: str) -> str:
+        """Return the condition that a contribution is to the row with the key in the text array `key`, by an index."""
+        types = {column.name: column.type for column in self.fold.target.columns}
+        return " AND ".join(
+            f"{row}.{quoted(name)} = ({key})[{place}]::{types[name]}{default_collation(types[name])}"
+            for place, name in enumerate(self.fill.key, 1)
+        )
 
     @property
     def alone(self) -> bool:

@@ -1,18 +1,21 @@
-"""What waivers make of source rows: which are in force, and what comes out for a row that has one.
+"""What waivers make of source rows and of folds: which are in force, and what comes out for a row that has one.
 
 A waiver says which values some canonical columns of one source row have, or of one version of it in a history, although
 the mapping refuses it. It is in force while it is approved and not withdrawn, the dictionary is the one that it was
-asked for under, and the row, or that version, is what it was then. That is looked up with each derivation: derived
-rows are a function of mirrors, dictionary and waivers, whoever derives them, and a waiver that ceases to be in force is
-as if it had never been.
+asked for under, and the row, or that version, is what it was then. One of a fold says so of the row with one key, and
+is in force while all that is contributed to it is what it was: nothing has changed, come or gone. That is looked up
+with each derivation: derived rows are a function of mirrors, dictionary and waivers, whoever derives them, and a waiver
+that ceases to be in force is as if it had never been.
 
 It is of one refusal, by code and column. A row that is not refused any more, because a row that it looks up was mended,
 needs no waiver and has none; nor has one that is refused for something else first. What only other rows or the database
-refuse a row for is not known when the row is mapped: such a waiver always counts.
+refuse a row for is not known when the row is mapped: such a waiver always counts. So does one of a fold, which lacks
+what it lacked as long as the same is said.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -20,9 +23,8 @@ from types import MappingProxyType
 from typing import Final
 
 from cdc.columns import CHANGE_COLUMNS, SERVICE_COLUMNS
-from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, literals
-from cdc.derive.plan import Plan, Step
+from cdc.derive.plan import Merge, Origin, Plan, Step
 from cdc.derive.pull import UNRESOLVED
 from cdc.derive.session import Work
 from transforms import refusal
@@ -73,54 +75,69 @@ class Waiver:
 
 
 Waivers = Mapping[str, Waiver]
-"""By source key, as PostgreSQL prints the array."""
+"""By source key (of a fold: by its own), as PostgreSQL prints the array."""
 NONE: Final[Waivers] = MappingProxyType({})
 Endings = tuple[tuple[object, ...], ...]
 
 
-def read_waivers(work: Work, step: Step) -> Waivers:
-    """Return the waivers in force of source rows that a turn has taken; where it has taken nothing by name, of all."""
-    if not work.window.waived or step.mapping.waive is None:
+def read_waivers(work: Work, origin: Origin) -> Waivers:
+    """Return the waivers in force of what a turn has taken of a mapping or fold; where it has taken nothing, of all."""
+    if not work.window.waived or not can_be_waived(origin):
         return NONE
-    rows = work.run(_reading(work.plan, step, step in work.taken)).fetchall()
+    rows = work.run(_reading(work.plan, origin, origin in work.taken)).fetchall()
     found = {
         key: Waiver(number, code, field, tuple(map(Waived, columns, codes, given)))
         for key, number, code, field, columns, codes, given in rows
     }
-    return {key: waiver for key, waiver in found.items() if _fits(step, waiver)}
+    return {key: waiver for key, waiver in found.items() if _fits(origin, waiver)}
+
+
+def can_be_waived(origin: Origin) -> bool:
+    """Tell whether anything of the rows of a mapping, or of a fold, can be decided by somebody."""
+    return (origin.fold.decide if isinstance(origin, Merge) else origin.mapping.waive) is not None
 
 
 def any_in_force(plan: Plan) -> str:
     """Return the expression that tells whether there may be waivers in force of a domain."""
-    names = literals(step.mapping.name for step in plan.steps)
     return (
-        f"EXISTS (SELECT FROM cdc.waiver w WHERE w.dictionary = {literal(plan.digest)} AND w.mapping = ANY ({names})"
-        f" AND {IN_FORCE})"
+        f"EXISTS (SELECT FROM cdc.waiver w WHERE w.dictionary = {literal(plan.digest)}"
+        f" AND w.mapping = ANY ({literals(plan.names)}) AND {IN_FORCE})"
     )
 
 
-def version_of(mirror: Mirror, row: str) -> str:
-    """Return the expression for the digest of a source row's values: of its version, whenever it was read.
+def version_of(origin: Origin, key: str) -> str:
+    """Return the query for the digest of what there is with a key: of its version, whenever that was read.
 
-    A column that is NULL does not count, so that one which is new in the source alters nothing; nor does until when a
-    version was valid, so that the next one does not alter it.
+    Of a source row that is of its values; of a row of a fold of all that is contributed to it, deleted rows, too. A
+    column that is NULL does not count, so that one which is new in the source alters nothing; nor does until when a
+    version was valid, so that the next one does not alter it. No row: nothing is there.
     """
-    own = literals(CHANGE_COLUMNS if mirror.ref.versions else SERVICE_COLUMNS)
-    return (
-        f"(SELECT encode(sha256(convert_to(coalesce(jsonb_object_agg(e.key, e.value), '{{}}')::text, 'UTF8')), 'hex')"
-        f" FROM jsonb_each(to_jsonb({row})) e WHERE e.key <> ALL ({own}) AND e.value <> 'null')"
+    if isinstance(origin, Merge):
+        said = "jsonb_strip_nulls(to_jsonb(c)) - ARRAY['_source_offset', '_source_ts']"
+        all_said = f'jsonb_agg({said} ORDER BY c._mapping COLLATE "C", c._source_key)'
+        within = f"{origin.stored} c WHERE {origin.has_key('c', key)} HAVING count(*) > 0"
+        return f"SELECT {_digest(all_said)} AS version FROM {within}"
+    mirror = origin.source
+    own = literals(CHANGE_COLUMNS if origin.is_history else SERVICE_COLUMNS)
+    values = (
+        "SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(m)) e"
+        f" WHERE e.key <> ALL ({own}) AND e.value <> 'null'"
     )
+    return f"SELECT {_digest(f'({values})')} AS version FROM {mirror.name} m WHERE {mirror.has_key('m', key)}"
+
+
+def _digest(value: str) -> str:
+    return f"encode(sha256(convert_to({value}::text, 'UTF8')), 'hex')"
 
 
 @cache
-def _reading(plan: Plan, step: Step, taken: bool) -> bytes:  # noqa: FBT001
-    mirror = step.source
-    only = f" AND EXISTS (SELECT FROM {step.take} t WHERE t.key = w.source_key)" if taken else ""
+def _reading(plan: Plan, origin: Origin, taken: bool) -> bytes:  # noqa: FBT001
+    only = f" AND EXISTS (SELECT FROM {origin.take} t WHERE t.key = w.source_key)" if taken else ""
     return (
         "SELECT w.source_key::text, w.id, w.code, w.field, w.columns, w.codes, w.given"
-        f" FROM cdc.waiver w JOIN {mirror.name} m ON {mirror.has_key('m', 'w.source_key')}"
-        f" WHERE w.mapping = {step.name} AND w.dictionary = {literal(plan.digest)} AND {IN_FORCE}"
-        f" AND w.version = {version_of(mirror, 'm')}{only}"
+        f" FROM cdc.waiver w CROSS JOIN LATERAL ({version_of(origin, 'w.source_key')}) v"
+        f" WHERE w.mapping = {origin.name} AND w.dictionary = {literal(plan.digest)} AND {IN_FORCE}"
+        f" AND w.version = v.version{only}"
     ).encode()
 
 
@@ -146,10 +163,33 @@ def outcome_of(step: Step, inputs: Sequence[object], waiver: Waiver | None) -> t
     )
 
 
-def _fits(step: Step, waiver: Waiver) -> bool:
+def decided(merge: Merge, waivers: Waivers) -> str:
+    """Return as JSON what waivers say of rows of a fold: of each its key, what it is given, what it is to tell."""
+    return json.dumps(
+        [
+            {
+                "key": key,
+                "given": {
+                    name: None if value is None else str(value) for name, value in _values(merge, waiver).items()
+                },
+                "told": [f"{merge.fold} {one}" for one in waiver.remarks([merge.fold.target])[0]],
+            }
+            for key, waiver in waivers.items()
+        ]
+    )
+
+
+def _values(merge: Merge, waiver: Waiver) -> Mapping[str, object]:
+    """Return what a waiver gives to columns of a folded row. Raises UnfitError."""
+    if merge.fold.decide is None:
+        raise UnfitError(str(merge.fold), "nothing of this fold can be waived")
+    return merge.fold.decide({one.column: one.value for one in waiver.columns})
+
+
+def _fits(origin: Origin, waiver: Waiver) -> bool:
     """Tell whether a row can have what a waiver says; what somebody else than the service wrote may be anything."""
     try:
-        _normalise(step, waiver.columns)
+        _values(origin, waiver) if isinstance(origin, Merge) else _normalise(origin, waiver.columns)
     except UnfitError:
         return False
     return True

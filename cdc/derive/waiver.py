@@ -1,14 +1,15 @@
 """Waivers as they are kept: asked for by one person, approved by another one, withdrawn, and what has become of each.
 
-A waiver is of a source row, or of one version of it in a history: there a version is a row. It is asked for with a
-value, or none, for each column that the row is refused for and for no other one: what it says soundly, nobody decides.
-The database notes who asks and who approves, by the roles of their sessions, and refuses that they are one; it keeps
-every waiver for good.
+A waiver is of a source row that its mapping refuses, or of one version of it in a history: there a version is a row. Or
+it is of a row that a fold cannot make of what is contributed: its mapping is then the fold, its source key the row's
+own. It is asked for with a value, or none, for each column that the row is refused for and for no other one: what it
+says soundly, nobody decides. The database notes who asks and who approves, by the roles of their sessions, and refuses
+that they are one; it keeps every waiver for good.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -18,17 +19,14 @@ from psycopg.rows import class_row
 
 from cdc.derive.held import Held, Selection, last_queued, read_held
 from cdc.derive.lookup import FIXED_COLUMNS, select_range
-from cdc.derive.names import literal, literals
-from cdc.derive.outcome import RULE_ERRORS
-from cdc.derive.plan import Plan, Step
-from cdc.derive.pull import UNRESOLVED
+from cdc.derive.names import literals
+from cdc.derive.plan import Merge, Origin, Plan, Step
 from cdc.derive.value import load_unreadable_as_text
-from cdc.derive.waived import DECIDED_LATER, version_of
+from cdc.derive.waivable import Refusing, refusals, refusing_fold, refusing_row
+from cdc.derive.waived import can_be_waived, version_of
 from cdc.errors import FatalError
 from cdc.store.action import operator, record_action
-from transforms import refusal
-from transforms.errors import Refused
-from transforms.waiver import UnfitError, Values
+from transforms.waiver import Values
 
 Connection = psycopg.Connection[Any]
 
@@ -85,6 +83,9 @@ class Waiving:
     def __init__(self, connection: Connection, plans: Sequence[Plan]) -> None:
         self._connection = connection
         self._plans = plans
+        self._origins = {
+            name: (plan, origin) for plan in plans for name, origin in zip(plan.names, plan.origins, strict=True)
+        }
         load_unreadable_as_text(connection)
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
 
@@ -100,16 +101,16 @@ class Waiving:
 
     def ask(self, mapping: str, key: Sequence[str], values: Values, reason: str) -> Done:
         """Ask for a waiver of one held row. Raises DRV-123, DRV-131 for what cannot be waived so, DRV-132."""
-        plan, step = self._step(mapping)
+        plan, origin = self._origin(mapping)
         with self._connection.transaction():
-            version = self._version(step, key)
-            standing = self._standing(plan, step, key, version)
+            version = self._version(origin, mapping, key)
+            standing = self._standing(plan, mapping, key, version)
             if standing is not None:
                 return _same(standing, values)
             held = next(iter(read_held(self._connection, Selection(mapping, None, key), 1)), None)
             if held is None:
                 raise FatalError("DRV-131", f"{_named(mapping, key)} is not held")
-            codes = _refusals(step, self._inputs(step, held), held, values)
+            codes = refusals(origin, held, self._refusing(origin, held), values)
             said = (list(values), codes, list(values.values()), reason, version, plan.digest)
             waiver = self._one(self._insert((mapping, list(key), held.code, held.field or "", *said)))
             self._record("held waive", waiver, reason)
@@ -159,7 +160,7 @@ class Waiving:
         """
         waiver = self._one(number)
         queued = 0
-        if waiver.approved_at is not None and any(waiver.mapping in plan.names for plan in self._plans):
+        if waiver.approved_at is not None and waiver.mapping in self._origins:
             row = self._connection.execute(
                 "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
                 " VALUES (%s, %s, 'waiver', session_user || ' ' || %s) RETURNING id",
@@ -174,40 +175,42 @@ class Waiving:
         effect = {"waiver": waiver.id, "state": waiver.state, "columns": waiver.columns}
         record_action(self._connection, action, _named(waiver.mapping, waiver.source_key), effect, reason)
 
-    def _step(self, name: str) -> tuple[Plan, Step]:
-        for plan in self._plans:
-            for step in plan.steps:
-                if step.mapping.name == name and step.mapping.waive is not None:
-                    return plan, step
-            if name in plan.names:
-                raise FatalError("DRV-131", f"{name} is no mapping of source rows")
-        raise FatalError("DRV-123", name)
+    def _origin(self, name: str) -> tuple[Plan, Origin]:
+        if name not in self._origins:
+            raise FatalError("DRV-123", name)
+        if not can_be_waived(self._origins[name][1]):
+            raise FatalError("DRV-131", f"nothing of {name} can be waived")
+        return self._origins[name]
 
-    def _version(self, step: Step, key: Sequence[str]) -> str:
-        """Return the version of the source row that there is now."""
-        has_key = step.source.has_key("m", "(%(key)s::text[])")
-        query = f"SELECT {version_of(step.source, 'm')} FROM {step.source.name} m WHERE {has_key}"
+    def _version(self, origin: Origin, name: str, key: Sequence[str]) -> str:
+        """Return the version of the source row that there is now, or of what is contributed."""
+        query = version_of(origin, "(%(key)s::text[])")
         try:
             row = self._connection.execute(query.encode(), {"key": list(key)}).fetchone()
         except psycopg.DataError:
             row = None  # a key that is no value of its columns
         if row is None:
-            raise _absent(step.mapping.name, key)
+            raise _absent(origin, name, key)
         return str(row[0])
 
-    def _standing(self, plan: Plan, step: Step, key: Sequence[str], version: str) -> Record | None:
+    def _standing(self, plan: Plan, mapping: str, key: Sequence[str], version: str) -> Record | None:
         found = self._read(
             "mapping = %s AND source_key = %s AND version = %s AND dictionary = %s AND withdrawn_at IS NULL",
-            (step.mapping.name, list(key), version, plan.digest),
+            (mapping, list(key), version, plan.digest),
         )
         return next(iter(self._judged(found)), None)
+
+    def _refusing(self, origin: Origin, held: Held) -> Refusing:
+        if isinstance(origin, Merge):
+            return refusing_fold(self._connection, origin, held.source_key)
+        return refusing_row(origin, self._inputs(origin, held))
 
     def _inputs(self, step: Step, held: Held) -> Sequence[object]:
         """Return what the mapping reads of a row. Raises DRV-131 where something of that is behind its source."""
         within = step.source.has_key("x", f"({literals(held.source_key)})")
         row = self._connection.execute(select_range(step, False, True, within)).fetchone()
         if row is None:  # a version that is none any more, which the worker has not seen yet
-            raise _absent(held.mapping, held.source_key)
+            raise _absent(step, held.mapping, held.source_key)
         if row[FIXED_COLUMNS - 1] is not None:
             raise FatalError(
                 "DRV-131", f"{_named(held.mapping, held.source_key)} is, or looks up, a row behind its source"
@@ -229,43 +232,47 @@ class Waiving:
         """Say of each in which state it is."""
         digests = {plan.digest for plan in self._plans}
         current: dict[int, bool] = {}
-        histories = set[str]()
-        for step in (step for plan in self._plans for step in plan.steps):
-            numbers = [one.id for one in waivers if one.mapping == step.mapping.name]
-            current |= self._current(step, numbers) if numbers else {}
-            histories |= {step.mapping.name} if step.is_history else set()
+        for name, (_, origin) in self._origins.items():
+            numbers = [one.id for one in waivers if one.mapping == name]
+            current |= self._current(origin, numbers) if numbers else {}
         return [
             _judge(
                 one,
                 in_force=one.dictionary in digests,
                 current=current.get(one.id, False),
-                row="version" if one.mapping in histories else "source row",
+                what=_what(self._origins[one.mapping][1]) if one.mapping in self._origins else "the row",
             )
             for one in waivers
         ]
 
-    def _current(self, step: Step, numbers: list[int]) -> dict[int, bool]:
-        mirror = step.source
+    def _current(self, origin: Origin, numbers: list[int]) -> dict[int, bool]:
         query = (
-            f"SELECT w.id, w.version = {version_of(mirror, 'm')} FROM cdc.waiver w JOIN {mirror.name} m"
-            f" ON {mirror.has_key('m', 'w.source_key')} WHERE w.mapping = {literal(step.mapping.name)}"
-            " AND w.id = ANY (%s)"
+            "SELECT w.id, w.version = v.version FROM cdc.waiver w"
+            f" CROSS JOIN LATERAL ({version_of(origin, 'w.source_key')}) v"
+            f" WHERE w.mapping = {origin.name} AND w.id = ANY (%s)"
         )
         return dict(self._connection.execute(query.encode(), (numbers,)).fetchall())
 
 
-def _judge(waiver: Record, *, in_force: bool, current: bool, row: str) -> Record:
+def _judge(waiver: Record, *, in_force: bool, current: bool, what: str) -> Record:
     because = (
         f"{waiver.withdrawn_by} has withdrawn it"
         if waiver.withdrawn_at is not None
         else "another dictionary is in force"
         if not in_force
-        else f"the {row} has changed"
+        else f"{what} has changed"
         if not current
         else None
     )
     state = VOID if because else OPEN if waiver.approved_at is None else IN_FORCE
     return replace(waiver, state=state, because=because)
+
+
+def _what(origin: Origin) -> str:
+    """Return in words what a waiver is of."""
+    if isinstance(origin, Merge):
+        return "what is contributed"
+    return "the version" if origin.is_history else "the source row"
 
 
 def _same(standing: Record, values: Values) -> Done:
@@ -274,58 +281,9 @@ def _same(standing: Record, values: Values) -> Done:
     return Done(standing, changed=False)
 
 
-def _refusals(step: Step, inputs: Sequence[object], held: Held, values: Values) -> list[str]:
-    """Return with what each column is refused. Raises DRV-131 for one that is not, or a row that is held even so."""
-    later = _refused_later(step, held)
-    still = _refusal(step, inputs, values)
-    if still is not None:
-        raise FatalError("DRV-131", f"the row would be refused even so: {still}")
-    codes = []
-    for name in values:
-        without = _refusal(step, inputs, {other: value for other, value in values.items() if other != name})
-        if without is not None and without.field == name:
-            codes.append(without.code)
-        elif held.code in DECIDED_LATER and name in later:
-            codes.append(held.code)
-        else:
-            told = without or f"{held.code} {held.field or ''}".strip()
-            raise FatalError("DRV-131", f"{name} is not what the row is refused for, but {told}")
-    return codes
-
-
-def _refusal(step: Step, inputs: Sequence[object], values: Values) -> Refused | None:
-    if step.mapping.waive is None:
-        return None
-    try:
-        step.mapping.waive(values)(inputs)
-    except UnfitError as error:
-        raise FatalError("DRV-131", str(error)) from error
-    except Refused as refused:
-        return refused
-    except RULE_ERRORS as error:
-        return Refused("DRV-202", "", type(error).__name__)
-    return None
-
-
-def _refused_later(step: Step, held: Held) -> frozenset[str]:
-    """Return the columns that a row may be held for after it was mapped: by the database, for a key, a reference."""
-    return frozenset(_columns_later(step, held))
-
-
-def _columns_later(step: Step, held: Held) -> Iterator[str]:
-    for target in step.mapping.targets:
-        if held.code == refusal.KEY and held.field in target.key:
-            yield from target.key
-        if held.code == UNRESOLVED:
-            for one in target.references:
-                if f"{one.schema}.{one.table}" == held.waits_for:
-                    yield from one.columns
-        if held.code == "DRV-201":
-            yield from (column.name for column in target.columns)
-
-
-def _absent(mapping: str, key: Sequence[str]) -> FatalError:
-    return FatalError("DRV-131", f"{_named(mapping, key)} is not in its mirror")
+def _absent(origin: Origin, mapping: str, key: Sequence[str]) -> FatalError:
+    told = "has no contribution" if isinstance(origin, Merge) else "is not in its mirror"
+    return FatalError("DRV-131", f"{_named(mapping, key)} {told}")
 
 
 def _named(mapping: str, key: Sequence[str]) -> str:

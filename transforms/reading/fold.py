@@ -18,16 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from functools import partial
 
 from transforms.errors import Faults
 from transforms.mapping import CONFLICTS, WARNINGS, Column, Fold, Rule, Target
 from transforms.model import Field
+from transforms.reading.column import Vocabulary
 from transforms.reading.fold_example import FOLD_EXAMPLE
 from transforms.reading.raw import check_raw, raw_columns
 from transforms.reading.reference_shape import REFERENCE
 from transforms.reading.taken import NOTED_OF_A_FOLD, check_columns, check_table
 from transforms.value.kind import NUMBERS, Kind
 from transforms.vocabulary.field_type import postgresql_type
+from transforms.waiver import decide
 from transforms.yaml.document import Node, Scalar
 from transforms.yaml.name import NAME
 from transforms.yaml.section import Section, is_unusable, read_section, suggest
@@ -69,8 +72,9 @@ class FoldFound:
     section: Section
 
 
-def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], faults: Faults) -> FoldFound | None:
+def read_fold(node: Node, vocabulary: Vocabulary, faults: Faults) -> FoldFound | None:
     """Return the fold of one file, None if it is not usable (its faults are recorded)."""
+    fields, sources = vocabulary.fields, vocabulary.sources
     before = len(faults.found)
     section = read_section(node, faults, FOLD)
     if section is None:
@@ -97,7 +101,8 @@ def read_fold(node: Node, fields: Map[str, Field], sources: Map[str, object], fa
     told = (Column(CONFLICTS, "jsonb", required=False), Column(WARNINGS, "text[]", required=False))
     known = (*columns, *raws, *told)
     target = Target(schema, table, known, key, (), "tombstone")
-    return FoldFound(Fold(target, rules, ORDERS[order][0] if order else ""), section)
+    by_waiver = partial(decide, target, fields, vocabulary.terms)
+    return FoldFound(Fold(target, rules, ORDERS[order][0] if order else "", decide=by_waiver), section)
 
 
 def _check_names(section: Section, sources: Map[str, object], faults: Faults) -> None:

@@ -9,8 +9,8 @@ import pytest
 from cdc.derive.mirror import Mirror
 from cdc.derive.outcome import evaluate
 from cdc.derive.plan import Output, Step
+from cdc.derive.waivable import refusing_row
 from cdc.derive.waived import Waived, Waiver, version_of
-from cdc.derive.waiver import _refusal
 from transforms.errors import Refused
 from transforms.mapping import WARNINGS, Column, Input, Mapping, MirrorRef, Target
 
@@ -32,7 +32,7 @@ def test_a_rule_that_fails_on_a_row_is_a_refusal_for_who_asks_for_a_waiver() -> 
         return lambda _row: 1 // 0
 
     step = SimpleNamespace(mapping=SimpleNamespace(name="m", waive=waive))
-    assert str(_refusal(step, (), {"country": "CN"})) == str(Refused("DRV-202", "", "ZeroDivisionError"))
+    assert str(refusing_row(step, ())({"country": "CN"})) == str(Refused("DRV-202", "", "ZeroDivisionError"))
 
 
 def staged(row, waiver: Waiver | None, *, warns: bool = False):
@@ -106,7 +106,8 @@ def test_each_table_tells_of_its_own_columns_and_all_of_what_none_of_them_has():
 
 @pytest.mark.parametrize("name", ["_version", "_op", "_valid_from", "_valid_to", "_old_key"])
 def test_what_says_when_a_version_was_valid_is_none_of_its_values_and_of_a_row_it_is(name):
-    rows, versions = (version_of(Mirror(MirrorRef("erp", "t", versions=one), {}, ()), "m") for one in (False, True))
+    mirrors = (Mirror(MirrorRef("erp", "t", versions=one), {}, ()) for one in (False, True))
+    rows, versions = (version_of(Step(0, SimpleNamespace(), {"": one}, ()), "key") for one in mirrors)
     assert (f"'{name}'" in rows, f"'{name}'" in versions) == (False, True)
     assert "'_offset'" in rows
     assert "'_offset'" in versions
