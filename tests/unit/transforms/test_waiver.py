@@ -8,6 +8,8 @@ import pytest
 
 from tests.unit.transforms.test_warnings import mapping  # noqa: F401 - a fixture
 from transforms.errors import Refused
+from transforms.fold import fold_said
+from transforms.mapping import Conflict, Said
 from transforms.waiver import UnfitError
 
 ROW = {"no": "P1", "made": "2026-01-31", "state": "1", "lot": "L1"}
@@ -53,6 +55,45 @@ def test_a_value_that_is_given_meets_the_row_checks(mapping):  # noqa: F811
 def test_what_no_row_can_have_is_refused(mapping, values, why):  # noqa: F811
     with pytest.raises(UnfitError, match=why):
         mapping.waive(values)
+
+
+FOLD = """fold: trace.lot
+key: [part_id]
+columns: {state: {take: max, required: true}, lot: max, made: max}
+examples:
+  - {name: a lot, contributions: [{mapping: erp.lots, source_key: "1", says: {state: ON}}], out: {state: ON}}
+"""
+
+
+@pytest.fixture
+def fold(mapping, folder):  # noqa: F811 - the fixture
+    folder.write("folds/trace.lot.yaml", FOLD)
+    folder.replace("mappings/erp.lots.yaml", "  key: [part_id]\n", "  key: [part_id]\n  on_delete: tombstone\n")
+    return folder.load().folds[0]
+
+
+def test_what_a_fold_lacks_is_given_and_goes_before_what_is_said(fold):
+    said = [Said("erp.lots", "erp", ("1",), {"lot": "L1"})]
+    with pytest.raises(Refused, match="REQ-101"):
+        fold_said(fold, said, fold.decide({"lot": "L7"}))
+    folded = fold_said(fold, said, fold.decide({"state": "NO", "lot": None, "made": "2026-01-31"}))
+    assert folded.values == {"state": "NO", "lot": None, "made": date(2026, 1, 31), "_warnings": None}
+    assert folded.conflicts == {Conflict("lot", "erp.lots", ("1",), "L1")}
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"nothing": "1"}, "nothing: trace.lot has no such column"),
+        ({"_conflicts": "1"}, "_conflicts: trace.lot has no such column"),
+        ({"part_id": "P2"}, "part_id: it is of the key, which all contributions have"),
+        ({"state": None}, "state: it is of the key, or has to have a value"),
+        ({"state": "1"}, "state: this is no value"),
+    ],
+)
+def test_what_no_folded_row_can_have_is_refused(fold, values, why):
+    with pytest.raises(UnfitError, match=why):
+        fold.decide(values)
 
 
 def test_what_the_source_said_stays_beside_the_value(folder):
