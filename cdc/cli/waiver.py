@@ -38,8 +38,12 @@ _OF_CHANGE = f"Print one object: `changed` (bool), `derived` (bool), `held` (boo
 
 def waive(  # noqa: PLR0913, PLR0917 - options of a command
     context: typer.Context,
-    mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="Its mapping, as `cdc held list` has it.")],
-    key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of the source key, in order.")],
+    mapping: Annotated[
+        str, typer.Argument(metavar="MAPPING", help="Its mapping (of a fold: its table), as `cdc held list` has it.")
+    ],
+    key: Annotated[
+        list[str], typer.Argument(metavar="KEY...", help="The values of the source key (of a fold: its own), in order.")
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why, for those who approve it and those who audit it.")],
     value: Annotated[
         list[str] | None,
@@ -61,8 +65,9 @@ def waive(  # noqa: PLR0913, PLR0917 - options of a command
 
     Nothing changes until somebody else approves it (`cdc held approve`). It counts for the source row as it is now,
     and for the dictionary that is in force now: when either changes it is void. One of a version in a history
-    (MAPPING.history, the version last in KEY) counts for that version alone. The canonical row has it among its
-    warnings. Exit code 5 for what cannot be waived so, or beside another waiver of the row.
+    (MAPPING.history, the version last in KEY) counts for that version alone; one of a row that a fold cannot make (the
+    fold's table as MAPPING) for as long as no contribution to it changes, comes or goes. The canonical row has it among
+    its warnings. Exit code 5 for what cannot be waived so, or beside another waiver of the row.
     """
     values = _values(value or [], without or [])
     if not reason.strip():
@@ -93,8 +98,9 @@ def waivers(
 ) -> None:
     """List waivers, the latest first: of which row, what is decided of it, who asked and who approved, and its state.
 
-    A waiver that is open waits for approval. One is void when it was withdrawn, when the source row has changed since,
-    or when another dictionary is in force: the row is derived without it. Personal values are masked.
+    A waiver that is open waits for approval. One is void when it was withdrawn, when the source row (of a fold: what is
+    contributed) has changed since, or when another dictionary is in force: the row is derived without it. Personal
+    values are masked.
     """
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"--state is one of {', '.join(STATES)}")
