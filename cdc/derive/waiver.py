@@ -22,7 +22,7 @@ from cdc.derive.lookup import FIXED_COLUMNS, select_range
 from cdc.derive.names import literals
 from cdc.derive.plan import Merge, Origin, Plan, Step
 from cdc.derive.value import load_unreadable_as_text
-from cdc.derive.waivable import Refusing, refusals, refusing_fold, refusing_row
+from cdc.derive.waivable import Making, Waivable, making_folded, making_row
 from cdc.derive.waived import can_be_waived, version_of
 from cdc.errors import FatalError
 from cdc.store.action import operator, record_action
@@ -110,7 +110,7 @@ class Waiving:
             held = next(iter(read_held(self._connection, Selection(mapping, None, key), 1)), None)
             if held is None:
                 raise FatalError("DRV-131", f"{_named(mapping, key)} is not held")
-            codes = refusals(origin, held, self._refusing(origin, held), values)
+            codes = Waivable(self._connection, plan, origin, held, self._making(origin, held)).codes(values)
             said = (list(values), codes, list(values.values()), reason, version, plan.digest)
             waiver = self._one(self._insert((mapping, list(key), held.code, held.field or "", *said)))
             self._record("held waive", waiver, reason)
@@ -200,10 +200,10 @@ class Waiving:
         )
         return next(iter(self._judged(found)), None)
 
-    def _refusing(self, origin: Origin, held: Held) -> Refusing:
+    def _making(self, origin: Origin, held: Held) -> Making:
         if isinstance(origin, Merge):
-            return refusing_fold(self._connection, origin, held.source_key)
-        return refusing_row(origin, self._inputs(origin, held))
+            return making_folded(self._connection, origin, held.source_key)
+        return making_row(origin, self._inputs(origin, held))
 
     def _inputs(self, step: Step, held: Held) -> Sequence[object]:
         """Return what the mapping reads of a row. Raises DRV-131 where something of that is behind its source."""

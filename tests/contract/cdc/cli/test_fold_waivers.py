@@ -16,11 +16,13 @@ from tests.contract.cdc.test_derive_worker import Sources, Worker, wait_until
 MATERIAL, LOT = "trace.material", "trace.material_lot"
 WHY = ("--reason", "the ERP has it next week")
 WAIVE = ("held", "waive", MATERIAL, "M2", *WHY, "--value", "name=植入式输注泵")
-# A material that only the factory knows, and a lot of it, which is of a job order that nobody knows.
+# A material that only the factory knows, and a lot of it, which is of a job order that nobody knows. A unit of another
+# lot that nobody knows, with a status that means nothing.
 LAND = """
 INSERT INTO mes.mes_item (item_id, item_no, item_name, spec, updated_at, _offset) VALUES
     (1, 'M2', '输注泵', 'P-20', '2026-04-12T10:00:00Z', 1), (2, 'M9', NULL, NULL, '2026-04-12T10:00:00Z', 2);
-INSERT INTO mes.mes_lot (lot_id, item_no, lot_no, wo_no, qty, status, _offset) VALUES (1, 'M2', 'L1', 'W9', 5, 'OK', 3)
+INSERT INTO mes.mes_lot (lot_id, item_no, lot_no, wo_no, qty, status, _offset) VALUES (1, 'M2', 'L1', 'W9', 5, 'OK', 3);
+INSERT INTO mes.mes_sn (sn, item_no, lot_no, status, rework_count, _offset) VALUES ('SN1', 'M2', 'L7', '??', 0, 4)
 """
 LACKING = [(MATERIAL, ["M2"], "REQ-101", "name"), (MATERIAL, ["M9"], "REQ-101", "name")]
 NO_MATERIAL, NO_ORDER = ((LOT, ["M2", "L1"], "REF-301", name) for name in ("material_id", "job_order_id"))
@@ -57,7 +59,10 @@ class Factory(Sources):
         return self.connection.execute(query.encode(), prepare=False).fetchall()
 
     def held(self) -> list[tuple]:
-        return self.rows("SELECT mapping, source_key, code, field FROM cdc.held ORDER BY 1, 2")
+        """Return what is held of folds."""
+        return self.rows(
+            "SELECT mapping, source_key, code, field FROM cdc.held WHERE mapping LIKE 'trace.%' ORDER BY 1, 2"
+        )
 
     def materials(self) -> list[tuple]:
         return self.rows("SELECT material_id, name, specification, _warnings FROM trace.material ORDER BY 1")
@@ -88,7 +93,10 @@ IMPOSSIBLE = [
     ((MATERIAL, "M2", "--value", "specification=y"), "the row would be refused even so: REQ-101 name"),
     ((MATERIAL, "M2", "--value", "name=x", "--without", "udi_di"), "udi_di is not what the row is refused for"),
     ((MATERIAL, "M7", "--value", "name=x"), "has no contribution"),
-    ((LOT, "M2", "L1", "--without", "job_order_id"), "job_order_id is not what the row is refused for, but REF-301"),
+    (
+        (LOT, "M2", "L1", "--without", "quantity"),
+        "quantity is not what the row is refused for, but REF-301 material_id",
+    ),
 ]
 
 
@@ -133,6 +141,17 @@ def test_what_a_fold_lacks_is_decided_by_two_persons_while_the_same_is_contribut
     assert factory.rows("SELECT lot_number, job_order_id, quantity::int, _warnings FROM trace.material_lot") == [
         ("L1", None, 5, [f"{LOT} REF-301 job_order_id waiver {lot}"])
     ]
+    # A row that is refused, and would wait for another one if it were not, is let go by one decision, too.
+    unit = ("held", "waive", "mes.mes_sn", "SN1", *WHY, "--value", "status=IN_PROCESS")
+    vain = cdc(*unit, "--without", "station")
+    assert (vain.code, "station is not what the row is refused for" in vain.err) == (5, True), vain.err
+    number_of_unit = approved(persons, *unit, "--value", "lot_number=L1")
+    assert factory.rows("SELECT serial_number, lot_number, status, _warnings FROM trace.serial_unit") == [
+        (
+            *("SN1", "L1", "IN_PROCESS"),
+            [f"REF-301 lot_number waiver {number_of_unit}", f"COD-201 status waiver {number_of_unit}"],
+        )
+    ]
     for table in (MATERIAL, LOT):
         assert cdc("audit", "rows", table).code == 0
 
@@ -149,7 +168,7 @@ def test_what_a_fold_lacks_is_decided_by_two_persons_while_the_same_is_contribut
         wait_until(lambda held=held: [one for one in factory.held() if one[0] == MATERIAL] == held)
         assert factory.materials() == ([] if LACKING[0] in held else there)
     states = {str(one["id"]): one["because"] for one in cdc("held", "waivers", "--json").document["waivers"]}
-    assert states == {number: "what is contributed has changed", lot: None}
+    assert states == {number: "what is contributed has changed", lot: None, number_of_unit: None}
     late = persons["bob"]("held", "approve", number)
     assert (late.code, "what is contributed has changed" in late.err) == (5, True)
 

@@ -9,7 +9,7 @@ import pytest
 from cdc.derive.mirror import Mirror
 from cdc.derive.outcome import evaluate
 from cdc.derive.plan import Output, Step
-from cdc.derive.waivable import refusing_row
+from cdc.derive.waivable import making_row, tried
 from cdc.derive.waived import Waived, Waiver, version_of
 from transforms.errors import Refused
 from transforms.mapping import WARNINGS, Column, Input, Mapping, MirrorRef, Target
@@ -32,7 +32,7 @@ def test_a_rule_that_fails_on_a_row_is_a_refusal_for_who_asks_for_a_waiver() -> 
         return lambda _row: 1 // 0
 
     step = SimpleNamespace(mapping=SimpleNamespace(name="m", waive=waive))
-    assert str(refusing_row(step, ())({"country": "CN"})) == str(Refused("DRV-202", "", "ZeroDivisionError"))
+    assert str(tried(making_row(step, ()), {"country": "CN"})) == str(Refused("DRV-202", "", "ZeroDivisionError"))
 
 
 def staged(row, waiver: Waiver | None, *, warns: bool = False):
