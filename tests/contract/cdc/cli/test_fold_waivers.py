@@ -189,8 +189,10 @@ def test_another_dictionary_voids_it_and_what_is_built_by_its_own_has_it(
     ]
 
     assert cdc("dictionary", "discard").code == 0
-    done = cdc("dictionary", "rollback", "--yes")  # there is nothing left of it: its tables are built anew
-    assert done.code == 0, done.err
+    done = cdc("dictionary", "rollback", "--yes", "--json")  # there is nothing left of it: its tables are built anew
+    assert [one for one in done.document["difference"]["held"] if one["mapping"] == MATERIAL] == [
+        {"mapping": MATERIAL, "code": "REQ-101", "before": 2, "after": 1}
+    ], done.err
     wait_until(lambda: factory.held() == [*LACKING[1:], NO_ORDER])
     assert factory.materials() == there
     assert cdc("audit", "rows", MATERIAL).code == 0
