@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.mapping import ORDER, WARNINGS, Conflict, Fold, Rule, Said
-
-_NOTHING: Map[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +25,13 @@ class Folded:
     marked: bool
 
 
-def fold_said(fold: Fold, said: Sequence[Said], decided: Map[str, object] = _NOTHING) -> Folded:
+def fold_said(fold: Fold, said: Sequence[Said], decided: Map[str, object] | None = None) -> Folded:
     """Return the row of what is said of one key, at least one contribution; raise `Refused` if it lacks a value.
 
     `decided`: what columns have by a waiver (`transforms.waiver`), whatever is said of them.
     """
     counted = counting(said)
-    values = {name: _taken(name, rule, counted) for name, rule in fold.rules.items()} | dict(decided)
+    values = {name: _taken(name, rule, counted) for name, rule in fold.rules.items()} | dict(decided or {})
     for column in fold.target.columns:
         if column.required and column.name in values and values[column.name] is None:
             raise Refused(refusal.REQUIRED, column.name, "no contribution says it")
