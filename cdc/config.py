@@ -1,7 +1,7 @@
 """The settings of the service: one YAML file, references resolved against the environment, all faults at once.
 
-This is the only module that reads the environment. The file is named by `--config` or CDC_CONFIG; folders in it are
-relative to the file. A secret must be a reference: a password written into the file is a fault.
+This is the only module that reads the environment. Which file it is, of several in a folder, `cdc.context` says;
+folders in it are relative to the file. A secret must be a reference: a password written into the file is a fault.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from cdc.access import Connect, Fault, Kafka, Target, connect_faults, kafka_faults, target_faults
+from cdc.context import settings_file
 from cdc.document import Document, read_document
 from cdc.errors import FatalError
 from cdc.reference import Secret, UnresolvedError, is_reference, resolve
@@ -184,12 +185,15 @@ def restarts_so_far() -> int:
     return int(text) if text.isascii() and text.isdecimal() else 0
 
 
-def load(path: Path | None = None, variables: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings of `path`, or of the file that CDC_CONFIG names. Raises CFG-101 with every fault."""
+def load(
+    path: Path | None = None, variables: Mapping[str, str] | None = None, *, context: str | None = None
+) -> Settings:
+    """Read the settings of `path`, or of what CDC_CONFIG names; of a folder, those of a context.
+
+    Raises CFG-101 with every fault.
+    """
     variables = environment() if variables is None else variables
-    named = path or (Path(variables["CDC_CONFIG"]) if variables.get("CDC_CONFIG") else None)
-    if named is None:
-        raise FatalError("CFG-101", "no settings file: give --config FILE or set CDC_CONFIG")
+    named = settings_file(path, context, variables)
     reader = _Reader(read_document(named), named.resolve().parent, variables)
     settings = reader.settings()
     if reader.faults:

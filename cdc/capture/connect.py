@@ -115,6 +115,10 @@ class Connect:
         """Return the names of all connectors of the cluster, whoever made them."""
         return sorted(str(name) for name in self._send("GET", "/connectors"))
 
+    def cluster(self) -> str:
+        """Return the id of the Kafka cluster that Connect is at, which is another one for each."""
+        return str(self._send("GET", "/")["kafka_cluster_id"])
+
     def config(self, name: str) -> dict[str, str] | None:
         """Return the configuration that Connect has, references unresolved; None for an absent connector."""
         answer = self._send("GET", f"/connectors/{name}/config", missing_ok=True)

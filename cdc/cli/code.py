@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cdc.capture.lint.rules import RULES
-from cdc.cli.context import invocation
+from cdc.cli.context import Invocation, invocation
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
-from cdc.config import load
 from cdc.errors import FatalError, catalogue
 from cdc.runbook import NOTHING, STOPS, page_name
 from transforms.errors import DictionaryError
@@ -61,7 +59,7 @@ def code(
     The service's codes and the rules of `cdc connectors lint` (L01) come with the program, the stewards' codes from the
     dictionary that the settings name.
     """
-    known = explanations(invocation(context).config)
+    known = explanations(invocation(context))
     found = known.get(name.upper())
     if found is None:
         near = difflib.get_close_matches(name.upper(), known, n=3)
@@ -93,7 +91,7 @@ _EFFECT = {
 }
 
 
-def explanations(config: Path | None) -> dict[str, Explanation]:
+def explanations(given: Invocation) -> dict[str, Explanation]:
     """Return every code; those of the dictionary only if settings and dictionary can be read."""
     known = {
         entry.code: Explanation(
@@ -103,14 +101,14 @@ def explanations(config: Path | None) -> dict[str, Explanation]:
     }
     for rule in RULES:
         known[rule.code] = Explanation(rule.code, "lint", "finding", rule.title, rule.cause, rule.action)
-    for entry in _dictionary_entries(config):
+    for entry in _dictionary_entries(given):
         known[entry.code] = entry
     return known
 
 
-def _dictionary_entries(config: Path | None) -> list[Explanation]:
+def _dictionary_entries(given: Invocation) -> list[Explanation]:
     try:
-        folder = load(config).folders.dictionary
+        folder = given.read().folders.dictionary
     except FatalError:
         folder = None  # no usable settings: the packaged dictionary's codes are better than none
     try:

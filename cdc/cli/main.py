@@ -13,12 +13,14 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from cdc.cli.context import Invocation
+from cdc.cli.complete import complete_context
+from cdc.cli.context import note
 from cdc.cli.failure import Exit, report
 
 _HELP = """Replicate legacy ERP and MES databases into one PostgreSQL target, exactly once.
 
-Settings are one YAML file, named by --config or the environment variable CDC_CONFIG.
+Settings are one YAML file, named by --config or the environment variable CDC_CONFIG. For several deployments these name
+a folder of such files, and --context or CDC_CONTEXT one of them, by its name without .yaml.
 
 Exit codes: 0 done, 1 failed, 2 usage or settings, 3 differences found, 4 needs attention, 5 refused by a rule or for
 want of a right, 6 the time given has ended, 130 interrupted.
@@ -31,6 +33,7 @@ _COMMANDS: Final = {
     "land": "cdc.cli.run:land",
     "derive": "cdc.cli.run:derive",
     "check": "cdc.cli.check:check",
+    "context": "cdc.cli.contexts:app",
     "status": "cdc.cli.status:status",
     "connectors": "cdc.cli.connectors:app",
     "stream": "cdc.cli.stream:app",
@@ -69,10 +72,19 @@ class _Nouns(TyperGroup):
         if isinstance(found, typer.Typer):
             noun = get_group(found)
             noun.name = cmd_name
-            return noun
+            return self._with_context(noun)
         alone = typer.Typer(add_completion=False)
         alone.command(cmd_name)(found)
-        return get_command(alone)
+        return self._with_context(get_command(alone))
+
+    def _with_context(self, command: Any) -> Any:
+        """Have a command, or those of a noun, take `--context` too: people put it where they think of it."""
+        below = getattr(command, "commands", None)
+        for each in () if below is None else below.values():
+            self._with_context(each)
+        if below is None:
+            command.params += [option for option in self.params if "--context" in option.opts]
+        return command
 
 
 app = typer.Typer(name="cdc", cls=_Nouns, help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -86,15 +98,32 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    context: typer.Context,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Settings file. Default: the one CDC_CONFIG names.")
+    _config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Settings file, or folder. Default: what CDC_CONFIG names.",
+            callback=note,
+            expose_value=False,
+        ),
+    ] = None,
+    _context: Annotated[
+        str | None,
+        typer.Option(
+            "--context",
+            metavar="NAME",
+            help="Which settings file of the folder. Default: the one CDC_CONTEXT names.",
+            callback=note,
+            expose_value=False,
+            autocompletion=complete_context,
+        ),
     ] = None,
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    context.obj = Invocation(config)
+    """Take the options; `cdc.cli.context` finds them again."""
 
 
 def execute(arguments: Sequence[str]) -> int:

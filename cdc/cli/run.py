@@ -33,8 +33,7 @@ def run(context: typer.Context, dev: Dev = False) -> None:
     read = _prepare(context)
     if read.approval.required and not dev:
         _refuse_unapproved(read)
-    config = invocation(context).config
-    options = ("--config", str(config)) if config else ()
+    options = invocation(context).options
     # Of this parent alone: another one's land worker must not be taken for this one's successor.
     member = f"{socket.gethostname()}-{uuid.uuid4().hex}"
     commands = {

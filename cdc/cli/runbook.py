@@ -91,7 +91,7 @@ def _found(context: typer.Context, name: str) -> tuple[str, runbook.Page]:
     if name.lower() in known:
         given = known[name.lower()]
         return given, runbook.read(given)
-    known |= {code.lower(): code for code in explanations(invocation(context).config)}
+    known |= {code.lower(): code for code in explanations(invocation(context))}
     given = known.get(name.lower(), "")
     if not given:
         near = difflib.get_close_matches(name.lower(), known, n=3)

@@ -23,7 +23,7 @@ from cdc.capture.reading import captured
 from cdc.capture.source import Source
 from cdc.errors import FatalError
 
-FORMAT: Final = "cdc connectors plan 1"
+FORMAT: Final = "cdc connectors plan 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """What stands in a file: plans of sources, and connectors of which no file says anything any more."""
+    """What stands in a file: plans of sources, and connectors of which no file says anything any more.
+
+    `cluster` is the id of the Kafka cluster that they were made for: with contexts, another one is a word away.
+    """
 
     format: str
+    cluster: str
     plans: list[Plan]
     strays: list[str]
     same_server: bool = False
@@ -107,6 +111,12 @@ def require_unmoved(agreed: Plan, now: Plan) -> None:
     moved += [f"more would be done: {what}" for what in more]
     if moved:
         raise FatalError("CON-181", f"{agreed.source}: {'; '.join(moved)}")
+
+
+def require_same_cluster(agreed: PlanFile, cluster: str) -> None:
+    """Raise FatalError CON-181 unless the plans were made for this Kafka cluster."""
+    if agreed.cluster != cluster:
+        raise FatalError("CON-181", f"they were made for Kafka cluster {agreed.cluster}, this is {cluster}")
 
 
 def require_agreed(plan: Plan) -> None:

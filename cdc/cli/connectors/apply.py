@@ -11,7 +11,7 @@ import typer
 from cdc.capture import connector
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
-from cdc.capture.plan.plan import Plan, PlanFile, read_plans, require_agreed, require_unmoved
+from cdc.capture.plan.plan import Plan, PlanFile, read_plans, require_agreed, require_same_cluster, require_unmoved
 from cdc.capture.reader import Reader
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
@@ -19,7 +19,7 @@ from cdc.capture.topics import topic_plans
 from cdc.cli.connectors.chosen import chosen, contracts
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.plan import SameServer, plan_source
-from cdc.cli.context import settings
+from cdc.cli.context import acting
 from cdc.cli.left_out import check_left_out
 from cdc.cli.output import write_line
 from cdc.config import Settings
@@ -41,10 +41,12 @@ def apply(context: typer.Context, what: _What = None, same_server: SameServer = 
     With the file of a plan exactly that is done, or nothing if things are not as they were then (exit code 5). What
     makes a connector forget its place, and read all rows anew, takes a plan.
     """
-    options = settings(context)
+    options = acting(context)
     agreed = _agreed(what)
     names = what if agreed is None else [one.source for one in agreed.plans]
     with Connect(options.connect) as connect, on_record(options) as record:
+        if agreed is not None:
+            require_same_cluster(agreed, connect.cluster())
         for source, known in _matched(chosen(options, names), agreed):
             same = same_server if agreed is None else agreed.same_server
             done = apply_source(source, options, connect, known, same_server=same)

@@ -10,7 +10,7 @@ from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.cli.connectors.chosen import chosen
 from cdc.cli.connectors.on_record import on_record
-from cdc.cli.context import settings
+from cdc.cli.context import acting
 from cdc.cli.output import say, write_line
 from cdc.errors import FatalError
 
@@ -40,7 +40,7 @@ def stop(context: typer.Context, names: _Names, reason: _Reason = None) -> None:
 
 
 def _move(context: typer.Context, names: list[str], state: str, reason: str | None) -> None:
-    options = settings(context)
+    options = acting(context)
     with Connect(options.connect) as connect, on_record(options, reason) as record:
         for source in chosen(options, names):
             config = connect.config(source.name)

@@ -16,7 +16,7 @@ from cdc.capture.source import Source
 from cdc.cli.connectors.chosen import Name, named
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.restart import begin_anew
-from cdc.cli.context import settings
+from cdc.cli.context import acting, settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import Settings
 from cdc.errors import FatalError
@@ -62,7 +62,7 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     From an earlier place on, changes come again and are counted as replayed. PostgreSQL's slot gives out nothing that
     was confirmed: an earlier place stops the task. What is passed over has to be read anew, with the whole source.
     """
-    options = settings(context)
+    options = acting(context)
     source = named(options, name)
     wanted = read_file(file, source)
     with Connect(options.connect) as connect, on_record(options, reason) as record:
@@ -89,7 +89,7 @@ def reset(context: typer.Context, name: Name, reason: _Reason, yes: _Yes = False
 
     Changes that it has not sent by then are in no journal; the snapshot has what they led to.
     """
-    options = settings(context)
+    options = acting(context)
     source = named(options, name)
     if not yes:
         typer.confirm(f"Read all rows of {len(source.tables)} tables of {name} again?", abort=True, err=True)

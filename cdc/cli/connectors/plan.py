@@ -15,7 +15,7 @@ from cdc.capture.plan.survey import strays, survey
 from cdc.capture.source import Source, load_sources
 from cdc.capture.topics import topic_plans
 from cdc.cli.connectors.chosen import Names, chosen, rendered
-from cdc.cli.context import settings
+from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
@@ -37,7 +37,7 @@ def plan(
     ] = None,
     same_server: SameServer = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one object: format, plans, strays, same_server.")
+        bool, typer.Option("--json", help="Print one object: format, cluster, plans, strays, same_server.")
     ] = False,
 ) -> None:
     """Show what `apply` would do: differences by setting with what they lead to, and the steps in order.
@@ -45,14 +45,15 @@ def plan(
     Nothing is changed. Secrets are shown as the references that they are, or not at all. Exit code 3 if there is
     something to do, or a connector of which no file says anything.
     """
-    options = settings(context)
+    options = acting(context)
     with Connect(options.connect) as connect:
         plans = [
             plan_source(source, options, connect, rendered(source, options), same_server=same_server)
             for source in chosen(options, names)
         ]
+        cluster = connect.cluster()
         left = [] if names else strays(connect, load_sources(options.folders.connector_configs).keys())
-    found = PlanFile(FORMAT, plans, left, same_server)
+    found = PlanFile(FORMAT, cluster, plans, left, same_server)
     if out is not None:
         write_plans(out, found)
     if as_json:

@@ -14,7 +14,7 @@ from cdc.capture.connect import Connect
 from cdc.capture.removal import WAITS, Outcome, Removal, Step, is_over, take
 from cdc.capture.source import find_source, load_sources
 from cdc.cli.connectors.chosen import Name
-from cdc.cli.context import settings
+from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.config import environment
@@ -49,7 +49,7 @@ def remove(  # noqa: PLR0913 - the options of a command
     The slot is the DBA's to drop: the statement is printed, and the files stay until it is gone. Mirrors, journal and
     what derives from them stay. Exit code 4 if something is left, 5 if changes in the topic have not landed.
     """
-    options = settings(context)
+    options = acting(context)
     sources = load_sources(options.folders.connector_configs)
     source = find_source(sources, name)
     yes = {"stop": yes_stop, "offsets": yes_offsets, "connector": yes_connector}

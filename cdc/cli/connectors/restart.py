@@ -10,7 +10,7 @@ from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.source import Source
 from cdc.cli.connectors.chosen import Names, chosen
-from cdc.cli.context import settings
+from cdc.cli.context import acting
 from cdc.cli.output import write_line
 from cdc.config import Settings
 
@@ -20,7 +20,7 @@ def restart(context: typer.Context, names: Names = None) -> None:
 
     Nothing is lost. A snapshot that is under way is interrupted, and taken again.
     """
-    options = settings(context)
+    options = acting(context)
     with Connect(options.connect) as connect:
         for source in chosen(options, names):
             if source.state != "running":
@@ -40,7 +40,7 @@ def reload(
     Changes that the connector has not sent by then are in no journal; the snapshot has what they led to. Mirrors stay
     usable meanwhile. A connector whose file does not say running begins once it does.
     """
-    options = settings(context)
+    options = acting(context)
     sources = chosen(options, names)
     if not yes:
         tables = ", ".join(f"{source.name} ({len(source.tables)} tables)" for source in sources)

@@ -18,7 +18,7 @@ from cdc.capture.snapshot_select import select_where, snapshot_selects
 from cdc.capture.source import Source
 from cdc.cli.connectors.chosen import Name, contracts, named
 from cdc.cli.connectors.on_record import on_record
-from cdc.cli.context import settings
+from cdc.cli.context import acting
 from cdc.cli.output import say, write_line
 from cdc.errors import FatalError, TransientError
 
@@ -47,7 +47,7 @@ def snapshot(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     may be interrupted, and begin again, at any time. Rows that are in the mirrors stay: one too many takes a snapshot
     of the whole source. What --watch waits for goes on without it.
     """
-    options = settings(context)
+    options = acting(context)
     source = named(options, name)
     wanted = captured(source, tables)
     known = contracts(source, options)

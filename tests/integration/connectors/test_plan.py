@@ -32,6 +32,8 @@ def test_a_plan_is_what_apply_does(sources: Sources) -> None:
         "create the connector",
         "take the first snapshot: 2 tables",
     ]
+    (sources.folder / "elsewhere.json").write_text(json.dumps(first | {"cluster": "another"}))
+    assert "CON-181" in sources.cdc("connectors", "apply", str(sources.folder / "elsewhere.json"), exit_code=5)
     sources.cdc("connectors", "apply", file)
     assert plan_of(sources, "books", "plant", exit_code=0)["plans"][1]["steps"] == []
     assert sources.cdc("connectors", "apply", file).splitlines() == ["books: nothing to do", "plant: nothing to do"]

@@ -19,6 +19,7 @@ from cdc.capture.plan.plan import (
     make_plan,
     read_plans,
     require_agreed,
+    require_same_cluster,
     require_unmoved,
     write_plans,
 )
@@ -169,9 +170,12 @@ def test_a_world_that_moved_is_refused(now: Plan) -> None:
 
 
 def test_a_plan_is_a_file(tmp_path: Path) -> None:
-    file = PlanFile(FORMAT, [plan_for(LIVE)], ["stray"])
+    file = PlanFile(FORMAT, "C1", [plan_for(LIVE)], ["stray"])
     write_plans(tmp_path / "plan.json", file)
     assert read_plans(tmp_path / "plan.json") == file
+    require_same_cluster(file, "C1")
+    with pytest.raises(FatalError, match="C1, this is C2"):
+        require_same_cluster(file, "C2")
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": "2", "plans": [], "strays": []}'])

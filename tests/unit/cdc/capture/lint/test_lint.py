@@ -19,6 +19,7 @@ from cdc.capture.lint.rules import RULES
 from cdc.capture.plugin import CLASSES
 from cdc.capture.source import KINDS
 from cdc.cli.code import explanations
+from cdc.cli.context import Invocation
 from cdc.cli.main import execute
 from compose.local.env import REPO, environment
 
@@ -304,7 +305,7 @@ def test_what_is_printed_and_how_it_ends(tmp_path: Path, capsys: pytest.CaptureF
 def test_every_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["code", "l07"]) == 0
     assert capsys.readouterr().out.startswith("L07 setting decides what the connector is, or how it begins\n")
-    known = explanations(None)
+    known = explanations(Invocation())
     for rule in RULES:
         assert (known[rule.code].title, known[rule.code].action) == (rule.title, rule.action)
         assert all(text.endswith(".") for text in (rule.cause, rule.action))
