@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cdc.capture.source import Source, find_source, load_sources
+from cdc.capture.source import Source
+from cdc.cli.chosen import Names, chosen
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
@@ -33,9 +34,7 @@ class _Findings:
 
 def mirrors(
     context: typer.Context,
-    sources: Annotated[
-        list[str] | None, typer.Argument(metavar="SOURCE", help="Sources. Default: all.", show_default=False)
-    ] = None,
+    names: Names = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Stop after so many wrong rows.")] = 1000,
     reveal: Reveal = False,
     reason: RevealReason = None,
@@ -57,10 +56,10 @@ def mirrors(
     shredded. Tables without a key are left out. Personal values of keys are masked. Exit code 3 if anything is wrong.
     """
     read = settings(context)
-    masked = masks(read, "audit mirrors", ", ".join(sources or ["*"]), reveal, reason)
+    masked = masks(read, "audit mirrors", ", ".join(names or ["*"]), reveal, reason)
     found = _Findings()
     with Shown() as shown:
-        for source in _sources(read, sources):
+        for source in chosen(read, names):
             _audit(read, source, found, limit, shown)
     found.faults = [replace(one, key=tuple(masked.key(one.mirror, one.key))) for one in found.faults]
     if as_json:
@@ -75,11 +74,6 @@ def mirrors(
     else:
         _write(found)
     raise typer.Exit(Exit.DIFFERENT if found.faults else Exit.OK)
-
-
-def _sources(read: Settings, names: list[str] | None) -> list[Source]:
-    known = load_sources(read.folders.connector_configs)
-    return [find_source(known, name) for name in names] if names else list(known.values())
 
 
 def _audit(read: Settings, source: Source, found: _Findings, limit: int, shown: Shown) -> None:

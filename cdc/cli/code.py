@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cdc.capture.lint.rules import RULES
+from cdc.cli.complete import complete_code
 from cdc.cli.context import Invocation, invocation
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
@@ -43,7 +44,12 @@ class Explanation:
 def code(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="CODE", help="A code such as TGT-102 or UDI-101; case does not matter.")
+        str,
+        typer.Argument(
+            metavar="CODE",
+            help="A code such as TGT-102 or UDI-101; case does not matter.",
+            autocompletion=complete_code,
+        ),
     ],
     as_json: Annotated[
         bool,

@@ -17,6 +17,12 @@ from cdc.errors import FatalError
 app = typer.Typer(help="Deployments, each with a settings file of its own.", no_args_is_help=True)
 
 
+def complete_context(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the contexts whose names begin so, for a shell."""
+    folder = configured(invocation(context).config, environment())
+    return [name for name in ({} if folder is None else contexts(folder)) if name.startswith(incomplete)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Deployment:
     """A context; where it is None if its settings are not usable here, and `fault` says why."""

@@ -12,7 +12,9 @@ import typer
 
 from cdc.capture.catalogue import read_contracts
 from cdc.capture.contract import Contract
-from cdc.capture.source import Source, find_source, load_sources
+from cdc.capture.source import Source
+from cdc.cli.chosen import Name, Names, chosen, named
+from cdc.cli.complete import complete_mirror
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
@@ -50,10 +52,7 @@ class Touched:
 @app.command()
 def show(
     context: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[SOURCE...]", help="Names of sources. Default: all.", show_default=False),
-    ] = None,
+    names: Names = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -71,9 +70,7 @@ def show(
     ignores, 4 if it stops at something: `cdc drift accept`.
     """
     options = settings(context)
-    sources = load_sources(options.folders.connector_configs)
-    chosen = [find_source(sources, name) for name in names or sources]
-    live = [(source, read_contracts(source, environment())) for source in chosen]
+    live = [(source, read_contracts(source, environment())) for source in chosen(options, names)]
     with as_service_errors(), connect(options.target, "cdc drift show") as connection:
         connection.autocommit = True
         dictionary = dictionary_in_force(connection, options)
@@ -93,11 +90,16 @@ def show(
 @app.command("accept")
 def accept_drift(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.")],
+    name: Name,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept with the evidence.")],
     tables: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TABLE...]", help="Tables as the mirrors call them. Default: all.", show_default=False),
+        typer.Argument(
+            metavar="[TABLE...]",
+            help="Tables as the mirrors call them. Default: all.",
+            show_default=False,
+            autocompletion=complete_mirror,
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     as_json: Annotated[
@@ -119,7 +121,7 @@ def accept_drift(
     which). Workers have to be stopped.
     """
     options = settings(context)
-    source = find_source(load_sources(options.folders.connector_configs), name)
+    source = named(options, name)
     every = read_contracts(source, environment())
     files = options.folders.connector_configs / "contracts" / name
     patch = compare_files(files, every)
@@ -134,8 +136,8 @@ def accept_drift(
             awaited = [f"take {column} as it comes in the stream" for column in outcome.awaited]
             record_action(connection, "drift accept", name, [*told, *awaited], reason)
         if tables:  # what else differs was not asked for, and a file that says so would be taken for reviewed
-            named = {f"{contract.table}.yaml" for contract in live}
-            patch = {file: difference for file, difference in patch.items() if file in named}
+            wanted = {f"{contract.table}.yaml" for contract in live}
+            patch = {file: difference for file, difference in patch.items() if file in wanted}
         if not dry_run:
             write_some(files, live) if tables else write_files(files, every)
             with connection.transaction():
@@ -149,8 +151,8 @@ def accept_drift(
 def _stopped_at(connection: Connection, live: Iterable[Contract]) -> frozenset[str]:
     """Return the mirrors that landing has said it cannot follow: MariaDB's stream tells more than its catalogue."""
     said = [stop.detail for stop in read_stops(connection) if stop.worker == "land" and stop.code in BY_SNAPSHOT]
-    named = (contract.mirror for contract in live)
-    return frozenset(name for name in named if any(re.search(rf"\b{re.escape(name)}(?!\w)", one) for one in said))
+    mirrors = (contract.mirror for contract in live)
+    return frozenset(name for name in mirrors if any(re.search(rf"\b{re.escape(name)}(?!\w)", one) for one in said))
 
 
 def _chosen(
@@ -165,12 +167,12 @@ def _chosen(
         if table not in by_table:
             raise FatalError("SRC-104", f"{source}.{table}")
     in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source)}
-    named = [by_table[table] for table in tables]
+    wanted = [by_table[table] for table in tables]
     return [
         contract
-        for contract in named or by_table.values()
+        for contract in wanted or by_table.values()
         if contract.mirror in stopped
-        or any(named or not one.ignored_since for one in drift(in_force.get(contract.mirror), contract))
+        or any(wanted or not one.ignored_since for one in drift(in_force.get(contract.mirror), contract))
     ]
 
 

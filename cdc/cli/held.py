@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import psycopg
 import typer
 
+from cdc.cli.complete import complete_mapping
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
@@ -100,7 +101,12 @@ def list_held(  # noqa: PLR0913, PLR0917 - options of a command
 @app.command()
 def show(  # noqa: PLR0913, PLR0917 - as above
     context: typer.Context,
-    mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="Its mapping, as `cdc held list` has it.")],
+    mapping: Annotated[
+        str,
+        typer.Argument(
+            metavar="MAPPING", help="Its mapping, as `cdc held list` has it.", autocompletion=complete_mapping
+        ),
+    ],
     key: Annotated[list[str], typer.Argument(metavar="KEY...", help="The values of the source key, in order.")],
     limit: Limit = 20,
     reveal: Reveal = False,

@@ -13,8 +13,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from cdc.cli.complete import complete_context
 from cdc.cli.context import note
+from cdc.cli.contexts import complete_context
 from cdc.cli.failure import Exit, report
 
 _HELP = """Replicate legacy ERP and MES databases into one PostgreSQL target, exactly once.

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import psycopg
 import typer
 
+from cdc.cli.complete import complete_held_code, complete_mapping
 from cdc.cli.context import settings, without_approval
 from cdc.cli.differing import JSON_HELP, masked, write_differences
 from cdc.cli.failure import Exit
@@ -29,8 +30,14 @@ Connection = psycopg.Connection[Any]
 _PORTION = 500
 """Rows that are rehearsed at once: what their turn locks is free again soon."""
 
-OfMapping = Annotated[str | None, typer.Option("--mapping", metavar="MAPPING", help="Only rows of this mapping.")]
-WithCode = Annotated[str | None, typer.Option("--code", metavar="CODE", help="Only rows held with this code.")]
+OfMapping = Annotated[
+    str | None,
+    typer.Option("--mapping", metavar="MAPPING", help="Only rows of this mapping.", autocompletion=complete_mapping),
+]
+WithCode = Annotated[
+    str | None,
+    typer.Option("--code", metavar="CODE", help="Only rows held with this code.", autocompletion=complete_held_code),
+]
 
 
 def retry(  # noqa: PLR0913, PLR0917 - options of a command

@@ -15,15 +15,14 @@ import psycopg
 import typer
 
 from cdc.capture.contract import Contract, read_contracts
-from cdc.capture.source import find_source, load_sources
+from cdc.cli.chosen import Name, named
+from cdc.cli.complete import complete_contract
 from cdc.cli.context import settings
 from cdc.cli.drafted import Drafted, document, print_files, put, tell, write_files
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
-from cdc.cli.source_name import complete_source
 from cdc.config import Settings
 from cdc.derive.sample import Limits, present_in, read_sample
-from cdc.errors import CdcError
 from cdc.store.connection import connect
 from transforms.draft.draft import Drafter, Unmappable
 from transforms.draft.guess import Known
@@ -38,15 +37,6 @@ from transforms.yaml.section import suggest
 _MOST_LOOKED_UP = 500  # values of a column that are looked for in another mirror
 
 
-def _complete_table(context: typer.Context, incomplete: str) -> list[str]:
-    try:
-        contracts = read_contracts(_contracts(settings(context), str(context.params.get("source"))))
-    except CdcError:
-        return []
-    taken = context.params.get("tables") or ()
-    return [one.table for one in contracts if one.table.startswith(incomplete) and one.table not in taken]
-
-
 def _zone(value: str | None) -> str | None:
     if value is not None and find_zone(value) is None:
         raise typer.BadParameter(f"{value} is no time zone; one is called Asia/Shanghai")
@@ -55,13 +45,13 @@ def _zone(value: str | None) -> str | None:
 
 def scaffold(  # noqa: PLR0913, PLR0917 - they are the options of a command line
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.", autocompletion=complete_source)],
+    source: Name,
     tables: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="TABLE",
             help="Its tables. Default: all of which there is a contract and no mapping.",
-            autocompletion=_complete_table,
+            autocompletion=complete_contract,
             show_default=False,
         ),
     ] = None,
@@ -121,7 +111,7 @@ def scaffold(  # noqa: PLR0913, PLR0917 - they are the options of a command line
     other faults than its example.
     """
     options = settings(context)
-    find_source(load_sources(options.folders.connector_configs), source)
+    named(options, source)
     dictionary, added = _with_source(_loaded(options.folders.dictionary), source, time_zone)
     known = tuple(_table(one) for one in read_contracts(_contracts(options, source)))
     wanted = _wanted(known, tables or (), dictionary)

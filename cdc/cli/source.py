@@ -11,7 +11,7 @@ import typer
 
 from cdc.capture.catalogue import read_contracts
 from cdc.capture.contract import Contract, left_out, to_yaml
-from cdc.capture.source import find_source, load_sources
+from cdc.cli.chosen import Name, named
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_line
@@ -29,17 +29,17 @@ def _group() -> None:
 @app.command()
 def contract(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a source.")],
+    name: Name,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 3 if the files differ.")] = False,
 ) -> None:
     """Write the contract of each captured table, read from the live source (nothing is written there).
 
     Prints what changes as a diff against the files under connector-configs/contracts.
     """
-    folder = settings(context).folders.connector_configs
-    source = find_source(load_sources(folder), name)
+    options = settings(context)
+    source = named(options, name)
     contracts = read_contracts(source, environment())
-    files = folder / "contracts" / name
+    files = options.folders.connector_configs / "contracts" / name
     differences = compare_files(files, contracts)
     for difference in differences.values():
         write_line(difference)

@@ -14,9 +14,9 @@ import typer
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reading import Reading
-from cdc.capture.source import Source, find_source, load_sources
+from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
-from cdc.cli.connectors.chosen import rendered
+from cdc.cli.chosen import Name, named, rendered
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
@@ -35,7 +35,6 @@ from cdc.stream.topic import Extent, apply_topics, extent
 
 app = typer.Typer(help="Make streams go on that cannot be read as they are.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the evidence.")]
 AsJson = Annotated[
     bool,
@@ -62,7 +61,7 @@ def resnapshot(
     a gap says so for ever. Mirrors stay usable meanwhile. Workers of the source have to be stopped.
     """
     options = settings(context)
-    source = find_source(load_sources(options.folders.connector_configs), name)
+    source = named(options, name)
     if not yes:
         asked = f"Pass over what {source.stream} has, and read all rows of {len(source.tables)} tables of {name} again?"
         typer.confirm(asked, abort=True, err=True)
@@ -93,7 +92,7 @@ def rewind(context: typer.Context, name: Name, reason: Reason, as_json: AsJson =
     topic is read; nothing is changed if the record is not there. Workers of the source have to be stopped.
     """
     options = settings(context)
-    source = find_source(load_sources(options.folders.connector_configs), name)
+    source = named(options, name)
     with as_service_errors(), connect(options.target, "cdc stream rewind") as connection:
         opener = Opener(connection, options.protection)
         known = last_known(opener, source.stream)
@@ -124,7 +123,7 @@ def repair(
     have whole stays, and takes a new snapshot: exit code 4. So it is where the limit was reached: there may be more.
     """
     options = settings(context)
-    source = find_source(load_sources(options.folders.connector_configs), name)
+    source = named(options, name)
     with as_service_errors(), connect(options.target, "cdc stream repair") as connection, Shown() as shown:
         done = list(islice(_mended(connection, options, source, reason, dry_run, shown), limit))
     masked = masks(options, "stream repair", name, reveal=False, reason=None)

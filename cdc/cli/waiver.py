@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import psycopg
 import typer
 
+from cdc.cli.complete import complete_mapping
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
@@ -39,7 +40,12 @@ _OF_CHANGE = f"Print one object: `changed` (bool), `derived` (bool), `held` (boo
 def waive(  # noqa: PLR0913, PLR0917 - options of a command
     context: typer.Context,
     mapping: Annotated[
-        str, typer.Argument(metavar="MAPPING", help="Its mapping (of a fold: its table), as `cdc held list` has it.")
+        str,
+        typer.Argument(
+            metavar="MAPPING",
+            help="Its mapping (of a fold: its table), as `cdc held list` has it.",
+            autocompletion=complete_mapping,
+        ),
     ],
     key: Annotated[
         list[str], typer.Argument(metavar="KEY...", help="The values of the source key (of a fold: its own), in order.")
@@ -87,7 +93,10 @@ def waive(  # noqa: PLR0913, PLR0917 - options of a command
 def waivers(
     context: typer.Context,
     mapping: Annotated[
-        str | None, typer.Option("--mapping", metavar="MAPPING", help="Only of rows of this mapping.")
+        str | None,
+        typer.Option(
+            "--mapping", metavar="MAPPING", help="Only of rows of this mapping.", autocompletion=complete_mapping
+        ),
     ] = None,
     state: Annotated[
         str | None, typer.Option("--state", metavar="STATE", help=f"Only those that are {', '.join(STATES)}.")

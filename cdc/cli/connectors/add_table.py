@@ -13,9 +13,11 @@ from cdc.capture.contract import to_yaml
 from cdc.capture.onboard.add import Addition, add
 from cdc.capture.onboard.decision import Name
 from cdc.capture.onboard.plan import survey_of
-from cdc.capture.source import Source, find_source, load_sources, parse_source
+from cdc.capture.source import Source, parse_source
+from cdc.cli.chosen import Name as SourceName
+from cdc.cli.chosen import named
+from cdc.cli.complete import complete_excluded
 from cdc.cli.connectors.apply import apply_source
-from cdc.cli.connectors.chosen import Name as SourceName
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
@@ -27,7 +29,12 @@ def add_table(
     context: typer.Context,
     name: SourceName,
     tables: Annotated[
-        list[str], typer.Argument(metavar="TABLE...", help="PostgreSQL: schema.table (or table of public).")
+        list[str],
+        typer.Argument(
+            metavar="TABLE...",
+            help="PostgreSQL: schema.table (or table of public).",
+            autocompletion=complete_excluded,
+        ),
     ],
     *,
     apply: Annotated[
@@ -52,7 +59,7 @@ def add_table(
     """
     options = settings(context)
     folder = options.folders.connector_configs
-    source = find_source(load_sources(folder), name)
+    source = named(options, name)
     file = folder / f"{name}.yaml"
     text = file.read_text(encoding="utf-8")
     added = add(source, survey_of(source, environment()), [_name(source, table) for table in tables], text)
@@ -83,7 +90,7 @@ def _write(contracts: Path, file: Path, added: Addition) -> None:
 
 def _apply(options: Settings, name: str) -> list[str]:
     done = apply_target(options, tell=say)
-    source = find_source(load_sources(options.folders.connector_configs), name)
+    source = named(options, name)
     with Connect(options.connect) as connect:
         return done + apply_source(source, options, connect)
 

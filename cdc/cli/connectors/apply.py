@@ -16,7 +16,7 @@ from cdc.capture.reader import Reader
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
-from cdc.cli.connectors.chosen import chosen, contracts
+from cdc.cli.chosen import chosen, contracts
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.plan import SameServer, plan_source
 from cdc.cli.context import acting

@@ -11,7 +11,7 @@ import typer
 from cdc.capture.grants.script import script
 from cdc.capture.login import login_of
 from cdc.capture.source import Source
-from cdc.cli.connectors.chosen import Name, named
+from cdc.cli.chosen import Name, named
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_line
 from cdc.config import environment

@@ -15,6 +15,7 @@ from cdc.capture.onboard.duration import Load, load_of
 from cdc.capture.onboard.file import header, text_of
 from cdc.capture.onboard.plan import Choice, plan, survey_of
 from cdc.capture.source import KINDS, Source, parse_source
+from cdc.cli.complete import complete_kind
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
@@ -33,7 +34,12 @@ def init(  # noqa: PLR0913 - the options of a command
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="SOURCE", help="Name of the source that is to be.")],
     *,
-    kind: Annotated[str, typer.Option("--kind", help=f"{' or '.join(KINDS)}; with --from the file says it.")] = "",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", help=f"{' or '.join(KINDS)}; with --from the file says it.", autocompletion=complete_kind
+        ),
+    ] = "",
     host: Annotated[str, typer.Option("--host", help="Default: ${env:CDC_<SOURCE>_HOST}.")] = "",
     port: Annotated[str, typer.Option("--port", help="Default: the product's own.")] = "",
     database: Annotated[str, typer.Option("--database", help="Name of the database.")] = "",

@@ -11,7 +11,7 @@ import typer
 
 from cdc.capture.lint.check import lint as check
 from cdc.capture.lint.rule import Finding
-from cdc.cli.connectors.complete import source_names
+from cdc.cli.complete import complete_source
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
@@ -27,7 +27,7 @@ def lint(
         typer.Argument(
             metavar="[SOURCE|FILE.yaml]...",
             help="Names of sources, or files, of any product. Default: every source.",
-            autocompletion=source_names,
+            autocompletion=complete_source,
         ),
     ] = None,
     folder: Annotated[

@@ -8,17 +8,16 @@ import typer
 
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
-from cdc.cli.connectors.chosen import chosen
+from cdc.cli.chosen import NamesGiven, chosen
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
 from cdc.cli.output import say, write_line
 from cdc.errors import FatalError
 
-_Names = Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Names of sources.")]
 _Reason = Annotated[str | None, typer.Option("--reason", help="Why; it is kept with the evidence.")]
 
 
-def pause(context: typer.Context, names: _Names, reason: _Reason = None) -> None:
+def pause(context: typer.Context, names: NamesGiven, reason: _Reason = None) -> None:
     """Have connectors read on no further, without giving up what they hold: sessions, and the slot of PostgreSQL.
 
     The source keeps its log meanwhile. Until the file says so, too, the next `apply` moves them on.
@@ -26,12 +25,12 @@ def pause(context: typer.Context, names: _Names, reason: _Reason = None) -> None
     _move(context, names, "paused", reason)
 
 
-def resume(context: typer.Context, names: _Names, reason: _Reason = None) -> None:
+def resume(context: typer.Context, names: NamesGiven, reason: _Reason = None) -> None:
     """Have connectors go on from their places; one that has none takes its snapshot."""
     _move(context, names, "running", reason)
 
 
-def stop(context: typer.Context, names: _Names, reason: _Reason = None) -> None:
+def stop(context: typer.Context, names: NamesGiven, reason: _Reason = None) -> None:
     """Have connectors end their sessions in the source; their places are kept, and so is the source's log.
 
     Until the file says so, too, the next `apply` starts them.

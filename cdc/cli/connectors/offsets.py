@@ -13,7 +13,7 @@ from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.place import go_on_from, passes_over, read_file, read_recorded
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source
-from cdc.cli.connectors.chosen import Name, named
+from cdc.cli.chosen import Name, named
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.restart import begin_anew
 from cdc.cli.context import acting, settings

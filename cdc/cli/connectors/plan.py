@@ -14,7 +14,7 @@ from cdc.capture.plan.plan import FORMAT, Plan, PlanFile, make_plan, write_plans
 from cdc.capture.plan.survey import strays, survey
 from cdc.capture.source import Source, load_sources
 from cdc.capture.topics import topic_plans
-from cdc.cli.connectors.chosen import Names, chosen, rendered
+from cdc.cli.chosen import Names, chosen, rendered
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table

@@ -16,7 +16,7 @@ from cdc.capture.preflight.finding import Finding, Report
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.preflight.output import read_output
 from cdc.capture.preflight.preflight import preflight as look_at
-from cdc.cli.connectors.chosen import Names, chosen
+from cdc.cli.chosen import Names, chosen
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table

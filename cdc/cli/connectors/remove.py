@@ -13,7 +13,7 @@ import typer
 from cdc.capture.connect import Connect
 from cdc.capture.removal import WAITS, Outcome, Removal, Step, is_over, take
 from cdc.capture.source import find_source, load_sources
-from cdc.cli.connectors.chosen import Name
+from cdc.cli.chosen import Name
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table

@@ -10,8 +10,8 @@ import typer
 
 from cdc.capture import connector, strimzi
 from cdc.capture.source import KINDS, UNLANDED, Source, raise_faults, read_source
-from cdc.cli.connectors.chosen import named, rendered
-from cdc.cli.connectors.complete import source_names
+from cdc.cli.chosen import named, rendered
+from cdc.cli.complete import complete_source
 from cdc.cli.context import settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.errors import FatalError
@@ -33,7 +33,7 @@ def render(
         typer.Argument(
             metavar="SOURCE|FILE.yaml",
             help="Name of a source, or a file of any of eight products.",
-            autocompletion=source_names,
+            autocompletion=complete_source,
         ),
     ],
     form: Annotated[

@@ -9,7 +9,7 @@ import typer
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.source import Source
-from cdc.cli.connectors.chosen import Names, chosen
+from cdc.cli.chosen import Names, NamesGiven, chosen
 from cdc.cli.context import acting
 from cdc.cli.output import write_line
 from cdc.config import Settings
@@ -32,7 +32,7 @@ def restart(context: typer.Context, names: Names = None) -> None:
 
 def reload(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Names of sources.")],
+    names: NamesGiven,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Have whole sources captured again: each connector forgets its place and takes a new snapshot of all its tables.

@@ -16,7 +16,8 @@ from cdc.capture.reader import Reader
 from cdc.capture.reading import FAILED, Unread
 from cdc.capture.snapshot_select import select_where, snapshot_selects
 from cdc.capture.source import Source
-from cdc.cli.connectors.chosen import Name, contracts, named
+from cdc.cli.chosen import Name, contracts, named
+from cdc.cli.complete import complete_table
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
 from cdc.cli.output import say, write_line
@@ -25,7 +26,10 @@ from cdc.errors import FatalError, TransientError
 _POLL_S: Final = 1.0
 _PATIENCE_S: Final = 60.0
 
-_Tables = Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables as the connector file names them.")]
+_Tables = Annotated[
+    list[str],
+    typer.Argument(metavar="TABLE...", help="Tables as the connector file names them.", autocompletion=complete_table),
+]
 
 
 def snapshot(  # noqa: PLR0913, PLR0917 - a command's options are its arguments

@@ -15,7 +15,7 @@ from cdc.capture.reader import Reader
 from cdc.capture.reading import Readings, Unread
 from cdc.capture.retained import Retained, read_retained
 from cdc.capture.source import Source
-from cdc.cli.connectors.chosen import rendered
+from cdc.cli.chosen import rendered
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.config import environment
 from cdc.errors import catalogue

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cdc.cli.connectors.chosen import Names, chosen
+from cdc.cli.chosen import Names, chosen
 from cdc.cli.connectors.standing import Standing, standing_of
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import settings

@@ -9,7 +9,6 @@ import pytest
 from cdc.cli.failure import report
 from cdc.cli.main import execute
 from cdc.errors import FatalError
-from compose.local.env import REPO
 
 
 @pytest.fixture(autouse=True)
@@ -88,23 +87,6 @@ def test_shell_completion_knows_nouns_and_verbs(
     monkeypatch.setenv("COMP_CWORD", "2")
     execute([])
     assert capsys.readouterr().out.split() == ["list"]
-
-
-@pytest.mark.parametrize("command", ["remove", "add-table", "restart"])
-def test_shell_completion_knows_sources(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "cdc.yaml").write_text(
-        "target: {host: 127.0.0.1, port: 1, database: d, user: u, password: '${env:HOME}'}\n"
-        "kafka: {bootstrap: '127.0.0.1:1'}\nconnect: {url: 'http://127.0.0.1:1'}\n"
-        f"folders: {{connector_configs: {REPO / 'connector-configs'}}}\n"
-    )
-    monkeypatch.setenv("CDC_CONFIG", str(tmp_path / "cdc.yaml"))
-    monkeypatch.setenv("_CDC_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", f"cdc connectors {command} m")
-    monkeypatch.setenv("COMP_CWORD", "3")
-    execute([])
-    assert capsys.readouterr().out.split() == ["mes"]
 
 
 def test_a_code_is_explained_in_words_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:

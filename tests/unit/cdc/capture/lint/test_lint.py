@@ -21,7 +21,7 @@ from cdc.capture.source import KINDS
 from cdc.cli.code import explanations
 from cdc.cli.context import Invocation
 from cdc.cli.main import execute
-from compose.local.env import REPO, environment
+from compose.local.env import REPO
 
 GOOD = """\
 kind: {kind}
@@ -258,26 +258,6 @@ def test_nothing_is_asked_and_no_secret_is_looked_up(monkeypatch: pytest.MonkeyP
     for name in [name for name in os.environ if name.startswith("CDC_")]:
         monkeypatch.delenv(name)
     assert execute(["connectors", "lint", "--folder", str(REPO / "connector-configs")]) == 0
-
-
-@pytest.mark.parametrize("verb", ["lint", "render"])
-def test_names_are_completed_whatever_is_wrong_in_a_file(
-    tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in environment({}).items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "cdc.yaml").write_text(
-        (REPO / "compose" / "cdc.yaml").read_text().replace("../connector-configs", "files")
-    )
-    (tmp_path / "files").mkdir()
-    for name in ("mes", "mrp", "erp"):
-        (tmp_path / "files" / f"{name}.yaml").write_text("kind: [\n")
-    monkeypatch.setenv("CDC_CONFIG", str(tmp_path / "cdc.yaml"))
-    monkeypatch.setenv("_CDC_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", f"cdc connectors {verb} m")
-    monkeypatch.setenv("COMP_CWORD", "3")
-    execute([])
-    assert capsys.readouterr().out.split() == ["mes", "mrp"]
 
 
 def test_what_is_printed_and_how_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,12 +11,15 @@ from cdc.capture import connector
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, find_source, load_sources
-from cdc.cli.source_name import complete_source
+from cdc.cli.complete import complete_source
 from cdc.config import Settings
 
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[SOURCE]...", help="Default: every source.", autocompletion=complete_source),
+]
+NamesGiven = Annotated[
+    list[str], typer.Argument(metavar="SOURCE...", help="Names of sources.", autocompletion=complete_source)
 ]
 Name = Annotated[str, typer.Argument(metavar="SOURCE", help="Name of a source.", autocompletion=complete_source)]
 
