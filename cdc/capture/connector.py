@@ -288,6 +288,12 @@ def _selected(selects: Mapping[str, str]) -> dict[str, str]:
     return {_SELECTS: ",".join(named), **{f"{_SELECTS}.{name}": select for name, select in named.items()}}
 
 
+def selects_of(config: Mapping[str, str]) -> dict[str, str]:
+    """Return the selects of a configuration, by names as of `table_names`."""
+    listed = (name for name in config.get(_SELECTS, "").split(",") if name)
+    return {name.replace('"', ""): config[f"{_SELECTS}.{name}"] for name in listed}
+
+
 def _identifier(name: str) -> str:
     """Return a table's name as the connector takes it where it wants no expression: one with a blank is quoted."""
     return ".".join(f'"{part}"' for part in name.split(".")) if " " in name else name

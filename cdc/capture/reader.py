@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from cdc.access import Kafka
-from cdc.capture.connect import Connect
-from cdc.capture.connector import reader_name, render_reader, table_names
+from cdc.capture.connect import ABSENT, Connect
+from cdc.capture.connector import reader_name, render_reader, selects_of, table_names
 from cdc.capture.lifecycle import Lifecycle
-from cdc.capture.reading import FAILED, READING, STARTING, Reading, Unread, captured
+from cdc.capture.reading import FAILED, PAUSED, READING, STARTING, Reading, Unread, captured
+from cdc.capture.snapshot_select import WHERE
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
 from cdc.stream.topic import apply_topics, history_plan
@@ -58,7 +59,8 @@ class Reader:
 
         `selects` as of `cdc.capture.connector.render`. Where the connector itself skipped its snapshot, it takes it.
 
-        Nothing is done while the connector does not run, or takes its first snapshot: that one reads all. Raises
+        Nothing is done while the connector does not run, or takes its first snapshot: that one reads all; nor while
+        reading is paused, for any of the tables: it is one connector that reads them all, or none. Raises
         FatalError CON-107 if a table could not be read, CON-108 if it was captured before, CON-113 if it has no key;
         TransientError CON-109 if nothing is heard of the reading; CON-102 to CON-104 if the reader does not run.
         """
@@ -75,7 +77,7 @@ class Reader:
         again = [state.table for state in unread if state.again]
         if again:
             raise FatalError("CON-108", f"{own}: {', '.join(again)}")
-        if not unread or self.is_under_way(unread):
+        if not unread or self.is_under_way(unread) or any(state.state == PAUSED for state in unread):
             return []
         due = [state.table for state in unread]
         self.record.require_keys(due)
@@ -90,12 +92,59 @@ class Reader:
         return [f"reading of {table} begun" for table in due]
 
     def cancel(self, tables: Sequence[str]) -> list[str]:
-        """Give up reading tables again, and the reader with it: what else is unread is begun anew. Raises CON-187."""
+        """Give up reading tables again, and the reader with it: what else is unread is begun anew. Raises CON-187.
+
+        A reader that is paused, and has more to read, stays what it is: it knows which rows of them.
+        """
         self.record.keep(tables)
-        if self._connect.config(self.name) is None:
+        is_paused = any(state.state == PAUSED for state in self.record.unread())
+        if is_paused or self._connect.config(self.name) is None:
             return []
         self._connect.remove(self.name)
         return [f"connector {self.name} removed"]
+
+    def pause(self) -> list[str]:
+        """Stop reading, until `resume`; return what was done, in words. Raises CON-104 if the reader does not stop.
+
+        A table that has been read stays so; of one that was begun, the rows that have come stay, and are read again.
+        The connector's own first snapshot is not this reader's: then nothing is done.
+        """
+        left = [state.table for state in self.record.unread() if state.state != PAUSED]
+        if left and self._connect.in_snapshot(self._source.name):
+            return []
+        self.record.note_paused(left)
+        done = [f"reading of {table} paused" for table in left]
+        if self._connect.status(self.name).state not in (ABSENT, "STOPPED"):
+            self._connect.stop(self.name)
+            done.append(f"connector {self.name} stopped")
+        return done
+
+    def resume(self, selects: Mapping[str, str]) -> list[str]:
+        """Go on with the tables that are left, a table that was begun from its first row; else as `begin`.
+
+        Where some rows of a table were asked for, by a condition, it is these again. Nothing is done, and all stays
+        paused, while the connector does not run or takes its first snapshot.
+        """
+        paused = [state.table for state in self.record.unread() if state.state == PAUSED]
+        if not paused or self._source.state != "running" or self._connect.in_snapshot(self._source.name):
+            return []
+        conditions = self.conditions()  # before it is replaced
+        self.record.need(paused)
+        return self.begin({**selects, **conditions})
+
+    def conditions(self) -> dict[str, str]:
+        """Return the selects of those of the reader's tables of which it reads only some rows."""
+        selects = selects_of(self._connect.config(self.name) or {})
+        return {table: select for table, select in selects.items() if WHERE in select}
+
+    def waiting(self, unread: Iterable[Unread]) -> list[Unread]:
+        """Return the unread tables if nobody reads them and somebody should: `begin` is due, or would refuse them."""
+        due = list(unread)
+        if self._source.state != "running" or not due or any(state.state == PAUSED for state in due):
+            return []
+        if self._connect.in_snapshot(self._source.name):
+            return []
+        return due if any(state.again for state in due) or not self.is_under_way(due) else []
 
     def is_under_way(self, unread: Iterable[Unread]) -> bool:
         """Tell whether the reader is reading all of these tables, or is about to.

@@ -10,6 +10,7 @@ it is kept for ever, it has one order, and what matters stands in it.
   them, so that whatever is interrupted afterwards leaves the need.
 - `SOURCE/starting`: the reader is given these tables.
 - `SOURCE/restarting`: somebody starts a connector again; of several who watch, the one that is first on record does.
+- `SOURCE/paused`: these tables are not to be read until somebody needs them again; the reader is stopped.
 - `SOURCE/kept`: these tables were being read again, and are not any more: what their mirrors have is what they had.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
 - `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
@@ -30,6 +31,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -45,6 +47,7 @@ NEEDED: Final = "needed"
 STARTING: Final = "starting"
 READING: Final = "reading"
 FAILED: Final = "failed"
+PAUSED: Final = "paused"
 BEGINNING: Final = "beginning"
 FORGOTTEN: Final = "forgotten"
 BEGUN: Final = "begun"
@@ -62,8 +65,9 @@ class Unread:
     """A captured table whose rows have not all been read.
 
     `table` is its name as connectors write it (`schema.table`, `database.table`). `state` is needed, starting,
-    reading or failed, with Debezium's reason. `again` says that it was captured before, and not all the time since;
-    `whole` that all of its rows have been read before: it is read once more.
+    reading, failed, with Debezium's reason, or paused. `again` says that it was captured before, and not all the time
+    since; `whole` that all of its rows have been read before: it is read once more. `begun_at`: its first rows were
+    selected then, by the clock of Kafka Connect; the tables of a reader take turns.
     """
 
     table: str
@@ -71,6 +75,7 @@ class Unread:
     reason: str = ""
     again: bool = False
     whole: bool = False
+    begun_at: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.table}: {self.state}{' ' if self.reason else ''}{self.reason}"
@@ -198,6 +203,8 @@ class Readings:
             self._states.update({table: Unread(table, _READ) for table in _tables(value) if self._is_whole(table)})
         elif key == f"{self.source}/{STARTING}":
             self._move(_tables(value), (NEEDED, FAILED, READING), STARTING)
+        elif key == f"{self.source}/{PAUSED}":
+            self._move(_tables(value), (NEEDED, STARTING, READING, FAILED), PAUSED)
         else:
             self._notified(value)
 
@@ -233,6 +240,12 @@ class Readings:
             self._scanned(str(more.get("scanned_collection")), str(more.get("status")), is_reader=is_reader)
         elif value.get("type") == "IN_PROGRESS" and is_reader:
             self._move(str(more.get("data_collections", "")).split(","), (NEEDED, STARTING, FAILED), READING)
+            self._note_begun(str(more.get("current_collection_in_progress")), value.get("timestamp"))
+
+    def _note_begun(self, table: str, at_ms: object) -> None:
+        state = self._states.get(table)
+        if state is not None and state.state == READING and isinstance(at_ms, int):
+            self._states[table] = replace(state, begun_at=datetime.fromtimestamp(at_ms / 1000, UTC))
 
     def _scanned(self, table: str, status: str, *, is_reader: bool) -> None:
         state = self._states.get(table)
@@ -247,7 +260,8 @@ class Readings:
         for table in tables:
             state = self._states.get(table)
             if state is not None and state.state in from_states:
-                self._states[table] = replace(state, state=to, reason=reason)
+                begun_at = state.begun_at if to == READING else None
+                self._states[table] = replace(state, state=to, reason=reason, begun_at=begun_at)
 
 
 class Reading:
@@ -330,6 +344,10 @@ class Reading:
     def note_starting(self, tables: Sequence[str]) -> None:
         """Note that the reader is given these tables."""
         self._note(STARTING, tables)
+
+    def note_paused(self, tables: Sequence[str]) -> None:
+        """Note that these tables are not read for the time being."""
+        self._note(PAUSED, tables)
 
     def _note(self, what: str, tables: Iterable[str]) -> None:
         listed = list(tables)

@@ -19,12 +19,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.keyless import source_columns
 from cdc.capture.source import Source, SourceTable
 from cdc.errors import FatalError
+
+WHERE: Final = " WHERE "
+"""What stands before a condition, in a select of some rows only."""
 
 # What the connector's log reader sends for infinite dates (`cdc.stream.moment`).
 _DATE = (
@@ -60,7 +64,7 @@ def snapshot_selects(source: Source, contracts: Iterable[Contract]) -> dict[str,
 def select_where(source: Source, contract: Contract, where: str) -> str:
     """Return the select of some rows of a captured table; `where` as of `cdc.capture.condition`."""
     select = _select(source.kind, contract.source_table, contract, always=True)
-    return f"{select} WHERE {where}"
+    return f"{select}{WHERE}{where}"
 
 
 def lists_columns(contract: Contract) -> bool:

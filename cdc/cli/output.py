@@ -50,6 +50,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def duration(seconds: float | None) -> str | None:
+    """Return a time in the largest unit of which it has at least two."""
+    if seconds is None:
+        return None
+    for size, unit in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def _plain(cell: Cell) -> str:
     if cell is None:
         return "-"

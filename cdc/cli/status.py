@@ -11,11 +11,11 @@ import psycopg
 import typer
 
 from cdc.capture.catalogue import estimate_rows
-from cdc.capture.reading import READING, STARTING, Reading
+from cdc.capture.reading import PAUSED, READING, STARTING, Reading
 from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
-from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.output import duration, say, write_json, write_line, write_table
 from cdc.config import Settings, environment
 from cdc.derive.active import from_content
 from cdc.errors import CdcError, FatalError
@@ -190,11 +190,11 @@ def _unread(read: Settings, sources: Iterable[Source], past_snapshot: Collection
     try:
         for source in sources:
             if source.stream in past_snapshot and source.state == "running":
-                unread = Reading(source, read.kafka).unread()
-                missing = ", ".join(str(table) for table in unread if table.state not in (STARTING, READING))
-                if missing:
-                    said = f"rows of a table have not been read ({missing}): run `cdc connectors apply {source.name}`"
-                    yield Attention(source.stream, said)
+                unread = [one for one in Reading(source, read.kafka).unread() if one.state not in (STARTING, READING)]
+                if unread:
+                    goes_on = "snapshot --resume" if any(one.state == PAUSED for one in unread) else "apply"
+                    missing, verb = ", ".join(map(str, unread)), f"cdc connectors {goes_on} {source.name}"
+                    yield Attention(source.stream, f"rows of a table have not been read ({missing}): run `{verb}`")
     except CdcError as error:
         yield Attention("kafka", f"{error}; whether tables are unread is not known", error.code)
 
@@ -305,17 +305,10 @@ def _load_rows(load: Load) -> Iterator[tuple[str | int | float | None, ...]]:
     """Yield the source as a whole, then its tables."""
     count = sum(table.state == LOADED for table in load.tables)
     tables = f"{count} of {len(load.tables)} tables"
-    whole = (load.rows, load.estimated_rows, load.percent, round(load.rows_per_s), _span(load.eta_s))
+    whole = (load.rows, load.estimated_rows, load.percent, round(load.rows_per_s), duration(load.eta_s) or "unknown")
     yield load.stream, tables, LOADING, *whole
     for table in load.tables:
         yield load.stream, table.mirror, table.state, table.rows, table.estimated_rows, table.percent, None, None
-
-
-def _span(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown"
-    minutes = round(seconds / 60)
-    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def _domain_row(domain: DomainStatus) -> tuple[str | int | float | None, ...]:

@@ -1,5 +1,7 @@
 """How far an initial load is: rows that the open snapshot has brought, of how many, how fast, and when it ends.
 
+So is the reading of single tables beside the stream.
+
 What has landed is read from the ledger, so a load that was interrupted goes on where it was. How many rows there are is
 what the source's own statistics estimate; where they say nothing, or have turned out to be too low, the end is unknown.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -65,6 +68,19 @@ JOIN cdc.batch_table t ON t.stream = b.stream AND t.batch = b.batch
 WHERE p.snapshot_position IS NOT NULL
 GROUP BY p.stream, t.mirror ORDER BY p.stream, min(t.batch), t.mirror
 """
+# The batches of a stream land in order: from the last one before a moment on, all are behind it.
+_LANDED_SINCE: Final = """
+SELECT t.mirror, max(t.batch) AS last_batch,
+       sum(t.landed + t.superseded + t.filtered + t.replayed + t.refused)::bigint AS rows,
+       coalesce(sum(t.landed + t.superseded + t.filtered + t.replayed + t.refused)
+                FILTER (WHERE b.landed_at > clock_timestamp() - make_interval(secs => %(recent)s)), 0)::bigint AS recent
+FROM unnest(%(mirrors)s::text[], %(since)s::timestamptz[]) r (mirror, since)
+CROSS JOIN LATERAL (SELECT coalesce((SELECT batch FROM cdc.batch WHERE stream = %(stream)s AND landed_at < r.since
+                                     ORDER BY batch DESC LIMIT 1), 0) AS batch) l
+JOIN cdc.batch b ON b.stream = %(stream)s AND b.batch > l.batch
+JOIN cdc.batch_table t ON t.stream = b.stream AND t.batch = b.batch AND t.mirror = r.mirror
+GROUP BY t.mirror
+"""
 _BEGAN: Final = """
 SELECT p.stream,
        extract(epoch FROM clock_timestamp() - min(b.landed_at - make_interval(secs => b.seconds)))::float8 AS seconds
@@ -94,6 +110,22 @@ def read_loads(
         estimate_load(stream, seconds, orders.get(stream, ()), landed.get(stream, {}), estimates)
         for stream, seconds in sorted(began)
     ]
+
+
+def read_reading(
+    connection: psycopg.Connection,
+    stream: str,
+    order: Sequence[str],
+    begun: Mapping[str, datetime],
+    estimates: Mapping[str, int],
+) -> Load:
+    """Return how far the reading of some mirrors' tables is; `begun` has those of which rows were selected already."""
+    parameters = {"stream": stream, "mirrors": list(begun), "since": list(begun.values()), "recent": _RATE_OVER_S}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        found = {row["mirror"]: _landed(row) for row in cursor.execute(_LANDED_SINCE, parameters).fetchall()}
+    first = min(begun.values(), default=None)
+    seconds = 0.0 if first is None else max(0.0, (datetime.now(UTC) - first).total_seconds())
+    return estimate_load(stream, seconds, order, found, estimates)
 
 
 def estimate_load(

@@ -30,7 +30,7 @@ FORMAT: Final = "cdc connectors plan 2"
 class Seen:
     """What a plan is made of, as it was seen. `config` None: there is no connector. `topics` are differences, in words.
 
-    `unread` are tables of which rows are still to be read, `attempt` tells that somebody left a beginning unfinished.
+    `unread` are tables that nobody reads and `apply` would; `is_unfinished`: somebody left a beginning in the middle.
     """
 
     config: Mapping[str, str] | None

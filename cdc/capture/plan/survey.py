@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from cdc.access import Kafka
 from cdc.capture.connect import Connect
@@ -21,13 +21,15 @@ def survey(source: Source, kafka: Kafka, connect: Connect, topics: Iterable[Topi
     Raises as `cdc.capture.connect` and `cdc.stream.topic`.
     """
     config = connect.config(source.name)
-    unread, unfinished = _read_record(source, kafka, connect) if describe_topic(kafka, signals) else ((), False)
+    waiting, unfinished = (
+        _read_record(source, kafka, connect, config) if describe_topic(kafka, signals) else ((), False)
+    )
     return Seen(
         config,
         connect.status(source.name),
         config is not None and connect.has_place(source.name),
         tuple(compare_topics(kafka, topics)),
-        unread if config is not None else (),
+        waiting,
         unfinished,
     )
 
@@ -45,12 +47,10 @@ def _is_ours(connect: Connect, name: str) -> bool:
     ).startswith("cdc-signal.")
 
 
-def _read_record(source: Source, kafka: Kafka, connect: Connect) -> tuple[tuple[str, ...], bool]:
+def _read_record(
+    source: Source, kafka: Kafka, connect: Connect, config: Mapping[str, str] | None
+) -> tuple[tuple[str, ...], bool]:
     reader = Reader(source, kafka, connect)
     told = reader.record.fold()
-    unread = told.unread(table_names(source))
-    waits = unread and not connect.in_snapshot(source.name) and not reader.is_under_way(unread)
-    return (
-        tuple(state.table for state in unread) if waits else (),
-        told.beginning(source.name) is not None,
-    )
+    waiting = [] if config is None else reader.waiting(told.unread(table_names(source)))
+    return tuple(state.table for state in waiting), told.beginning(source.name) is not None

@@ -17,21 +17,26 @@ from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
 from cdc.cli.chosen import chosen, contracts
+from cdc.cli.complete import complete_source
+from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.plan import SameServer, plan_source
 from cdc.cli.context import acting
 from cdc.cli.left_out import check_left_out
-from cdc.cli.output import write_line
 from cdc.config import Settings
 from cdc.stream.topic import apply_topics
 
 _What = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SOURCE]... | PLAN", help="Sources, default: every one; or a file of `plan --out`."),
+    typer.Argument(
+        metavar="[SOURCE]... | PLAN",
+        help="Sources, default: every one; or a file of `plan --out`.",
+        autocompletion=complete_source,
+    ),
 ]
 
 
-def apply(context: typer.Context, what: _What = None, same_server: SameServer = False) -> None:
+def apply(context: typer.Context, what: _What = None, same_server: SameServer = False, as_json: AsJson = False) -> None:
     """Make topics and connectors what the connector files say, and wait until each is in its state.
 
     A second call changes nothing and says so; one that was interrupted is repeated. Failed tasks are started again. The
@@ -44,7 +49,7 @@ def apply(context: typer.Context, what: _What = None, same_server: SameServer = 
     options = acting(context)
     agreed = _agreed(what)
     names = what if agreed is None else [one.source for one in agreed.plans]
-    with Connect(options.connect) as connect, on_record(options) as record:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as record:
         if agreed is not None:
             require_same_cluster(agreed, connect.cluster())
         for source, known in _matched(chosen(options, names), agreed):
@@ -52,8 +57,7 @@ def apply(context: typer.Context, what: _What = None, same_server: SameServer = 
             done = apply_source(source, options, connect, known, same_server=same)
             if done:
                 record("connectors apply", source.name, {"done": done, "planned": known is not None})
-            for action in done or ["nothing to do"]:
-                write_line(f"{source.name}: {action}")
+            told.tell(source.name, done)
 
 
 def apply_source(

@@ -13,7 +13,7 @@ from cdc.capture.login import login_of
 from cdc.capture.source import Source
 from cdc.cli.chosen import Name, named
 from cdc.cli.context import settings
-from cdc.cli.output import say, write_line
+from cdc.cli.output import say, write_json, write_line
 from cdc.config import environment
 from cdc.errors import CdcError, FatalError
 from cdc.reference import is_reference
@@ -29,6 +29,7 @@ def grants(
         str | None,
         typer.Option(metavar="REFERENCE", help="Its password, as a reference such as '${env:DBA_PASSWORD}'."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object: source, kind, script.")] = False,
 ) -> None:
     """Print the script that the DBA of a source runs once: account, grants, publication, replica identities.
 
@@ -41,7 +42,11 @@ def grants(
         raise typer.BadParameter("--user and --password belong together, and the password is a reference")
     variables = environment()
     reader = replace(source, user=user, password=password) if user and password else source
-    write_line(_script(source, reader, variables, is_asked=user is not None))
+    text = _script(source, reader, variables, is_asked=user is not None)
+    if as_json:
+        write_json({"source": name, "kind": source.kind, "script": text})
+    else:
+        write_line(text)
 
 
 def _script(source: Source, reader: Source, variables: Mapping[str, str], *, is_asked: bool) -> str:

@@ -9,38 +9,39 @@ import typer
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.cli.chosen import NamesGiven, chosen
+from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
-from cdc.cli.output import say, write_line
+from cdc.cli.output import say
 from cdc.errors import FatalError
 
 _Reason = Annotated[str | None, typer.Option("--reason", help="Why; it is kept with the evidence.")]
 
 
-def pause(context: typer.Context, names: NamesGiven, reason: _Reason = None) -> None:
+def pause(context: typer.Context, names: NamesGiven, reason: _Reason = None, as_json: AsJson = False) -> None:
     """Have connectors read on no further, without giving up what they hold: sessions, and the slot of PostgreSQL.
 
     The source keeps its log meanwhile. Until the file says so, too, the next `apply` moves them on.
     """
-    _move(context, names, "paused", reason)
+    _move(context, names, "paused", reason, as_json=as_json)
 
 
-def resume(context: typer.Context, names: NamesGiven, reason: _Reason = None) -> None:
+def resume(context: typer.Context, names: NamesGiven, reason: _Reason = None, as_json: AsJson = False) -> None:
     """Have connectors go on from their places; one that has none takes its snapshot."""
-    _move(context, names, "running", reason)
+    _move(context, names, "running", reason, as_json=as_json)
 
 
-def stop(context: typer.Context, names: NamesGiven, reason: _Reason = None) -> None:
+def stop(context: typer.Context, names: NamesGiven, reason: _Reason = None, as_json: AsJson = False) -> None:
     """Have connectors end their sessions in the source; their places are kept, and so is the source's log.
 
     Until the file says so, too, the next `apply` starts them.
     """
-    _move(context, names, "stopped", reason)
+    _move(context, names, "stopped", reason, as_json=as_json)
 
 
-def _move(context: typer.Context, names: list[str], state: str, reason: str | None) -> None:
+def _move(context: typer.Context, names: list[str], state: str, reason: str | None, *, as_json: bool) -> None:
     options = acting(context)
-    with Connect(options.connect) as connect, on_record(options, reason) as record:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options, reason) as record:
         for source in chosen(options, names):
             config = connect.config(source.name)
             if config is None:
@@ -48,6 +49,6 @@ def _move(context: typer.Context, names: list[str], state: str, reason: str | No
             done = Lifecycle(connect, options.kafka, source, source.name).apply(config, state)
             if done:
                 record(f"connectors {state}", source.name, {"done": done})
-            write_line(f"{source.name}: {', '.join(done) or 'nothing to do'}")
+            told.tell(source.name, done)
             if source.state != state:
                 say(f"{source.name}: its file says {source.state}; the next apply brings it back to that.")

@@ -56,6 +56,9 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     yes: _Yes = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one object: source, before, after (places), passed_over, dry_run.")
+    ] = False,
 ) -> None:
     """Have a connector go on from a place that was written down. It is stopped for that, and moved on if it ran.
 
@@ -71,20 +74,31 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         if lost and not pass_over:
             raise FatalError("CON-183", f"{name}: {before.place}, given {wanted.place}")
         words = f"{name}: {before.place} becomes {wanted.place}" + (": what is between never comes" if lost else "")
-        if dry_run:
-            write_line(words)
-            return
-        if not yes:
-            typer.confirm(f"{words}. Record it?", abort=True, err=True)
+        effect = {"before": before.place, "after": wanted.place, "passed_over": lost}
         ran = connect.status(name).is_in("running")
-        go_on_from(connect, source, Reading(source, options.kafka), wanted, table_names(source) if lost else ())
-        record("connectors offsets set", name, {"before": before.place, "after": wanted.place, "passed_over": lost})
-        write_line(words)
-        _go_on(connect, source, options, ran=ran)
+        if not dry_run:
+            if not yes:
+                typer.confirm(f"{words}. Record it?", abort=True, err=True)
+            go_on_from(connect, source, Reading(source, options.kafka), wanted, table_names(source) if lost else ())
+            record("connectors offsets set", name, effect)
+        if not as_json:
+            write_line(words)  # it is done, whatever comes of going on
+        if not dry_run:
+            _go_on(connect, source, options, ran=ran)
+    if as_json:
+        write_json({"source": name, **effect, "dry_run": dry_run})
 
 
 @app.command()
-def reset(context: typer.Context, name: Name, reason: _Reason, yes: _Yes = False) -> None:
+def reset(
+    context: typer.Context,
+    name: Name,
+    reason: _Reason,
+    yes: _Yes = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one object: source, before (place), done (in words).")
+    ] = False,
+) -> None:
     """Have a connector forget its place: it takes a new snapshot of all tables.
 
     Changes that it has not sent by then are in no journal; the snapshot has what they led to.
@@ -97,7 +111,10 @@ def reset(context: typer.Context, name: Name, reason: _Reason, yes: _Yes = False
         before = read_recorded(connect, source)
         done = begin_anew(source, options, connect)
         record("connectors offsets reset", name, {"before": before.place})
-    write_line(f"{name}: {done}")
+    if as_json:
+        write_json({"source": name, "before": before.place, "done": done})
+    else:
+        write_line(f"{name}: {done}")
 
 
 def _go_on(connect: Connect, source: Source, options: Settings, *, ran: bool) -> None:

@@ -10,30 +10,31 @@ from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.source import Source
 from cdc.cli.chosen import Names, NamesGiven, chosen
+from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.context import acting
-from cdc.cli.output import write_line
 from cdc.config import Settings
 
 
-def restart(context: typer.Context, names: Names = None) -> None:
+def restart(context: typer.Context, names: Names = None, as_json: AsJson = False) -> None:
     """Start connectors again, so that they read passwords, certificates and keys anew; wait until they run.
 
     Nothing is lost. A snapshot that is under way is interrupted, and taken again.
     """
     options = acting(context)
-    with Connect(options.connect) as connect:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect:
         for source in chosen(options, names):
             if source.state != "running":
-                write_line(f"{source.name}: does not run")
+                told.tell(source.name, [], otherwise="does not run")
                 continue
             is_begun_again = Lifecycle(connect, options.kafka, source, source.name).renew()
-            write_line(f"{source.name}: restarted{', its snapshot begins again' if is_begun_again else ''}")
+            told.tell(source.name, ["restarted, its snapshot begins again" if is_begun_again else "restarted"])
 
 
 def reload(
     context: typer.Context,
     names: NamesGiven,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Have whole sources captured again: each connector forgets its place and takes a new snapshot of all its tables.
 
@@ -45,9 +46,9 @@ def reload(
     if not yes:
         tables = ", ".join(f"{source.name} ({len(source.tables)} tables)" for source in sources)
         typer.confirm(f"Read all rows again of {tables}?", abort=True, err=True)
-    with Connect(options.connect) as connect:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect:
         for source in sources:
-            write_line(f"{source.name}: {begin_anew(source, options, connect)}")
+            told.tell(source.name, [begin_anew(source, options, connect)])
 
 
 def begin_anew(source: Source, options: Settings, connect: Connect) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from cdc.capture import connector
 from cdc.capture.catalogue import estimate_rows
-from cdc.capture.connect import Connect, Status
+from cdc.capture.connect import Status
 from cdc.capture.place import place_of
 from cdc.capture.reader import Reader
-from cdc.capture.reading import Readings, Unread
+from cdc.capture.reading import PAUSED, Readings, Unread
 from cdc.capture.retained import Retained, read_retained
 from cdc.capture.source import Source
 from cdc.cli.chosen import rendered
@@ -77,7 +76,7 @@ def standing_of(source: Source, around: Surroundings) -> Standing:
         failure=now.failure,
         code=None,
         unread=unread,
-        waits=bool(unread) and _wait(reader, unread, source, connect),
+        waits=live is not None and bool(reader.waiting(unread)),
         place=place_of(offsets),
         heard_s=heard_s,
         landed_s=None if stream is None else stream.freshness_s,
@@ -115,7 +114,9 @@ def _wrong(found: Standing, now: Status, *, is_unfinished: bool) -> list[tuple[b
     is_over = found.snapshot is None
     is_silent = found.wanted == "running" and is_over and (found.heard_s or 0.0) > SILENT_S
     is_stuck = bool(found.lag) and is_over and (found.landed_s or 0.0) > STUCK_S
-    unread = ", ".join(table.table for table in found.unread)
+    unread = ", ".join(table.table for table in found.unread if table.state != PAUSED)
+    paused = ", ".join(table.table for table in found.unread if table.state == PAUSED)
+    goes_on = f"`cdc connectors snapshot {found.source} --resume`"
     limit = "" if found.log is None else found.log.limit
     return [
         (found.connector == "absent", "CON-116", ""),
@@ -126,6 +127,7 @@ def _wrong(found: Standing, now: Status, *, is_unfinished: bool) -> list[tuple[b
         (is_silent, "CON-106", ""),
         (runs_out, None, f"The source's log runs out ({limit}): have it read, or kept for longer by the DBA."),
         (found.waits, None, f"Nothing reads {unread}: {apply}."),
+        (bool(paused), None, f"Reading of {paused} is paused; {goes_on} goes on with it."),
         (is_stuck, None, "What was sent does not land: `cdc status` says why."),
     ]
 
@@ -159,13 +161,6 @@ def _snapshot(source: Source, around: Surroundings) -> Load | None:
     mirrors = [f"{source.name}.{table.name}" for table in source.tables]
     loads = around.ask("target", lambda: read_loads(target, {source.stream: mirrors}, estimates)) or []
     return next((load for load in loads if load.stream == source.stream), None)
-
-
-def _wait(reader: Reader, unread: Sequence[Unread], source: Source, connect: Connect) -> bool:
-    """Tell whether tables are unread though the connector runs, and neither its first snapshot nor a reader is on."""
-    if not unread or source.state != "running" or connect.in_snapshot(source.name):
-        return False
-    return any(table.again for table in unread) or not reader.is_under_way(unread)
 
 
 def _task_state(now: Status) -> str:

@@ -16,7 +16,7 @@ from cdc.cli.connectors.standing import Standing, standing_of
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
-from cdc.cli.output import write_json, write_line, write_table
+from cdc.cli.output import duration, write_json, write_line, write_table
 
 _JSON_HELP = (
     "Print a list of objects, one per source: source, wanted (running, paused, stopped), connector and task (as "
@@ -86,16 +86,6 @@ def _write(found: Sequence[Standing], *, tables: bool) -> None:
     for one in found:
         if one.next:
             write_line(f"{one.source}: {f'{one.code}: ' if one.code else ''}{one.next}")
-
-
-def duration(seconds: float | None) -> str | None:
-    """Return a time in the largest unit of which it has at least two."""
-    if seconds is None:
-        return None
-    for size, unit in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _snapshot(one: Standing) -> str | None:

@@ -63,7 +63,7 @@ class Surroundings:
         return self.ask("target", self._target)
 
     def _target(self) -> psycopg.Connection | None:
-        opened = self._open.enter_context(connect_target(self.options.target, "cdc connectors status"))
+        opened = self._open.enter_context(connect_target(self.options.target, "cdc connectors"))
         opened.autocommit = True
         has_tables = opened.execute("SELECT to_regclass('cdc.held_count')").fetchone() != (None,)
         return opened if has_tables else None

@@ -3,12 +3,16 @@ from __future__ import annotations
 import dataclasses
 import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from cdc.capture.progress import progress
+from cdc.capture.reading import PAUSED, READING, STARTING, Unread
+from cdc.capture.source import Source, SourceTable
 from cdc.config import Target
 from cdc.derive.lease import take_lease
 from cdc.derive.plan import Plan
@@ -23,6 +27,7 @@ from cdc.stream.signal import Signal
 from transforms.load import load as load_dictionary
 
 Cdc = Callable[..., Any]
+LOT, CERT, LABEL = (SourceTable("q", name) for name in ("lot", "cert", "label"))
 
 
 @pytest.fixture
@@ -63,6 +68,34 @@ def test_counts_are_the_sums_of_the_ledger_and_lag_is_the_distance_to_the_end(co
         *(41, 20, 6, 4, 2, 1, 8),
     )
     assert (mes.captured, mes.control, mes.lag) == (5, 5, None)
+
+
+def test_the_reading_of_tables_beside_the_stream_is_what_landed_of_them_since(connection: psycopg.Connection) -> None:
+    source = Source("mes", "postgresql", "h", "1", "mes", "u", "p", "running", (LOT, CERT, LABEL))
+    for batch, age_s, mirror, landed, superseded in (
+        *((1, 900, "lot", 50, 0), (2, 500, "lot", 0, 300), (3, 400, "cert", 70, 10), (4, 30, "cert", 60, 60)),
+        (5, 20, "label", 9, 0),
+    ):
+        land(connection, "cdc.mes", batch, f"{landed + superseded}, {landed}, {superseded}, 0, 0, 0, 0", age_s)
+        row = ("cdc.mes", batch, f"mes.{mirror}", landed, superseded)
+        connection.execute(
+            "INSERT INTO cdc.batch_table (stream, batch, mirror, landed, superseded) VALUES (%s, %s, %s, %s, %s)", row
+        )
+    begun = datetime.now(UTC) - timedelta(seconds=450)
+    unread = [Unread("q.cert", READING, begun_at=begun), Unread("q.label", STARTING), Unread("q.lot", PAUSED)]
+    estimates = {"mes.cert": 1000, "mes.label": 10}
+    found = progress(connection, source, unread, estimates)
+    assert found is not None
+    # Of the label, whose turn has not come, something has landed; it is none of the reader's.
+    assert [(table.mirror, table.state, table.rows, table.estimated_rows) for table in found.tables] == [
+        ("mes.cert", "loading", 200, 1000),
+        ("mes.label", "waiting", 0, 10),
+    ]
+    assert (found.rows, found.estimated_rows, found.rows_per_s, found.eta_s) == (200, 1010, 2.0, 405.0)
+    some = progress(connection, source, unread, estimates, {"q.cert"})
+    assert some is not None
+    assert (some.rows, some.eta_s) == (200, None)  # how many fit a condition nobody knows
+    assert progress(connection, source, unread[2:], estimates) is None
 
 
 def test_a_stream_has_a_worker_as_long_as_its_owners_session_lives(

@@ -89,9 +89,12 @@ class Cluster:
         assert only_failed or self.members[name].task != "FAILED"
         self.members[name].task = "RUNNING"
 
-    def forget(self, name: str) -> None:
+    def stop(self, name: str) -> None:
         self.tell(f"stop {name}")
         self.members[name].state = "STOPPED"
+
+    def forget(self, name: str) -> None:
+        self.stop(name)
         self.tell(f"forget {name}")
         self.members[name].offset = None
 

@@ -102,6 +102,77 @@ def test_a_reader_that_is_gone_starts_over(topic: Callable[..., Topic]) -> None:
     assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
 
 
+READING = (scanned(LOT), needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT))
+
+
+def test_reading_is_paused_and_goes_on_with_what_is_left(topic: Callable[..., Topic]) -> None:
+    made = topic(*READING, scanned(LOT))
+    connector = Connector(made, LOT, CERT)
+    select = {"snapshot.select.statement.overrides": CERT, f"snapshot.select.statement.overrides.{CERT}": "S WHERE a"}
+    connector.members["mes-read"].config |= select
+    file = source("lot", "cert")
+    reader = Reader(file, BROKERS, connector)  # type: ignore[arg-type]
+    assert reader.pause() == [f"reading of {CERT} paused", "connector mes-read stopped"]
+    assert reader.pause() == []
+    # Nobody begins it meanwhile, neither an apply nor who needs another table, and nobody waits for it in vain.
+    reader.record.need([LOT])
+    assert (connector.begin(file), reader.tidy(), reader.waiting(reader.record.unread())) == ([], [], [])
+    assert Watch(file, connector, BROKERS, TopicEnds(BROKERS)).look_at_reader() is None  # type: ignore[arg-type]
+    made.signals.append(scanned(LOT))
+    assert connector.told == ["stop mes-read"]
+    assert reader.resume({CERT: "S", LOT: "S"}) == [f"reading of {CERT} begun"]
+    assert connector.tables == (CERT,)
+    assert connector.members["mes-read"].config[f"snapshot.select.statement.overrides.{CERT}"] == "S WHERE a"
+    assert reader.resume({}) == []
+
+
+def test_reading_that_is_paused_is_given_up(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(scanned(CERT), *READING), LOT, CERT)
+    reader = Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
+    reader.pause()
+    assert reader.cancel([LOT]) == []  # it knows of the other table what was asked for
+    assert reader.cancel([CERT]) == ["connector mes-read removed"]
+    assert reader.record.unread() == []
+
+
+@pytest.mark.parametrize(("state", "in_snapshot"), [("stopped", False), ("running", True)])
+def test_reading_stays_paused_while_it_could_not_begin(
+    topic: Callable[..., Topic], state: str, *, in_snapshot: bool
+) -> None:
+    made = topic(*READING)
+    connector = Connector(made, LOT, CERT)
+    reader = Reader(source("lot", "cert", state=state), BROKERS, connector)  # type: ignore[arg-type]
+    reader.pause()
+    if in_snapshot:
+        connector.members["mes"].offset = None
+    assert reader.resume({}) == []
+    assert {one.state for one in reader.record.unread()} == {"paused"}
+
+
+def test_the_connectors_own_first_snapshot_is_not_paused_here(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(LOT, CERT)), in_snapshot=True)
+    reader = Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
+    assert (reader.pause(), connector.told) == ([], [])
+    assert {one.state for one in reader.record.unread()} == {"needed"}
+
+
+@pytest.mark.parametrize(
+    ("story", "state", "waiting"),
+    [
+        ((needed(CERT),), "running", [CERT]),
+        ((needed(CERT),), "stopped", []),
+        ((needed(CERT), starting(CERT)), "running", []),
+        ((needed(CERT), starting(CERT), needed(LOT)), "running", [LOT, CERT]),  # the reader has only one of them
+        ((scanned(CERT), dropped(CERT), needed(CERT), starting(CERT)), "running", [CERT]),
+    ],
+)
+def test_who_waits_for_an_apply(
+    topic: Callable[..., Topic], story: tuple[Signal, ...], state: str, waiting: list[str]
+) -> None:
+    reader = Reader(source("lot", "cert", state=state), BROKERS, Connector(topic(*story), CERT))  # type: ignore[arg-type]
+    assert [one.table for one in reader.waiting(reader.record.unread())] == waiting
+
+
 @pytest.mark.parametrize("state", ["running", "paused", "stopped"])
 def test_nothing_is_begun_while_it_would_be_of_no_use(topic: Callable[..., Topic], state: str) -> None:
     connector = Connector(topic(needed(CERT)), in_snapshot=state == "running")

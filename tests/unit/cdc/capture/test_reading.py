@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -63,6 +64,23 @@ def test_reading_again_is_given_up_of_what_was_read_as_a_whole() -> None:
     assert unread(needed(CERT), kept) == [Unread(CERT, "needed")]
     # Rows went while nobody looked: what the mirror has is not what it had.
     assert unread(scanned(CERT), dropped(CERT), needed(CERT), kept) == [Unread(CERT, "needed", again=True)]
+
+
+def test_a_table_that_is_paused_stays_so_until_it_is_needed_again() -> None:
+    story = [scanned(CERT), needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT), scanned(LOT)]
+    paused = signal("mes/paused", {"tables": [LOT, CERT]})
+    assert unread(*story, paused) == [Unread(CERT, "paused", whole=True)]  # the other one has been read
+    late = (in_progress(CERT), scanned(CERT, "ABORTED"), starting(CERT))
+    assert [state.state for state in unread(*story, paused, *late)] == ["paused"]
+    assert unread(*story, paused, needed(CERT)) == [Unread(CERT, "needed", whole=True)]
+    assert unread(*story, paused, scanned(CERT)) == []  # said before it stopped
+
+
+def test_a_table_is_begun_when_its_turn_comes() -> None:
+    story = [needed(LOT, CERT), starting(LOT, CERT), in_progress(CERT, LOT)]
+    begun = {state.table: state.begun_at for state in unread(*story)}
+    assert begun == {LOT: None, CERT: datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=UTC)}
+    assert [state.begun_at for state in unread(*story, starting(LOT, CERT))] == [None, None]
 
 
 def test_the_first_snapshot_reads_what_is_needed() -> None:
@@ -167,7 +185,7 @@ def test_the_first_attempt_has_its_turn_until_it_ends(story: tuple[Signal, ...],
 def test_a_reader_that_skips_has_not_read() -> None:
     story = (needed(CERT), starting(CERT), notified("SKIPPED"))
     assert unread(*story) == [Unread(CERT, "failed", "SKIPPED")]
-    assert unread(*story, in_progress(CERT)) == [Unread(CERT, "reading")]
+    assert [str(state) for state in unread(*story, in_progress(CERT))] == [f"{CERT}: reading"]
     # That it has nothing to do any more is no failure.
     assert unread(needed(CERT), starting(CERT), scanned(CERT), notified("SKIPPED")) == []
 
