@@ -16,8 +16,9 @@ it is kept for ever, it has one order, and what matters stands in it.
 - `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
   (`cdc.capture.lifecycle`), has been, or was left in the middle of it (`cdc.capture.turn`).
 - `SOURCE/forgotten`: on the way there it has lost its place and its replication slot; the next snapshot makes another.
-- the connectors' own notifications, which reach Kafka in the transaction of the rows that they follow: a table has been
-  read when one of them says that its scan succeeded.
+- the connectors' own notifications, in the order of the rows, but for one: that a table's scan succeeded is said before
+  its last row, which Debezium (3.6) holds back until it has the next one, of whatever table, or comes to the end. So
+  what the reader has scanned has been read when a table behind it turns out to have rows, or the snapshot has ended.
 
 The target is no place for this: it may be built anew from the streams, or be reached by other people than the DBA.
 
@@ -57,6 +58,8 @@ RESTARTING: Final = "restarting"
 
 _READ = "read"
 _SKIPPED = "SKIPPED"
+_SCANNED = "TABLE_SCAN_COMPLETED"
+_SUCCEEDED = "SUCCEEDED"
 _DROPPED = "dropped"
 
 
@@ -101,7 +104,7 @@ class _Snapshot:
         if step == "STARTED":
             self.is_on, self.is_skipped, self.scanned = True, False, set()
             self.finds_slot, self._has_slot = self._has_slot, True
-        elif step == "TABLE_SCAN_COMPLETED" and more.get("status") == "SUCCEEDED":
+        elif step == _SCANNED and more.get("status") == _SUCCEEDED:
             self.scanned.add(str(more.get("scanned_collection")))
         elif step == "COMPLETED":
             self.is_on = False
@@ -157,6 +160,8 @@ class Readings:
 
     source: str
     _states: dict[str, Unread] = field(default_factory=dict)
+    # What the reader has scanned, but for the last row.
+    _held_back: set[str] = field(default_factory=set)
     _snapshot: _Snapshot = field(default_factory=_Snapshot)
     _attempts: defaultdict[str, _Attempts] = field(default_factory=lambda: defaultdict(_Attempts))
     _restarts: list[tuple[str, str]] = field(default_factory=list)
@@ -202,6 +207,7 @@ class Readings:
         elif key == f"{self.source}/{KEPT}":
             self._states.update({table: Unread(table, _READ) for table in _tables(value) if self._is_whole(table)})
         elif key == f"{self.source}/{STARTING}":
+            self._held_back.clear()
             self._move(_tables(value), (NEEDED, FAILED, READING), STARTING)
         elif key == f"{self.source}/{PAUSED}":
             self._move(_tables(value), (NEEDED, STARTING, READING, FAILED), PAUSED)
@@ -225,36 +231,59 @@ class Readings:
         return (state := self._states.get(table)) is not None and state.whole
 
     def _notified(self, value: Mapping[str, Any]) -> None:
-        more = value.get("additional_data")
+        more, step = value.get("additional_data"), str(value.get("type"))
         if not isinstance(more, dict) or more.get("connector_name") not in (self.source, self.source + READER_SUFFIX):
             return
-        is_reader = more["connector_name"] != self.source
-        if value.get("type") == "STARTED":
+        if step == "STARTED":
             self._attempts[more["connector_name"]].take_start()
-        if not is_reader and value.get("aggregate_type") == "Initial Snapshot":
-            self._snapshot.take(str(value.get("type")), more)
-        if value.get("type") == _SKIPPED and is_reader:
+        if more["connector_name"] == self.source:
+            self._told_by_connector(step, more, value)
+        else:
+            self._told_by_reader(step, more, value)
+
+    def _told_by_connector(self, step: str, more: Mapping[str, Any], value: Mapping[str, Any]) -> None:
+        if value.get("aggregate_type") == "Initial Snapshot":
+            self._snapshot.take(step, more)
+        if step == _SCANNED and more.get("status") == _SUCCEEDED:
+            # Its own snapshot reads all tables, or begins anew.
+            table = str(more.get("scanned_collection"))
+            self._states[table] = Unread(table, _READ)
+
+    def _told_by_reader(self, step: str, more: Mapping[str, Any], value: Mapping[str, Any]) -> None:
+        if step == _SKIPPED:
             running = [table for table, state in self._states.items() if state.state in (STARTING, READING)]
             self._move(running, (STARTING, READING), FAILED, _SKIPPED)
-        elif value.get("type") == "TABLE_SCAN_COMPLETED":
-            self._scanned(str(more.get("scanned_collection")), str(more.get("status")), is_reader=is_reader)
-        elif value.get("type") == "IN_PROGRESS" and is_reader:
+        elif step == "STARTED":
+            self._held_back.clear()
+        elif step == "IN_PROGRESS":
             self._move(str(more.get("data_collections", "")).split(","), (NEEDED, STARTING, FAILED), READING)
             self._note_begun(str(more.get("current_collection_in_progress")), value.get("timestamp"))
+        elif step == _SCANNED:
+            self._scanned(str(more.get("scanned_collection")), str(more.get("status")), more.get("total_rows_scanned"))
+        elif step == "COMPLETED":
+            self._let_go()
 
     def _note_begun(self, table: str, at_ms: object) -> None:
         state = self._states.get(table)
         if state is not None and state.state == READING and isinstance(at_ms, int):
             self._states[table] = replace(state, begun_at=datetime.fromtimestamp(at_ms / 1000, UTC))
 
-    def _scanned(self, table: str, status: str, *, is_reader: bool) -> None:
-        state = self._states.get(table)
-        if is_reader and state is not None and state.again:
-            return  # it brings rows back, and does not take away those that went meanwhile
-        if status == "SUCCEEDED":
-            self._states[table] = Unread(table, _READ)
-        elif is_reader:
+    def _scanned(self, table: str, status: str, rows: object) -> None:
+        if status != _SUCCEEDED:
             self._move([table], (NEEDED, STARTING, READING, FAILED), FAILED, status)
+            return
+        if rows != "0":
+            self._let_go()
+        self._held_back.add(table)
+
+    def _let_go(self) -> None:
+        """The reader has sent all rows of what it had scanned."""
+        for table in self._held_back:
+            state = self._states.get(table)
+            # One that was captured before stays unread: rows come back, and those that went meanwhile do not go.
+            if state is not None and not state.again:
+                self._move([table], (STARTING, READING, PAUSED), _READ)
+        self._held_back.clear()
 
     def _move(self, tables: Iterable[str], from_states: Sequence[str], to: str, reason: str = "") -> None:
         for table in tables:

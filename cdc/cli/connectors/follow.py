@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from cdc.capture.catalogue import estimate_rows
-from cdc.capture.progress import progress
 from cdc.capture.reader import Reader
 from cdc.capture.reading import FAILED, PAUSED, Unread
 from cdc.capture.source import Source
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.output import duration, say
-from cdc.config import environment
 from cdc.errors import FatalError, TransientError
 from cdc.observe.load import LOADING, Load
 
@@ -31,7 +28,6 @@ class Following:
     reader: Reader
     around: Surroundings
     _said: dict[str, str] = field(default_factory=dict)
-    _estimates: Mapping[str, int] | None = None
     _rows_at: float = 0.0
 
     def to_end(self, tables: Collection[str]) -> list[Unread]:
@@ -62,17 +58,8 @@ class Following:
                 say(f"{state.table}: {state.state}")
         if time.monotonic() >= self._rows_at:
             self._rows_at = time.monotonic() + _ROWS_EVERY_S
-            for line in lines_of(self._load(unread)):
+            for line in lines_of(self.around.reading(self.source, unread, self.reader)):
                 say(line)
-
-    def _load(self, unread: Sequence[Unread]) -> Load | None:
-        target = self.around.target
-        if target is None:
-            return None
-        if self._estimates is None:
-            self._estimates = self.around.ask(self.source.name, lambda: estimate_rows(self.source, environment())) or {}
-        estimates, partial = self._estimates, self.reader.conditions()
-        return self.around.ask("target", lambda: progress(target, self.source, unread, estimates, partial))
 
 
 def lines_of(load: Load | None) -> list[str]:

@@ -87,16 +87,13 @@ def snapshot(  # noqa: PLR0913 - the options of a command
         if not as_json:
             for action in done or [act.otherwise(unread)]:
                 write_line(f"{name}: {action}")
+        meant = wanted or [state.table for state in unread]
         if watch:
-            unread = Following(source, reader, around).to_end(wanted or [state.table for state in unread])
-    _tell(name, wanted, done, unread, as_json=as_json, watch=watch)
-
-
-def _tell(name: str, wanted: list[str], done: list[str], unread: list[Unread], *, as_json: bool, watch: bool) -> None:
+            unread = Following(source, reader, around).to_end(meant)
     if as_json:
-        write_json({"source": name, "tables": wanted, "done": done, "unread": unread})
+        write_json({"source": name, "tables": meant, "done": done, "unread": unread})
     elif watch and not unread:
-        write_line(f"read: {', '.join(wanted) or name}")
+        write_line(f"read: {', '.join(meant) or 'nothing is left'}")
     if watch and unread:
         raise typer.Exit(Exit.ATTENTION)  # somebody has paused it
 

@@ -11,21 +11,23 @@ from typing import Annotated
 
 import typer
 
+from cdc.capture.standing import Standing, standing_of
 from cdc.cli.chosen import Names, chosen
-from cdc.cli.connectors.standing import Standing, standing_of
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import duration, write_json, write_line, write_table
+from cdc.observe.load import Load
 
 _JSON_HELP = (
     "Print a list of objects, one per source: source, wanted (running, paused, stopped), connector and task (as "
     "Kafka Connect has them), settings (as applied, differ, absent), failure, code (of what is wrong, or null), "
-    "unread (a list of table, state, reason, again, whole), waits (bool: nothing reads them), place (in the "
+    "unread (a list of table, state, reason, again, whole, begun_at), waits (bool: nothing reads them), place (in the "
     "source's log), heard_s (since the connector sent something), landed_s (since what landed last was committed in "
     "the source), lag (records in the topic that have not landed), behind_s (of the canonical tables), refused, "
     "stale, held, log (bytes that the source keeps for the connector, left_s until its place is gone, limit), "
-    "snapshot (percent, eta_s, rows_per_s) or null, next (what to do, or null), needs_attention, tables (a list of "
+    "snapshot (percent, eta_s, rows_per_s, tables) or null, reading (the same, of tables that are read beside the "
+    "stream) or null, next (what to do, or null), needs_attention, tables (a list of "
     "mirror, refused, stale, held, changed_at). Null is what nobody could tell."
 )
 
@@ -45,7 +47,7 @@ def status(
     """
     options = settings(context)
     with Surroundings(options) as surroundings:
-        found = [standing_of(source, surroundings) for source in chosen(options, names)]
+        found = [standing_of(source, surroundings.see(source)) for source in chosen(options, names)]
     if as_json:
         write_json(found)
     else:
@@ -54,7 +56,7 @@ def status(
 
 
 _COLUMNS = ("source", "wanted", "connector", "task", "settings", "heard s", "landed s", "lag", "behind s", "log left")
-_MORE = ("source", "refused", "stale", "held", "unread", "snapshot", "failure")
+_MORE = ("source", "refused", "stale", "held", "unread", "snapshot", "reading", "failure")
 
 
 def _write(found: Sequence[Standing], *, tables: bool) -> None:
@@ -75,7 +77,7 @@ def _write(found: Sequence[Standing], *, tables: bool) -> None:
         [
             (
                 *(one.source, one.refused, one.stale, one.held, ", ".join(map(str, one.unread)) or None),
-                *(_snapshot(one), one.failure or None),
+                *(how_far(one.snapshot), how_far(one.reading), one.failure or None),
             )
             for one in found
         ],
@@ -88,11 +90,12 @@ def _write(found: Sequence[Standing], *, tables: bool) -> None:
             write_line(f"{one.source}: {f'{one.code}: ' if one.code else ''}{one.next}")
 
 
-def _snapshot(one: Standing) -> str | None:
-    if one.snapshot is None:
+def how_far(load: Load | None) -> str | None:
+    """Return what a person reads of a load: how much of it has landed, and how long it takes."""
+    if load is None:
         return None
-    percent = "under way" if one.snapshot.percent is None else f"{one.snapshot.percent:.0f} %"
-    left = duration(one.snapshot.eta_s)
+    percent = "under way" if load.percent is None else f"{load.percent:.0f} %"
+    left = duration(load.eta_s)
     return f"{percent}, {left} to go" if left else percent
 
 

@@ -6,22 +6,32 @@ commands about connectors cannot do without.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 
+from cdc.capture.catalogue import estimate_rows
 from cdc.capture.connect import Connect
-from cdc.capture.source import load_sources
+from cdc.capture.connector import table_names
+from cdc.capture.progress import progress
+from cdc.capture.reader import Reader
+from cdc.capture.reading import Readings, Unread
+from cdc.capture.retained import read_retained
+from cdc.capture.source import Source, load_sources
+from cdc.capture.standing import Seen
+from cdc.cli.chosen import rendered
 from cdc.cli.failure import as_cdc_error
 from cdc.cli.output import say
-from cdc.config import Settings
+from cdc.config import Settings, environment
 from cdc.derive.active import dictionary_for_reading
 from cdc.errors import CdcError
+from cdc.observe.load import Load, open_snapshots, read_loads
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
+from cdc.observe.tables import TableStatus, read_tables
 from cdc.store.connection import connect as connect_target
 from cdc.stream.topic import end_offsets, newest
 from transforms.errors import DictionaryError
@@ -38,6 +48,7 @@ class Surroundings:
         self._open = ExitStack()
         self.connect = self._open.enter_context(Connect(options.connect))
         self._failed: set[str] = set()
+        self._estimates: dict[str, dict[str, int]] = {}
 
     def __enter__(self) -> Self:
         """Return itself; leaving the block closes what it has opened."""
@@ -99,6 +110,75 @@ class Surroundings:
             return {}
         found = self.ask("target", lambda: read_domains(target, dictionary.domains()))
         return {domain.domain: domain for domain in found or ()}
+
+    def see(self, source: Source) -> Seen:
+        """Return what is told of a source. Raises as `cdc.capture.connect`, and for its own files."""
+        live = self.connect.config(source.name)
+        reader = Reader(source, self.options.kafka, self.connect)
+        told = (self.ask("kafka", reader.record.fold) if live is not None else None) or Readings(source.name)
+        unread = told.unread(table_names(source))
+        offsets = [] if live is None else self.connect.offsets(source.name)
+        place: dict[str, Any] = next((entry["offset"] for entry in offsets if entry.get("offset")), {})
+        sent = self.newest.get(source.stream)
+        heard_s = None if sent is None else max(0.0, (datetime.now(UTC) - sent).total_seconds())
+        return Seen(
+            now=self.connect.status(source.name),
+            live=live,
+            wanted=rendered(source, self.options),
+            told=told,
+            waits=live is not None and bool(reader.waiting(unread)),
+            offsets=offsets,
+            heard_s=heard_s,
+            stream=self.streams.get(source.stream),
+            tables=self._tables(source),
+            behind_s=self._behind(source),
+            log=self.ask(source.name, lambda: read_retained(source, environment(), place, heard_s or 0.0)),
+            snapshot=self._snapshot(source),
+            reading=self.reading(source, unread, reader),
+        )
+
+    def reading(self, source: Source, unread: Sequence[Unread], reader: Reader) -> Load | None:
+        """Return how far the tables are that are read beside the stream."""
+        target = self.target
+        if target is None or not any(state.begun_at for state in unread):
+            return None
+        partial, estimates = reader.conditions(), self.estimates(source)
+        return self.ask("target", lambda: progress(target, source, unread, estimates, partial))
+
+    def estimates(self, source: Source) -> dict[str, int]:
+        """Return about how many rows the tables have, by mirror, as far as the source can tell; it is asked once."""
+        if source.name not in self._estimates:
+            found = self.ask(source.name, lambda: estimate_rows(source, environment()))
+            self._estimates[source.name] = found or {}
+        return self._estimates[source.name]
+
+    def _tables(self, source: Source) -> list[TableStatus] | None:
+        target, dictionary = self.target, self.dictionary
+        if target is None:
+            return None
+        reads = {} if dictionary is None else {one.name: str(one.source) for one in dictionary.mappings}
+        return self.ask("target", lambda: read_tables(target, source.name, source.stream, reads))
+
+    def _behind(self, source: Source) -> float | None:
+        """Return how far behind the slowest domain is that reads a mirror of the source."""
+        if self.dictionary is None:
+            return None
+        of_source = [
+            domain.name
+            for domain in self.dictionary.domains()
+            if any(str(mapping.source).startswith(f"{source.name}.") for mapping in domain.mappings)
+        ]
+        behind = [self.domains[name].behind_s for name in of_source if name in self.domains]
+        return max((seconds for seconds in behind if seconds is not None), default=None)
+
+    def _snapshot(self, source: Source) -> Load | None:
+        target = self.target
+        if target is None or source.stream not in (self.ask("target", lambda: open_snapshots(target)) or ()):
+            return None
+        estimates = self.estimates(source)
+        mirrors = [f"{source.name}.{table.name}" for table in source.tables]
+        loads = self.ask("target", lambda: read_loads(target, {source.stream: mirrors}, estimates)) or []
+        return next((load for load in loads if load.stream == source.stream), None)
 
     @property
     def _streams(self) -> list[str]:

@@ -46,9 +46,14 @@ def in_progress(*tables: str) -> Signal:
     return notified("IN_PROGRESS", **more)
 
 
-def scanned(table: str, status: str = "SUCCEEDED", connector: str = "mes-read") -> Signal:
-    more = {"scanned_collection": table, "data_collections": table, "total_rows_scanned": "3", "status": status}
+def scanned(table: str, status: str = "SUCCEEDED", connector: str = "mes-read", rows: str = "3") -> Signal:
+    more = {"scanned_collection": table, "data_collections": table, "total_rows_scanned": rows, "status": status}
     return notified("TABLE_SCAN_COMPLETED", connector, **more)
+
+
+def read(table: str, connector: str = "mes-read") -> tuple[Signal, Signal]:
+    """The end of a snapshot whose last table this is: only now all rows of it have been sent."""
+    return scanned(table, connector=connector), notified("COMPLETED", connector)
 
 
 STARTED = notified("STARTED", "mes")

@@ -29,6 +29,7 @@ from tests.unit.cdc.capture.signals import (
     in_progress,
     needed,
     notified,
+    read,
     scanned,
     source,
     starting,
@@ -86,7 +87,7 @@ def test_a_reader_that_lacks_a_table_starts_over(topic: Callable[..., Topic]) ->
 
 
 def test_a_table_that_is_needed_again_while_the_reader_is_at_another_is_read_again(topic: Callable[..., Topic]) -> None:
-    story = (needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT), scanned(LOT), needed(LOT))
+    story = (needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT), *read(LOT), needed(LOT))
     connector = Connector(topic(*story), LOT, CERT)
     assert len(connector.begin(source("lot", "cert"))) == 2
 
@@ -102,11 +103,11 @@ def test_a_reader_that_is_gone_starts_over(topic: Callable[..., Topic]) -> None:
     assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
 
 
-READING = (scanned(LOT), needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT))
+READING = (scanned(LOT, connector="mes"), needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT))
 
 
 def test_reading_is_paused_and_goes_on_with_what_is_left(topic: Callable[..., Topic]) -> None:
-    made = topic(*READING, scanned(LOT))
+    made = topic(*READING, *read(LOT))
     connector = Connector(made, LOT, CERT)
     select = {"snapshot.select.statement.overrides": CERT, f"snapshot.select.statement.overrides.{CERT}": "S WHERE a"}
     connector.members["mes-read"].config |= select
@@ -118,7 +119,7 @@ def test_reading_is_paused_and_goes_on_with_what_is_left(topic: Callable[..., To
     reader.record.need([LOT])
     assert (connector.begin(file), reader.tidy(), reader.waiting(reader.record.unread())) == ([], [], [])
     assert Watch(file, connector, BROKERS, TopicEnds(BROKERS)).look_at_reader() is None  # type: ignore[arg-type]
-    made.signals.append(scanned(LOT))
+    made.signals.append(scanned(LOT, connector="mes"))
     assert connector.told == ["stop mes-read"]
     assert reader.resume({CERT: "S", LOT: "S"}) == [f"reading of {CERT} begun"]
     assert connector.tables == (CERT,)
@@ -127,7 +128,7 @@ def test_reading_is_paused_and_goes_on_with_what_is_left(topic: Callable[..., To
 
 
 def test_reading_that_is_paused_is_given_up(topic: Callable[..., Topic]) -> None:
-    connector = Connector(topic(scanned(CERT), *READING), LOT, CERT)
+    connector = Connector(topic(scanned(CERT, connector="mes"), *READING), LOT, CERT)
     reader = Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
     reader.pause()
     assert reader.cancel([LOT]) == []  # it knows of the other table what was asked for
@@ -163,7 +164,7 @@ def test_the_connectors_own_first_snapshot_is_not_paused_here(topic: Callable[..
         ((needed(CERT),), "stopped", []),
         ((needed(CERT), starting(CERT)), "running", []),
         ((needed(CERT), starting(CERT), needed(LOT)), "running", [LOT, CERT]),  # the reader has only one of them
-        ((scanned(CERT), dropped(CERT), needed(CERT), starting(CERT)), "running", [CERT]),
+        ((scanned(CERT, connector="mes"), dropped(CERT), needed(CERT), starting(CERT)), "running", [CERT]),
     ],
 )
 def test_who_waits_for_an_apply(
@@ -195,7 +196,7 @@ def test_a_reader_that_went_before_it_was_seen_to_run_may_have_read_all(
     def gone(*_: object) -> None:
         raise TransientError("CON-104", "mes-read is ABSENT, wanted running")
 
-    connector = Connector(topic(needed(CERT)), answer=lambda _: [scanned(CERT)] * has_read)
+    connector = Connector(topic(needed(CERT)), answer=lambda _: [*read(CERT)] * has_read)
     monkeypatch.setattr(connector, "await_state", gone)
     if has_read:
         assert connector.begin(source("lot", "cert")) == [f"reading of {CERT} begun"]
@@ -219,7 +220,7 @@ def test_a_table_that_comes_back_is_refused_until_a_new_snapshot(topic: Callable
 
 @pytest.mark.parametrize("over", [True, False])
 def test_the_reader_goes_when_it_has_read_everything(topic: Callable[..., Topic], *, over: bool) -> None:
-    connector = Connector(topic(needed(CERT), starting(CERT), *([scanned(CERT)] if over else [])), CERT)
+    connector = Connector(topic(needed(CERT), starting(CERT), *(read(CERT) if over else [scanned(CERT)])), CERT)
     watch = Watch(source("lot", "cert"), connector, BROKERS, TopicEnds(BROKERS))  # type: ignore[arg-type]
     watch.look_at_reader()
     assert connector.told == []  # whoever has started it has to see it run
@@ -234,7 +235,7 @@ def test_a_watch_from_before_a_table_was_added_leaves_the_reader_at_it(topic: Ca
     for _ in range(3):
         watch.look_at_reader()
     assert connector.told == []
-    connector.topic.signals.append(scanned(CERT))
+    connector.topic.signals += read(CERT)
     for _ in range(3):
         watch.look_at_reader()
     assert connector.told == ["remove mes-read"]

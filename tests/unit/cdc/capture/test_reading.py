@@ -26,6 +26,7 @@ from tests.unit.cdc.capture.signals import (
     in_progress,
     needed,
     notified,
+    read,
     scanned,
     signal,
     source,
@@ -45,9 +46,30 @@ def test_nothing_is_unread_of_which_nothing_is_on_record() -> None:
 
 
 def test_a_table_is_needed_started_under_way_and_read() -> None:
-    story = [needed(CERT), starting(CERT), in_progress(CERT), scanned(CERT)]
+    story = [needed(CERT), starting(CERT), in_progress(CERT), *read(CERT)]
     states = [[table.state for table in unread(*story[: end + 1])] for end in range(len(story))]
-    assert states == [["needed"], ["starting"], ["reading"], []]
+    assert states == [["needed"], ["starting"], ["reading"], ["reading"], []]
+
+
+@pytest.mark.parametrize(
+    ("behind", "states"),
+    [
+        ((), ["reading", "reading"]),
+        ((scanned(CERT, rows="0"),), ["reading", "reading"]),  # nothing came that would have let it go
+        ((scanned(CERT),), ["reading"]),
+        ((notified("COMPLETED"),), ["reading"]),
+        ((scanned(CERT, rows="0"), notified("COMPLETED")), []),
+        ((notified("STARTED"), in_progress(LOT, CERT), notified("COMPLETED", "mes")), ["reading", "reading"]),
+        ((starting(LOT, CERT), scanned(CERT)), ["starting", "starting"]),
+        ((needed(LOT), scanned(CERT)), ["needed", "reading"]),
+    ],
+)
+def test_a_table_has_been_read_when_its_last_row_must_have_been_sent(
+    behind: tuple[Signal, ...], states: list[str]
+) -> None:
+    """Debezium holds the last row of a table back, and says before that the table was scanned."""
+    story = (needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT), scanned(LOT))
+    assert [state.state for state in unread(*story, *behind)] == states
 
 
 def test_a_scan_that_failed_leaves_the_table_unread_with_the_reason() -> None:
@@ -57,23 +79,26 @@ def test_a_scan_that_failed_leaves_the_table_unread_with_the_reason() -> None:
 
 
 def test_reading_again_is_given_up_of_what_was_read_as_a_whole() -> None:
-    again = [needed(CERT), scanned(CERT), needed(CERT)]
+    again = [scanned(CERT, connector="mes"), needed(CERT)]
     assert unread(*again) == [Unread(CERT, "needed", whole=True)]
     kept = signal("mes/kept", {"tables": [LOT, CERT]})
     assert unread(*again, starting(CERT), in_progress(CERT), kept) == []
     assert unread(needed(CERT), kept) == [Unread(CERT, "needed")]
     # Rows went while nobody looked: what the mirror has is not what it had.
-    assert unread(scanned(CERT), dropped(CERT), needed(CERT), kept) == [Unread(CERT, "needed", again=True)]
+    assert unread(scanned(CERT, connector="mes"), dropped(CERT), needed(CERT), kept) == [
+        Unread(CERT, "needed", again=True)
+    ]
 
 
 def test_a_table_that_is_paused_stays_so_until_it_is_needed_again() -> None:
-    story = [scanned(CERT), needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT), scanned(LOT)]
+    story = [scanned(CERT, connector="mes"), needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT)]
     paused = signal("mes/paused", {"tables": [LOT, CERT]})
+    story += [scanned(LOT), in_progress(CERT, LOT), scanned(CERT)]
     assert unread(*story, paused) == [Unread(CERT, "paused", whole=True)]  # the other one has been read
     late = (in_progress(CERT), scanned(CERT, "ABORTED"), starting(CERT))
     assert [state.state for state in unread(*story, paused, *late)] == ["paused"]
     assert unread(*story, paused, needed(CERT)) == [Unread(CERT, "needed", whole=True)]
-    assert unread(*story, paused, scanned(CERT)) == []  # said before it stopped
+    assert unread(*story, paused, notified("COMPLETED")) == []  # its last row was on its way
 
 
 def test_a_table_is_begun_when_its_turn_comes() -> None:
@@ -88,10 +113,10 @@ def test_the_first_snapshot_reads_what_is_needed() -> None:
 
 
 def test_a_table_that_comes_back_is_read_by_a_new_snapshot_only() -> None:
-    story = (needed(CERT), starting(CERT), scanned(CERT), dropped(CERT))
+    story = (needed(CERT), starting(CERT), *read(CERT), dropped(CERT))
     assert unread(*story) == []
     story = (*story, needed(CERT))
-    assert unread(*story, scanned(CERT)) == [Unread(CERT, "needed", again=True)]
+    assert [one.state for one in unread(*story, starting(CERT), *read(CERT))] == ["starting"]
     assert unread(*story, scanned(CERT, connector="mes")) == []
 
 
@@ -187,7 +212,7 @@ def test_a_reader_that_skips_has_not_read() -> None:
     assert unread(*story) == [Unread(CERT, "failed", "SKIPPED")]
     assert [str(state) for state in unread(*story, in_progress(CERT))] == [f"{CERT}: reading"]
     # That it has nothing to do any more is no failure.
-    assert unread(needed(CERT), starting(CERT), scanned(CERT), notified("SKIPPED")) == []
+    assert unread(needed(CERT), starting(CERT), *read(CERT), notified("SKIPPED")) == []
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,24 @@
-"""Where one source stands: its connector, its log, its stream, its mirrors and what is derived of them."""
+"""Where one source stands: its connector, its log, its stream, its mirrors and what is derived of them.
+
+Others ask (`cdc.cli.connectors.surroundings`); here it is decided what of all that is wrong, and what to do about it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from cdc.capture import connector
-from cdc.capture.catalogue import estimate_rows
 from cdc.capture.connect import Status
+from cdc.capture.connector import table_names
 from cdc.capture.place import place_of
-from cdc.capture.reader import Reader
 from cdc.capture.reading import PAUSED, Readings, Unread
-from cdc.capture.retained import Retained, read_retained
+from cdc.capture.retained import Retained
 from cdc.capture.source import Source
-from cdc.cli.chosen import rendered
-from cdc.cli.connectors.surroundings import Surroundings
-from cdc.config import environment
 from cdc.errors import catalogue
-from cdc.observe.load import Load, open_snapshots, read_loads
-from cdc.observe.tables import TableStatus, read_tables
+from cdc.observe.load import Load
+from cdc.observe.status import StreamStatus
+from cdc.observe.tables import TableStatus
 
 SILENT_S: Final = 30.0
 """A connector sends a heartbeat every second; who is not heard of for so long is not running, whatever it says."""
@@ -52,46 +51,61 @@ class Standing:
     held: int | None
     log: Retained | None
     snapshot: Load | None
+    reading: Load | None
     next: str | None
     needs_attention: bool
     tables: list[TableStatus] = field(default_factory=list)
 
 
-def standing_of(source: Source, around: Surroundings) -> Standing:
-    """Return where a source stands. Raises as `cdc.capture.connect`, and for its own files."""
-    connect, options = around.connect, around.options
-    now, live = connect.status(source.name), connect.config(source.name)
-    reader = Reader(source, options.kafka, connect)
-    told = Readings(source.name) if live is None else around.ask("kafka", reader.record.fold) or Readings(source.name)
-    unread = told.unread(connector.table_names(source))
-    offsets = [] if live is None else connect.offsets(source.name)
-    stream = around.streams.get(source.stream)
-    sent = around.newest.get(source.stream)
-    heard_s = None if sent is None else max(0.0, (datetime.now(UTC) - sent).total_seconds())
-    place: dict[str, Any] = next((entry["offset"] for entry in offsets if entry.get("offset")), {})
-    tables = _tables(source, around)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was told of a source, by whoever was asked; None is what nobody could tell.
+
+    `live` and `wanted` are configurations of its connector, `waits` says that nobody reads what is unread.
+    """
+
+    now: Status
+    live: Mapping[str, str] | None
+    wanted: Mapping[str, str]
+    told: Readings
+    waits: bool
+    offsets: Sequence[Mapping[str, Any]]
+    heard_s: float | None
+    stream: StreamStatus | None
+    tables: Sequence[TableStatus] | None
+    behind_s: float | None
+    log: Retained | None
+    snapshot: Load | None
+    reading: Load | None
+
+
+def standing_of(source: Source, seen: Seen) -> Standing:
+    """Return where a source stands."""
+    stream = seen.stream
     found = Standing(
-        *(source.name, source.state, now.state.lower(), _task_state(now)),
-        settings="absent" if live is None else "as applied" if live == rendered(source, options) else "differ",
-        failure=now.failure,
+        *(source.name, source.state, seen.now.state.lower(), _task_state(seen.now)),
+        settings="absent" if seen.live is None else "as applied" if seen.live == seen.wanted else "differ",
+        failure=seen.now.failure,
         code=None,
-        unread=unread,
-        waits=live is not None and bool(reader.waiting(unread)),
-        place=place_of(offsets),
-        heard_s=heard_s,
+        unread=seen.told.unread(table_names(source)),
+        waits=seen.waits,
+        place=place_of(seen.offsets),
+        heard_s=seen.heard_s,
         landed_s=None if stream is None else stream.freshness_s,
         lag=None if stream is None else stream.lag,
-        behind_s=_behind(source, around),
+        behind_s=seen.behind_s,
         refused=None if stream is None else stream.refused,
         stale=None if stream is None else stream.stale,
-        held=None if tables is None else sum(table.held for table in tables),
-        log=around.ask(source.name, lambda: read_retained(source, environment(), place, heard_s or 0.0)),
-        snapshot=_snapshot(source, around),
+        held=None if seen.tables is None else sum(table.held for table in seen.tables),
+        log=seen.log,
+        snapshot=seen.snapshot,
+        reading=seen.reading,
         next=None,
         needs_attention=False,
-        tables=tables or [],
+        tables=list(seen.tables or ()),
     )
-    return replace(found, **_verdict(found, now, is_unfinished=told.beginning(source.name) is not None))
+    is_unfinished = seen.told.beginning(source.name) is not None
+    return replace(found, **_verdict(found, seen.now, is_unfinished=is_unfinished))
 
 
 def _verdict(found: Standing, now: Status, *, is_unfinished: bool) -> dict[str, Any]:
@@ -130,37 +144,6 @@ def _wrong(found: Standing, now: Status, *, is_unfinished: bool) -> list[tuple[b
         (bool(paused), None, f"Reading of {paused} is paused; {goes_on} goes on with it."),
         (is_stuck, None, "What was sent does not land: `cdc status` says why."),
     ]
-
-
-def _tables(source: Source, around: Surroundings) -> list[TableStatus] | None:
-    target, dictionary = around.target, around.dictionary
-    if target is None:
-        return None
-    reads = {} if dictionary is None else {one.name: str(one.source) for one in dictionary.mappings}
-    return around.ask("target", lambda: read_tables(target, source.name, source.stream, reads))
-
-
-def _behind(source: Source, around: Surroundings) -> float | None:
-    """Return how far behind the slowest domain is that reads a mirror of the source."""
-    if around.dictionary is None:
-        return None
-    of_source = [
-        domain.name
-        for domain in around.dictionary.domains()
-        if any(str(mapping.source).startswith(f"{source.name}.") for mapping in domain.mappings)
-    ]
-    behind = [around.domains[name].behind_s for name in of_source if name in around.domains]
-    return max((seconds for seconds in behind if seconds is not None), default=None)
-
-
-def _snapshot(source: Source, around: Surroundings) -> Load | None:
-    target = around.target
-    if target is None or source.stream not in (around.ask("target", lambda: open_snapshots(target)) or ()):
-        return None
-    estimates = around.ask(source.name, lambda: estimate_rows(source, environment())) or {}
-    mirrors = [f"{source.name}.{table.name}" for table in source.tables]
-    loads = around.ask("target", lambda: read_loads(target, {source.stream: mirrors}, estimates)) or []
-    return next((load for load in loads if load.stream == source.stream), None)
 
 
 def _task_state(now: Status) -> str:

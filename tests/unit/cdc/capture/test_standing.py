@@ -1,0 +1,108 @@
+"""What is wrong with a source, by what was told of it: the worst first, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cdc.capture.connect import ABSENT, Status, Task
+from cdc.capture.reading import Readings
+from cdc.capture.retained import Retained
+from cdc.capture.standing import Seen, standing_of
+from cdc.observe.load import Load
+from cdc.observe.status import StreamStatus
+from cdc.stream.signal import Signal
+from tests.unit.cdc.capture.signals import CERT, needed, signal, source
+
+RUNNING = Status("RUNNING", (Task(0, "RUNNING"),))
+LANDED = StreamStatus("cdc.mes", 9, 3, 1, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0.2, has_worker=True)
+LOAD = Load("cdc.mes", 10, 40, 25.0, 2.0, 15.0, 5.0)
+OFFSETS = ({"partition": {}, "offset": {"lsn": 5}},)
+
+
+def told(*signals: Signal) -> Readings:
+    readings = Readings("mes")
+    for one in signals:
+        readings.take(one)
+    return readings
+
+
+WELL = Seen(
+    now=RUNNING,
+    live={"a": "1"},
+    wanted={"a": "1"},
+    told=told(),
+    waits=False,
+    offsets=OFFSETS,
+    heard_s=1.0,
+    stream=LANDED,
+    tables=(),
+    behind_s=0.1,
+    log=Retained(10, None, ""),
+    snapshot=None,
+    reading=None,
+)
+
+
+def test_nothing_is_to_be_done_of_a_source_that_is_well() -> None:
+    found = standing_of(source("cert"), WELL)
+    assert (found.code, found.next, found.needs_attention) == (None, None, False)
+    assert (found.connector, found.task, found.settings, found.lag, found.held) == (
+        *("running", "running", "as applied"),
+        *(0, 0),
+    )
+
+
+def test_what_nobody_could_tell_is_none_and_no_reason_for_alarm() -> None:
+    away = replace(WELL, heard_s=None, stream=None, tables=None, behind_s=None, log=None)
+    found = standing_of(source("cert"), away)
+    assert (found.landed_s, found.lag, found.refused, found.held) == (None, None, None, None)
+    assert not found.needs_attention
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"now": Status(ABSENT), "live": None}, "CON-116", ""),
+        ({"now": Status("RUNNING", (Task(0, "FAILED", "slot", has_lost_place=True),))}, "CON-117", ""),
+        ({"log": Retained(10, 0.0, "x")}, "CON-117", ""),
+        ({"now": Status("RUNNING", (Task(0, "FAILED", "login"),))}, "CON-103", ""),
+        ({"told": told(signal("mes/beginning", {"connector": "mes", "attempt": "1"}))}, "CON-115", ""),
+        ({"now": Status("PAUSED", (Task(0, "PAUSED"),))}, None, "It is paused, its file says running"),
+        ({"heard_s": 31.0}, "CON-106", ""),
+        ({"log": Retained(10, 3600.0, "one hour")}, None, "log runs out (one hour)"),
+        ({"told": told(needed(CERT)), "waits": True}, None, f"Nothing reads {CERT}: `cdc connectors apply mes`"),
+        (
+            {"told": told(needed(CERT), signal("mes/paused", {"tables": [CERT]}))},
+            None,
+            f"Reading of {CERT} is paused; `cdc connectors snapshot mes --resume`",
+        ),
+        ({"stream": replace(LANDED, lag=4, freshness_s=61.0)}, None, "does not land"),
+    ],
+)
+def test_what_needs_a_person(changes: dict[str, Any], code: str | None, said: str) -> None:
+    found = standing_of(source("cert"), replace(WELL, **changes))
+    assert (found.code, found.needs_attention) == (code, True)
+    assert said in str(found.next)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"live": {"a": "2"}}, "`cdc connectors plan mes`"),
+        ({"stream": replace(LANDED, stale=2)}, "`cdc refused list`"),
+        # What is being read, in a first snapshot or beside the stream, is waited for.
+        ({"told": told(needed(CERT)), "reading": LOAD}, "None"),
+        ({"heard_s": 31.0, "snapshot": LOAD}, "None"),
+    ],
+)
+def test_what_can_wait(changes: dict[str, Any], said: str) -> None:
+    found = standing_of(source("cert"), replace(WELL, **changes))
+    assert (found.code, found.needs_attention) == (None, False)
+    assert said in str(found.next)
+
+
+def test_a_reading_beside_the_stream_does_not_excuse_a_silent_connector() -> None:
+    assert standing_of(source("cert"), replace(WELL, heard_s=31.0, reading=LOAD)).code == "CON-106"
