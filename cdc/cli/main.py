@@ -78,12 +78,10 @@ class _Nouns(TyperGroup):
         return self._with_context(get_command(alone))
 
     def _with_context(self, command: Any) -> Any:
-        """Have a command, or those of a noun, take `--context` too: people put it where they think of it."""
-        below = getattr(command, "commands", None)
-        for each in () if below is None else below.values():
+        """Have a command, or a noun with its verbs, take `--context` too: people put it where they think of it."""
+        for each in getattr(command, "commands", {}).values():
             self._with_context(each)
-        if below is None:
-            command.params += [option for option in self.params if "--context" in option.opts]
+        command.params += [option for option in self.params if "--context" in option.opts]
         return command
 
 

@@ -77,23 +77,22 @@ def snapshot(  # noqa: PLR0913 - the options of a command
     act.require_tables(tables or ())
     options = acting(context)
     source = named(options, name)
-    wanted = captured(source, tables or ())
     known = contracts(source, options)
     with Surroundings(options) as around, on_record(options, reason) as record:
         reader = Reader(source, options.kafka, around.connect)
+        wanted = captured(source, tables) if tables else [state.table for state in reader.record.unread()]
         done = act.do(reader, source, known, wanted)
         record("connectors snapshot", name, {"tables": wanted, **act.on_record(), "done": done})
         unread = reader.record.unread()
         if not as_json:
             for action in done or [act.otherwise(unread)]:
                 write_line(f"{name}: {action}")
-        meant = wanted or [state.table for state in unread]
         if watch:
-            unread = Following(source, reader, around).to_end(meant)
+            unread = Following(source, reader, around).to_end(wanted)
     if as_json:
-        write_json({"source": name, "tables": meant, "done": done, "unread": unread})
+        write_json({"source": name, "tables": wanted, "done": done, "unread": unread})
     elif watch and not unread:
-        write_line(f"read: {', '.join(meant) or 'nothing is left'}")
+        write_line(f"read: {', '.join(wanted) or 'nothing is left'}")
     if watch and unread:
         raise typer.Exit(Exit.ATTENTION)  # somebody has paused it
 

@@ -49,6 +49,7 @@ def test_contexts_are_listed_with_what_is_wrong(folder: Path, capsys: pytest.Cap
     "arguments",
     [
         ["--context", "prod", "connectors", "reload", "erp"],
+        ["connectors", "--context", "prod", "reload", "erp"],
         ["connectors", "reload", "erp", "--context", "prod"],
         ["--context", "test", "connectors", "reload", "erp", "--context=prod"],
         ["connectors", "offsets", "reset", "erp", "--reason", "r", "--context", "prod"],
