@@ -77,10 +77,10 @@ def snapshot(  # noqa: PLR0913 - the options of a command
     act.require_tables(tables or ())
     options = acting(context)
     source = named(options, name)
-    known = contracts(source, options)
+    named_tables, known = captured(source, tables or ()), contracts(source, options)
     with Surroundings(options) as around, on_record(options, reason) as record:
         reader = Reader(source, options.kafka, around.connect)
-        wanted = captured(source, tables) if tables else [state.table for state in reader.record.unread()]
+        wanted = named_tables or [state.table for state in reader.record.unread()]
         done = act.do(reader, source, known, wanted)
         record("connectors snapshot", name, {"tables": wanted, **act.on_record(), "done": done})
         unread = reader.record.unread()

@@ -244,17 +244,21 @@ def test_a_table_that_nobody_reads_asks_for_attention_once_the_first_snapshot_ha
     cdc: Cdc, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cdc.cli.status.end_offsets", lambda _bootstrap, names: dict.fromkeys(names, 100))
-    needed = Signal(b"mes/needed", b'{"tables": ["public.mes_wo"]}')
-    monkeypatch.setattr("cdc.capture.reading.read_signals", lambda _bootstrap, _topic: [needed])
+    signals = [Signal(b"mes/needed", b'{"tables": ["public.mes_wo"]}')]
+    monkeypatch.setattr("cdc.capture.reading.read_signals", lambda _bootstrap, _topic: signals)
 
     def unread() -> list[str]:
         found = cdc("status", "--json").document["attention"]
-        return [item["object"] for item in found if "have not been read" in item["text"]]
+        return [item["text"] for item in found if "have not been read" in item["text"]]
 
     assert unread() == []
     land(connection, "cdc.mes", 1, "5, 0, 0, 0, 0, 0, 5")
     connection.commit()
-    assert unread() == ["cdc.mes"]
+    (said,) = unread()
+    assert said.endswith("(public.mes_wo: needed): run `cdc connectors apply mes`")
+    signals.append(Signal(b"mes/paused", b'{"tables": ["public.mes_wo"]}'))
+    (said,) = unread()
+    assert said.endswith("(public.mes_wo: paused): run `cdc connectors snapshot --resume mes`")
 
 
 def load(connection: psycopg.Connection, batch: int, age_s: int, **rows: int) -> None:
