@@ -13,7 +13,7 @@ from cdc.access import Kafka
 from cdc.capture.connect import ABSENT, Connect
 from cdc.capture.connector import reader_name, render_reader, selects_of, table_names
 from cdc.capture.lifecycle import Lifecycle
-from cdc.capture.reading import FAILED, PAUSED, READING, STARTING, Reading, Unread, captured
+from cdc.capture.reading import FAILED, NEEDED, PAUSED, READING, STARTING, Reading, Unread, captured
 from cdc.capture.snapshot_select import WHERE
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
@@ -57,7 +57,8 @@ class Reader:
     def begin(self, selects: Mapping[str, str]) -> list[str]:
         """Have what is unread read, and wait until that has begun; return what was done, in words.
 
-        `selects` as of `cdc.capture.connector.render`. Where the connector itself skipped its snapshot, it takes it.
+        `selects` as of `cdc.capture.connector.render`; of a table that was being read, some rows of it by a condition,
+        it is these again. Where the connector itself skipped its snapshot, it takes it.
 
         Nothing is done while the connector does not run, or takes its first snapshot: that one reads all; nor while
         reading is paused, for any of the tables: it is one connector that reads them all, or none. Raises
@@ -81,15 +82,23 @@ class Reader:
             return []
         due = [state.table for state in unread]
         self.record.require_keys(due)
+        begun = {state.table for state in unread if state.state != NEEDED}
+        conditions = {table: select for table, select in self.conditions().items() if table in begun}
         self.record.note_starting(due)
         try:
-            self._start(due, selects)
+            self._start(due, {**selects, **conditions})
         except TransientError:
             # A small table has been read, and the reader taken away by `cdc run`, before anybody saw it run.
             if any(state.table in due for state in self.record.unread()):
                 raise
         self._await(due)
         return [f"reading of {table} begun" for table in due]
+
+    def require_beginnable(self) -> None:
+        """Raise FatalError CON-190 if nothing would be begun now: what is noted for later has no condition."""
+        is_paused = any(state.state == PAUSED for state in self.record.unread())
+        if is_paused or self._source.state != "running" or self._connect.in_snapshot(self._source.name):
+            raise FatalError("CON-190", self._source.name)
 
     def cancel(self, tables: Sequence[str]) -> list[str]:
         """Give up reading tables again, and the reader with it: what else is unread is begun anew. Raises CON-187.

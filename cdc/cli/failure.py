@@ -52,7 +52,7 @@ _EXITS: dict[Exit, frozenset[str]] = {
     # Somebody else has to say yes, or to let go of something, or the world is another one than it was decided on.
     Exit.REFUSED: frozenset(
         {
-            *("CON-108", "CON-113", "CON-170", "CON-180", "CON-181", "CON-183", "CON-186", "CON-187"),
+            *("CON-108", "CON-113", "CON-170", "CON-180", "CON-181", "CON-183", "CON-186", "CON-187", "CON-190"),
             *("DRV-108", "DRV-112", "DRV-113", "DRV-121", "DRV-131", "DRV-132", "DRV-133"),
             *("EVD-108", "EVD-124"),
             *("PRT-101", "PRT-102"),

@@ -164,5 +164,6 @@ def captured(source: Source, tables: Sequence[str]) -> list[str]:
 
 def _select(source: Source, known: Sequence[Contract], table: str, where: str, reader: Reader) -> str:
     reader.record.require_whole([table])
+    reader.require_beginnable()
     contract = next(one for one in known if one.source_table == table)
     return select_where(source, contract, condition(source.kind, where, {column.name for column in contract.columns}))

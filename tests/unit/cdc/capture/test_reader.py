@@ -136,6 +136,29 @@ def test_reading_that_is_paused_is_given_up(topic: Callable[..., Topic]) -> None
     assert reader.record.unread() == []
 
 
+def test_a_condition_is_kept_when_another_table_is_read_too(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*READING, needed(LOT)), LOT, CERT)
+    names = ("snapshot.select.statement.overrides", f"{LOT},{CERT}")
+    selects = {f"{names[0]}.{table}": "S WHERE a" for table in (LOT, CERT)}
+    connector.members["mes-read"].config |= {names[0]: names[1], **selects}
+    Reader(source("lot", "cert"), BROKERS, connector).begin({LOT: "S", CERT: "S"})  # type: ignore[arg-type]
+    # The first one was asked for again, and whole.
+    config = connector.members["mes-read"].config
+    assert [config[f"{names[0]}.{table}"] for table in (LOT, CERT)] == ["S", "S WHERE a"]
+
+
+@pytest.mark.parametrize("what", ["paused", "stopped", "first snapshot"])
+def test_some_rows_are_not_asked_for_what_begins_later(topic: Callable[..., Topic], what: str) -> None:
+    connector = Connector(topic(*READING), LOT, CERT, in_snapshot=what == "first snapshot")
+    file = source("lot", "cert", state="stopped" if what == "stopped" else "running")
+    reader = Reader(file, BROKERS, connector)  # type: ignore[arg-type]
+    if what == "paused":
+        reader.require_beginnable()
+        reader.pause()
+    with pytest.raises(FatalError, match="CON-190"):
+        reader.require_beginnable()
+
+
 @pytest.mark.parametrize(("state", "in_snapshot"), [("stopped", False), ("running", True)])
 def test_reading_stays_paused_while_it_could_not_begin(
     topic: Callable[..., Topic], state: str, *, in_snapshot: bool
