@@ -93,17 +93,15 @@ class Sources:
         """Return a source as its file has it now."""
         return load_sources(self.folder / "connector-configs")[name]
 
-    def cdc(self, *arguments: str, exit_code: int | None = 0) -> str:
+    def cdc(self, *arguments: str, exit_code: int = 0) -> str:
         """Run a command in this process, as the console script would; return what it printed on both outputs.
-
-        `exit_code` None: any.
 
         But for the line that says, of the target that most tests here do without, that nothing is put on record there.
         """
         printed = io.StringIO()
         with patch.dict(os.environ, self.env, clear=True), redirect_stdout(printed), redirect_stderr(printed):
             code = execute(arguments)
-        assert exit_code in (None, code), f"{arguments}: {code}\n{printed.getvalue()}"
+        assert code == exit_code, f"{arguments}: {code}\n{printed.getvalue()}"
         return printed.getvalue().replace(f"{NOT_ON_RECORD}\n", "")
 
     def records(self, name: str) -> list[dict[str, Any]]:

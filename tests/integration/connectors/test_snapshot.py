@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from cdc.access import Kafka
+from cdc.capture.reading import Reading, Unread
 from tests.integration.connectors.deployment import FILES, SOURCES, Sources, kind_of
 
 TABLES = {"books": "child", "plant": "public.child"}
@@ -42,7 +44,7 @@ def test_reading_again_is_given_up(sources: Sources) -> None:
     sources.cdc("connectors", "apply", "plant")
     # It is noted, and begins when the connector runs again.
     assert "noted" in sources.cdc("connectors", "snapshot", "plant", "public.child")
-    assert [table["table"] for table in unread(sources)] == ["public.child"]
+    assert [table.table for table in unread(sources)] == ["public.child"]
     sources.cdc("connectors", "snapshot", "plant", "public.child", "--cancel", "--reason", "not needed")
     assert unread(sources) == []
 
@@ -61,10 +63,10 @@ def test_reading_is_paused_and_goes_on_with_the_tables_that_are_left(sources: So
         sources.cdc(*again, "public.parent", "public.child", "public.extra", "--reason", "rows are missing")
         # That the second one was scanned is said before its last row is sent: it is not read yet, and the first one is.
         left = ["public.child", "public.extra"]
-        wait_until(lambda: [table["table"] for table in unread(sources)] == left)
+        wait_until(lambda: [table.table for table in unread(sources)] == left)
         paused = json.loads(sources.cdc(*again, "--pause", "--json"))
     assert paused["done"] == [*(f"reading of {table} paused" for table in left), "connector plant-read stopped"]
-    assert {(table["state"], table["whole"]) for table in unread(sources)} == {("paused", True)}
+    assert {(table.state, table.whole) for table in unread(sources)} == {("paused", True)}
     # Neither an apply nor a plan begins it; the status says what does.
     assert sources.cdc("connectors", "apply", "plant") == "plant: nothing to do\n"
     sources.cdc("connectors", "plan", "plant")
@@ -82,6 +84,5 @@ def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
         time.sleep(0.2)
 
 
-def unread(sources: Sources) -> list[dict[str, object]]:
-    (sources.folder / "connector-configs" / "books.yaml").unlink(missing_ok=True)
-    return list(json.loads(sources.cdc("connectors", "status", "--json", exit_code=None))[0]["unread"])
+def unread(sources: Sources) -> list[Unread]:
+    return Reading(sources.source("plant"), Kafka(sources.env["CDC_KAFKA"])).unread()
