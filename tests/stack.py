@@ -25,8 +25,8 @@ def fresh_stack(services: Sequence[str] = ()) -> Iterator[Stack]:
     moved = {name: os.environ.get(name, default) for name, default in ports_from(29000).items()}
     taken = {name: moved[name] for name in PORTS if moved[name] == str(PORTS[name])}
     ports = ports_from(29000) if taken else moved  # called by hand: never onto the demo's ports
-    jars = {"CDC_JARS": os.environ["CDC_JARS"]} if "CDC_JARS" in os.environ else {}
-    stack = Stack(environment({"CDC_LOCAL": str(_FOLDER), **jars, **ports}))
+    shared = {name: os.environ[name] for name in ("CDC_JARS", "CDC_MYSQL") if name in os.environ}
+    stack = Stack(environment({"CDC_LOCAL": str(_FOLDER), **shared, **ports}))
     process.stop_all(stack.env)  # what a killed demo of the lane `faults` or `demo` has left
     stack.stop()
     shutil.rmtree(_FOLDER, ignore_errors=True)

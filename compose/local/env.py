@@ -53,12 +53,14 @@ _ACCOUNTS: Final = {
 def environment(overrides: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return all CDC_* variables of one stack.
 
-    `overrides` may set CDC_LOCAL (data, logs, pid records), CDC_JARS (shared by the stacks of one clone), CDC_CONFIG
+    `overrides` may set CDC_LOCAL (data, logs, pid records), CDC_JARS and CDC_MYSQL (shared by the stacks of
+    one clone; the latter is there only where tests have fetched it), CDC_CONFIG
     and any CDC_PORT_*; the rest of it is ignored.
     """
     local = Path(overrides.get("CDC_LOCAL") or REPO / ".local").absolute()
     jars = Path(overrides.get("CDC_JARS") or REPO / ".local" / "jars").absolute()
-    env = {"CDC_LOCAL": str(local), "CDC_JARS": str(jars)}
+    mysql = Path(overrides.get("CDC_MYSQL") or REPO / ".local" / "mysql").absolute()
+    env = {"CDC_LOCAL": str(local), "CDC_JARS": str(jars), "CDC_MYSQL": str(mysql)}
     env["CDC_CONFIG"] = overrides.get("CDC_CONFIG") or str(REPO / "compose" / "cdc.yaml")
     for name, default in PORTS.items():
         env[name] = overrides.get(name) or str(default)

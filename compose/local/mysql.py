@@ -56,7 +56,7 @@ class MySqlServer:
             "tmpdir": str(self._temporary),
         }
         options = {**read_settings(FOLDER / self.name / "server.cnf"), **self.settings, **places}
-        program = _program()
+        program = _program(self.env["CDC_MYSQL"])
         return Daemon(
             name=self.name,
             local=self.local,
@@ -93,7 +93,7 @@ class MySqlServer:
         statements = self._temporary / "accounts.sql"
         statements.write_text("\n".join(accounts(self.name, self.env)))
         places = (f"--datadir={making}", f"--tmpdir={self._temporary}", f"--init-file={statements}")
-        argv = (*_program(), *_user(), *places, "--secure-file-priv=NULL", "--initialize-insecure")
+        argv = (*_program(self.env["CDC_MYSQL"]), *_user(), *places, "--secure-file-priv=NULL", "--initialize-insecure")
         done = subprocess.run(argv, capture_output=True, check=False)
         if done.returncode != 0:
             output = (done.stdout + done.stderr).decode(errors="replace").splitlines()
@@ -103,14 +103,13 @@ class MySqlServer:
 
 
 @cache
-def _program() -> tuple[str, ...]:
-    """Return the words that begin the server's command; it is fetched if need be."""
-    done = subprocess.run(
-        ("bash", REPO / "compose" / "local" / "mysql.sh"), capture_output=True, check=False, text=True
-    )
+def _program(folder: str) -> tuple[str, ...]:
+    """Return the words that begin the server's command; it is fetched into the folder if need be."""
+    script = ("bash", REPO / "compose" / "local" / "mysql.sh")
+    done = subprocess.run(script, env={**os.environ, "CDC_MYSQL": folder}, capture_output=True, check=False, text=True)
     if done.returncode != 0:
         raise StackError(done.stderr.strip())
-    return tuple(done.stdout.split("\n")[:-1])
+    return tuple(done.stdout.splitlines())
 
 
 def _user() -> tuple[str, ...]:

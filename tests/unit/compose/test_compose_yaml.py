@@ -63,6 +63,7 @@ VARIABLES = {
     **{f"CDC_PORT_{server}": "a container has its ports" for server in ("KAFKA", "CONTROLLER", "CONNECT")},
     **{f"CDC_PORT_{server}": "a container has its ports" for server in ("ERP", "MES", "TARGET")},
     **{f"CDC_{name}": PLACES for name in ("LOCAL", "JARS", "CONFIG")},
+    "CDC_MYSQL": "only tests have such a server",
 }
 
 
