@@ -52,5 +52,6 @@ def _read_record(
 ) -> tuple[tuple[str, ...], bool]:
     reader = Reader(source, kafka, connect)
     told = reader.record.fold()
+    # Of a connector that an earlier call has noted tables for, and not come to create, nothing waits.
     waiting = [] if config is None else reader.waiting(told.unread(table_names(source)))
     return tuple(state.table for state in waiting), told.beginning(source.name) is not None
