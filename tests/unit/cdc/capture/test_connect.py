@@ -202,7 +202,7 @@ class _Server:
                 self.end_headers()
                 self.wfile.write(body.encode())
 
-            do_POST = do_GET  # noqa: N815 - as the library has it
+            do_POST = do_PUT = do_GET  # noqa: N815 - as the library has it
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -246,6 +246,16 @@ def test_a_connector_is_there_though_the_answer_to_its_creation_was_lost(found: 
         else:
             with pytest.raises(TransientError, match="CON-101"):
                 connect.create("erp", {"a": "b"}, "stopped")
+
+
+def test_a_setting_of_which_a_plugin_says_nothing_has_no_error() -> None:
+    config = {"connector.class": "io.debezium.connector.mysql.MySqlConnector"}
+    said = '{"definition": null, "value": null}, {"value": {"name": "a", "errors": [%s]}}'
+    answers = [(200, f'{{"configs": [{said % errors}]}}') for errors in ("", '"it is wrong"')]
+    with _Server(*answers) as server, Connect(access.Connect(server.url)) as connect:
+        connect.validate(config)
+        with pytest.raises(FatalError, match=r"(?s)CON-102.*it is wrong"):
+            connect.validate(config)
 
 
 def test_an_absent_connector_is_no_error() -> None:
