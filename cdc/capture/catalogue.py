@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cdc.capture import catalogue_mariadb, catalogue_postgresql
+from cdc.capture import catalogue_binlog, catalogue_postgresql
 from cdc.capture.contract import Contract
 from cdc.capture.login import login_of
-from cdc.capture.source import Source
+from cdc.capture.source import BINLOG, Source
 from cdc.errors import NotAdmitted, TransientError
 
-_READERS = {"mariadb": catalogue_mariadb.read, "postgresql": catalogue_postgresql.read}
-_ESTIMATES = {"mariadb": catalogue_mariadb.estimate, "postgresql": catalogue_postgresql.estimate}
+_READERS = {**dict.fromkeys(BINLOG, catalogue_binlog.read), "postgresql": catalogue_postgresql.read}
+_ESTIMATES = {**dict.fromkeys(BINLOG, catalogue_binlog.estimate), "postgresql": catalogue_postgresql.estimate}
 
 
 def read_contracts(source: Source, variables: Mapping[str, str]) -> tuple[Contract, ...]:
@@ -23,7 +23,7 @@ def read_contracts(source: Source, variables: Mapping[str, str]) -> tuple[Contra
     `variables` are what `${env:NAME}` means. Raises TransientError SRC-110 if the server does not answer, NotAdmitted
     SRC-101 for references that lead nowhere, SRC-111 for the login, SRC-112 if one side does not trust the other,
     FatalError SRC-111 for a privilege, SRC-12x for tables, keys and publications, SRC-20x for types and names, LND-107
-    for foreign keys that cascade.
+    for foreign keys that cascade, SRC-360 for a server that was never tried.
     """
     return _READERS[source.kind](source, login_of(source, variables))
 

@@ -12,7 +12,7 @@ from sqlglot import ParseError, TokenError, exp, parse_one
 
 from cdc.errors import FatalError
 
-_DIALECTS: Final = {"postgresql": "postgres", "mariadb": "mysql"}
+_DIALECTS: Final = {"postgresql": "postgres", "mariadb": "mysql", "mysql": "mysql"}
 _ALLOWED: Final = (
     *(exp.And, exp.Or, exp.Not, exp.Paren, exp.Tuple),
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Like, exp.Is),

@@ -73,7 +73,7 @@ _PINNED = {
     MAX_REQUEST: str(MAX_RECORD_BYTES),
 }
 
-_PINNED_MARIADB = {
+_PINNED_BINLOG = {
     # A marker without END is closed by a heartbeat at the latest, and freshness is measured by it. An idle server's
     # log reader sends one only when the server does, at 0.8 times this interval (48 s by default). The thread that
     # takes a connection for dead after the same interval has to be off: at one second it would cut the connection
@@ -84,7 +84,6 @@ _PINNED_MARIADB = {
     "bigint.unsigned.handling.mode": "precise",
     # The session's time zone, whatever Java's is. By default the driver asks the server for Java's, which a server
     # without time zone tables does not know, and every TIMESTAMP of the snapshot is off by the difference.
-    "driver.timezone": "UTC",
     "driver.connectionTimeZone": "UTC",
     "driver.forceConnectionTimeZoneToSession": "true",
     "driver.preserveInstants": "true",
@@ -94,6 +93,12 @@ _PINNED_MARIADB = {
     "inconsistent.schema.handling.mode": "fail",
     "include.schema.changes": "true",
     "include.query": "false",
+}
+
+_PINNED_OF_KIND = {
+    "mariadb": {"driver.timezone": "UTC"},
+    # Over a connection without TLS the driver needs the key by which it hands over a password (caching_sha2_password).
+    "mysql": {"driver.allowPublicKeyRetrieval": "true"},
 }
 
 _PINNED_HISTORY = {
@@ -162,7 +167,7 @@ def slot_name(source: Source) -> str:
 
 
 def server_id(source: Source) -> str:
-    """Return the number under which the connector of a MariaDB source is a replica of its server."""
+    """Return the number under which the connector of a MariaDB or MySQL source is a replica of its server."""
     return source.settings.get("database.server.id", str(_server_id(source.name)))
 
 
@@ -182,7 +187,7 @@ def publication(source: Source) -> str:
 
 
 def table_names(source: Source) -> list[str]:
-    """Return the captured tables as the connector writes their names: `schema.table`, MariaDB `database.table`."""
+    """Return the captured tables as the connector writes their names: `schema.table`, or `database.table`."""
     return [".".join(_parts(source, table)) for table in source.tables]
 
 
@@ -209,8 +214,8 @@ def render(source: Source, brokers: Brokers, selects: Mapping[str, str]) -> dict
 
 def _own(source: Source, brokers: Brokers) -> dict[str, str]:
     """Return the settings that only the connector of this product has, or has otherwise."""
-    if source.kind == "mariadb":
-        return _mariadb(source, brokers)
+    if source.has_binlog:
+        return _binlog(source, brokers)
     if source.kind == "postgresql":
         return _postgresql(source)
     product = PRODUCTS[source.kind]
@@ -237,7 +242,7 @@ def render_reader(
         "signal.kafka.groupId": f"cdc-signal.{reader}",
         "heartbeat.interval.ms": "0",
     }
-    if source.kind == "mariadb":
+    if source.has_binlog:
         config |= {
             "database.server.id": str(_server_id(reader)),
             "include.schema.changes": "false",
@@ -299,9 +304,10 @@ def _identifier(name: str) -> str:
     return ".".join(f'"{part}"' for part in name.split(".")) if " " in name else name
 
 
-def _mariadb(source: Source, brokers: Brokers) -> dict[str, str]:
+def _binlog(source: Source, brokers: Brokers) -> dict[str, str]:
     return {
-        **_PINNED_MARIADB,
+        **_PINNED_BINLOG,
+        **_PINNED_OF_KIND[source.kind],
         **_PINNED_HISTORY,
         **_history(source, brokers),
         "database.include.list": _escaped((source.database,)),

@@ -15,8 +15,8 @@ from cdc.capture.types import MirrorType
 Default = tuple[str | None, bool]
 """The text that PostgreSQL casts to the mirror's type (None is NULL), and whether nobody can tell."""
 
-_COMPUTED: Default = (None, True)
-_NULL: Default = (None, False)
+COMPUTED: Default = (None, True)
+NULL: Default = (None, False)
 _LITERAL = re.compile(r"'(?P<text>(?:[^'\\]|''|\\.)*)'", re.DOTALL)
 _BITS = re.compile(r"b'(?P<bits>[01]*)'")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -34,16 +34,16 @@ _IMPLICIT = {**dict.fromkeys(_NUMERIC, "0"), "text": "", "set": "", "duration_us
 def mirror_default(expression: str | None, extra: str, kind: MirrorType, *, nullable: bool) -> Default:
     """Return the default of a column; `expression` is COLUMN_DEFAULT, `extra` EXTRA as the catalogue prints them."""
     if "auto_increment" in extra:
-        return _COMPUTED
+        return COMPUTED
     if expression is None or expression.upper() == "NULL":
-        return _NULL if nullable else _implicit(kind)
+        return NULL if nullable else implicit_default(kind)
     if bits := _BITS.fullmatch(expression):
         return _of_bits(bits["bits"], kind)
     if literal := _LITERAL.fullmatch(expression):
         return _of_text(_unquoted(literal["text"]), kind, nullable=nullable)
     if _NUMBER.fullmatch(expression):
         return _of_text(expression, kind, nullable=nullable)
-    return _COMPUTED
+    return COMPUTED
 
 
 def is_added_with(column: ColumnContract, text: str | None, *, nullable: bool) -> bool:
@@ -59,9 +59,9 @@ def is_added_with(column: ColumnContract, text: str | None, *, nullable: bool) -
 
 def _announced(text: str | None, kind: MirrorType, *, nullable: bool) -> Default:
     if text is None:
-        return _NULL if nullable else _implicit(kind)
+        return NULL if nullable else implicit_default(kind)
     if kind.decoder.startswith("bit:"):
-        return _of_bits(text, kind) if set(text) <= {"0", "1"} else _COMPUTED
+        return _of_bits(text, kind) if set(text) <= {"0", "1"} else COMPUTED
     if kind.decoder == "tinyint1" and text in _TRUTHS:
         return _TRUTHS[text], False
     return _of_text(text, kind, nullable=nullable)
@@ -72,17 +72,25 @@ def _is_same_number(one: str | None, other: str | None) -> bool:
     return len(numbers) == 2 and numbers[0] == numbers[1]
 
 
-def _implicit(kind: MirrorType) -> Default:
+def implicit_default(kind: MirrorType) -> Default:
+    """Return what existing rows get in a column that cannot be NULL and has no default."""
     if kind.decoder.startswith("bit:"):
         return "0" * int(kind.decoder.removeprefix("bit:")), False
     # Zero dates have no mirror value, the first member of an enum and the padding of binary stand elsewhere.
-    return (_IMPLICIT[kind.decoder], False) if kind.decoder in _IMPLICIT else _COMPUTED
+    return (_IMPLICIT[kind.decoder], False) if kind.decoder in _IMPLICIT else COMPUTED
+
+
+def literal_default(text: str, kind: MirrorType, *, nullable: bool) -> Default:
+    """Return a default that is a literal, as the server prints it without its quotes."""
+    if bits := _BITS.fullmatch(text):
+        return _of_bits(bits["bits"], kind)
+    return _of_text(text, kind, nullable=nullable)
 
 
 def _of_bits(bits: str, kind: MirrorType) -> Default:
     if kind.decoder.startswith("bit:"):
         return bits.zfill(int(kind.decoder.removeprefix("bit:"))), False
-    return (str(int(bits or "0", 2)), False) if kind.decoder in _NUMERIC else _COMPUTED
+    return (str(int(bits or "0", 2)), False) if kind.decoder in _NUMERIC else COMPUTED
 
 
 def _of_text(text: str, kind: MirrorType, *, nullable: bool) -> Default:
@@ -91,13 +99,13 @@ def _of_text(text: str, kind: MirrorType, *, nullable: bool) -> Default:
             return text, False
         case "date" | "timestamp_us":
             if _ZERO_DAY.fullmatch(text):
-                return _NULL if nullable else _COMPUTED
-            return (text, False) if _DAY.fullmatch(text) else _COMPUTED
+                return NULL if nullable else COMPUTED
+            return (text, False) if _DAY.fullmatch(text) else COMPUTED
         case "duration_us":
-            return (text, False) if _CLOCK.fullmatch(text) else _COMPUTED
+            return (text, False) if _CLOCK.fullmatch(text) else COMPUTED
         case decoder if decoder in _NUMERIC and _NUMBER.fullmatch(text):
             return text, False
-    return _COMPUTED
+    return COMPUTED
 
 
 def _unquoted(text: str) -> str:

@@ -1,9 +1,9 @@
 """How the connections to a source are encrypted: the group `tls` of a connector file.
 
 The service and the connector read the same entries; references lead to the files of the machine on which they are
-resolved. Both connectors read Java's key stores (PKCS12). The PostgreSQL connector (3.6, driver 42.7) also reads PEM
-files, as the service does, but for keys with a password and for other keys than RSA; the MariaDB connector (3.5) reads
-none. So what the service reads and what the connector reads stand side by side where they differ.
+resolved. All connectors read Java's key stores (PKCS12). The PostgreSQL connector (3.6, driver 42.7) also reads PEM
+files, as the service does, but for keys with a password and for other keys than RSA; the connectors of MariaDB (3.5)
+and MySQL (3.6) read none. So what the service reads and what the connector reads stand side by side where they differ.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cdc.reference import is_reference
 
 MODES = ("verify-full", "verify-ca", "require", "disable")
 # What is landed is also read by the service itself, which reads PEM files: two ways that have to fit.
-_LANDED = ("mariadb", "postgresql")
+_LANDED = ("mariadb", "mysql", "postgresql")
 _VERIFYING = ("verify-full", "verify-ca")
 _PASSWORDS = ("key_password", "truststore_password", "keystore_password")
 _STORES = ("truststore", "truststore_password", "keystore", "keystore_password")
@@ -28,14 +28,22 @@ _POSTGRESQL_STORE = {
     "keystore": "database.sslkey",
     "keystore_password": "database.sslpassword",
 }
-_MARIADB = {
+_BINLOG = {
     "truststore": "database.ssl.truststore",
     "truststore_password": "database.ssl.truststore.password",
     "keystore": "database.ssl.keystore",
     "keystore_password": "database.ssl.keystore.password",
 }
-# What the MariaDB connector calls it when nothing is verified.
-_MARIADB_MODES = {"require": "trust"}
+# What their connectors call the modes, where they do not as everybody does.
+_BINLOG_MODES = {
+    "mariadb": {"require": "trust"},
+    "mysql": {
+        "verify-full": "verify_identity",
+        "verify-ca": "verify_ca",
+        "require": "required",
+        "disable": "disabled",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Encryption:
             names = _POSTGRESQL_STORE if self.keystore else _POSTGRESQL_PEM
             mode = {"database.sslmode": self.mode}
         else:
-            names, mode = _MARIADB, {"database.ssl.mode": _MARIADB_MODES.get(self.mode, self.mode)}
+            names, mode = _BINLOG, {"database.ssl.mode": _BINLOG_MODES[kind].get(self.mode, self.mode)}
         return mode | {names[name]: value for name, value in self._named().items() if name in names}
 
     def faults(self, kind: str) -> Iterator[tuple[str, str]]:
@@ -78,7 +86,7 @@ class Encryption:
         if bool(self.certificate) != bool(self.key):
             yield "certificate", "and key belong together"
         if kind in _LANDED:
-            yield from self._postgresql_faults() if kind == "postgresql" else self._mariadb_faults()
+            yield from self._postgresql_faults() if kind == "postgresql" else self._binlog_faults()
         elif self.mode in _VERIFYING and not self.truststore:
             yield "truststore", f"is missing: mode is {self.mode}; name the authority's key store, or a weaker mode"
 
@@ -86,11 +94,11 @@ class Encryption:
         if self.mode in _VERIFYING and not self.ca:
             yield "ca", f"is missing: mode is {self.mode}; name the authority's file, or a weaker mode"
         if self.truststore:
-            yield "truststore", "is for MariaDB connectors only"
+            yield "truststore", "is for MariaDB and MySQL connectors only"
         if self.key_password and not self.keystore:
             yield "keystore", "is missing: the connector reads no PEM key that has a password"
 
-    def _mariadb_faults(self) -> Iterator[tuple[str, str]]:
+    def _binlog_faults(self) -> Iterator[tuple[str, str]]:
         if self.mode in _VERIFYING and bool(self.ca) != bool(self.truststore):
             yield "truststore", "and ca belong together: the connector reads the one, the service the other"
         if bool(self.certificate) != bool(self.keystore):

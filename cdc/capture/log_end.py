@@ -2,15 +2,17 @@
 
 PostgreSQL    {"": LSN}
 MariaDB       {domain: sequence number} of the last GTID in its binary log, by replication domain
+MySQL         {server's UUID, with a tag if there is one: transaction number} of its largest GTID, by both
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
-from cdc.capture import catalogue_mariadb, catalogue_postgresql
+from cdc.capture import catalogue_binlog, catalogue_postgresql
 from cdc.capture.login import Login, login_of
-from cdc.capture.source import Source
+from cdc.capture.source import BINLOG, Source
 from cdc.errors import NotAdmitted, TransientError
 
 Marks = Mapping[str, int]
@@ -29,9 +31,29 @@ def read_log_end(source: Source, variables: Mapping[str, str]) -> Marks:
 
 
 def gtid_marks(text: str) -> dict[str, int]:
-    """Return the sequence numbers of GTIDs (`0-1-42,7-1-3`) by domain."""
-    parts = (one.strip().split("-") for one in text.split(","))
-    return {one[0]: int(one[2]) for one in parts if len(one) == 3 and one[2].isdecimal()}
+    """Return the largest numbers of GTIDs by what they count for: of MariaDB (`0-1-42,7-1-3`) the domain, of MySQL
+    (`UUID:1-5:7:tag:1-2`) the server, or the server and the tag.
+    """
+    parts = [one.strip() for one in text.split(",")]
+    return dict(mark for one in parts for mark in (_of_server(one) if ":" in one else _of_domain(one)))
+
+
+def _of_domain(gtid: str) -> Iterator[tuple[str, int]]:
+    parts = gtid.split("-")
+    if len(parts) == 3 and parts[2].isdecimal():
+        yield parts[0], int(parts[2])
+
+
+def _of_server(gtids: str) -> Iterator[tuple[str, int]]:
+    """Yield the end of the last interval of each tag: intervals stand in their order."""
+    server, *parts = gtids.lower().split(":")
+    name = server
+    for part in parts:
+        last = part.strip().rpartition("-")[2]
+        if last.isdecimal():
+            yield name, int(last)
+        else:
+            name = f"{server}:{part.strip()}"
 
 
 def _of_postgresql(login: Login) -> Marks:
@@ -40,8 +62,11 @@ def _of_postgresql(login: Login) -> Marks:
     return {"": int(row["place"])} if row else {}
 
 
-def _of_mariadb(login: Login) -> Marks:
-    return gtid_marks(catalogue_mariadb.last_gtids(login))
+def _of_binlog(kind: str, login: Login) -> Marks:
+    return gtid_marks(catalogue_binlog.last_gtids(kind, login))
 
 
-_READERS: Mapping[str, Callable[[Login], Marks]] = {"mariadb": _of_mariadb, "postgresql": _of_postgresql}
+_READERS: Mapping[str, Callable[[Login], Marks]] = {
+    **{kind: partial(_of_binlog, kind) for kind in BINLOG},
+    "postgresql": _of_postgresql,
+}

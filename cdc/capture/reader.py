@@ -174,7 +174,7 @@ class Reader:
         if self._connect.config(self.name) is not None:
             self._connect.remove(self.name)
         config = render_reader(self._source, tables, self._kafka.for_connectors, selects)
-        if self._source.kind == "mariadb":
+        if self._source.has_binlog:
             apply_topics(self._kafka, [history_plan(config["schema.history.internal.kafka.topic"])])
         Lifecycle(self._connect, self._kafka, self._source, self.name).apply(config, "running")
 

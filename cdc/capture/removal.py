@@ -97,7 +97,7 @@ class Removal:
         # The reader of added tables goes with the connector.
         self._connectors = [reader_name(source), source.name]
         self._topics = [source.stream, signal_topic(source)]
-        if source.kind == "mariadb":
+        if source.has_binlog:
             self._topics += [history_topic(source), f"cdc-history.{reader_name(source)}"]
 
     def steps(self, landed: Callable[[], int | None]) -> list[Step]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pymysql
 from pymysql.cursors import DictCursor
 
-from cdc.capture import catalogue_mariadb, catalogue_postgresql
+from cdc.capture import catalogue_binlog, catalogue_postgresql
 from cdc.capture.connector import slot_name
 from cdc.capture.login import login_of
 from cdc.capture.pace import bytes_per_s
@@ -41,7 +41,7 @@ def read_retained(source: Source, variables: Mapping[str, str], place: Mapping[s
         with catalogue_postgresql.session(login) as slots:
             row = slots.execute(_SLOT, (slot_name(source),)).fetchone()
         return of_slot(row)
-    with catalogue_mariadb.session(login) as files:
+    with catalogue_binlog.session(login) as files:
         return of_files(_select(files, "SHOW BINARY LOGS"), _expiry(files), place, age_s)
 
 

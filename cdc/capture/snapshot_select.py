@@ -10,6 +10,7 @@ it something that it reads rightly, found by comparing what both bring of bounda
   first are selected as a moment that is refused (VAL-102), the others are zero dates: NULL.
 - MariaDB, text of a character set that is not Unicode: it brings a question mark for bytes that are no character. The
   bytes are selected, and decoded as those of the log (latin1 is exact without).
+- MySQL: all that MariaDB has. And year: it brings 2000 for 0000; the number that the log reader sends is selected.
 
 The select is `t.*` and, behind it, the columns again that are changed: the connector takes the last of a name. So a
 column that the contract does not know yet is read as well. Only where columns are left out they have to be listed.
@@ -41,6 +42,7 @@ _DATETIME = (
     " WHEN YEAR({0}) = 0 THEN NULL ELSE {0} END"
 )
 _TEXT = "CAST({0} AS BINARY)"
+_YEAR = "CASE WHEN {0} = 0 THEN 1900 ELSE {0} + 0 END"
 _EXACT_CHARSETS = UNICODE | {None, "ascii", "latin1"}
 # With digits given it prints all that it has.
 _PLAIN_FLOAT = re.compile(r"float( unsigned)?( zerofill)?")
@@ -107,6 +109,8 @@ def _form(kind: str, column: ColumnContract) -> str | None:
         return _FLOAT
     if column.decoder == "timestamp_us":
         return _DATETIME
+    if column.decoder == "year" and kind == "mysql":
+        return _YEAR
     return _TEXT if column.decoder == "text" and column.charset not in _EXACT_CHARSETS else None
 
 

@@ -22,9 +22,9 @@ from cdc.document import Document, Entry, Fault, parse_document, read_document
 from cdc.errors import FatalError
 from transforms.beside import OF_A_SOURCE, schema_taken
 
-KINDS = ("mariadb", "postgresql")
+KINDS = ("mariadb", "mysql", "postgresql")
 # Of these products a file is read, checked and rendered; what their connectors send is not landed.
-UNLANDED = ("mysql", "sqlserver", "oracle", "db2", "informix", "ibmi")
+UNLANDED = ("sqlserver", "oracle", "db2", "informix", "ibmi")
 STATES = ("running", "paused", "stopped")
 STREAM_PREFIX = "cdc."
 
@@ -40,15 +40,15 @@ _NO_KEY = "none"
 _ENTRIES = ("kind", *_CONNECTION, "tls", "state", "zero_dates", "drift", "tables", "exclude", "settings")
 _OPTIONAL = ("tls", "state", "zero_dates", "drift", "exclude", "settings")
 _TABLE_ENTRIES = ("table", "key", "without", "tokens")
-# In these products a database is its schema.
-_WITHOUT_SCHEMAS = ("mariadb", "mysql")
-# What a source may say of MariaDB's zero dates in columns that may be NULL: that NULL is what they mean.
+# These have a binary log, and their databases are their schemas.
+BINLOG = ("mariadb", "mysql")
+# What a source may say of zero dates of MariaDB and MySQL in columns that may be NULL: that NULL is what they mean.
 ZERO_DATES = ("as_null",)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A captured table. `schema` is empty where the database is the schema (MariaDB); `key` only if it is declared.
+    """A captured table. `schema` is empty where the database is the schema (BINLOG); `key` only if it is declared.
 
     `without` are columns that are left out on purpose, `tokens` those for whose values tokens stand, each with the name
     of its key. `is_keyless` says that
@@ -85,6 +85,11 @@ class Source:
     zero_dates: str = ""
     drift: DriftPolicy = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
+
+    @property
+    def has_binlog(self) -> bool:
+        """Whether the source is of the family that keeps a binary log: MariaDB, MySQL."""
+        return self.kind in BINLOG
 
     @property
     def encryption(self) -> Encryption:
@@ -228,8 +233,10 @@ class _Reader:
         return str(value)
 
     def _zero_dates(self, data: dict[str, Any], kind: str) -> str:
-        if "zero_dates" in data and kind != "mariadb":
-            self.faults.fault(("zero_dates",), "zero_dates is an entry for MariaDB, no other product has them")
+        if "zero_dates" in data and kind not in BINLOG:
+            self.faults.fault(
+                ("zero_dates",), "zero_dates is an entry for MariaDB and MySQL, no other product has them"
+            )
         return self._choice(data, "zero_dates", ZERO_DATES, "")
 
     def _drift(self, data: dict[str, Any]) -> DriftPolicy:
@@ -301,7 +308,7 @@ class _Reader:
 
     def _table_name(self, name: Any, kind: str, place: Entry) -> tuple[str, str]:
         parts = name.split(".") if isinstance(name, str) else []
-        wanted = 1 if kind in _WITHOUT_SCHEMAS else 2
+        wanted = 1 if kind in BINLOG else 2
         if len(parts) != wanted:
             self.faults.fault(place, f"table is not {'schema.table' if wanted == 2 else 'a table name'}")
             return "", ""

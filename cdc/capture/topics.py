@@ -10,8 +10,8 @@ from cdc.stream.topic import TopicPlan, history_plan, signal_plan, stream_plan
 
 
 def topic_plans(source: Source) -> Iterator[TopicPlan]:
-    """Yield the plans of a source's topics: stream, signals, of MariaDB the history of its tables."""
+    """Yield the plans of a source's topics: stream, signals, of MariaDB and MySQL the history of its tables."""
     yield stream_plan(source.stream, connector.max_record_bytes(source))
     yield signal_plan(connector.signal_topic(source))
-    if source.kind == "mariadb":
+    if source.has_binlog:
         yield history_plan(connector.history_topic(source))

@@ -50,6 +50,7 @@ _BINLOG = frozenset(
 )
 _OF_KIND = {
     "mariadb": _BINLOG | {"internal.schema.history.internal.ddl.filter"},
+    "mysql": _BINLOG,
     "postgresql": frozenset(
         {
             "slot.name",
@@ -63,7 +64,6 @@ _OF_KIND = {
         }
     ),
     # Of what is rendered and not landed.
-    "mysql": _BINLOG,
     "sqlserver": frozenset(
         {
             "database.instance",

@@ -7,6 +7,7 @@ Found by writing boundary values of each and comparing what arrives, from the sn
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from cdc.capture.charset import FULL_UNICODE
 from cdc.capture.types import MirrorType
@@ -71,6 +72,13 @@ def of_mariadb(column_type: str, place: str, charset: str | None = None) -> Mirr
 
     Raises SRC-201 for a type without an exact mirror yet, SRC-202 for one that the log reader alters.
     """
+    return of_types(TYPES, column_type, place, charset)
+
+
+def of_types(
+    types: Mapping[str, tuple[str, str]], column_type: str, place: str, charset: str | None = None
+) -> MirrorType:
+    """Map the same by a table such as TYPES."""
     name = column_type.split("(", 1)[0].split(" ", 1)[0]
     args = re.match(r"\w+\(([\d,]+)\)", column_type)
     if name in _INEXACT:
@@ -85,8 +93,8 @@ def of_mariadb(column_type: str, place: str, charset: str | None = None) -> Mirr
         return MirrorType(f"bit({args[1]})", f"bit:{args[1]}")
     # The members of an enum may hold any word.
     unsigned = " unsigned" in column_type and "'" not in column_type
-    rule = TYPES.get(f"{name} unsigned" if unsigned else name)
-    if rule is None or name not in TYPES:
+    rule = types.get(f"{name} unsigned" if unsigned else name)
+    if rule is None or name not in types:
         raise FatalError("SRC-201", f"{place} is {column_type}")
     return MirrorType(rule[0].format(args=f"({args[1]})" if args else ""), rule[1])
 

@@ -5,6 +5,7 @@ Each rule here was needed on the real connectors:
 - A unit is closed by its END; its count must equal the distinct row, TRUNCATE and message events since the last BEGIN.
 - MariaDB sends BEGIN but never END for DDL, GRANT and TRUNCATE: a unit without rows is closed by the next foreign BEGIN
   or by a heartbeat. Any other open unit at a foreign BEGIN means that events are missing: the stream stops.
+- MySQL sends neither for DDL and TRUNCATE: a TRUNCATE is a unit of its own.
 - Heartbeats also fall inside transactions, so rows may go on under the id of the unit that a heartbeat closed.
 - A BEGIN with the same id continues the unit (task restart in mid-transaction); END then counts only the tail.
 - Repetitions inside a unit are recognised by their place, which grows from event to event.
@@ -61,6 +62,7 @@ class Assembler:
         whole: Unit | None = None,
     ) -> None:
         self._rowless_may_lack_end = database != "postgresql"
+        self._truncates_alone = database == "mysql"
         self._contiguous = database == "postgresql"
         self._state = state
         self._landed = landed
@@ -94,7 +96,7 @@ class Assembler:
             case Kind.END:
                 yield self._end(event)
             case Kind.ROW | Kind.TRUNCATE | Kind.MESSAGE:
-                self._member(event)
+                yield from self._change(event)
             case Kind.HEARTBEAT:
                 yield from self._heartbeat(event)
             case Kind.SCHEMA | Kind.TOMBSTONE:
@@ -165,6 +167,20 @@ class Assembler:
         return ended is not None and (ended or event.snapshot == "first_in_data_collection")
 
     def _begin(self, event: Event) -> Iterator[Unit]:
+        yield from self._begin_unit(event)
+        if self._open is not None:
+            self._add_control(self._open, event)
+
+    def _change(self, event: Event) -> Iterator[Unit]:
+        is_alone = event.kind is Kind.TRUNCATE and self._truncates_alone
+        if is_alone:
+            yield from self._begin_unit(event)
+        self._member(event)
+        if is_alone:
+            yield self._close()
+
+    def _begin_unit(self, event: Event) -> Iterator[Unit]:
+        """Open the unit of the event's transaction, or go on with it."""
         unit = self._open
         if unit is not None and unit.id != event.transaction:
             yield self._close_rowless(event)
@@ -175,7 +191,6 @@ class Assembler:
             unit.closes_generation = self._state.snapshot_position is not None or self._state.generations == 0
         self._section_events = 0
         self._section_place = ()
-        self._add_control(unit, event)
 
     def _end(self, event: Event) -> Unit:
         unit = self._open or self._reopen(event)

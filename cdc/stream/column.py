@@ -9,6 +9,7 @@ from typing import Any
 
 from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract
+from cdc.capture.source import BINLOG
 from cdc.capture.types import TOKEN
 from cdc.capture.types_mariadb import members
 from cdc.change import UNCHANGED
@@ -43,8 +44,8 @@ def column_decoder(column: ColumnContract, database: str, tokens: Mapping[str, S
     if column.decoder.startswith("array:"):
         return _array(column)
     decode = _true_to_charset(decoder(column.decoder), column.charset)
-    if database == "mariadb":
-        decode = _of_mariadb(decode, column)
+    if database in BINLOG:
+        decode = _of_binlog(decode, column)
     return _checked(decode, fit(column.mirror_type))
 
 
@@ -73,7 +74,7 @@ def _array(column: ColumnContract) -> Decoder:
     return lambda value: array_of(element, decode, value)
 
 
-def _of_mariadb(decode: Decoder, column: ColumnContract) -> Decoder:
+def _of_binlog(decode: Decoder, column: ColumnContract) -> Decoder:
     if column.decoder in _FIRST:
         return _refusing_zero(decode, None if column.nullable else _ZERO, _FIRST[column.decoder])
     if column.decoder == "timestamptz_iso":

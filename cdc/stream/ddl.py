@@ -1,4 +1,4 @@
-"""MariaDB statements after which a table holds other rows than before, though no event tells of a row.
+"""Statements of MariaDB and MySQL after which a table holds other rows than before, though no event tells of a row.
 
 The connector tells of the columns only, of some of these statements nothing but their text. What is read here is the
 beginning of a statement and its clauses, not its grammar: a name too many stops a stream, one too few leaves a mirror

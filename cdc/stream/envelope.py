@@ -4,8 +4,9 @@ What identifies a transaction and orders the events inside it differs by source:
 
 - PostgreSQL: the id is `xid:lsn` and the lsn part differs in every record, so only the part before the colon counts;
   `total_order` is contiguous within the transaction, also across a restart of the task.
-- MariaDB: the id is the GTID; `total_order` starts at 1 again after a restart of the task, so the place is
+- MariaDB, MySQL: the id is the GTID; `total_order` starts at 1 again after a restart of the task, so the place is
   (binlog number, position of the row event, row in it, half of a key change).
+- MySQL: a TRUNCATE is a transaction of its own, without BEGIN and END; its GTID stands in the source only.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ _KINDS = {**dict.fromkeys("curd", Kind.ROW), "t": Kind.TRUNCATE, "m": Kind.MESSA
 
 
 def read_event(record: Record, database: str, origin: str | None = None) -> Event:
-    """Return the event that `record` holds. `database` is the connector's kind: `postgresql` or `mariadb`.
+    """Return the event that `record` holds. `database` is the connector's kind: `postgresql`, `mariadb` or `mysql`.
 
     `origin` is the name of the source's database; None takes the rows of any. Raises FatalError STR-101 for a record
     that is not an envelope: nobody knows which row it changes.
@@ -106,7 +107,7 @@ def _row_event(record: Record, envelope: _Envelope, source: _Source | None, data
     kind = _KINDS.get(op)
     if kind is None:
         raise FatalError("STR-101", f"operation {op!r:.5} at offset {record.offset}")
-    transaction = envelope.transaction
+    transaction = envelope.transaction or _of_truncate(op, source, database)
     is_postgresql = database == "postgresql"
     schema = source and (source.schema if is_postgresql else source.db)
     if source is None or schema is None or source.table is None or (op == "r" and transaction is not None):
@@ -127,6 +128,13 @@ def _row_event(record: Record, envelope: _Envelope, source: _Source | None, data
         None if is_read_beside else _position(source),
         _time(source),
     )
+
+
+def _of_truncate(op: str, source: _Source | None, database: str) -> _Transaction | None:
+    """Return the transaction of a TRUNCATE of MySQL. Without GTIDs there is none."""
+    if database != "mysql" or op != "t" or source is None or not source.gtid:
+        return None
+    return _Transaction(source.gtid, 1)
 
 
 def _other_event(record: Record, value: bytes, envelope: _Envelope, database: str) -> Event:

@@ -1,7 +1,7 @@
 """What a schema event says: which tables a DDL statement concerned, and what columns they have after it.
 
-PostgreSQL's connector sends none. MariaDB's sends one for every statement in the server, captured table or not, in
-order with the rows around it.
+PostgreSQL's connector sends none. MariaDB's and MySQL's send one for every statement in the server, captured table or
+not, in order with the rows around it.
 """
 
 from __future__ import annotations

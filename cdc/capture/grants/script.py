@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cdc.capture.grants import mariadb, postgresql
+from cdc.capture.grants import mariadb, mysql, postgresql
 from cdc.capture.grants.identity import needed_identities
 from cdc.capture.login import Login
 from cdc.capture.source import Source
@@ -21,6 +21,8 @@ def script(source: Source, variables: Mapping[str, str], login: Login | None) ->
     user = _resolved(source, "user", variables)
     if source.kind == "mariadb":
         return mariadb.script(source, user)
+    if source.kind == "mysql":
+        return mysql.script(source, user, _resolved(source, "database", variables))
     return postgresql.script(source, user, needed_identities(source, login) if login else None)
 
 

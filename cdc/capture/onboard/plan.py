@@ -9,7 +9,7 @@ from typing import Protocol
 
 from cdc.capture.contract import Contract
 from cdc.capture.login import login_of
-from cdc.capture.onboard import mariadb, postgresql
+from cdc.capture.onboard import binlog, postgresql
 from cdc.capture.onboard.decision import LEFT_OUT, Decision, Draft, Found, Name, Plan, written
 from cdc.capture.onboard.order import parents_first
 from cdc.capture.source import Source, is_object_name
@@ -60,7 +60,7 @@ def _matches(name: Name, patterns: Iterable[str]) -> bool:
 def survey_of(source: Source, variables: Mapping[str, str]) -> Survey:
     """Read the catalogue of a live source. Raises as `cdc.capture.catalogue.read_contracts`."""
     login = login_of(source, variables)
-    return mariadb.survey(source, login) if source.kind == "mariadb" else postgresql.survey(source, login)
+    return binlog.survey(source, login) if source.has_binlog else postgresql.survey(source, login)
 
 
 def plan(source: Source, survey: Survey, choice: Choice) -> Plan:
@@ -99,7 +99,7 @@ def plan(source: Source, survey: Survey, choice: Choice) -> Plan:
 
 def _name(source: Source, decision: Decision) -> Name:
     schema, _, table = decision.table.partition(".")
-    return (schema, table) if source.kind != "mariadb" else ("", decision.table)
+    return (schema, table) if not source.has_binlog else ("", decision.table)
 
 
 def distinct(names: Iterable[Name]) -> tuple[list[Name], list[Decision]]:
@@ -127,7 +127,7 @@ def _circle(circle: Iterable[Name]) -> Decision:
 
 def with_zero_dates(source: Source, survey: Survey) -> tuple[Source, tuple[Contract, ...], list[Decision]]:
     """Return the source with the policy that it needs, its contracts, and the decision if there is one."""
-    if source.kind != "mariadb":
+    if not source.has_binlog:
         return source, survey.contracts(source), []
     lenient = replace(source, zero_dates="as_null")
     contracts = survey.contracts(lenient)

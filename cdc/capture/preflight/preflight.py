@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cdc.capture.login import login_of
-from cdc.capture.preflight import mariadb, postgresql
+from cdc.capture.preflight import binlog, postgresql
 from cdc.capture.preflight.connect import Connectors
 from cdc.capture.preflight.finding import Finding, Report, sorted_findings
 from cdc.capture.preflight.limits import Limits
@@ -27,7 +27,7 @@ def preflight(source: Source, variables: Mapping[str, str], limits: Limits, conn
         if source.kind == "postgresql":
             report = postgresql.preflight(source, login, limits, is_applied=connectors.is_applied)
         else:
-            report = mariadb.preflight(source, login, limits)
+            report = binlog.preflight(source, login, limits)
     except NotAdmitted as error:
         if error.code not in _NOT_LET_IN:
             raise

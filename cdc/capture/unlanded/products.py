@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from cdc.capture.unlanded import db2, ibmi, informix, mysql, oracle, sqlserver
+from cdc.capture.unlanded import db2, ibmi, informix, oracle, sqlserver
 from cdc.capture.unlanded.product import Product
 
 PRODUCTS: Final[Mapping[str, Product]] = {
-    "mysql": mysql.PRODUCT,
     "sqlserver": sqlserver.PRODUCT,
     "oracle": oracle.PRODUCT,
     "db2": db2.PRODUCT,

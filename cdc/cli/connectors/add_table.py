@@ -74,7 +74,7 @@ def add_table(
 
 
 def _name(source: Source, table: str) -> Name:
-    if source.kind == "mariadb":
+    if source.has_binlog:
         return "", table
     schema, _, own = table.rpartition(".")
     return schema or "public", own

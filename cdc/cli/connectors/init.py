@@ -14,7 +14,7 @@ from cdc.capture.onboard.decision import Plan, written
 from cdc.capture.onboard.duration import Load, load_of
 from cdc.capture.onboard.file import header, text_of
 from cdc.capture.onboard.plan import Choice, plan, survey_of
-from cdc.capture.source import KINDS, Source, parse_source
+from cdc.capture.source import BINLOG, KINDS, Source, parse_source
 from cdc.cli.complete import complete_kind
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
@@ -23,7 +23,7 @@ from cdc.cli.source import write_files
 from cdc.config import environment
 from cdc.errors import FatalError
 
-_PORTS = {"postgresql": "5432", "mariadb": "3306", "sqlserver": "1433", "oracle": "1521"}
+_PORTS = {"postgresql": "5432", "mariadb": "3306", "mysql": "3306", "sqlserver": "1433", "oracle": "1521"}
 _UNIT_BYTES = 1024**2
 _MINUTE_S = 60
 
@@ -108,7 +108,7 @@ def _checked(name: str, kind: str, head: str) -> Source:
     Of a product that no connector file can have yet, the entries are held against what PostgreSQL's have to be.
     """
     known = kind if kind in KINDS else "postgresql"
-    table = "none" if known == "mariadb" else "none.none"
+    table = "none" if known in BINLOG else "none.none"
     source = parse_source(name, f"{head.replace(f'kind: {kind}', f'kind: {known}', 1)}tables: [{table}]\n")
     return replace(source, kind=kind)
 

@@ -45,8 +45,8 @@ def render(
 ) -> None:
     """Print the configuration that Kafka Connect is sent; secrets stay references.
 
-    A file that is named need not be in the folder of connector files, and has no contracts: of PostgreSQL and MariaDB
-    the selects that the snapshot takes by contracts are missing. What other products' connectors send is not landed.
+    A file that is named need not be in the folder of connector files, and has no contracts: of PostgreSQL, MariaDB and
+    MySQL the selects that the snapshot takes by contracts are missing. What connectors of others send is not landed.
     """
     options = settings(context)
     if name.endswith(_SUFFIX):

@@ -1,4 +1,4 @@
-"""A MariaDB catalogue held against what the stream has announced so far.
+"""A catalogue of MariaDB or MySQL held against what the stream has announced so far.
 
 The catalogue is ahead of the stream, and its defaults are those of now. Schema events stand in order among the rows: a
 column comes and goes with the event that says so, and what older rows hold of it is settled by that event.

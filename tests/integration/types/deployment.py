@@ -11,7 +11,7 @@ SETTINGS = settings("land: {group: types}\n")
 FILE = """\
 kind: {kind}
 host: 127.0.0.1
-port: ${{env:CDC_{server}_PORT}}
+port: {port}
 database: {name}
 user: ${{env:CDC_{server}_DBA_USER}}
 password: ${{env:CDC_{server}_DBA_PASSWORD}}
@@ -19,10 +19,15 @@ password: ${{env:CDC_{server}_DBA_PASSWORD}}
 {tables}
 """
 ZERO_DATES = "zero_dates: as_null\n"
+_KINDS = {
+    "pg": ("postgresql", "MES", ""),
+    "my": ("mariadb", "ERP", ZERO_DATES),
+    "sq": ("mysql", "ERP", ZERO_DATES),
+}
 
 
 def make(folder: Path, env: Mapping[str, str], sources: Mapping[str, Sequence[str]]) -> Deployment:
-    """Make the deployment; `sources` are entries of tables by the source's name, which begins with `pg` or `my`."""
+    """Make the deployment; `sources` are entries of tables by the source's name."""
     (folder / "cdc.yaml").write_text(SETTINGS)
     (folder / "dictionary").mkdir()
     (folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
@@ -35,8 +40,10 @@ def make(folder: Path, env: Mapping[str, str], sources: Mapping[str, Sequence[st
 
 
 def write(deployment: Deployment, name: str, entries: Sequence[str]) -> None:
-    """Write the connector file of a source."""
-    kind, server, more = ("postgresql", "MES", "") if name.startswith("pg") else ("mariadb", "ERP", ZERO_DATES)
+    """Write the connector file of a source. It is of PostgreSQL, MariaDB or MySQL as its name begins."""
+    kind, server, more = _KINDS[name[:2]]
     tables = "\n".join(f"  - {entry}" for entry in entries)
-    text = FILE.format(kind=kind, server=server, name=name, more=more, tables=tables)
+    # Connect was started with the ports of the stack, to which MySQL does not belong.
+    port = deployment.env["CDC_ERP_PORT"] if kind == "mysql" else f"${{env:CDC_{server}_PORT}}"
+    text = FILE.format(kind=kind, server=server, port=port, name=name, more=more, tables=tables)
     (deployment.folder / "connector-configs" / f"{name}.yaml").write_text(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cdc.capture import types_oracle, types_sqlserver
 from compose.local.env import REPO
+from tests.integration.mysql import cases as mysql
 from tests.integration.types import mariadb, postgresql
 from tests.integration.types.case import Case, Refusal
 
@@ -18,9 +19,10 @@ _HEAD = """\
 # Types of the sources, and what becomes of them
 
 Written by `.venv/bin/python -m tests.integration.types.readme` from the cases of `tests/integration/types`, which write
-boundary values of every type into both products, before the snapshot and while the connector streams, and compare each
-mirror with what psycopg and PyMySQL read from the source. Run with PostgreSQL 15 and MariaDB 10.11. What stands in no
-list is refused with its contract (SRC-201): leave the column out with `without`, see [README.md](README.md).
+boundary values of every type into the products, before the snapshot and while the connector streams, and compare each
+mirror with what psycopg and PyMySQL read from the source. Run with PostgreSQL 15 and MariaDB 10.11; those of MySQL
+(`tests/integration/mysql`) with 9.7. What stands in no list is refused with its contract (SRC-201): leave the column
+out with `without`, see [README.md](README.md).
 """
 
 
@@ -41,6 +43,7 @@ def text() -> str:
     for product, cases, refusals in (
         ("PostgreSQL", postgresql.CASES, postgresql.REFUSALS),
         ("MariaDB", mariadb.CASES, mariadb.REFUSALS),
+        ("MySQL", mysql.CASES, mysql.REFUSALS),
     ):
         parts.append(
             f"\n## {product}\n\n| type | in the mirror | what is refused, and what else to know |\n|---|---|---|\n"

@@ -198,7 +198,7 @@ class PostgreSql:
 
 
 class MariaDb:
-    """A MariaDB database; the driver decodes nothing and hands over what the server prints."""
+    """A MariaDB or MySQL database; the driver decodes nothing and hands over what the server prints."""
 
     def __init__(self, env: Mapping[str, str], database: str) -> None:
         self.connection = pymysql.connect(

@@ -48,9 +48,8 @@ def _names(file: ConnectorFile) -> Iterator[tuple[tuple[str, ...], str]]:
         # The script of the one would take the tables of the other out of it.
         own = (source.host, source.port, source.database, file.config["publication.name"])
         yield ("publication", *own), "publication.name"
-    if source.kind in ("mariadb", "mysql"):
+    if source.has_binlog:
         yield ("server id", file.config[_SERVER_ID]), _SERVER_ID
-    if source.kind == "mariadb":
         yield ("server id", render_reader(source, table_names(source), BROKERS, {})[_SERVER_ID]), _SERVER_ID
     for key in _TOPICS:
         if key in file.config:

@@ -6,7 +6,7 @@ import pytest
 
 from cdc.capture.cascade import Cascade
 from cdc.capture.catalogue import estimate_rows, follow_contracts, read_contracts
-from cdc.capture.catalogue_mariadb import filter_fault
+from cdc.capture.catalogue_binlog import filter_fault
 from cdc.capture.contract import Contract, from_document, to_document
 from cdc.capture.encryption import Encryption
 from cdc.capture.source import Source

@@ -23,7 +23,7 @@ user: u
 password: ${env:PASSWORD}
 tables: [TABLE]
 """
-TABLES = {"postgresql": "public.t", "mariadb": "t"}
+TABLES = {"postgresql": "public.t", "mariadb": "t", "mysql": "t"}
 BROKERS = Kafka("broker:9092")
 
 
@@ -49,6 +49,13 @@ def rendered(folder: Path, kind: str, tls: str = "", host: str = "db.plant") -> 
         ("mariadb", "{mode: disable}", {"ssl.mode": "disable"}),
         ("mariadb", "", {"ssl.mode": "verify-full"}),
         ("mariadb", "{mode: require}", {"ssl.mode": "trust"}),
+        ("mysql", "{mode: disable}", {"ssl.mode": "disabled"}),
+        ("mysql", "{mode: require}", {"ssl.mode": "required"}),
+        (
+            "mysql",
+            "{mode: verify-ca, ca: /ca.pem, truststore: /ca.p12}",
+            {"ssl.mode": "verify_ca", "ssl.truststore": "/ca.p12"},
+        ),
         ("postgresql", "{ca: /ca.pem}", {"sslmode": "verify-full", "sslrootcert": "/ca.pem"}),
         (
             "postgresql",
@@ -87,7 +94,7 @@ def test_loopback_is_no_network_but_a_reference_may_be_any(tmp_path: Path) -> No
         ("postgresql", "{ca: [/ca.pem]}", "ca is not a single value"),
         ("postgresql", "{mode: disable, ca: /ca.pem}", "tls.ca is of no use: mode is disable"),
         ("postgresql", "{ca: /ca.pem, certificate: /a.pem}", "tls.certificate and key belong together"),
-        ("postgresql", "{ca: /ca.pem, truststore: /ca.p12}", "tls.truststore is for MariaDB connectors only"),
+        ("postgresql", "{ca: /ca.pem, truststore: /ca.p12}", "tls.truststore is for MariaDB and MySQL connectors only"),
         (
             "postgresql",
             '{ca: /ca.pem, certificate: /a.pem, key: /a.key, key_password: "${env:K}"}',

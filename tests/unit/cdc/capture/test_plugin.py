@@ -51,7 +51,7 @@ def test_all_kinds_are_rendered() -> None:
 @pytest.mark.parametrize("kind", UNLANDED)
 def test_what_all_have_in_common_is_left_out_only_where_there_is_nothing_like_it(kind: str) -> None:
     of_all = rendered("mariadb").keys() & rendered("postgresql").keys()
-    left_out = {"mysql": set(), "ibmi": {"read.only", "database.port"}}.get(kind, {"read.only"})
+    left_out = {"ibmi": {"read.only", "database.port"}}.get(kind, {"read.only"})
     assert of_all - rendered(kind).keys() == left_out
 
 

@@ -40,6 +40,8 @@ def test_a_table_that_arrives_as_it_is_needs_none() -> None:
         ("mariadb", column("d", "float unsigned", "float"), "AS DOUBLE"),
         ("mariadb", column("d", "datetime(3)", "timestamp_us"), "1582"),
         ("mariadb", column("d", "varchar(9)", "text", "gbk"), "AS BINARY"),
+        ("mysql", column("d", "datetime(3)", "timestamp_us"), "1582"),
+        ("mysql", column("d", "year", "year"), "WHEN t.`d` = 0 THEN 1900"),
     ],
 )
 def test_everything_is_read_and_what_is_altered_again(kind: str, made: ColumnContract, expression: str) -> None:

@@ -102,7 +102,7 @@ def test_settings_are_text_as_connectors_take_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (("kind: postgresql", "kind: sybase"), "mes.yaml:1: kind is none of mariadb, postgresql"),
+        (("kind: postgresql", "kind: sybase"), "mes.yaml:1: kind is none of mariadb, mysql, postgresql"),
         (("kind: postgresql", "kind: oracle"), "mes.yaml:1: kind oracle is not landed"),
         (("host: ${env:HOST}\n", ""), "mes.yaml:1: host is missing"),
         (("user: capture", "user:"), "mes.yaml:5: user is not a single value"),

@@ -13,7 +13,7 @@ from cdc.errors import FatalError
 from cdc.stream.assembler import Assembler, Limits
 from cdc.stream.envelope import read_event
 from cdc.stream.unit import Landed, State, Unit, event_digest
-from tests.unit.cdc.stream.wire import MariaWire, PostgresWire, Wire
+from tests.unit.cdc.stream.wire import MariaWire, MySqlWire, PostgresWire, Wire
 
 RECORDED = Path(__file__).resolve().parents[3] / "contract" / "envelopes"
 
@@ -47,7 +47,7 @@ def row(number: int) -> dict[str, Any]:
     return {"id": number}
 
 
-@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire()])
+@pytest.mark.parametrize("wire", [PostgresWire(), MariaWire(), MySqlWire()])
 def test_a_unit_is_closed_by_its_end_and_holds_every_record(wire: Wire) -> None:
     wire.begin()
     wire.insert("item", "id", row(1))
@@ -118,6 +118,44 @@ def test_mariadb_truncate_without_end_is_closed_by_a_heartbeat() -> None:
     (unit,) = units(wire)
     assert [event.op for event in unit.rows] == ["t"]
     assert unit.resumable
+
+
+def test_a_truncate_of_mysql_is_a_unit_of_its_own() -> None:
+    wire = MySqlWire()
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.end()
+    wire.truncate("item")
+    wire.truncate("part")
+    wire.begin()
+    wire.insert("item", "id", row(2))
+    wire.end()
+    found = units(wire)
+    assert [[event.op for event in unit.rows] for unit in found] == [["c"], ["t"], ["t"], ["c"]]
+    assert len({unit.id for unit in found}) == 4
+    assert [unit.position for unit in found[1:3]] == [("binlog.000001", 204, 0), ("binlog.000001", 304, 0)]
+
+
+def test_a_truncate_of_mysql_comes_again_whole() -> None:
+    wire = MySqlWire()
+    first = wire.truncate("item")
+    wire.repeat(first, first)
+    one, again = units(wire)
+    assert (one.id, one.digest()) == (again.id, again.digest())
+
+
+def test_a_truncate_of_mysql_inside_a_transaction_or_without_gtid_stops() -> None:
+    wire = MySqlWire()
+    wire.begin()
+    wire.insert("item", "id", row(1))
+    wire.truncate("item")
+    assert stopped(wire) == "STR-103"
+    lone = MySqlWire()
+    lone.truncate("item")
+    (record,) = lone.records
+    value = json.loads(record.value or b"")
+    value["source"]["gtid"] = None
+    assert stopped(lone, records=[Record(0, None, json.dumps(value).encode())]) == "STR-104"
 
 
 def test_rows_go_on_after_a_heartbeat_closed_their_unit() -> None:

@@ -228,5 +228,21 @@ class MariaWire(Wire):
         }
 
 
+class MySqlWire(MariaWire):
+    """MySQL: as MariaDB, but a TRUNCATE, as DDL, has neither BEGIN nor END; its GTID stands in the source."""
+
+    database = "mysql"
+
+    def _id(self) -> str:
+        return f"cb3422d3-ea80-11f1-ab0a-02fc00000001:{self.number}"
+
+    def truncate(self, table: str) -> int:
+        self.number += 1
+        self.position += 100
+        source = {**self._source(table, None), "connector": "mysql", "gtid": self._id()}
+        value = {"before": None, "after": None, "source": source, "transaction": None, "op": "t", "ts_ms": self._ms()}
+        return self._put(None, value)
+
+
 def _key(columns: str, row: Row) -> Row:
     return {name: row[name] for name in columns.split(",")}

@@ -12,7 +12,7 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from cdc.capture.login import login_of
-from cdc.capture.preflight import mariadb, postgresql
+from cdc.capture.preflight import binlog, postgresql
 from cdc.capture.preflight.finding import Report
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.source import Source, load_sources
@@ -72,7 +72,7 @@ def run_mariadb(env: Mapping[str, str], database: str = "erp") -> Iterator[Run]:
 def look(name: str, env: Mapping[str, str], clock_s: float = 0.0, rows: int = LIMITS.rows, **changes: str) -> Report:
     """Return what preflight says of the demo's source, described by its own file but for `changes`."""
     source: Source = dataclasses.replace(SOURCES[name], **changes)
-    module = postgresql if source.kind == "postgresql" else mariadb
+    module = postgresql if source.kind == "postgresql" else binlog
     return module.preflight(
         source, login_of(source, env), dataclasses.replace(LIMITS, rows=rows), now=lambda: time.time() - clock_s
     )

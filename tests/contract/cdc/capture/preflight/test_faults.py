@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 import psycopg
 import pytest
 
-from cdc.capture import catalogue_mariadb, catalogue_postgresql
+from cdc.capture import catalogue_binlog, catalogue_postgresql
 from cdc.capture.connector import server_id
 from cdc.capture.login import login_of
 from cdc.capture.preflight.finding import Finding
@@ -80,7 +80,7 @@ def test_its_sessions_write_nothing(installed: dict[str, str]) -> None:
     administrator = dataclasses.replace(
         SOURCES["erp"], user="${env:CDC_ERP_DBA_USER}", password="${env:CDC_ERP_DBA_PASSWORD}"
     )
-    with pytest.raises(FatalError), catalogue_mariadb.session(login_of(administrator, installed)) as connection:
+    with pytest.raises(FatalError), catalogue_binlog.session(login_of(administrator, installed)) as connection:
         connection.query("INSERT INTO t_Stock (FItemID) VALUES (-1)")
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from cdc.capture.catalogue_binlog import version_fault
 from cdc.capture.catalogue_postgresql import identity_clause
-from cdc.capture.preflight import mariadb, postgresql
-from cdc.capture.preflight.account_mariadb import grant_findings, read_grants
+from cdc.capture.dialect import DIALECTS
+from cdc.capture.preflight import binlog, postgresql
+from cdc.capture.preflight.account_binlog import grant_findings, read_grants
 from cdc.capture.preflight.clock import offset_of
 from cdc.capture.preflight.connect import ask_connect
 from cdc.capture.preflight.finding import Finding, sorted_findings
@@ -37,17 +39,21 @@ def test_an_old_server_and_a_standby_are_refused(version: int, is_standby: bool,
 
 
 @pytest.mark.parametrize(
-    ("version", "codes"),
+    ("kind", "version", "fault"),
     [
-        ("10.11.6-MariaDB-log", []),
-        ("5.5.5-10.5.2-MariaDB", []),
-        ("11.4.1-MariaDB", []),
-        ("10.4.30-MariaDB", ["SRC-301"]),
-        ("8.0.36", ["SRC-301"]),
+        ("mariadb", "10.11.6-MariaDB-log", ""),
+        ("mariadb", "5.5.5-10.5.2-MariaDB", ""),
+        ("mariadb", "11.4.1-MariaDB", ""),
+        ("mariadb", "10.4.30-MariaDB", "10.4.30-MariaDB; the oldest is 10.5"),
+        ("mariadb", "8.0.36", "8.0.36 is not MariaDB"),
+        ("mysql", "9.7.4-2", ""),
+        ("mysql", "10.0.1", ""),
+        ("mysql", "8.4.6", "8.4.6; the oldest is 9.7"),
+        ("mysql", "10.11.6-MariaDB-log", "10.11.6-MariaDB-log is not MySQL"),
     ],
 )
-def test_only_a_mariadb_that_is_new_enough_is_taken(version: str, codes: list[str]) -> None:
-    assert _codes(mariadb.unfit_findings(version)) == codes
+def test_only_a_server_of_the_product_that_is_new_enough_is_taken(kind: str, version: str, fault: str) -> None:
+    assert version_fault(DIALECTS[kind], version) == fault
 
 
 @pytest.mark.parametrize(
@@ -89,7 +95,7 @@ def test_a_slot_of_its_own_needs_no_other() -> None:
     ],
 )
 def test_either_variable_says_how_long_the_log_is_kept(variables: dict[str, str], codes: list[str]) -> None:
-    assert _codes(mariadb.kept_findings({"log_bin": "ON", **variables}, Limits())) == codes
+    assert _codes(binlog.kept_findings({"log_bin": "ON", **variables}, Limits())) == codes
 
 
 @pytest.mark.parametrize(
@@ -115,7 +121,19 @@ def test_either_variable_says_how_long_the_log_is_kept(variables: dict[str, str]
     ],
 )
 def test_grants_are_read_as_the_server_prints_them(lines: list[str], codes: list[str]) -> None:
-    assert _codes(grant_findings(read_grants(lines), "erp_1")) == codes
+    assert _codes(grant_findings(read_grants(lines), "erp_1", everywhere=True)) == codes
+
+
+def test_an_account_of_mysql_is_asked_to_read_its_database_only() -> None:
+    lines = [
+        "GRANT RELOAD, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `c`@`%`",
+        "GRANT BINLOG_ADMIN,FLUSH_TABLES ON *.* TO `c`@`%`",
+    ]
+    found = list(grant_findings(read_grants(lines), "crm", everywhere=False))
+    assert [(one.code, one.statement) for one in found] == [
+        ("SRC-303", "GRANT SELECT ON `crm`.* TO `c`@`%`"),
+        ("SRC-304", "REVOKE BINLOG_ADMIN, FLUSH_TABLES ON *.* FROM `c`@`%`"),
+    ]
 
 
 @pytest.mark.parametrize("fault", read_faults("connect"), ids=lambda fault: fault.id)

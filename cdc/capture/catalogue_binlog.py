@@ -1,7 +1,8 @@
-"""The catalogue of a MariaDB source: information_schema, read in one read-only transaction."""
+"""The catalogue of a MariaDB or MySQL source: information_schema, read in one read-only transaction."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,32 +14,18 @@ from pymysql.constants import CR, ER
 from pymysql.cursors import DictCursor
 
 from cdc.capture.cascade import Cascade, cascades_of
-from cdc.capture.charset import UNICODE
 from cdc.capture.contract import ColumnContract, Contract
-from cdc.capture.default_mariadb import mirror_default
+from cdc.capture.dialect import DIALECTS, Dialect
 from cdc.capture.finding import Fault, all_of, check_declared_key, check_names, check_without, for_each, raise_all
 from cdc.capture.keyless import as_keyless
 from cdc.capture.login import APPLICATION, CONNECT_TIMEOUT_S, Login
 from cdc.capture.policy import as_tokens, policy_of
 from cdc.capture.quoting import backquoted, text
 from cdc.capture.source import Source, SourceTable
-from cdc.capture.types_mariadb import of_mariadb
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
 from cdc.tls import UnusableError, client_context, fault_of, unverified_context
 
 _QUERY_TIMEOUT_S = 60
-
-# Compared character by character, all that each can hold, from the snapshot and from the log. Left out are those that
-# the connector's log reader decodes by another table (big5, cp932, euckr, sjis, ujis, ...) or by none at all. Two have
-# few known exceptions, which the decoder of rows sees to: `cdc.stream.row`.
-CHARSETS = frozenset(
-    {
-        *UNICODE,
-        *("ascii", "gbk", "gb2312"),
-        *("latin1", "latin2", "latin5", "latin7", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852"),
-        *("koi8r", "macce", "macroman"),
-    }
-)
 
 # The last two: the account has no password login; the server demands encryption.
 _NO_LOGIN = frozenset({ER.ACCESS_DENIED_ERROR, ER.HOST_NOT_PRIVILEGED, 1698, 3159})
@@ -57,23 +44,14 @@ FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_ROWS IS NOT NUL
 _COLUMNS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name, COLUMN_TYPE AS type, IS_NULLABLE = 'YES' AS nullable,
        COLUMN_DEFAULT AS `default`, CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, EXTRA AS extra,
-       IS_GENERATED = 'ALWAYS' AS computed, NULLIF(COLUMN_COMMENT, '') AS comment
+       {computed} AS computed, NULLIF(COLUMN_COMMENT, '') AS comment
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
 _KEYS = """
 SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s AND INDEX_NAME = 'PRIMARY'
 ORDER BY TABLE_NAME, SEQ_IN_INDEX"""
-# What DDL holds that the connector's parser does not know, and what its reader of rows does not: of all databases that
-# the account may see.
-_UNREADABLE = """
-SELECT CONCAT_WS('.', TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME) AS place, COLUMN_TYPE AS type
-FROM information_schema.COLUMNS
-WHERE (TABLE_SCHEMA = %s AND DATA_TYPE IN ('inet4', 'inet6'))
-   OR (DATA_TYPE NOT IN ('enum', 'set') AND COLUMN_TYPE LIKE '%%/*%%COMPRESSED%%')
-ORDER BY 1"""
-# What the server must write into its log. A compressed one is read with events missing.
-_LOGGING = {"log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL", "log_bin_compress": "OFF"}
-_START_ANEW = frozenset({"log_bin"})  # what no running server takes
+# What a server takes in steps only.
+_STEPWISE = {"gtid_mode": ("OFF_PERMISSIVE", "ON_PERMISSIVE")}
 _VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN %s"
 
 _BASE = "BASE TABLE"
@@ -87,25 +65,27 @@ _Cascades = Mapping[str, tuple[Cascade, ...]]
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the catalogue says of a database: rows of the queries above, and the statements that would create tables,
-    by name.
+    by name. `logs_cascades` says that the server's log has what foreign keys do to rows.
     """
 
+    dialect: Dialect
     database: str
     tables: _Rows
     columns: _Rows
     keys: _Rows
     definitions: Mapping[str, str]
+    logs_cascades: bool
 
     def cascades(self, table: str) -> tuple[Cascade, ...]:
         """Return the keys of a table by which InnoDB changes it without an event."""
-        return tuple(cascades_of(self.definitions[table], self.database))
+        return () if self.logs_cascades else tuple(cascades_of(self.definitions[table], self.database))
 
 
 def read(source: Source, login: Login) -> tuple[Contract, ...]:
     """Return the contract of every captured table. Raises as `cdc.capture.catalogue.read_contracts` says."""
     contracts: list[Contract] = []
     with session(login) as connection:
-        facts = gather(connection, login.database, _present(source, connection, login.database))
+        facts = gather(source, connection, login.database, _present(source, connection, login.database))
         all_of(
             partial(check_server, source, connection, login.database),
             partial(_check_tables, source, login.database, facts.tables),
@@ -115,7 +95,10 @@ def read(source: Source, login: Login) -> tuple[Contract, ...]:
 
 
 def check_server(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
-    """Raise SRC-125, SRC-126 for what of the server stands in every table's way."""
+    """Raise SRC-125, SRC-126 for what of the server stands in every table's way; SRC-360 for a server that was never
+    tried.
+    """
+    _check_version(source, connection)
     all_of(
         partial(_check_logging, source, connection),
         partial(_check_filters, source, connection, database),
@@ -129,11 +112,17 @@ def _present(source: Source, connection: pymysql.Connection[DictCursor], databas
     return [table.name for table in source.tables if table.name in base]
 
 
-def gather(connection: pymysql.Connection[DictCursor], database: str, names: Iterable[str] | None = None) -> Facts:
+def gather(
+    source: Source, connection: pymysql.Connection[DictCursor], database: str, names: Iterable[str] | None = None
+) -> Facts:
     """Read what the catalogue says of a database; the definitions of these tables, or of all."""
-    tables, columns, keys = (select(connection, query, database) for query in (_TABLES, _COLUMNS, _KEYS))
+    dialect = DIALECTS[source.kind]
+    queries = (_TABLES, _COLUMNS.format(computed=dialect.computed), _KEYS)
+    tables, columns, keys = (select(connection, query, database) for query in queries)
     wanted = [row["name"] for row in tables if row["type"] == _BASE] if names is None else names
-    return Facts(database, tables, columns, keys, {name: _definition(connection, name) for name in wanted})
+    definitions = {name: _definition(connection, name) for name in wanted}
+    logs_cascades = dialect.logs_cascades is not None and bool(_asked(connection, dialect.logs_cascades))
+    return Facts(dialect, database, tables, columns, keys, definitions, logs_cascades)
 
 
 def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
@@ -150,12 +139,13 @@ def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
     return tuple(contracts)
 
 
-def last_gtids(login: Login) -> str:
-    """Return the last GTID of each domain in the binary log, as MariaDB writes them."""
-    with session(login) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT @@GLOBAL.gtid_binlog_pos AS gtids")
-        row = cursor.fetchone()
-    return str(row["gtids"] or "") if row else ""
+def last_gtids(kind: str, login: Login) -> str:
+    """Return the GTIDs at the end of the binary log, as the product writes them: of MariaDB the last one of each
+    domain, of MySQL all that there ever were.
+    """
+    with session(login) as connection:
+        (row,) = _asked(connection, DIALECTS[kind].gtids)
+    return str(row["gtids"] or "")
 
 
 def estimate(source: Source, login: Login) -> dict[str, int]:
@@ -173,7 +163,7 @@ def contract_of(source: Source, facts: Facts, table: SourceTable) -> Contract:
     own = [row for row in columns if row["table"] == table.name]
     taken = [row for row in own if row["name"] not in table.without]
     check_names(mirror, table.name, (row["name"] for row in taken))
-    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(column_of, mirror)))
+    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(column_of, facts.dialect, mirror)))
     primary = tuple(row["name"] for row in keys if row["table"] == table.name)
     key, origin = (table.key, "declared") if table.key else (primary, "primary")
     if table.is_keyless:
@@ -195,16 +185,16 @@ def contract_of(source: Source, facts: Facts, table: SourceTable) -> Contract:
     return as_tokens(contract, policy_of(source))
 
 
-def column_of(mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+def column_of(dialect: Dialect, mirror: str, row: Mapping[str, Any]) -> ColumnContract:
     """Return one column, or raise SRC-201, SRC-202, SRC-203."""
     place = f"{mirror}.{row['name']}"
     charset = row["charset"]
-    if charset is not None and charset not in CHARSETS:
+    if charset is not None and charset not in dialect.charsets:
         raise FatalError("SRC-203", f"{place} is {charset}")
-    kind = of_mariadb(row["type"], place, charset)
+    kind = dialect.type_of(row["type"], place, charset)
     hidden = " invisible" if "INVISIBLE" in row["extra"] else ""
     nullable = bool(row["nullable"])
-    default, computed = mirror_default(row["default"], row["extra"], kind, nullable=nullable)
+    default, computed = dialect.default_of(row["default"], row["extra"], kind, nullable=nullable)
     zero = nullable and kind.decoder in _DATES
     return ColumnContract(
         *(
@@ -247,31 +237,52 @@ def _check_zero_dates(source: Source, contracts: Iterable[Contract]) -> None:
         raise FatalError("SRC-206", f"{', '.join(places[:_SHOWN])}{more}")
 
 
+def _check_version(source: Source, connection: pymysql.Connection[DictCursor]) -> None:
+    (row,) = _asked(connection, "SELECT VERSION() AS version")
+    if fault := version_fault(DIALECTS[source.kind], str(row["version"])):
+        raise FatalError("SRC-360", f"{source.name}: {fault}")
+
+
+def version_fault(dialect: Dialect, version: str) -> str:
+    """Return what is wrong with a server that says of itself what its version is (`10.11.6-MariaDB-log`); empty if it
+    is one that was tried.
+    """
+    numbers = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)", version)
+    if ("MariaDB" in version) != (dialect.product == "MariaDB"):
+        return f"{version} is not {dialect.product}"
+    if not numbers or (int(numbers[1]), int(numbers[2])) < dialect.oldest:
+        return f"{version}; the oldest is {'.'.join(map(str, dialect.oldest))}"
+    return ""
+
+
 def _check_logging(source: Source, connection: pymysql.Connection[DictCursor]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_VARIABLES, (tuple(_LOGGING),))
-        found = {row["Variable_name"]: row["Value"] for row in cursor.fetchall()}
+    dialect = DIALECTS[source.kind]
+    rows = _asked(connection, _VARIABLES, tuple(dialect.logging))
+    found = {row["Variable_name"]: row["Value"] for row in rows}
     # A setting that the server does not have is one that it cannot be wrong about.
-    wrong = [name for name, value in _LOGGING.items() if found.get(name, value) != value]
-    raise_all([_misset(source, name, found[name]) for name in wrong])
+    wrong = [name for name, value in dialect.logging.items() if found.get(name, value) != value]
+    raise_all([_misset(source, dialect, name, found[name]) for name in wrong])
 
 
-def _misset(source: Source, name: str, value: str) -> Fault:
-    wanted = _LOGGING[name]
+def _misset(source: Source, dialect: Dialect, name: str, value: str) -> Fault:
+    wanted = dialect.logging[name]
     statement = f"SET GLOBAL {name} = {text(wanted)}; -- and in the server's option file"
-    if name in _START_ANEW:
+    if name in dialect.start_anew:
         statement = f"-- in the server's option file, and start the server anew: {name}"
-    return Fault("SRC-125", f"{source.name}: {name} is {value}, not {wanted}", statement)
+    if name in _STEPWISE:
+        steps = [f"SET GLOBAL {name} = {step}" for step in (*_STEPWISE[name], wanted)]
+        statement = f"{'; '.join(steps)}; -- and in the server's option file"
+    return Fault("SRC-125", f"{source.name}: {name} is {value or 'empty'}, not {wanted or 'empty'}", statement)
 
 
 def _check_filters(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
-    """Raise if the server leaves the database out of its log; only the log's own status tells (before 11.7).
+    """Raise if the server leaves the database out of its log; only the log's own status tells (MariaDB before 11.7).
 
     Nothing is known to an account that may not see it, with which no connector can run.
     """
     with connection.cursor() as cursor:
         try:
-            cursor.execute("SHOW MASTER STATUS")
+            cursor.execute(DIALECTS[source.kind].log_status)
         except pymysql.Error as error:
             if error.args[0] != ER.SPECIFIC_ACCESS_DENIED_ERROR:
                 raise
@@ -330,7 +341,8 @@ def unkept(source: Source, database: str, cascades: _Cascades) -> list[FatalErro
 
 def _check_readable(source: Source, connection: pymysql.Connection[DictCursor], database: str) -> None:
     """Raise if the connector would stop at a table of the database, or at a row of one of the server."""
-    unreadable = select(connection, _UNREADABLE, database)
+    query = DIALECTS[source.kind].unreadable
+    unreadable = select(connection, query, database) if query is not None else ()
     places = [f"{row['place']} is {row['type']}" for row in unreadable]
     raise_all([FatalError("SRC-126", f"{source.name}: {place}") for place in places])
 
@@ -344,8 +356,12 @@ def _definition(connection: pymysql.Connection[DictCursor], table: str) -> str:
 
 def select(connection: pymysql.Connection[DictCursor], query: str, database: str) -> _Rows:
     """Return the rows of a query that has the database as its one parameter."""
+    return _asked(connection, query, database)
+
+
+def _asked(connection: pymysql.Connection[DictCursor], query: str, *parameters: Any) -> _Rows:
     with connection.cursor() as cursor:
-        cursor.execute(query, (database,))
+        cursor.execute(query, parameters or None)
         return list(cursor.fetchall())
 
 

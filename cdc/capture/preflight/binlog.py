@@ -1,40 +1,45 @@
-"""Preflight of a MariaDB source: what the server, its log and the account are like."""
+"""Preflight of a MariaDB or MySQL source: what the server, its log and the account are like."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
-from cdc.capture import catalogue_mariadb
-from cdc.capture.catalogue_mariadb import session
+from cdc.capture import catalogue_binlog
+from cdc.capture.catalogue_binlog import session, version_fault
 from cdc.capture.connector import server_id
+from cdc.capture.dialect import DIALECTS
 from cdc.capture.login import Login
-from cdc.capture.preflight.account_mariadb import Grant, grant_findings, grant_select, read_grants
+from cdc.capture.preflight.account_binlog import Grant, grant_findings, grant_select, read_grants
 from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
 from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
 from cdc.capture.preflight.limits import ENOUGH_S, Limits
 from cdc.capture.preflight.query import Query
 from cdc.capture.preflight.sample import Column
-from cdc.capture.preflight.sample_mariadb import columns_of, sample
+from cdc.capture.preflight.sample_binlog import columns_of, sample
 from cdc.capture.quoting import backquoted
 from cdc.capture.source import Source
 from cdc.errors import FatalError, NotAdmitted
 
-OLDEST: Final = (10, 5)
 _DAY_S = 86_400
 _POLL_S = 0.1
 
 _SERVER = """
-SELECT VERSION() AS version, @@global.server_id AS server_id, @@session.max_statement_time AS time_out,
-       @@global.gtid_slave_pos <> '' AND NOT @@global.log_slave_updates AS hides_changes,
+SELECT @@global.server_id AS server_id, {own},
        IF(@@global.time_zone = 'SYSTEM', @@system_time_zone, @@global.time_zone) AS zone"""
+# How long a statement may take, in seconds; whether the server has followed another one and does not log what it read
+# (of MySQL the catalogue has the setting looked at).
+_OWN = {
+    "mariadb": "@@session.max_statement_time AS time_out,"
+    " @@global.gtid_slave_pos <> '' AND NOT @@global.log_slave_updates AS hides_changes",
+    "mysql": "@@session.max_execution_time / 1000 AS time_out, 0 AS hides_changes",
+}
 # A session has the server's zone. As far from UTC in winter as in summer: there is no summer time.
 _SUMMER = """
 SELECT UNIX_TIMESTAMP('2026-07-01') - UNIX_TIMESTAMP('2026-01-01') <> 181 * 86400 AS has_summer_time"""
@@ -62,12 +67,15 @@ def preflight(
     # Without a database: an account that may not use it is to be told so, beside all the rest.
     with session(replace(login, database="")) as connection:
         query = _query(connection)
-        (server,) = query(_SERVER, ())
-        unfit = list(unfit_findings(server["version"]))
-        if unfit:
-            return Report(source.name, tuple(unfit))
+        dialect = DIALECTS[source.kind]
+        (told,) = query("SELECT VERSION() AS version", ())
+        if unfit := version_fault(dialect, told["version"]):
+            return Report(source.name, (Finding("SRC-301", unfit),))
+        (server,) = query(_SERVER.format(own=_OWN[source.kind]), ())
         granted = _granted(query)
-        found = [*grant_findings(granted, login.database), *time_out_findings(server["time_out"], granted)]
+        everywhere = dialect.unreadable is not None
+        found = [*grant_findings(granted, login.database, everywhere=everywhere)]
+        found += time_out_findings(source.kind, float(server["time_out"]), granted)
         found += _server(source, server, query, limits, now)
         engines = _engines(source, query, login.database)
         columns = [column for column in columns_of(source, query, login.database) if column.table in engines]
@@ -76,15 +84,6 @@ def preflight(
         waiting, unseen = _open_transactions(query, limits)
     found = [*_catalogue(source, login, granted), *found, *sampled.findings, *waiting]
     return Report(source.name, sorted_findings(found), sampled.rows, unseen)
-
-
-def unfit_findings(version: str) -> Iterator[Finding]:
-    """Yield why this server cannot be captured at all, by what it says of its version (`10.11.6-MariaDB-log`)."""
-    numbers = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)", version)
-    if "MariaDB" not in version:
-        yield Finding("SRC-301", f"{version} is not MariaDB")
-    elif not numbers or (int(numbers[1]), int(numbers[2])) < OLDEST:
-        yield Finding("SRC-301", f"{version}; the oldest is {'.'.join(map(str, OLDEST))}")
 
 
 def _query(connection: pymysql.Connection[DictCursor]) -> Query:
@@ -102,12 +101,13 @@ def _granted(query: Query) -> list[Grant]:
 
 def _catalogue(source: Source, login: Login, granted: Sequence[Grant]) -> list[Finding]:
     try:
-        catalogue_mariadb.read(source, login)
+        catalogue_binlog.read(source, login)
     except NotAdmitted:
         raise
     except FatalError as error:
         if error.code == "SRC-111":  # the account is let in, and not into the database
-            return [Finding(error.code, error.detail, grant_select(granted))]
+            everywhere = DIALECTS[source.kind].unreadable is not None
+            return [Finding(error.code, error.detail, grant_select(granted, login.database, everywhere=everywhere))]
         return findings_of(error)
     return []
 
@@ -144,9 +144,14 @@ def engine_findings(database: str, engines: Mapping[str, str]) -> Iterator[Findi
             yield Finding("SRC-317", f"{table} is {engine}", change)
 
 
-def time_out_findings(seconds: float, granted: Sequence[Grant]) -> Iterator[Finding]:
+def time_out_findings(kind: str, seconds: float, granted: Sequence[Grant]) -> Iterator[Finding]:
     """Yield SRC-322 for a time-out of statements of a session of the account; 0 is none."""
-    if 0 < seconds < ENOUGH_S:
+    if not 0 < seconds < ENOUGH_S:
+        return
+    if kind == "mysql":  # accounts have none of their own there
+        change = "SET GLOBAL max_execution_time = 0; -- and in the server's option file"
+        yield Finding("SRC-322", f"max_execution_time is {seconds:g} s", change)
+    else:
         change = f"ALTER USER {granted[0].account} WITH MAX_STATEMENT_TIME {ENOUGH_S:.0f}"
         yield Finding("SRC-322", f"max_statement_time is {seconds:g} s", change)
 

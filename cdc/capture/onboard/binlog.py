@@ -1,4 +1,7 @@
-"""A MariaDB database taken on: its tables, and what stands in their way. Nothing has to be run for single tables."""
+"""A MariaDB or MySQL database taken on: its tables, and what stands in their way.
+
+Nothing has to be run for single tables.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from cdc.capture.cascade import parents_of
-from cdc.capture.catalogue_mariadb import (
+from cdc.capture.catalogue_binlog import (
     Facts,
     check_server,
     column_of,
@@ -84,7 +87,7 @@ class Survey:
     def _draft(self, source: Source, name: Name) -> Draft:
         columns = [row for row in self.facts.columns if row["table"] == name[1]]
         mirror = f"{source.name}.{name[1]}"
-        refused = unable(columns, partial(column_of, mirror))
+        refused = unable(columns, partial(column_of, self.facts.dialect, mirror))
         primary = [row["name"] for row in self.facts.keys if row["table"] == name[1]]
         for column in primary:
             if column in refused:
@@ -128,7 +131,7 @@ def survey(source: Source, login: Login) -> Survey:
     """Read the catalogue. Raises as `cdc.capture.catalogue.read_contracts`, but for what it says of tables."""
     with session(login) as connection:
         check_server(source, connection, login.database)
-        facts = gather(connection, login.database)
+        facts = gather(source, connection, login.database)
         sizes = select(connection, _SIZES, login.database)
         indexes = select(connection, _UNIQUE, login.database)
     found = {

@@ -1,4 +1,4 @@
-"""What the capture account of a MariaDB source may do, and may not: SHOW GRANTS, read."""
+"""What the capture account of a MariaDB or MySQL source may do, and may not: SHOW GRANTS, read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cdc.capture.preflight.finding import Finding
+from cdc.capture.quoting import backquoted
 
 # Older servers call BINLOG MONITOR so; both are understood by all that are taken.
 _MONITOR = "REPLICATION CLIENT"
@@ -41,22 +42,26 @@ def read_grants(lines: Iterable[str]) -> list[Grant]:
     for line in lines:
         found = _GRANT.fullmatch(line)
         if found and " ON " not in found["account"]:
-            words = {_plain(word) for word in re.split(r", (?![^(]*\))", found["privileges"])}
+            words = {_plain(word) for word in re.split(r", ?(?![^(]*\))", found["privileges"])}
             options = {_OPTION} if f"WITH {_OPTION}" in found["rest"] else set()
             grants.append(Grant(frozenset(words | options), found["place"], found["account"]))
     return grants
 
 
-def grant_findings(grants: Iterable[Grant], database: str) -> Iterator[Finding]:
-    """Yield SRC-303 for grants that are missing, SRC-304 for those that are too many. `database` is captured."""
+def grant_findings(grants: Iterable[Grant], database: str, *, everywhere: bool) -> Iterator[Finding]:
+    """Yield SRC-303 for grants that are missing, SRC-304 for those that are too many.
+
+    `database` is captured. The account is asked to read `everywhere`, or there only; what it has is enough either way.
+    """
     grants = list(grants)
-    quoted = "`" + database.replace("`", "``") + "`"
+    quoted = backquoted(database)
     for privilege in _NEEDED:
         # Names of databases are patterns there: an underscore has a backslash before it.
         places = {"*.*", f"{quoted}.*", quoted.replace("_", r"\_") + ".*"} if privilege == "SELECT" else {"*.*"}
         held = {word for grant in grants if grant.place in places for word in grant.privileges}
         if not held & {privilege, _ALL}:
-            yield Finding("SRC-303", f"{privilege} on *.*", _grant(privilege, grants))
+            place = f"{quoted}.*" if privilege == "SELECT" and not everywhere else "*.*"
+            yield Finding("SRC-303", f"{privilege} on {place}", _grant(privilege, place, grants))
     for grant in grants:
         needless = sorted(grant.privileges - _HARMLESS - set(_NEEDED))
         if needless:
@@ -66,14 +71,14 @@ def grant_findings(grants: Iterable[Grant], database: str) -> Iterator[Finding]:
             )
 
 
-def grant_select(grants: Sequence[Grant]) -> str:
+def grant_select(grants: Sequence[Grant], database: str, *, everywhere: bool) -> str:
     """Return the statement by which the account of these grants may read."""
-    return _grant("SELECT", grants)
+    return _grant("SELECT", "*.*" if everywhere else f"{backquoted(database)}.*", grants)
 
 
-def _grant(privilege: str, grants: Sequence[Grant]) -> str:
+def _grant(privilege: str, place: str, grants: Sequence[Grant]) -> str:
     # Every account has a line, be it of USAGE.
-    return f"GRANT {privilege} ON *.* TO {grants[0].account}"
+    return f"GRANT {privilege} ON {place} TO {grants[0].account}"
 
 
 def _plain(word: str) -> str:

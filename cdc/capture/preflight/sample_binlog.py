@@ -1,4 +1,6 @@
-"""Which values of MariaDB do not arrive (connector-configs/types.md), as conditions, and the rows that are asked."""
+"""Which values of MariaDB and MySQL do not arrive (connector-configs/types.md), as conditions, and the rows
+that are asked.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,7 @@ def sample(source: Source, columns: Sequence[Column], query: Query, database: st
     rows: dict[str, int] = {}
     keys = by_table([Column("", row["table"], row["name"], "") for row in query(_KEYS, (database,))])
     for (_, table), own in by_table(columns).items():
-        checks = [check for column in own for check in checks_of(column, max_record_bytes(source))]
+        checks = [check for column in own for check in checks_of(source.kind, column, max_record_bytes(source))]
         quoted = backquoted(database, table)
         (counts,) = query(_asked(quoted, checks, [key.name for key in keys.get(("", table), ())], limit, query), ())
         rows[f"{database}.{table}"] = int(counts["n"])
@@ -80,11 +82,11 @@ def sample(source: Source, columns: Sequence[Column], query: Query, database: st
     return Sampled(findings, rows)
 
 
-def checks_of(column: Column, max_bytes: int) -> Iterator[Check]:
-    """Yield what is asked of a column. `max_bytes` is the size of the largest record."""
+def checks_of(kind: str, column: Column, max_bytes: int) -> Iterator[Check]:
+    """Yield what is asked of a column of a product. `max_bytes` is the size of the largest record."""
     value = f"t.{backquoted(column.name)}"
     conditions: Sequence[tuple[str, str]] = _DATES.get((column.type, column.is_nullable), ())
-    if column.type == "year":
+    if column.type == "year" and kind == "mariadb":
         conditions = (_NO_YEAR,)
     elif column.charset == "latin1":
         conditions = (_LATIN1,)

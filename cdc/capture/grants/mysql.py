@@ -1,0 +1,39 @@
+"""The script for a MySQL source."""
+
+from __future__ import annotations
+
+from cdc.capture.quoting import backquoted, text
+from cdc.capture.source import Source
+
+_SCRIPT = """\
+-- The DBA's one script for source {name} (MySQL): the whole of what the replication needs on this server.
+--
+-- It creates one account that may read one database and follow the binary log, and nothing else: no table, column or
+-- trigger is touched, and the account can write nowhere. It may be run again at any time, for instance to change the
+-- password. The server itself must have log_bin, binlog_row_image=FULL, binlog_row_value_options empty, gtid_mode=ON,
+-- binlog_expire_logs_seconds above the longest outage to be survived, and a server_id of its own.
+--
+-- The password stands in no file. Run as an administrator:
+--   mysql --init-command="SET @capture_password = '$PASSWORD'" < dba.sql
+-- Printed by `cdc connectors grants {name}`; review it, keep it beside the connector file.
+--
+-- RELOAD      the moment of FLUSH TABLES WITH READ LOCK that fixes the snapshot's position
+
+SET @make = CONCAT({create}, QUOTE(@capture_password));
+PREPARE make FROM @make;
+EXECUTE make;
+SET @make = CONCAT({alter}, QUOTE(@capture_password));
+PREPARE make FROM @make;
+EXECUTE make;
+DEALLOCATE PREPARE make;
+GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {account};
+GRANT SELECT ON {database}.* TO {account};"""
+
+
+def script(source: Source, user: str, database: str) -> str:
+    """Return the script for an account that may come from any host, and read the database."""
+    account = f"{backquoted(user)}@'%'"
+    create, alter = (text(f"{verb} {account} IDENTIFIED BY ") for verb in ("CREATE USER IF NOT EXISTS", "ALTER USER"))
+    # In a GRANT the name is a pattern.
+    pattern = backquoted(database.replace("_", r"\_").replace("%", r"\%"))
+    return _SCRIPT.format(name=source.name, create=create, alter=alter, account=account, database=pattern)
