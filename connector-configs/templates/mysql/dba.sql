@@ -1,11 +1,11 @@
 -- The DBA's one script for a MySQL source: the whole of what the connector needs on this server.
 --
--- One account that may read and follow the binary log, and nothing else. It may be run again at any time. Edit: the
--- database, which is that of the connector file. Replace the password by one of your own, at the prompt, not here:
---   mysql -e "SET @capture_password = '...'; SOURCE dba.sql"
+-- One account that may read one database and follow the binary log, and nothing else. It may be run again at any time.
+-- Edit: the database, which is that of the connector file. The password stands in no file; run as an administrator:
+--   mysql --init-command="SET @capture_password = '$PASSWORD'" < dba.sql
 --
--- The server has to have: log_bin, binlog_format = ROW, binlog_row_image = FULL, binlog_row_value_options without
--- PARTIAL_JSON, gtid_mode = ON, enforce_gtid_consistency = ON, a binlog_expire_logs_seconds above the longest outage.
+-- The server has to have: log_bin, binlog_row_image = FULL, binlog_row_value_options empty, gtid_mode = ON,
+-- binlog_transaction_compression = OFF, a binlog_expire_logs_seconds above the longest outage.
 
 SET @make = CONCAT('CREATE USER IF NOT EXISTS cdc_capture@''%'' IDENTIFIED BY ', QUOTE(@capture_password), ' REQUIRE SSL');
 PREPARE make FROM @make;
