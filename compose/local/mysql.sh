@@ -12,12 +12,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 root="${CDC_MYSQL:-$PWD/.local/mysql}"
 package=mysql-server-core
 log="$PWD/.local/log/mysql.log"
-way_out="The tests of MySQL need its server, 8.4 or later: put a mysqld of it on the PATH and start again, or leave those tests out (-m 'not slow')."
+way_out="The tests of MySQL need its server, 9.7 or later: put a mysqld of it on the PATH and start again, or leave those tests out (-m 'not slow')."
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; say "$way_out"; exit 1; }
 
-own_server() { mysqld --version 2>/dev/null | grep -v MariaDB | grep -qE 'Ver (8\.[4-9]|9|[1-9][0-9])' && command -v mysqld; }
+own_server() { mysqld --version 2>/dev/null | grep -v MariaDB | grep -qE 'Ver (9\.([7-9]|[1-9][0-9])|[1-9][0-9])' && command -v mysqld; }
 
 # The places of Debian's main archive, as this machine has it: neither its updates nor its security fixes have the suite.
 archives() {
