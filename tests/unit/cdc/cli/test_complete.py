@@ -71,7 +71,7 @@ def test_sources_whatever_is_wrong_in_their_files(complete: Complete, command: s
         ("connectors snapshot wms ", []),
         ("connectors add-table mes ", ["public.log"]),
         ("drift accept mes l", ["lot", "label", "limits"]),
-        ("connectors init new --kind m", ["mariadb"]),
+        ("connectors init new --kind m", ["mariadb", "mysql"]),
         ("code con-18", [f"con-18{digit}" for digit in range(8)]),
         ("code L01", ["L01"]),
         ("code UDI-101", ["UDI-101"]),
