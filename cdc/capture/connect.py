@@ -1,7 +1,9 @@
 """Kafka Connect's REST interface, request by request.
 
-Connect answers 409 while it rebalances and has no answer while it starts; both pass, so every request is repeated for
-a while. Most requests return at once and take effect later: `until` and `await_state` wait for it.
+Connect answers 409 while it rebalances. While it starts it has no answer, and then for seconds an answer that is not
+its own: 404 to whatever is asked, as if there were no connectors. All of that passes, so every request is repeated for
+a while, and nothing is taken for an answer of Connect's that has not its form. Most requests return at once and take
+effect later: `until` and `await_state` wait for it.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NotRequired, Self, TypedDict
 
 import httpx
+import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from cdc import access
@@ -39,6 +42,18 @@ _TRACE_LINE_CHARACTERS = 300
 # What offsets name a place in the log by: PostgreSQL's, MariaDB's.
 PLACES: Final = frozenset({"lsn", "file"})
 
+
+# What Connect says with status 500, and what passes: its leader did not take a request in time, or was not reached.
+_PASSES: Final = re.compile("timed out|forward")
+_PASSING: Final = frozenset(
+    {
+        httpx.codes.CONFLICT,
+        httpx.codes.SERVICE_UNAVAILABLE,
+        # Of a proxy before a Connect that is being restarted.
+        httpx.codes.BAD_GATEWAY,
+        httpx.codes.GATEWAY_TIMEOUT,
+    }
+)
 
 # What connectors say when the log no longer has their place: PostgreSQL's slot is gone, another one, or was passed over
 # (`offset.mismatch.strategy`); MariaDB has purged its files, with and without GTIDs. Then no restart helps.
@@ -92,6 +107,41 @@ class Status:
         return self.state == wanted.upper() and states == {wanted.upper()}
 
 
+class _State(TypedDict):
+    state: str
+    trace: NotRequired[str | None]
+
+
+class _TaskState(_State):
+    id: int
+
+
+class _Status(TypedDict):
+    connector: _State
+    tasks: list[_TaskState]
+
+
+class _Place(TypedDict):
+    partition: dict[str, Any]
+    offset: dict[str, Any]
+
+
+class _Places(TypedDict):
+    offsets: list[_Place]
+
+
+class _Judged(TypedDict):
+    errors: list[str]
+
+
+class _Setting(TypedDict):
+    value: _Judged
+
+
+class _Validated(TypedDict):
+    configs: list[_Setting]
+
+
 class Connect:
     """A client of one Connect cluster. `patience_s` bounds repeated requests, `settle_s` the wait for a state."""
 
@@ -113,7 +163,7 @@ class Connect:
 
     def names(self) -> list[str]:
         """Return the names of all connectors of the cluster, whoever made them."""
-        return sorted(str(name) for name in self._send("GET", "/connectors"))
+        return sorted(self._send("GET", "/connectors", form=list[str]))
 
     def cluster(self) -> str:
         """Return the id of the Kafka cluster that Connect is at, which is another one for each."""
@@ -121,16 +171,19 @@ class Connect:
 
     def config(self, name: str) -> dict[str, str] | None:
         """Return the configuration that Connect has, references unresolved; None for an absent connector."""
-        answer = self._send("GET", f"/connectors/{name}/config", missing_ok=True)
+        path = f"/connectors/{name}/config"
+        answer = self._send("GET", path, form=dict[str, Any], missing_ok=True)
+        if answer is not None and "connector.class" not in answer:
+            raise _formless("GET", path)
         return None if answer is None else {key: str(value) for key, value in answer.items()}
 
     def status(self, name: str) -> Status:
         """Return connector and task states."""
-        answer = self._send("GET", f"/connectors/{name}/status", missing_ok=True)
+        answer = self._send("GET", f"/connectors/{name}/status", form=_Status, missing_ok=True)
         if answer is None:
             return Status(ABSENT)
         connector = answer["connector"]
-        return Status(connector["state"], tuple(map(_task, answer["tasks"])), shortened(connector.get("trace", "")))
+        return Status(connector["state"], tuple(map(_task, answer["tasks"])), shortened(connector.get("trace") or ""))
 
     def create(self, name: str, config: Mapping[str, str], state: str) -> None:
         """Create a connector in a state: running, paused, stopped."""
@@ -191,7 +244,7 @@ class Connect:
 
         Raises FatalError CON-116 if the connector is not there.
         """
-        answer = self._send("GET", f"/connectors/{name}/offsets", missing_ok=True)
+        answer = self._send("GET", f"/connectors/{name}/offsets", form=_Places, missing_ok=True)
         if answer is None:
             raise FatalError("CON-116", name)
         return list(answer["offsets"])
@@ -217,7 +270,7 @@ class Connect:
         """Have Connect check a configuration, source login included. Raises CON-102 with every error."""
         plugin = config["connector.class"].rpartition(".")[2]
         path = f"/connector-plugins/{plugin}/config/validate"
-        answer = self._send("PUT", path, body=config, missing_ok=True, timeout_s=_VALIDATION_TIMEOUT_S)
+        answer = self._send("PUT", path, body=config, form=_Validated, missing_ok=True, timeout_s=_VALIDATION_TIMEOUT_S)
         if answer is None:
             raise FatalError("CON-102", f"the plugin of {plugin} is not installed")
         # Of a setting that only looks like one of its own the MySQL connector (3.6) says nothing at all.
@@ -270,10 +323,14 @@ class Connect:
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
+        form: Any = None,
         missing_ok: bool = False,
         timeout_s: float = _REQUEST_TIMEOUT_S,
     ) -> Any:
-        """Send one request, again while Connect is away or rebalancing; return its JSON, None if not found."""
+        """Send one request, again while Connect is away or rebalancing; return its JSON, None if not found.
+
+        `form` is the type that an answer has to be of; without one nobody reads it, and it may be empty.
+        """
         again = Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_delay(self._patience_s),
@@ -283,22 +340,26 @@ class Connect:
         response: httpx.Response = again(self._send_once, method, path, body, timeout_s)
         if response.status_code == httpx.codes.NOT_FOUND and missing_ok:
             return None
-        if response.is_error:
+        if not response.is_success:
             raise _refusal(response)
+        if form is None and not response.content:
+            return None
         try:
-            return response.json() if response.content else {}
-        except ValueError as error:
-            raise FatalError("CON-105", f"{method} {path} is not answered with JSON") from error
+            return msgspec.json.decode(response.content, type=Any if form is None else form)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise _formless(method, path) from error
 
     def _send_once(self, method: str, path: str, body: Mapping[str, Any] | None, timeout_s: float) -> httpx.Response:
         try:
             response = self._client.request(method, path, json=body, timeout=timeout_s, auth=self._login())
+        except httpx.DecodingError as error:
+            raise FatalError("CON-105", f"{method} {path} is answered in an encoding that it is not in") from error
         except (httpx.TransportError, UnusableError) as error:
             distrust = fault_of(error)
             if distrust is not None:
                 raise NotAdmitted("CON-110", f"{self._settings.url}: {distrust}") from error
             raise TransientError("CON-101", type(error).__name__) from error
-        if response.is_error and isinstance(refusal := _refusal(response), TransientError):
+        if not response.is_success and isinstance(refusal := _refusal(response), TransientError):
             raise refusal
         return response
 
@@ -312,21 +373,33 @@ class Connect:
             raise NotAdmitted("CON-111", str(error)) from error
 
 
+def _formless(method: str, path: str) -> FatalError:
+    return FatalError("CON-105", f"{method} {path} is not answered as Kafka Connect does")
+
+
 def _refusal(response: httpx.Response) -> TransientError | FatalError:
-    if response.status_code in (httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE):
-        return TransientError("CON-101", f"status {response.status_code}")
-    try:
-        message = masked(str(response.json()["message"])).strip()
-    except (ValueError, KeyError, TypeError):
-        message = ""
-    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return NotAdmitted("CON-111", f"status {response.status_code}")
-    if response.status_code == httpx.codes.BAD_REQUEST:
+    status, message = response.status_code, _message(response)
+    if status in _PASSING or (status == httpx.codes.INTERNAL_SERVER_ERROR and _PASSES.search(message or "")):
+        return TransientError("CON-101", f"status {status}{_told(message)}")
+    if status == httpx.codes.NOT_FOUND and message is None:
+        return TransientError("CON-101", "status 404, and not Connect's own: it starts, or something else answers")
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return NotAdmitted("CON-111", f"status {status}")
+    if status == httpx.codes.BAD_REQUEST and message is not None:
         return FatalError("CON-102", message)
-    # Connect answers 500 for a request that its leader did not take in time.
-    if "timed out" in message:
-        return TransientError("CON-101", f"status {response.status_code}: timed out")
-    return FatalError("CON-105", f"status {response.status_code}: {message[:_TRACE_LINE_CHARACTERS]}")
+    return FatalError("CON-105", f"status {status}{_told(message)}")
+
+
+def _message(response: httpx.Response) -> str | None:
+    """Return what Connect says is wrong, secrets masked; None if it is not Connect that says it."""
+    try:
+        return masked(str(response.json()["message"])).strip()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _told(message: str | None) -> str:
+    return f": {message[:_TRACE_LINE_CHARACTERS]}" if message else ""
 
 
 def _task(answer: Mapping[str, Any]) -> Task:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import itertools
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -188,7 +191,7 @@ def test_a_connector_that_forgets_stands_still(monkeypatch: pytest.MonkeyPatch, 
 class _Server:
     """A web server that gives the answers it was told, in order, the last one again and again."""
 
-    def __init__(self, *answers: tuple[int, str]) -> None:
+    def __init__(self, *answers: tuple[int, str], headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.requests: list[str] = []
         left = list(answers)
         requests = self.requests
@@ -199,10 +202,12 @@ class _Server:
                 requests.append(self.path)
                 code, body = left.pop(0) if len(left) > 1 else left[0]
                 self.send_response(code)
+                for header in headers.items():
+                    self.send_header(*header)
                 self.end_headers()
-                self.wfile.write(body.encode())
+                self.wfile.write(body.encode(errors="surrogatepass"))
 
-            do_POST = do_PUT = do_GET  # noqa: N815 - as the library has it
+            do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - as the library has it
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -222,9 +227,9 @@ class _Server:
 
 
 def test_a_rebalance_passes() -> None:
-    with _Server((409, '{"message": "rebalance"}'), (503, ""), (200, '{"a": "b"}')) as server:
+    with _Server((409, '{"message": "rebalance"}'), (503, ""), (200, '{"connector.class": "b"}')) as server:
         with Connect(access.Connect(server.url)) as connect:
-            assert connect.config("erp") == {"a": "b"}
+            assert connect.config("erp") == {"connector.class": "b"}
         assert server.requests == ["/connectors/erp/config"] * 3
 
 
@@ -235,17 +240,17 @@ def test_a_rebalance_that_lasts_is_reported() -> None:
         assert len(server.requests) > 1
 
 
-@pytest.mark.parametrize(("found", "is_own"), [('{"a": "b"}', True), ('{"a": "c"}', False)])
+@pytest.mark.parametrize(("found", "is_own"), [("b", True), ("c", False)])
 def test_a_connector_is_there_though_the_answer_to_its_creation_was_lost(found: str, is_own: bool) -> None:
     with (
-        _Server((409, "{}"), (200, found)) as server,
+        _Server((409, "{}"), (200, json.dumps({"connector.class": found}))) as server,
         Connect(access.Connect(server.url), patience_s=0.0) as connect,
     ):
         if is_own:
-            connect.create("erp", {"a": "b"}, "stopped")
+            connect.create("erp", {"connector.class": "b"}, "stopped")
         else:
             with pytest.raises(TransientError, match="CON-101"):
-                connect.create("erp", {"a": "b"}, "stopped")
+                connect.create("erp", {"connector.class": "b"}, "stopped")
 
 
 def test_a_setting_of_which_a_plugin_says_nothing_has_no_error() -> None:
@@ -267,16 +272,79 @@ def test_an_absent_connector_is_no_error() -> None:
         assert connect.config("erp") is None
 
 
-def test_an_address_that_is_not_connect_is_told() -> None:
+def validate(connect: Connect, name: str) -> None:
+    connect.validate({"connector.class": name})
+
+
+NO_JSON = ["", "<html>", '{"a": ', "\x00", "\ud800", "[" * 100_000, "null", '"x"']
+
+
+@pytest.mark.parametrize(
+    ("ask", "others"),
+    [
+        (lambda connect: connect.names(), ["{}", "[1]"]),
+        (lambda connect: connect.config("erp"), ["{}", "[]", '{"status": "UP"}']),
+        (lambda connect: connect.status("erp"), ["{}", "[]", '{"connector": {"state": 1}, "tasks": []}']),
+        (lambda connect: connect.offsets("erp"), ["{}", "[]", '{"offsets": [{}]}']),
+        (lambda connect: connect.validate({"connector.class": "erp"}), ["{}", "[]", '{"configs": [{}]}']),
+    ],
+)
+def test_what_has_not_the_form_of_an_answer_is_told(ask: Callable[[Connect], object], others: list[str]) -> None:
+    answers = [(200, body) for body in (*NO_JSON, *others)]
+    with _Server(*answers) as server, Connect(access.Connect(server.url)) as connect:
+        for _, body in answers:
+            with pytest.raises(FatalError, match="CON-105"):
+                ask(connect)
+            assert len(server.requests) == answers.index((200, body)) + 1
+
+
+UNEXPECTED = [
+    (500, "<html>", "status 500$"),
+    (500, '{"error_code": 500, "message": "no, password=geheim"}', r"status 500: no, password=\*\*\*$"),
+    (500, '{"message": null}', "status 500"),
+    (500, "[1]", "status 500$"),
+    (302, "", "status 302$"),  # a proxy that wants to see somebody first
+    (400, "<html>", "status 400$"),
+    (404, '{"error_code": 404, "message": "HTTP 404 Not Found"}', "status 404: HTTP 404"),
+]
+
+
+def test_a_status_that_nobody_expects_is_told() -> None:
     with (
-        _Server((200, "<html>")) as server,
+        _Server(*((status, body) for status, body, _ in UNEXPECTED)) as server,
+        Connect(access.Connect(server.url)) as connect,
+    ):
+        for _, _, told in UNEXPECTED:
+            with pytest.raises(FatalError, match=f"CON-105 .*{told}"):
+                connect.move("erp", "paused")
+
+
+PASSING = [
+    (502, "proxy"),
+    (504, "proxy"),
+    (500, '{"message": "Request timed out"}'),
+    (500, '{"message": "IO Error trying to forward REST request: java.net.ConnectException"}'),
+    (500, '{"message": "Unexpected status code when handling forwarded request: 503"}'),
+    # While Connect starts it knows no path yet: that is not about a connector.
+    (404, "<html>Error 404 Not Found"),
+    (404, ""),
+]
+
+
+def test_what_passes_by_itself_is_no_answer() -> None:
+    with _Server(*PASSING) as server, Connect(access.Connect(server.url), patience_s=0.0) as connect:
+        for (status, _), ask in zip(PASSING, itertools.cycle((connect.status, connect.config, connect.delete))):
+            with pytest.raises(TransientError, match=f"CON-101 .*status {status}"):
+                ask("erp")
+
+
+def test_an_encoding_that_is_none_is_told() -> None:
+    with (
+        _Server((200, "x"), headers={"Content-Encoding": "gzip"}) as server,
         Connect(access.Connect(server.url)) as connect,
         pytest.raises(FatalError, match="CON-105"),
     ):
         connect.config("erp")
-    with _Server((502, "proxy")) as server, Connect(access.Connect(server.url)) as connect:  # noqa: SIM117
-        with pytest.raises(FatalError, match=r"CON-105 .*status 502"):
-            connect.config("erp")
 
 
 def test_nobody_there_is_told_after_a_while(unused_port: int) -> None:
