@@ -98,7 +98,8 @@ def _look(watch: Watch, metrics: WatchMetrics) -> None:
 class Watch:
     """One connector under watch: how far its stream was, since when, and when it may be restarted again.
 
-    `is_wanted` tells whether the file of a connector says by now that it runs.
+    `is_wanted` tells whether the file of a connector says by now that it runs. Waits double from the first to the
+    longest, and begin anew once the stream has grown for longer than the longest without a restart.
     """
 
     source: Source
@@ -108,6 +109,7 @@ class Watch:
     is_wanted: Callable[[str], bool] = lambda _: True
     silence_s: float = _SILENCE_S
     first_wait_s: float = _FIRST_WAIT_S
+    longest_wait_s: float = _LONGEST_WAIT_S
     now: Callable[[], float] = time.monotonic
     # For looks that failed, not for restarts.
     backoff: Backoff = field(default_factory=Backoff)
@@ -134,7 +136,7 @@ class Watch:
         if end != self._end:
             grew, self._end, self._since = self._end >= 0, end, now
             # Also by what a failing task leaves of its transactions: only one that lasts is well again.
-            self._wait = 0.0 if grew and now - self._restarted > _LONGEST_WAIT_S else self._wait
+            self._wait = 0.0 if grew and now - self._restarted > self.longest_wait_s else self._wait
         code, detail = self._fault(now, signals)
         if code == _LOST:
             self._give_up(detail)
@@ -143,16 +145,16 @@ class Watch:
         if code is None or now < self._not_before:
             return None
         is_ours = code in _SNAPSHOT or self._is_first(self.source.name)
+        wait = min(max(self._wait * 2, self.first_wait_s), self.longest_wait_s)
         if is_ours:
-            _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail)
+            _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail, next_after_s=wait)
         if code in _SNAPSHOT:
             self._begin_again(self.source.name)
             self._signals = signals
         elif is_ours:
             self.connect.restart(self.source.name, only_failed=code == "CON-103")
         # Whoever has started it again: it gets its time.
-        self._wait = min(max(self._wait * 2, self.first_wait_s), _LONGEST_WAIT_S)
-        self._not_before, self._since, self._restarted = now + self._wait, now, now
+        self._wait, self._not_before, self._since, self._restarted = wait, now + wait, now, now
         return code if is_ours else None
 
     def _is_first(self, name: str) -> bool:
@@ -183,7 +185,7 @@ class Watch:
         code, detail = self._reader_fault(now)
         if code is None or now < self._reader_not_before:
             return None
-        self._reader_not_before = now + _LONGEST_WAIT_S
+        self._reader_not_before = now + self.longest_wait_s
         if code not in _SNAPSHOT and not self._is_first(name):
             return None
         _logger.warning("connector_restarted", source=name, code=code, detail=detail)
@@ -258,7 +260,7 @@ class Watch:
         if status.failure:
             return self._code_of_failure(self.source.name), status.failure
         silent = now - self._since
-        was_restarted = self._since - self._restarted <= _LONGEST_WAIT_S
+        was_restarted = self._since - self._restarted <= self.longest_wait_s
         patience = max(self.silence_s, _CLOSING_S) if was_restarted else self.silence_s
         if silent < patience or not status.is_in("running") or self.connect.in_snapshot(self.source.name):
             return None, ""
