@@ -259,11 +259,14 @@ class Connect:
     def remove(self, name: str) -> None:
         """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time."""
         self.forget(name)
-        self._send("DELETE", f"/connectors/{name}")
+        self.delete(name)
         self.until(name, lambda now: now.state == ABSENT, 0.0)
 
     def delete(self, name: str) -> None:
-        """Delete a connector but not its place, from which one of that name would go on; returns before it is gone."""
+        """Delete a connector but not its place, from which one of that name would go on; returns before it is gone.
+
+        One that is not there is no error: the answer to the request before may have been lost.
+        """
         self._send("DELETE", f"/connectors/{name}", missing_ok=True)
 
     def validate(self, config: Mapping[str, str]) -> None:

@@ -188,6 +188,14 @@ def test_a_connector_that_forgets_stands_still(monkeypatch: pytest.MonkeyPatch, 
     assert asked == ["PUT stop", "GET status", "GET status", *["DELETE offsets"] * is_recorded]
 
 
+def test_a_connector_is_removed_though_the_answer_to_that_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = httpx.Response(404, json={"error_code": 404, "message": "Connector s not found"})
+    monkeypatch.setattr(Connect, "forget", lambda *_: None)
+    monkeypatch.setattr(Connect, "_send_once", lambda *_: missing)
+    with Connect(access.Connect("http://127.0.0.1:1")) as connect:
+        connect.remove("s")
+
+
 class _Server:
     """A web server that gives the answers it was told, in order, the last one again and again."""
 
