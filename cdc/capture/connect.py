@@ -43,8 +43,9 @@ _TRACE_LINE_CHARACTERS = 300
 PLACES: Final = frozenset({"lsn", "file"})
 
 
-# What Connect says with status 500, and what passes: its leader did not take a request in time, or was not reached.
-_PASSES: Final = re.compile("timed out|forward")
+# What Connect says with status 500, and what passes: its leader did not take a request in time, or was not reached; two
+# had the place of one connector changed at once.
+_PASSES: Final = re.compile("timed out|forward|Failed to modify offsets")
 _PASSING: Final = frozenset(
     {
         httpx.codes.CONFLICT,
@@ -98,6 +99,11 @@ class Status:
     def has_lost_place(self) -> bool:
         """Whether a task has failed because the source's log does not have its place any more."""
         return any(task.has_lost_place for task in self.tasks)
+
+    @property
+    def is_restarting(self) -> bool:
+        """Whether connector or task is being started again: for ever, if the worker could not read a reference then."""
+        return "RESTARTING" in {self.state, *(task.state for task in self.tasks)}
 
     def is_in(self, wanted: str) -> bool:
         """Tell whether connector and tasks are in the state that a connector file names."""
@@ -257,8 +263,15 @@ class Connect:
         return [entry["offset"] for entry in self.offsets(name)]
 
     def remove(self, name: str) -> None:
-        """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time."""
-        self.forget(name)
+        """Remove a connector with all that Connect knows of it. Raises CON-104 if it does not stop in time.
+
+        Somebody else may do the same at the same time.
+        """
+        try:
+            self.forget(name)
+        except FatalError:
+            if self.config(name) is not None:
+                raise
         self.delete(name)
         self.until(name, lambda now: now.state == ABSENT, 0.0)
 
