@@ -164,8 +164,8 @@ class Lifecycle:
 
     def _move(self, state: str) -> Iterator[str]:
         """Ask for the state, and for a restart of what has failed. What somebody has left unfinished is finished."""
-        passing = (ABSENT, "UNASSIGNED", "RESTARTING")
-        status = self._connect.until(self._name, lambda now: now.state not in passing, 0.0)
+        passing = (ABSENT, "UNASSIGNED")
+        status = self._connect.until(self._name, lambda now: not (now.state in passing or now.is_restarting), 0.0)
         stands = status.state in ("STOPPED", "PAUSED")
         if state == "running" and (unfinished := self.turns.await_end()) is not None:
             with self._turn(unfinished) as attempt:
@@ -174,6 +174,9 @@ class Lifecycle:
         elif state == "running" and stands and not self._connect.has_place(self._name):
             self.begin()
             yield "snapshot begun"
+        elif state == "running" and status.is_restarting:
+            self._connect.restart(self._name, only_failed=False)
+            yield "restarted"
         elif status.state != state.upper() and status.state != "FAILED":
             self._connect.move(self._name, state)
             yield state

@@ -1,4 +1,5 @@
-"""Starts again what Kafka Connect leaves lying: tasks that have failed, and tasks that run and say nothing.
+"""Starts again what Kafka Connect leaves lying: tasks that have failed, tasks that run and say nothing, and what it
+was to start again and did not.
 
 Connect restarts nothing by itself. And a MariaDB connector does not notice that its server has gone: its own thread for
 that (`connect.keep.alive`) has to be off, because it would cut the connection under a reader that only waits for Kafka,
@@ -28,7 +29,7 @@ import structlog
 
 from cdc.access import Kafka
 from cdc.backoff import Backoff
-from cdc.capture.connect import ABSENT, Connect
+from cdc.capture.connect import ABSENT, Connect, Status
 from cdc.capture.connector import reader_name, signal_topic
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reader import Reader
@@ -259,12 +260,20 @@ class Watch:
             return _LOST, status.failure
         if status.failure:
             return self._code_of_failure(self.source.name), status.failure
+        return self._silence_fault(status, now)
+
+    def _silence_fault(self, status: Status, now: float) -> tuple[str | None, str]:
         silent = now - self._since
         was_restarted = self._since - self._restarted <= self.longest_wait_s
         patience = max(self.silence_s, _CLOSING_S) if was_restarted else self.silence_s
-        if silent < patience or not status.is_in("running") or self.connect.in_snapshot(self.source.name):
+        if silent < patience:
             return None, ""
-        return "CON-106", f"{silent:.0f} s"
+        if status.is_restarting:
+            # A worker that cannot read a reference when it is to start something again says so in its log alone.
+            return "CON-104", f"restarting for {silent:.0f} s"
+        if status.is_in("running") and not self.connect.in_snapshot(self.source.name):
+            return "CON-106", f"{silent:.0f} s"
+        return None, ""
 
     def _snapshot_fault(self, now: float, signals: int, *, runs: bool) -> str | None:
         """Return the code of what is on record that is wrong with the connector's snapshot, if it is to be mended now.

@@ -65,6 +65,13 @@ def test_a_connector_that_is_not_to_run_begins_nothing(bench: Bench, state: str)
     assert bench.of().apply({}, state) == []
 
 
+def test_what_was_to_be_started_again_and_was_not_is(bench: Bench) -> None:
+    bench.cluster.members["mes"] = Member(task="RESTARTING")
+    assert bench.of().apply({}, "running") == ["restarted"]
+    assert bench.cluster.told == ["restart mes"]
+    assert bench.of().apply({}, "running") == []
+
+
 def test_other_settings_leave_the_place(bench: Bench) -> None:
     bench.cluster.members["mes"] = Member({"a": "1"})
     assert bench.of().apply({"a": "2", "b": "1"}, "running") == ["settings changed: a, b"]

@@ -211,6 +211,19 @@ def test_a_connector_that_is_well_again_is_restarted_as_soon_as_the_first_time(w
     assert silence_until_restarted() == 20
 
 
+@pytest.mark.parametrize(("state", "task"), [("RESTARTING", "RESTARTING"), ("RUNNING", "RESTARTING")])
+def test_what_was_to_be_started_again_and_was_not_is(world: World, state: str, task: str) -> None:
+    world.say("COMPLETED")
+    assert world.watch.look() is None
+    world.connector.state, world.connector.task = state, task
+    found = []
+    for world.clock in (19.0, 20.0, 64.0, 65.0):
+        found.append(world.watch.look())
+        world.connector.task = task
+    assert found == [None, "CON-104", None, "CON-104"]
+    assert world.cluster.told == ["restart mes"] * 2
+
+
 def test_a_snapshot_on_an_older_slot_is_begun_again_without_it(world: World) -> None:
     assert world.watch.look() is None
     world.say("STARTED")
