@@ -10,7 +10,7 @@ from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.cli.chosen import NamesGiven, chosen
 from cdc.cli.connectors.done import AsJson, telling
-from cdc.cli.connectors.on_record import on_record
+from cdc.cli.connectors.on_record import failure_on_record, on_record
 from cdc.cli.context import acting
 from cdc.cli.output import say
 from cdc.errors import FatalError
@@ -46,7 +46,8 @@ def _move(context: typer.Context, names: list[str], state: str, reason: str | No
             config = connect.config(source.name)
             if config is None:
                 raise FatalError("CON-116", source.name)
-            done = Lifecycle(connect, options.kafka, source, source.name).apply(config, state)
+            with failure_on_record(record, f"connectors {state}", source.name):
+                done = Lifecycle(connect, options.kafka, source, source.name).apply(config, state)
             if done:
                 record(f"connectors {state}", source.name, {"done": done})
             told.tell(source.name, done)

@@ -14,7 +14,7 @@ from cdc.capture.place import go_on_from, passes_over, read_file, read_recorded
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source
 from cdc.cli.chosen import Name, named
-from cdc.cli.connectors.on_record import on_record
+from cdc.cli.connectors.on_record import failure_on_record, on_record
 from cdc.cli.connectors.restart import begin_anew
 from cdc.cli.context import acting, settings
 from cdc.cli.output import say, write_json, write_line
@@ -79,7 +79,8 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         if not dry_run:
             if not yes:
                 typer.confirm(f"{words}. Record it?", abort=True, err=True)
-            go_on_from(connect, source, Reading(source, options.kafka), wanted, table_names(source) if lost else ())
+            with failure_on_record(record, "connectors offsets set", name):
+                go_on_from(connect, source, Reading(source, options.kafka), wanted, table_names(source) if lost else ())
             record("connectors offsets set", name, effect)
         if not as_json:
             write_line(words)  # it is done, whatever comes of going on
@@ -109,7 +110,8 @@ def reset(
         typer.confirm(f"Read all rows of {len(source.tables)} tables of {name} again?", abort=True, err=True)
     with Connect(options.connect) as connect, on_record(options, reason) as record:
         before = read_recorded(connect, source)
-        done = begin_anew(source, options, connect)
+        with failure_on_record(record, "connectors offsets reset", name):
+            done = begin_anew(source, options, connect)
         record("connectors offsets reset", name, {"before": before.place})
     if as_json:
         write_json({"source": name, "before": before.place, "done": done})

@@ -1,7 +1,8 @@
 """What is done to connectors, on record in the target; each action by itself, when it is done.
 
 Kafka Connect has no transactions to share with the target. So the target is asked first: who cannot put on record what
-he does gets to do nothing.
+he does gets to do nothing. And what failed is put on record as such: Connect may have done it, and only its answer was
+lost; who repeats the command hears that there is nothing to do.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from cdc.cli.failure import Exit, exit_of
 from cdc.cli.output import say
 from cdc.config import Settings
+from cdc.errors import CdcError
 from cdc.store.action import record_action
 from cdc.store.connection import as_service_errors, connect
 
@@ -33,3 +36,14 @@ def on_record(options: Settings, reason: str | None = None) -> Iterator[Record]:
                 record_action(connection, action, object_name, effect, reason)
 
         yield record
+
+
+@contextmanager
+def failure_on_record(record: Record, action: str, object_name: str) -> Iterator[None]:
+    """Put on record with which code an action fails; not one that was refused: nothing was done then."""
+    try:
+        yield
+    except CdcError as error:
+        if exit_of(error) not in (Exit.REFUSED, Exit.USAGE):
+            record(action, object_name, {"failed": error.code})
+        raise

@@ -1,0 +1,31 @@
+"""What is put on record of an action on connectors that fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdc.cli.connectors.on_record import failure_on_record
+from cdc.errors import CdcError, FatalError, TransientError
+
+
+@pytest.mark.parametrize(
+    ("error", "is_recorded"),
+    [
+        # The connector may be paused by now: what failed is the answer.
+        (FatalError("CON-105", "status 500"), True),
+        (TransientError("CON-101", "ReadTimeout"), True),
+        (TransientError("CON-104", "mes is RUNNING"), True),
+        (FatalError("CON-103", "mes"), True),
+        (FatalError("CON-180", "mes"), False),
+        (FatalError("CON-185", "mes"), False),
+    ],
+)
+def test_what_may_have_been_done_is_put_on_record(error: CdcError, is_recorded: bool) -> None:
+    noted: list[tuple[str, str, object]] = []
+    with (
+        pytest.raises(CdcError) as raised,
+        failure_on_record(lambda *what: noted.append(what), "connectors paused", "mes"),
+    ):
+        raise error
+    assert raised.value is error
+    assert noted == [("connectors paused", "mes", {"failed": error.code})] * is_recorded
