@@ -215,6 +215,9 @@ class Connect:
     def stop(self, name: str) -> None:
         """Stop a connector, failed or not, and wait until it is. Raises CON-104 if it does not stop in time."""
         self.move(name, "stopped")
+        if self.status(name).is_restarting:
+            # One that was not started again for want of a reference leaves that state by a restart alone.
+            self.restart(name, only_failed=False)
         status = self.until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
         if not status.is_in("stopped"):
             raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")

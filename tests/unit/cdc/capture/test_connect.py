@@ -179,13 +179,28 @@ def test_a_connector_that_forgets_stands_still(monkeypatch: pytest.MonkeyPatch, 
             return {"offsets": [{"partition": {"server": "s"}, "offset": {"lsn": 5}}] * is_recorded}
         asked.append(f"{method} {step}")
         # A task that has failed is shown for a moment after the connector was told to stop.
-        tasks = [{"id": 0, "state": "FAILED", "trace": "x"}] if asked.count("GET status") == 1 else []
+        tasks = [{"id": 0, "state": "FAILED", "trace": "x"}] if asked.count("GET status") <= 2 else []
         return {"connector": {"state": "STOPPED"}, "tasks": tasks}
 
     monkeypatch.setattr(Connect, "_send", answer)
     with Connect(access.Connect("http://127.0.0.1:1")) as connect:
         connect.forget("s")
-    assert asked == ["PUT stop", "GET status", "GET status", *["DELETE offsets"] * is_recorded]
+    assert asked == ["PUT stop", *["GET status"] * 3, *["DELETE offsets"] * is_recorded]
+
+
+def test_a_connector_that_hangs_in_a_restart_is_stopped_by_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(_: Connect, method: str, path: str, **_options: object) -> object:
+        asked.append(f"{method} {path.partition('?')[0]}")
+        is_started = any(path.endswith("/restart") for path in asked)
+        return {"connector": {"state": "STOPPED" if is_started else "RESTARTING"}, "tasks": []}
+
+    monkeypatch.setattr(Connect, "_send", answer)
+    with Connect(access.Connect("http://127.0.0.1:1")) as connect:
+        connect.stop("s")
+    status = "GET /connectors/s/status"
+    assert asked == ["PUT /connectors/s/stop", status, "POST /connectors/s/restart", status]
 
 
 def test_a_connector_is_removed_though_somebody_else_has_done_it(monkeypatch: pytest.MonkeyPatch) -> None:
