@@ -117,7 +117,7 @@ class Surroundings:
         reader = Reader(source, self.options.kafka, self.connect)
         told = (self.ask("kafka", reader.record.fold) if live is not None else None) or Readings(source.name)
         unread = told.unread(table_names(source))
-        offsets = [] if live is None else self.connect.offsets(source.name)
+        offsets = self._offsets(source) if live is not None else []
         place: dict[str, Any] = next((entry["offset"] for entry in offsets if entry.get("offset")), {})
         sent = self.newest.get(source.stream)
         heard_s = None if sent is None else max(0.0, (datetime.now(UTC) - sent).total_seconds())
@@ -136,6 +136,10 @@ class Surroundings:
             snapshot=self._snapshot(source),
             reading=self.reading(source, unread, reader),
         )
+
+    def _offsets(self, source: Source) -> list[dict[str, Any]]:
+        # Connect does not tell it of a connector whose references it cannot read: one such must not hide the others.
+        return self.ask(f"place of {source.name}", lambda: self.connect.offsets(source.name)) or []
 
     def reading(self, source: Source, unread: Sequence[Unread], reader: Reader) -> Load | None:
         """Return how far the tables are that are read beside the stream."""

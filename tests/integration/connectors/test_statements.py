@@ -93,13 +93,13 @@ def recorded(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> It
     """A source with tables, and its connector file; its account is not there yet."""
     name = str(request.param)
     side = Side(name, KINDS[name], ("mark", "part", "lot"), stack.env, keyless=("remark",))
+    secret = Path(stack.env["CDC_LOCAL"]) / "secrets" / "recorded.properties"  # where Connect may read
+    secret.write_text(f"password={PASSWORD}\n")
     shapes = make_deployment(tmp_path, stack, "recorded", side)
     drop_account(stack, ACCOUNT)
     side.run(*(f"CREATE TABLE {table} ({columns})" for table, columns in TABLES.items()))
     side.run("INSERT INTO mark VALUES (1, 'none')", "INSERT INTO part VALUES (1, 'first'), (2, 'second')")
     side.run("INSERT INTO lot VALUES (1, 1)", "INSERT INTO remark VALUES ('same'), ('same')")
-    secret = Path(stack.env["CDC_LOCAL"]) / "secrets" / "recorded.properties"  # where the stack's Connect may read
-    secret.write_text(f"password={PASSWORD}\n")
     prefix = "CDC_MES" if side.kind == "postgresql" else "CDC_ERP"
     file = side.file.replace(f"${{env:{prefix}_DBA_USER}}", ACCOUNT)
     file = file.replace(f"${{env:{prefix}_DBA_PASSWORD}}", f"${{file:{secret}:password}}")
@@ -110,7 +110,8 @@ def recorded(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> It
     secret.unlink()
 
 
-@pytest.mark.slow  # a minute each: every command that speaks to a source
+@pytest.mark.slow  # minutes each: every command that speaks to a source
+@pytest.mark.timeout(900)
 def test_no_command_changes_the_source(recorded: Recorded) -> None:
     cdc, name, side = recorded.shapes.deployment.cdc, recorded.side.name, recorded.side
     dba = ("--user", "${env:CDC_MES_DBA_USER}", "--password", "${env:CDC_MES_DBA_PASSWORD}")
