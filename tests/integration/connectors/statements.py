@@ -29,6 +29,9 @@ _TELLING: Final = {
 _ALLOWED: Final = {*_TELLING, "pg_logical_emit_message", "pg_drop_replication_slot"}
 # -- MariaDB: https://mariadb.com/kb/en/general-query-log/; what is no statement, and what its snapshot locks by
 _COMMANDS: Final = {"Connect", "Quit", "Ping", "Init DB", "Binlog Dump", "Register Slave", "Close stmt", "Reset stmt"}
+_BOUNDED = re.compile(r"(?is)\s*SET\s+STATEMENT\s+.*?\s+FOR\s+(?P<statement>.*)")
+_VARIABLE = re.compile(r"@@\w+(?:\.\w+)?")
+_SET_FOR_ALL = re.compile(r"(?i)@@(?:GLOBAL|PERSIST)\.\w+\s*:?=")
 _LOCKS: Final = {"FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES"}
 
 
@@ -72,12 +75,17 @@ def changing_mariadb(logged: Iterable[tuple[str, str]]) -> list[str]:
 def _may_change_mariadb(command: str, statement: str) -> bool:
     if command in _COMMANDS:
         return False
+    if (bounded := _BOUNDED.match(statement)) is not None:
+        return _may_change_mariadb(command, bounded["statement"])
     word, code = _first(statement), _NO_CODE.sub("''", statement)
     if command not in ("Query", "Prepare", "Execute"):
         return True
     if " ".join(code.upper().split()) in _LOCKS:
         return False
+    if word == "SET" and _SET_FOR_ALL.search(code):
+        return True
     is_shown = word == "SHOW"  # SHOW CREATE TABLE, SHOW GLOBAL VARIABLES
+    code = _VARIABLE.sub("''", code)
     return not is_shown and (word not in _SESSION | {"SELECT", "USE"} or _CHANGES.search(code) is not None)
 
 

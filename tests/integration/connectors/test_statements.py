@@ -194,7 +194,31 @@ def test_a_change_is_found(statement: str) -> None:
         assert changing_mariadb([("Query", statement)])
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET GLOBAL read_only = 0",
+        "SET @@global.read_only = 0",
+        "SET STATEMENT max_statement_time=1 FOR DELETE FROM part",
+        "SELECT * FROM part INTO OUTFILE 'part'",
+        "SELECT * FROM part LOCK IN SHARE MODE",
+        "FLUSH TABLES part FOR EXPORT",
+        "KILL 5",
+        "REPLACE INTO part VALUES (1)",
+    ],
+)
+def test_a_change_of_mariadb_is_found(statement: str) -> None:
+    assert changing_mariadb([("Query", statement)]) == [f"Query: {statement}"]
+
+
 def test_what_only_reads_is_let_pass() -> None:
     read = ["SELECT 'DELETE', deleted FROM part -- INSERT", "SHOW wal_level", "SET search_path = ''", "BEGIN READ ONLY"]
     assert changing_postgresql([*read, "SELECT pg_logical_emit_message(true, 'a', 'b')"], {"nextval"}) == []
-    assert changing_mariadb([("Query", text) for text in [*read, "SHOW CREATE TABLE part", "UNLOCK TABLES"]]) == []
+    own = [
+        "SHOW CREATE TABLE part",
+        "UNLOCK TABLES",
+        "SELECT @@GLOBAL.gtid_binlog_pos AS gtids",
+        "set @master_binlog_checksum= @@global.binlog_checksum",
+        "SET STATEMENT max_statement_time=600 FOR SHOW GLOBAL VARIABLES LIKE 'binlog_format'",
+    ]
+    assert changing_mariadb([("Query", text) for text in [*read, *own]]) == []
