@@ -9,7 +9,9 @@ _STATISTICS: Final = {"pg_statistic", "pg_statistic_ext_data"}
 _UPKEEP: Final = "{relpages,reltuples,relallvisible,relfrozenxid,relminmxid,datfrozenxid,datminmxid}"
 _MARIADB: Final = {
     # Those of information_schema itself are made when somebody asks.
-    "information_schema.TABLES WHERE TABLE_SCHEMA <> 'information_schema'": "TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, CREATE_TIME, CREATE_OPTIONS",
+    "information_schema.TABLES WHERE TABLE_SCHEMA <> 'information_schema'": (
+        "TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, CREATE_TIME, CREATE_OPTIONS"
+    ),
     "information_schema.COLUMNS": "*",
     "information_schema.STATISTICS": "TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME",
     "information_schema.TRIGGERS": "*",
