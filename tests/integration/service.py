@@ -32,7 +32,7 @@ approval: {{required: false}}
 """
 _ANCHORS = re.compile(r"^anchors:.*\n(?:  .*\n)+", re.MULTILINE)
 NO_ENDPOINTS = "observe: {land_port: 0, derive_port: 0, watch_port: 0}\n"
-_CDC = str(Path(sys.executable).with_name("cdc"))
+CDC = str(Path(sys.executable).with_name("cdc"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,13 @@ class Deployment:
 
     def cdc(self, *arguments: str, exit_code: int = 0) -> str:
         """Run a command to its end; return what it printed."""
-        done = subprocess.run(
-            (_CDC, *arguments), env=self.env, capture_output=True, text=True, check=False, timeout=180
-        )
+        done = subprocess.run((CDC, *arguments), env=self.env, capture_output=True, text=True, check=False, timeout=180)
         assert done.returncode == exit_code, f"cdc {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
     def exit_code(self, *arguments: str) -> int:
         """Run a command to its end; return how it ended."""
-        return subprocess.run(
-            (_CDC, *arguments), env=self.env, capture_output=True, check=False, timeout=180
-        ).returncode
+        return subprocess.run((CDC, *arguments), env=self.env, capture_output=True, check=False, timeout=180).returncode
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -102,7 +98,7 @@ def start(env: Mapping[str, str], log: Path, *arguments: str) -> subprocess.Pope
     """
     with log.open("ab") as output:
         return subprocess.Popen(
-            ("setpriv", "--pdeathsig", "TERM", _CDC, *arguments), env=env, stdout=output, stderr=output
+            ("setpriv", "--pdeathsig", "TERM", CDC, *arguments), env=env, stdout=output, stderr=output
         )
 
 

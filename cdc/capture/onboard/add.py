@@ -27,8 +27,8 @@ class Addition:
     statements: tuple[str, ...]
 
 
-def add(source: Source, survey: Survey, wanted: Sequence[Name], text: str) -> Addition:
-    """Return the file `text` of a source with tables added to it.
+def add(source: Source, survey: Survey, wanted: Sequence[Name], text: str, listed: Sequence[Name] = ()) -> Addition:
+    """Return the file `text` of a source with tables added to it; of those it has already, `listed`, the SQL alone.
 
     Raises SRC-120 for a table that the catalogue does not have or that is none, SRC-354 for one that is captured
     already, SRC-353 if the file cannot be edited, CON-113 for one without a key while the connector is to run; whatever
@@ -55,8 +55,12 @@ def add(source: Source, survey: Survey, wanted: Sequence[Name], text: str) -> Ad
         text = insert_policy(file, text, [f"# {policy[0].code}: {policy[0].why}", policy[0].what])
         decisions += policy
     new = {f"{source.name}.{table}" for _, table in order}
-    only = replace(chosen, tables=tuple(drafts[name].table for name in order))
-    own = (statement for name in order for statement in drafts[name].statements)
+    known, _ = survey.drafts(source, listed)
+    tables = tuple(draft.table for draft in (*known.values(), *(drafts[name] for name in order)))
+    only = replace(chosen, tables=tables)
+    own = (
+        statement for draft in (*known.values(), *(drafts[name] for name in order)) for statement in draft.statements
+    )
     return Addition(
         chosen,
         text,

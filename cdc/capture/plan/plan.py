@@ -8,6 +8,7 @@ that was interrupted is repeated with the same plan.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ def require_unmoved(agreed: Plan, now: Plan) -> None:
         known = {(change.key, change.before, change.after) for change in agreed.changes}
         new = [change.key for change in now.changes if (change.key, change.before, change.after) not in known]
         moved += [f"{key} differs otherwise than the plan says" for key in new]
-    more = [step.what for step in now.steps if step not in agreed.steps] if not moved else []
+    more = [step.what for step in now.steps if step not in (*agreed.steps, *_left(agreed))] if not moved else []
     moved += [f"more would be done: {what}" for what in more]
     if moved:
         raise FatalError("CON-181", f"{agreed.source}: {'; '.join(moved)}")
@@ -117,6 +118,15 @@ def require_same_cluster(agreed: PlanFile, cluster: str) -> None:
     """Raise FatalError CON-181 unless the plans were made for this Kafka cluster."""
     if agreed.cluster != cluster:
         raise FatalError("CON-181", f"they were made for Kafka cluster {agreed.cluster}, this is {cluster}")
+
+
+def _left(agreed: Plan) -> Iterable[Step]:
+    """Return what is left where somebody died in the middle of one of the steps that were agreed on."""
+    for step in agreed.steps:
+        if step.what.startswith((_FIRST, _NEW)):
+            yield _FINISH
+        elif table := _CAPTURE.fullmatch(step.what):
+            yield _read(table[1])
 
 
 def require_agreed(plan: Plan) -> None:
@@ -147,7 +157,7 @@ def _steps(source: Source, seen: Seen, changes: list[Change]) -> Iterable[Step]:
     if seen.config is None:
         yield Step("create the connector" + ("" if runs else f", {source.state}"))
         if runs and not seen.has_place:
-            yield Step(f"take the first snapshot: {len(source.tables)} tables", Impact.READ.word)
+            yield Step(f"{_FIRST}: {len(source.tables)} tables", Impact.READ.word)
         return
     impacts = {Impact.of(change.impact) for change in changes}
     if any(impact.forgets for impact in impacts):
@@ -163,13 +173,13 @@ def _begin_again(source: Source, impact: Impact) -> Iterable[Step]:
     yield Step("stop the connector and have it forget its place", impact.word)
     yield Step("change its settings")
     if source.state == "running":
-        yield Step(f"take a new snapshot: {len(source.tables)} tables", impact.word)
+        yield Step(f"{_NEW}: {len(source.tables)} tables", impact.word)
 
 
 def _moves(source: Source, seen: Seen) -> Iterable[Step]:
     state = seen.status.state
     if seen.is_unfinished and source.state == "running":
-        yield Step("finish what was begun: a new snapshot", Impact.READ.word)
+        yield _FINISH
     elif state == ABSENT or seen.status.is_in(source.state):
         return
     elif seen.status.failure and source.state == "running":
@@ -178,6 +188,10 @@ def _moves(source: Source, seen: Seen) -> Iterable[Step]:
         yield Step(f"{_VERBS[source.state]} the connector: it is {state.lower()}", Impact.RESTART.word)
 
 
+_FIRST: Final = "take the first snapshot"
+_NEW: Final = "take a new snapshot"
+_FINISH: Final = Step("finish what was begun: a new snapshot", Impact.READ.word)
+_CAPTURE: Final = re.compile("capture (.*), and read its rows beside the stream")
 _VERBS: Final = {"running": "resume", "paused": "pause", "stopped": "stop"}
 
 
@@ -188,9 +202,13 @@ def _reads(source: Source, seen: Seen) -> Iterable[Step]:
         if table not in before:
             yield Step(f"capture {table}, and read its rows beside the stream", Impact.READ.word)
         elif table in seen.unread:
-            yield Step(f"read the rows of {table} beside the stream", Impact.READ.word)
+            yield _read(table)
     for table in sorted(before - set(names)):
         yield Step(f"capture {table} no more; its mirror stays as it is", Impact.READ.word)
+
+
+def _read(table: str) -> Step:
+    return Step(f"read the rows of {table} beside the stream", Impact.READ.word)
 
 
 def _hints(changes: Iterable[Change]) -> Iterable[str]:

@@ -55,14 +55,19 @@ def add_table(
     """Add tables to a source: lines to its connector file, a contract each; other tables are not read again.
 
     Lines are put in behind their parents and before their children; no other line changes. What would stop a table is
-    decided and written beside it as `cdc connectors init` does. Exit code 4 if the DBA has to run something first.
+    decided and written beside it as `cdc connectors init` does. Exit code 4 if the DBA has to run something first:
+    behind that, or if it was interrupted, the same command with --apply goes on with what the file has by then.
     """
     options = settings(context)
     folder = options.folders.connector_configs
     source = named(options, name)
     file = folder / f"{name}.yaml"
     text = file.read_text(encoding="utf-8")
-    added = add(source, survey_of(source, environment()), [_name(source, table) for table in tables], text)
+    wanted = [_name(source, table) for table in tables]
+    # Without --apply nothing comes behind the file: who names a table that it has is mistaken.
+    listed = [one for one in wanted if apply and one in {(table.schema, table.name) for table in source.tables}]
+    new = [one for one in wanted if one not in listed]
+    added = add(source, survey_of(source, environment()), new, text, listed)
     parse_source(name, added.text)  # what cannot be read again is not written
     if not dry_run:
         _write(folder / "contracts" / name, file, added)

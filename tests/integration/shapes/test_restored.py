@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from compose.local.stack import Stack
+from tests.integration.runbook import Operator
 from tests.integration.shapes.shapes import Shapes
-from tests.integration.shapes.test_way_out import accounts_hold, begun, go_on, stopped
+from tests.integration.shapes.test_way_out import accounts_hold, begun, stopped
 
 
 @pytest.mark.slow  # two servers stop and start, the service as well
@@ -32,10 +34,14 @@ def test_a_source_that_was_restored(fresh: Shapes, stack: Stack, tmp_path: Path,
     assert "STR-123 " in said
     assert f"cdc.{name}: its log ends at" in said
     assert fresh.query(f"SELECT count(*) FROM {name}.one") == [(52,)], "nothing was mixed with what it does now"
-    go_on(fresh, name)
-    with fresh.running():
+    operator = Operator(fresh, {"SOURCE": name})
+    fresh.write(dataclasses.replace(side, more=("state: stopped",)))
+    operator.act("STR-123", 1)
+    fresh.write(side)
+    with operator.doing("STR-123", 4):
         fresh.until(f"SELECT generations FROM cdc.position WHERE source = '{name}'", [(2,)])
         fresh.check(f"{name}.one", f"{name}.dated")
+        operator.verify("STR-123")
     assert side.rows("one") == [(1, 1), (2, 7), (3, 3)]
     assert fresh.query("SELECT code FROM cdc.gap ORDER BY found_at") == [("STR-123",), ("STR-121",)]
     accounts_hold(fresh)

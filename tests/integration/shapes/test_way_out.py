@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
+from tests.integration.runbook import Operator
 from tests.integration.service import start
 from tests.integration.shapes.shapes import Shapes
 
@@ -54,9 +57,13 @@ def start_over(fresh: Shapes, *names: str) -> None:
     fresh.deployment.cdc("target", "apply")
 
 
-def go_on(fresh: Shapes, name: str) -> None:
-    """Behind all that the stream of a source has, by a new snapshot."""
-    assert "goes on at offset" in fresh.deployment.cdc("stream", "resnapshot", name, *WHY, "--yes")
+@contextmanager
+def following(fresh: Shapes, name: str, page: str, step: int) -> Iterator[None]:
+    """Do for a source what a step of a code's page says, the service included, and at the end what verifies it."""
+    operator = Operator(fresh, {"SOURCE": name})
+    with operator.doing(page, step):
+        yield
+        operator.verify(page)
 
 
 def accounts_hold(fresh: Shapes) -> None:
@@ -100,10 +107,8 @@ def test_a_date_that_becomes_a_timestamp(fresh: Shapes) -> None:
     shown = json.loads(fresh.deployment.cdc("drift", "show", "yard", "--json", exit_code=4))
     assert [(one["mirror"], one["column"], one["stops"]) for one in shown] == [("yard.dated", "day", "TGT-110")]
     assert "keep column yard.dated.day" in fresh.deployment.cdc("drift", "accept", "yard", *WHY, "--dry-run")
-    fresh.deployment.cdc("drift", "accept", "yard", *WHY)
     side.run("DELETE FROM dated WHERE id = 1")
-    go_on(fresh, "yard")
-    with fresh.running():
+    with following(fresh, "yard", "TGT-110", 2):
         fresh.until("SELECT generations FROM cdc.position WHERE source = 'yard'", [(2,)])
         fresh.check("yard.dated", "yard.one")
         fresh.check("shed.dated")
@@ -137,11 +142,7 @@ def test_a_cascading_key_that_changes(fresh: Shapes) -> None:
     assert "shed.piece_of: of_whole" in said
     # Nothing was done by the wrong key.
     assert fresh.query("SELECT id, whole FROM shed.piece_of ORDER BY id") == [(2, 2), (3, 3)]
-    # As the code says.
-    fresh.deployment.cdc("source", "contract", "shed")
-    fresh.deployment.cdc("target", "apply")
-    with fresh.running():
-        fresh.deployment.cdc("connectors", "reload", "shed", "--yes")
+    with following(fresh, "shed", "TGT-115", 2):
         fresh.until("SELECT generations > 1 FROM cdc.position WHERE source = 'shed'", [(True,)])
         side.run("DELETE FROM whole WHERE id = 3")
         fresh.check("shed.whole", "shed.piece_of")
@@ -184,9 +185,8 @@ def test_a_poisoned_topic_is_passed_over(fresh: Shapes) -> None:
     side = fresh.sides["shed"]
     side.run("INSERT INTO one VALUES (2, 2)", "DELETE FROM dated WHERE id = 1")
     assert "STR-101 " in stopped(fresh)
-    go_on(fresh, "shed")
-    side.run("INSERT INTO one VALUES (3, 3)")
-    with fresh.running():
+    with following(fresh, "shed", "STR-101", 3):
+        side.run("INSERT INTO one VALUES (3, 3)")
         fresh.until("SELECT generations FROM cdc.position WHERE source = 'shed'", [(2,)])
         fresh.check("shed.one", "shed.dated", "yard.one")
     assert fresh.query("SELECT code FROM cdc.gap ORDER BY found_at") == [("STR-121",)]
@@ -209,9 +209,7 @@ def test_a_table_that_is_another_one(fresh: Shapes, statement: str) -> None:
     assert f"shed.one: {statement[:12]}" in (said := stopped(fresh))
     assert "TGT-113 " in said
     assert fresh.query("SELECT id FROM shed.one") == [(1,)]
-    fresh.deployment.cdc("drift", "accept", "shed", *WHY)
-    go_on(fresh, "shed")
-    with fresh.running():
+    with following(fresh, "shed", "TGT-113", 3):
         fresh.until("SELECT generations FROM cdc.position WHERE source = 'shed'", [(2,)])
         fresh.check("yard.one", "shed.one")
 
@@ -234,8 +232,10 @@ def test_a_row_that_is_larger_than_a_record_may_be(fresh: Shapes) -> None:
         assert failed["source"] == "yard"
         assert "RecordTooLarge" in failed["failure"]
         fresh.write(dataclasses.replace(side, more=('settings: {producer.override.max.request.size: "50000000"}',)))
-        fresh.deployment.cdc("connectors", "apply", "yard")
+        operator = Operator(fresh, {"SOURCE": "yard"})
+        operator.act("CON-103", 3)
         fresh.check("yard.big", "yard.one")
+        operator.verify("CON-103")
 
 
 @pytest.mark.slow  # a second snapshot
@@ -262,9 +262,7 @@ def test_a_table_that_leaves_the_publication_and_comes_back(fresh: Shapes) -> No
         lacking = await_unread(fresh, ["public.one"])
         assert [(table["state"], table["again"]) for table in lacking] == [("needed", True)]
         assert "CON-108" in fresh.deployment.cdc("connectors", "apply", "yard", exit_code=5)
-        forget_position(fresh, "yard")
-        fresh.write(side)
-        fresh.deployment.cdc("connectors", "apply", "yard")
+        Operator(fresh, {"SOURCE": "yard"}).act("CON-108", 2)
         # The watch begins a snapshot on an old slot again, so there may be one more.
         fresh.until("SELECT generations > 1 FROM cdc.position WHERE source = 'yard'", [(True,)])
         await_unread(fresh, [])

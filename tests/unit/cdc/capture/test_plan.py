@@ -152,6 +152,20 @@ def test_what_is_left_of_a_plan_is_still_that_plan() -> None:
     require_unmoved(agreed, plan_for(WANTED))
 
 
+def test_what_is_left_of_a_step_is_still_that_plan() -> None:
+    unfinished = plan_for(WANTED, status=Status("STOPPED"), is_unfinished=True)
+    # It has forgotten, and has its settings; or it was created, and has not begun.
+    require_unmoved(plan_for({**WANTED, "slot.name": "other"}), unfinished)
+    require_unmoved(plan_for(None, status=Status(ABSENT)), unfinished)
+    with pytest.raises(FatalError, match="CON-181"):
+        require_unmoved(plan_for(LIVE), unfinished)
+    # It captures the table, and nothing reads that.
+    added = plan_for({**WANTED, "table.include.list": r"public\.lot"})
+    require_unmoved(added, plan_for(WANTED, unread=("public.unit",)))
+    with pytest.raises(FatalError, match=r"CON-181.*public\.lot"):
+        require_unmoved(added, plan_for(WANTED, unread=("public.lot",)))
+
+
 @pytest.mark.parametrize(
     "now",
     [

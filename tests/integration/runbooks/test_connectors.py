@@ -1,0 +1,215 @@
+"""Commands and connectors that stop with a code: its page is followed beside the running service, to equal mirrors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cdc import access
+from cdc.capture.connect import Connect
+from compose.local.stack import Stack
+from tests.integration.runbook import Operator
+from tests.integration.shapes.shapes import Shapes
+
+pytestmark = pytest.mark.slow  # some ten seconds each
+
+WHOLE = ("mill.item", "mill.lot")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _running(mill: Shapes) -> Iterator[None]:
+    with mill.running():
+        yield
+
+
+def test_connect_is_away(mill: Shapes, stack: Stack, operator: Operator) -> None:
+    stack.stop(["connect"])
+    assert "CON-101" in mill.deployment.cdc("connectors", "status", exit_code=1)
+    stack.start(["connect"])
+    operator.verify("CON-101")
+
+
+def test_settings_that_connect_refuses(mill: Shapes, operator: Operator) -> None:
+    written(mill, "user: ${env:CDC_MES_DBA_USER}", "user: nobody")
+    assert "CON-102" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=1)
+    mill.write(mill.sides["mill"])
+    operator.act("CON-102", 4)
+    holds(mill)
+    operator.verify("CON-102")
+
+
+def test_a_connector_that_somebody_deleted(mill: Shapes, operator: Operator) -> None:
+    """Connect has its place still: what was committed meanwhile is not lost."""
+    before = generations(mill)
+    with client(mill) as connect:
+        connect.delete("mill")
+    mill.sides["mill"].run("DELETE FROM lot WHERE id = 1")
+    assert "CON-116" in mill.deployment.cdc("connectors", "restart", "mill", exit_code=1)
+    operator.act("CON-116", 2)
+    holds(mill)
+    operator.verify("CON-116")
+    assert generations(mill) == before
+
+
+def test_another_slot(mill: Shapes, operator: Operator) -> None:
+    """It would forget its place: a plan is agreed on, or nothing is done."""
+    before = generations(mill)
+    mill.write(dataclasses.replace(mill.sides["mill"], more=("settings: {slot.name: mill_two}",)))
+    assert "CON-180" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=5)
+    mill.sides["mill"].run("DELETE FROM lot WHERE id = 2")
+    operator.act("CON-180", 3)
+    mill.until("SELECT generations FROM cdc.position", [(before + 1,)])
+    holds(mill)
+    operator.verify("CON-180")
+    mill.write(mill.sides["mill"])
+    operator.act("CON-180", 3)
+    mill.until("SELECT generations FROM cdc.position", [(before + 2,)])
+    holds(mill)
+
+
+def test_the_server_has_another_name(mill: Shapes, operator: Operator) -> None:
+    before = generations(mill)
+    written(mill, "host: 127.0.0.1", "host: localhost")
+    assert "CON-180" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=5)
+    operator.act("CON-180", 2)
+    holds(mill)
+    operator.verify("CON-180")
+    mill.write(mill.sides["mill"])
+    operator.act("CON-180", 2)
+    assert generations(mill) == before
+
+
+def test_a_plan_of_before(mill: Shapes, operator: Operator) -> None:
+    plan = str(mill.deployment.folder / "plan.json")
+    differs(mill, "4096")
+    mill.deployment.cdc("connectors", "plan", "mill", "--out", plan, exit_code=3)
+    differs(mill, "1024")
+    assert "CON-181" in mill.deployment.cdc("connectors", "apply", plan, exit_code=5)
+    operator.act("CON-181", 2)
+    holds(mill)
+    operator.verify("CON-181")
+
+
+def test_a_file_that_is_no_plan(mill: Shapes, operator: Operator) -> None:
+    differs(mill, "4096")
+    assert "CON-182" in mill.deployment.cdc(
+        "connectors", "apply", str(mill.deployment.folder / "cdc.yaml"), exit_code=2
+    )
+    operator.act("CON-182", 2)
+    holds(mill)
+    operator.verify("CON-182")
+
+
+def test_changes_that_are_passed_over(mill: Shapes, operator: Operator) -> None:
+    before = generations(mill)
+    place = json.loads(mill.deployment.cdc("connectors", "offsets", "show", "mill", "--json"))
+    for key in ("lsn", "lsn_commit", "lsn_proc"):
+        if key in place["offsets"][0]["offset"]:
+            place["offsets"][0]["offset"][key] += 1_000_000
+    file = mill.deployment.folder / "place.json"
+    file.write_text(json.dumps(place))
+    go = ("connectors", "offsets", "set", "mill", str(file), "--reason", "a test", "--yes")
+    assert "CON-183" in mill.deployment.cdc(*go, exit_code=5)
+    mill.sides["mill"].run("DELETE FROM lot WHERE id = 3", "UPDATE item SET n = -1 WHERE id = 3")
+    operator.act("CON-183", 2)
+    mill.until(f"SELECT generations > {before} FROM cdc.position", [(True,)])
+    holds(mill)
+    operator.verify("CON-183")
+
+
+def test_a_condition_that_is_refused(mill: Shapes, operator: Operator) -> None:
+    again = ("connectors", "snapshot", "mill", "public.lot", "--where", "pg_sleep(9) IS NULL")
+    assert "CON-185" in mill.deployment.cdc(*again, exit_code=2)
+    table(operator, "public.lot").act("CON-185", 2)
+    holds(mill)
+    operator.verify("CON-185")
+
+
+def test_a_table_that_has_not_been_read(mill: Shapes, operator: Operator) -> None:
+    """It is in the file of a connector that stands still: nothing of it is read yet, and nothing is given up."""
+    side = mill.sides["mill"]
+    side.run(
+        "CREATE TABLE later (id int PRIMARY KEY, n int)",
+        "INSERT INTO later VALUES (1, 1), (2, 2)",
+        "ALTER PUBLICATION cdc ADD TABLE later",
+    )
+    mill.sides["mill"] = side = dataclasses.replace(side, tables=(*side.tables, "later"))
+    mill.write(dataclasses.replace(side, more=("state: stopped",)))
+    for command in (("source", "contract", "mill"), ("target", "apply"), ("connectors", "apply", "mill")):
+        mill.deployment.cdc(*command)
+    mill.write(side)
+    again = ("connectors", "snapshot", "mill", "public.later")
+    assert "CON-186" in mill.deployment.cdc(*again, "--where", "id = 1", exit_code=5)
+    assert "CON-187" in mill.deployment.cdc(*again, "--cancel", exit_code=5)
+    operator.act("CON-187", 1)
+    mill.check("mill.later", *WHOLE)
+    operator.verify("CON-187")
+    table(operator, "public.later").act("CON-186")
+    operator.verify("CON-186")
+
+
+def test_a_table_without_a_key_joins_a_connector_that_runs(mill: Shapes, operator: Operator) -> None:
+    side, before = mill.sides["mill"], generations(mill)
+    side.run(
+        "CREATE TABLE remark (text text)",
+        "ALTER TABLE remark REPLICA IDENTITY FULL",
+        "INSERT INTO remark VALUES ('same'), ('same')",
+        "ALTER PUBLICATION cdc ADD TABLE remark",
+    )
+    mill.sides["mill"] = side = dataclasses.replace(side, keyless=("remark",))
+    mill.write(side)
+    mill.deployment.cdc("source", "contract", "mill")
+    mill.deployment.cdc("target", "apply")
+    assert "CON-113" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=1)
+    mill.write(dataclasses.replace(side, more=("state: stopped",)))
+    operator.act("CON-113", 3)
+    mill.write(side)
+    operator.act("CON-113", 4)
+    mill.until(f"SELECT generations > {before} FROM cdc.position", [(True,)])
+    holds(mill)
+    operator.verify("CON-113")
+    assert mill.query("SELECT text, _count FROM mill.remark") == [("same", 2)]
+
+
+def test_a_table_that_is_captured_already(mill: Shapes, operator: Operator) -> None:
+    assert "SRC-354" in mill.deployment.cdc("connectors", "add-table", "mill", "lot", exit_code=1)
+    operator.act("SRC-354", 1)
+    holds(mill)
+    operator.verify("SRC-354")
+
+
+def holds(mill: Shapes) -> None:
+    """Change the source once more and compare."""
+    mill.sides["mill"].run("UPDATE item SET n = n + 1 WHERE id = 1")
+    mill.check(*WHOLE)
+
+
+def written(mill: Shapes, line: str, other: str) -> None:
+    """Write the connector file with another line."""
+    text = mill.sides["mill"].file
+    assert line in text
+    (mill.deployment.folder / "connector-configs" / "mill.yaml").write_text(text.replace(line, other))
+
+
+def differs(mill: Shapes, size: str) -> None:
+    """Give the connector a setting by hand."""
+    with client(mill) as connect:
+        config = connect.config("mill") or {}
+        connect.configure("mill", {**config, "max.batch.size": size})
+
+
+def client(mill: Shapes) -> Connect:
+    return Connect(access.Connect(mill.env["CDC_CONNECT_URL"]))
+
+
+def table(operator: Operator, name: str) -> Operator:
+    return dataclasses.replace(operator, words={**operator.words, "TABLE": name})
+
+
+def generations(mill: Shapes) -> Any:
+    ((count,),) = mill.query("SELECT generations FROM cdc.position")
+    return count
