@@ -14,14 +14,18 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from cdc.capture import lifecycle, reader, reading, turn
 from cdc.capture.connect import Connect
 from cdc.cli import stream
-from cdc.cli.connectors import add_table, apply
 from cdc.cli.main import execute
+
+# Their package has the functions under these names.
+add_table = import_module("cdc.cli.connectors.add_table")
+apply = import_module("cdc.cli.connectors.apply")
 
 
 def main() -> int:

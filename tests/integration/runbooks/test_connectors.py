@@ -164,7 +164,7 @@ def test_a_table_without_a_key_joins_a_connector_that_runs(mill: Shapes, operato
     mill.write(side)
     mill.deployment.cdc("source", "contract", "mill")
     mill.deployment.cdc("target", "apply")
-    assert "CON-113" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=1)
+    assert "CON-113" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=5)
     mill.write(dataclasses.replace(side, more=("state: stopped",)))
     operator.act("CON-113", 3)
     mill.write(side)
@@ -177,7 +177,7 @@ def test_a_table_without_a_key_joins_a_connector_that_runs(mill: Shapes, operato
 
 def test_a_table_that_is_captured_already(mill: Shapes, operator: Operator) -> None:
     assert "SRC-354" in mill.deployment.cdc("connectors", "add-table", "mill", "lot", exit_code=1)
-    operator.act("SRC-354", 1)
+    table(operator, "public.lot").act("SRC-354", 1)
     holds(mill)
     operator.verify("SRC-354")
 
