@@ -28,7 +28,8 @@ from tests.faults.capture.test_capture import kill, landed, moved
 from tests.integration.runbook import Operator
 from tests.integration.service import CDC, start
 
-pytestmark = pytest.mark.slow  # a minute each
+# A minute each, on an idle machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SHOWN = {"north": "public.", "south": ""}
 # A row in ten that the mirror lacks; none of them is one that `lose_ballast` takes away.

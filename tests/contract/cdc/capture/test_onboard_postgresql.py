@@ -188,6 +188,10 @@ def test_a_table_is_added_with_its_contract_and_no_other_line_changes(bench: Ben
     told = json.loads(bench.cdc("connectors", "add-table", "plant", "twin", "--json", exit_code=4))
     assert [line for line in file.read_text().splitlines() if line not in before.splitlines()] == ["  - public.twin"]
     assert told["contracts"] == ["plant.twin"]
+    # The same again goes on behind the file; the DBA has not run his statements yet.
+    again = json.loads(bench.cdc("connectors", "add-table", "plant", "twin", "--apply", "--json", exit_code=4))
+    assert (again["diff"], again["contracts"], again["done"]) == ("", [], [])
+    assert again["statements"] == told["statements"] != []
     for statement in told["statements"]:
         bench.dba.execute(statement.encode())
     bench.cdc("source", "contract", "plant", "--check")
