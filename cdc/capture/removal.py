@@ -86,16 +86,65 @@ def is_over(done: Iterable[Outcome], step: str) -> bool:
     return any(one.is_over for one in done if one.step == step)
 
 
+class ConnectorRemoval:
+    """The steps that take connectors away with their places; `name` is what is asked for. They raise CON-1xx."""
+
+    def __init__(self, name: str, connectors: Iterable[str], connect: Connect) -> None:
+        self._name = name
+        self._connectors = tuple(connectors)
+        self._connect = connect
+
+    def steps(self) -> list[Step]:
+        """Return the steps in order."""
+        name = self._name
+        return [
+            Step("stop", f"Stop connector {name}?", self._running, self._stop, is_needed=True),
+            Step(
+                "offsets",
+                f"Have Kafka Connect forget how far connector {name} has read? One that is made anew reads all tables.",
+                self._placed,
+                self._forget,
+            ),
+            Step("connector", f"Delete connector {name}?", self._existing, self._remove, is_needed=True),
+        ]
+
+    def _existing(self) -> list[str]:
+        return [name for name in self._connectors if self._connect.config(name) is not None]
+
+    def _running(self) -> list[str]:
+        return [name for name in self._existing() if not self._connect.status(name).is_in("stopped")]
+
+    def _stop(self) -> None:
+        for name in self._running():
+            self._connect.move(name, "stopped")
+            status = self._connect.until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
+            if not status.is_in("stopped"):
+                raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")
+
+    def _placed(self) -> list[str]:
+        return [name for name in self._existing() if self._connect.has_place(name) or self._connect.is_unbegun(name)]
+
+    def _forget(self) -> None:
+        for name in self._placed():
+            self._connect.forget(name)
+
+    def _remove(self) -> None:
+        for name in self._existing():
+            self._connect.delete(name)
+            status = self._connect.until(name, lambda now: now.state == ABSENT, 0.0)
+            if status.state != ABSENT:
+                raise TransientError("CON-104", f"{name} is {status.state}, wanted gone")
+
+
 class Removal:
     """The steps of one source. All of them raise what Connect's client (CON-1xx) or Kafka's (STR-109, STR-110) does."""
 
     def __init__(self, source: Source, connect: Connect, kafka: Kafka, folder: Path) -> None:
         self._source = source
-        self._connect = connect
         self._kafka = kafka
         self._folder = folder
         # The reader of added tables goes with the connector.
-        self._connectors = [reader_name(source), source.name]
+        self._of_connectors = ConnectorRemoval(source.name, (reader_name(source), source.name), connect)
         self._topics = [source.stream, signal_topic(source)]
         if source.has_binlog:
             self._topics += [history_topic(source), f"cdc-history.{reader_name(source)}"]
@@ -106,14 +155,7 @@ class Removal:
         """
         name = self._source.name
         return [
-            Step("stop", f"Stop connector {name}?", self._running, self._stop, is_needed=True),
-            Step(
-                "offsets",
-                f"Have Kafka Connect forget how far connector {name} has read? One that is made anew reads all tables.",
-                self._placed,
-                self._forget,
-            ),
-            Step("connector", f"Delete connector {name}?", self._existing, self._remove, is_needed=True),
+            *self._of_connectors.steps(),
             Step(
                 "topics",
                 f"Delete the topics of {name}, with every change that is in no journal?",
@@ -148,33 +190,6 @@ class Removal:
         gone = [_quoted(table) for table in table_names(source) if table not in kept]
         named = ", ".join(one.name for one in shared)
         return [f'ALTER PUBLICATION "{own}" DROP TABLE {", ".join(gone)};  -- {named} reads the others'] if gone else []
-
-    def _existing(self) -> list[str]:
-        return [name for name in self._connectors if self._connect.config(name) is not None]
-
-    def _running(self) -> list[str]:
-        return [name for name in self._existing() if not self._connect.status(name).is_in("stopped")]
-
-    def _stop(self) -> None:
-        for name in self._running():
-            self._connect.move(name, "stopped")
-            status = self._connect.until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
-            if not status.is_in("stopped"):
-                raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")
-
-    def _placed(self) -> list[str]:
-        return [name for name in self._existing() if self._connect.has_place(name) or self._connect.is_unbegun(name)]
-
-    def _forget(self) -> None:
-        for name in self._placed():
-            self._connect.forget(name)
-
-    def _remove(self) -> None:
-        for name in self._existing():
-            self._connect.delete(name)
-            status = self._connect.until(name, lambda now: now.state == ABSENT, 0.0)
-            if status.state != ABSENT:
-                raise TransientError("CON-104", f"{name} is {status.state}, wanted gone")
 
     def _delete(self, landed: Callable[[], int | None]) -> None:
         """Delete the topics. Raises CON-170 if the stream has records that have not landed."""

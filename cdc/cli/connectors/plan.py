@@ -98,7 +98,7 @@ def _words(plans: Sequence[Plan], left: Iterable[str]) -> Iterable[str]:
             yield f"{one.source}: {change.impact}: {change.why}"
         yield from (f"{one.source}: {hint}" for hint in one.hints)
     for name in left:
-        yield f"{name}: no file says anything of it; `cdc connectors remove {name}` takes it away"
+        yield f"{name}: no file says anything of it; `cdc connectors remove {name} --reason TEXT` takes it away"
 
 
 def _names(plans: Iterable[Plan]) -> str:

@@ -11,13 +11,14 @@ import psycopg
 import typer
 
 from cdc.capture.connect import Connect
-from cdc.capture.removal import WAITS, Outcome, Removal, Step, is_over, take
-from cdc.capture.source import find_source, load_sources
+from cdc.capture.plan.survey import strays
+from cdc.capture.removal import WAITS, ConnectorRemoval, Outcome, Removal, Step, is_over, take
+from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.chosen import Name
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
-from cdc.config import environment
+from cdc.config import Settings, environment
 from cdc.land.resume import where_in_topic
 from cdc.store.action import record_action
 from cdc.store.connection import as_service_errors, connect
@@ -48,12 +49,17 @@ def remove(  # noqa: PLR0913 - the options of a command
     while `cdc run` goes on and lands the rest, then end that, then go on. A command that was interrupted is repeated.
     The slot is the DBA's to drop: the statement is printed, and the files stay until it is gone. Mirrors, journal and
     what derives from them stay. Exit code 4 if something is left, 5 if changes in the topic have not landed.
+
+    Of a connector of which no file says anything (`cdc connectors plan` names it) there are the first three steps.
     """
     options = acting(context)
     sources = load_sources(options.folders.connector_configs)
-    source = find_source(sources, name)
     yes = {"stop": yes_stop, "offsets": yes_offsets, "connector": yes_connector}
     yes |= {"topics": yes_topics, "files": yes_files}
+    if name not in sources:
+        _remove_stray(options, name, sources, yes, reason, as_json=as_json)
+        return
+    source = sources[name]
     with (
         as_service_errors(),
         connect(options.target, "cdc connectors remove") as target,
@@ -79,6 +85,25 @@ def remove(  # noqa: PLR0913 - the options of a command
     hints = removal.hints(one for one in sources.values() if one.name != name)
     _tell(name, done, slot, hints, as_json=as_json)
     if slot is not None or not all(one.is_over for one in done):
+        raise typer.Exit(Exit.ATTENTION)
+
+
+def _remove_stray(
+    options: Settings, name: str, sources: Mapping[str, Source], yes: Mapping[str, bool], reason: str, *, as_json: bool
+) -> None:
+    """Take a connector away that is the service's by its class and topics. Raises SRC-103 for any other name."""
+    with (
+        as_service_errors(),
+        connect(options.target, "cdc connectors remove") as target,
+        Connect(options.connect) as client,
+    ):
+        target.autocommit = True
+        if name not in strays(client, sources.keys()):
+            find_source(sources, name)
+        # Its slot and topics may be those of a source that is captured.
+        done = take(ConnectorRemoval(name, (name,), client).steps(), _asker(yes), _recorder(target, name, reason))
+    _tell(name, done, None, [], as_json=as_json)
+    if not all(one.is_over for one in done):
         raise typer.Exit(Exit.ATTENTION)
 
 

@@ -182,6 +182,21 @@ def test_a_table_that_is_captured_already(mill: Shapes, operator: Operator) -> N
     operator.verify("SRC-354")
 
 
+def test_a_second_connector_on_the_slot_is_taken_away_as_the_plan_says(mill: Shapes) -> None:
+    """It gets nothing, and no file says anything of it: the slot stays where it is."""
+    with client(mill) as connect:
+        own = connect.config("mill") or {}
+        other = {"name": "twin", "topic.prefix": "twin", "snapshot.mode": "no_data", "heartbeat.interval.ms": "0"}
+        connect.create("twin", {**own, **other}, "running")
+    told = mill.deployment.cdc("connectors", "plan", exit_code=3)
+    (way,) = (line.partition("`cdc ")[2].partition("`")[0] for line in told.splitlines() if line.startswith("twin: "))
+    holds(mill)
+    mill.deployment.cdc(*way.split(), "--yes-stop", "--yes-offsets", "--yes-connector")
+    mill.deployment.cdc("connectors", "plan")
+    assert "SRC-103" in mill.deployment.cdc(*way.split(), exit_code=2)
+    holds(mill)
+
+
 def holds(mill: Shapes) -> None:
     """Change the source once more and compare."""
     mill.sides["mill"].run("UPDATE item SET n = n + 1 WHERE id = 1")

@@ -45,8 +45,9 @@ class Side:
                 f"database: {self.name}",
                 f"user: ${{env:CDC_{server}_DBA_USER}}",
                 f"password: ${{env:CDC_{server}_DBA_PASSWORD}}",
-                f"tables: [{', '.join(entries)}]",
                 *self.more,
+                "tables:",  # in lines of their own: `add-table` puts others in
+                *(f"  - {entry}" for entry in entries),
                 "",
             )
         )
