@@ -32,6 +32,7 @@ from tests.integration.service import CDC, start
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SHOWN = {"north": "public.", "south": ""}
+CAPTURED_AGAIN = "SELECT generations > 1 AND snapshot_position IS NULL FROM cdc.position WHERE source = '{}'"
 # A row in ten that the mirror lacks; none of them is one that `lose_ballast` takes away.
 LOST = "DELETE FROM {name}.tx WHERE id < 0 AND id % 10 = 0"
 
@@ -67,8 +68,7 @@ def test_what_a_table_missed_is_found_while_it_is_written_to(captured: Captured,
             captured.until(lambda: captured.deployment.exit_code(*again) == 5, "refused")
             assert "CON-108" in captured.deployment.cdc(*again, exit_code=5)
             operator.act("CON-108", 2)
-            again_read = f"SELECT generations FROM cdc.position WHERE source = '{name}' AND snapshot_position IS NULL"
-            captured.service.until(again_read, [(2,)], timeout_s=180)
+            captured.service.until(CAPTURED_AGAIN.format(name), [(True,)], timeout_s=180)
             operator.verify("CON-108")
     with captured.replicating():
         captured.require_in_order()
@@ -151,8 +151,7 @@ def test_a_column_is_dropped_and_one_renamed_while_the_table_is_written_to(captu
         said = stopped_by(captured, name, "ALTER TABLE shelf RENAME COLUMN b TO c")
         assert "TGT-113 " in said
         with operator.doing("TGT-113", 3):
-            over = f"SELECT generations FROM cdc.position WHERE source = '{name}' AND snapshot_position IS NULL"
-            captured.service.until(over, [(2,)], timeout_s=180)
+            captured.service.until(CAPTURED_AGAIN.format(name), [(True,)], timeout_s=180)
             operator.verify("TGT-113", timeout_s=180)
     with captured.service.running():
         captured.require_alike()

@@ -15,7 +15,7 @@ from compose.local.stack import Stack
 from tests.integration.runbook import Operator
 from tests.integration.shapes.shapes import Shapes
 
-pytestmark = pytest.mark.slow  # some ten seconds each
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # some ten seconds each on an idle machine
 
 WHOLE = ("mill.item", "mill.lot")
 

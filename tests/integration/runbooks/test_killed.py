@@ -14,7 +14,7 @@ from tests.integration.runbook import Operator
 from tests.integration.shapes.shapes import Shapes
 from tests.integration.shapes.test_way_out import accounts_hold
 
-pytestmark = pytest.mark.slow  # a command has up to a dozen steps
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # a command has up to a dozen steps on an idle machine
 
 SIGKILLED = -9
 WHOLE = ("mill.item", "mill.lot")
@@ -31,7 +31,9 @@ def add_table(mill: Shapes, number: int) -> list[str]:
 
 
 def apply_plan(mill: Shapes, number: int) -> list[str]:
-    """A plan by which the connector forgets its place."""
+    """A plan by which the connector forgets its place; of the slots before, the DBA drops what the plans named."""
+    drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name ="
+    mill.sides["mill"].run(f"{drop} 'mill_{number - 2}'")
     mill.write(dataclasses.replace(mill.sides["mill"], more=(f"settings: {{slot.name: mill_{number}}}",)))
     file = str(mill.deployment.folder / f"plan-{number}.json")
     mill.deployment.cdc("connectors", "plan", "mill", "--out", file, exit_code=3)

@@ -16,7 +16,7 @@ from tests.integration.shapes.shapes import Shapes
 from tests.integration.shapes.side import Side
 from tests.integration.shapes.test_way_out import begun
 
-pytestmark = pytest.mark.slow  # half a minute each
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # half a minute each on an idle machine
 
 SLOT = "cdc_yard"
 

@@ -12,7 +12,7 @@ from tests.integration.service import start
 from tests.integration.shapes.shapes import Shapes
 from tests.integration.shapes.side import Side
 
-pytestmark = pytest.mark.slow  # some twenty seconds each
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # some twenty seconds each on an idle machine
 
 LONG = "x" * 62
 ODD = f"with_{LONG[:58]}"

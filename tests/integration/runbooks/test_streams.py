@@ -15,7 +15,10 @@ from tests.integration.runbook import Operator
 from tests.integration.shapes.shapes import Shapes
 from tests.integration.shapes.test_way_out import accounts_hold, stopped
 
-pytestmark = pytest.mark.slow  # half a minute each; every day: `shapes/test_way_out.py`
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]  # half a minute each; every day: `shapes/test_way_out.py` on an idle machine
 
 TOPIC = "cdc.mill"
 Records = list[tuple[bytes, Any]]
