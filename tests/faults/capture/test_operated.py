@@ -24,7 +24,7 @@ from compose.local.stack import Stack
 from tests.beside import beside
 from tests.faults.capture.application import BALLAST, at_work, lose_ballast
 from tests.faults.capture.deployment import BOTH, Captured
-from tests.faults.capture.test_capture import kill, landed, moved
+from tests.faults.capture.test_capture import LOADED_S, kill, landed, moved
 from tests.integration.runbook import Operator
 from tests.integration.service import CDC, start
 
@@ -65,10 +65,10 @@ def test_what_a_table_missed_is_found_while_it_is_written_to(captured: Captured,
             captured.sides[name].run(f"DELETE FROM {table.removeprefix('public.')} WHERE id % 3 = 0")
         with captured.replicating(*BOTH):
             # PostgreSQL's connector says nothing of it: landing finds it in the catalogue.
-            captured.until(lambda: captured.deployment.exit_code(*again) == 5, "refused")
+            captured.until(lambda: captured.deployment.exit_code(*again) == 5, "refused", LOADED_S)
             assert "CON-108" in captured.deployment.cdc(*again, exit_code=5)
             operator.act("CON-108", 2)
-            captured.service.until(CAPTURED_AGAIN.format(name), [(True,)], timeout_s=180)
+            captured.service.until(CAPTURED_AGAIN.format(name), [(True,)], timeout_s=LOADED_S)
             operator.verify("CON-108")
     with captured.replicating():
         captured.require_in_order()
@@ -83,7 +83,7 @@ def test_connect_is_killed_while_a_table_is_read_again(captured: Captured, whole
             read = captured.snapshot(name).read()
             before = read.rows
             with commanded(captured, *again) as command:
-                captured.until(lambda: read.read().rows > before, "in the reading")
+                captured.until(lambda: read.read().rows > before, "in the reading", LOADED_S)
                 kill(whole_stack, "connect")
                 assert read.read().rows < before + BALLAST
                 lose_ballast(captured.sides[name], 7)
@@ -106,12 +106,12 @@ def test_connect_is_killed_when_an_added_table_is_handed_over(
             side.run("ALTER PUBLICATION cdc ADD TABLE pallet")
         with at_work(*captured.sides.values()), beside(partial(moving, captured, name)):
             with commanded(captured, *added) as command:
-                captured.until(lambda: was_read(captured, name, "pallet"), "read")
+                captured.until(lambda: was_read(captured, name, "pallet"), "read", LOADED_S)
                 kill(whole_stack, "connect")
                 whole_stack.start(["connect"])
                 command.wait(180)
             captured.deployment.cdc(*added)
-            captured.until(lambda: unread(captured, name) == [], "read")
+            captured.until(lambda: unread(captured, name) == [], "read", LOADED_S)
         captured.sides[name] = dataclasses.replace(side, tables=(*side.tables, "pallet"))
         captured.require_in_order()
 
@@ -125,7 +125,7 @@ def test_connect_is_killed_under_a_plan(captured: Captured, whole_stack: Stack, 
             captured.service.write(dataclasses.replace(captured.sides[name], more=("settings: {max.batch.size: 512}",)))
             captured.deployment.cdc("connectors", "plan", name, "--out", file, exit_code=3)
             with commanded(captured, "connectors", "apply", file) as command:
-                captured.until(lambda: batch_size(captured, name) == "512", "applied")
+                captured.until(lambda: batch_size(captured, name) == "512", "applied", LOADED_S)
                 kill(whole_stack, "connect")
                 whole_stack.start(["connect"])
                 command.wait(180)
@@ -151,8 +151,8 @@ def test_a_column_is_dropped_and_one_renamed_while_the_table_is_written_to(captu
         said = stopped_by(captured, name, "ALTER TABLE shelf RENAME COLUMN b TO c")
         assert "TGT-113 " in said
         with operator.doing("TGT-113", 3):
-            captured.service.until(CAPTURED_AGAIN.format(name), [(True,)], timeout_s=180)
-            operator.verify("TGT-113", timeout_s=180)
+            captured.service.until(CAPTURED_AGAIN.format(name), [(True,)], timeout_s=LOADED_S)
+            operator.verify("TGT-113", timeout_s=LOADED_S)
     with captured.service.running():
         captured.require_alike()
     captured.deployment.cdc("audit", "verify")
@@ -164,7 +164,7 @@ def loaded(captured: Captured) -> Iterator[None]:
     """`cdc run`, from the first snapshots on."""
     with captured.replicating():
         captured.capture()
-        captured.until(captured.is_loaded, "loaded")
+        captured.until(captured.is_loaded, "loaded", LOADED_S)
         yield
 
 

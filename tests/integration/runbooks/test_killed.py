@@ -14,7 +14,7 @@ from tests.integration.runbook import Operator
 from tests.integration.shapes.shapes import Shapes
 from tests.integration.shapes.test_way_out import accounts_hold
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # a command has up to a dozen steps on an idle machine
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # a command has up to a dozen steps
 
 SIGKILLED = -9
 WHOLE = ("mill.item", "mill.lot")
