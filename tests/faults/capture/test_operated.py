@@ -44,9 +44,10 @@ def test_a_table_is_read_again_while_it_is_written_to(captured: Captured, name: 
     with loaded(captured):
         with at_work(*captured.sides.values()):
             lose(captured, name)
-            captured.deployment.cdc("connectors", "snapshot", name, table, "--where", "id < -20000", "--watch")
-            some = "SELECT id < -20000, count(*) FROM {}.tx WHERE id < 0 AND id % 10 = 0 GROUP BY 1"
-            captured.service.until(some.format(name), [(True, (BALLAST - 20_000) // 10)])
+            some = f"id < -{BALLAST // 2}"
+            captured.deployment.cdc("connectors", "snapshot", name, table, "--where", some, "--watch")
+            back = f"SELECT {some}, count(*) FROM {name}.tx WHERE id < 0 AND id % 10 = 0 GROUP BY 1"
+            captured.service.until(back, [(True, BALLAST // 20)])
             with beside(partial(losing, captured, name)):
                 captured.deployment.cdc("connectors", "snapshot", name, table, "--watch")
         captured.require_in_order()
