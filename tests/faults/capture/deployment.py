@@ -138,7 +138,7 @@ class Captured:
                     found, wanted = side.mirror(target, table), side.rows(table)
                     assert list(map(repr, found)) == list(map(repr, wanted)), f"{side.name}.{table}"
         with self.deployment.target() as target:
-            faults = self._judge.derived(look(target, BOTH), BOTH)
+            faults = list(self._judge.derived(look(target, BOTH), BOTH))
         assert not faults, "\n".join(faults[:20])
 
     def _is_through(self) -> bool:
