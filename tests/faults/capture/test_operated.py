@@ -46,7 +46,7 @@ def test_a_table_is_read_again_while_it_is_written_to(captured: Captured, name: 
             lose(captured, name)
             some = f"id < -{BALLAST // 2}"
             captured.deployment.cdc("connectors", "snapshot", name, table, "--where", some, "--watch")
-            back = f"SELECT {some}, count(*) FROM {name}.tx WHERE id < 0 AND id % 10 = 0 GROUP BY 1"
+            back = f"SELECT {some}, count(*) FROM {name}.tx WHERE id < 0 AND mod(id, 10) = 0 GROUP BY 1"
             captured.service.until(back, [(True, BALLAST // 20)])
             with beside(partial(losing, captured, name)):
                 captured.deployment.cdc("connectors", "snapshot", name, table, "--watch")
