@@ -47,16 +47,18 @@ def add_table(
         bool,
         typer.Option(
             "--json",
-            help="Print one object: source, dry_run, diff (of the connector file), contracts (of the new tables), "
-            "decisions (table, what, code, why), statements (SQL for the DBA), next, done (with --apply).",
+            help="Print one object: source, dry_run (nothing was written), diff (of the connector file), contracts (of "
+            "the new tables), decisions (table, what, code, why), statements (SQL for the DBA), next, done (with "
+            "--apply).",
         ),
     ] = False,
 ) -> None:
     """Add tables to a source: lines to its connector file, a contract each; other tables are not read again.
 
     Lines are put in behind their parents and before their children; no other line changes. What would stop a table is
-    decided and written beside it as `cdc connectors init` does. Exit code 4 if the DBA has to run something first:
-    behind that, or if it was interrupted, the same command with --apply goes on with what the file has by then.
+    decided and written beside it as `cdc connectors init` does. If the DBA has to run something first nothing is
+    written, and the exit code is 4: behind that the same command again. One that was interrupted is repeated with
+    --apply, and goes on with what the file has by then.
     """
     options = settings(context)
     folder = options.folders.connector_configs
@@ -69,11 +71,14 @@ def add_table(
     new = [one for one in wanted if one not in listed]
     added = add(source, survey_of(source, environment()), new, text, listed)
     parse_source(name, added.text)  # what cannot be read again is not written
-    if not dry_run:
+    # Whatever starts while the DBA has not run them would stop at a table that it may not read.
+    writes = not dry_run and not added.statements
+    if writes:
         _write(folder / "contracts" / name, file, added)
-    done = _apply(options, name) if apply and not dry_run and not added.statements else []
+    done = _apply(options, name) if apply and writes else []
     diff = "".join(_diff(file.name, text, added.text))
-    _tell(added, diff, [] if done else _next(name, added), done, dry_run=dry_run, as_json=as_json)
+    following = [] if done else _next(name, tables, added)
+    _tell(added, diff, following, done, writes=writes, as_json=as_json)
     if added.statements:
         raise typer.Exit(Exit.ATTENTION)
 
@@ -104,16 +109,17 @@ def _diff(file: str, before: str, after: str) -> list[str]:
     return list(difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), file, file))
 
 
-def _next(name: str, added: Addition) -> list[str]:
-    dba = ["have the DBA run the statements"] if added.statements else []
-    return [*dba, f"cdc source contract {name} --check", "cdc target apply", f"cdc connectors apply {name}"]
+def _next(name: str, tables: list[str], added: Addition) -> list[str]:
+    if added.statements:
+        return ["have the DBA run the statements", f"cdc connectors add-table {name} {' '.join(tables)} --apply"]
+    return [f"cdc source contract {name} --check", "cdc target apply", f"cdc connectors apply {name}"]
 
 
-def _tell(added: Addition, diff: str, following: list[str], done: list[str], *, dry_run: bool, as_json: bool) -> None:
+def _tell(added: Addition, diff: str, following: list[str], done: list[str], *, writes: bool, as_json: bool) -> None:
     if as_json:
         document: dict[str, Any] = {
             "source": added.source.name,
-            "dry_run": dry_run,
+            "dry_run": not writes,
             "diff": diff,
             "contracts": [contract.mirror for contract in added.contracts],
             "decisions": added.decisions,
@@ -128,6 +134,6 @@ def _tell(added: Addition, diff: str, following: list[str], done: list[str], *, 
         write_line(statement)
     for step in done:
         write_line(step)
-    say(f"{len(added.contracts)} tables {'would be' if dry_run else 'are'} added to {added.source.name}.")
+    say(f"{len(added.contracts)} tables {'are' if writes else 'would be'} added to {added.source.name}.")
     for step in following:
         say(f"next: {step}")

@@ -185,15 +185,15 @@ def test_a_table_is_added_with_its_contract_and_no_other_line_changes(bench: Ben
     bench.dba.execute((file.with_suffix(".dba.sql")).read_bytes())
     file.write_text(file.read_text().replace("tables:\n", "# by hand\ntables:   # parents first\n"))
     before = file.read_text()
-    told = json.loads(bench.cdc("connectors", "add-table", "plant", "twin", "--json", exit_code=4))
-    assert [line for line in file.read_text().splitlines() if line not in before.splitlines()] == ["  - public.twin"]
-    assert told["contracts"] == ["plant.twin"]
-    # The same again goes on behind the file; the DBA has not run his statements yet.
-    again = json.loads(bench.cdc("connectors", "add-table", "plant", "twin", "--apply", "--json", exit_code=4))
-    assert (again["diff"], again["contracts"], again["done"]) == ("", [], [])
-    assert again["statements"] == told["statements"] != []
+    # Until the DBA has run his statements nothing is written: whoever starts meanwhile would stop at the table.
+    told = json.loads(bench.cdc("connectors", "add-table", "plant", "twin", "--apply", "--json", exit_code=4))
+    assert (told["contracts"], told["done"], told["dry_run"], file.read_text()) == (["plant.twin"], [], True, before)
+    assert told["next"][-1] == "cdc connectors add-table plant twin --apply"
+    assert told["statements"] != []
     for statement in told["statements"]:
         bench.dba.execute(statement.encode())
+    bench.cdc("connectors", "add-table", "plant", "twin")
+    assert [line for line in file.read_text().splitlines() if line not in before.splitlines()] == ["  - public.twin"]
     bench.cdc("source", "contract", "plant", "--check")
     bench.cdc("connectors", "add-table", "plant", "public.twin", exit_code=1)
     bench.cdc("connectors", "add-table", "plant", "public.shown", exit_code=1)
