@@ -20,7 +20,7 @@ from cdc.derive.lease import open_session
 from cdc.derive.limit import NO_LIMIT
 from cdc.derive.mirror import Mirror
 from cdc.derive.plan import Plan
-from cdc.derive.turn import Version, begin_cut, run_turn
+from cdc.derive.turn import TAKING, Version, begin_cut, run_turn
 from cdc.errors import FatalError, TransientError
 
 Connection = psycopg.Connection[Any]
@@ -98,7 +98,7 @@ class Gate:
         with self._connect("cdc activate cut") as connection:
             connection.autocommit = True
             connection.execute(f"SET idle_in_transaction_session_timeout = '{CLOSED_S}s'")
-            connection.execute("; ".join(begin_cut(mirrors)).encode())
+            connection.execute("; ".join((*begin_cut(mirrors), TAKING)).encode())
             row = connection.execute("SELECT pg_export_snapshot()").fetchone()
             yield str(row[0]) if row else ""
 

@@ -145,9 +145,12 @@ def queue_retry(connection: Connection, selection: Selection, reason: str | None
     """Ask for the rows of the selection to be derived again; on record in the same transaction.
 
     Return how many were queued, and the last number in the queue by which all of the selection is derived. What is in
-    the queue already is not queued twice, and is waited for all the same.
+    the queue already is not queued twice, and is waited for all the same; but what a turn may be working on is queued,
+    as that turn may have read the row before this was asked. The transaction has to be READ COMMITTED, as it is by
+    itself: what is in the queue is read after it was seen that no turn goes on.
     """
     with connection.transaction():
+        again = {**asdict(selection), "operator": operator(), "taken": _is_being_taken(connection)}
         row = connection.execute(
             SQL(
                 "WITH queued AS (INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
@@ -155,15 +158,15 @@ def queue_retry(connection: Connection, selection: Selection, reason: str | None
             )
             + _WHERE
             + SQL(
-                " AND NOT EXISTS (SELECT FROM cdc.derive_queue q"
+                " AND (%(taken)s OR NOT EXISTS (SELECT FROM cdc.derive_queue q"
                 " WHERE q.mapping = h.mapping AND q.source_key = h.source_key)"
-                " AND NOT EXISTS (SELECT FROM cdc.derive_queue q WHERE q.mapping = h.mapping AND q.source_key IS NULL)"
+                " AND NOT EXISTS (SELECT FROM cdc.derive_queue q WHERE q.mapping = h.mapping AND q.source_key IS NULL))"
                 " RETURNING id) SELECT count(*), greatest(max(id), (SELECT max(id) FROM cdc.derive_queue q"
                 " WHERE q.mapping IN (SELECT h.mapping FROM cdc.held h"
             )
             + _WHERE
             + SQL("))) FROM queued"),
-            {**asdict(selection), "operator": operator()},
+            again,
         ).fetchone()
         queued, last = row or (0, None)
         if queued:
@@ -171,6 +174,15 @@ def queue_retry(connection: Connection, selection: Selection, reason: str | None
                 connection, "held retry", selection.mapping or "*", {**asdict(selection), "rows": queued}, reason
             )
     return int(queued), int(last or 0)
+
+
+def _is_being_taken(connection: Connection) -> bool:
+    """Tell whether a turn goes on that may remove what is in the queue, without anything asked from now on."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'cdc.derive_queue'::regclass AND mode = 'RowShareLock'"
+        " AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    ).fetchone()
+    return row == (True,)
 
 
 def last_queued(connection: Connection, mapping: str) -> int:

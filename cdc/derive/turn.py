@@ -214,11 +214,14 @@ def one_cut(plan: Plan) -> tuple[str, ...]:
 
     So has whoever puts another dictionary in force, or this turn for him: what is read of it then counts to the end.
     """
-    return begin_cut(plan.mirrors, gate=() if plan.side else (GATE,))
+    return begin_cut(plan.mirrors) if plan.side else (*begin_cut(plan.mirrors, gate=(GATE,)), TAKING)
 
 
 GATE = "LOCK TABLE cdc.gate IN ROW EXCLUSIVE MODE"
 """Keeps the dictionary in force while a turn goes on."""
+
+TAKING = "LOCK TABLE cdc.derive_queue IN ROW SHARE MODE"
+"""Tells others, from before the snapshot on, that what is queued may be what this turn works on; nobody waits for it."""
 
 
 def begin_cut(mirrors: Iterable[Mirror], gate: tuple[str, ...] = ()) -> tuple[str, ...]:

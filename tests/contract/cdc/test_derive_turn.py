@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import psycopg
 import pytest
 
-from cdc.derive import stage
+from cdc.derive import stage, take
 from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.ddl import plan_target
+from cdc.derive.held import Selection, queue_retry
 from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.room import CHUNKS, ROOM
+from cdc.derive.session import Work
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import FatalError, TransientError
+from cdc.evidence.rows import queue_rows
 from cdc.store.migrate import migrate
 from transforms.domain import Domain
 from transforms.errors import Refused
@@ -184,6 +187,37 @@ def test_nothing_new_is_no_derivation(made: Bench) -> None:
     assert made.turn() is not None
     assert made.turn() is None
     assert made.rows("SELECT derivation FROM cdc.domain") == [(1,)]
+
+
+def ask_again(connection: psycopg.Connection, mapping: str, key: str) -> None:
+    queued, _ = queue_retry(connection, Selection(mapping, None, [key]), None)
+    assert queued == 1
+
+
+def repair(connection: psycopg.Connection, mapping: str, key: str) -> None:
+    queue_rows(connection, [(mapping, [key])])
+
+
+@pytest.mark.parametrize("ask", [ask_again, repair])
+def test_what_is_asked_for_while_a_turn_works_on_the_same_row_is_derived_after_it(
+    made: Bench, monkeypatch: pytest.MonkeyPatch, ask: Callable[[psycopg.Connection, str, str], None]
+) -> None:
+    made.move(1, 1)
+    made.turn()
+    ask(made.land, "moves", "1")
+
+    def mend(_: Work) -> None:
+        monkeypatch.undo()  # the first turn is enough
+        made.land.execute("INSERT INTO src.item VALUES (1, 'A', 'a', '2024-01-01', 1)")  # which no event tells of
+        repair(made.land, "items", "1")
+        ask(made.land, "moves", "1")
+
+    monkeypatch.setattr(take, "CLAUSES", [*take.CLAUSES, mend])
+    assert made.turn().taken == {"moves": 1}
+    assert made.held() == [("moves", ["1"], "REF-301")]
+    assert made.turn().taken == {"items": 1, "moves": 1}
+    assert (made.held(), made.rows("SELECT item FROM out.move")) == ([], [("A",)])
+    assert made.rows("SELECT FROM cdc.derive_queue") == []
 
 
 def test_a_domain_waits_for_the_first_snapshot(made: Bench) -> None:
