@@ -112,6 +112,7 @@ def _activate(read: Settings, old: Dictionary, new: Dictionary, wish: Wish) -> O
         wish.reason,
         wish.report,
         read.derive.held_limit,
+        read.protection,
     )
     try:
         return _carry_out(activation, old, new, wish)

@@ -39,6 +39,7 @@ from cdc.activate.shadow import (
     take_shadow,
 )
 from cdc.activate.swap import Swap, end_vacuums, hindrances, older_transactions, swap
+from cdc.config import Protection
 from cdc.crash import crash_point
 from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.foreign_key import validate_foreign_keys
@@ -96,7 +97,8 @@ def finish(connection: Connection, edition: Edition) -> None:
 class Activation:
     """One activation, from `old`, which is in force, to `new`. `change` is what can come out otherwise by itself.
 
-    `held_limit`: how many rows a domain may hold with one code until then (`cdc.derive.limit`).
+    `held_limit`: how many rows a domain may hold with one code until then (`cdc.derive.limit`). `protection`: the
+    settings', which open what waivers give.
     """
 
     connect: Connect
@@ -106,6 +108,7 @@ class Activation:
     reason: str = ""
     report: Report = lambda _: None
     held_limit: int = NO_LIMIT
+    protection: Protection | None = None
     _open: ExitStack = field(default_factory=ExitStack)
     _keeper: Connection | None = None
     _shadow: Deriver | None = None
@@ -165,10 +168,10 @@ class Activation:
             return
         with as_service_errors():
             if state.phase == BUILD:
-                for rows in stage_source_rows(self._shadow.connection, self._whole):
+                for rows in stage_source_rows(self._shadow.connection, self._whole, self.protection):
                     yield Progress(BUILD, rows, state.rows_total)
                 with self._shadow.connection.transaction():
-                    close(self._shadow.connection, self._whole)
+                    close(self._shadow.connection, self._whole, self.protection)
                     enter(self._shadow.connection, CLOSE)
                 # What the closure took is not what the turns that follow take.
                 self._shadow.connection.execute(empty_tables(self._shadow.plan).encode())
@@ -218,7 +221,8 @@ class Activation:
 
     def _closed(self) -> Any:
         if self._gate is None:
-            self._gate = Gate(self.connect, self.old.version, live_plans(self.keeper, self.old), self.held_limit)
+            live = live_plans(self.keeper, self.old)
+            self._gate = Gate(self.connect, self.old.version, live, self.held_limit, self.protection)
         return self._gate.closed(self.keeper, self._shadow)
 
     def _require_new_snapshots(self) -> None:
@@ -258,4 +262,4 @@ class Activation:
         connection.autocommit = True
         open_session(connection, plan)
         connection.execute("UNLISTEN *")
-        return Deriver(connection, plan, self.new.version, take_epoch(self.keeper))
+        return Deriver(connection, plan, self.new.version, take_epoch(self.keeper), protection=self.protection)

@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 
+from cdc.config import Protection
 from cdc.crash import crash_point
 from cdc.derive.decide import decide
 from cdc.derive.fold import fold_everything
@@ -72,7 +73,7 @@ def about_rows(connection: Connection, plan: Plan) -> int:
     return int(row[0]) if row else 0
 
 
-def stage_source_rows(connection: Connection, plan: Plan) -> Iterator[int]:
+def stage_source_rows(connection: Connection, plan: Plan, protection: Protection | None = None) -> Iterator[int]:
     """Derive every source row into the stages, from where that was broken off; yields how many are done by now.
 
     `connection` is in autocommit, with the temporary tables of the domain (`cdc.derive.lease.open_session`).
@@ -80,7 +81,7 @@ def stage_source_rows(connection: Connection, plan: Plan) -> Iterator[int]:
     done = dict.fromkeys(_halves(plan), 0)
     for step, deleted in done:
         while True:
-            count, is_done = _stage_range(connection, plan, step, deleted)
+            count, is_done = _stage_range(_whole(connection, plan, protection), step, deleted)
             done[step, deleted] = count
             crash_point("A2")
             yield sum(done.values())
@@ -88,9 +89,12 @@ def stage_source_rows(connection: Connection, plan: Plan) -> Iterator[int]:
                 break
 
 
-def close(connection: Connection, plan: Plan) -> None:
-    """Fold, decide and write all that is staged, in the transaction that is open; the stages are gone then."""
-    work = Work(connection, plan, Window(everything=True, spans=(), waived=True), large=True)
+def close(connection: Connection, plan: Plan, protection: Protection | None = None) -> None:
+    """Fold, decide and write all that is staged, in the transaction that is open; the stages are gone then.
+
+    `protection`: the settings', which open what waivers of folds give.
+    """
+    work = _whole(connection, plan, protection)
     work.run(LARGE_SETTINGS.encode())
     for step in plan.steps:
         work.taken[step] = 1
@@ -108,6 +112,11 @@ def close(connection: Connection, plan: Plan) -> None:
         f" derived_at = clock_timestamp() WHERE name = {literal(plan.name)}".encode()
     )
     drop_stages(connection)
+
+
+def _whole(connection: Connection, plan: Plan, protection: Protection | None) -> Work:
+    window = Window(everything=True, spans=(), waived=True)
+    return Work(connection, plan, window, large=True, protection=protection)
 
 
 def _forget_deleted_meanwhile(work: Work, step: Step) -> None:
@@ -129,13 +138,12 @@ def _images(step: Step) -> list[str]:
     return [step.source.name, *([step.source.deleted] if step.keeps_deleted else [])]
 
 
-def _stage_range(connection: Connection, plan: Plan, step: Step, deleted: bool) -> tuple[int, bool]:  # noqa: FBT001
+def _stage_range(work: Work, step: Step, deleted: bool) -> tuple[int, bool]:  # noqa: FBT001
     """Stage the next range; return how many rows of this half have been staged, and whether that is all of them."""
-    work = Work(connection, plan, Window(everything=True, spans=(), waived=True), large=True)
     try:
         return _try_range(work, step, deleted)
     except RowRefusedError:
-        connection.execute("ROLLBACK")
+        work.connection.execute("ROLLBACK")
         work.careful = True
         return _try_range(work, step, deleted)
 

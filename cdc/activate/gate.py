@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from cdc.config import Protection
 from cdc.derive.active import active_digest
 from cdc.derive.lease import open_session
 from cdc.derive.limit import NO_LIMIT
@@ -42,13 +43,17 @@ class Deriver:
     version: Version
     epoch: int
     held_limit: int = NO_LIMIT
+    protection: Protection | None = None
 
     def turn(self, cut: str = "") -> bool:
         """Derive what is new, or what a cut shows; tell whether there was anything."""
-        return (
-            run_turn(self.connection, self.plan, self.version, self.epoch, cut=cut, held_limit=self.held_limit)
-            is not None
+        derived = run_turn(
+            *(self.connection, self.plan, self.version, self.epoch),
+            cut=cut,
+            held_limit=self.held_limit,
+            protection=self.protection,
         )
+        return derived is not None
 
 
 class Gate:
@@ -58,8 +63,16 @@ class Gate:
     there, and the gate raises DRV-130.
     """
 
-    def __init__(self, connect: Connect, base: Version, live: tuple[Plan, ...], held_limit: int = NO_LIMIT) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        base: Version,
+        live: tuple[Plan, ...],
+        held_limit: int = NO_LIMIT,
+        protection: Protection | None = None,
+    ) -> None:
         self._connect, self._base, self._live, self._held_limit = connect, base, live, held_limit
+        self._protection = protection
         self._guests: list[Deriver] = []
         self._open = ExitStack()
 
@@ -110,7 +123,7 @@ class Gate:
                 connection.autocommit = True
                 open_session(connection, plan)
                 connection.execute("UNLISTEN *")
-                self._guests.append(Deriver(connection, plan, self._base, 0, self._held_limit))
+                self._guests.append(Deriver(connection, plan, self._base, 0, self._held_limit, self._protection))
         for guest in self._guests:
             row = keeper.execute(
                 "SELECT epoch, dictionary FROM cdc.domain WHERE name = %s", (guest.plan.name,)

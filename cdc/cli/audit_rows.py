@@ -111,7 +111,7 @@ def _audit(plans: list[Plan], read: Settings, tables: list[str] | None, limit: i
         for plan in plans:
             with connect(read.target, "cdc audit rows") as apart:
                 apart.autocommit = True
-                audit = RowAudit(apart, plan)
+                audit = RowAudit(apart, plan, read.protection)
                 for table in (one for one in audit.tables() if not tables or one in tables):
                     for difference in audit.audit(table, partial(shown.show, f"audit {table}")):
                         found.differences.append(difference)

@@ -27,7 +27,7 @@ AsJson = Annotated[
     typer.Option(
         "--json",
         help="Print one object: `keys`, a list of id, sensitivity (the class), month, master, made_at, shredded_at, "
-        "shredded_by, reason, refused (changes that it seals), records (of the journal that it seals), on_hold, and "
+        "shredded_by, reason, refused, records (of the journal) and waivers (how many of each it seals), on_hold, and "
         "`holds`, a list of id, sensitivity and month (null: every one), reason, held_by, held_at, released_by, "
         "released_at.",
     ),
@@ -60,10 +60,12 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
         write_json({"keys": [asdict(one) for one in keys], "holds": [asdict(one) for one in holds]})
         return
     rows = [
-        (one.id, one.sensitivity, f"{one.month:%Y-%m}", one.master, one.refused, one.records, _state(one))
+        (one.id, one.sensitivity, f"{one.month:%Y-%m}", one.master, one.refused, one.records, one.waivers, _state(one))
         for one in keys
     ]
-    write_table("Data keys", ("id", "class", "month", "master", "refused changes", "journal records", "state"), rows)
+    write_table(
+        "Data keys", ("id", "class", "month", "master", "refused changes", "journal records", "waivers", "state"), rows
+    )
     standing = [one for one in holds if one.released_at is None]
     if standing:
         listed = [

@@ -132,7 +132,7 @@ def _rehearsed(
                 continue
             with connect(read.target, "cdc held retry --dry-run") as apart:
                 apart.autocommit = True
-                rehearsal = Rehearsal(apart, plan, by_another=another)
+                rehearsal = Rehearsal(apart, plan, read.protection, by_another=another)
                 for place in range(0, len(ours), _PORTION):
                     found |= dict.fromkeys(rehearsal.differences(ours[place : place + _PORTION]))
                     shown.show(f"rehearse {plan.name}", min(place + _PORTION, len(ours)), len(ours))

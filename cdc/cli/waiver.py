@@ -30,8 +30,8 @@ Number = Annotated[int, typer.Argument(metavar="ID", help="Its number, as `cdc h
 WhyAtAll = Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until it is derived.")]
 _OF_ONE = (
-    "id, mapping, source_key (list), code, field, columns (list of column, code, value; null: left out), reason, "
-    "requested_by, requested_at, approved_by, approved_at, withdrawn_by, withdrawn_at, version, dictionary, "
+    "id, mapping, source_key (list), code, field, columns (list of column, code, value; null: left out, or shredded), "
+    "reason, requested_by, requested_at, approved_by, approved_at, withdrawn_by, withdrawn_at, version, dictionary, "
     "state (open, in force, void), because (null unless it is void)"
 )
 _OF_CHANGE = f"Print one object: `changed` (bool), `derived` (bool), `held` (bool), `waiver`: {_OF_ONE}."
@@ -108,8 +108,8 @@ def waivers(
     """List waivers, the latest first: of which row, what is decided of it, who asked and who approved, and its state.
 
     A waiver that is open waits for approval. One is void when it was withdrawn, when the source row (of a fold: what is
-    contributed) has changed since, or when another dictionary is in force: the row is derived without it. Personal
-    values are masked.
+    contributed) has changed since, when another dictionary is in force, or when the key of what it gives was shredded:
+    the row is derived without it. Personal values are masked.
     """
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"--state is one of {', '.join(STATES)}")
@@ -174,7 +174,8 @@ def _waiving(context: typer.Context, name: str) -> Iterator[_Session]:
     with as_service_errors(), connect(read.target, name) as connection:
         connection.autocommit = True
         dictionary = dictionary_in_force(connection, read)
-        yield _Session(connection, dictionary, Waiving(connection, list(bound_domains(connection, dictionary))))
+        plans = list(bound_domains(connection, dictionary))
+        yield _Session(connection, dictionary, Waiving(connection, plans, read.protection))
 
 
 def _values(given: list[str], without: list[str]) -> dict[str, str | None]:
@@ -203,7 +204,7 @@ def _meant(name: str, value: str) -> str:
 def _row(one: Record) -> tuple[str | int | None, ...]:
     decided = ", ".join(
         f"{column} {'left out' if value is None else f'= {value}'}"
-        for column, value in zip(one.columns, one.given, strict=True)
+        for column, value in zip(one.columns, one.given or (), strict=False)
     )
     who = (one.requested_by, one.approved_by)
     return one.id, one.state, one.mapping, ", ".join(one.source_key), decided, *who, one.reason, one.because
@@ -211,7 +212,7 @@ def _row(one: Record) -> tuple[str | int | None, ...]:
 
 def _masked(shown: Masks, one: Record) -> Record:
     """Return a waiver as it is shown: a value is masked if any column of that name is."""
-    given = [shown.decided(column, value) for column, value in zip(one.columns, one.given, strict=True)]
+    given = one.given and [shown.decided(*each) for each in zip(one.columns, one.given, strict=True)]
     return replace(one, given=given, source_key=shown.source_key(one.mapping, one.source_key))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cdc.derive.mirror import Mirror, default_collation
 from cdc.derive.names import literal, quoted
@@ -318,7 +318,20 @@ class Plan:
         found = {mirror.ref: mirror for step in self.steps for mirror in step.mirrors.values()}
         return tuple(found[ref] for ref in sorted(found))
 
+    def mirrors_of(self, origin: Origin) -> tuple[str, ...]:
+        """Return the names of the mirrors that its rows are made of: of a fold, those of all that contribute to it.
+
+        Versions of rows stand for their rows: the dictionary classes these.
+        """
+        steps = (step for step in self.steps if step is origin or _contributes(step, origin))
+        found = {mirror.ref for step in steps for mirror in step.mirrors.values()}
+        return tuple(sorted({str(replace(ref, versions=False)) for ref in found}))
+
     @property
     def sources(self) -> tuple[str, ...]:
         """The sources that the domain reads."""
         return tuple(sorted({mirror.ref.schema for mirror in self.mirrors}))
+
+
+def _contributes(step: Step, origin: Origin) -> bool:
+    return isinstance(origin, Merge) and any(one in origin.contributions for one in step.contributions)

@@ -17,6 +17,7 @@ from typing import Final
 
 import psycopg
 
+from cdc.config import Protection
 from cdc.derive.before import keeps_key
 from cdc.derive.lease import open_session
 from cdc.derive.names import equal, quoted
@@ -65,12 +66,16 @@ class Difference:
 class Rehearsal:
     """Rehearses turns of one domain, on a connection in autocommit that is used for nothing else.
 
-    `by_another`: the plan is of a dictionary that is not in force, and gives its tables the shape that they have.
+    `protection`: the settings', which open what waivers give. `by_another`: the plan is of a dictionary that is not in
+    force, and gives its tables the shape that they have.
     """
 
-    def __init__(self, connection: Connection, plan: Plan, *, by_another: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, plan: Plan, protection: Protection | None = None, *, by_another: bool = False
+    ) -> None:
         self._connection = connection
         self._plan = plan
+        self._protection = protection
         self._by_another = by_another
         open_session(connection, plan)
 
@@ -120,7 +125,7 @@ class Rehearsal:
             return self._differing(window, careful=True)
 
     def _differing(self, window: Window, *, careful: bool) -> list[Difference]:
-        work = Work(self._connection, self._plan, window, careful)
+        work = Work(self._connection, self._plan, window, careful, protection=self._protection)
         found: list[Difference] = []
         work_out(work, lambda work: found.extend(_contributed(work)))
         for origin in (origin for origin in self._plan.origins if origin in work.taken):

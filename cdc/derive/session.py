@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from cdc.config import Protection
 from cdc.derive.mirror import Mirror, max_bytes
 from cdc.derive.names import columns, quoted
 from cdc.derive.plan import Fill, Origin, Output, Plan
@@ -86,7 +87,8 @@ class Window:
 class Work:
     """A turn at work. `careful`: each COPY is split until the row that the database refuses is found.
 
-    `rows` counts what was put into temporary tables; `held` tells of which tables any candidate is held.
+    `rows` counts what was put into temporary tables; `held` tells of which tables any candidate is held. `protection`
+    opens what waivers give.
     """
 
     connection: Connection
@@ -101,6 +103,7 @@ class Work:
     changed: dict[str, set[str]] = field(default_factory=dict)
     pulse: Pulse = field(default_factory=Pulse)
     held: dict[Fill, bool] = field(default_factory=dict)
+    protection: Protection | None = None
 
     def run(self, statement: bytes, parameters: Iterable[object] | None = None) -> Cursor:
         """Execute one statement, the way the size of the turn wants it."""

@@ -13,6 +13,7 @@ from functools import partial
 
 import psycopg
 
+from cdc.config import Protection
 from cdc.crash import crash_point
 from cdc.derive.before import read_before
 from cdc.derive.decide import decide
@@ -77,14 +78,15 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Whose turn it is, what shows that it goes on, the snapshot that it is given ("": its own), and how many rows it
-    may hold with one code.
+    """Whose turn it is, what shows that it goes on, the snapshot that it is given ("": its own), how many rows it may
+    hold with one code, and what opens what waivers give.
     """
 
     epoch: int
     pulse: Pulse
     cut: str
     held_limit: int
+    protection: Protection | None
 
 
 def run_turn(  # noqa: PLR0913 - whose turn it is, and its limits
@@ -96,14 +98,15 @@ def run_turn(  # noqa: PLR0913 - whose turn it is, and its limits
     *,
     cut: str = "",
     held_limit: int = NO_LIMIT,
+    protection: Protection | None = None,
 ) -> Derived | None:
     """Derive what is new; None if nothing is, or if a stream's first snapshot is still open. `pulse` beats meanwhile.
 
     `cut` is a snapshot that another session has exported, with all mirrors locked: what it shows is derived, no more.
-    `held_limit`: how many rows the domain may hold with one code (`cdc.derive.limit`).
+    `held_limit`: how many rows the domain may hold with one code (`cdc.derive.limit`). `protection`: the settings'.
     Raises TransientError when the same work may go well later (DRV-110: by another dictionary), FatalError when not.
     """
-    turn = partial(_turn, connection, plan, version, _Frame(epoch, pulse or Pulse(), cut, held_limit))
+    turn = partial(_turn, connection, plan, version, _Frame(epoch, pulse or Pulse(), cut, held_limit, protection))
     try:
         try:
             return turn(careful=False)
@@ -130,7 +133,7 @@ def _turn(connection: Connection, plan: Plan, version: Version, frame: _Frame, *
         connection.execute(LEAVE)
         return None
     crash_point("D3")
-    work = Work(connection, plan, window, careful, pulse=frame.pulse)
+    work = Work(connection, plan, window, careful, pulse=frame.pulse, protection=frame.protection)
     work_out(work)
     crash_point("D5")
     if write_rows(work):
@@ -221,7 +224,7 @@ GATE = "LOCK TABLE cdc.gate IN ROW EXCLUSIVE MODE"
 """Keeps the dictionary in force while a turn goes on."""
 
 TAKING = "LOCK TABLE cdc.derive_queue IN ROW SHARE MODE"
-"""Tells others, from before the snapshot on, that what is queued may be what this turn works on; nobody waits for it."""
+"""Tells others, from before the snapshot on: what is queued may be what this turn works on. Nobody waits for it."""
 
 
 def begin_cut(mirrors: Iterable[Mirror], gate: tuple[str, ...] = ()) -> tuple[str, ...]:

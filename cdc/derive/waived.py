@@ -20,13 +20,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from cdc.columns import CHANGE_COLUMNS, SERVICE_COLUMNS
+from cdc.derive.given import Kept, LostError, Of
 from cdc.derive.names import literal, literals
 from cdc.derive.plan import Merge, Origin, Plan, Step
 from cdc.derive.pull import UNRESOLVED
 from cdc.derive.session import Work
+from cdc.protect.seal import Opener
 from transforms import refusal
 from transforms.errors import Refused
 from transforms.mapping import WARNINGS, Candidate, Normalise, Outcome, Target
@@ -81,20 +83,34 @@ Endings = tuple[tuple[object, ...], ...]
 
 
 def read_waivers(work: Work, origin: Origin) -> Waivers:
-    """Return the waivers in force of what a turn has taken of a mapping or fold; where it has taken nothing, of all."""
+    """Return the waivers in force of what a turn has taken of a mapping or fold; where it has taken nothing, of all.
+
+    Raises FatalError PRT-103 and PRT-104 if what they give is sealed by a key that the settings do not open.
+    """
     if not work.window.waived or not can_be_waived(origin):
         return NONE
     rows = work.run(_reading(work.plan, origin, origin in work.taken)).fetchall()
+    opener = Opener(work.connection, work.protection)
     found = {
-        key: Waiver(number, code, field, tuple(map(Waived, columns, codes, given)))
-        for key, number, code, field, columns, codes, given in rows
+        key: _waiver(opener, Of(mapping, source_key, version), *said)
+        for key, mapping, source_key, version, *said in rows
     }
-    return {key: waiver for key, waiver in found.items() if _fits(origin, waiver)}
+    return {key: waiver for key, waiver in found.items() if waiver is not None and _fits(origin, waiver)}
 
 
 def can_be_waived(origin: Origin) -> bool:
     """Tell whether anything of the rows of a mapping, or of a fold, can be decided by somebody."""
     return (origin.fold.decide if isinstance(origin, Merge) else origin.mapping.waive) is not None
+
+
+def _waiver(  # noqa: PLR0913, PLR0917 - columns of its row
+    opener: Opener, of: Of, number: int, code: str, field: str, columns: list[str], codes: list[str], *kept: Any
+) -> Waiver | None:
+    """Return a waiver; None where nobody can read any more what it gives: it is as if it had never been."""
+    try:
+        return Waiver(number, code, field, tuple(map(Waived, columns, codes, Kept(*kept).open(opener, of))))
+    except LostError:
+        return None
 
 
 def any_in_force(plan: Plan) -> str:
@@ -134,7 +150,8 @@ def _digest(value: str) -> str:
 def _reading(plan: Plan, origin: Origin, taken: bool) -> bytes:  # noqa: FBT001
     only = f" AND EXISTS (SELECT FROM {origin.take} t WHERE t.key = w.source_key)" if taken else ""
     return (
-        "SELECT w.source_key::text, w.id, w.code, w.field, w.columns, w.codes, w.given"
+        "SELECT w.source_key::text, w.mapping, w.source_key, w.version, w.id, w.code, w.field, w.columns, w.codes,"
+        " w.given, w.sealed, w.data_key"
         f" FROM cdc.waiver w CROSS JOIN LATERAL ({version_of(origin, 'w.source_key')}) v"
         f" WHERE w.mapping = {origin.name} AND w.dictionary = {literal(plan.digest)} AND {IN_FORCE}"
         f" AND w.version = v.version{only}"

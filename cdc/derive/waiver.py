@@ -10,13 +10,15 @@ that they are one; it keeps every waiver for good.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import datetime
+from itertools import repeat
 from typing import Any, Final
 
 import psycopg
-from psycopg.rows import class_row
 
+from cdc.config import Protection
+from cdc.derive.given import Keeper, Kept, LostError, Of
 from cdc.derive.held import Held, Selection, last_queued, read_held
 from cdc.derive.lookup import FIXED_COLUMNS, select_range
 from cdc.derive.names import literals
@@ -25,6 +27,7 @@ from cdc.derive.value import load_unreadable_as_text
 from cdc.derive.waivable import Making, Waivable, making_folded, making_row
 from cdc.derive.waived import can_be_waived, version_of
 from cdc.errors import FatalError
+from cdc.protect.seal import Opener
 from cdc.store.action import operator, record_action
 from transforms.waiver import Values
 
@@ -35,8 +38,8 @@ IN_FORCE: Final = "in force"
 VOID: Final = "void"
 STATES: Final = (OPEN, IN_FORCE, VOID)
 _NAMES: Final = (
-    "id, mapping, source_key, code, field, columns, codes, given, reason, requested_by, requested_at, approved_by,"
-    " approved_at, withdrawn_by, withdrawn_at, version, dictionary"
+    "id, mapping, source_key, code, field, columns, codes, reason, requested_by, requested_at, approved_by,"
+    " approved_at, withdrawn_by, withdrawn_at, version, dictionary, given, sealed, data_key"
 )
 
 
@@ -44,7 +47,8 @@ _NAMES: Final = (
 class Record:
     """One waiver; `columns`, what each is refused with, and the value `given` to each (None: it is left out).
 
-    `state` is one of STATES; `because` says what makes it void.
+    `given` is None as a whole if nobody can read it any more. `state` is one of STATES; `because` says what makes it
+    void.
     """
 
     id: int
@@ -54,7 +58,6 @@ class Record:
     field: str
     columns: list[str]
     codes: list[str]
-    given: list[str | None]
     reason: str
     requested_by: str
     requested_at: datetime
@@ -64,6 +67,7 @@ class Record:
     withdrawn_at: datetime | None
     version: str
     dictionary: str
+    given: list[str | None] | None
     state: str = VOID
     because: str | None = None
 
@@ -78,14 +82,18 @@ class Done:
 
 
 class Waiving:
-    """Asks for waivers, approves and withdraws them, under the dictionary in force; `connection` is in autocommit."""
+    """Asks for waivers, approves and withdraws them, under the dictionary in force; `connection` is in autocommit.
 
-    def __init__(self, connection: Connection, plans: Sequence[Plan]) -> None:
+    `protection`: the settings', by which what a waiver gives is sealed if records that its row is made of are.
+    """
+
+    def __init__(self, connection: Connection, plans: Sequence[Plan], protection: Protection | None = None) -> None:
         self._connection = connection
         self._plans = plans
         self._origins = {
             name: (plan, origin) for plan in plans for name, origin in zip(plan.names, plan.origins, strict=True)
         }
+        self._protection = protection
         load_unreadable_as_text(connection)
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
 
@@ -100,9 +108,10 @@ class Waiving:
             return self._judged(found)
 
     def ask(self, mapping: str, key: Sequence[str], values: Values, reason: str) -> Done:
-        """Ask for a waiver of one held row. Raises DRV-123, DRV-131 for what cannot be waived so, DRV-132."""
+        """Ask for a waiver of one held row. Raises DRV-123, DRV-131 for what cannot be waived so, DRV-132, PRT-103."""
         plan, origin = self._origin(mapping)
         with self._connection.transaction():
+            keeper = Keeper(self._connection, self._protection, plan.mirrors_of(origin))
             version = self._version(origin, mapping, key)
             standing = self._standing(plan, mapping, key, version)
             if standing is not None:
@@ -111,7 +120,8 @@ class Waiving:
             if held is None:
                 raise FatalError("DRV-131", f"{_named(mapping, key)} is not held")
             codes = Waivable(self._connection, plan, origin, held, self._making(origin, held)).codes(values)
-            said = (list(values), codes, list(values.values()), reason, version, plan.digest)
+            kept = keeper.keep(Of(mapping, key, version), list(values.values()))
+            said = (list(values), codes, *astuple(kept), reason, version, plan.digest)
             waiver = self._one(self._insert((mapping, list(key), held.code, held.field or "", *said)))
             self._record("held waive", waiver, reason)
             return Done(waiver, changed=True)
@@ -119,8 +129,8 @@ class Waiving:
     def _insert(self, said: tuple[object, ...]) -> int:
         try:
             row = self._connection.execute(
-                "INSERT INTO cdc.waiver (mapping, source_key, code, field, columns, codes, given, reason, version,"
-                " dictionary) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+                "INSERT INTO cdc.waiver (mapping, source_key, code, field, columns, codes, given, sealed, data_key,"
+                " reason, version, dictionary) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
                 said,
             ).fetchone()
         except psycopg.errors.UniqueViolation as error:
@@ -224,9 +234,10 @@ class Waiving:
         return found[0]
 
     def _read(self, where: str, parameters: Any, *, locked: bool = False) -> list[Record]:
-        with self._connection.cursor(row_factory=class_row(Record)) as cursor:
-            query = f"SELECT {_NAMES} FROM cdc.waiver WHERE {where} ORDER BY id DESC{' FOR UPDATE' if locked else ''}"
-            return cursor.execute(query.encode(), parameters).fetchall()
+        query = f"SELECT {_NAMES} FROM cdc.waiver WHERE {where} ORDER BY id DESC{' FOR UPDATE' if locked else ''}"
+        rows = self._connection.execute(query.encode(), parameters).fetchall()
+        opener = Opener(self._connection, self._protection)
+        return [_record(opener, row) for row in rows]
 
     def _judged(self, waivers: list[Record]) -> list[Record]:
         """Say of each in which state it is."""
@@ -254,6 +265,18 @@ class Waiving:
         return dict(self._connection.execute(query.encode(), (numbers,)).fetchall())
 
 
+def _record(opener: Opener, row: tuple[Any, ...]) -> Record:
+    """Return a waiver with what it gives; where nobody can read that, `because` says why."""
+    *said, sealed, data_key = row
+    waiver = Record(*said)
+    kept = Kept(waiver.given, sealed, data_key)
+    try:
+        opened = kept.open(opener, Of(waiver.mapping, waiver.source_key, waiver.version))
+    except LostError as lost:
+        return replace(waiver, given=None, because=str(lost))
+    return replace(waiver, given=opened)
+
+
 def _judge(waiver: Record, *, in_force: bool, current: bool, what: str) -> Record:
     because = (
         f"{waiver.withdrawn_by} has withdrawn it"
@@ -262,7 +285,7 @@ def _judge(waiver: Record, *, in_force: bool, current: bool, what: str) -> Recor
         if not in_force
         else f"{what} has changed"
         if not current
-        else None
+        else waiver.because
     )
     state = VOID if because else OPEN if waiver.approved_at is None else IN_FORCE
     return replace(waiver, state=state, because=because)
@@ -276,7 +299,7 @@ def _what(origin: Origin) -> str:
 
 
 def _same(standing: Record, values: Values) -> Done:
-    if dict(zip(standing.columns, standing.given, strict=True)) != dict(values):
+    if standing.given is None or dict(zip(standing.columns, standing.given, strict=True)) != dict(values):
         raise FatalError("DRV-132", f"waiver {standing.id}, {standing.state}")
     return Done(standing, changed=False)
 
@@ -293,9 +316,9 @@ def _named(mapping: str, key: Sequence[str]) -> str:
 def document(waiver: Record) -> Mapping[str, object]:
     """Return one as JSON has it: what is decided of each column beside its name."""
     told = asdict(waiver)
-    columns, codes, given = told.pop("columns"), told.pop("codes"), told.pop("given")
+    columns, codes, given = told.pop("columns"), told.pop("codes"), told.pop("given") or repeat(None)
     told["columns"] = [
         {"column": column, "code": code, "value": value}
-        for column, code, value in zip(columns, codes, given, strict=True)
+        for column, code, value in zip(columns, codes, given, strict=False)
     ]
     return told

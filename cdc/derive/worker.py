@@ -143,7 +143,9 @@ class _DomainWorker:
         while epoch is not None and not self._stopped():
             self.pulse.beat()
             derived = run_turn(
-                connection, plan, self.version, epoch, self.pulse, held_limit=self.settings.derive.held_limit
+                *(connection, plan, self.version, epoch, self.pulse),
+                held_limit=self.settings.derive.held_limit,
+                protection=self.settings.protection,
             )
             self.backoff.succeed()
             self._tidy(connection, plan, derived)

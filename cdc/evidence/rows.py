@@ -15,6 +15,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.types.json import Jsonb
 
+from cdc.config import Protection
 from cdc.derive.fold import known_keys
 from cdc.derive.plan import Fill, Merge, Origin, Plan
 from cdc.derive.rehearsal import Difference, Rehearsal
@@ -46,10 +47,10 @@ class Audited:
 class RowAudit:
     """Audits the tables of one domain; `connection` is in autocommit and used for nothing else."""
 
-    def __init__(self, connection: Connection, plan: Plan) -> None:
+    def __init__(self, connection: Connection, plan: Plan, protection: Protection | None = None) -> None:
         self._connection = connection
         self._plan = plan
-        self._rehearsal = Rehearsal(connection, plan)
+        self._rehearsal = Rehearsal(connection, plan, protection)
 
     def tables(self) -> list[str]:
         """Return the domain's canonical tables."""

@@ -65,7 +65,7 @@ _WORKER: Final = {
     ),
     "DELETE": ("derive_queue",),
 }
-_OPS: Final = {"INSERT": ("derive_queue",), "INSERT, UPDATE": ("waiver",)}
+_OPS: Final = {"INSERT": ("derive_queue", "data_key"), "INSERT, UPDATE": ("waiver",)}  # waivers are sealed
 # Statements of the service set their own limits; these are for whoever logs in by hand.
 # What the server logs of their errors names tables and keys, not the row (DETAIL) nor what a statement was given.
 _SILENT: Final = {"log_error_verbosity": "terse", "log_parameter_max_length_on_error": "0"}

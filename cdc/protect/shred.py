@@ -24,7 +24,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
-    """One data key; it seals so many refused changes, and records of the journal. `sensitivity` is its class."""
+    """One data key; it seals so many refused changes, records of the journal, waivers. `sensitivity` is its class."""
 
     id: int
     sensitivity: str
@@ -36,6 +36,7 @@ class DataKey:
     reason: str | None
     refused: int
     records: int
+    waivers: int
     on_hold: bool
 
 
@@ -66,6 +67,7 @@ def read_keys(connection: Connection) -> list[DataKey]:
             "SELECT k.id, k.class AS sensitivity, k.month, k.master, k.made_at, k.shredded_at, k.shredded_by, k.reason,"
             " (SELECT count(*) FROM cdc.refused r WHERE r.data_key = k.id) AS refused,"
             " coalesce(j.records, 0) AS records,"
+            " (SELECT count(*) FROM cdc.waiver w WHERE w.data_key = k.id) AS waivers,"
             f" EXISTS (SELECT {_HOLDS.format('k.class', 'k.month')}) AS on_hold"
             " FROM cdc.data_key k LEFT JOIN (SELECT data_key, sum(records)::bigint AS records FROM cdc.journal"
             " WHERE data_key IS NOT NULL GROUP BY data_key) j ON j.data_key = k.id ORDER BY k.month DESC, k.class, k.id"
@@ -86,6 +88,7 @@ def shred(connection: Connection, name: str, month: date, reason: str) -> int:
     """Destroy the keys of a class and month that are left; return how many, 0 if all are gone already.
 
     What was kept of a record only until it landed goes as well: nobody knew its class then, another key has sealed it.
+    Rows that waivers gave values to which it has sealed are derived again, without them.
     Raises FatalError PRT-102 under a hold, PRT-105 if there has never been one.
     """
     with connection.transaction():
@@ -105,12 +108,23 @@ def shred(connection: Connection, name: str, month: date, reason: str) -> int:
         )
         keys = [key for (key,) in found]
         if keys:
+            _withdraw_from_rows(connection, keys)
             record_action(connection, "protect shred", f"{name} {month:%Y-%m}", {"data_keys": keys}, reason)
         elif not connection.execute(
             "SELECT FROM cdc.data_key WHERE class = %s AND month = %s LIMIT 1", (name, month)
         ).rowcount:
             raise FatalError("PRT-105", f"{name} {month:%Y-%m}")
     return len(keys)
+
+
+def _withdraw_from_rows(connection: Connection, keys: list[int]) -> None:
+    """Have rows derived again without what waivers gave them, which nobody can read any more."""
+    connection.execute(
+        "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
+        " SELECT mapping, source_key, 'shred', session_user || ' ' || %s FROM cdc.waiver WHERE data_key = ANY (%s)"
+        " AND approved_at IS NOT NULL AND withdrawn_at IS NULL AND dictionary = (SELECT digest FROM cdc.active)",
+        (operator(), keys),
+    )
 
 
 def wipe(connection: Connection) -> None:

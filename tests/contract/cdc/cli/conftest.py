@@ -102,6 +102,13 @@ def dictionary(config: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def sealing(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings with a master key, for all that are made of them."""
+    monkeypatch.setenv("MASTER", "master" * 6)
+    config.write_text(config.read_text() + 'protection: {keys: {m1: "${env:MASTER}"}, current: m1}\n')
+
+
+@pytest.fixture
 def deployed(config: Path, dictionary: Path, target_dsn: str) -> Iterator[Deployment]:
     log.configure("error")  # the worker is a thread here, and writes where commands do
     deployed = Deployment(config, dictionary, target_dsn)

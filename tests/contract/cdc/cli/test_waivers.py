@@ -144,6 +144,48 @@ def test_a_waiver_of_a_mapping_that_is_gone_is_withdrawn_and_nobody_is_waited_fo
     assert running.rows("SELECT FROM cdc.derive_queue") == []
 
 
+def test_what_a_waiver_gives_is_sealed_and_its_row_is_held_again_when_the_key_is_shredded(
+    sealing: None, cdc: Cdc, running: Deployment, persons: dict[str, Cdc], config: Path
+) -> None:
+    alice, bob = persons["alice"], persons["bob"]
+    asked = alice(*WAIVE, "--json")
+    assert asked.document["waiver"]["columns"][0]["value"] == "DE", asked.err
+    number = str(asked.document["waiver"]["id"])
+    ((given, sealed),) = running.rows("SELECT given, sealed FROM cdc.waiver")
+    assert (given, b"DE" in bytes(sealed)) == (None, False)
+    assert alice(*WAIVE, "--json").document["changed"] is False
+    assert bob("held", "approve", number).code == 0
+    assert running.parties() == [("C1", None), ("C2", "DE")]
+    assert cdc("audit", "rows", "trace.party").code == 0
+
+    # Bytes of another row do not open here.
+    copied = "INSERT INTO cdc.waiver (mapping, source_key, code, field, columns, codes, sealed, data_key, version,"
+    copied += " dictionary, reason) SELECT mapping, '{7}', code, field, columns, codes, sealed, data_key, version,"
+    running.sources.connection.execute(f"{copied} dictionary, reason FROM cdc.waiver".encode())
+    other = cdc("held", "waivers", "--json").document["waivers"][0]
+    assert (other["source_key"], other["columns"][0]["value"]) == (["7"], None)
+
+    (key,) = cdc("protect", "keys", "--json").document["keys"]
+    assert (key["sensitivity"], key["waivers"]) == ("personal", 2)
+    assert cdc("protect", "shred", "personal", key["month"][:7], "--reason", "erasure 9", "--yes").code == 0
+    wait_until(lambda: held(running) == HELD)
+    assert running.parties() == [("C1", None)]
+    ((state, because),) = states(cdc)[1:]
+    assert (state, "what it gives was shredded on" in str(because)) == ("void", True)
+    assert cdc("audit", "rows", "trace.party").code == 0
+    again = alice(*WAIVE)
+    assert (again.code, "DRV-132" in again.err) == (5, True)
+    assert alice("held", "withdraw", number).code == 0
+
+    # Who has no master key adds nothing in the clear to what is sealed.
+    text = config.read_text()
+    config.write_text(text.partition("protection:")[0])
+    blind = alice(*WAIVE)
+    assert (blind.code, "PRT-103" in blind.err) == (1, True)
+    config.write_text(text)
+    assert alice(*WAIVE, "--json").document["changed"] is True
+
+
 def test_usage(cdc: Cdc) -> None:
     for words in ((), ("--value", "country"), ("--value", "a=1", "--without", "a")):
         assert cdc("held", "waive", MAPPING, "2", "--reason", "why", *words).code == 2
@@ -151,7 +193,7 @@ def test_usage(cdc: Cdc) -> None:
 
 
 def test_another_dictionary_voids_it_also_where_it_changes_nothing_and_back(
-    cdc: Cdc, running: Deployment, persons: dict[str, Cdc]
+    sealing: None, cdc: Cdc, running: Deployment, persons: dict[str, Cdc]
 ) -> None:
     number = str(persons["alice"](*WAIVE, "--json").document["waiver"]["id"])
     assert persons["bob"]("held", "approve", number).code == 0
