@@ -31,9 +31,10 @@ from transforms.model import Sensitivity
 
 UNCLASSED: Final = "unclassed"
 """The class of a mirror that no field is made of."""
-_CLEAR: Final = frozenset({"public", "internal"})
+CLEAR: Final = frozenset({"public", "internal"})
+"""The classes of what everybody may see: it is not sealed."""
 # Of what nobody has classed nothing is known: what somebody has called confidential, or more, goes before it.
-_RANKS: Final = (UNCLASSED, *(name for name in get_args(Sensitivity) if name not in _CLEAR))
+_RANKS: Final = (UNCLASSED, *(name for name in get_args(Sensitivity) if name not in CLEAR))
 _NONCE: Final = 12
 _KEY: Final = 32
 # Whoever shreds waits for those who seal and have not committed, and they for him.
@@ -81,7 +82,7 @@ class Sealer:
 
         That is the key of their most sensitive class; what is public or internal is kept as it is, without a key.
         """
-        classes = {self._classes[mirror] for mirror in mirrors} - _CLEAR
+        classes = {self._classes[mirror] for mirror in mirrors} - CLEAR
         if not classes:
             return data, None
         number, key = self._key(max(classes, key=_RANKS.index))

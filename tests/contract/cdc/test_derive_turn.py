@@ -182,6 +182,36 @@ def test_a_looked_up_row_that_changes_is_taken_with_those_that_look_it_up(made: 
     assert made.rows("SELECT id, item FROM out.move") == [(1, "B")]
 
 
+def test_old_values_that_may_be_a_persons_are_forgotten_when_all_have_seen_them(made: Bench) -> None:
+    kept = "SELECT DISTINCT old ->> 'code' FROM cdc.journal_key WHERE old ? 'code'"
+    made.item(1, "A")
+    made.move(1, 1)
+    made.turn()
+    made.land.execute("INSERT INTO cdc.domain (name, dictionary) VALUES ('other', 'one')")
+    made.land.execute("INSERT INTO cdc.watermark (domain, stream) VALUES ('other', 'cdc.src')")
+    made.item(1, "B")
+    made.turn()
+    assert made.rows(kept) == [("A",)]  # of no class
+    made.land.execute("INSERT INTO cdc.mirror_class VALUES ('src.item', 'phi')")
+    made.item(1, "C")
+    made.turn()
+    assert made.rows(f"{kept} ORDER BY 1") == [("A",), ("B",)]  # the other one has not
+    made.land.execute("UPDATE cdc.watermark SET batch = 4 WHERE domain = 'other'")
+    made.item(1, "D")
+    made.turn()
+    assert made.rows(f"{kept} ORDER BY 1") == [("C",)]
+    made.land.execute("DELETE FROM cdc.watermark WHERE domain = 'other'")
+    made.item(1, "E")
+    made.turn()
+    assert made.rows(kept) == []
+
+    # Whoever comes late takes all that may hang on it.
+    made.move(2, 2)
+    made.turn()
+    made.land.execute("UPDATE cdc.watermark SET batch = 2")
+    assert made.turn().taken == {"items": 1, "moves": 2}
+
+
 def test_nothing_new_is_no_derivation(made: Bench) -> None:
     made.item(1, "A")
     assert made.turn() is not None
