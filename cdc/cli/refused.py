@@ -46,9 +46,9 @@ def list_refused(  # noqa: PLR0913, PLR0917 - options of a command
         bool,
         typer.Option(
             "--json",
-            help="Print one object: `total` (count) and `refused`, a list of stream, offset, batch, mirror, key (list "
-            "or null), code, detail, refused_at, stale; with --group `groups`, a list of stream, mirror, code, detail, "
-            "changes, stale, first_at, last_at.",
+            help="Print one object: `total` (count) and `refused`, a list of stream, offset, batch, mirror, key (list, "
+            "or null: its record has it), code, detail, refused_at, stale; with --group `groups`, a list of stream, "
+            "mirror, code, detail, changes, stale, first_at, last_at.",
         ),
     ] = False,
 ) -> None:

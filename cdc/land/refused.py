@@ -17,7 +17,10 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One refused change. `stale`: its row is still behind the source because of it."""
+    """One refused change. `stale`: its row is still behind the source because of it.
+
+    `key` is None where it may be a person's value: the record has it.
+    """
 
     stream: str
     offset: int
@@ -65,8 +68,8 @@ class Selection:
 
 
 _STALE = (
-    "EXISTS (SELECT FROM cdc.stale s WHERE s.mirror = r.mirror AND s.key = r.key AND s.stream = r.stream"
-    ' AND s."offset" = r."offset")'
+    "EXISTS (SELECT FROM cdc.stale s WHERE s.mirror = r.mirror AND (s.key = r.key OR r.key_token IS NOT NULL)"
+    ' AND s.stream = r.stream AND s."offset" = r."offset")'
 )
 _FROM = f"""
 FROM (SELECT r.*, {_STALE} AS stale FROM cdc.refused r

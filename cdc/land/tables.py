@@ -180,13 +180,15 @@ class Tables:
         return list(claims.admit(changes))
 
     def _refuse(self, writer: MirrorWriter, refusal: Refusal) -> None:
-        record = self._prepared.events[refusal.offset].record
-        self.refusals[(writer.table.contract.mirror, refusal.code)] += 1
+        record, contract = self._prepared.events[refusal.offset].record, writer.table.contract
+        self.refusals[(contract.mirror, refusal.code)] += 1
+        sealer = self._ground.sealer
+        token = None if sealer is None else sealer.key_token(contract.mirror, contract.key, refusal.key)
         writer.refuse(
             (
-                *(self._ground.stream, refusal.offset, self._ground.batch),
-                *(None if part is None else str(part) for part in refusal.key),
-                *(refusal.code, refusal.detail, *self._sealed(writer.table.contract.mirror, record)),
+                *(self._ground.stream, refusal.offset, self._ground.batch, token),
+                *(None if part is None or token else str(part) for part in refusal.key),
+                *(refusal.code, refusal.detail, *self._sealed(contract.mirror, record), token),
             )
         )
         crash_point("W10")

@@ -1,4 +1,7 @@
-"""The class of each mirror, by which the key of its records is chosen: of the most sensitive field made of it."""
+"""The class of each mirror, by which the key of its records is chosen: of the most sensitive field made of it.
+
+Its sensitive columns are those of which a field is made that not everybody may see, or for which a token stands.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any, get_args
 
 import psycopg
 
+from cdc.protect.seal import CLEAR
 from transforms.model import Dictionary, Sensitivity
 from transforms.review.dependency import ROWS, origins
 
@@ -29,15 +33,34 @@ def classes(dictionary: Dictionary) -> dict[str, str]:
     return found
 
 
+def sensitive_columns(dictionary: Dictionary) -> dict[str, list[str]]:
+    """Return the sensitive columns of each mirror that has any, by name, sorted."""
+    mirrors = {
+        mapping.name: {"": mapping.source, **{one.alias: one.mirror for one in mapping.lookups}}
+        for mapping in dictionary.mappings
+    }
+    found: dict[str, set[str]] = {}
+    for one in origins(dictionary):
+        if one.column == ROWS or one.mapping not in mirrors:
+            continue
+        if one.hides or dictionary.fields[one.field].sensitivity not in CLEAR:
+            for alias, column in one.uses:
+                found.setdefault(str(mirrors[one.mapping][alias]), set()).add(column)
+    return {mirror: sorted(columns) for mirror, columns in found.items()}
+
+
 def record_classes(connection: psycopg.Connection[Any], dictionary: Dictionary) -> list[str]:
     """Keep what a dictionary says; return in words what is another class now."""
-    wanted = classes(dictionary)
-    known = dict(connection.execute("SELECT mirror, class FROM cdc.mirror_class").fetchall())
-    changed = {mirror: name for mirror, name in sorted(wanted.items()) if known.get(mirror) != name}
-    for mirror, name in changed.items():
-        connection.execute(
-            "INSERT INTO cdc.mirror_class (mirror, class) VALUES (%s, %s)"
-            " ON CONFLICT (mirror) DO UPDATE SET class = excluded.class",
-            (mirror, name),
-        )
+    columns = sensitive_columns(dictionary)
+    wanted = {mirror: (name, columns.get(mirror, [])) for mirror, name in sorted(classes(dictionary).items())}
+    rows = connection.execute("SELECT mirror, class, columns FROM cdc.mirror_class").fetchall()
+    known = {mirror: (name, listed) for mirror, name, listed in rows}
+    for mirror, said in wanted.items():
+        if known.get(mirror) != said:
+            connection.execute(
+                "INSERT INTO cdc.mirror_class (mirror, class, columns) VALUES (%s, %s, %s)"
+                " ON CONFLICT (mirror) DO UPDATE SET class = excluded.class, columns = excluded.columns",
+                (mirror, *said),
+            )
+    changed = {mirror: name for mirror, (name, _) in wanted.items() if known.get(mirror, ("", []))[0] != name}
     return [f"records of {mirror} are {name}" for mirror, name in changed.items()]

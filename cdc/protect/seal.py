@@ -11,8 +11,10 @@ for at once, with what landing asks for anyway.
 
 from __future__ import annotations
 
+import hmac
+import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -39,7 +41,7 @@ _NONCE: Final = 12
 _KEY: Final = 32
 # Whoever shreds waits for those who seal and have not committed, and they for him.
 _IN_USE: Final = b"LOCK TABLE cdc.data_key IN ROW EXCLUSIVE MODE"
-_CLASSES: Final = b"SELECT mirror, class FROM cdc.mirror_class WHERE mirror = ANY (%s)"
+_CLASSES: Final = b"SELECT mirror, class, columns FROM cdc.mirror_class WHERE mirror = ANY (%s)"
 _KEYS: Final = (
     b"SELECT class, id, master, wrapped FROM cdc.data_key WHERE shredded_at IS NULL"
     b" AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date"
@@ -77,6 +79,11 @@ class Sealer:
         """Return bytes as they are kept; they open at that place only."""
         return encrypt(self._key(self._classes[mirror])[1], data, place)
 
+    def key_token(self, mirror: str, columns: Sequence[str], key: Sequence[object]) -> str | None:
+        """Return what a row's key is found by where it is not kept; None if none of its columns is sensitive."""
+        sensitive = {column for name, _, listed in self._said if name == mirror for column in listed}
+        return key_token(self._key(self._classes[mirror])[1], mirror, key) if sensitive & {*columns} else None
+
     def seal_together(self, mirrors: Collection[str], place: str, data: bytes) -> tuple[bytes, int | None]:
         """Return what several mirrors are made of as it is kept, and the number of the key that has sealed it.
 
@@ -90,7 +97,11 @@ class Sealer:
 
     @cached_property
     def _classes(self) -> dict[str, str]:
-        return {**dict.fromkeys(self._mirrors, UNCLASSED), **dict(self._classed.fetchall())}
+        return {**dict.fromkeys(self._mirrors, UNCLASSED), **{mirror: name for mirror, name, _ in self._said}}
+
+    @cached_property
+    def _said(self) -> list[tuple[str, str, list[str]]]:
+        return self._classed.fetchall()
 
     @cached_property
     def _wrapped(self) -> dict[str, tuple[int, str, bytes]]:
@@ -154,6 +165,12 @@ class Opener:
         if at is not None:
             raise ShreddedError(at, by, reason)
         return unwrap(self.protection, master, name, wrapped)
+
+
+def key_token(data_key: bytes, mirror: str, key: Sequence[object]) -> str:
+    """Return the HMAC-SHA-256 of the key of a mirror's row, hexadecimal, by a key that is made of a data key."""
+    hashing = HKDF(SHA256(), _KEY, salt=None, info=b"cdc key of a row").derive(data_key)
+    return hmac.digest(hashing, json.dumps([mirror, *map(str, key)]).encode(), "sha256").hex()
 
 
 def place_of(stream: str, offset: int, part: str) -> str:

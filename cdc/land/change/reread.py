@@ -173,3 +173,21 @@ def select_refused(table: MirrorTable) -> Composed:
         " JOIN cdc.refused r ON r.mirror = {text} AND r.key = {key} AND r.code <> {long}"
         ' ORDER BY k.n, r."offset" DESC'
     ).format(given=given, text=table.text, key=key, long=text_of(LONG_KEY))
+
+
+def select_data_keys(table: MirrorTable) -> Composed:
+    """Read which data keys the tokens are made by that stand for keys of refused changes."""
+    return SQL("SELECT DISTINCT data_key FROM cdc.refused WHERE mirror = {} AND key_token IS NOT NULL").format(
+        table.text
+    )
+
+
+def select_refused_by_token(table: MirrorTable) -> Composed:
+    """Read the refused changes whose keys tokens stand for. Parameter: tokens.
+
+    One row per change: its token, then as of `select_refused`.
+    """
+    return SQL(
+        'SELECT key_token, code, stream, data_key, "offset", record_key, record_value FROM cdc.refused'
+        " WHERE mirror = {} AND key_token = ANY (%s) AND code <> {}"
+    ).format(table.text, text_of(LONG_KEY))

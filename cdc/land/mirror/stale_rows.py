@@ -26,7 +26,8 @@ def mark_stale(table: MirrorTable) -> Composed:
 def refuse(table: MirrorTable) -> Composed:
     """Keep a refused record.
 
-    Parameters: stream, offset, batch, key columns..., code, detail, record key and value, data key.
+    Parameters: stream, offset, batch, token, key columns..., code, detail, record key and value, data key, token. With
+    a token there is no key.
     """
     keys = SQL(", ").join(
         table.text_of(name, SQL("%s::{}").format(SQL(table.contract.column(name).mirror_type)))
@@ -34,5 +35,6 @@ def refuse(table: MirrorTable) -> Composed:
     )
     return SQL(
         'INSERT INTO cdc.refused (stream, "offset", batch, mirror, key, code, detail, record_key, record_value,'
-        " data_key) VALUES (%s, %s, %s, {mirror}, ARRAY[{keys}], %s, %s, %s, %s, %s)"
+        " data_key, key_token) VALUES (%s, %s, %s, {mirror}, CASE WHEN %s::text IS NULL THEN ARRAY[{keys}] END,"
+        " %s, %s, %s, %s, %s, %s)"
     ).format(mirror=table.text, keys=keys)

@@ -27,7 +27,7 @@ from cdc.land.mirror import changed_keys, generation, multiset, staging, stale_r
 from cdc.land.mirror import rows as mirror_rows
 from cdc.land.mirror.table import MirrorTable
 from cdc.land.refused import open_parts
-from cdc.protect.seal import Opener, ShreddedError
+from cdc.protect.seal import Opener, ShreddedError, key_token
 
 # Up to how many rows, deleted ones included, a staging table may have before it is truncated.
 STAGED_ROWS = 1000
@@ -234,11 +234,34 @@ class MirrorWriter:
         found = self._given(reread.select_known, keys)
         known = {keys[place - 1]: Known(*values) for place, *values in found}
         stale = [key for key, row in known.items() if row.code is not None]
-        refused: dict[Key, list[tuple[str, Record | None]]] = {key: [] for key in stale}
-        opener = self._opener()
-        for place, code, stream, data_key, *kept in self._given(reread.select_refused, stale) if stale else ():
-            refused[stale[place - 1]].append((code, _record(opener, stream, data_key, tuple(kept))))
+        refused = self._refused(stale) if stale else {}
         return {key: replace(row, refused=refused.get(key, ())) for key, row in known.items()}
+
+    def _refused(self, keys: Sequence[Key]) -> dict[Key, list[tuple[str, Record | None]]]:
+        """Read the refused changes of keys, each key's last first."""
+        opener = self._opener()
+        tokens, are_all = self._tokens(opener, keys)
+        found = [(keys[place - 1], *kept) for place, *kept in self._given(reread.select_refused, keys)]
+        if tokens:
+            rows = self._execute(self._sql(reread.select_refused_by_token), (list(tokens),)).fetchall()
+            found += [(tokens[token], *kept) for token, *kept in rows]
+        unread: list[tuple[str, Record | None]] = [] if are_all else [(reread.PARTIAL[0], None)]
+        refused = {key: [*unread] for key in keys}
+        for key, code, stream, data_key, *kept in sorted(found, key=lambda row: row[4], reverse=True):
+            refused[key].append((code, _record(opener, stream, data_key, tuple(kept))))
+        return refused
+
+    def _tokens(self, opener: Opener, keys: Sequence[Key]) -> tuple[dict[str, Key], bool]:
+        """Return what refused changes of keys may be found by instead of the key, and whether none of that is lost."""
+        tokens: dict[str, Key] = {}
+        are_all = True
+        mirror = self.table.contract.mirror
+        for (number,) in self._execute(self._sql(reread.select_data_keys), ()).fetchall():
+            try:
+                tokens |= {key_token(opener.key(number), mirror, key): key for key in keys}
+            except ShreddedError:
+                are_all = False
+        return tokens, are_all
 
     def matching(
         self, columns: Sequence[str], values: Sequence[tuple[Any, ...]], limit: int

@@ -13,3 +13,10 @@ CREATE INDEX waiver_data_key ON cdc.waiver (data_key) WHERE data_key IS NOT NULL
 SET LOCAL statement_timeout = '1h';
 CREATE INDEX changed_key_old ON cdc.changed_key (mirror, batch)
     WHERE olds IS NOT NULL AND olds[1] IS DISTINCT FROM '{}'::jsonb;
+
+-- A refused change is kept for good. Where its row's key may be a person's value, the record, which is sealed, has it, and
+-- here stands what the key is found by: an HMAC of it, by a key that is made of the record's data key and goes with it.
+
+ALTER TABLE cdc.mirror_class ADD COLUMN columns text[] NOT NULL DEFAULT '{}'; -- of which more is made than all may see
+ALTER TABLE cdc.refused ADD COLUMN key_token text;
+CREATE INDEX refused_token ON cdc.refused (mirror, key_token) WHERE key_token IS NOT NULL;

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cdc.config import Protection
+from cdc.reference import Secret
 from tests.contract.cdc.land.stage import Stage
 from tests.contract.cdc.land.tables import item
 from tests.unit.cdc.stream.wire import PostgresWire
@@ -112,6 +114,26 @@ def test_changes_of_a_row_that_came_before_it_was_read_are_laid_over_it(
     story.stream(("update", item(1, name="d", note=UNCHANGED)))
     story.land()
     assert stage.query(ITEMS) == [(1, "d", "long")]
+
+
+def test_changes_by_a_key_that_is_not_kept_are_laid_over_it_until_that_is_shredded(
+    stage: Stage, wire: PostgresWire
+) -> None:
+    stage.session.protection = Protection({"m1": Secret("m" * 32)}, "m1")
+    stage.do("INSERT INTO cdc.mirror_class VALUES ('src.item', 'personal', '{id}')")
+    story = Story(stage, wire, apart=True)
+    for row in ({"name": "b"}, {"name": "c", "qty": "7.00"}):
+        story.stream(("update", item(1, note=UNCHANGED, **row)), ("update", item(2, note=UNCHANGED, **row)))
+    kept = stage.query("SELECT DISTINCT key, length(key_token) FROM cdc.refused")
+    assert (kept, len(stage.query("SELECT DISTINCT key_token FROM cdc.refused"))) == ([(None, 64)], 2)
+    story.read(item(1))
+    assert (stage.query(ITEMS), stage.query(STALE)) == ([(1, "c", "long")], [("2", "VAL-104")])
+    # Nobody knows any more what has to be laid over the other one: it waits for a whole change.
+    stage.do("UPDATE cdc.data_key SET wrapped = NULL, shredded_at = now(), reason = 'why'")
+    story.read(item(2))
+    assert (stage.query(ITEMS), stage.query(STALE)) == ([(1, "c", "long")], [("2", "VAL-104")])
+    story.stream(("update", item(2, name="d", note="whole")))
+    assert (stage.query(ITEMS)[1], stage.query(STALE)) == ((2, "d", "whole"), [])
 
 
 @apart
