@@ -28,8 +28,8 @@ def masked(shown: Masks, one: Difference) -> Difference:
 
 
 def recorded(hidden: Masks, one: Difference) -> dict[str, object]:
-    """Return a difference for the record of what operators did: which row, by its key, and no value that is masked."""
-    return replace(masked(hidden, one), source_key=one.source_key).document()
+    """Return a difference for the record of what operators did, which is kept for good: nothing that is masked."""
+    return masked(hidden, one).document()
 
 
 def write_differences(title: str, differences: Iterable[Difference]) -> None:

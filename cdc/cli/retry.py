@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import Annotated, Any
 
@@ -105,7 +106,7 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
             changes = [reduce(lambda change, each: masked(each, change), shown, one) for one in rehearsed]
             _finish(as_json, selected=selected, queued=0, derived=None, held=selected, changes=changes)
             return
-        queued, last = queue_retry(connection, selection, reason)
+        queued, last = queue_retry(connection, selection, reason, _on_record(connection, read, selection))
         derived = is_derived_within(connection, last, wait_s, [mapping] if mapping else None)
         held = count_held(connection, selection)
     _finish(as_json, selected=selected, queued=queued, derived=derived, held=held)
@@ -118,6 +119,14 @@ def _selection(mapping: str | None, code: str | None, key: list[str] | None, eve
     if key and not mapping:
         raise typer.BadParameter("a --key is one of a --mapping")
     return Selection(mapping, code.upper() if code else None, key or None)
+
+
+def _on_record(connection: Connection, read: Settings, selection: Selection) -> Selection:
+    """Return a selection as it is put on record for good: with a key that is masked where commands mask it."""
+    if selection.mapping is None or selection.key is None:
+        return selection
+    shown = masks_by(connection, dictionary_in_force(connection, read))
+    return replace(selection, key=shown.source_key(selection.mapping, selection.key))
 
 
 def _rehearsed(

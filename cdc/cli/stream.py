@@ -21,7 +21,7 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.progress import Shown
-from cdc.cli.reveal import masks
+from cdc.cli.reveal import masks, masks_by
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.evidence.mend import Mender
@@ -147,7 +147,9 @@ def _mended(
     connection.autocommit = True
     contracts = {one.mirror: one for one in read_contracts_in_force(connection, source.name)}
     mappings: dict[str, tuple[str, ...]] = {}
-    for mapping in dictionary_in_force(connection, options).mappings:
+    dictionary = dictionary_in_force(connection, options)
+    hidden = masks_by(connection, dictionary)
+    for mapping in dictionary.mappings:
         mappings[str(mapping.source)] = (*mappings.get(str(mapping.source), ()), mapping.name)
     opener = Opener(connection, options.protection)
     audit = MirrorAudit(opener, source.stream, contracts.values(), source.kind, options.tokens)
@@ -156,7 +158,7 @@ def _mended(
         mender = Mender(Opener(writing, options.protection), source.kind, mappings, options.tokens, reason)
         for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
             done = None if dry_run else mender.mend(contracts[fault.mirror], fault)
-            yield {"mirror": fault.mirror, "key": list(fault.key), "what": fault.what, "done": done}
+            yield {"mirror": fault.mirror, "key": hidden.key(fault.mirror, fault.key), "what": fault.what, "done": done}
 
 
 def _pass_over(options: Settings, source: Source, reason: str) -> Resumed:

@@ -141,8 +141,10 @@ def waiting_for(connection: Connection, table: str, key: Sequence[str | None], l
         return cursor.execute(query, (table, list(key), limit)).fetchall()
 
 
-def queue_retry(connection: Connection, selection: Selection, reason: str | None) -> tuple[int, int]:
-    """Ask for the rows of the selection to be derived again; on record in the same transaction.
+def queue_retry(
+    connection: Connection, selection: Selection, reason: str | None, on_record: Selection | None = None
+) -> tuple[int, int]:
+    """Ask for the rows of the selection to be derived again; on record in the same transaction, as `on_record` says.
 
     Return how many were queued, and the last number in the queue by which all of the selection is derived. What is in
     the queue already is not queued twice, and is waited for all the same; but what a turn may be working on is queued,
@@ -170,9 +172,8 @@ def queue_retry(connection: Connection, selection: Selection, reason: str | None
         ).fetchone()
         queued, last = row or (0, None)
         if queued:
-            record_action(
-                connection, "held retry", selection.mapping or "*", {**asdict(selection), "rows": queued}, reason
-            )
+            effect = {**asdict(on_record or selection), "rows": queued}
+            record_action(connection, "held retry", selection.mapping or "*", effect, reason)
     return int(queued), int(last or 0)
 
 

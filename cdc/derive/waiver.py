@@ -181,9 +181,9 @@ class Waiving:
         return Done(waiver, changed=True, queued=queued)
 
     def _record(self, action: str, waiver: Record, reason: str | None) -> None:
-        # Not the values, which may be a person's: the waiver has them, and is kept for as long.
+        # Neither the values nor the key of the row, which may be a person's: the waiver has them.
         effect = {"waiver": waiver.id, "state": waiver.state, "columns": waiver.columns}
-        record_action(self._connection, action, _named(waiver.mapping, waiver.source_key), effect, reason)
+        record_action(self._connection, action, waiver.mapping, effect, reason)
 
     def _origin(self, name: str) -> tuple[Plan, Origin]:
         if name not in self._origins:

@@ -20,6 +20,7 @@ from cdc.evidence.history import Entry, Image, images_of, read_history
 from cdc.evidence.mirrors import MirrorFault
 from cdc.evidence.rows import queue_rows
 from cdc.land.mirror.table import MirrorTable, list_of, name_of
+from cdc.protect.classes import key_on_record
 from cdc.protect.seal import Opener
 from cdc.reference import Secret
 from cdc.store.action import record_action
@@ -49,7 +50,7 @@ class Mender:
             self.connection.execute("SELECT FROM cdc.position WHERE stream = %s FOR UPDATE", (fault.stream,))
             done = self._mend(contract, fault, entries)
             if done in {"written", "removed"}:
-                self._note(fault, done)
+                self._note(contract, fault, done)
         return done
 
     def _mend(self, contract: Contract, fault: MirrorFault, entries: list[Entry]) -> str:
@@ -98,7 +99,8 @@ class Mender:
         self.connection.execute(insert, (Jsonb(dict(row)),))
         self._remove(table, table.deleted, key)
 
-    def _note(self, fault: MirrorFault, done: str) -> None:
+    def _note(self, contract: Contract, fault: MirrorFault, done: str) -> None:
         queue_rows(self.connection, ((mapping, fault.key) for mapping in self.mappings.get(fault.mirror, ())))
-        effect = {"key": list(fault.key), "was": fault.what, "done": done, "by": fault.batch, "offset": fault.offset}
+        key = key_on_record(self.connection, fault.mirror, contract.key, fault.key)
+        effect = {"key": key, "was": fault.what, "done": done, "by": fault.batch, "offset": fault.offset}
         record_action(self.connection, "stream repair", fault.mirror, effect, self.reason)

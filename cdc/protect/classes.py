@@ -5,10 +5,12 @@ Its sensitive columns are those of which a field is made that not everybody may 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import psycopg
 
+from cdc.protect.mask import MASK
 from cdc.protect.seal import CLEAR
 from transforms.model import Dictionary, Sensitivity
 from transforms.review.dependency import ROWS, origins
@@ -47,6 +49,15 @@ def sensitive_columns(dictionary: Dictionary) -> dict[str, list[str]]:
             for alias, column in one.uses:
                 found.setdefault(str(mirrors[one.mapping][alias]), set()).add(column)
     return {mirror: sorted(columns) for mirror, columns in found.items()}
+
+
+def key_on_record(
+    connection: psycopg.Connection[Any], mirror: str, columns: Sequence[str], key: Sequence[str]
+) -> list[str]:
+    """Return the key of a mirror's row for a record that is kept for good: a mask for values of sensitive columns."""
+    row = connection.execute("SELECT columns FROM cdc.mirror_class WHERE mirror = %s", (mirror,)).fetchone()
+    sensitive = frozenset(row[0] if row else ())
+    return [MASK if name in sensitive else value for name, value in zip(columns, key, strict=True)]
 
 
 def record_classes(connection: psycopg.Connection[Any], dictionary: Dictionary) -> list[str]:

@@ -220,8 +220,9 @@ def test_nothing_new_is_no_derivation(made: Bench) -> None:
 
 
 def ask_again(connection: psycopg.Connection, mapping: str, key: str) -> None:
-    queued, _ = queue_retry(connection, Selection(mapping, None, [key]), None)
-    assert queued == 1
+    queued, _ = queue_retry(connection, Selection(mapping, None, [key]), None, Selection(mapping, None, ["***"]))
+    on_record = connection.execute("SELECT DISTINCT effect -> 'key' FROM cdc.operator_action").fetchall()
+    assert (queued, on_record) == (1, [(["***"],)])
 
 
 def repair(connection: psycopg.Connection, mapping: str, key: str) -> None:
