@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import psycopg
 import typer
 
 from cdc.cli.output import say
 from cdc.config import Settings
 from cdc.evidence.anchor import by_stream, read_anchor_file, read_anchor_key, read_anchors
 from cdc.evidence.published import read_lines
+from cdc.protect.seal import Opener
+from cdc.store.connection import as_service_errors, connect
 from cdc.stream.signal import read_signals
 
 Files = Annotated[
@@ -34,6 +36,9 @@ Keys = Annotated[
 ]
 
 
+ByStream = dict[str, dict[int, bytes]]
+
+
 class Heads:
     """The heads that a command is given: read once, before the target is asked for those that it has on record.
 
@@ -49,10 +54,16 @@ class Heads:
             self._found += read_anchors(lines, f"topic {topic}", self._keys)
         self._kept = {one.stream for one in self._found}
 
-    def with_recorded(self, connection: psycopg.Connection[Any]) -> dict[str, dict[int, bytes]]:
-        """Return them by stream and offset, with those on record in the target. Raises EVD-102, EVD-122."""
-        self._found += read_anchors(read_lines(connection), "cdc.anchor", self._keys)
-        return by_stream(self._found)
+    @contextmanager
+    def in_target(self, read: Settings, command: str) -> Iterator[tuple[Opener, ByStream]]:
+        """Connect to the target: yields what opens its records, and all heads by stream and offset, its own as well.
+
+        Nothing has begun on the connection. Raises EVD-102, EVD-122.
+        """
+        with as_service_errors(), connect(read.target, command) as connection:
+            self._found += read_anchors(read_lines(connection), "cdc.anchor", self._keys)
+            connection.commit()
+            yield Opener(connection, read.protection), by_stream(self._found)
 
     def say_unheld(self) -> None:
         """Say it if there are signatures, and no key that they were held against."""

@@ -20,7 +20,6 @@ from cdc.evidence.anchor import anchor_of
 from cdc.evidence.chain import Verdict, current_heads, walk
 from cdc.evidence.signed import read_private_key
 from cdc.land.journal import SHREDDED
-from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
 
 app = typer.Typer(
@@ -66,10 +65,8 @@ def verify(
     """
     read = settings(context)
     given = Heads(read, anchor, topic, key)
-    with as_service_errors(), connect(read.target, "cdc audit verify") as connection:
-        anchors = given.with_recorded(connection)
-        opener = Opener(connection, read.protection)
-        heads = {head.stream: head for head in current_heads(connection)}
+    with given.in_target(read, "cdc audit verify") as (opener, anchors):
+        heads = {head.stream: head for head in current_heads(opener.connection)}
         named = streams or sorted({*heads, *anchors})
         verdicts = []
         with Shown() as shown:

@@ -117,12 +117,11 @@ def verify(
     read = settings(context)
     where = _folder(read, folder)
     given = Heads(read, anchor, topic, key)
-    with as_service_errors(), connect(read.target, "cdc journal verify") as connection, Shown() as shown:
+    with given.in_target(read, "cdc journal verify") as (opener, anchors), Shown() as shown:
+        connection = opener.connection
         connection.autocommit = True  # nothing waits for the files to be read
-        anchors = given.with_recorded(connection)
         streams = connection.execute("SELECT DISTINCT stream FROM cdc.archive ORDER BY stream").fetchall()
         parts = [(stream, part) for (stream,) in streams for part in read_parts(connection, stream)]
-        opener = Opener(connection, read.protection)
         outcomes, total, done = [], sum(part.records for _, part in parts), 0
         for stream, part in parts:
             outcomes.append((stream, part, _outcome(opener, stream, part, where, anchors.get(stream, {}))))
