@@ -15,12 +15,14 @@ from psycopg import conninfo
 from cdc.cli.main import execute
 from cdc.cli.target import apply_target
 from cdc.config import Derive, Protection, Settings, Target, load
+from cdc.derive.given import Keeper, Of
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import put_in_force
 from cdc.land.position import take_over
 from cdc.land.session import Session
 from cdc.land.stream import StreamSource
 from cdc.protect.role import Roles
+from cdc.protect.seal import Opener
 from cdc.reference import Secret
 from cdc.store.action import record_action
 from cdc.store.connection import connect
@@ -233,6 +235,14 @@ def test_operators_commands_work_as_their_role(ready: Ready, command: str, tmp_p
     code, said = done_by(ready, "worker" if command.startswith("worker ") else "ops", tmp_path, *words)
     assert code in {0, 3, 4, 6 if "--wait" in words else 0}, said
     assert "TGT-" not in said
+
+
+def test_operators_seal_what_waivers_give(ready: Ready) -> None:
+    waiver = Of("erp.t_Organization", ["2"], "")
+    with closing(ready.as_role("ops")) as connection, connection.transaction(force_rollback=True):
+        kept = Keeper(connection, PROTECTION, waiver.mapping).keep(waiver, ["canary"])
+        assert kept.data_key is not None
+        assert kept.open(Opener(connection, PROTECTION), waiver) == ["canary"]
 
 
 def done_by(ready: Ready, role: str, folder: Path, *words: str) -> tuple[int, str]:
