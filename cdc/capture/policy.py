@@ -2,7 +2,10 @@
 
 The connector file says it, by table: `tokens: {COLUMN: DOMAIN}` for tokens, `without: [COLUMN]` for what is absent. In
 a contract a column of tokens is a text whose decoder is `token:DOMAIN`, so that whoever reads an event by the contract
-makes the token; the value itself is written to no mirror.
+makes the token; the value itself is written to no mirror. Whatever notes the key of a row notes the token of a key column,
+too: the records of the stream alone have the value.
+
+InnoDB's cascades find the rows of a child by values as InnoDB compares them, which tokens do not have.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from cdc.capture.contract import ColumnContract, Contract
+from cdc.capture.keyless import ORIGIN
 from cdc.capture.source import Source
 from cdc.capture.types import TOKEN
 from cdc.errors import FatalError
@@ -31,7 +35,11 @@ def as_tokens(contract: Contract, policy: Policy) -> Contract:
     wanted = policy.get(contract.mirror, {})
     known = {column.name: column for column in contract.columns}
     faults = [f"there is no column {name}" for name in wanted if name not in known]
-    faults += [f"{name} identifies rows" for name in wanted if name in contract.key]
+    faults += [
+        f"{name} is the service's own" for name in wanted if name in contract.key and contract.key_origin == ORIGIN
+    ]
+    referring = {name for each in contract.cascades for name in each.columns}
+    faults += [f"rows go with those of another table by {name}" for name in wanted if name in referring]
     faults += [f"{name} is no text" for name in wanted if name in known and known[name].decoder != "text"]
     if faults:
         raise FatalError("SRC-130", f"{contract.mirror}: {', '.join(faults)}")
@@ -53,10 +61,19 @@ def is_token(column: ColumnContract) -> bool:
 
 
 def require_policy(contracts: Iterable[Contract], policy: Policy) -> None:
-    """Hold that contracts say of each column what the connector file says. Raises FatalError TGT-118."""
+    """Hold that contracts say of each column what the connector file says.
+
+    Raises FatalError TGT-118, SRC-130 where rows of another table would go with a column of tokens.
+    """
+    contracts = list(contracts)
     for contract in contracts:
         said = {one.name: one.decoder[len(TOKEN) :] for one in contract.columns if is_token(one)}
         wanted = policy.get(contract.mirror, {})
         differ = sorted(name for name in {*said, *wanted} if said.get(name) != wanted.get(name))
         if differ:
             raise FatalError(NOT_IN_FORCE, f"{contract.mirror}: {', '.join(differ)}")
+    kept = {contract.source_table: {*policy.get(contract.mirror, ())} for contract in contracts}
+    for child in contracts:
+        for each in child.cascades:
+            for name in kept.get(each.parent, set()) & {*each.parent_columns}:
+                raise FatalError("SRC-130", f"{each.parent}: rows of {child.mirror} go with those of it by {name}")

@@ -101,6 +101,6 @@ class Mender:
 
     def _note(self, contract: Contract, fault: MirrorFault, done: str) -> None:
         queue_rows(self.connection, ((mapping, fault.key) for mapping in self.mappings.get(fault.mirror, ())))
-        key = key_on_record(self.connection, fault.mirror, contract.key, fault.key)
+        key = key_on_record(self.connection, contract, fault.key)
         effect = {"key": key, "was": fault.what, "done": done, "by": fault.batch, "offset": fault.offset}
         record_action(self.connection, "stream repair", fault.mirror, effect, self.reason)

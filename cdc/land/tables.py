@@ -9,6 +9,7 @@ from functools import cached_property
 
 from cdc.capture.contract import Contract
 from cdc.capture.keyless import ORIGIN
+from cdc.capture.policy import is_token
 from cdc.change import Change, Event, Record, Refusal
 from cdc.crash import crash_point
 from cdc.land.change.commit import Commits
@@ -183,7 +184,8 @@ class Tables:
         record, contract = self._prepared.events[refusal.offset].record, writer.table.contract
         self.refusals[(contract.mirror, refusal.code)] += 1
         sealer = self._ground.sealer
-        token = None if sealer is None else sealer.key_token(contract.mirror, contract.key, refusal.key)
+        clear = [name for name in contract.key if not is_token(contract.column(name))]
+        token = None if sealer is None else sealer.key_token(contract.mirror, clear, refusal.key)
         writer.refuse(
             (
                 *(self._ground.stream, refusal.offset, self._ground.batch, token),

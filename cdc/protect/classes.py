@@ -10,6 +10,8 @@ from typing import Any, get_args
 
 import psycopg
 
+from cdc.capture.contract import Contract
+from cdc.capture.policy import is_token
 from cdc.protect.mask import MASK
 from cdc.protect.seal import CLEAR
 from transforms.model import Dictionary, Sensitivity
@@ -51,13 +53,11 @@ def sensitive_columns(dictionary: Dictionary) -> dict[str, list[str]]:
     return {mirror: sorted(columns) for mirror, columns in found.items()}
 
 
-def key_on_record(
-    connection: psycopg.Connection[Any], mirror: str, columns: Sequence[str], key: Sequence[str]
-) -> list[str]:
+def key_on_record(connection: psycopg.Connection[Any], contract: Contract, key: Sequence[str]) -> list[str]:
     """Return the key of a mirror's row for a record that is kept for good: a mask for values of sensitive columns."""
-    row = connection.execute("SELECT columns FROM cdc.mirror_class WHERE mirror = %s", (mirror,)).fetchone()
-    sensitive = frozenset(row[0] if row else ())
-    return [MASK if name in sensitive else value for name, value in zip(columns, key, strict=True)]
+    row = connection.execute("SELECT columns FROM cdc.mirror_class WHERE mirror = %s", (contract.mirror,)).fetchone()
+    hidden = {name for name in (row[0] if row else ()) if name in contract.key and not is_token(contract.column(name))}
+    return [MASK if name in hidden else value for name, value in zip(contract.key, key, strict=True)]
 
 
 def record_classes(connection: psycopg.Connection[Any], dictionary: Dictionary) -> list[str]:

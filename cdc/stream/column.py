@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -34,13 +35,17 @@ _FIRST = {"date": -719_162, "timestamp_us": -62_135_596_800_000_000}
 _ZERO_MOMENT = "1970-01-01T00:00:00"
 
 
-def column_decoder(column: ColumnContract, database: str, tokens: Mapping[str, Secret] = _NO_KEYS) -> Decoder:
+def column_decoder(
+    column: ColumnContract, database: str, tokens: Mapping[str, Secret] = _NO_KEYS, *, is_key: bool = False
+) -> Decoder:
     """Return the function that decodes the column's JSON. It raises Misfit, TooWide where the mirror is too narrow.
 
-    `tokens` are the keys of columns for whose values tokens stand. Raises FatalError CFG-101 where one is missing.
+    `tokens` are the keys of columns for whose values tokens stand. `is_key`: rows are told apart by the column. Raises
+    FatalError CFG-101 where a key is missing.
     """
     if column.decoder.startswith(TOKEN):
-        return _token(column, database, tokens)
+        token = _token(column, database, tokens)
+        return _refusing(token, _has_twins, "VAL-101") if is_key else token
     if column.decoder.startswith("array:"):
         return _array(column)
     decode = _true_to_charset(decoder(column.decoder), column.charset)
@@ -61,6 +66,11 @@ def _token(column: ColumnContract, database: str, tokens: Mapping[str, Secret]) 
         return text if text is None or text is UNCHANGED else token_of(key, text, version)
 
     return token
+
+
+def _has_twins(value: Any) -> bool:
+    """Tell whether another text has the same token: Unicode has several spellings, of which a token is of one."""
+    return isinstance(value, str) and not unicodedata.is_normalized("NFC", value)
 
 
 def is_mended(column: ColumnContract) -> bool:

@@ -53,7 +53,10 @@ class RowDecoder:
         self._doubts = doubts
         self.is_keyless = contract.key_origin == ORIGIN
         columns = source_columns(contract.columns)
-        self._decoders = {column.name: column_decoder(column, database, tokens) for column in columns}
+        self._decoders = {
+            column.name: column_decoder(column, database, tokens, is_key=column.name in contract.key)
+            for column in columns
+        }
         self._defaults = dict(_defaults(contract))
         self._skipped = frozenset(contract.skipped)
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.

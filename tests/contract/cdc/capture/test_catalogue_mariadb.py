@@ -324,7 +324,7 @@ def test_a_column_of_tokens_is_a_text(mariadb: Run, mariadb_source: Describe, se
     assert (made.mirror_type, made.decoder, made.charset) == ("text", "token:person", "gbk")
     assert from_document(to_document(contract), "t.yaml") == contract
     named = mariadb_source(("t", (), (), False, (("id", "person"),)))
-    assert _refusal(named, servers) == ("SRC-130", "legacy.t: id identifies rows, id is no text")
+    assert _refusal(named, servers) == ("SRC-130", "legacy.t: id is no text")
 
 
 @pytest.mark.parametrize(
