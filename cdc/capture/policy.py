@@ -2,8 +2,8 @@
 
 The connector file says it, by table: `tokens: {COLUMN: DOMAIN}` for tokens, `without: [COLUMN]` for what is absent. In
 a contract a column of tokens is a text whose decoder is `token:DOMAIN`, so that whoever reads an event by the contract
-makes the token; the value itself is written to no mirror. Whatever notes the key of a row notes the token of a key column,
-too: the records of the stream alone have the value.
+makes the token; the value itself is written to no mirror. Whatever notes the key of a row notes the token where the
+column is of the key: the records of the stream alone have the value.
 
 InnoDB's cascades find the rows of a child by values as InnoDB compares them, which tokens do not have.
 """
