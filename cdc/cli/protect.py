@@ -14,6 +14,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.errors import FatalError
 from cdc.protect import shred as keys_of
+from cdc.protect.classes import clear_keys
 from cdc.protect.seal import UNCLASSED
 from cdc.store.connection import as_service_errors, connect
 from transforms.model import Sensitivity
@@ -27,9 +28,9 @@ AsJson = Annotated[
     typer.Option(
         "--json",
         help="Print one object: `keys`, a list of id, sensitivity (the class), month, master, made_at, shredded_at, "
-        "shredded_by, reason, refused, records (of the journal) and waivers (how many of each it seals), on_hold, and "
+        "shredded_by, reason, refused, records (of the journal) and waivers (how many of each it seals), on_hold, "
         "`holds`, a list of id, sensitivity and month (null: every one), reason, held_by, held_at, released_by, "
-        "released_at.",
+        "released_at, and `clear`, a list of mirror and columns (list): keys of rows that are kept as they are.",
     ),
 ]
 
@@ -53,11 +54,15 @@ Month = Annotated[date, typer.Argument(metavar="MONTH", help="The month in which
 
 @app.command("keys")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the data keys by class and month, which of them are shredded, and the legal holds."""
+    """List the data keys by class and month, which of them are shredded, and the legal holds.
+
+    Nobody seals the keys of rows, by which these are found: listed is where one may be a person's value, and no token.
+    """
     with as_service_errors(), connect(settings(context).target, "cdc protect keys") as connection:
-        keys, holds = keys_of.read_keys(connection), keys_of.read_holds(connection)
+        keys, holds, clear = keys_of.read_keys(connection), keys_of.read_holds(connection), clear_keys(connection)
     if as_json:
-        write_json({"keys": [asdict(one) for one in keys], "holds": [asdict(one) for one in holds]})
+        named = [{"mirror": mirror, "columns": columns} for mirror, columns in clear.items()]
+        write_json({"keys": [asdict(one) for one in keys], "holds": [asdict(one) for one in holds], "clear": named})
         return
     rows = [
         (one.id, one.sensitivity, f"{one.month:%Y-%m}", one.master, one.refused, one.records, one.waivers, _state(one))
@@ -79,6 +84,9 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
             for one in standing
         ]
         write_table("Legal holds", ("id", "class", "month", "reason", "by"), listed)
+    if clear:
+        named_columns = [(mirror, ", ".join(columns)) for mirror, columns in clear.items()]
+        write_table("Keys of rows that are kept as they are", ("table", "columns"), named_columns)
     if not keys:
         say("Nothing has been sealed yet.")
 

@@ -5,12 +5,12 @@ Its sensitive columns are those of which a field is made that not everybody may 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 import psycopg
 
-from cdc.capture.contract import Contract
+from cdc.capture.contract import Contract, from_document
 from cdc.capture.policy import is_token
 from cdc.protect.mask import MASK
 from cdc.protect.seal import CLEAR
@@ -53,10 +53,23 @@ def sensitive_columns(dictionary: Dictionary) -> dict[str, list[str]]:
     return {mirror: sorted(columns) for mirror, columns in found.items()}
 
 
+def clear_keys(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
+    """Return by mirror the sensitive columns of its key that are kept as they are, where there are any."""
+    rows = connection.execute(
+        "SELECT mirror, columns, content FROM cdc.mirror_class JOIN cdc.contract USING (mirror) ORDER BY mirror"
+    ).fetchall()
+    found = {mirror: _clear(from_document(content, mirror), columns) for mirror, columns, content in rows}
+    return {mirror: columns for mirror, columns in found.items() if columns}
+
+
+def _clear(contract: Contract, sensitive: Collection[str]) -> list[str]:
+    return [name for name in contract.key if name in sensitive and not is_token(contract.column(name))]
+
+
 def key_on_record(connection: psycopg.Connection[Any], contract: Contract, key: Sequence[str]) -> list[str]:
     """Return the key of a mirror's row for a record that is kept for good: a mask for values of sensitive columns."""
     row = connection.execute("SELECT columns FROM cdc.mirror_class WHERE mirror = %s", (contract.mirror,)).fetchone()
-    hidden = {name for name in (row[0] if row else ()) if name in contract.key and not is_token(contract.column(name))}
+    hidden = _clear(contract, row[0] if row else ())
     return [MASK if name in hidden else value for name, value in zip(contract.key, key, strict=True)]
 
 

@@ -68,6 +68,8 @@ def test_what_was_refused_is_read_with_the_key_and_not_without(cdc: Cdc, sealed:
     assert cdc("refused", "show", "cdc.src", str(offset), "--raw", *LOOK).out.encode() == sealed.wire.records[-2].value
     (key,) = cdc("protect", "keys", "--json").document["keys"]
     assert (key["sensitivity"], key["master"], key["refused"], key["on_hold"]) == ("unclassed", "m1", 1, False)
+    sealed.stage.do("INSERT INTO cdc.mirror_class VALUES ('src.item', 'personal', '{id,name}')")
+    assert cdc("protect", "keys", "--json").document["clear"] == [{"mirror": "src.item", "columns": ["id"]}]
     sealed.config.write_text(sealed.config.read_text().partition("protection:")[0])
     done = cdc("refused", "show", "cdc.src", str(offset), *LOOK)
     assert (done.code, "PRT-103" in done.err) == (1, True)
