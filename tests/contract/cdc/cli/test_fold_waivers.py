@@ -78,6 +78,18 @@ def factory(config: Path, dictionary: Path, target_dsn: str) -> Iterator[Factory
     found.connection.close()
 
 
+@pytest.fixture
+def personal_names(dictionary: Path, sealing: None) -> None:
+    """A dictionary by which a material's name is personal, which is sealed."""
+    path = dictionary / "fields.yaml"
+    fields = path.read_text()
+    path.write_text(
+        fields.replace(
+            "    owner: quality.master-data\n", "    owner: quality.master-data\n    sensitivity: personal\n", 1
+        )
+    )
+
+
 def approved(persons: dict[str, Cdc], *words: str) -> str:
     """Have one person ask for a waiver and another one approve it; return its number."""
     asked = persons["alice"](*words, "--json")
@@ -125,7 +137,7 @@ def test_what_a_fold_lacks_is_decided_by_two_persons_while_the_same_is_contribut
     assert factory.materials() == there
     assert persons["bob"]("held", "approve", number, "--json").document["changed"] is False
     actions = "SELECT action, object FROM cdc.operator_action WHERE action LIKE 'held %' ORDER BY id"
-    assert factory.rows(actions) == [("held waive", f"{MATERIAL} M2"), ("held approve", f"{MATERIAL} M2")]
+    assert factory.rows(actions) == [("held waive", MATERIAL), ("held approve", MATERIAL)]
 
     # What is said otherwise is on record, on the row itself and for who asks why.
     explained = cdc("explain", MATERIAL, "M2", "--json").document
@@ -173,11 +185,15 @@ def test_what_a_fold_lacks_is_decided_by_two_persons_while_the_same_is_contribut
     assert (late.code, "what is contributed has changed" in late.err) == (5, True)
 
 
-def test_another_dictionary_voids_it_and_what_is_built_by_its_own_has_it(
-    cdc: Cdc, dictionary: Path, factory: Factory, persons: dict[str, Cdc]
+def test_it_is_sealed_another_dictionary_voids_it_and_what_is_built_by_its_own_has_it(
+    personal_names: None, cdc: Cdc, dictionary: Path, factory: Factory, persons: dict[str, Cdc]
 ) -> None:
     number = approved(persons, *WAIVE)
     there = factory.materials()
+    assert [row[1] for row in there] == ["植入式输注泵"]
+    # Of the mirrors that have a part in it, that of units by a look-up, the most sensitive counts.
+    classes = "SELECT k.class, w.given, position('植入'::bytea IN w.sealed) FROM cdc.waiver w JOIN cdc.data_key k"
+    assert factory.rows(f"{classes} ON k.id = w.data_key") == [("personal", None, 0)]
     fold = dictionary / "folds" / "trace.material.yaml"
     fold.write_text(fold.read_text().replace("  base_uom: owner erp", "  base_uom: first"))
     done = cdc("dictionary", "activate", "--yes")
@@ -197,6 +213,14 @@ def test_another_dictionary_voids_it_and_what_is_built_by_its_own_has_it(
     assert factory.materials() == there
     assert cdc("audit", "rows", MATERIAL).code == 0
 
+    # Nobody can read any more what it gives: it is as if it had never been.
+    (key,) = (one for one in cdc("protect", "keys", "--json").document["keys"] if one["waivers"])
+    assert cdc("protect", "shred", "personal", key["month"][:7], "--reason", "erasure 9", "--yes").code == 0
+    wait_until(lambda: factory.held() == [*LACKING, NO_MATERIAL])
+    assert factory.materials() == []
+    (waiver,) = cdc("held", "waivers", "--json").document["waivers"]
+    assert (waiver["state"], "what it gives was shredded" in waiver["because"]) == ("void", True)
+    assert cdc("audit", "rows", MATERIAL).code == 0
+
     done = persons["alice"]("held", "withdraw", number, "--json")
     assert (done.code, done.document["held"]) == (0, True)
-    assert factory.materials() == []
