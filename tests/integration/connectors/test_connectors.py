@@ -85,7 +85,7 @@ def test_a_second_apply_changes_nothing_and_says_so(sources: Sources) -> None:
             "unread": [],
             "waits": False,
             # Nobody lands here, and the target has no tables.
-            **dict.fromkeys(("landed_s", "lag", "behind_s", "refused", "stale", "held", "snapshot", "next")),
+            **dict.fromkeys(("landed_s", "lag", "behind_s", "refused", "stale", "held", "snapshot", "reading", "next")),
             "needs_attention": False,
             "tables": [],
         }

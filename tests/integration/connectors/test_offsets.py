@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.integration.connectors.deployment import Sources, kind_of
 
 
@@ -37,6 +39,7 @@ def test_a_connector_is_halted_and_goes_on(sources: Sources) -> None:
     assert sources.plant.execute("SELECT %s::pg_lsn <= pg_current_wal_lsn()", (lsn,)).fetchone() == (True,)
 
 
+@pytest.mark.slow  # the connector is begun anew again and again
 def test_an_earlier_place_brings_changes_again_and_a_later_one_is_refused(sources: Sources) -> None:
     before, after = str(sources.folder / "before.json"), str(sources.folder / "after.json")
     sources.cdc("connectors", "apply", "books")

@@ -146,6 +146,7 @@ def test_what_lasts_ends_each_command_before_anything_is_changed(rest: Rest, how
     assert "nothing to do" in rest.cdc(APPLY)
 
 
+@pytest.mark.slow  # each fault with each command
 def test_what_passes_is_waited_for(rest: Rest) -> None:
     rest.begin()
     for fault, command, told in (

@@ -21,7 +21,7 @@ def read_again(sources: Sources, name: str) -> list[int]:
     return sorted(record["after"]["id"] for record in found if record["source"]["name"] == f"{name}-read")
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", [pytest.param(SOURCES[0], marks=pytest.mark.slow), *SOURCES[1:]])
 def test_some_rows_are_read_again_and_then_all(sources: Sources, name: str) -> None:
     run = sources.books if name == "books" else sources.plant.execute
     run("INSERT INTO child VALUES (11, 1, NULL), (12, 1, '导')")

@@ -24,7 +24,8 @@ NAMES = ("yard", "shed")
 LOCK = {"yard": "LOCK TABLE pg_catalog.pg_description IN ACCESS EXCLUSIVE MODE", "shed": "LOCK TABLES mark WRITE"}
 
 
-@pytest.mark.parametrize("how", ["restart", pytest.param("kill", marks=pytest.mark.slow)])
+@pytest.mark.slow  # the connector waits for its lock
+@pytest.mark.parametrize("how", ["restart", "kill"])
 def test_it_is_begun_again(fresh: Shapes, stack: Stack, how: str) -> None:
     for name in NAMES:
         fresh.sides[name].run("INSERT INTO big VALUES (1, 1, 'x'), (2, 2, 'y')", "INSERT INTO one VALUES (1, 1)")

@@ -174,6 +174,7 @@ def test_a_poisoned_topic_and_a_date_that_became_a_timestamp(fresh: Shapes) -> N
         fresh.check(*(f"{name}.{table}" for name in NAMES for table in ("one", "dated", "none")))
 
 
+@pytest.mark.slow  # the page of its code is followed to the end
 def test_a_poisoned_topic_is_passed_over(fresh: Shapes) -> None:
     """What the source did behind the record that nobody can read comes with the snapshot, deletes as well."""
     begun(fresh)
