@@ -15,6 +15,9 @@ from compose.local.daemon import Daemon, StackError
 from compose.local.env import process_environment
 from compose.local.settings import FOLDER, accounts, read_settings
 
+# Without it neither product's server runs as root; for anybody else there is none.
+AS_ROOT = ("--user=root",) if os.geteuid() == 0 else ()
+
 
 @dataclass(frozen=True, slots=True)
 class MariaDbServer:
@@ -53,13 +56,13 @@ class MariaDbServer:
             "tmpdir": str(self._temporary),
         }
         options = {**read_settings(FOLDER / self.name / "server.cnf"), **self.settings, **places}
-        flags = [f"--{name}={value}" for name, value in options.items()]
+        program = self._program()
         return Daemon(
             name=self.name,
             local=self.local,
             folder=self.folder,
-            executable="mariadbd",
-            argv=(_program("mariadbd"), "--no-defaults", *_user(), *flags),
+            executable=Path(program[0]).resolve().name,
+            argv=(*program, *AS_ROOT, *(f"--{name}={value}" for name, value in options.items())),
             env=process_environment(self.env),
             ports={self.port: "CDC_PORT_ERP"},
         )
@@ -88,12 +91,19 @@ class MariaDbServer:
         making = self.folder.with_name(f"{self.name}.new")
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(mode=0o700, parents=True)
-        places = (f"--datadir={making}", f"--tmpdir={self._temporary}")
-        install = (_program("mariadb-install-db"), "--no-defaults", *_user(), *places, "--skip-test-db")
-        self._run((*install, "--auth-root-authentication-method=normal", "--skip-name-resolve"))
-        bootstrap = (_program("mariadbd"), "--no-defaults", *_user(), *places, "--bootstrap")
-        self._run(bootstrap, "\n".join(accounts(self.name, self.env)))
+        self._fill((f"--datadir={making}", f"--tmpdir={self._temporary}"))
         making.rename(self.folder)
+
+    def _program(self) -> tuple[str, ...]:
+        """Return the words that begin the server's command."""
+        return (_installed("mariadbd"), "--no-defaults")
+
+    def _fill(self, places: tuple[str, ...]) -> None:
+        """Make system tables, accounts and database in the places that the options name."""
+        install = (_installed("mariadb-install-db"), "--no-defaults", *AS_ROOT, *places, "--skip-test-db")
+        self._run((*install, "--auth-root-authentication-method=normal", "--skip-name-resolve"))
+        bootstrap = (*self._program(), *AS_ROOT, *places, "--bootstrap")
+        self._run(bootstrap, "\n".join(accounts(self.name, self.env)))
 
     def _run(self, argv: tuple[str, ...], text: str = "") -> None:
         done = subprocess.run(argv, input=text.encode(), capture_output=True, check=False)
@@ -103,13 +113,8 @@ class MariaDbServer:
             raise StackError(f"{Path(argv[0]).name} failed for {self.name}: {lines[0].strip()}")
 
 
-def _program(name: str) -> str:
+def _installed(name: str) -> str:
     path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if path is None:
         raise StackError(f"{name} is not installed: run compose/local/setup.sh.")
     return path
-
-
-def _user() -> tuple[str, ...]:
-    """Return the option without which MariaDB refuses to run as root; for anybody else there is none."""
-    return ("--user=root",) if os.geteuid() == 0 else ()
