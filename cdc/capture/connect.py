@@ -141,7 +141,11 @@ class _Judged(TypedDict):
 
 
 class _Setting(TypedDict):
-    value: _Judged
+    value: _Judged | None  # None: MySQL's plugin has nothing to say of one of its settings
+
+
+class _Root(TypedDict):
+    kafka_cluster_id: str
 
 
 class _Validated(TypedDict):
@@ -173,7 +177,7 @@ class Connect:
 
     def cluster(self) -> str:
         """Return the id of the Kafka cluster that Connect is at, which is another one for each."""
-        return str(self._send("GET", "/")["kafka_cluster_id"])
+        return str(self._send("GET", "/", form=_Root)["kafka_cluster_id"])
 
     def config(self, name: str) -> dict[str, str] | None:
         """Return the configuration that Connect has, references unresolved; None for an absent connector."""

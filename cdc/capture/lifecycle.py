@@ -177,6 +177,9 @@ class Lifecycle:
         elif state == "running" and status.is_restarting:
             self._connect.restart(self._name, only_failed=False)
             yield "restarted"
+        elif state == "stopped" and status.is_restarting:
+            self._connect.stop(self._name)
+            yield state
         elif status.state != state.upper() and status.state != "FAILED":
             self._connect.move(self._name, state)
             yield state

@@ -84,6 +84,9 @@ class Reader:
         self.record.require_keys(due)
         begun = {state.table for state in unread if state.state != NEEDED}
         conditions = {table: select for table, select in self.conditions().items() if table in begun}
+        # First of all: of a scan that ended now it would be said that these tables have been read.
+        if self._connect.config(self.name) is not None:
+            self._connect.remove(self.name)
         self.record.note_starting(due)
         try:
             self._start(due, {**selects, **conditions})
@@ -137,7 +140,8 @@ class Reader:
         paused = [state.table for state in self.record.unread() if state.state == PAUSED]
         if not paused or self._source.state != "running" or self._connect.in_snapshot(self._source.name):
             return []
-        conditions = self.conditions()  # before it is replaced
+        # Before it is replaced; a table that was asked for meanwhile is read whole.
+        conditions = {table: select for table, select in self.conditions().items() if table in paused}
         self.record.need(paused)
         return self.begin({**selects, **conditions})
 
@@ -170,9 +174,7 @@ class Reader:
         return set() if config is None else captured(config)
 
     def _start(self, tables: Sequence[str], selects: Mapping[str, str]) -> None:
-        """Create the reader. One that is there has failed, or lacks a table: a snapshot starts over in any case."""
-        if self._connect.config(self.name) is not None:
-            self._connect.remove(self.name)
+        """Create the reader. Another one was there if it had failed, or lacked a table: a snapshot starts over."""
         config = render_reader(self._source, tables, self._kafka.for_connectors, selects)
         if self._source.has_binlog:
             apply_topics(self._kafka, [history_plan(config["schema.history.internal.kafka.topic"])])

@@ -116,10 +116,7 @@ class ConnectorRemoval:
 
     def _stop(self) -> None:
         for name in self._running():
-            self._connect.move(name, "stopped")
-            status = self._connect.until(name, lambda now: now.is_in("stopped"), 0.0, despite_failure=True)
-            if not status.is_in("stopped"):
-                raise TransientError("CON-104", f"{name} is {status.state}, wanted stopped")
+            self._connect.stop(name)
 
     def _placed(self) -> list[str]:
         return [name for name in self._existing() if self._connect.has_place(name) or self._connect.is_unbegun(name)]

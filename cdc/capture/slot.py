@@ -16,7 +16,12 @@ from cdc.capture.source import Source
 
 def drop_statement(source: Source) -> str:
     """Return what a DBA runs so that the server keeps no more log for the connector of a PostgreSQL source."""
-    return sql.SQL("SELECT pg_drop_replication_slot({});").format(slot_name(source)).as_string(None)
+    return drop_named(slot_name(source))
+
+
+def drop_named(slot: str) -> str:
+    """Return the same for a slot of which no more is known than its name."""
+    return sql.SQL("SELECT pg_drop_replication_slot({});").format(slot).as_string(None)
 
 
 def has_slot(source: Source, variables: Mapping[str, str]) -> bool:

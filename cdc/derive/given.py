@@ -15,7 +15,7 @@ import psycopg
 
 from cdc.config import Protection
 from cdc.errors import FatalError
-from cdc.protect.seal import Opener, Sealer, ShreddedError, decrypt
+from cdc.protect.seal import CLEAR, Opener, Sealer, ShreddedError, decrypt
 
 Connection = psycopg.Connection[Any]
 Values = list[str | None]
@@ -73,20 +73,32 @@ class Keeper:
         self._sealer = None if protection is None else Sealer(connection, protection, mirrors)
 
     def keep(self, of: Of, values: Sequence[str | None]) -> Kept:
-        """Return the values as they are kept. Raises FatalError PRT-103 where records of a mirror are sealed, and the
-        settings have no master key.
+        """Return the values as they are kept. Raises FatalError PRT-103 where records are sealed, and the settings have
+        no master key, or another one than the workers.
         """
         if self._sealer is None:
             self._require_clear()
             return Kept(list(values))
+        self._require_known_master(self._sealer.current)
         data = json.dumps(list(values), ensure_ascii=False).encode()
         sealed, key = self._sealer.seal_together(self._mirrors, of.place, data)
         return Kept(list(values)) if key is None else Kept(None, sealed, key)
 
     def _require_clear(self) -> None:
         row = self._connection.execute(
-            "SELECT min(m.mirror) FROM cdc.data_key k JOIN cdc.mirror_class m USING (class) WHERE m.mirror = ANY (%s)",
-            (list(self._mirrors),),
+            "SELECT min(m.mirror) FROM unnest(%s::text[]) m (mirror) LEFT JOIN cdc.mirror_class c USING (mirror)"
+            " WHERE coalesce(c.class, '') <> ALL (%s) AND EXISTS (SELECT FROM cdc.data_key)",
+            (list(self._mirrors), list(CLEAR)),
         ).fetchone()
         if row is not None and row[0] is not None:
             raise FatalError("PRT-103", f"protection.keys, by which what is kept of {row[0]} is sealed")
+
+    def _require_known_master(self, current: str) -> None:
+        """Raise PRT-103 for a master key that the workers may lack: landing would stop at a data key of it."""
+        row = self._connection.execute(
+            "SELECT count(*) > 0 AND count(*) FILTER (WHERE master = %s) = 0 FROM cdc.data_key"
+            " WHERE shredded_at IS NULL",
+            (current,),
+        ).fetchone()
+        if row == (True,):
+            raise FatalError("PRT-103", f"protection.current is {current}, by which no data key is wrapped yet")

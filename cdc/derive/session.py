@@ -88,7 +88,7 @@ class Work:
     """A turn at work. `careful`: each COPY is split until the row that the database refuses is found.
 
     `rows` counts what was put into temporary tables; `held` tells of which tables any candidate is held. `protection`
-    opens what waivers give. `forgets`: the mirrors whose old values are not kept.
+    opens what waivers give.
     """
 
     connection: Connection
@@ -103,7 +103,6 @@ class Work:
     changed: dict[str, set[str]] = field(default_factory=dict)
     pulse: Pulse = field(default_factory=Pulse)
     held: dict[Fill, bool] = field(default_factory=dict)
-    forgets: set[str] = field(default_factory=set)
     protection: Protection | None = None
 
     def run(self, statement: bytes, parameters: Iterable[object] | None = None) -> Cursor:

@@ -22,7 +22,6 @@ from cdc.derive.foreign_key import validate_foreign_keys
 from cdc.derive.limit import NO_LIMIT, counts_of, require_room
 from cdc.derive.mirror import Mirror
 from cdc.derive.names import literal, literals
-from cdc.derive.old_value import IS_SENSITIVE, forget
 from cdc.derive.plan import Plan
 from cdc.derive.pull import pull_in
 from cdc.derive.session import Connection, Span, Window, Work, clear_tables, empty_tables
@@ -279,15 +278,14 @@ def _read_changes(work: Work) -> None:
         [str(mirror.ref) for mirror in work.plan.mirrors],
     )
     total = 0
-    for mirror, op, count, forgets in work.run(_CHANGES, parameters).fetchall():
+    for mirror, op, count in work.run(_CHANGES, parameters).fetchall():
         work.changed.setdefault(mirror, set()).add(op)
-        work.forgets |= {mirror} if forgets else set()
         total += count
     work.grow(total, "pg_temp.changed")
 
 
 # OFFSET 0: a plan that joins mirrors with all that ever changed in them reads more with each day.
-_CHANGES = f"""
+_CHANGES = b"""
 WITH found AS (
     INSERT INTO pg_temp.changed (mirror, key, op, old)
     SELECT m.name, c.key::text[], k.op, c.old
@@ -296,10 +294,9 @@ WITH found AS (
     CROSS JOIN LATERAL (SELECT op, keys, olds FROM cdc.changed_key
         WHERE mirror = m.id AND batch > s.after AND batch <= s.last OFFSET 0) k
     LEFT JOIN LATERAL unnest(k.keys, k.olds) c (key, old) ON true
-    RETURNING mirror, op, old)
-SELECT mirror, op::text, count(*), bool_or(old IS NOT NULL) AND {IS_SENSITIVE.format("f.mirror")}
-FROM found f GROUP BY mirror, op
-""".encode()
+    RETURNING mirror, op)
+SELECT mirror, op::text, count(*) FROM found GROUP BY mirror, op
+"""
 
 
 def _finish(work: Work, version: Version, epoch: int) -> None:
@@ -311,7 +308,6 @@ def _finish(work: Work, version: Version, epoch: int) -> None:
     crash_point("D7")
     work.connection.execute(b"COMMIT" if work.large else f"{clear_tables(work)}; COMMIT".encode())
     crash_point("D8")
-    forget(work)
     if work.large:
         work.connection.execute(empty_tables(work.plan).encode())
         refresh_statistics(work.connection, work.plan)

@@ -104,6 +104,7 @@ class Waiving:
                 "(%(mapping)s::text IS NULL OR mapping = %(mapping)s)"
                 " AND (%(key)s::text[] IS NULL OR source_key = %(key)s::text[])",
                 {"mapping": mapping, "key": None if key is None else list(key)},
+                must_open=False,
             )
             return self._judged(found)
 
@@ -153,7 +154,7 @@ class Waiving:
     def withdraw(self, number: int, reason: str | None) -> Done:
         """Withdraw one; if it was approved, its row is derived again, without it. Raises DRV-134 as above."""
         with self._connection.transaction():
-            waiver = self._one(number, locked=True)
+            waiver = self._one(number, locked=True, must_open=False)
             if waiver.withdrawn_at is not None:
                 return self._unchanged(waiver)
             self._connection.execute("UPDATE cdc.waiver SET withdrawn_at = now() WHERE id = %s", (number,))
@@ -168,7 +169,7 @@ class Waiving:
 
         Nobody derives rows of a mapping that the dictionary in force does not have.
         """
-        waiver = self._one(number)
+        waiver = self._one(number, must_open=False)
         queued = 0
         if waiver.approved_at is not None and waiver.mapping in self._origins:
             row = self._connection.execute(
@@ -227,24 +228,26 @@ class Waiving:
             )
         return tuple(row[FIXED_COLUMNS:][: len(step.mapping.inputs)])
 
-    def _one(self, number: int, *, locked: bool = False) -> Record:
-        found = self._judged(self._read("id = %s", (number,), locked=locked))
+    def _one(self, number: int, *, locked: bool = False, must_open: bool = True) -> Record:
+        found = self._judged(self._read("id = %s", (number,), locked=locked, must_open=must_open))
         if not found:
             raise FatalError("DRV-134", str(number))
         return found[0]
 
-    def _read(self, where: str, parameters: Any, *, locked: bool = False) -> list[Record]:
+    def _read(self, where: str, parameters: Any, *, locked: bool = False, must_open: bool = True) -> list[Record]:
+        """Return waivers; without `must_open` also those of which these settings do not open what they give."""
         query = f"SELECT {_NAMES} FROM cdc.waiver WHERE {where} ORDER BY id DESC{' FOR UPDATE' if locked else ''}"
         rows = self._connection.execute(query.encode(), parameters).fetchall()
         opener = Opener(self._connection, self._protection)
-        return [_record(opener, row) for row in rows]
+        return [_record(opener, row, must_open=must_open) for row in rows]
 
     def _judged(self, waivers: list[Record]) -> list[Record]:
         """Say of each in which state it is."""
         digests = {plan.digest for plan in self._plans}
         current: dict[int, bool] = {}
         for name, (_, origin) in self._origins.items():
-            numbers = [one.id for one in waivers if one.mapping == name]
+            # Of another dictionary they are void, and a key may be none of today's.
+            numbers = [one.id for one in waivers if one.mapping == name and one.dictionary in digests]
             current |= self._current(origin, numbers) if numbers else {}
         return [
             _judge(
@@ -265,8 +268,11 @@ class Waiving:
         return dict(self._connection.execute(query.encode(), (numbers,)).fetchall())
 
 
-def _record(opener: Opener, row: tuple[Any, ...]) -> Record:
-    """Return a waiver with what it gives; where nobody can read that, `because` says why."""
+def _record(opener: Opener, row: tuple[Any, ...], *, must_open: bool) -> Record:
+    """Return a waiver with what it gives; where nobody can read that, `because` says why.
+
+    Raises PRT-103 if these settings lack the key, with `must_open`: who withdraws a waiver has not to read it.
+    """
     *said, sealed, data_key = row
     waiver = Record(*said)
     kept = Kept(waiver.given, sealed, data_key)
@@ -274,6 +280,10 @@ def _record(opener: Opener, row: tuple[Any, ...]) -> Record:
         opened = kept.open(opener, Of(waiver.mapping, waiver.source_key, waiver.version))
     except LostError as lost:
         return replace(waiver, given=None, because=str(lost))
+    except FatalError as error:
+        if must_open or error.code != "PRT-103":
+            raise
+        return replace(waiver, given=None)
     return replace(waiver, given=opened)
 
 

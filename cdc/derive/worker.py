@@ -20,6 +20,7 @@ from cdc.derive.bind import bind, mirror_refs
 from cdc.derive.ddl import plan_target
 from cdc.derive.lease import HolderWatch, open_session, take_lease
 from cdc.derive.mirror import read_mirrors
+from cdc.derive.old_value import forget
 from cdc.derive.plan import Plan
 from cdc.derive.session import Connection, empty_tables
 from cdc.derive.turn import OTHER_DICTIONARY, Derived, Version, run_turn
@@ -107,6 +108,7 @@ class _DomainWorker:
         self.version = Version.of(dictionary)
         self.backoff = Backoff()
         self.left = 0
+        self.may_forget = True
 
     def run(self) -> None:
         """Derive until told to stop; after a fault that passes, begin again with a new session."""
@@ -155,10 +157,15 @@ class _DomainWorker:
                 self._report(derived)
 
     def _tidy(self, connection: Connection, plan: Plan, derived: Derived | None) -> None:
-        """Give back what deleted rows leave behind: nobody vacuums temporary tables, and every turn reads over it.
+        """Forget old values, and give back what deleted rows leave behind: nobody vacuums temporary tables, and every
+        turn reads over it.
 
         Statements are planned afresh afterwards, so it is done in an idle moment if there is one.
         """
+        if derived is not None:
+            self.may_forget = True
+        elif self.may_forget:
+            self.may_forget = forget(connection)
         self.left += 0 if derived is None else derived.left
         if derived is not None and derived.large:
             self.left = 0  # a large turn has done it

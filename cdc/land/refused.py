@@ -68,8 +68,7 @@ class Selection:
 
 
 _STALE = (
-    "EXISTS (SELECT FROM cdc.stale s WHERE s.mirror = r.mirror AND (s.key = r.key OR r.key_token IS NOT NULL)"
-    ' AND s.stream = r.stream AND s."offset" = r."offset")'
+    'EXISTS (SELECT FROM cdc.stale s WHERE s.mirror = r.mirror AND s.stream = r.stream AND s."offset" = r."offset")'
 )
 _FROM = f"""
 FROM (SELECT r.*, {_STALE} AS stale FROM cdc.refused r

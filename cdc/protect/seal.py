@@ -71,6 +71,11 @@ class Sealer:
         self._kept = connection.execute(_KEYS)
         self._keys: dict[str, tuple[int, bytes]] = {}
 
+    @property
+    def current(self) -> str:
+        """The name of the master key that new data keys are wrapped by."""
+        return self._protection.current
+
     def key_of(self, mirror: str) -> int:
         """Return the number of the key that seals what a mirror is made of, this month."""
         return self._key(self._classes[mirror])[0]

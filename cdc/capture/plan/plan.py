@@ -127,6 +127,8 @@ def _left(agreed: Plan) -> Iterable[Step]:
             yield _FINISH
         elif table := _CAPTURE.fullmatch(step.what):
             yield _read(table[1])
+        elif created := _CREATE.fullmatch(step.what):
+            yield from (_move(created[1] or "running", "stopped"), _MEND)
 
 
 def require_agreed(plan: Plan) -> None:
@@ -155,7 +157,7 @@ def read_plans(path: Path) -> PlanFile:
 def _steps(source: Source, seen: Seen, changes: list[Change]) -> Iterable[Step]:
     runs = source.state == "running"
     if seen.config is None:
-        yield Step("create the connector" + ("" if runs else f", {source.state}"))
+        yield Step("create the connector" + ("" if runs else f", {source.state}"))  # `_CREATE` knows it again
         if runs and not seen.has_place:
             yield Step(f"{_FIRST}: {len(source.tables)} tables", Impact.READ.word)
         return
@@ -183,14 +185,20 @@ def _moves(source: Source, seen: Seen) -> Iterable[Step]:
     elif state == ABSENT or seen.status.is_in(source.state):
         return
     elif seen.status.failure and source.state == "running":
-        yield Step("start the failed task again", Impact.RESTART.word)
+        yield _MEND
     elif state != source.state.upper():
-        yield Step(f"{_VERBS[source.state]} the connector: it is {state.lower()}", Impact.RESTART.word)
+        yield _move(source.state, state.lower())
+
+
+def _move(wanted: str, state: str) -> Step:
+    return Step(f"{_VERBS[wanted]} the connector: it is {state}", Impact.RESTART.word)
 
 
 _FIRST: Final = "take the first snapshot"
 _NEW: Final = "take a new snapshot"
 _FINISH: Final = Step("finish what was begun: a new snapshot", Impact.READ.word)
+_MEND: Final = Step("start the failed task again", Impact.RESTART.word)
+_CREATE: Final = re.compile("create the connector(?:, (.*))?")
 _CAPTURE: Final = re.compile("capture (.*), and read its rows beside the stream")
 _VERBS: Final = {"running": "resume", "paused": "pause", "stopped": "stop"}
 

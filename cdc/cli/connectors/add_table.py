@@ -18,7 +18,8 @@ from cdc.cli.chosen import Name as SourceName
 from cdc.cli.chosen import named
 from cdc.cli.complete import complete_excluded
 from cdc.cli.connectors.apply import apply_source
-from cdc.cli.context import settings
+from cdc.cli.connectors.on_record import failure_on_record, on_record
+from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
 from cdc.cli.target import apply_target
@@ -60,7 +61,7 @@ def add_table(
     written, and the exit code is 4: behind that the same command again. One that was interrupted is repeated with
     --apply, and goes on with what the file has by then.
     """
-    options = settings(context)
+    options = acting(context)
     folder = options.folders.connector_configs
     source = named(options, name)
     file = folder / f"{name}.yaml"
@@ -101,8 +102,11 @@ def _write(contracts: Path, file: Path, added: Addition) -> None:
 def _apply(options: Settings, name: str) -> list[str]:
     done = apply_target(options, tell=say)
     source = named(options, name)
-    with Connect(options.connect) as connect:
-        return done + apply_source(source, options, connect)
+    with Connect(options.connect) as connect, on_record(options) as record:
+        with failure_on_record(record, "connectors add-table", name):
+            done += apply_source(source, options, connect)
+        record("connectors add-table", name, {"done": done})
+    return done
 
 
 def _diff(file: str, before: str, after: str) -> list[str]:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import psycopg
+
 from cdc.cli.failure import Exit, exit_of
 from cdc.cli.output import say
 from cdc.config import Settings
 from cdc.errors import CdcError
 from cdc.store.action import record_action
-from cdc.store.connection import as_service_errors, connect
+from cdc.store.connection import as_service_errors, classify, connect
 
 NOT_ON_RECORD: Final = "The target has no tables yet: this is not put on record."
 Record = Callable[[str, str, object], None]
@@ -45,5 +47,8 @@ def failure_on_record(record: Record, action: str, object_name: str) -> Iterator
         yield
     except CdcError as error:
         if exit_of(error) not in (Exit.REFUSED, Exit.USAGE):
-            record(action, object_name, {"failed": error.code})
+            try:
+                record(action, object_name, {"failed": error.code})
+            except psycopg.Error as lost:  # the first of the two is what has to be told
+                say(f"That it failed is not on record: {classify(lost)}")
         raise

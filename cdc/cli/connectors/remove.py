@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -11,8 +11,10 @@ import psycopg
 import typer
 
 from cdc.capture.connect import Connect
+from cdc.capture.connector import slot_name
 from cdc.capture.plan.survey import strays
 from cdc.capture.removal import WAITS, ConnectorRemoval, Outcome, Removal, Step, is_over, take
+from cdc.capture.slot import drop_named
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.chosen import Name
 from cdc.cli.context import acting
@@ -50,7 +52,8 @@ def remove(  # noqa: PLR0913 - the options of a command
     The slot is the DBA's to drop: the statement is printed, and the files stay until it is gone. Mirrors, journal and
     what derives from them stay. Exit code 4 if something is left, 5 if changes in the topic have not landed.
 
-    Of a connector of which no file says anything (`cdc connectors plan` names it) there are the first three steps.
+    Of a connector of which no file says anything (`cdc connectors plan` names it) there are the first three steps,
+    and its slot.
     """
     options = acting(context)
     sources = load_sources(options.folders.connector_configs)
@@ -100,11 +103,19 @@ def _remove_stray(
         target.autocommit = True
         if name not in strays(client, sources.keys()):
             find_source(sources, name)
-        # Its slot and topics may be those of a source that is captured.
+        slot = _slot_of_stray(client.config(name) or {}, sources.values())
         done = take(ConnectorRemoval(name, (name,), client).steps(), _asker(yes), _recorder(target, name, reason))
-    _tell(name, done, None, [], as_json=as_json)
-    if not all(one.is_over for one in done):
+    if is_over(done, "connector"):
+        _tell_slot(slot)
+    _tell(name, done, slot, [], as_json=as_json)
+    if slot is not None or not all(one.is_over for one in done):
         raise typer.Exit(Exit.ATTENTION)
+
+
+def _slot_of_stray(config: Mapping[str, str], sources: Iterable[Source]) -> str | None:
+    """Return the DBA's statement for its slot, which nothing else names once it is gone; None if a source has it."""
+    slot = config.get("slot.name")
+    return None if slot is None or slot in map(slot_name, sources) else drop_named(slot)
 
 
 def _asker(yes: Mapping[str, bool]) -> Callable[[Step, list[str]], bool]:

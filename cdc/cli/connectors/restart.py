@@ -11,6 +11,7 @@ from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.source import Source
 from cdc.cli.chosen import Names, NamesGiven, chosen
 from cdc.cli.connectors.done import AsJson, telling
+from cdc.cli.connectors.on_record import failure_on_record, on_record
 from cdc.cli.context import acting
 from cdc.config import Settings
 
@@ -21,13 +22,16 @@ def restart(context: typer.Context, names: Names = None, as_json: AsJson = False
     Nothing is lost. A snapshot that is under way is interrupted, and taken again.
     """
     options = acting(context)
-    with telling(as_json=as_json) as told, Connect(options.connect) as connect:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as record:
         for source in chosen(options, names):
             if source.state != "running":
                 told.tell(source.name, [], otherwise="does not run")
                 continue
-            is_begun_again = Lifecycle(connect, options.kafka, source, source.name).renew()
-            told.tell(source.name, ["restarted, its snapshot begins again" if is_begun_again else "restarted"])
+            with failure_on_record(record, "connectors restart", source.name):
+                is_begun_again = Lifecycle(connect, options.kafka, source, source.name).renew()
+            done = ["restarted, its snapshot begins again" if is_begun_again else "restarted"]
+            record("connectors restart", source.name, {"done": done})
+            told.tell(source.name, done)
 
 
 def reload(
@@ -46,9 +50,12 @@ def reload(
     if not yes:
         tables = ", ".join(f"{source.name} ({len(source.tables)} tables)" for source in sources)
         typer.confirm(f"Read all rows again of {tables}?", abort=True, err=True)
-    with telling(as_json=as_json) as told, Connect(options.connect) as connect:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as record:
         for source in sources:
-            told.tell(source.name, [begin_anew(source, options, connect)])
+            with failure_on_record(record, "connectors reload", source.name):
+                done = [begin_anew(source, options, connect)]
+            record("connectors reload", source.name, {"done": done})
+            told.tell(source.name, done)
 
 
 def begin_anew(source: Source, options: Settings, connect: Connect) -> str:

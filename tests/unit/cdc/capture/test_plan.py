@@ -36,8 +36,9 @@ def seen(live: dict[str, str] | None = WANTED, status: Status = RUNNING, **more:
     return dataclasses.replace(found, **more)
 
 
-def plan_for(live: dict[str, str] | None, *, same_server: bool = False, **more: object) -> Plan:
-    return make_plan(MES, seen(live, **more), WANTED, same_server=same_server)  # type: ignore[arg-type]
+def plan_for(live: dict[str, str] | None, *, same_server: bool = False, state: str = "running", **more: object) -> Plan:
+    file = dataclasses.replace(MES, state=state)
+    return make_plan(file, seen(live, **more), WANTED, same_server=same_server)  # type: ignore[arg-type]
 
 
 def words(plan: Plan) -> list[str]:
@@ -129,6 +130,19 @@ def test_tables_that_come_and_go() -> None:
 )
 def test_a_connector_in_another_state_is_moved(status: Status, more: dict[str, object], step: str) -> None:
     assert words(plan_for(WANTED, status=status, **more)) == [step]
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("running", Status("STOPPED")),
+        ("paused", Status("STOPPED")),
+        ("running", Status("RUNNING", (Task(0, "FAILED", "why"),))),
+    ],
+)
+def test_a_connector_that_was_created_and_came_no_further_is_the_plans(state: str, status: Status) -> None:
+    agreed = plan_for(None, state=state, status=Status(ABSENT))
+    require_unmoved(agreed, plan_for(WANTED, state=state, status=status))
 
 
 def test_who_would_forget_its_place_needs_a_plan() -> None:

@@ -92,6 +92,23 @@ def test_a_table_that_is_needed_again_while_the_reader_is_at_another_is_read_aga
     assert len(connector.begin(source("lot", "cert"))) == 2
 
 
+def test_what_the_old_reader_says_as_it_goes_is_not_said_of_what_the_new_one_is_to_read(
+    topic: Callable[..., Topic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = topic(needed(CERT), starting(CERT), in_progress(CERT), needed(CERT))
+    connector = Connector(made, CERT)
+    remove = connector.remove
+
+    def reads_to_the_end(name: str) -> None:
+        made.signals += read(CERT)
+        remove(name)
+
+    monkeypatch.setattr(connector, "remove", reads_to_the_end)
+    file = source("lot", "cert")
+    connector.begin(file)
+    assert [state.table for state in Reading(file, BROKERS).unread()] == [CERT]
+
+
 @pytest.mark.parametrize("state", ["FAILED", "STOPPED"])
 def test_a_reader_that_does_not_run_starts_over(topic: Callable[..., Topic], state: str) -> None:
     connector = Connector(topic(needed(CERT), starting(CERT), in_progress(CERT)), CERT, state=state)
@@ -125,6 +142,17 @@ def test_reading_is_paused_and_goes_on_with_what_is_left(topic: Callable[..., To
     assert connector.tables == (CERT,)
     assert connector.members["mes-read"].config[f"snapshot.select.statement.overrides.{CERT}"] == "S WHERE a"
     assert reader.resume({}) == []
+
+
+def test_a_table_that_is_asked_for_whole_while_reading_is_paused_is_read_whole(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*READING), LOT, CERT)
+    select = {"snapshot.select.statement.overrides": LOT, f"snapshot.select.statement.overrides.{LOT}": "S WHERE a"}
+    connector.members["mes-read"].config |= select
+    reader = Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
+    reader.pause()
+    reader.record.need([LOT])
+    reader.resume({CERT: "S", LOT: "S"})
+    assert connector.members["mes-read"].config[f"snapshot.select.statement.overrides.{LOT}"] == "S"
 
 
 def test_reading_that_is_paused_is_given_up(topic: Callable[..., Topic]) -> None:

@@ -51,7 +51,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
 def test_everything_goes_in_order_and_a_second_time_nothing(bench: Bench) -> None:
     assert [one.outcome for one in bench.run(*ALL)] == ["done"] * 5
     assert bench.cluster.told == [
-        *("stopped mes-read", "stopped mes", "stop mes-read", "forget mes-read", "stop mes", "forget mes"),
+        *("stop mes-read", "stop mes", "stop mes-read", "forget mes-read", "stop mes", "forget mes"),
         *("delete mes-read", "delete mes", "delete topics"),
     ]
     assert bench.recorded == list(ALL)
@@ -76,7 +76,7 @@ def test_changes_that_have_not_landed_keep_their_topic(bench: Bench) -> None:
     assert (bench.folder / "mes.yaml").exists()
 
 
-@pytest.mark.parametrize("step", ["stopped mes", "forget mes-read", "forget mes", "delete mes", "delete topics"])
+@pytest.mark.parametrize("step", ["stop mes", "forget mes-read", "forget mes", "delete mes", "delete topics"])
 def test_who_is_killed_goes_on_where_he_was(bench: Bench, step: str) -> None:
     bench.cluster.dies_at = step
     with pytest.raises(DiedError):
