@@ -183,7 +183,21 @@ def test_what_a_waiver_gives_is_sealed_and_its_row_is_held_again_when_the_key_is
     blind = alice(*WAIVE)
     assert (blind.code, "PRT-103" in blind.err) == (1, True)
     config.write_text(text)
-    assert alice(*WAIVE, "--json").document["changed"] is True
+    number = str(alice(*WAIVE, "--json").document["waiver"]["id"])
+
+    # Whoever lists waivers, or withdraws one, has not to read what it gives; who approves it has.
+    config.write_text(text.partition("protection:")[0])
+    listed = alice("held", "waivers", "--json").document["waivers"]
+    assert (listed[0]["state"], listed[0]["columns"][0]["value"]) == ("open", None)
+    assert bob("held", "approve", number).code == 1
+    assert alice("held", "withdraw", number).code == 0
+
+    # A master key that the workers may lack seals nothing: landing would stop at a data key of it.
+    config.write_text(
+        text.replace('"${env:MASTER}"}, current: m1', '"${env:MASTER}", m2: "${env:MASTER}"}, current: m2')
+    )
+    ahead = alice(*WAIVE)
+    assert (ahead.code, "protection.current is m2" in ahead.err) == (1, True), ahead.err
 
 
 def test_usage(cdc: Cdc) -> None:
