@@ -118,11 +118,14 @@ def shred(connection: Connection, name: str, month: date, reason: str) -> int:
 
 
 def _withdraw_from_rows(connection: Connection, keys: list[int]) -> None:
-    """Have rows derived again without what waivers gave them, which nobody can read any more."""
+    """Have rows derived again without what waivers gave them, which nobody can read any more.
+
+    Also of those that nobody has approved: somebody may be doing so.
+    """
     connection.execute(
         "INSERT INTO cdc.derive_queue (mapping, source_key, reason, actor)"
         " SELECT mapping, source_key, 'shred', session_user || ' ' || %s FROM cdc.waiver WHERE data_key = ANY (%s)"
-        " AND approved_at IS NOT NULL AND withdrawn_at IS NULL AND dictionary = (SELECT digest FROM cdc.active)",
+        " AND withdrawn_at IS NULL AND dictionary = (SELECT digest FROM cdc.active)",
         (operator(), keys),
     )
 
