@@ -277,7 +277,7 @@ def test_connect_with_a_login(plant: Plant, settings: Settings, tmp_path: Path) 
     ):
         assert refusal(lambda: client.config("x")) == ("CON-111", "status 401")
         (tmp_path / "secret").write_text("rest=right")
-        assert client.config("x") == {"name": "x"}
+        assert client.config("x") == {"connector.class": "x"}
 
 
 @contextmanager
@@ -289,7 +289,7 @@ def rest_interface(identity: Identity) -> Iterator[str]:
             is_right = self.headers.get("Authorization") == "Basic Y2RjOnJpZ2h0"
             self.send_response(200 if is_right else 401)
             self.end_headers()
-            self.wfile.write(b'{"name": "x"}' if is_right else b"{}")
+            self.wfile.write(b'{"connector.class": "x"}' if is_right else b"{}")
 
         def log_message(self, *_: object) -> None:
             pass
