@@ -45,7 +45,7 @@ PLACES: Final = frozenset({"lsn", "file"})
 
 # What Connect says with status 500, and what passes: its leader did not take a request in time, or was not reached; two
 # had the place of one connector changed at once.
-_PASSES: Final = re.compile("timed out|forward|Failed to modify offsets")
+_PASSES: Final = re.compile("timed out|forward|Failed to modify offsets|zombie fencing .* prior to modifying offsets")
 _PASSING: Final = frozenset(
     {
         httpx.codes.CONFLICT,

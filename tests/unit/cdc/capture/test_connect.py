@@ -347,6 +347,7 @@ PASSING = [
     (504, "proxy"),
     (500, '{"message": "Request timed out"}'),
     (500, '{"message": "Failed to modify offsets for source connector erp-read"}'),
+    (500, '{"message": "Failed to perform zombie fencing for source connector prior to modifying offsets"}'),
     (500, '{"message": "IO Error trying to forward REST request: java.net.ConnectException"}'),
     (500, '{"message": "Unexpected status code when handling forwarded request: 503"}'),
     # While Connect starts it knows no path yet: that is not about a connector.
