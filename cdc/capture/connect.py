@@ -113,6 +113,10 @@ class Status:
         return self.state == wanted.upper() and states == {wanted.upper()}
 
 
+class _Root(TypedDict):
+    kafka_cluster_id: str
+
+
 class _State(TypedDict):
     state: str
     trace: NotRequired[str | None]
@@ -141,11 +145,7 @@ class _Judged(TypedDict):
 
 
 class _Setting(TypedDict):
-    value: _Judged | None  # None: MySQL's plugin has nothing to say of one of its settings
-
-
-class _Root(TypedDict):
-    kafka_cluster_id: str
+    value: _Judged | None
 
 
 class _Validated(TypedDict):

@@ -86,9 +86,7 @@ def remove(  # noqa: PLR0913 - the options of a command
         else:
             done.append(Outcome("files", WAITS, "for the slot" if slot else "for the steps before"))
     hints = removal.hints(one for one in sources.values() if one.name != name)
-    _tell(name, done, slot, hints, as_json=as_json)
-    if slot is not None or not all(one.is_over for one in done):
-        raise typer.Exit(Exit.ATTENTION)
+    _end(name, done, slot, hints, as_json=as_json)
 
 
 def _remove_stray(
@@ -107,9 +105,7 @@ def _remove_stray(
         done = take(ConnectorRemoval(name, (name,), client).steps(), _asker(yes), _recorder(target, name, reason))
     if is_over(done, "connector"):
         _tell_slot(slot)
-    _tell(name, done, slot, [], as_json=as_json)
-    if slot is not None or not all(one.is_over for one in done):
-        raise typer.Exit(Exit.ATTENTION)
+    _end(name, done, slot, [], as_json=as_json)
 
 
 def _slot_of_stray(config: Mapping[str, str], sources: Iterable[Source]) -> str | None:
@@ -139,6 +135,13 @@ def _recorder(target: psycopg.Connection[Any], name: str, reason: str) -> Callab
 def _tell_slot(slot: str | None) -> None:
     if slot is not None:
         say(f"For the DBA, now: the server keeps its log for nobody until then:\n  {slot}")
+
+
+def _end(name: str, done: list[Outcome], slot: str | None, hints: list[str], *, as_json: bool) -> None:
+    """Tell what was done and what is left; exit code 4 if something is."""
+    _tell(name, done, slot, hints, as_json=as_json)
+    if slot is not None or not all(one.is_over for one in done):
+        raise typer.Exit(Exit.ATTENTION)
 
 
 def _tell(name: str, done: list[Outcome], slot: str | None, hints: list[str], *, as_json: bool) -> None:
