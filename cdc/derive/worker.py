@@ -7,6 +7,7 @@ every domain finds it out; the threads end, and others begin with the domains of
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import psycopg
@@ -39,6 +40,8 @@ STAND_BY_S = 0.5
 SILENT_S = 10.0
 # Deleted rows in temporary tables, some 30 bytes each, that cost less than planning afresh.
 LEFT_ROWS = 100_000
+# How often an idle worker forgets old values: it writes, and the turn that is due at once behind it waits for that.
+FORGET_S = 10.0
 
 
 # How often a worker that has nothing to derive looks whether it has now.
@@ -109,6 +112,7 @@ class _DomainWorker:
         self.backoff = Backoff()
         self.left = 0
         self.may_forget = True
+        self.forget_at = 0.0  # of the monotonic clock
 
     def run(self) -> None:
         """Derive until told to stop; after a fault that passes, begin again with a new session."""
@@ -164,8 +168,9 @@ class _DomainWorker:
         """
         if derived is not None:
             self.may_forget = True
-        elif self.may_forget:
+        elif self.may_forget and time.monotonic() >= self.forget_at:
             self.may_forget = forget(connection)
+            self.forget_at = time.monotonic() + FORGET_S
         self.left += 0 if derived is None else derived.left
         if derived is not None and derived.large:
             self.left = 0  # a large turn has done it
