@@ -18,6 +18,11 @@ from compose.local.env import REPO
 from transforms.load import load
 
 PAGES = sorted((REPO / "runbooks").glob("*.md"))
+ALL_PAGES = [
+    *(REPO / name for name in ("README.md", "transforms/README.md", "compose/README.md", "tests/README.md")),
+    *(page for folder in ("runbooks", "connector-configs", "cdc") for page in sorted((REPO / folder).rglob("*.md"))),
+    *(REPO / "tests" / name for name in ("guarantees.md", "bench/README.md", "faults/README.md")),
+]
 RUNBOOKS = [page for page in PAGES if page.stem not in {"README", "codes"}]
 STORIES = [page for page in RUNBOOKS if not page.stem.isupper()]
 SECTIONS = ["Meaning", "Impact", "Confirm", "Act", "Verify"]
@@ -30,12 +35,7 @@ def commands(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    for page in [
-        *PAGES,
-        REPO / "README.md",
-        REPO / "transforms" / "README.md",
-        *sorted((REPO / "connector-configs").rglob("*.md")),
-    ]:
+    for page in ALL_PAGES:
         yield page.name, page.read_text(encoding="utf-8")
     yield from ((code, f"{entry.cause} {entry.action}") for code, entry in catalogue().items())
     yield from ((code, f"{entry.cause} {entry.action}") for code, entry in load().errors.items())
@@ -113,10 +113,18 @@ def test_every_runbook_and_every_prefix_of_a_code_is_in_the_index() -> None:
     assert prefixes == {code[:3] for code in catalogue()}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: str(page.relative_to(REPO)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((\S+\.md)\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
+    for target, place in re.findall(r"\]\(([^\s):#]*)(?:#([^\s)]+))?\)", page.read_text(encoding="utf-8")):
+        named = page.parent / target if target else page
+        assert named.exists(), target
+        assert not place or place in places_of(named), f"{target}#{place}"
+
+
+def places_of(page: Path) -> set[str]:
+    """Return the names by which a page's headings are linked to."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

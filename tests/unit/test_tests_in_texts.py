@@ -11,8 +11,8 @@ REPO = Path(__file__).parents[2]
 # How the text spells the folder: as it is, from tests/, or by the words that it introduces.
 SHORT = {"shapes/": "integration/shapes/", "land/": "contract/cdc/land/"}
 PAGES = {
-    REPO / "README.md": REPO,
     REPO / "tests" / "README.md": REPO / "tests",
+    REPO / "tests" / "guarantees.md": REPO / "tests",
     REPO / "tests" / "faults" / "README.md": REPO / "tests" / "faults",
 }
 _NAMED = re.compile(r"`([\w/]*test_\w+\.py)((?:::\w+)?)`|`::(\w+)`")

@@ -90,7 +90,7 @@ class Captured:
         """`cdc run`; whoever looks at the target meanwhile sees no half of a transaction.
 
         Sources in `uneven` have a snapshot interrupted: nobody looks at them before `is_loaded`, since tables are of
-        different moments until PostgreSQL's has been taken once more (README, Limits).
+        different moments until PostgreSQL's has been taken once more (cdc/limits.md).
         """
         self._uneven = frozenset(uneven)
         with self.service.running(), self._watched():

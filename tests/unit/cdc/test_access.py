@@ -136,8 +136,8 @@ def test_connectors_reach_the_brokers_as_the_service_does_unless_said_otherwise(
     assert kafka.for_connectors is kafka
 
 
-def test_the_settings_in_the_readme_are_usable(tmp_path: Path) -> None:
-    text = example(REPO / "README.md", "sslrootcert")
+def test_the_settings_of_a_network_are_usable_as_they_stand_there(tmp_path: Path) -> None:
+    text = example(REPO / "cdc" / "settings.md", "sslrootcert")
     assert "  # ... port, database, user, password\n" in text
     rest = '  port: 5432\n  database: cdc\n  user: cdc\n  password: "${env:PASSWORD}"\n'
     secrets = tmp_path / "secrets.properties"

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import pytest
 
-from cdc.config import load
+from cdc.config import Settings, load
 from cdc.derive.worker import read_dictionary
 from cdc.errors import FatalError
 from cdc.reference import UnresolvedError
+from compose.local.env import REPO
 from tests.unit.transforms.conftest import Folder
 
 GOOD = """\
@@ -187,3 +192,29 @@ def test_how_long_months_of_the_journal_stay(folder: Path) -> None:
         faults(folder, wrong, PORT="1", KAFKA="2"), ("at least 1", "is none of device"), strict=True
     ):
         assert told in fault
+
+
+def test_the_page_of_settings_has_each_with_its_default() -> None:
+    lines = (REPO / "cdc" / "settings.md").read_text("utf-8").splitlines()
+    rows = [(line.split("|")[1], line.split("|")[2]) for line in lines if line.startswith("| `")]
+    told = {name: default for names, default in rows for name in re.findall(r"`([\w.]+)`", names)}
+    known = dict(entries(Settings, ""))
+    assert set(told) == {name for name in known if not name.startswith("kafka.connectors.")}
+    for name, default in known.items():
+        if name in told and isinstance(default, (bool, int, str)):
+            spelled = str(default).lower() if isinstance(default, bool) else str(default)
+            names = next(names for names, _ in rows if f"`{name}`" in names)
+            place = re.findall(r"`([\w.]+)`", names).index(name)
+            assert re.findall(r"`([^`]+)`", told[name])[place] == spelled, name
+
+
+def entries(model: type[Any], prefix: str) -> Iterator[tuple[str, object]]:
+    """Yield each setting below a group with its default, MISSING where it has none; groups are settings, too."""
+    hints = get_type_hints(model)
+    for item in dataclasses.fields(model):
+        kinds = [kind for kind in (hints[item.name], *get_args(hints[item.name])) if dataclasses.is_dataclass(kind)]
+        of_many = get_origin(hints[item.name]) is Mapping
+        if prefix + item.name != "log":
+            yield prefix + item.name, item.default
+        if kinds and not of_many and prefix + item.name != "kafka.connectors":
+            yield from entries(cast(type[Any], kinds[0]), f"{prefix}{item.name}.")
