@@ -9,6 +9,7 @@ has, its rows count as behind the source, and a new snapshot brings them.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ from cdc.land.contract.widening import is_widening
 
 LOST = "_before_"
 """Between a column's name and the batch up to which it was what it was."""
+_NAME_BYTES = 63  # of an identifier of PostgreSQL
 HALTED = "TGT-119"
 """The code of a difference that landing would follow, if the connector file did not say to stop."""
 _UNKNOWN_DEFAULT = "TGT-112"
@@ -187,7 +189,7 @@ def accept(in_force: Contract, live: Contract, batch: int) -> Accepted:
         if any(one.stops == NOT_IN_FORCE for one in _changed(live.mirror, before.get(column.name, column), column)):
             raise FatalError(NOT_IN_FORCE, f"{live.mirror}.{column.name}")
     aside = {
-        column.name: f"{column.name}{LOST}{batch}"
+        column.name: _aside(column.name, batch)
         for column in live.columns
         if column.name in before and (column.name in in_force.dropped or not _is_same(before[column.name], column))
     }
@@ -214,6 +216,15 @@ def accept(in_force: Contract, live: Contract, batch: int) -> Accepted:
         announced_at=in_force.announced_at,
     )
     return Accepted(contract, tuple(sorted(aside.items())), by_snapshot=True)
+
+
+def _aside(name: str, batch: int) -> str:
+    """Return the name under which a column is kept. The server would cut a long one off, and two might be alike then."""
+    tail = f"{LOST}{batch}"
+    if len((name + tail).encode()) <= _NAME_BYTES:
+        return name + tail
+    tail = f"_{hashlib.sha256(name.encode()).hexdigest()[:8]}{tail}"
+    return name.encode()[: _NAME_BYTES - len(tail)].decode(errors="ignore") + tail
 
 
 def _is_same(old: ColumnContract, new: ColumnContract) -> bool:
