@@ -219,7 +219,7 @@ def accept(in_force: Contract, live: Contract, batch: int) -> Accepted:
 
 
 def _aside(name: str, batch: int) -> str:
-    """Return the name under which a column is kept. The server would cut a long one off, and two might be alike then."""
+    """Return the name under which a column is kept. A long one would be cut off, and two be alike then."""
     tail = f"{LOST}{batch}"
     if len((name + tail).encode()) <= _NAME_BYTES:
         return name + tail

@@ -98,7 +98,6 @@ def test_a_column_that_came_again_and_one_under_another_name() -> None:
     assert not other.contract.column("b").computed_default, "the snapshot brings its values"
 
 
-@pytest.mark.parametrize("now", [table(A, key=("a",)), dataclasses.replace(table(A), columns=(column("id"), A))])
 @pytest.mark.parametrize("name", ["n" * 63, "n" * 60, "\u6279\u53f7" * 10 + "a"])
 def test_what_is_kept_aside_has_a_name_that_the_server_does_not_cut_off(name: str) -> None:
     asides = [aside(one, batch) for one in (name, name[:-1] + "x") for batch in (7, 123_456_789)]
@@ -114,19 +113,6 @@ def aside(name: str, batch: int) -> str:
 
 
 @pytest.mark.parametrize("now", [table(A, key=("a",)), dataclasses.replace(table(A), columns=(column("id"), A))])
-def test_what_is_kept_aside_has_a_name_that_the_server_does_not_cut_off() -> None:
-    for name in ("n" * 63, "n" * 60, "\u6279\u53f7" * 10 + "a"):
-        old, new = column(name, mirror_type="date"), column(name, mirror_type="timestamp without time zone")
-        asides = [dict(accept(table(old), table(new), batch).renamed)[name] for batch in (7, 123_456_789)]
-        assert asides[0] != asides[1]
-        assert all(len(aside.encode()) <= 63 and aside.endswith(("_before_7", "_before_123456789")) for aside in asides)
-    one, other = (
-        dict(accept(table(column("n" * 62 + end, mirror_type="date")), table(column("n" * 62 + end)), 7).renamed)
-        for end in "ab"
-    )
-    assert set(one.values()) != set(other.values())
-
-
 def test_another_key_is_not_accepted(now: Contract) -> None:
     with pytest.raises(FatalError, match="TGT-111"):
         accept(table(A), now, 7)
