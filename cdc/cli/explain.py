@@ -13,7 +13,7 @@ from cdc.capture.source import load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
-from cdc.cli.reveal import Reveal, RevealReason, masks
+from cdc.cli.reveal import Reveal, RevealReason, masks_or_look, require_reason
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
@@ -57,11 +57,12 @@ def explain(
     name. Exit code 3 if there is no such row, or if a proof does not hold, 4 if an event cannot be read any more
     because its key was shredded.
     """
+    require_reason(reveal, reason)
     read = settings(context)
-    shown = masks(read, "explain", f"{table} {', '.join(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc explain") as connection:
         connection.autocommit = True
         dictionary = dictionary_in_force(connection, read)
+        shown = masks_or_look(connection, dictionary, ("explain", f"{table} {', '.join(key)}"), reveal, reason)
         with snapshot(connection):
             found = _explain(connection, read, dictionary, table, tuple(key))
     if found is None:

@@ -17,10 +17,10 @@ from cdc.capture.source import Source, load_sources
 from cdc.cli import replayed
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
-from cdc.cli.output import say, write_json, write_line, write_table
-from cdc.cli.reveal import Reveal, RevealReason, masks
+from cdc.cli.output import exactly, say, write_json, write_line, write_table
+from cdc.cli.reveal import Reveal, RevealReason, masks_or_look, require_reason
 from cdc.config import Settings
-from cdc.derive.active import dictionary_in_force
+from cdc.derive.active import dictionary_for_reading, dictionary_in_force
 from cdc.derive.plan import Step
 from cdc.errors import FatalError
 from cdc.evidence.history import Cell, Entry, Key, as_of, in_archive, read_history
@@ -32,8 +32,15 @@ from cdc.protect.mask import MASK, Masks
 from cdc.protect.seal import Opener
 from cdc.store.connection import as_service_errors, connect
 from transforms.mapping import Fold
+from transforms.model import Dictionary
 
 Connection = psycopg.Connection[Any]
+
+
+def _moment(text: str) -> datetime:
+    """Return a moment that somebody names."""
+    named = datetime.fromisoformat(text)
+    return named if named.tzinfo else named.replace(tzinfo=UTC)
 
 
 def history(  # noqa: PLR0913, PLR0917 - options of a command
@@ -48,8 +55,10 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
         datetime | None,
         typer.Option(
             "--as-of",
-            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
-            help="Show the row as it was at this time of the source's clock; without an offset it is UTC.",
+            parser=_moment,
+            metavar="TIME",
+            help="Show the row as it was at this time of the source's clock: ISO 8601, as `committed` is printed; "
+            "without an offset it is UTC.",
         ),
     ] = None,
     reveal: Reveal = False,
@@ -74,12 +83,16 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
     the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it in the archive, or
     in records of which the key was shredded.
     """
+    require_reason(reveal, reason)
     read = settings(context)
-    shown = masks(read, "history", f"{table} {', '.join(key)}", reveal, reason)
     with as_service_errors(), connect(read.target, "cdc history") as connection:
         connection.autocommit = True  # no transaction waits for what is made of the changes here
-        told = list(_histories(connection, read, table, tuple(key)))
-    then = None if moment is None else _then(told, _aware(moment))
+        sources = load_sources(read.folders.connector_configs)
+        contracts = {one.mirror: one for source in sources for one in read_contracts_in_force(connection, source)}
+        dictionary = _dictionary(connection, read, replays=table not in contracts)
+        shown = masks_or_look(connection, dictionary, ("history", f"{table} {', '.join(key)}"), reveal, reason)
+        told = list(_histories(connection, read, dictionary, _Known(sources, contracts), table, tuple(key)))
+    then = None if moment is None else _then(told, moment)
     found = [_masked(shown, one) for one in told]
     if as_json:
         write_json([_document(one, moment, then, shown) for one in found])
@@ -98,6 +111,13 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
     if not any(one.entries for one in found):
         say(f"The journal has no change of {table} {', '.join(key)}.")
         raise typer.Exit(Exit.DIFFERENT)
+
+
+class _Known(NamedTuple):
+    """Connector files, and contracts in force by their mirrors."""
+
+    sources: Mapping[str, Source]
+    contracts: Mapping[str, Contract]
 
 
 class _Told(NamedTuple):
@@ -132,33 +152,33 @@ def _masked_entry(shown: Masks, mirror: str, entry: Entry) -> Entry:
     return replace(entry, cells=cells, what=what)
 
 
-def _histories(connection: Connection, read: Settings, table: str, key: Key) -> Iterator[_Told]:
+def _dictionary(connection: Connection, read: Settings, *, replays: bool) -> Dictionary:
+    """Return the dictionary in force; with the keys of its tokens if something is replayed by it."""
+    if replays:
+        return dictionary_in_force(connection, read)
+    return dictionary_for_reading(connection, read.folders.dictionary)
+
+
+def _histories(
+    connection: Connection, read: Settings, dictionary: Dictionary, known: _Known, table: str, key: Key
+) -> Iterator[_Told]:
     """Yield the mirror rows that are meant, with their changes. Raises EVD-103 for a table that is none."""
-    sources = load_sources(read.folders.connector_configs)
-    contracts = {one.mirror: one for source in sources for one in read_contracts_in_force(connection, source)}
-    if table in contracts:
-        yield _told(connection, read, sources, contracts, table, key)
+    if table in known.contracts:
+        yield _told(connection, read, known, table, key)
         return
-    canonical = find_canonical(connection, dictionary_in_force(connection, read), table, key)
+    canonical = find_canonical(connection, dictionary, table, key)
     for step, output, row in canonical.parts:
-        told = _told(connection, read, sources, contracts, str(step.mapping.source), row)
+        told = _told(connection, read, known, str(step.mapping.source), row)
         changes = tuple(replay(connection, step, output, told.entries))
         yield told._replace(step=step, table=table, fold=canonical.fold, replayed=changes)
 
 
-def _told(
-    connection: Connection,
-    read: Settings,
-    sources: Mapping[str, Source],
-    contracts: Mapping[str, Contract],
-    mirror: str,
-    row: Key,
-) -> _Told:
-    if mirror not in contracts:
+def _told(connection: Connection, read: Settings, known: _Known, mirror: str, row: Key) -> _Told:
+    if mirror not in known.contracts:
         raise FatalError("EVD-103", f"there is no contract of {mirror}")
-    source = sources[mirror.partition(".")[0]]
+    source = known.sources[mirror.partition(".")[0]]
     opener = Opener(connection, read.protection)
-    entries = list(read_history(opener, contracts[mirror], source.kind, row, read.tokens))
+    entries = list(read_history(opener, known.contracts[mirror], source.kind, row, read.tokens))
     return _Told(mirror, row, entries, read_archived(connection, source.stream))
 
 
@@ -173,7 +193,7 @@ def _document(told: _Told, moment: datetime | None, then: Then | None, shown: Ma
     before = told.archived and {"batch": told.archived.batch, "offset": told.archived.next_offset}
     document: dict[str, Any] = {"mirror": told.mirror, "key": list(told.row), "changes": changes, "archived": before}
     if moment is not None:
-        document["row"] = as_of(told.entries, _aware(moment), told.archived)
+        document["row"] = as_of(told.entries, moment, told.archived)
     if told.step is not None:
         changes = replayed.documents(told.table, told.replayed, shown)
         canonical: dict[str, Any] = {"table": told.table, "mapping": told.step.mapping.name, "changes": changes}
@@ -187,7 +207,7 @@ def _document(told: _Told, moment: datetime | None, then: Then | None, shown: Ma
 def _write(told: _Told, moment: datetime | None, shown: Masks) -> None:
     title = f"{told.mirror} {', '.join(told.row)}"
     if moment is not None:
-        then = as_of(told.entries, _aware(moment), told.archived)
+        then = as_of(told.entries, moment, told.archived)
         if then is None:
             write_line(f"{title}: not there")
         else:
@@ -208,11 +228,7 @@ def _lines(entry: Entry) -> Iterator[tuple[Any, ...]]:
     """Yield a line for the change and one for each column that it changed."""
     cells = entry.cells or (None,)
     for place, cell in enumerate(cells):
-        head = (entry.committed_at, entry.what) if place == 0 else (None, "")
+        head = (exactly(entry.committed_at), entry.what) if place == 0 else (None, "")
         tail = (entry.transaction, entry.offset) if place == 0 else ("", "")
         shown = ("", "", "") if cell is None else tuple(cell)
         yield (*head, *shown, *tail)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

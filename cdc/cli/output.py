@@ -50,6 +50,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def exactly(moment: datetime | None) -> str | None:
+    """Return a time as it can be given to a command, to the microsecond, in the local time with its offset."""
+    return None if moment is None else moment.astimezone().isoformat(sep=" ")
+
+
 def duration(seconds: float | None) -> str | None:
     """Return a time in the largest unit of which it has at least two."""
     if seconds is None:
@@ -64,6 +69,6 @@ def _plain(cell: Cell) -> str:
     if cell is None:
         return "-"
     if isinstance(cell, datetime):
-        return cell.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return cell.astimezone().isoformat(sep=" ", timespec="seconds")
     text = f"{cell:.1f}" if isinstance(cell, float) else str(cell)
     return "".join(character if character.isprintable() else " " for character in text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from cdc.cli.output import write_line, write_table
+from cdc.cli.output import exactly, write_line, write_table
 from cdc.evidence.history import shown as told_as
 from cdc.evidence.replay import Replayed, Then
 from cdc.protect.mask import Masks
@@ -40,7 +40,7 @@ def lines(table: str, replayed: Iterable[Replayed], shown: Masks) -> Iterator[tu
         after = _joined([values(table, row, shown) for row in one.rows])
         differing = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
         for place, name in enumerate(differing or [""]):
-            head = (one.entry.committed_at, one.outcome) if place == 0 else (None, "")
+            head = (exactly(one.entry.committed_at), one.outcome) if place == 0 else (None, "")
             yield (*head, name, before.get(name), after.get(name), one.entry.offset if place == 0 else "")
         before = after
 

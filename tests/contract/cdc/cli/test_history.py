@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from tests.contract.cdc.cli.conftest import Cdc
@@ -25,8 +27,12 @@ def test_a_mirror_row_is_told_with_its_transactions(cdc: Cdc) -> None:
 @pytest.mark.usefixtures("small")
 def test_a_row_as_it_was(cdc: Cdc) -> None:
     first = cdc("history", "src.item", "1", "--json").document[0]["changes"][0]["committed_at"]
-    then = cdc("history", "src.item", "1", "--as-of", first[:19] + "Z", "--json").document[0]["row"]
-    assert then is None  # the commit was later in this second
+    before = (datetime.fromisoformat(first) - timedelta(microseconds=1)).isoformat()
+    assert cdc("history", "src.item", "1", "--as-of", before, "--json").document[0]["row"] is None
+    printed = cdc("history", "src.item", "1").lines[1][0]
+    for moment in (first, printed):  # as it is printed
+        then = cdc("history", "src.item", "1", "--as-of", moment, "--json").document[0]["row"]
+        assert (then["name"], datetime.fromisoformat(moment)) == ("first", datetime.fromisoformat(first))
     lines = cdc("history", "src.item", "1", "--as-of", "2100-01-01").lines
     assert ["name", "second"] in lines
 
