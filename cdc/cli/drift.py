@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import psycopg
@@ -19,8 +20,9 @@ from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.source import compare_files, write_files, write_some
-from cdc.config import environment
-from cdc.derive.active import dictionary_in_force
+from cdc.config import Settings, environment
+from cdc.derive.active import dictionary_for_reading
+from cdc.derive.touched import Touched, touched
 from cdc.errors import FatalError
 from cdc.land.contract.accept import Outcome, accept_contracts
 from cdc.land.contract.drift import BY_SNAPSHOT, Drift, drift
@@ -29,24 +31,13 @@ from cdc.land.resume import require_unowned
 from cdc.observe.stopping import read_stops
 from cdc.store.action import record_action
 from cdc.store.connection import as_service_errors, connect
-from transforms.model import Dictionary
-from transforms.review.dependency import origins
-from transforms.value.kind import DECLARED, accepts
+from transforms.review.redeclared import patches
 
 Connection = psycopg.Connection[Any]
 
 app = typer.Typer(
     help="What sources have otherwise than their mirrors, what that touches, and accepting it.", no_args_is_help=True
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """A difference with what it means: canonical columns that are made of it, and what mappings have to say by now."""
-
-    drift: Drift
-    canonical: tuple[str, ...]
-    mappings: tuple[str, ...]
 
 
 @app.command()
@@ -60,7 +51,7 @@ def show(
             help="Print a list: source, mirror, column (empty: the table), what, stops (the code with which landing "
             "stops, empty: it does not), kind and policy (as the connector file has them; empty: it has none for it), "
             "ignored_since (empty: it is not), canonical (list of schema.table.column), mappings (list of what to "
-            "change).",
+            "change), patch (unified diffs of contract and mapping files, by file).",
         ),
     ] = False,
 ) -> None:
@@ -73,16 +64,21 @@ def show(
     live = [(source, read_contracts(source, environment())) for source in chosen(options, names)]
     with as_service_errors(), connect(options.target, "cdc drift show") as connection:
         connection.autocommit = True
-        dictionary = dictionary_in_force(connection, options)
+        dictionary = dictionary_for_reading(connection, options.folders.dictionary)
         found = [
             (source.name, one)
             for source, contracts in live
-            for one in _touched(connection, dictionary, source, contracts)
+            for one in touched(dictionary, read_contracts_in_force(connection, source.name), contracts, source.drift)
         ]
+    files = {
+        f"contracts/{source.name}/{file}": difference
+        for source, contracts in live
+        for file, difference in compare_files(_folder(options, source.name), contracts).items()
+    }
     if as_json:
-        write_json([{"source": name, **_document(one)} for name, one in found])
+        write_json([{"source": name, **_document(options, files, name, one)} for name, one in found])
     else:
-        _write(found)
+        _write(options, files, found)
     if found:
         raise typer.Exit(Exit.ATTENTION if any(one.drift.stops for _, one in found) else Exit.DIFFERENT)
 
@@ -106,9 +102,10 @@ def accept_drift(
         bool,
         typer.Option(
             "--json",
-            help="Print one object: source, files (list), steps (list of title, statement), by_snapshot (list of "
-            "mirrors whose rows a new snapshot has to bring), awaited (list of schema.table.column that landing "
-            "takes as they come in the stream).",
+            help="Print one object: source, files (list), patch (their unified diffs and those of mapping files, by "
+            "file), canonical (list of schema.table.column that are made of what differs), mappings (list of what to "
+            "change), steps (list of title, statement), by_snapshot (list of mirrors whose rows a new snapshot has to "
+            "bring), awaited (list of schema.table.column that landing takes as they come in the stream).",
         ),
     ] = False,
 ) -> None:
@@ -117,13 +114,13 @@ def accept_drift(
     What the connector file stops (TGT-119) needs nothing more. Else a column whose type is another one becomes a new
     column, and what the old one held stays beside it; all rows of such a mirror count as behind the source until a new
     snapshot brings them: run `cdc stream resnapshot SOURCE` next. Columns that are ignored are taken in where their
-    TABLE is named, by a new snapshot too. Mappings that read what has changed have to follow (`cdc drift show` says
-    which). Workers have to be stopped.
+    TABLE is named, by a new snapshot too. Mappings that read what has changed have to follow: what it touches, and the
+    patch of their files, is printed, for the dictionary's stewards. Workers have to be stopped.
     """
     options = settings(context)
     source = named(options, name)
     every = read_contracts(source, environment())
-    files = options.folders.connector_configs / "contracts" / name
+    files = _folder(options, name)
     patch = compare_files(files, every)
     with as_service_errors(), connect(options.target, "cdc drift accept") as connection:
         with connection.transaction(force_rollback=dry_run):
@@ -131,6 +128,8 @@ def accept_drift(
             connection.execute("SET LOCAL statement_timeout = 0")
             stopped = _stopped_at(connection, every)
             live = _chosen(connection, name, every, tables or (), stopped)
+            dictionary = dictionary_for_reading(connection, options.folders.dictionary)
+            found = list(touched(dictionary, read_contracts_in_force(connection, name), live, source.drift))
             outcome = accept_contracts(connection, source, live, with_ignored=bool(tables), stopped=stopped)
             told = {step.title: step.statement.as_string(connection) for step in outcome.steps}
             awaited = [f"take {column} as it comes in the stream" for column in outcome.awaited]
@@ -143,9 +142,19 @@ def accept_drift(
             with connection.transaction():
                 renew_sessions(connection, outcome.steps)
     if as_json:
-        write_json(_told(source, patch, told, outcome))
+        write_json(_told(options, source, patch, told, outcome, found))
     else:
+        _tell_touched(options, found)
         _tell(source, patch, told, outcome, dry_run=dry_run)
+
+
+def _folder(options: Settings, source: str) -> Path:
+    """Return where the contract files of a source are."""
+    return options.folders.connector_configs / "contracts" / source
+
+
+def _mapping_patches(options: Settings, found: Iterable[Touched]) -> dict[str, str]:
+    return patches(options.folders.dictionary, [each for one in found for each in one.redeclared])
 
 
 def _stopped_at(connection: Connection, live: Iterable[Contract]) -> frozenset[str]:
@@ -176,38 +185,15 @@ def _chosen(
     ]
 
 
-def _touched(
-    connection: Connection, dictionary: Dictionary, source: Source, live: Iterable[Contract]
-) -> Iterator[Touched]:
-    in_force = {contract.mirror: contract for contract in read_contracts_in_force(connection, source.name)}
-    made = origins(dictionary)
-    for contract in live:
-        for one in drift(in_force.get(contract.mirror), contract, source.drift):
-            read = f"{one.mirror}.{one.column}"
-            canonical = tuple(dict.fromkeys(each.target for each in made if one.column and read in each.reads))
-            yield Touched(one, canonical, tuple(_misread(dictionary, contract, one)))
+def _document(options: Settings, files: Mapping[str, str], source: str, one: Touched) -> dict[str, Any]:
+    file = f"contracts/{source}/{one.drift.mirror.partition('.')[2]}.yaml"
+    contract = {file: files[file]} if file in files else {}
+    mappings = list(map(str, one.mappings))
+    patch = {**contract, **_mapping_patches(options, [one])}
+    return {**asdict(one.drift), "canonical": list(one.canonical), "mappings": mappings, "patch": patch}
 
 
-def _misread(dictionary: Dictionary, contract: Contract, one: Drift) -> Iterator[str]:
-    """Yield the mappings that read the column as something that it is not any more."""
-    types = {column.name: column.mirror_type for column in contract.columns}
-    for mapping in dictionary.mappings:
-        aliases = {"": mapping.source, **{lookup.alias: lookup.mirror for lookup in mapping.lookups}}
-        for used in mapping.inputs:
-            if str(aliases[used.alias]) != one.mirror or used.column != one.column or not used.declared:
-                continue
-            if one.column not in types:
-                yield f"mappings/{mapping.name}.yaml reads {one.column}, which is gone"
-            elif not accepts(used.declared, types[one.column]):
-                declared = next((name for name in DECLARED if accepts(name, types[one.column])), "of no type it knows")
-                yield f"mappings/{mapping.name}.yaml reads {one.column} as {used.declared}, it is {declared} now"
-
-
-def _document(one: Touched) -> dict[str, Any]:
-    return {**asdict(one.drift), "canonical": list(one.canonical), "mappings": list(one.mappings)}
-
-
-def _write(found: list[tuple[str, Touched]]) -> None:
+def _write(options: Settings, files: Mapping[str, str], found: list[tuple[str, Touched]]) -> None:
     if not found:
         say("Every source is as its contracts in force.")
         return
@@ -216,13 +202,22 @@ def _write(found: list[tuple[str, Touched]]) -> None:
         for _, one in found
     ]
     write_table("Drift", ("mirror", "column", "what", "landing", "canonical columns"), rows)
-    for _, one in found:
-        for line in one.mappings:
-            write_line(line)
-        if one.canonical:
-            write_line(f"{one.drift.mirror}.{one.drift.column} makes {', '.join(one.canonical)}")
+    for difference in files.values():
+        write_line(difference)
+    _tell_touched(options, [one for _, one in found])
     if any(one.drift.stops for _, one in found):
         say("Landing stops at what has a code: `cdc code CODE`, then `cdc drift accept SOURCE --reason TEXT`.")
+
+
+def _tell_touched(options: Settings, found: list[Touched]) -> None:
+    """Say what hangs on the differences, and how mappings have to read by now."""
+    for one in found:
+        for line in one.mappings:
+            write_line(str(line))
+        if one.canonical:
+            write_line(f"{one.drift.mirror}.{one.drift.column} makes {', '.join(one.canonical)}")
+    for difference in _mapping_patches(options, found).values():
+        write_line(difference)
 
 
 def _landing(one: Drift) -> str:
@@ -232,10 +227,24 @@ def _landing(one: Drift) -> str:
     return one.stops or ("ignores" if one.is_ignorable else "follows")
 
 
-def _told(source: Source, patch: Mapping[str, str], steps: Mapping[str, str], outcome: Outcome) -> dict[str, Any]:
-    listed = [{"title": title, "statement": statement} for title, statement in steps.items()]
-    more = {"by_snapshot": list(outcome.by_snapshot), "awaited": list(outcome.awaited)}
-    return {"source": source.name, "files": sorted(patch), "steps": listed, **more}
+def _told(
+    options: Settings,
+    source: Source,
+    patch: Mapping[str, str],
+    steps: Mapping[str, str],
+    outcome: Outcome,
+    found: list[Touched],
+) -> dict[str, Any]:
+    return {
+        "source": source.name,
+        "files": sorted(patch),
+        "patch": {**patch, **_mapping_patches(options, found)},
+        "canonical": list(dict.fromkeys(column for one in found for column in one.canonical)),
+        "mappings": [str(each) for one in found for each in one.mappings],
+        "steps": [{"title": title, "statement": statement} for title, statement in steps.items()],
+        "by_snapshot": list(outcome.by_snapshot),
+        "awaited": list(outcome.awaited),
+    }
 
 
 def _tell(

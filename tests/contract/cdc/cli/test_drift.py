@@ -112,3 +112,28 @@ def test_what_only_the_stream_tells_takes_a_snapshot(
     done = cdc("drift", "accept", "src", *WHY)
     assert "a new snapshot has to bring the rows of src.item" in done.out.splitlines()
     assert "cdc stream resnapshot src" in done.err
+
+
+def test_what_hangs_on_a_change_is_told_with_the_patches_of_contract_and_mapping(
+    changed: Path, cdc: Cdc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = tuple(column("name", "int") if each.name == "name" else each for each in ITEM.columns)
+    monkeypatch.setattr("cdc.cli.drift.read_contracts", lambda *_: (dataclasses.replace(ITEM, columns=counted), PAIR))
+    source.write_files(changed.parent / "contracts" / "src", (ITEM, PAIR))
+    mapping = "mappings/src.item.yaml"
+    told = f"{mapping} reads name as text, it is integer now"
+    (one,) = cdc("drift", "show", "--json").document
+    assert (one["stops"], one["canonical"], one["mappings"]) == ("TGT-110", ["trace.thing.remark"], [told])
+    assert sorted(one["patch"]) == ["contracts/src/item.yaml", mapping]
+    assert "+source: {table: src.item, columns: {id: integer, name: integer}}" in one["patch"][mapping]
+    printed = cdc("drift", "accept", "src", *WHY, "--dry-run").out.splitlines()
+    assert {told, "src.item.name makes trace.thing.remark", *one["patch"][mapping].splitlines()} <= {*printed}
+    document = cdc("drift", "accept", "src", *WHY, "--json").document
+    assert (document["canonical"], document["mappings"], document["files"]) == (
+        ["trace.thing.remark"],
+        [told],
+        ["item.yaml"],
+    )
+    assert document["patch"][mapping] == one["patch"][mapping]
+    assert "+" in document["patch"]["item.yaml"]
+    assert any("_before_" in step["statement"] for step in document["steps"])
