@@ -12,7 +12,7 @@ from cdc.capture.lint.rules import RULES
 from cdc.cli.complete import complete_code
 from cdc.cli.context import Invocation, invocation
 from cdc.cli.failure import Exit
-from cdc.cli.output import say, write_json, write_line
+from cdc.cli.output import say, write_advice, write_json, write_line
 from cdc.errors import FatalError, catalogue
 from cdc.runbook import NOTHING, STOPS, page_name
 from transforms.errors import DictionaryError
@@ -78,11 +78,11 @@ def code(
     write_line(f"  what it does: {_EFFECT[found.kind]}")
     if found.stops not in (None, NOTHING):
         write_line(f"  stops: {STOPS[str(found.stops)]}")
-    write_line(f"  cause: {found.cause}")
-    write_line(f"  next:  {found.action}")
+    write_advice(f"  cause: {found.cause}")
+    write_advice(f"  next:  {found.action}")
     if found.owner:
         write_line(f"  owner: {found.owner}")
-    write_line(f"  page:  runbooks/{found.page}.md (`cdc runbook show {found.page}`)")
+    write_advice(f"  page:  runbooks/{found.page}.md (`cdc runbook show {found.page}`)")
 
 
 _EFFECT = {

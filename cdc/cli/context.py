@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cdc.cli.output import say
+from cdc.cli.repeated import repeat
 from cdc.config import Settings, environment, load
 from cdc.context import current
 
@@ -55,6 +56,7 @@ def invocation(context: typer.Context) -> Invocation:
 def note(context: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
     """Note one of them while it is parsed, as it is for completion, too; of several the last one counts."""
     if value:
+        repeat(option.opts[0], str(value))
         context.meta[option.opts[0]] = value
     return value
 

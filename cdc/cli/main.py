@@ -16,6 +16,7 @@ from typer.main import get_command, get_group
 from cdc.cli.context import note
 from cdc.cli.contexts import complete_context
 from cdc.cli.failure import Exit, report
+from cdc.cli.repeated import repeating
 
 _HELP = """Replicate legacy ERP and MES databases into one PostgreSQL target, exactly once.
 
@@ -126,13 +127,14 @@ def _options(
 
 def execute(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code."""
-    try:
-        app(list(arguments), prog_name="cdc")
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except Exception as error:  # noqa: BLE001 - the last resort: everything else is reported with a code
-        return report(error)
-    return Exit.OK
+    with repeating():
+        try:
+            app(list(arguments), prog_name="cdc")
+        except SystemExit as ended:
+            return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        except Exception as error:  # noqa: BLE001 - the last resort: everything else is reported with a code
+            return report(error)
+        return Exit.OK
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ from datetime import datetime
 
 import msgspec
 
+from cdc.cli.repeated import of_deployment
+
 Cell = str | int | float | datetime | None
 
 
@@ -45,9 +47,14 @@ def write_line(text: str = "") -> None:
     print(text)
 
 
+def write_advice(text: str) -> None:
+    """Print words that are what was asked for; the commands in them are for the same deployment."""
+    print(of_deployment(text))
+
+
 def say(text: str) -> None:
-    """Print a line for the person at the terminal, on stderr."""
-    print(text, file=sys.stderr)
+    """Print a line for the person at the terminal, on stderr; the commands in it are for the same deployment."""
+    print(of_deployment(text), file=sys.stderr)
 
 
 def exactly(moment: datetime | None) -> str | None:

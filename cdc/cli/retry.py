@@ -16,6 +16,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
 from cdc.cli.progress import Shown
 from cdc.cli.queue import is_derived_within
+from cdc.cli.repeated import of_deployment
 from cdc.cli.reveal import Reveal, masks_by, masks_or_look, require_reason
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
@@ -87,8 +88,10 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
     if dictionary is not None and not dry_run:
         # A table is of one version: no row alone is derived by another one.
         raise typer.BadParameter(
-            f"--dictionary only rehearses: add --dry-run. `cdc dictionary activate {dictionary}` puts it in force, and "
-            "what it heals is derived"
+            of_deployment(
+                f"--dictionary only rehearses: add --dry-run. `cdc dictionary activate {dictionary}` puts it in force, "
+                "and what it heals is derived"
+            )
         )
     read = settings(context)
     require_reason(reveal, reason)

@@ -11,7 +11,7 @@ from cdc import runbook
 from cdc.cli.code import explanations
 from cdc.cli.context import invocation
 from cdc.cli.failure import Exit
-from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.output import say, write_advice, write_json, write_line, write_table
 from cdc.errors import catalogue
 
 app = typer.Typer(help="What to do when something has stopped.", no_args_is_help=True)
@@ -80,7 +80,7 @@ def show(
     if as_json:
         write_json(_document(given, page))
         return
-    write_line(page.text.rstrip())
+    write_advice(page.text.rstrip())
     if page.name != given:
         say(f"{given} has no page of its own: this is {page.name}.")
 

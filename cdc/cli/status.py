@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated, TypeVar
 
@@ -16,6 +16,7 @@ from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error
 from cdc.cli.output import duration, say, write_json, write_line, write_table
+from cdc.cli.repeated import of_deployment
 from cdc.config import Settings, environment
 from cdc.derive.active import from_content
 from cdc.errors import CdcError, FatalError
@@ -124,7 +125,8 @@ def read_status(read: Settings) -> Status:
     found += [*_stopped(stops, streams, derived), *unpublished]
     if not any(item.code for item in silent):
         found += _unread(read, sources, {stream.stream for stream in streams if stream.generations})
-    return Status(streams, loads, derived, in_force, activation, ignored, found)
+    attention = [replace(item, text=of_deployment(item.text)) for item in found]
+    return Status(streams, loads, derived, in_force, activation, ignored, attention)
 
 
 def _derived_by(

@@ -22,6 +22,7 @@ from cdc.cli.connectors.on_record import failure_on_record, on_record
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
+from cdc.cli.repeated import of_deployment
 from cdc.cli.target import apply_target
 from cdc.config import Settings, environment
 
@@ -115,8 +116,10 @@ def _diff(file: str, before: str, after: str) -> list[str]:
 
 def _next(name: str, tables: list[str], added: Addition) -> list[str]:
     if added.statements:
-        return ["have the DBA run the statements", f"cdc connectors add-table {name} {' '.join(tables)} --apply"]
-    return [f"cdc source contract {name} --check", "cdc target apply", f"cdc connectors apply {name}"]
+        steps = ["have the DBA run the statements", f"cdc connectors add-table {name} {' '.join(tables)} --apply"]
+    else:
+        steps = [f"cdc source contract {name} --check", "cdc target apply", f"cdc connectors apply {name}"]
+    return [of_deployment(step) for step in steps]
 
 
 def _tell(added: Addition, diff: str, following: list[str], done: list[str], *, writes: bool, as_json: bool) -> None:

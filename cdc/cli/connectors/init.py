@@ -19,6 +19,7 @@ from cdc.cli.complete import complete_kind
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.repeated import of_deployment
 from cdc.cli.source import write_files
 from cdc.config import environment
 from cdc.errors import FatalError
@@ -176,7 +177,7 @@ def next_steps(name: str, made: Plan) -> list[str]:
     dba = (
         [f"psql -d {made.source.database} -v ON_ERROR_STOP=1 -f {name}.dba.sql   (the DBA)"] if made.statements else []
     )
-    return [
+    steps = [
         *dba,
         f"cdc connectors preflight {name}",
         f"cdc source contract {name} --check",
@@ -184,6 +185,7 @@ def next_steps(name: str, made: Plan) -> list[str]:
         f"cdc connectors apply {name}",
         "cdc run",
     ]
+    return [of_deployment(step) for step in steps]
 
 
 def _tell(made: Plan, load: Load, files: Files, *, dry_run: bool, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from cdc.capture.lint.rule import Finding
 from cdc.cli.complete import complete_source
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
-from cdc.cli.output import say, write_json, write_line
+from cdc.cli.output import say, write_advice, write_json, write_line
 from cdc.errors import FatalError
 
 _SUFFIX = ".yaml"
@@ -79,7 +79,7 @@ def _write(findings: Sequence[Finding], allowed: Sequence[Finding]) -> None:
     for one in findings:
         write_line(f"{one.place} {one.code} {one.what}")
         write_line(f"  why:  {one.cause}")
-        write_line(f"  next: {one.action}")
+        write_advice(f"  next: {one.action}")
     for one in allowed:
         say(f"{one.place} {one.code} is allowed: {one.allowed}")
     say(f"{len(findings)} findings." if findings else "No finding.")

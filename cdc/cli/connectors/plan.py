@@ -17,7 +17,7 @@ from cdc.capture.topics import topic_plans
 from cdc.cli.chosen import Names, chosen, rendered
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
-from cdc.cli.output import say, write_json, write_line, write_table
+from cdc.cli.output import say, write_advice, write_json, write_table
 from cdc.config import Settings
 
 SameServer = Annotated[
@@ -85,9 +85,9 @@ def _write(found: PlanFile, out: Path | None) -> None:
     if steps:
         write_table("Steps", ("source", "step", "what", "leads to"), steps)
     for line in _words(found.plans, found.strays):
-        write_line(line)
+        write_advice(line)
     if steps:
-        say(f"Then: cdc connectors apply {out or _names(found.plans)}")
+        say(f"next: cdc connectors apply {out or _names(found.plans)}")
 
 
 def _words(plans: Sequence[Plan], left: Iterable[str]) -> Iterable[str]:

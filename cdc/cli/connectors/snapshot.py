@@ -22,7 +22,7 @@ from cdc.cli.connectors.on_record import failure_on_record, on_record
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
-from cdc.cli.output import write_json, write_line
+from cdc.cli.output import write_advice, write_json, write_line
 from cdc.errors import FatalError
 
 _Tables = Annotated[
@@ -87,7 +87,7 @@ def snapshot(  # noqa: PLR0913 - the options of a command
         unread = reader.record.unread()
         if not as_json:
             for action in done or [act.otherwise(unread)]:
-                write_line(f"{name}: {action}")
+                write_advice(f"{name}: {action}")
         if watch:
             unread = Following(source, reader, around).to_end(wanted)
     if as_json:

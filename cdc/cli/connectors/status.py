@@ -7,16 +7,19 @@ heartbeat.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from cdc.capture.source import Source
 from cdc.capture.standing import Standing, standing_of
 from cdc.cli.chosen import Names, chosen
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import duration, write_json, write_line, write_table
+from cdc.cli.repeated import of_deployment
 from cdc.observe.load import Load
 
 _JSON_HELP = (
@@ -47,12 +50,17 @@ def status(
     """
     options = settings(context)
     with Surroundings(options) as surroundings:
-        found = [standing_of(source, surroundings.see(source)) for source in chosen(options, names)]
+        found = [_standing(source, surroundings) for source in chosen(options, names)]
     if as_json:
         write_json(found)
     else:
         _write(found, tables=tables)
     raise typer.Exit(_exit_code(found))
+
+
+def _standing(source: Source, surroundings: Surroundings) -> Standing:
+    found = standing_of(source, surroundings.see(source))
+    return found if found.next is None else replace(found, next=of_deployment(found.next))
 
 
 _COLUMNS = ("source", "wanted", "connector", "task", "settings", "heard s", "landed s", "lag", "behind s", "log left")
