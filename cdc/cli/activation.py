@@ -12,7 +12,7 @@ import typer
 from cdc.activate.activate import Outcome, Wish
 from cdc.activate.activation import Progress
 from cdc.activate.compare import Difference, TableDifference
-from cdc.cli.context import Dev, settings, without_approval
+from cdc.cli.context import Dev, acting, without_approval
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
 from cdc.cli.progress import Shown
@@ -94,11 +94,11 @@ def discard(context: typer.Context) -> None:
     """Drop what an activation has built and not put in force, or the tables of the version before: they take space."""
     from cdc.activate.activate import discard as drop_shadow  # noqa: PLC0415 - as above
 
-    say("The shadow is dropped." if drop_shadow(settings(context)) else "There is no shadow.")
+    say("The shadow is dropped." if drop_shadow(acting(context)) else "There is no shadow.")
 
 
 def _settings(context: typer.Context, dev: bool) -> Settings:
-    read = settings(context)
+    read = acting(context)
     return without_approval(read) if dev else read
 
 

@@ -16,7 +16,7 @@ from cdc.capture.contract import Contract
 from cdc.capture.source import Source
 from cdc.cli.chosen import Name, Names, chosen, named
 from cdc.cli.complete import complete_mirror
-from cdc.cli.context import settings
+from cdc.cli.context import acting, settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.source import compare_files, write_files, write_some
@@ -117,7 +117,7 @@ def accept_drift(
     TABLE is named, by a new snapshot too. Mappings that read what has changed have to follow: what it touches, and the
     patch of their files, is printed, for the dictionary's stewards. Workers have to be stopped.
     """
-    options = settings(context)
+    options = acting(context)
     source = named(options, name)
     every = read_contracts(source, environment())
     files = _folder(options, name)

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from cdc.cli.anchor import Files, Heads, Keys, Topic
-from cdc.cli.context import settings
+from cdc.cli.context import acting, settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
@@ -66,7 +66,7 @@ def archive(
     Interrupted at any point, the command loses nothing and goes on when it is
     run again. The files can be read and verified without this program; the folder says how.
     """
-    read = settings(context)
+    read = acting(context)
     where = _folder(read, folder)
     with as_service_errors(), connect(read.target, "cdc journal archive") as connection, Shown() as shown:
         connection.autocommit = True

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import psycopg
 import typer
 
-from cdc.cli.context import settings
+from cdc.cli.context import acting, settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.errors import FatalError
@@ -111,12 +111,12 @@ def shred(
     with its reason; refused (exit code 5) while a legal hold stands. Mirrors and canonical tables are not touched. Exit
     code 4 if the key is gone but its bytes are still in a file of the target: run the command again.
     """
-    why = _said(reason)
+    why, read = _said(reason), acting(context)
     if not yes:
         typer.confirm(
             f"Nobody will be able to read {name} records of {month:%Y-%m} again. Shred?", abort=True, err=True
         )
-    with as_service_errors(), connect(settings(context).target, "cdc protect shred") as connection:
+    with as_service_errors(), connect(read.target, "cdc protect shred") as connection:
         count = keys_of.shred(connection, name, month, why)
         connection.commit()
         say(f"{count} keys are shredded." if count else "They are shredded already. Nothing was done.")
@@ -140,7 +140,7 @@ def hold(
     ] = None,
 ) -> None:
     """Forbid shredding, of one class and month or of all: for a legal hold. On record."""
-    with as_service_errors(), connect(settings(context).target, "cdc protect hold") as connection:
+    with as_service_errors(), connect(acting(context).target, "cdc protect hold") as connection:
         number = keys_of.hold(connection, name, month, _said(reason))
     say(f"Hold {number} stands. `cdc protect release {number}` ends it.")
 
@@ -152,7 +152,7 @@ def release(
     reason: Why,
 ) -> None:
     """End a legal hold. On record."""
-    with as_service_errors(), connect(settings(context).target, "cdc protect release") as connection:
+    with as_service_errors(), connect(acting(context).target, "cdc protect release") as connection:
         keys_of.release(connection, number, _said(reason))
     say(f"Hold {number} is released.")
 
@@ -160,7 +160,7 @@ def release(
 @app.command()
 def rewrap(context: typer.Context) -> None:
     """Wrap every data key by `protection.current`, so that an older master key can leave the settings. On record."""
-    read = settings(context)
+    read = acting(context)
     if read.protection is None:
         raise FatalError("PRT-103", "protection")
     with as_service_errors(), connect(read.target, "cdc protect rewrap") as connection:

@@ -10,7 +10,7 @@ import psycopg
 import typer
 
 from cdc.cli.complete import complete_held_code, complete_mapping
-from cdc.cli.context import settings, without_approval
+from cdc.cli.context import acting, without_approval
 from cdc.cli.differing import JSON_HELP, masked, write_differences
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json
@@ -93,7 +93,7 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
                 "and what it heals is derived"
             )
         )
-    read = settings(context)
+    read = acting(context)
     require_reason(reveal, reason)
     with as_service_errors(), connect(read.target, "cdc held retry") as connection:
         connection.autocommit = True

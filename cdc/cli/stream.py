@@ -17,7 +17,7 @@ from cdc.capture.reading import Reading
 from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
 from cdc.cli.chosen import Name, named, rendered
-from cdc.cli.context import settings
+from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.progress import Shown
@@ -60,7 +60,7 @@ def resnapshot(
     all tables; at its end rows that it did not bring leave the mirrors. Changes that are passed over are in no journal:
     a gap says so for ever. Mirrors stay usable meanwhile. Workers of the source have to be stopped.
     """
-    options = settings(context)
+    options = acting(context)
     source = named(options, name)
     if not yes:
         asked = f"Pass over what {source.stream} has, and read all rows of {len(source.tables)} tables of {name} again?"
@@ -91,7 +91,7 @@ def rewind(context: typer.Context, name: Name, reason: Reason, as_json: AsJson =
     For a topic that was made anew and filled from a copy, or that a restored broker has under other offsets. The whole
     topic is read; nothing is changed if the record is not there. Workers of the source have to be stopped.
     """
-    options = settings(context)
+    options = acting(context)
     source = named(options, name)
     with as_service_errors(), connect(options.target, "cdc stream rewind") as connection:
         opener = Opener(connection, options.protection)
@@ -122,7 +122,7 @@ def repair(
     is derived again; for what looks them up, run `cdc audit rows --repair` behind it. A row that the journal does not
     have whole stays, and takes a new snapshot: exit code 4. So it is where the limit was reached: there may be more.
     """
-    options = settings(context)
+    options = acting(context)
     source = named(options, name)
     with as_service_errors(), connect(options.target, "cdc stream repair") as connection, Shown() as shown:
         done = list(islice(_mended(connection, options, source, reason, dry_run, shown), limit))

@@ -12,7 +12,7 @@ from cdc.approval import in_words, require_approved
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.policy import policy_of, require_policy
 from cdc.capture.source import load_sources
-from cdc.cli.context import Dev, settings, without_approval
+from cdc.cli.context import Dev, acting, settings, without_approval
 from cdc.cli.grants import grants
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.config import Settings
@@ -91,7 +91,7 @@ def apply(
     All of it happens in one transaction or not at all, indexes of large tables aside: these come after it, one by one,
     while the service goes on. What is there stays; a second run does what is left, or finds nothing to do.
     """
-    read = settings(context)
+    read = acting(context)
     steps = apply_target(without_approval(read) if dev else read, drop or (), keep=not dry_run, tell=say)
     if as_json:
         write_json({"dry_run": dry_run, "steps": steps})

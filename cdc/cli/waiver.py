@@ -11,12 +11,12 @@ import psycopg
 import typer
 
 from cdc.cli.complete import complete_mapping
-from cdc.cli.context import settings
+from cdc.cli.context import acting, settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.queue import is_derived_within
 from cdc.cli.reveal import Reveal, RevealReason, masks_by, masks_or_look, require_reason
-from cdc.config import environment
+from cdc.config import Settings, environment
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
 from cdc.derive.held import Selection, count_held
@@ -78,7 +78,7 @@ def waive(  # noqa: PLR0913, PLR0917 - options of a command
     values = _values(value or [], without or [])
     if not reason.strip():
         raise typer.BadParameter("say why by --reason")
-    with _waiving(context, "cdc held waive") as session:
+    with _waiving(acting(context), "cdc held waive") as session:
         done = session.waiving.ask(mapping, key, values, reason.strip())
         waiver = _masked(session.masks(), done.waiver)
     if as_json:
@@ -114,7 +114,7 @@ def waivers(
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"--state is one of {', '.join(STATES)}")
     require_reason(reveal, reason)
-    with _waiving(context, "cdc held waivers") as session:
+    with _waiving(settings(context), "cdc held waivers") as session:
         look = ("held waivers", mapping or "*")
         shown = masks_or_look(session.connection, session.dictionary, look, reveal, reason)
         found = [_masked(shown, one) for one in session.waiving.read(mapping) if state in (None, one.state)]
@@ -138,7 +138,7 @@ def approve(
     Exit code 5 if whoever asked for it is who approves it, or if it is void; 6 if its row has not been derived after
     the time that was given; 4 if it is held for something else.
     """
-    with _waiving(context, "cdc held approve") as session:
+    with _waiving(acting(context), "cdc held approve") as session:
         _finish(session, session.waiving.approve(number, reason), wait_s, "is in force", as_json=as_json)
 
 
@@ -153,7 +153,7 @@ def withdraw(
 
     Exit code 6 if it has not been derived after the time that was given.
     """
-    with _waiving(context, "cdc held withdraw") as session:
+    with _waiving(acting(context), "cdc held withdraw") as session:
         _finish(session, session.waiving.withdraw(number, reason), wait_s, "is withdrawn", as_json=as_json)
 
 
@@ -169,8 +169,7 @@ class _Session(NamedTuple):
 
 
 @contextmanager
-def _waiving(context: typer.Context, name: str) -> Iterator[_Session]:
-    read = settings(context)
+def _waiving(read: Settings, name: str) -> Iterator[_Session]:
     with as_service_errors(), connect(read.target, name) as connection:
         connection.autocommit = True
         dictionary = dictionary_in_force(connection, read)

@@ -18,7 +18,7 @@ from cdc.cli.chosen import Name as SourceName
 from cdc.cli.chosen import named
 from cdc.cli.complete import complete_excluded
 from cdc.cli.connectors.apply import apply_source
-from cdc.cli.connectors.on_record import failure_on_record, on_record
+from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
@@ -103,10 +103,13 @@ def _write(contracts: Path, file: Path, added: Addition) -> None:
 def _apply(options: Settings, name: str) -> list[str]:
     done = apply_target(options, tell=say)
     source = named(options, name)
-    with Connect(options.connect) as connect, on_record(options) as record:
-        with failure_on_record(record, "connectors add-table", name):
-            done += apply_source(source, options, connect)
-        record("connectors add-table", name, {"done": done})
+    with (
+        Connect(options.connect) as connect,
+        on_record(options) as action,
+        action("connectors add-table", name) as effect,
+    ):
+        done += apply_source(source, options, connect)
+        effect["done"] = done
     return done
 
 

@@ -19,7 +19,7 @@ from cdc.capture.topics import topic_plans
 from cdc.cli.chosen import chosen, contracts
 from cdc.cli.complete import complete_source
 from cdc.cli.connectors.done import AsJson, telling
-from cdc.cli.connectors.on_record import failure_on_record, on_record
+from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.plan import SameServer, plan_source
 from cdc.cli.context import acting
 from cdc.cli.left_out import check_left_out
@@ -49,15 +49,15 @@ def apply(context: typer.Context, what: _What = None, same_server: SameServer = 
     options = acting(context)
     agreed = _agreed(what)
     names = what if agreed is None else [one.source for one in agreed.plans]
-    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as record:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as action:
         if agreed is not None:
             require_same_cluster(agreed, connect.cluster())
         for source, known in _matched(chosen(options, names), agreed):
             same = same_server if agreed is None else agreed.same_server
-            with failure_on_record(record, "connectors apply", source.name):
+            with action("connectors apply", source.name) as effect:
                 done = apply_source(source, options, connect, known, same_server=same)
-            if done:
-                record("connectors apply", source.name, {"done": done, "planned": known is not None})
+                if done:
+                    effect.update(done=done, planned=known is not None)
             told.tell(source.name, done)
 
 

@@ -10,7 +10,7 @@ from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.cli.chosen import NamesGiven, chosen
 from cdc.cli.connectors.done import AsJson, telling
-from cdc.cli.connectors.on_record import failure_on_record, on_record
+from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
 from cdc.cli.output import say
 from cdc.errors import FatalError
@@ -41,15 +41,15 @@ def stop(context: typer.Context, names: NamesGiven, reason: _Reason = None, as_j
 
 def _move(context: typer.Context, names: list[str], state: str, reason: str | None, *, as_json: bool) -> None:
     options = acting(context)
-    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options, reason) as record:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options, reason) as action:
         for source in chosen(options, names):
             config = connect.config(source.name)
             if config is None:
                 raise FatalError("CON-116", source.name)
-            with failure_on_record(record, f"connectors {state}", source.name):
+            with action(f"connectors {state}", source.name) as effect:
                 done = Lifecycle(connect, options.kafka, source, source.name).apply(config, state)
-            if done:
-                record(f"connectors {state}", source.name, {"done": done})
+                if done:
+                    effect["done"] = done
             told.tell(source.name, done)
             if source.state != state:
                 say(f"{source.name}: its file says {source.state}; the next apply brings it back to that.")

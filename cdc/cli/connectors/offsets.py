@@ -14,7 +14,7 @@ from cdc.capture.place import go_on_from, passes_over, read_file, read_recorded
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source
 from cdc.cli.chosen import Name, named
-from cdc.cli.connectors.on_record import failure_on_record, on_record
+from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.restart import begin_anew
 from cdc.cli.context import acting, settings
 from cdc.cli.output import say, write_json, write_line
@@ -68,7 +68,7 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     options = acting(context)
     source = named(options, name)
     wanted = read_file(file, source)
-    with Connect(options.connect) as connect, on_record(options, reason) as record:
+    with Connect(options.connect) as connect, on_record(options, reason) as action:
         before = read_recorded(connect, source)
         lost = passes_over(before, wanted)
         if lost and not pass_over:
@@ -79,9 +79,9 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         if not dry_run:
             if not yes:
                 typer.confirm(f"{words}. Record it?", abort=True, err=True)
-            with failure_on_record(record, "connectors offsets set", name):
+            with action("connectors offsets set", name) as recorded:
                 go_on_from(connect, source, Reading(source, options.kafka), wanted, table_names(source) if lost else ())
-            record("connectors offsets set", name, effect)
+                recorded.update(effect)
         if not as_json:
             write_line(words)  # it is done, whatever comes of going on
         if not dry_run:
@@ -108,11 +108,11 @@ def reset(
     source = named(options, name)
     if not yes:
         typer.confirm(f"Read all rows of {len(source.tables)} tables of {name} again?", abort=True, err=True)
-    with Connect(options.connect) as connect, on_record(options, reason) as record:
+    with Connect(options.connect) as connect, on_record(options, reason) as action:
         before = read_recorded(connect, source)
-        with failure_on_record(record, "connectors offsets reset", name):
+        with action("connectors offsets reset", name) as effect:
             done = begin_anew(source, options, connect)
-        record("connectors offsets reset", name, {"before": before.place})
+            effect["before"] = before.place
     if as_json:
         write_json({"source": name, "before": before.place, "done": done})
     else:

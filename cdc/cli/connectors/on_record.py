@@ -8,7 +8,8 @@ lost; who repeats the command hears that there is nothing to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -21,30 +22,35 @@ from cdc.store.action import record_action
 from cdc.store.connection import as_service_errors, classify, connect
 
 NOT_ON_RECORD: Final = "The target has no tables yet: this is not put on record."
-Record = Callable[[str, str, object], None]
-"""Puts an action, what it was done to and what came of it on record."""
+Effect = dict[str, object]
+Acting = Callable[[str, str], AbstractContextManager[Effect]]
+"""A block that does an action to something, both named, and fills in what came of it."""
 
 
 @contextmanager
-def on_record(options: Settings, reason: str | None = None) -> Iterator[Record]:
+def on_record(options: Settings, reason: str | None = None) -> Iterator[Acting]:
     """Yield what puts an action on record; without tables it says that nothing is. Raises TGT-101 to TGT-103."""
     with as_service_errors(), connect(options.target, "cdc connectors") as connection:
         connection.autocommit = True
 
-        def record(action: str, object_name: str, effect: object) -> None:
+        def record(action: str, object_name: str, effect: Effect) -> None:
             if connection.execute("SELECT to_regclass('cdc.operator_action')").fetchone() == (None,):
                 say(NOT_ON_RECORD)
             else:
                 record_action(connection, action, object_name, effect, reason)
 
-        yield record
+        yield partial(recorded, record)
 
 
 @contextmanager
-def failure_on_record(record: Record, action: str, object_name: str) -> Iterator[None]:
-    """Put on record with which code an action fails; not one that was refused: nothing was done then."""
+def recorded(record: Callable[[str, str, Effect], None], action: str, object_name: str) -> Iterator[Effect]:
+    """Yield the effect of an action; at the end of the block put it on record, unless it is empty: nothing was done.
+
+    What fails is put on record with its code; not what was refused: nothing was done then.
+    """
+    effect: Effect = {}
     try:
-        yield
+        yield effect
     except CdcError as error:
         if exit_of(error) not in (Exit.REFUSED, Exit.USAGE):
             try:
@@ -52,3 +58,5 @@ def failure_on_record(record: Record, action: str, object_name: str) -> Iterator
             except psycopg.Error as lost:  # the first of the two is what has to be told
                 say(f"That it failed is not on record: {classify(lost)}")
         raise
+    if effect:
+        record(action, object_name, effect)

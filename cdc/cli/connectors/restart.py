@@ -11,7 +11,7 @@ from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.source import Source
 from cdc.cli.chosen import Names, NamesGiven, chosen
 from cdc.cli.connectors.done import AsJson, telling
-from cdc.cli.connectors.on_record import failure_on_record, on_record
+from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
 from cdc.config import Settings
 
@@ -22,15 +22,14 @@ def restart(context: typer.Context, names: Names = None, as_json: AsJson = False
     Nothing is lost. A snapshot that is under way is interrupted, and taken again.
     """
     options = acting(context)
-    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as record:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as action:
         for source in chosen(options, names):
             if source.state != "running":
                 told.tell(source.name, [], otherwise="does not run")
                 continue
-            with failure_on_record(record, "connectors restart", source.name):
+            with action("connectors restart", source.name) as effect:
                 is_begun_again = Lifecycle(connect, options.kafka, source, source.name).renew()
-            done = ["restarted, its snapshot begins again" if is_begun_again else "restarted"]
-            record("connectors restart", source.name, {"done": done})
+                effect["done"] = done = ["restarted, its snapshot begins again" if is_begun_again else "restarted"]
             told.tell(source.name, done)
 
 
@@ -50,11 +49,10 @@ def reload(
     if not yes:
         tables = ", ".join(f"{source.name} ({len(source.tables)} tables)" for source in sources)
         typer.confirm(f"Read all rows again of {tables}?", abort=True, err=True)
-    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as record:
+    with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as action:
         for source in sources:
-            with failure_on_record(record, "connectors reload", source.name):
-                done = [begin_anew(source, options, connect)]
-            record("connectors reload", source.name, {"done": done})
+            with action("connectors reload", source.name) as effect:
+                effect["done"] = done = [begin_anew(source, options, connect)]
             told.tell(source.name, done)
 
 

@@ -18,7 +18,7 @@ from cdc.capture.source import Source
 from cdc.cli.chosen import Name, contracts, named
 from cdc.cli.complete import complete_table
 from cdc.cli.connectors.follow import Following
-from cdc.cli.connectors.on_record import failure_on_record, on_record
+from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
@@ -78,16 +78,16 @@ def snapshot(  # noqa: PLR0913 - the options of a command
     options = acting(context)
     source = named(options, name)
     named_tables, known = captured(source, tables or ()), contracts(source, options)
-    with Surroundings(options) as around, on_record(options, reason) as record:
+    with Surroundings(options) as around, on_record(options, reason) as action:
         reader = Reader(source, options.kafka, around.connect)
         wanted = named_tables or [state.table for state in reader.record.unread()]
-        with failure_on_record(record, "connectors snapshot", name):
+        with action("connectors snapshot", name) as effect:
             done = act.do(reader, source, known, wanted)
-        record("connectors snapshot", name, {"tables": wanted, **act.on_record(), "done": done})
+            effect.update({"tables": wanted, **act.on_record(), "done": done})
         unread = reader.record.unread()
         if not as_json:
-            for action in done or [act.otherwise(unread)]:
-                write_advice(f"{name}: {action}")
+            for line in done or [act.otherwise(unread)]:
+                write_advice(f"{name}: {line}")
         if watch:
             unread = Following(source, reader, around).to_end(wanted)
     if as_json:

@@ -63,6 +63,33 @@ def test_a_context_stands_anywhere_and_is_said_before_anything_is_done(
     assert said.startswith("Context prod: Kafka Connect http://127.0.0.1:1, target 127.0.0.1:1/prod\n")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "target apply --dev",
+        "drift accept erp --reason why",
+        "stream resnapshot erp --reason why --yes",
+        "stream rewind erp --reason why",
+        "stream repair erp --reason why",
+        "dictionary discard",
+        "held retry --all",
+        "held approve 1",
+        "journal archive --folder archive",
+        "protect shred personal 2026-03 --reason why",
+        "protect hold --reason why",
+        "protect release 1 --reason why",
+    ],
+)
+def test_whatever_is_put_on_record_of_a_target_is_done_in_a_context_that_is_said(
+    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("P", "p")
+    assert execute([*command.split(), "--context", "prod"]) == 1  # nobody says yes, or is there
+    said = capsys.readouterr().err
+    assert said.startswith("Context prod: Kafka Connect http://127.0.0.1:1, target 127.0.0.1:1/prod\n"), said
+
+
 def test_of_a_single_file_nothing_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["--config", str(folder / "prod.yaml"), "connectors", "reload", "erp"]) == 1
     assert "Context" not in capsys.readouterr().err

@@ -1,10 +1,10 @@
-"""What is put on record of an action on connectors that fails."""
+"""What is put on record of an action on connectors."""
 
 from __future__ import annotations
 
 import pytest
 
-from cdc.cli.connectors.on_record import failure_on_record
+from cdc.cli.connectors.on_record import recorded
 from cdc.errors import CdcError, FatalError, TransientError
 
 
@@ -24,8 +24,18 @@ def test_what_may_have_been_done_is_put_on_record(error: CdcError, is_recorded: 
     noted: list[tuple[str, str, object]] = []
     with (
         pytest.raises(CdcError) as raised,
-        failure_on_record(lambda *what: noted.append(what), "connectors paused", "mes"),
+        recorded(lambda *what: noted.append(what), "connectors paused", "mes"),
     ):
         raise error
     assert raised.value is error
     assert noted == [("connectors paused", "mes", {"failed": error.code})] * is_recorded
+
+
+@pytest.mark.parametrize("done", [[], ["paused"]])
+def test_what_was_done_is_put_on_record_when_it_is_done(done: list[str]) -> None:
+    noted: list[tuple[str, str, object]] = []
+    with recorded(lambda *what: noted.append(what), "connectors paused", "mes") as effect:
+        if done:
+            effect["done"] = done
+        assert not noted
+    assert noted == [("connectors paused", "mes", {"done": done}) for _ in done]
