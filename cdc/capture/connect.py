@@ -8,22 +8,31 @@ effect later: `until` and `await_state` wait for it.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NotRequired, Self, TypedDict
+from typing import Any, Final, Self
 
 import httpx
 import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from cdc import access
+from cdc.capture.answer import (
+    ABSENT,
+    PlacesAnswer,
+    RootAnswer,
+    Status,
+    StatusAnswer,
+    ValidatedAnswer,
+    formless,
+    masked,
+    refusal,
+    status_of,
+)
 from cdc.errors import FatalError, NotAdmitted, TransientError
 from cdc.reference import UnresolvedError
 from cdc.tls import UnusableError, fault_of, reread_context
 
-ABSENT: Final = "ABSENT"
 _POLL_S = 0.25
 # A task that is started again on a busy machine is shown as failed for as long as it takes to start.
 _OLD_FAILURE_S = 10.0
@@ -33,123 +42,8 @@ _REQUEST_TIMEOUT_S = 30.0
 # Connect gives up by itself after 90 s.
 _VALIDATION_TIMEOUT_S = 95.0
 _VERBS = {"running": "resume", "paused": "pause", "stopped": "stop"}
-_WORDS = r"(?:password|passphrase|passwd|pwd|secret|token|jaas\.config)"
-# Behind its name, in quotes or not; in an address; before its name, as Kafka's configuration complains of a value.
-_SECRET = re.compile(rf"(?i)({_WORDS}\w*\"?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)")
-_IN_ADDRESS = re.compile(r"(//[^/\s:@]+:)[^/\s@]+(?=@)")
-_COMPLAINT = re.compile(rf"(?is)(Invalid value ).*?( for configuration \S*{_WORDS})")
-_TRACE_LINE_CHARACTERS = 300
 # What offsets name a place in the log by: PostgreSQL's, MariaDB's.
 PLACES: Final = frozenset({"lsn", "file"})
-
-
-# What Connect says with status 500, and what passes: its leader did not take a request in time, or was not reached; two
-# had the place of one connector changed at once.
-_PASSES: Final = re.compile("timed out|forward|Failed to modify offsets|zombie fencing .* prior to modifying offsets")
-_PASSING: Final = frozenset(
-    {
-        httpx.codes.CONFLICT,
-        httpx.codes.SERVICE_UNAVAILABLE,
-        # Of a proxy before a Connect that is being restarted.
-        httpx.codes.BAD_GATEWAY,
-        httpx.codes.GATEWAY_TIMEOUT,
-    }
-)
-
-# What connectors say when the log no longer has their place: PostgreSQL's slot is gone, another one, or was passed over
-# (`offset.mismatch.strategy`); MariaDB has purged its files, with and without GTIDs. Then no restart helps.
-_LOST = re.compile(
-    "no longer available on the server"
-    "|Could not find GTID state requested by slave in any binlog files"
-    "|Could not find first log file name in binary log index file"
-    "|requested WAL segment .* has already been removed"
-    "|can no longer (?:get changes from|access) replication slot"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One task of a connector; `trace` is its exception, shortened, if it has failed.
-
-    `has_lost_place`: by its exception the source's log does not have its place any more.
-    """
-
-    id: int
-    state: str
-    trace: str = ""
-    has_lost_place: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What Connect says of a connector: RUNNING, PAUSED, STOPPED, FAILED, UNASSIGNED, RESTARTING, or ABSENT."""
-
-    state: str
-    tasks: tuple[Task, ...] = ()
-    trace: str = ""
-
-    @property
-    def failure(self) -> str:
-        """The shortened exception of the connector or of its first failed task; empty if nothing has failed."""
-        if self.state == "FAILED":
-            return self.trace or "no trace"
-        return next((task.trace or "no trace" for task in self.tasks if task.state == "FAILED"), "")
-
-    @property
-    def has_lost_place(self) -> bool:
-        """Whether a task has failed because the source's log does not have its place any more."""
-        return any(task.has_lost_place for task in self.tasks)
-
-    @property
-    def is_restarting(self) -> bool:
-        """Whether connector or task is being started again: for ever, if the worker could not read a reference then."""
-        return "RESTARTING" in {self.state, *(task.state for task in self.tasks)}
-
-    def is_in(self, wanted: str) -> bool:
-        """Tell whether connector and tasks are in the state that a connector file names."""
-        states = {task.state for task in self.tasks}
-        if wanted == "stopped":
-            return self.state == "STOPPED" and not states
-        return self.state == wanted.upper() and states == {wanted.upper()}
-
-
-class _Root(TypedDict):
-    kafka_cluster_id: str
-
-
-class _State(TypedDict):
-    state: str
-    trace: NotRequired[str | None]
-
-
-class _TaskState(_State):
-    id: int
-
-
-class _Status(TypedDict):
-    connector: _State
-    tasks: list[_TaskState]
-
-
-class _Place(TypedDict):
-    partition: dict[str, Any]
-    offset: dict[str, Any]
-
-
-class _Places(TypedDict):
-    offsets: list[_Place]
-
-
-class _Judged(TypedDict):
-    errors: list[str]
-
-
-class _Setting(TypedDict):
-    value: _Judged | None
-
-
-class _Validated(TypedDict):
-    configs: list[_Setting]
 
 
 class Connect:
@@ -177,23 +71,22 @@ class Connect:
 
     def cluster(self) -> str:
         """Return the id of the Kafka cluster that Connect is at, which is another one for each."""
-        return str(self._send("GET", "/", form=_Root)["kafka_cluster_id"])
+        return str(self._send("GET", "/", form=RootAnswer)["kafka_cluster_id"])
 
     def config(self, name: str) -> dict[str, str] | None:
         """Return the configuration that Connect has, references unresolved; None for an absent connector."""
         path = f"/connectors/{name}/config"
         answer = self._send("GET", path, form=dict[str, Any], missing_ok=True)
         if answer is not None and "connector.class" not in answer:
-            raise _formless("GET", path)
+            raise formless("GET", path)
         return None if answer is None else {key: str(value) for key, value in answer.items()}
 
     def status(self, name: str) -> Status:
         """Return connector and task states."""
-        answer = self._send("GET", f"/connectors/{name}/status", form=_Status, missing_ok=True)
+        answer = self._send("GET", f"/connectors/{name}/status", form=StatusAnswer, missing_ok=True)
         if answer is None:
             return Status(ABSENT)
-        connector = answer["connector"]
-        return Status(connector["state"], tuple(map(_task, answer["tasks"])), shortened(connector.get("trace") or ""))
+        return status_of(answer)
 
     def create(self, name: str, config: Mapping[str, str], state: str) -> None:
         """Create a connector in a state: running, paused, stopped."""
@@ -257,7 +150,7 @@ class Connect:
 
         Raises FatalError CON-116 if the connector is not there.
         """
-        answer = self._send("GET", f"/connectors/{name}/offsets", form=_Places, missing_ok=True)
+        answer = self._send("GET", f"/connectors/{name}/offsets", form=PlacesAnswer, missing_ok=True)
         if answer is None:
             raise FatalError("CON-116", name)
         return list(answer["offsets"])
@@ -293,7 +186,9 @@ class Connect:
         """Have Connect check a configuration, source login included. Raises CON-102 with every error."""
         plugin = config["connector.class"].rpartition(".")[2]
         path = f"/connector-plugins/{plugin}/config/validate"
-        answer = self._send("PUT", path, body=config, form=_Validated, missing_ok=True, timeout_s=_VALIDATION_TIMEOUT_S)
+        answer = self._send(
+            "PUT", path, body=config, form=ValidatedAnswer, missing_ok=True, timeout_s=_VALIDATION_TIMEOUT_S
+        )
         if answer is None:
             raise FatalError("CON-102", f"the plugin of {plugin} is not installed")
         # Of a setting that only looks like one of its own the MySQL connector (3.6) says nothing at all.
@@ -364,13 +259,13 @@ class Connect:
         if response.status_code == httpx.codes.NOT_FOUND and missing_ok:
             return None
         if not response.is_success:
-            raise _refusal(response)
+            raise refusal(response)
         if form is None and not response.content:
             return None
         try:
             return msgspec.json.decode(response.content, type=Any if form is None else form)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise _formless(method, path) from error
+            raise formless(method, path) from error
 
     def _send_once(self, method: str, path: str, body: Mapping[str, Any] | None, timeout_s: float) -> httpx.Response:
         try:
@@ -382,8 +277,8 @@ class Connect:
             if distrust is not None:
                 raise NotAdmitted("CON-110", f"{self._settings.url}: {distrust}") from error
             raise TransientError("CON-101", type(error).__name__) from error
-        if not response.is_success and isinstance(refusal := _refusal(response), TransientError):
-            raise refusal
+        if not response.is_success and isinstance(refused := refusal(response), TransientError):
+            raise refused
         return response
 
     def _login(self) -> httpx.Auth | None:
@@ -396,68 +291,5 @@ class Connect:
             raise NotAdmitted("CON-111", str(error)) from error
 
 
-def _formless(method: str, path: str) -> FatalError:
-    return FatalError("CON-105", f"{method} {path} is not answered as Kafka Connect does")
-
-
-def _refusal(response: httpx.Response) -> TransientError | FatalError:
-    status, message = response.status_code, _message(response)
-    if status in _PASSING or (status == httpx.codes.INTERNAL_SERVER_ERROR and _PASSES.search(message or "")):
-        return TransientError("CON-101", f"status {status}{_told(message)}")
-    if status == httpx.codes.NOT_FOUND and message is None:
-        return TransientError("CON-101", "status 404, and not Connect's own: it starts, or something else answers")
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return NotAdmitted("CON-111", f"status {status}")
-    if status == httpx.codes.BAD_REQUEST and message is not None:
-        return FatalError("CON-102", message)
-    return FatalError("CON-105", f"status {status}{_told(message)}")
-
-
-def _message(response: httpx.Response) -> str | None:
-    """Return what Connect says is wrong, secrets masked; None if it is not Connect that says it."""
-    try:
-        return masked(str(response.json()["message"])).strip()
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _told(message: str | None) -> str:
-    return f": {message[:_TRACE_LINE_CHARACTERS]}" if message else ""
-
-
-def _task(answer: Mapping[str, Any]) -> Task:
-    trace = str(answer.get("trace") or "")
-    return Task(answer["id"], answer["state"], shortened(trace), _LOST.search(trace) is not None)
-
-
 def _has_place(recorded: Sequence[Mapping[str, Any]]) -> bool:
     return any(PLACES & offset.keys() for offset in recorded)
-
-
-def shortened(trace: str) -> str:
-    """Return what a Java stack trace says in one line: its first line and the innermost cause, secrets masked."""
-    lines = [line.strip() for line in trace.strip().splitlines()]
-    causes = [index for index, line in enumerate(lines) if line.startswith("Caused by: ")]
-    told = [*lines[:1], *(_cause(lines[index:]) for index in causes[-1:])]
-    return " <- ".join(_without_middle(masked(line)) for line in told)
-
-
-def _without_middle(line: str) -> str:
-    """A connector may print all that it knows before it says, at the end, what is wrong."""
-    if len(line) <= _TRACE_LINE_CHARACTERS:
-        return line
-    half = _TRACE_LINE_CHARACTERS // 2
-    return f"{line[:half]} ... {line[-half:]}"
-
-
-def _cause(lines: Sequence[str]) -> str:
-    """Return the first line; an exception without a message says nothing without its place."""
-    cause = lines[0].removeprefix("Caused by: ")
-    return cause if ":" in cause or len(lines) < 2 else f"{cause} {lines[1]}"
-
-
-def masked(text: str) -> str:
-    """Return the text with what is called a password, secret, token or login replaced, wherever its name stands."""
-    for pattern, shown in ((_COMPLAINT, r"\1***\2"), (_SECRET, r"\1***"), (_IN_ADDRESS, r"\1***")):
-        text = pattern.sub(shown, text)
-    return text

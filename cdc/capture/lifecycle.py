@@ -19,8 +19,9 @@ from contextlib import contextmanager
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from cdc.access import Kafka
-from cdc.capture.connect import ABSENT, Connect
-from cdc.capture.reading import Attempt
+from cdc.capture.answer import ABSENT
+from cdc.capture.connect import Connect
+from cdc.capture.readings import Attempt
 from cdc.capture.slot import drop_slot
 from cdc.capture.source import Source
 from cdc.capture.turn import Turns

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 import psycopg
 
 from cdc.capture.connector import table_names
-from cdc.capture.reading import READING, STARTING, Unread
+from cdc.capture.readings import READING, STARTING, Unread
 from cdc.capture.source import Source
 from cdc.observe.load import Load, read_reading
 

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from cdc.access import Kafka
-from cdc.capture.connect import ABSENT, Connect
+from cdc.capture.answer import ABSENT
+from cdc.capture.connect import Connect
 from cdc.capture.connector import reader_name, render_reader, selects_of, table_names
 from cdc.capture.lifecycle import Lifecycle
-from cdc.capture.reading import FAILED, NEEDED, PAUSED, READING, STARTING, Reading, Unread, captured
+from cdc.capture.reading import Reading, captured
+from cdc.capture.readings import FAILED, NEEDED, PAUSED, READING, STARTING, Unread
 from cdc.capture.snapshot_select import WHERE
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError

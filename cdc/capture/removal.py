@@ -18,7 +18,8 @@ from typing import Final
 import psycopg
 
 from cdc.access import Kafka
-from cdc.capture.connect import ABSENT, Connect
+from cdc.capture.answer import ABSENT
+from cdc.capture.connect import Connect
 from cdc.capture.connector import history_topic, publication, reader_name, signal_topic, table_names
 from cdc.capture.slot import drop_statement, has_slot
 from cdc.capture.source import Source

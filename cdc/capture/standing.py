@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from cdc.capture.connect import Status
+from cdc.capture.answer import Status
 from cdc.capture.connector import table_names
 from cdc.capture.place import place_of
-from cdc.capture.reading import PAUSED, Readings, Unread
+from cdc.capture.readings import PAUSED, Readings, Unread
 from cdc.capture.retained import Retained
 from cdc.capture.source import Source
 from cdc.errors import catalogue

@@ -16,7 +16,8 @@ import msgspec
 
 from cdc.access import Kafka
 from cdc.capture.connector import signal_topic
-from cdc.capture.reading import BEGINNING, BEGUN, FORGOTTEN, GIVEN_UP, Attempt, Reading
+from cdc.capture.reading import Reading
+from cdc.capture.readings import BEGINNING, BEGUN, FORGOTTEN, GIVEN_UP, Attempt
 from cdc.capture.source import Source
 from cdc.errors import TransientError
 from cdc.stream.signal import send_signal

@@ -29,11 +29,13 @@ import structlog
 
 from cdc.access import Kafka
 from cdc.backoff import Backoff
-from cdc.capture.connect import ABSENT, Connect, Status
+from cdc.capture.answer import ABSENT, Status
+from cdc.capture.connect import Connect
 from cdc.capture.connector import reader_name, signal_topic
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reader import Reader
-from cdc.capture.reading import Reading, Readings
+from cdc.capture.reading import Reading
+from cdc.capture.readings import Readings
 from cdc.capture.source import Source, load_sources
 from cdc.capture.turn import PATIENCE_S
 from cdc.config import Settings

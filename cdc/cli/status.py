@@ -11,7 +11,8 @@ import psycopg
 import typer
 
 from cdc.capture.catalogue import estimate_rows
-from cdc.capture.reading import PAUSED, READING, STARTING, Reading
+from cdc.capture.reading import Reading
+from cdc.capture.readings import PAUSED, READING, STARTING
 from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit, as_cdc_error

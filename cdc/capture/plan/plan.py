@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from cdc.capture.connect import ABSENT, Status
+from cdc.capture.answer import ABSENT, Status
 from cdc.capture.connector import table_names
 from cdc.capture.plan.change import Change, changes_of, shown
 from cdc.capture.plan.impact import WHY, Impact

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cdc.capture.reader import Reader
-from cdc.capture.reading import FAILED, PAUSED, Unread
+from cdc.capture.readings import FAILED, PAUSED, Unread
 from cdc.capture.source import Source
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.output import duration, say

@@ -12,7 +12,7 @@ from cdc.capture import connector
 from cdc.capture.condition import condition
 from cdc.capture.contract import Contract
 from cdc.capture.reader import Reader
-from cdc.capture.reading import PAUSED, Unread
+from cdc.capture.readings import PAUSED, Unread
 from cdc.capture.snapshot_select import select_where, snapshot_selects
 from cdc.capture.source import Source
 from cdc.cli.chosen import Name, contracts, named

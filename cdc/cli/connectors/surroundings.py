@@ -19,7 +19,7 @@ from cdc.capture.connect import Connect
 from cdc.capture.connector import table_names
 from cdc.capture.progress import progress
 from cdc.capture.reader import Reader
-from cdc.capture.reading import Readings, Unread
+from cdc.capture.readings import Readings, Unread
 from cdc.capture.retained import read_retained
 from cdc.capture.source import Source, load_sources
 from cdc.capture.standing import Seen

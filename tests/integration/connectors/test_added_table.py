@@ -19,7 +19,8 @@ from kafka import KafkaConsumer, TopicPartition
 from cdc import access
 from cdc.access import Kafka
 from cdc.capture.connect import Connect
-from cdc.capture.reading import Reading, Unread
+from cdc.capture.reading import Reading
+from cdc.capture.readings import Unread
 from tests.integration.connectors.deployment import FILES, Sources
 from tests.integration.service import connect, eventually, start
 

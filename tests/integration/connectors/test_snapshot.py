@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from cdc.access import Kafka
-from cdc.capture.reading import Reading, Unread
+from cdc.capture.reading import Reading
+from cdc.capture.readings import Unread
 from tests.integration.connectors.deployment import FILES, SOURCES, Sources, kind_of
 
 TABLES = {"books": "child", "plant": "public.child"}

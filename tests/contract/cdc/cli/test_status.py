@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from cdc.capture.progress import progress
-from cdc.capture.reading import PAUSED, READING, STARTING, Unread
+from cdc.capture.readings import PAUSED, READING, STARTING, Unread
 from cdc.capture.source import Source, SourceTable
 from cdc.config import Target
 from cdc.derive.lease import take_lease

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cdc.capture.connect import ABSENT, Status, Task
+from cdc.capture.answer import ABSENT, Status, Task
 from cdc.errors import FatalError, TransientError
 
 # What a connector records behind its snapshot.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdc.capture.connect import ABSENT, Status, Task
+from cdc.capture.answer import ABSENT, Status, Task
 from cdc.capture.connector import render
 from cdc.capture.plan.change import changes_of
 from cdc.capture.plan.impact import Impact, impact_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cdc.capture.connect import ABSENT, Status, Task
-from cdc.capture.reading import Readings
+from cdc.capture.answer import ABSENT, Status, Task
+from cdc.capture.readings import Readings
 from cdc.capture.retained import Retained
 from cdc.capture.standing import Seen, standing_of
 from cdc.observe.load import Load
