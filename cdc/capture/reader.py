@@ -6,7 +6,7 @@ What it has to read, and has read, is on record (`cdc.capture.reading`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from cdc.access import Kafka
@@ -99,10 +99,25 @@ class Reader:
         self._await(due)
         return [f"reading of {table} begun" for table in due]
 
+    def follow(self, state: str, own: Callable[[], list[str]]) -> list[str]:
+        """Bring the source's connector to a state, by `own`, and the reader, too; return what was done, in words.
+
+        The reader stands still first, and goes on last. One that has read its tables goes, and one whose reading is
+        paused stays stopped. A snapshot that was stopped begins again. Raises CON-103 if the reader fails, CON-104 if
+        it takes too long.
+        """
+        return [*own(), *self._move(state)] if state == "running" else [*self._move(state), *own()]
+
+    def behind(self, state: str) -> str | None:
+        """Return the state in which the reader is, if `follow` would bring it to this one; else None."""
+        now = self._connect.status(self.name)
+        if now.state == ABSENT or now.is_in(state) or self._is_paused or self.is_over():
+            return None
+        return None if state == "running" and now.state not in ("STOPPED", "PAUSED") else now.state
+
     def require_beginnable(self) -> None:
         """Raise FatalError CON-190 if nothing would be begun now: what is noted for later has no condition."""
-        is_paused = any(state.state == PAUSED for state in self.record.unread())
-        if is_paused or self._source.state != "running" or self._connect.in_snapshot(self._source.name):
+        if self._is_paused or self._source.state != "running" or self._connect.in_snapshot(self._source.name):
             raise FatalError("CON-190", self._source.name)
 
     def cancel(self, tables: Sequence[str]) -> list[str]:
@@ -111,8 +126,7 @@ class Reader:
         A reader that is paused, and has more to read, stays what it is: it knows which rows of them.
         """
         self.record.keep(tables)
-        is_paused = any(state.state == PAUSED for state in self.record.unread())
-        if is_paused or self._connect.config(self.name) is None:
+        if self._is_paused or self._connect.config(self.name) is None:
             return []
         self._connect.remove(self.name)
         return [f"connector {self.name} removed"]
@@ -170,6 +184,19 @@ class Reader:
         if any(state.table not in tables or state.state not in (STARTING, READING) for state in unread):
             return False
         return self._connect.status(self.name).is_in("running")
+
+    def _move(self, state: str) -> list[str]:
+        if gone := self.tidy():
+            return gone
+        config = self._connect.config(self.name)
+        if config is None or self.behind(state) is None:
+            return []
+        done = Lifecycle(self._connect, self._kafka, self._source, self.name).apply(config, state)
+        return [f"connector {self.name}: {action}" for action in done]
+
+    @property
+    def _is_paused(self) -> bool:
+        return any(state.state == PAUSED for state in self.record.unread())
 
     def _tables(self) -> set[str]:
         config = self._connect.config(self.name)

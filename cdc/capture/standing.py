@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from cdc.capture.answer import Status
+from cdc.capture.answer import ABSENT, Status
 from cdc.capture.connector import table_names
 from cdc.capture.place import place_of
 from cdc.capture.readings import PAUSED, Readings, Unread
@@ -36,6 +36,7 @@ class Standing:
     wanted: str
     connector: str
     task: str
+    reader: str | None
     settings: str
     failure: str
     code: str | None
@@ -61,10 +62,12 @@ class Standing:
 class Seen:
     """What was told of a source, by whoever was asked; None is what nobody could tell.
 
-    `live` and `wanted` are configurations of its connector, `waits` says that nobody reads what is unread.
+    `live` and `wanted` are configurations of its connector, `reader` is the second one, `waits` says that nobody reads
+    what is unread.
     """
 
     now: Status
+    reader: Status
     live: Mapping[str, str] | None
     wanted: Mapping[str, str]
     told: Readings
@@ -84,6 +87,7 @@ def standing_of(source: Source, seen: Seen) -> Standing:
     stream = seen.stream
     found = Standing(
         *(source.name, source.state, seen.now.state.lower(), _task_state(seen.now)),
+        reader=None if seen.reader.state == ABSENT else seen.reader.state.lower(),
         settings="absent" if seen.live is None else "as applied" if seen.live == seen.wanted else "differ",
         failure=seen.now.failure,
         code=None,
@@ -138,6 +142,7 @@ def _wrong(found: Standing, now: Status, *, is_unfinished: bool) -> list[tuple[b
         (bool(found.failure), "CON-103", ""),
         (is_unfinished, "CON-115", ""),
         (not _in_state(found), None, f"It is {found.connector}, its file says {found.wanted}: {apply}."),
+        (not _reader_stands(found), None, f"What reads added tables is {found.reader}, not {found.wanted}: {apply}."),
         (is_silent, "CON-106", ""),
         (runs_out, None, f"The source's log runs out ({limit}): have it read, or kept for longer by the DBA."),
         (found.waits, None, f"Nothing reads {unread}: {apply}."),
@@ -153,3 +158,8 @@ def _task_state(now: Status) -> str:
 def _in_state(found: Standing) -> bool:
     task = "none" if found.wanted == "stopped" else found.wanted
     return found.connector == found.wanted and found.task == task
+
+
+def _reader_stands(found: Standing) -> bool:
+    """Tell whether the reader stands still where the connector is to; one that has paused reading is stopped."""
+    return found.wanted == "running" or found.reader in (None, "stopped", found.wanted)

@@ -32,6 +32,7 @@ class Seen:
     """What a plan is made of, as it was seen. `config` None: there is no connector. `topics` are differences, in words.
 
     `unread` are tables that nobody reads and `apply` would; `is_unfinished`: somebody left a beginning in the middle.
+    `reader` is the state of what reads added tables, if it is to be brought to that of the connector.
     """
 
     config: Mapping[str, str] | None
@@ -40,6 +41,7 @@ class Seen:
     topics: tuple[str, ...]
     unread: tuple[str, ...]
     is_unfinished: bool
+    reader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,8 @@ def _begin_again(source: Source, impact: Impact) -> Iterable[Step]:
 
 def _moves(source: Source, seen: Seen) -> Iterable[Step]:
     state = seen.status.state
+    if seen.reader is not None and source.state != "running":  # else `_reads` says what goes on
+        yield Step(f"{_VERBS[source.state]} what reads added tables: it is {seen.reader.lower()}")
     if seen.is_unfinished and source.state == "running":
         yield _FINISH
     elif state == ABSENT or seen.status.is_in(source.state):

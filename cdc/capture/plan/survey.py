@@ -21,8 +21,8 @@ def survey(source: Source, kafka: Kafka, connect: Connect, topics: Iterable[Topi
     Raises as `cdc.capture.connect` and `cdc.stream.topic`.
     """
     config = connect.config(source.name)
-    waiting, unfinished = (
-        _read_record(source, kafka, connect, config) if describe_topic(kafka, signals) else ((), False)
+    waiting, unfinished, reader = (
+        _read_record(source, kafka, connect, config) if describe_topic(kafka, signals) else ((), False, None)
     )
     return Seen(
         config,
@@ -31,6 +31,7 @@ def survey(source: Source, kafka: Kafka, connect: Connect, topics: Iterable[Topi
         tuple(compare_topics(kafka, topics)),
         waiting,
         unfinished,
+        reader,
     )
 
 
@@ -49,9 +50,9 @@ def _is_ours(connect: Connect, name: str) -> bool:
 
 def _read_record(
     source: Source, kafka: Kafka, connect: Connect, config: Mapping[str, str] | None
-) -> tuple[tuple[str, ...], bool]:
+) -> tuple[tuple[str, ...], bool, str | None]:
     reader = Reader(source, kafka, connect)
     told = reader.record.fold()
     # Of a connector that an earlier call has noted tables for, and not come to create, nothing waits.
     waiting = [] if config is None else reader.waiting(told.unread(table_names(source)))
-    return tuple(state.table for state in waiting), told.beginning(source.name) is not None
+    return tuple(state.table for state in waiting), told.beginning(source.name) is not None, reader.behind(source.state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -85,7 +86,7 @@ def apply_source(
     reader.record.note_changes(connect.config(source.name))
     own = Lifecycle(connect, options.kafka, source, source.name)
     configure = own.begin_as if now.forgets else own.apply
-    done += configure(config, source.state)
+    done += reader.follow(source.state, partial(configure, config, source.state))
     return done + reader.begin(selects)
 
 

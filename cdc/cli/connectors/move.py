@@ -1,13 +1,18 @@
-"""`cdc connectors pause | resume | stop`: a connector in another state than its file says, for a while."""
+"""`cdc connectors pause | resume | stop`: a connector in another state than its file says, for a while.
+
+The source's reader, a second connector that reads added tables, goes with it.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
+from cdc.capture.reader import Reader
 from cdc.cli.chosen import NamesGiven, chosen
 from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
@@ -21,20 +26,25 @@ _Reason = Annotated[str | None, typer.Option("--reason", help="Why; it is kept w
 def pause(context: typer.Context, names: NamesGiven, reason: _Reason = None, as_json: AsJson = False) -> None:
     """Have connectors read on no further, without giving up what they hold: sessions, and the slot of PostgreSQL.
 
-    The source keeps its log meanwhile. Until the file says so, too, the next `apply` moves them on.
+    The source keeps its log meanwhile. What reads added tables beside the stream is paused, too. Until the file says
+    so, too, the next `apply` moves them on.
     """
     _move(context, names, "paused", reason, as_json=as_json)
 
 
 def resume(context: typer.Context, names: NamesGiven, reason: _Reason = None, as_json: AsJson = False) -> None:
-    """Have connectors go on from their places; one that has none takes its snapshot."""
+    """Have connectors go on from their places; one that has none takes its snapshot.
+
+    What reads added tables goes on, too, unless `snapshot --pause` has paused it; what was stopped reads them again.
+    """
     _move(context, names, "running", reason, as_json=as_json)
 
 
 def stop(context: typer.Context, names: NamesGiven, reason: _Reason = None, as_json: AsJson = False) -> None:
     """Have connectors end their sessions in the source; their places are kept, and so is the source's log.
 
-    Until the file says so, too, the next `apply` starts them.
+    So does what reads added tables beside the stream: it begins them again once it is resumed. Until the file says so,
+    too, the next `apply` starts them.
     """
     _move(context, names, "stopped", reason, as_json=as_json)
 
@@ -47,7 +57,8 @@ def _move(context: typer.Context, names: list[str], state: str, reason: str | No
             if config is None:
                 raise FatalError("CON-116", source.name)
             with action(f"connectors {state}", source.name) as effect:
-                done = Lifecycle(connect, options.kafka, source, source.name).apply(config, state)
+                own = Lifecycle(connect, options.kafka, source, source.name)
+                done = Reader(source, options.kafka, connect).follow(state, partial(own.apply, config, state))
                 if done:
                     effect["done"] = done
             told.tell(source.name, done)

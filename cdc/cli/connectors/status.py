@@ -23,15 +23,15 @@ from cdc.cli.repeated import of_deployment
 from cdc.observe.load import Load
 
 _JSON_HELP = (
-    "Print a list of objects, one per source: source, wanted (running, paused, stopped), connector and task (as "
-    "Kafka Connect has them), settings (as applied, differ, absent), failure, code (of what is wrong, or null), "
-    "unread (a list of table, state, reason, again, whole, begun_at), waits (bool: nothing reads them), place (in the "
-    "source's log), heard_s (since the connector sent something), landed_s (since what landed last was committed in "
-    "the source), lag (records in the topic that have not landed), behind_s (of the canonical tables), refused, "
-    "stale, held, log (bytes that the source keeps for the connector, left_s until its place is gone, limit), "
-    "snapshot (percent, eta_s, rows_per_s, tables) or null, reading (the same, of tables that are read beside the "
-    "stream) or null, next (what to do, or null), needs_attention, tables (a list of "
-    "mirror, refused, stale, held, changed_at). Null is what nobody could tell."
+    "Print a list of objects, one per source: source, wanted (running, paused, stopped), connector and task (as Kafka"
+    " Connect has them), reader (the state of what reads added tables, null if there is none), settings (as applied, "
+    "differ, absent), failure, code (of what is wrong, or null), unread (a list of table, state, reason, again, "
+    "whole, begun_at), waits (bool: nothing reads them), place (in the source's log), heard_s (since the connector "
+    "sent something), landed_s (since what landed last was committed in the source), lag (records in the topic that "
+    "have not landed), behind_s (of the canonical tables), refused, stale, held, log (bytes that the source keeps for"
+    " the connector, left_s until its place is gone, limit), snapshot (percent, eta_s, rows_per_s, tables) or null, "
+    "reading (the same, of tables that are read beside the stream) or null, next (what to do, or null), "
+    "needs_attention, tables (a list of mirror, refused, stale, held, changed_at). Null is what nobody could tell."
 )
 
 
@@ -64,7 +64,7 @@ def _standing(source: Source, surroundings: Surroundings) -> Standing:
 
 
 _COLUMNS = ("source", "wanted", "connector", "task", "settings", "heard s", "landed s", "lag", "behind s", "log left")
-_MORE = ("source", "refused", "stale", "held", "unread", "snapshot", "reading", "failure")
+_MORE = ("source", "refused", "stale", "held", "unread", "snapshot", "reading", "reader", "failure")
 
 
 def _write(found: Sequence[Standing], *, tables: bool) -> None:
@@ -85,7 +85,7 @@ def _write(found: Sequence[Standing], *, tables: bool) -> None:
         [
             (
                 *(one.source, one.refused, one.stale, one.held, ", ".join(map(str, one.unread)) or None),
-                *(how_far(one.snapshot), how_far(one.reading), one.failure or None),
+                *(how_far(one.snapshot), how_far(one.reading), one.reader, one.failure or None),
             )
             for one in found
         ],

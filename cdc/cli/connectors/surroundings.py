@@ -123,6 +123,7 @@ class Surroundings:
         heard_s = None if sent is None else max(0.0, (datetime.now(UTC) - sent).total_seconds())
         return Seen(
             now=self.connect.status(source.name),
+            reader=self.connect.status(reader.name),
             live=live,
             wanted=rendered(source, self.options),
             told=told,

@@ -86,6 +86,7 @@ def test_a_second_apply_changes_nothing_and_says_so(sources: Sources) -> None:
             "waits": False,
             # Nobody lands here, and the target has no tables.
             **dict.fromkeys(("landed_s", "lag", "behind_s", "refused", "stale", "held", "snapshot", "reading", "next")),
+            "reader": None,
             "needs_attention": False,
             "tables": [],
         }

@@ -78,6 +78,41 @@ def test_reading_is_paused_and_goes_on_with_the_tables_that_are_left(sources: So
     assert "nothing is paused" in sources.cdc(*again, "--resume")
 
 
+@pytest.mark.slow  # half a minute; every day: unit/cdc/capture/test_reader.py
+def test_what_reads_added_tables_stands_still_with_its_connector(sources: Sources) -> None:
+    sources.plant.execute("CREATE TABLE extra (id int PRIMARY KEY); INSERT INTO extra VALUES (100)")
+    sources.plant.execute("ALTER PUBLICATION cdc ADD TABLE extra")
+    sources.cdc("connectors", "apply", "plant")
+    sources.await_records("plant", lambda records: [kind_of(record) for record in records].count("r") == 2)
+    with_extra = FILES["plant"].replace("public.child]", "public.child, public.extra]")
+    sources.write("plant", with_extra)
+    sources.cdc("source", "contract", "plant")
+    # A lock holds the reader up: there is something to stop.
+    with sources.plant.transaction():
+        sources.plant.execute("LOCK TABLE extra IN ACCESS EXCLUSIVE MODE")
+        sources.cdc("connectors", "apply", "plant")
+        assert "plant: connector plant-read: stopped" in sources.cdc("connectors", "stop", "plant")
+    # A session that waits for a lock ends with that.
+    wait_until(lambda: sessions(sources) == 0)
+    found = json.loads(sources.cdc("connectors", "status", "plant", "--json", exit_code=4))
+    assert (found[0]["connector"], found[0]["reader"]) == ("stopped", "stopped")
+    assert [kind_of(record) for record in sources.records("plant")].count("r") == 2
+    sources.cdc("connectors", "resume", "plant")
+    sources.await_records("plant", lambda records: [kind_of(record) for record in records].count("r") == 3)
+    sources.write("plant", with_extra + "state: stopped\n")
+    sources.cdc("connectors", "apply", "plant")
+    wait_until(lambda: sessions(sources) == 0)
+
+
+def sessions(sources: Sources) -> int:
+    """Return how many sessions connectors have in the source: Debezium's say so."""
+    found = sources.plant.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'plant' AND application_name LIKE 'Debezium%'"
+    ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
 def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():

@@ -132,6 +132,15 @@ def test_a_connector_in_another_state_is_moved(status: Status, more: dict[str, o
     assert words(plan_for(WANTED, status=status, **more)) == [step]
 
 
+def test_what_reads_added_tables_is_brought_to_the_state_of_the_connector() -> None:
+    running = {"status": RUNNING, "reader": "RUNNING"}
+    assert words(plan_for(WANTED, state="stopped", **running)) == [
+        "stop what reads added tables: it is running",
+        "stop the connector: it is running",
+    ]
+    assert words(plan_for(WANTED, **running)) == []
+
+
 @pytest.mark.parametrize(
     ("state", "status"),
     [

@@ -10,6 +10,7 @@ import pytest
 
 from cdc.capture import lifecycle
 from cdc.capture.connector import render, render_reader
+from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reader import Reader
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source
@@ -153,6 +154,41 @@ def test_a_table_that_is_asked_for_whole_while_reading_is_paused_is_read_whole(t
     reader.record.need([LOT])
     reader.resume({CERT: "S", LOT: "S"})
     assert connector.members["mes-read"].config[f"snapshot.select.statement.overrides.{LOT}"] == "S"
+
+
+@pytest.mark.parametrize("state", ["paused", "stopped"])
+def test_the_reader_stands_still_with_its_connector_and_goes_on_with_it(
+    topic: Callable[..., Topic], state: str
+) -> None:
+    connector = Connector(topic(*READING), LOT, CERT)
+    file = source("lot", "cert")
+    reader = Reader(file, BROKERS, connector)  # type: ignore[arg-type]
+    own = Lifecycle(connector, BROKERS, file, "mes")  # type: ignore[arg-type]
+
+    def follow(state: str) -> list[str]:
+        return reader.follow(state, lambda: own.apply({}, state))
+
+    assert reader.behind(state) == "RUNNING"
+    assert follow(state) == [f"connector mes-read: {state}", state]
+    assert (reader.behind(state), follow(state)) == (None, [])
+    assert {name: member.state for name, member in connector.members.items()} == {
+        "mes": state.upper(),
+        "mes-read": state.upper(),
+    }
+    assert follow("running") == ["running", "connector mes-read: running"]
+    assert follow("running") == []
+    # It goes on where it is: nothing was removed, and made anew.
+    assert connector.begin(file) == []
+    assert connector.told == [f"{state} mes-read", f"{state} mes", "running mes", "running mes-read"]
+
+
+def test_a_reader_whose_reading_is_paused_stays_stopped_and_one_that_has_read_goes(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*READING), LOT, CERT)
+    reader = Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
+    reader.pause()
+    assert [reader.follow(state, list) for state in ("paused", "stopped", "running")] == [[], [], []]
+    connector.topic.signals += [needed(LOT, CERT), starting(LOT, CERT), *read(LOT), *read(CERT)]
+    assert reader.follow("stopped", list) == ["reading is over: connector mes-read removed"]
 
 
 def test_reading_that_is_paused_is_given_up(topic: Callable[..., Topic]) -> None:

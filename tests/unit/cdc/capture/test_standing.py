@@ -31,6 +31,7 @@ def told(*signals: Signal) -> Readings:
 
 WELL = Seen(
     now=RUNNING,
+    reader=Status(ABSENT),
     live={"a": "1"},
     wanted={"a": "1"},
     told=told(),
@@ -102,6 +103,18 @@ def test_what_can_wait(changes: dict[str, Any], said: str) -> None:
     found = standing_of(source("cert"), replace(WELL, **changes))
     assert (found.code, found.needs_attention) == (None, False)
     assert said in str(found.next)
+
+
+STILL = {"now": Status("STOPPED"), "reader": Status("RUNNING", (Task(0, "RUNNING"),))}
+
+
+def test_what_reads_added_tables_is_told_where_the_connector_is_to_stand_still() -> None:
+    found = standing_of(source("cert", state="stopped"), replace(WELL, **STILL))
+    assert (found.connector, found.reader, found.needs_attention) == ("stopped", "running", True)
+    assert "What reads added tables is running, not stopped: `cdc connectors apply mes`" in str(found.next)
+    still = standing_of(source("cert", state="stopped"), replace(WELL, now=STILL["now"], reader=Status("STOPPED")))
+    assert (still.reader, still.needs_attention) == ("stopped", False)
+    assert standing_of(source("cert"), WELL).reader is None
 
 
 def test_a_reading_beside_the_stream_does_not_excuse_a_silent_connector() -> None:
