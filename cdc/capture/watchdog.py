@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -36,7 +36,8 @@ from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reader import Reader
 from cdc.capture.reading import Reading
 from cdc.capture.readings import Readings
-from cdc.capture.source import Source, load_sources
+from cdc.capture.source import Source
+from cdc.capture.source_folder import SourceFolder
 from cdc.capture.turn import PATIENCE_S
 from cdc.config import Settings
 from cdc.errors import CdcError
@@ -65,23 +66,37 @@ _logger = structlog.get_logger()
 
 
 def run(settings: Settings, stop: threading.Event, monitor: Monitor) -> None:
-    """Watch every source whose file says running, until `stop`. Raises SRC-101 for connector files with faults."""
-    folder = settings.folders.connector_configs
-    sources = load_sources(folder).values()
+    """Watch every source whose file says running, until `stop`. Raises SRC-101 for connector files with faults.
+
+    Files may change meanwhile: what they come to say is watched, or not any more, from the next turn on.
+    """
+    folder = SourceFolder(settings.folders.connector_configs)
+    metrics = WatchMetrics(monitor)
 
     def is_wanted(name: str) -> bool:
-        now = load_sources(folder).get(name)
+        now = folder.read().get(name)
         return now is not None and now.state == "running"
 
     with Connect(settings.connect) as connect, closing(TopicEnds(settings.kafka)) as ends:
-        running = [source for source in sources if source.state == "running"]
-        watches = [Watch(source, connect, settings.kafka, ends, is_wanted) for source in running]
-        metrics = WatchMetrics(monitor, [watch.source.name for watch in watches])
-        while not stop.wait(_LOOK_S):
-            for watch in watches:
+        watches: dict[str, Watch] = {}
+        while True:
+            watches = _watches(folder, watches, lambda source: Watch(source, connect, settings.kafka, ends, is_wanted))
+            metrics.watches(watches)
+            if stop.wait(_LOOK_S):
+                return
+            for watch in watches.values():
                 if watch.backoff.is_over:
                     _look(watch, metrics)
             metrics.turned()
+
+
+def _watches(folder: SourceFolder, watches: Mapping[str, Watch], begin: Callable[[Source], Watch]) -> dict[str, Watch]:
+    """Return a watch of each source that is to run, by name: the one that there is, with what its file says now."""
+    running = {name: source for name, source in folder.read().items() if source.state == "running"}
+    found = {name: watches.get(name) or begin(source) for name, source in running.items()}
+    for name, watch in found.items():
+        watch.source = running[name]
+    return found
 
 
 def _look(watch: Watch, metrics: WatchMetrics) -> None:
@@ -135,12 +150,16 @@ class Watch:
 
     def look(self) -> str | None:
         """Look once; restart the connector if that is due and return the code of what was wrong."""
+        status = self.connect.status(self.source.name)
+        if status.state == ABSENT:
+            self.forget()  # nor are its topics there before the first `apply`
+            return None
         (end, signals), now = self.ends.of(self.source.stream, signal_topic(self.source)), self.now()
         if end != self._end:
             grew, self._end, self._since = self._end >= 0, end, now
             # Also by what a failing task leaves of its transactions: only one that lasts is well again.
             self._wait = 0.0 if grew and now - self._restarted > self.longest_wait_s else self._wait
-        code, detail = self._fault(now, signals)
+        code, detail = self._fault(status, now, signals)
         if code == _LOST:
             self._give_up(detail)
             return None
@@ -251,10 +270,7 @@ class Watch:
     def _lifecycle(self, name: str) -> Lifecycle:
         return Lifecycle(self.connect, self.kafka, self.source, name)
 
-    def _fault(self, now: float, signals: int) -> tuple[str | None, str]:
-        status = self.connect.status(self.source.name)
-        if status.state == ABSENT:
-            return None, ""
+    def _fault(self, status: Status, now: float, signals: int) -> tuple[str | None, str]:
         snapshot = self._snapshot_fault(now, signals, runs=status.state in ("RUNNING", "FAILED"))
         if snapshot is not None:
             return snapshot, _SNAPSHOT[snapshot]

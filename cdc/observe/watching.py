@@ -11,11 +11,11 @@ from cdc.observe.monitor import Condition, Monitor
 
 
 class WatchMetrics:
-    """Of one watch; `sources` are the names of those that it watches."""
+    """Of one watch."""
 
-    def __init__(self, monitor: Monitor, sources: Iterable[str]) -> None:
+    def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
-        self._conditions = {source: Condition(source, "was not looked at yet") for source in sources}
+        self._conditions: dict[str, Condition] = {}
         self._restarts = Counter(
             "cdc_connector_restarts",
             "Connectors started again, by source and by what was wrong",
@@ -24,6 +24,12 @@ class WatchMetrics:
         )
         self._pulse = monitor.pulse("watch")
         monitor.need(lambda: [Condition("watch"), *self._conditions.values()])
+
+    def watches(self, sources: Iterable[str]) -> None:
+        """Note which sources are watched from now on, by their names."""
+        new = "was not looked at yet"
+        # Another dictionary: the endpoint's threads go through this one.
+        self._conditions = {name: self._conditions.get(name, Condition(name, new)) for name in sources}
 
     def turned(self) -> None:
         """Say that all sources were looked at."""

@@ -28,7 +28,7 @@ def families(target: Target) -> Iterator[Metric]:
     monitors = {worker: Monitor(worker) for worker in ("land", "derive", "watch")}
     LandingMetrics(monitors["land"], target, list)
     DerivingMetrics(monitors["derive"], target, load().domains())
-    WatchMetrics(monitors["watch"], ["erp"])
+    WatchMetrics(monitors["watch"]).watches(["erp"])
     for monitor in monitors.values():
         yield from (family for family in monitor.registry.collect() if family.name.startswith("cdc_"))
 

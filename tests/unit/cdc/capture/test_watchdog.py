@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from cdc.capture import lifecycle, reading, turn
+from cdc.capture import lifecycle, reading, turn, watchdog
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
+from cdc.observe.monitor import Monitor
 from tests.unit.cdc.capture.cluster import PLACE, Cluster, DiedError, Member
 from tests.unit.cdc.capture.signals import BROKERS, CERT, Topic, needed, notified, source, starting
+from tests.unit.cdc.capture.test_source import GOOD
 
 BEGIN_AGAIN = ["stop mes", "forget mes", "drop slot", "running mes"]
 
@@ -295,3 +300,54 @@ def test_of_two_who_note_a_restart_at_once_the_first_on_record_does_it(
     monkeypatch.setattr(reading, "send_signal", send_after_another)
     assert world.watch.look() is None
     assert world.cluster.told == []
+
+
+class Turns:
+    """Whoever tells the watch to stop: he does something before each of its turns, and notes who was looked at."""
+
+    def __init__(self, *acts: Callable[[], object]) -> None:
+        self.acts, self.looked = list(acts), list[list[str]]()
+
+    def wait(self, _: float) -> bool:
+        if not self.acts:
+            return True
+        self.acts.pop(0)()
+        self.looked.append([])
+        return False
+
+    def look(self, watch: Watch) -> None:
+        self.looked[-1].append(f"{watch.source.name} {len(watch.source.tables)}")
+
+
+def test_what_comes_to_run_is_watched_and_what_ceases_to_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mes, erp = tmp_path / "mes.yaml", tmp_path / "erp.yaml"
+    mes.write_text(GOOD + "state: stopped\n")
+    turns = Turns(
+        list,
+        lambda: mes.write_text(GOOD),
+        lambda: erp.write_text(GOOD.replace("  - public.orders\n", "")),
+        lambda: mes.write_text("kind: ["),  # somebody is at it
+        lambda: mes.write_text(GOOD + "state: paused\n"),
+        lambda: erp.write_text(GOOD),
+        erp.unlink,
+    )
+    monkeypatch.setattr(watchdog, "Connect", lambda _: nullcontext(Cluster()))
+    monkeypatch.setattr(watchdog, "TopicEnds", lambda _: SimpleNamespace(close=list))
+    monkeypatch.setattr(Watch, "look", lambda watch: turns.look(watch))  # noqa: PLW0108 - a bound method is no method
+    monkeypatch.setattr(Watch, "look_at_reader", lambda _: None)
+    settings = SimpleNamespace(folders=SimpleNamespace(connector_configs=tmp_path), connect=None, kafka=BROKERS)
+    monitor = Monitor("watch")
+    watchdog.run(settings, turns, monitor)  # type: ignore[arg-type]
+    both = ["mes 2", "erp 1"]
+    # Each turn looks at what the files said before it began.
+    assert turns.looked == [[], [], ["mes 2"], both, both, ["erp 1"], ["erp 2"]]
+    assert [condition.name for condition in monitor.readiness().conditions] == ["watch"]
+
+
+def test_a_connector_that_is_not_there_yet_is_no_fault(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file stands there before its first apply, and its topics do not."""
+    del world.cluster.members["mes"]
+    monkeypatch.setattr(world, "of", lambda *_: pytest.fail("there are no topics"))
+    assert (world.watch.look(), world.watch.look_at_reader()) == (None, None)
