@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -27,12 +28,14 @@ from cdc.capture.source import Source
 from cdc.capture.turn import Turns
 from cdc.config import environment
 from cdc.errors import FatalError, TransientError
+from cdc.stream.topic import end_offsets
 
 # After a change the old task's status is shown until the new one starts; a state counts once it has held this long.
 _SETTLE_S = 2.0
 # The source notices some seconds after the connector that nobody reads its slot any more.
 _SLOT_PATIENCE_S = 10.0
 _SLOT_POLL_S = 0.5
+_GOES_ON: Final = "goes on at the place that Kafka Connect has kept"
 
 
 def _nothing() -> None:
@@ -45,6 +48,7 @@ class Lifecycle:
     def __init__(self, connect: Connect, kafka: Kafka, source: Source, name: str) -> None:
         self.turns = Turns(kafka, source, name)
         self._connect = connect
+        self._kafka = kafka
         self._source = source
         self._name = name
 
@@ -148,20 +152,37 @@ class Lifecycle:
         elif state == "running":
             yield from self._create(config)
         else:
-            self._connect.create(self._name, config, "stopped")
-            yield "connector created"
+            yield from self._create_halted(config)
 
     def _create(self, config: Mapping[str, str]) -> Iterator[str]:
         with self._turn(self.turns.await_end()) as attempt:
             # Not started yet: of one that was there before, Connect still has the place.
             self._connect.create(self._name, config, "stopped")
             yield "connector created"
-            if self._connect.has_place(self._name):
+            if self._goes_on():
+                yield _GOES_ON
                 self._connect.move(self._name, "running")
                 self.turns.end(attempt)
             else:
                 self.begin_again(attempt)
                 yield "snapshot begun"
+
+    def _create_halted(self, config: Mapping[str, str]) -> Iterator[str]:
+        self._connect.create(self._name, config, "stopped")
+        yield "connector created"
+        if self._goes_on():
+            yield _GOES_ON
+        elif self._connect.has_place(self._name):
+            self._connect.forget(self._name)
+
+    def _goes_on(self) -> bool:
+        """Tell whether the place that Connect has kept under the name of a new connector is one to go on from.
+
+        It is none of a stream that nothing was ever sent to, and a reader always reads what it is given.
+        """
+        if self._name != self._source.name or not self._connect.has_place(self._name):
+            return False
+        return end_offsets(self._kafka, [self._source.stream]).get(self._source.stream, 0) > 0
 
     def _move(self, state: str) -> Iterator[str]:
         """Ask for the state, and for a restart of what has failed. What somebody has left unfinished is finished."""

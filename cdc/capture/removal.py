@@ -105,6 +105,7 @@ class ConnectorRemoval:
                 f"Have Kafka Connect forget how far connector {name} has read? One that is made anew reads all tables.",
                 self._placed,
                 self._forget,
+                is_needed=True,  # of a connector that is not there nobody can have it forgotten
             ),
             Step("connector", f"Delete connector {name}?", self._existing, self._remove, is_needed=True),
         ]

@@ -160,8 +160,10 @@ def _steps(source: Source, seen: Seen, changes: list[Change]) -> Iterable[Step]:
     runs = source.state == "running"
     if seen.config is None:
         yield Step("create the connector" + ("" if runs else f", {source.state}"))  # `_CREATE` knows it again
-        if runs and not seen.has_place:
-            yield Step(f"{_FIRST}: {len(source.tables)} tables", Impact.READ.word)
+        if runs:
+            # Connect tells the place of no connector that is not there. Into a new topic none is gone on from.
+            kept = "" if f"create topic {source.stream}" in seen.topics else f"; {_KEPT}"
+            yield Step(f"{_FIRST}: {len(source.tables)} tables{kept}", Impact.READ.word)
         return
     impacts = {Impact.of(change.impact) for change in changes}
     if any(impact.forgets for impact in impacts):
@@ -199,6 +201,7 @@ def _move(wanted: str, state: str) -> Step:
 
 
 _FIRST: Final = "take the first snapshot"
+_KEPT: Final = "or go on, if Kafka Connect has kept its place"
 _NEW: Final = "take a new snapshot"
 _FINISH: Final = Step("finish what was begun: a new snapshot", Impact.READ.word)
 _MEND: Final = Step("start the failed task again", Impact.RESTART.word)

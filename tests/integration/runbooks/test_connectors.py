@@ -11,6 +11,7 @@ import pytest
 
 from cdc import access
 from cdc.capture.connect import Connect
+from cdc.errors import FatalError
 from compose.local.stack import Stack
 from tests.integration.runbook import Operator
 from tests.integration.shapes.shapes import Shapes
@@ -47,6 +48,12 @@ def test_a_connector_that_somebody_deleted(mill: Shapes, operator: Operator) -> 
     before = generations(mill)
     with client(mill) as connect:
         connect.delete("mill")
+        # Nor does it tell: a plan can say no more than that it may be so.
+        with pytest.raises(FatalError, match="CON-116"):
+            connect.has_place("mill")
+    assert "or go on, if Kafka Connect has kept its place" in mill.deployment.cdc(
+        "connectors", "plan", "mill", exit_code=3
+    )
     mill.sides["mill"].run("DELETE FROM lot WHERE id = 1")
     assert "CON-116" in mill.deployment.cdc("connectors", "restart", "mill", exit_code=1)
     operator.act("CON-116", 2)

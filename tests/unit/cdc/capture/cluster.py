@@ -36,6 +36,8 @@ class Cluster:
         self.members = {name.replace("_", "-"): member for name, member in members.items()}
         self.told: list[str] = []
         self.away = False
+        # The places of connectors that were deleted.
+        self.kept: dict[str, dict[str, object]] = {}
         self.dies_at = ""
         self.started: Callable[[str], None] = lambda _name: None
 
@@ -71,7 +73,7 @@ class Cluster:
 
     def create(self, name: str, config: dict[str, str], state: str) -> None:
         self.tell(f"create {name} {state}")
-        self.members[name] = Member(config, state.upper(), offset=None)
+        self.members[name] = Member(config, state.upper(), offset=self.kept.get(name))
 
     def configure(self, name: str, config: dict[str, str]) -> None:
         self.tell(f"configure {name}")

@@ -9,7 +9,7 @@ import pytest
 from cdc.capture import lifecycle, turn
 from cdc.capture.lifecycle import Lifecycle
 from cdc.errors import FatalError, TransientError
-from tests.unit.cdc.capture.cluster import Cluster, DiedError, Member
+from tests.unit.cdc.capture.cluster import PLACE, Cluster, DiedError, Member
 from tests.unit.cdc.capture.signals import BROKERS, Topic, source
 
 BEGIN = ["stop mes", "forget mes", "drop slot", "running mes"]
@@ -21,6 +21,8 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, topic: Topic) -> None:
         self.cluster, self.topic = Cluster(), topic
         monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: self.cluster.tell("drop slot"))
+        self.sent = 0
+        monkeypatch.setattr(lifecycle, "end_offsets", lambda *_: {"cdc.mes": self.sent})
         monkeypatch.setattr(lifecycle, "_SLOT_POLL_S", 0.0)
         monkeypatch.setattr(turn, "_POLL_S", 0.0)
         monkeypatch.setattr(turn, "PATIENCE_S", 0.0)
@@ -41,6 +43,19 @@ def test_a_new_connector_begins_without_a_slot_that_is_there(bench: Bench) -> No
     assert bench.of().apply({"a": "1"}, "running") == ["connector created", "snapshot begun"]
     assert bench.cluster.told == ["create mes stopped", *BEGIN]
     assert bench.records() == [b"mes/beginning", b"mes/forgotten", b"mes/begun"]
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "stopped"])
+@pytest.mark.parametrize(("name", "sent", "goes_on"), [("mes", 9, True), ("mes", 0, False), ("mes-read", 9, False)])
+def test_the_place_of_one_that_was_deleted_is_gone_on_from_only_in_its_own_stream(
+    bench: Bench, name: str, state: str, sent: int, *, goes_on: bool
+) -> None:
+    bench.sent = sent
+    bench.cluster.kept[name] = dict(PLACE)
+    done = bench.of(name=name).apply({}, state)
+    assert ("goes on at the place that Kafka Connect has kept" in done) is goes_on
+    assert (bench.cluster.members[name].offset is not None) is goes_on
+    assert (f"forget {name}" in bench.cluster.told) is not goes_on
 
 
 @pytest.mark.parametrize(("kind", "name"), [("mariadb", "mes"), ("postgresql", "mes-read")])

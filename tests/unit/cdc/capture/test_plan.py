@@ -108,6 +108,12 @@ def test_a_connector_that_is_not_there_is_created_and_takes_its_snapshot() -> No
     found = plan_for(None, status=Status(ABSENT), topics=("create topic cdc.mes",))
     assert words(found) == ["create topic cdc.mes", "create the connector", "take the first snapshot: 2 tables"]
     assert not found.forgets
+    # It was there before: somebody has deleted it, and Connect does not tell whether it has its place still.
+    assert words(plan_for(None, status=Status(ABSENT))) == [
+        "create the connector",
+        "take the first snapshot: 2 tables; or go on, if Kafka Connect has kept its place",
+    ]
+    assert words(plan_for(None, status=Status(ABSENT), state="stopped")) == ["create the connector, stopped"]
 
 
 def test_tables_that_come_and_go() -> None:
