@@ -21,7 +21,7 @@ from cdc.cli.chosen import chosen, contracts
 from cdc.cli.complete import complete_source
 from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
-from cdc.cli.connectors.plan import SameServer, plan_source
+from cdc.cli.connectors.plan import SameServer, is_file, plan_source
 from cdc.cli.context import acting
 from cdc.cli.left_out import check_left_out
 from cdc.config import Settings
@@ -91,8 +91,8 @@ def apply_source(
 
 
 def _agreed(what: Sequence[str] | None) -> PlanFile | None:
-    """Return the plan that the arguments name: no source's name has a dot or a slash in it. Raises CON-182."""
-    if not what or len(what) > 1 or not {".", "/"} & set(what[0]):
+    """Return the plan that the arguments name, None if they name sources. Raises CON-182."""
+    if not what or len(what) > 1 or not is_file(what[0]):
         return None
     return read_plans(Path(what[0]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +64,16 @@ def plan(
     raise typer.Exit(Exit.DIFFERENT if left or any(one.steps for one in plans) else Exit.OK)
 
 
+def is_file(argument: str) -> bool:
+    """Tell whether an argument of `apply` is a file: no source's name has a dot or a slash in it."""
+    return not {".", "/"}.isdisjoint(argument)
+
+
+def argument_of(file: Path) -> str:
+    """Return a file as it is given to `apply`, in a shell: not as a name that a source might have."""
+    return shlex.quote(str(file) if is_file(str(file)) else f"./{file}")
+
+
 def plan_source(
     source: Source, options: Settings, connect: Connect, config: Mapping[str, str], *, same_server: bool
 ) -> Plan:
@@ -87,7 +98,7 @@ def _write(found: PlanFile, out: Path | None) -> None:
     for line in _words(found.plans, found.strays):
         write_advice(line)
     if steps:
-        say(f"next: cdc connectors apply {out or _names(found.plans)}")
+        say(f"next: cdc connectors apply {_names(found.plans) if out is None else argument_of(out)}")
 
 
 def _words(plans: Sequence[Plan], left: Iterable[str]) -> Iterable[str]:
