@@ -15,7 +15,7 @@ from cdc.capture.reading import Reading
 from cdc.capture.source import Source
 from cdc.cli.chosen import Name, named
 from cdc.cli.connectors.on_record import on_record
-from cdc.cli.connectors.restart import begin_anew
+from cdc.cli.connectors.restart import DryRun, begin_anew, foretold
 from cdc.cli.context import acting, settings
 from cdc.cli.output import say, write_json, write_line
 from cdc.config import Settings
@@ -54,7 +54,7 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     pass_over: Annotated[
         bool, typer.Option("--pass-over", help="Also to a place behind the recorded one: what is between never comes.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: DryRun = False,
     yes: _Yes = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one object: source, before, after (places), passed_over, dry_run.")
@@ -95,9 +95,10 @@ def reset(
     context: typer.Context,
     name: Name,
     reason: _Reason,
+    dry_run: DryRun = False,
     yes: _Yes = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one object: source, before (place), done (in words).")
+        bool, typer.Option("--json", help="Print one object: source, before (place), done (in words), dry_run.")
     ] = False,
 ) -> None:
     """Have a connector forget its place: it takes a new snapshot of all tables.
@@ -106,15 +107,17 @@ def reset(
     """
     options = acting(context)
     source = named(options, name)
-    if not yes:
-        typer.confirm(f"Read all rows of {len(source.tables)} tables of {name} again?", abort=True, err=True)
     with Connect(options.connect) as connect, on_record(options, reason) as action:
         before = read_recorded(connect, source)
-        with action("connectors offsets reset", name) as effect:
-            done = begin_anew(source, options, connect)
-            effect["before"] = before.place
+        done = "; ".join(foretold(source, before.place))
+        if not dry_run:
+            if not yes:
+                typer.confirm(f"{name}: {done}. Do it?", abort=True, err=True)
+            with action("connectors offsets reset", name) as effect:
+                done = begin_anew(source, options, connect)
+                effect["before"] = before.place
     if as_json:
-        write_json({"source": name, "before": before.place, "done": done})
+        write_json({"source": name, "before": before.place, "done": done, "dry_run": dry_run})
     else:
         write_line(f"{name}: {done}")
 

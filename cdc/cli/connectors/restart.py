@@ -7,13 +7,17 @@ from typing import Annotated
 import typer
 
 from cdc.capture.connect import Connect
+from cdc.capture.connector import slot_name
 from cdc.capture.lifecycle import Lifecycle
+from cdc.capture.place import read_recorded
 from cdc.capture.source import Source
 from cdc.cli.chosen import Names, NamesGiven, chosen
 from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
 from cdc.config import Settings
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
 def restart(context: typer.Context, names: Names = None, as_json: AsJson = False) -> None:
@@ -36,8 +40,14 @@ def restart(context: typer.Context, names: Names = None, as_json: AsJson = False
 def reload(
     context: typer.Context,
     names: NamesGiven,
+    dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print a list of source, done (list of what was done, in words; with --dry-run would be)."
+        ),
+    ] = False,
 ) -> None:
     """Have whole sources captured again: each connector forgets its place and takes a new snapshot of all its tables.
 
@@ -46,6 +56,11 @@ def reload(
     """
     options = acting(context)
     sources = chosen(options, names)
+    if dry_run:
+        with telling(as_json=as_json) as told, Connect(options.connect) as connect:
+            for source in sources:
+                told.tell(source.name, foretold(source, read_recorded(connect, source).place))
+        return
     if not yes:
         tables = ", ".join(f"{source.name} ({len(source.tables)} tables)" for source in sources)
         typer.confirm(f"Read all rows again of {tables}?", abort=True, err=True)
@@ -54,6 +69,17 @@ def reload(
             with action("connectors reload", source.name) as effect:
                 effect["done"] = done = [begin_anew(source, options, connect)]
             told.tell(source.name, done)
+
+
+def foretold(source: Source, place: str) -> list[str]:
+    """Return what `begin_anew` would do, in words; `place` is the connector's."""
+    slot = [f"replication slot {slot_name(source)} is dropped"] if source.kind == "postgresql" else []
+    later = "" if source.state == "running" else ", once its file says running"
+    return [
+        f"place {place} is forgotten; what was not sent by then is in no journal",
+        *slot,
+        f"all rows of {len(source.tables)} tables are read again{later}",
+    ]
 
 
 def begin_anew(source: Source, options: Settings, connect: Connect) -> str:

@@ -68,6 +68,10 @@ class Cluster:
     def is_unbegun(self, name: str) -> bool:
         return self.members[name].offset == {}
 
+    def offsets(self, name: str) -> list[dict[str, object]]:
+        offset = self.members[name].offset
+        return [] if offset is None else [{"partition": {}, "offset": offset}]
+
     def validate(self, _config: dict[str, str]) -> None:
         """Nothing is wrong with it."""
 
