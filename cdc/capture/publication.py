@@ -24,6 +24,11 @@ SELECT p.puballtables, p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete
         WHERE r.prpubid = p.oid) AS entries
 FROM pg_catalog.pg_publication p WHERE p.pubname = %s"""
 
+_PARTITIONED = """
+SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'p' AND (n.nspname, c.relname) IN (SELECT * FROM unnest(%s::text[], %s::text[])) LIMIT 1"""
+_BY_ROOT = "publish_via_partition_root = true"
+
 Tables = Mapping[tuple[str, str], Mapping[str, Any]]
 """What the catalogue says of tables, by schema and name."""
 
@@ -33,17 +38,25 @@ def published_by(name: str, connection: psycopg.Connection[DictRow]) -> Mapping[
     return connection.execute(_PUBLICATION, (name,)).fetchone()
 
 
-def publish(source: Source) -> str:
-    """Return the statement that makes a source's publication."""
+def publish(source: Source, *, by_root: bool) -> str:
+    """Return the statement that makes a source's publication; `by_root`: one of its tables is partitioned."""
     tables = ", ".join(double_quoted(table.schema, table.name) for table in source.tables)
-    return f"CREATE PUBLICATION {double_quoted(publication(source))} FOR TABLE {tables}"
+    options = f" WITH ({_BY_ROOT})" if by_root else ""
+    return f"CREATE PUBLICATION {double_quoted(publication(source))} FOR TABLE {tables}{options}"
+
+
+def has_partitioned(source: Source, connection: psycopg.Connection[DictRow]) -> bool:
+    """Tell whether a captured table is partitioned: its publication is to name it, not its partitions."""
+    schemas, names = [table.schema for table in source.tables], [table.name for table in source.tables]
+    return connection.execute(_PARTITIONED, (schemas, names)).fetchone() is not None
 
 
 def check_publication(source: Source, published: Mapping[str, Any] | None, tables: Tables) -> None:
     """Raise SRC-123 with all that keeps the publication from carrying what is captured, each with its statement."""
     name = publication(source)
     if published is None:
-        raise Fault("SRC-123", f"{name} is not there", publish(source))
+        by_root = any(row["kind"] == "p" for row in tables.values())
+        raise Fault("SRC-123", f"{name} is not there", publish(source, by_root=by_root))
     change = f"ALTER PUBLICATION {double_quoted(name)}"
     faults = []
     if not published["whole"]:
@@ -54,7 +67,7 @@ def check_publication(source: Source, published: Mapping[str, Any] | None, table
         place, quoted = f"{schema}.{table}", double_quoted(schema, table)
         if row["kind"] == "p" and not published["pubviaroot"]:
             what = f"{name} publishes the partitions of {place}, not the table"
-            faults.append(Fault("SRC-123", what, f"{change} SET (publish_via_partition_root = true)"))
+            faults.append(Fault("SRC-123", what, f"{change} SET ({_BY_ROOT})"))
         elif place not in published["tables"]:
             faults.append(Fault("SRC-123", f"{name} lacks {place}", f"{change} ADD TABLE {quoted}"))
         elif row["oid"] in published["partial"]:

@@ -33,10 +33,11 @@ END $$;
 _GUARD = """
 DO $$
 DECLARE
+    captured regclass[] := ARRAY[{tables}];
     unnamed text;
 BEGIN
     SELECT string_agg(c.oid::regclass::text, ', ') INTO unnamed FROM pg_class c
-    WHERE c.oid = ANY (ARRAY[{tables}]::regclass[])
+    WHERE c.oid = ANY (captured)
       AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
                       AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END)
       AND c.relreplident <> 'f';
@@ -46,6 +47,10 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT FROM pg_publication WHERE pubname = {literal}) THEN
         CREATE PUBLICATION {publication};
+    END IF;
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = ANY (captured) AND c.relkind = 'p') THEN
+        -- A partitioned table comes under its own name, not under those of its partitions.
+        ALTER PUBLICATION {publication} SET (publish_via_partition_root = true);
     END IF;
 END $$;
 ALTER PUBLICATION {publication} SET TABLE {listed};

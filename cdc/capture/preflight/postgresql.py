@@ -20,7 +20,7 @@ from cdc.capture.preflight.limits import ENOUGH_S, Limits
 from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_postgresql import columns_of, sample
 from cdc.capture.preflight.wal import room_findings, wal_findings
-from cdc.capture.publication import publish
+from cdc.capture.publication import has_partitioned, publish
 from cdc.capture.quoting import double_quoted, text
 from cdc.capture.source import Source
 from cdc.errors import FatalError
@@ -177,7 +177,8 @@ def _publication(source: Source, connection: _Connection, version: int) -> Itera
     wanted = {(table.schema, table.name): table for table in source.tables if (table.schema, table.name) in unnamed}
     facts = gather(connection, list(wanted), name)
     identities = {place: identify(wanted[place], row) for place, row in facts.tables.items()}
-    yield from publication_findings(source, published, [row["name"] for row in schemas], identities)
+    again = _again(source, by_root=has_partitioned(source, connection))
+    yield from publication_findings(source, published, [row["name"] for row in schemas], identities, again)
 
 
 def publication_findings(
@@ -185,10 +186,12 @@ def publication_findings(
     published: Sequence[Mapping[str, Any]],
     schemas: Sequence[str],
     identities: Mapping[tuple[str, str], str],
+    again: str,
 ) -> Iterator[Finding]:
     """Yield what the publication breaks (SRC-312), and what it carries beyond the captured tables (SRC-313).
 
-    `identities` are the statements by which captured tables get the replica identity that they lack.
+    `identities` are the statements by which captured tables get the replica identity that they lack, `again` are those
+    that make the publication anew.
     """
     name = double_quoted(publication(source))
     is_all = any(row["is_all"] for row in published)
@@ -197,20 +200,20 @@ def publication_findings(
         quoted = double_quoted(row["schema"], row["name"])
         drop = f"ALTER PUBLICATION {name} DROP TABLE {quoted}"
         if row["is_unnamed"]:
-            end = identities.get((row["schema"], row["name"])) or (_again(source) if is_all else drop)
+            end = identities.get((row["schema"], row["name"])) or (again if is_all else drop)
             yield Finding("SRC-312", f"{row['schema']}.{row['name']}", end)
         elif (row["schema"], row["name"]) not in captured and not is_all and row["schema"] not in schemas:
             yield Finding("SRC-313", f"{row['schema']}.{row['name']} is not captured", drop)
     if is_all:
-        yield Finding("SRC-313", f"{publication(source)} is for all tables", _again(source))
+        yield Finding("SRC-313", f"{publication(source)} is for all tables", again)
     for schema in schemas:
         drop = f"ALTER PUBLICATION {name} DROP TABLES IN SCHEMA {double_quoted(schema)}"
         yield Finding("SRC-313", f"{publication(source)} is for schema {schema}", drop)
 
 
-def _again(source: Source) -> str:
+def _again(source: Source, *, by_root: bool) -> str:
     """Return the statements that put a publication of the captured tables in the place of the one that is there."""
-    return f"DROP PUBLICATION {double_quoted(publication(source))}; {publish(source)}"
+    return f"DROP PUBLICATION {double_quoted(publication(source))}; {publish(source, by_root=by_root)}"
 
 
 def slot_findings(

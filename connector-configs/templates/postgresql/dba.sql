@@ -32,4 +32,5 @@ GRANT SELECT ON public.part, public.work_order, public.work_order_line, public.p
 
 -- Only these tables: FOR ALL TABLES would break the writing of each table that has no key.
 ALTER PUBLICATION cdc SET TABLE public.part, public.work_order, public.work_order_line, public.part_drawing;
-ALTER PUBLICATION cdc SET (publish = 'insert, update, delete, truncate');
+-- The second option: a partitioned table comes under its own name, not under those of its partitions.
+ALTER PUBLICATION cdc SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);

@@ -6,6 +6,7 @@ import pytest
 
 from cdc.capture.catalogue import estimate_rows, follow_contracts, read_contracts
 from cdc.capture.contract import Contract, from_document, to_document, to_yaml
+from cdc.capture.finding import Fault, faults_of
 from cdc.capture.source import Source
 from cdc.errors import CdcError, FatalError, TransientError
 from cdc.land.contract.merge import is_published_anew
@@ -416,6 +417,20 @@ def test_a_partitioned_table_is_read_through_its_root(
                   CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (9);
                   CREATE PUBLICATION cdc FOR TABLE t WITH (publish_via_partition_root = true)""")
     assert _only(postgresql_source("t"), servers).key == ("a",)
+
+
+def test_the_statement_that_makes_a_publication_names_a_partitioned_table_itself(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("""CREATE TABLE t (a int PRIMARY KEY) PARTITION BY RANGE (a); CREATE TABLE u (a int PRIMARY KEY);
+                  CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (9)""")
+    source = postgresql_source("t", "u")
+    with pytest.raises(FatalError) as refused:
+        read_contracts(source, servers)
+    (fault,) = faults_of(refused.value)
+    assert isinstance(fault, Fault)
+    postgresql(fault.statement)
+    assert len(read_contracts(source, servers)) == 2
 
 
 def test_a_column_that_is_left_out_does_not_cost_its_table(

@@ -24,7 +24,7 @@ _PRODUCTS: dict[str, tuple[str, Callable[[Mapping[str, str]], AbstractContextMan
 }
 _LIVE = [(product, fault) for product in _PRODUCTS for fault in read_faults(product) if not fault.server]
 _BAD = [(product, fault) for product in _PRODUCTS for fault in read_faults(product) if fault.server]
-_NAMES = {"publication": publish(SOURCES["mes"]), "server_id": server_id(SOURCES["erp"])}
+_NAMES = {"publication": publish(SOURCES["mes"], by_root=False), "server_id": server_id(SOURCES["erp"])}
 
 
 def _id(value: object) -> str:

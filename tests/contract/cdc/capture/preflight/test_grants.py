@@ -12,6 +12,7 @@ import pytest
 from cdc.cli.main import execute
 from compose.simulator.install import statements
 from tests.contract.cdc.capture.preflight.asked import REPO, look, run_mariadb, run_postgresql
+from tests.contract.cdc.capture.preflight.fault import read_faults
 
 DBA = ("--user", "postgres", "--password", "${env:CDC_MES_DBA_PASSWORD}")
 
@@ -58,6 +59,20 @@ def test_postgresql_is_ready_behind_the_printed_script(
     assert look("mes", typed).findings == ()
     # By the connector's own account, now that it is there: the same script.
     assert _run(capsys, "grants", "mes") == (0, script, "")
+
+
+def test_a_partitioned_table_is_published_under_its_own_name(
+    typed: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = next(fault for fault in read_faults("postgresql") if fault.id == "publication-of-partitions")
+    with run_postgresql(typed) as run:
+        run([*fault.seed, "DROP PUBLICATION cdc"])
+        try:
+            _, script, _ = _run(capsys, "grants", "mes")
+            _apply_mes(typed, script)
+            assert look("mes", typed).findings == ()
+        finally:
+            run(fault.undo_after)
 
 
 def test_a_long_value_that_updates_leave_alone_has_the_whole_row_logged(
