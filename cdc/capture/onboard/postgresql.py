@@ -68,6 +68,8 @@ WHERE i.indrelid = ANY (%s::oid[]) AND i.indisunique AND NOT i.indisprimary AND 
   AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
 GROUP BY i.indrelid, i.indexrelid, x.relname HAVING bool_and(a.attnotnull)
 ORDER BY i.indrelid, count(*), x.relname"""
+_REPLICATES = """
+SELECT rolreplication OR rolsuper AS replicates FROM pg_catalog.pg_roles WHERE rolname = current_user"""
 _NO_TABLE = {
     "f": "is a foreign table: its rows are another server's",
     "m": "is a materialised view: no log has its rows",
@@ -79,7 +81,10 @@ _Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was found: tables that can be captured, others with the reason, and the rows of the catalogue of both."""
+    """What was found: tables that can be captured, others with the reason, and the rows of the catalogue of both.
+
+    `role` is the account that has read them; `replicates`: it may follow the log.
+    """
 
     found: Mapping[Name, Found]
     others: tuple[Decision, ...]
@@ -87,6 +92,7 @@ class Survey:
     unique: Mapping[int, Sequence[_Row]]
     unreadable: frozenset[Name]
     role: str
+    replicates: bool
 
     def drafts(self, source: Source, names: Iterable[Name]) -> tuple[dict[Name, Draft], list[Decision]]:
         """Return the tables as the connector file is to have them, and those that it cannot have."""
@@ -111,14 +117,16 @@ class Survey:
         return contracts_of(source, replace(self.facts, tables=rows, indexes=indexes, published=whole))
 
     def grants(self, source: Source) -> tuple[str, ...]:
-        """Return what the DBA has to run so that the account may read the tables."""
+        """Return what the DBA has to run so that the account may read the tables, and follow the log."""
         missing = [name for name in _names(source) if name in self.unreadable]
         schemas = sorted({schema for schema, _ in missing})
         role = sql.Identifier(self.role)
+        # On PostgreSQL 15 a superuser's to give, which the owner of the tables need not be.
+        attribute = [] if self.replicates else [sql.SQL("ALTER ROLE {} REPLICATION;").format(role)]
         grants = [sql.SQL("GRANT USAGE ON SCHEMA {} TO {};").format(sql.Identifier(one), role) for one in schemas]
         if missing:
             grants.append(sql.SQL("GRANT SELECT ON {} TO {};").format(_listed(missing), role))
-        return tuple(grant.as_string(None) for grant in grants)
+        return tuple(grant.as_string(None) for grant in [*attribute, *grants])
 
     def publishing(self, source: Source) -> tuple[str, ...]:
         """Return what the DBA has to run so that the log has the tables, behind their own statements."""
@@ -159,6 +167,7 @@ def survey(source: Source, login: Login) -> Survey:
         facts = gather(connection, list(names.values()), publication(source))
         unique = _grouped(connection.execute(_UNIQUE, (list(names),)).fetchall())
         parents = _parents(connection, names)
+        role = connection.execute(_REPLICATES).fetchone() or {}
     others = tuple(
         Decision(f"{row['schema']}.{row['name']}", LEFT_OUT, fault, "SRC-120")
         for row in rows
@@ -166,7 +175,7 @@ def survey(source: Source, login: Login) -> Survey:
     )
     found = {name: Found(name, row["rows"], row["bytes"], parents[name]) for row, name in _named(usable)}
     unreadable = frozenset(name for row, name in _named(usable) if not row["readable"])
-    return Survey(found, others, facts, unique, unreadable, login.user)
+    return Survey(found, others, facts, unique, unreadable, login.user, bool(role.get("replicates")))
 
 
 def _names(source: Source) -> list[Name]:

@@ -133,7 +133,10 @@ class Files:
         """Write them, the connector file last: it is what makes the source known."""
         write_files(self.contracts, made.contracts)
         if made.statements:
-            lines = [f"-- For the DBA: what source {self._name} needs, in this order, as owner of the tables."]
+            lines = [
+                f"-- For the DBA: what source {self._name} needs, in this order, as owner of the tables; a superuser",
+                "-- where an account gets REPLICATION.",
+            ]
             self.statements.write_text("\n".join([*lines, *made.statements, ""]), encoding="utf-8")
         else:
             self.statements.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ def shapes(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> Iter
     (tmp_path / "connector-configs" / f"{name}.yaml").unlink()
     if side.kind == "postgresql":
         _role(stack, "DROP ROLE IF EXISTS onboard_capture")
-        _role(stack, f"CREATE ROLE onboard_capture LOGIN REPLICATION PASSWORD '{stack.env['CDC_MES_PASSWORD']}'")
+        _role(stack, f"CREATE ROLE onboard_capture LOGIN PASSWORD '{stack.env['CDC_MES_PASSWORD']}'")
         with side.connection() as connection:
             connection.execute("SET client_min_messages = error")
             connection.execute(postgresql.script(postgresql.world(COUNT)).encode())

@@ -69,7 +69,7 @@ def onboard(
         connection.execute("DROP DATABASE IF EXISTS onboard WITH (FORCE)")
         connection.execute("CREATE DATABASE onboard")
         connection.execute("DROP ROLE IF EXISTS onboard_capture")
-        connection.execute("CREATE ROLE onboard_capture LOGIN REPLICATION PASSWORD 'capture'")
+        connection.execute("CREATE ROLE onboard_capture LOGIN PASSWORD 'capture'")
     with psycopg.connect(**place, **login, dbname="onboard") as connection:
         connection.execute("SET client_min_messages = error")
         connection.execute(postgresql.script(tables).encode())
@@ -98,6 +98,7 @@ def bench(
     monkeypatch.setenv("ONBOARD_PORT", servers["CDC_PORT_MES"])
     yield Bench(tmp_path, *onboard, capsys)
     onboard[0].execute("DROP PUBLICATION IF EXISTS cdc; DROP OWNED BY onboard_capture")
+    onboard[0].execute("ALTER ROLE onboard_capture NOREPLICATION")
 
 
 def test_all_tables_are_taken_on_without_editing_a_file(bench: Bench) -> None:
@@ -124,7 +125,8 @@ def test_all_tables_are_taken_on_without_editing_a_file(bench: Bench) -> None:
     assert {one for one, what in decided if what == "key none"} == {
         one.written for one in bench.tables if one.key == "none"
     }
-    # In the order in which they are written they can be run, by one who owns the tables.
+    # In the order in which they are written they can be run, by one who owns the tables and may make roles.
+    assert told["statements"][0] == 'ALTER ROLE "onboard_capture" REPLICATION;'
     bench.dba.execute((bench.folder / "connector-configs" / "plant.dba.sql").read_bytes())
     bench.cdc("source", "contract", "plant", "--check")
     assert "target is ready" not in bench.cdc("target", "apply")
