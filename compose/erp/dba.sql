@@ -10,8 +10,11 @@
 -- (`python -m compose.simulator install` does the same over its own connection.)
 --
 -- RELOAD      the moment of FLUSH TABLES WITH READ LOCK that fixes the snapshot's position
+-- PROCESS     to see transactions that are open: the connector would wait, and the applications behind its lock.
+--             It also shows what other sessions run. Without it preflight says that it has not looked; it may
+--             be taken away once the source is captured
 -- SELECT      on *.* because the catalogue of every captured schema is read; narrow it to `erp`.* if policy asks
 
 EXECUTE IMMEDIATE CONCAT('CREATE USER IF NOT EXISTS cdc_capture@''%'' IDENTIFIED BY ', QUOTE(@capture_password));
 EXECUTE IMMEDIATE CONCAT('ALTER USER cdc_capture@''%'' IDENTIFIED BY ', QUOTE(@capture_password));
-GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO cdc_capture@'%';
+GRANT SELECT, RELOAD, PROCESS, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO cdc_capture@'%';

@@ -18,11 +18,14 @@ _SCRIPT = """\
 -- Printed by `cdc connectors grants {name}`; review it, keep it beside the connector file.
 --
 -- RELOAD      the moment of FLUSH TABLES WITH READ LOCK that fixes the snapshot's position
+-- PROCESS     to see transactions that are open: the connector would wait, and the applications behind its lock.
+--             It also shows what other sessions run. Without it preflight says that it has not looked (SRC-323); it may
+--             be taken away once the source is captured
 -- SELECT      on *.* because the connector stops at a row of any table that it cannot read; preflight looks for such
 
 EXECUTE IMMEDIATE CONCAT({create}, QUOTE(@capture_password));
 EXECUTE IMMEDIATE CONCAT({alter}, QUOTE(@capture_password));
-GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {account};"""
+GRANT SELECT, RELOAD, PROCESS, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {account};"""
 
 
 def script(source: Source, user: str) -> str:

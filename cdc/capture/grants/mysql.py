@@ -18,6 +18,9 @@ _SCRIPT = """\
 -- Printed by `cdc connectors grants {name}`; review it, keep it beside the connector file.
 --
 -- RELOAD      the moment of FLUSH TABLES WITH READ LOCK that fixes the snapshot's position
+-- PROCESS     to see transactions that are open: the connector would wait, and the applications behind its lock.
+--             It also shows what other sessions run. Without it preflight says that it has not looked (SRC-323); it may
+--             be taken away once the source is captured
 
 SET @make = CONCAT({create}, QUOTE(@capture_password));
 PREPARE make FROM @make;
@@ -26,7 +29,7 @@ SET @make = CONCAT({alter}, QUOTE(@capture_password));
 PREPARE make FROM @make;
 EXECUTE make;
 DEALLOCATE PREPARE make;
-GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {account};
+GRANT RELOAD, PROCESS, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {account};
 GRANT SELECT ON {database}.* TO {account};"""
 
 

@@ -58,25 +58,24 @@ def grant_findings(grants: Iterable[Grant], database: str, *, everywhere: bool) 
     for privilege in _NEEDED:
         # Names of databases are patterns there: an underscore has a backslash before it.
         places = {"*.*", f"{quoted}.*", quoted.replace("_", r"\_") + ".*"} if privilege == "SELECT" else {"*.*"}
-        held = {word for grant in grants if grant.place in places for word in grant.privileges}
+        held = {word for one in grants if one.place in places for word in one.privileges}
         if not held & {privilege, _ALL}:
             place = f"{quoted}.*" if privilege == "SELECT" and not everywhere else "*.*"
-            yield Finding("SRC-303", f"{privilege} on {place}", _grant(privilege, place, grants))
-    for grant in grants:
-        needless = sorted(grant.privileges - _HARMLESS - set(_NEEDED))
+            yield Finding("SRC-303", f"{privilege} on {place}", grant(privilege, place, grants))
+    for one in grants:
+        needless = sorted(one.privileges - _HARMLESS - set(_NEEDED))
         if needless:
             words = ", ".join(needless)
-            yield Finding(
-                "SRC-304", f"{words} on {grant.place}", f"REVOKE {words} ON {grant.place} FROM {grant.account}"
-            )
+            yield Finding("SRC-304", f"{words} on {one.place}", f"REVOKE {words} ON {one.place} FROM {one.account}")
 
 
 def grant_select(grants: Sequence[Grant], database: str, *, everywhere: bool) -> str:
     """Return the statement by which the account of these grants may read."""
-    return _grant("SELECT", "*.*" if everywhere else f"{backquoted(database)}.*", grants)
+    return grant("SELECT", "*.*" if everywhere else f"{backquoted(database)}.*", grants)
 
 
-def _grant(privilege: str, place: str, grants: Sequence[Grant]) -> str:
+def grant(privilege: str, place: str, grants: Sequence[Grant]) -> str:
+    """Return the statement that gives the account of these grants a privilege."""
     # Every account has a line, be it of USAGE.
     return f"GRANT {privilege} ON {place} TO {grants[0].account}"
 

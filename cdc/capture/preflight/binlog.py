@@ -16,7 +16,7 @@ from cdc.capture.catalogue_binlog import session, version_fault
 from cdc.capture.connector import server_id
 from cdc.capture.dialect import DIALECTS
 from cdc.capture.login import Login
-from cdc.capture.preflight.account_binlog import Grant, grant_findings, grant_select, read_grants
+from cdc.capture.preflight.account_binlog import Grant, grant, grant_findings, grant_select, read_grants
 from cdc.capture.preflight.clock import clock_findings, offset_of, zone_findings
 from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_findings
 from cdc.capture.preflight.limits import ENOUGH_S, Limits
@@ -81,9 +81,9 @@ def preflight(
         columns = [column for column in columns_of(source, query, login.database) if column.table in engines]
         found += [*engine_findings(login.database, engines), *_zone(server["zone"], columns, query)]
         sampled = sample(source, columns, query, login.database, limits.rows)
-        waiting, unseen = _open_transactions(query, limits)
+        waiting = _open_transactions(query, limits, granted)
     found = [*_catalogue(source, login, granted), *found, *sampled.findings, *waiting]
-    return Report(source.name, sorted_findings(found), sampled.rows, unseen)
+    return Report(source.name, sorted_findings(found), sampled.rows)
 
 
 def _query(connection: pymysql.Connection[DictCursor]) -> Query:
@@ -172,8 +172,8 @@ def kept_findings(variables: Mapping[str, str], limits: Limits) -> Iterator[Find
         yield Finding("SRC-306", f"{name} is {kept_s / 3600:g} hours, {limits.outage_s / 3600:g} are allowed", change)
 
 
-def _open_transactions(query: Query, limits: Limits) -> tuple[list[Finding], tuple[str, ...]]:
-    """Return transactions that are still open after as long as is waited, or that nobody let us see them."""
+def _open_transactions(query: Query, limits: Limits, granted: Sequence[Grant]) -> list[Finding]:
+    """Return transactions that are still open after as long as is waited, or that nobody let us see them (SRC-323)."""
     try:
         waited_for = _open(query)
         deadline = time.monotonic() + limits.wait_s
@@ -183,9 +183,9 @@ def _open_transactions(query: Query, limits: Limits) -> tuple[list[Finding], tup
     except pymysql.Error as error:
         if error.args[0] != ER.SPECIFIC_ACCESS_DENIED_ERROR:
             raise
-        return [], ("open transactions (the account has not the privilege PROCESS)",)
+        return [Finding("SRC-323", "PROCESS on *.*", grant("PROCESS", "*.*", granted))]
     what = f", for more than {limits.wait_s:g} s"
-    return [Finding("SRC-311", f"of thread {thread}{what}", f"KILL {thread}") for thread, _ in sorted(waited_for)], ()
+    return [Finding("SRC-311", f"of thread {thread}{what}", f"KILL {thread}") for thread, _ in sorted(waited_for)]
 
 
 def _open(query: Query) -> set[tuple[int, str]]:

@@ -10,11 +10,13 @@
 --   mariadb --init-command="SET @capture_password = '$CDC_ERP_PASSWORD'" < dba.sql
 --
 -- RELOAD              FLUSH TABLES WITH READ LOCK, for the moment in which the snapshot's place is fixed
+-- PROCESS             to see transactions that are open: the connector would wait for them, and the applications behind its
+--                     lock. It also shows what other sessions run; it may be taken away once the source is captured
 -- REPLICATION ...     to follow the log, and to ask where it is; global by nature
 -- SHOW DATABASES      the connector asks for them
 -- SELECT              on the captured database alone
 
 EXECUTE IMMEDIATE CONCAT('CREATE USER IF NOT EXISTS cdc_capture@''%'' IDENTIFIED BY ', QUOTE(@capture_password));
 EXECUTE IMMEDIATE CONCAT('ALTER USER cdc_capture@''%'' IDENTIFIED BY ', QUOTE(@capture_password));
-GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO cdc_capture@'%';
+GRANT RELOAD, PROCESS, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO cdc_capture@'%';
 GRANT SELECT ON `erp`.* TO cdc_capture@'%';

@@ -14,7 +14,9 @@ SET @make = CONCAT('ALTER USER cdc_capture@''%'' IDENTIFIED BY ', QUOTE(@capture
 PREPARE make FROM @make;
 EXECUTE make;
 DEALLOCATE PREPARE make;
+-- PROCESS is for preflight alone: it sees transactions that are open, for which the connector would wait, and the applications
+-- behind its lock. It also shows what other sessions run; it may be taken away once the source is captured.
 -- RELOAD is for the moment in which the snapshot's place is fixed; LOCK TABLES instead of it where a managed service has
 -- no global read lock.
-GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO cdc_capture@'%';
+GRANT RELOAD, PROCESS, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO cdc_capture@'%';
 GRANT SELECT ON `crm`.* TO cdc_capture@'%';

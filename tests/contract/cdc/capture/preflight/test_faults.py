@@ -45,13 +45,13 @@ def test_a_fault_is_found_and_its_statement_ends_it(installed: dict[str, str], p
     with administrator(installed) as run:
         run([statement.format(**_NAMES) for statement in fault.seed])
         undo = fault.undo or ()
-        try:
-            with _session(installed, fault.session):
+        with _session(product, installed, fault.session):
+            try:
                 found = _found(look(name, installed, fault.clock_s, **fault.source).findings, fault)
                 undo = _statements(found.statement) if fault.undo is None else fault.undo
-        finally:
-            run([statement.format(**_NAMES) for statement in undo])
-            run(fault.undo_after)
+            finally:
+                run([statement.format(**_NAMES) for statement in undo])
+                run(fault.undo_after)
     if fault.undo is None:
         assert look(name, installed).findings == ()
 
@@ -108,10 +108,13 @@ def _statements(text: str) -> list[str]:
 
 
 @contextmanager
-def _session(env: Mapping[str, str], statement: str) -> Iterator[None]:
+def _session(product: str, env: Mapping[str, str], statement: str) -> Iterator[None]:
     """Keep a transaction open in which the statement has run."""
     with ExitStack() as stack:
-        if statement:
+        if statement and product == "mariadb":
+            run = stack.enter_context(run_mariadb(env))
+            run(["SET sql_mode = ''", "BEGIN", statement])
+        elif statement:
             connection = psycopg.connect(
                 host="127.0.0.1",
                 port=env["CDC_PORT_MES"],

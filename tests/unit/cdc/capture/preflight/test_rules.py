@@ -151,9 +151,9 @@ def test_its_own_connector_is_no_fault_whatever_else_differs() -> None:
     assert ask_connect(_Connect(None), wanted).findings == ()
 
 
-def test_connect_that_does_not_answer_is_only_to_be_known() -> None:
+def test_that_connect_does_not_answer_is_to_be_looked_at() -> None:
     (finding,) = ask_connect(_Connect(None, is_away=True), {"name": "mes"}).findings
-    assert (finding.code, finding.severity) == ("SRC-321", "note")
+    assert (finding.code, finding.severity) == ("SRC-321", "warning")
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ def test_the_clock_is_asked_in_the_middle_of_the_question() -> None:
 
 
 def test_the_worst_comes_first_and_nothing_twice() -> None:
-    note, warning, refusal = (Finding(code, "x") for code in ("SRC-321", "SRC-304", "SRC-121"))
-    assert sorted_findings([note, warning, refusal, warning]) == (refusal, warning, note)
+    warning, other, refusal = (Finding(code, "x") for code in ("SRC-321", "SRC-304", "SRC-121"))
+    assert sorted_findings([warning, other, refusal, warning]) == (refusal, warning, other)
 
 
 class _Connect:
