@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from cdc.capture.lint.file import ConnectorFile
 from cdc.capture.lint.rule import Finding, Rule
@@ -17,16 +18,19 @@ _UNREADABLE = "SRC-101"
 _CONTRACTS = "SRC-102"
 
 
-def lint(folder: Path, paths: Sequence[Path] = ()) -> list[Finding]:
+def lint(
+    folder: Path, paths: Sequence[Path] = (), reads: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> list[Finding]:
     """Return the findings of the files of a folder, or of `paths` among them; allowed ones included.
 
-    A path outside the folder is a file of its own: any product, no contracts.
+    A path outside the folder is a file of its own: any product, no contracts. `reads` are the mappings of the
+    dictionary, by the mirror that they read.
     """
     own = sorted(folder.glob("*.yaml"))
     beside = [path for path in paths if path not in own]
     read = [read_source(path) for path in own] + [read_source(path, (*KINDS, *UNLANDED)) for path in beside]
     files = [
-        ConnectorFile(one, one.source, None if one.path in beside else folder / "contracts" / one.path.stem)
+        ConnectorFile(one, one.source, None if one.path in beside else folder / "contracts" / one.path.stem, reads)
         for one in read
         if one.source is not None
     ]

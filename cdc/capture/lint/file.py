@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,11 +33,15 @@ BROKERS: Final = _NoBrokers()
 
 @dataclass(frozen=True)
 class ConnectorFile:
-    """A file of which `source` could be made. `contracts` is the folder of its contracts; None: not looked for."""
+    """A file of which `source` could be made. `contracts` is the folder of its contracts; None: not looked for.
+
+    `reads` are the mappings of the dictionary by the mirror that they read; none if nobody looked.
+    """
 
     read: SourceFile
     source: Source
     contracts: Path | None
+    reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,10 @@ from cdc.cli.complete import complete_source
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_advice, write_json, write_line
+from cdc.config import Settings
 from cdc.errors import FatalError
+from transforms.errors import DictionaryError
+from transforms.load import load as load_dictionary
 
 _SUFFIX = ".yaml"
 
@@ -34,7 +38,8 @@ def lint(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of the connector files; the settings are not read then. Default: the one that they name.",
+            help="Folder of the connector files; neither settings nor dictionary are read then. Default: the one that "
+            "the settings name.",
             exists=True,
             file_okay=False,
         ),
@@ -53,8 +58,8 @@ def lint(
     A finding is `file:line:column CODE what`, why it is bad and what to do; `cdc code L07` explains a rule. A comment
     `# allow L11: the reason` at the entry allows what a rule finds there. Exit code 2 if there are findings.
     """
-    where = folder or settings(context).folders.connector_configs
-    found = check(where, [_path(name, where) for name in names or ()])
+    where, reads = (folder, {}) if folder else _deployment(settings(context))
+    found = check(where, [_path(name, where) for name in names or ()], reads)
     findings = [finding for finding in found if not finding.allowed]
     allowed = [finding for finding in found if finding.allowed]
     if as_json:
@@ -63,6 +68,18 @@ def lint(
     else:
         _write(findings, allowed)
     raise typer.Exit(Exit.USAGE if findings else Exit.OK)
+
+
+def _deployment(options: Settings) -> tuple[Path, Mapping[str, Sequence[str]]]:
+    """Return the folder of the connector files, and the mappings of the dictionary by the mirror that they read."""
+    reads = defaultdict[str, list[str]](list)
+    try:
+        for mapping in load_dictionary(options.folders.dictionary).mappings:
+            for mirror in {mapping.source, *(lookup.mirror for lookup in mapping.lookups)}:
+                reads[str(mirror)].append(mapping.name)
+    except DictionaryError as error:
+        say(f"What the dictionary reads was not looked at: {error}")
+    return options.folders.connector_configs, reads
 
 
 def _path(name: str, folder: Path) -> Path:

@@ -1,4 +1,5 @@
-"""L10, L16: the file, and nothing but the file, says which tables are captured; each has its contract."""
+"""L10, L16: the file, and nothing but the file, says which tables are captured; each has its contract, and what the
+dictionary reads is among them."""
 
 from __future__ import annotations
 
@@ -32,6 +33,10 @@ def _contracts(file: ConnectorFile, _: Sequence[ConnectorFile]) -> Iterator[Rema
             yield ("tables", index), f"table {name} has no contract"
     for name in sorted(file.by_table.keys() - set(names)):
         yield ("tables",), f"there is a contract of {name}, which does not stand here"
+    mirrors = {f"{file.source.name}.{table.name}" for table in file.source.tables}
+    for mirror, mappings in sorted(file.reads.items()):
+        if mirror.startswith(f"{file.source.name}.") and mirror not in mirrors:
+            yield ("tables",), f"{', '.join(mappings)} of the dictionary reads {mirror}, which does not stand here"
 
 
 def _loose(file: ConnectorFile, _: Sequence[ConnectorFile]) -> Iterator[Remark]:
@@ -62,8 +67,9 @@ RULES = (
         "L10",
         "tables and contracts are not the same",
         "Landing decodes by contracts: it stops at the first change of a table that has none. A contract without its "
-        "table is of a table that is not captured (any more).",
-        "Run `cdc source contract SOURCE`, review the diff, commit it, then `cdc target apply`.",
+        "table is of a table that is not captured (any more). A mapping whose table is not captured derives nothing.",
+        "Run `cdc source contract SOURCE`, review the diff, commit it, then `cdc target apply`. A table that the "
+        "dictionary reads belongs under `tables`, or the mapping out of the dictionary.",
         _contracts,
     ),
     Rule(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import textwrap
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ tables: [{schema}orders, {schema}lines]
 """
 EXAMPLES = Path(__file__).with_name("examples.yaml")
 # Rules about what stands beside a file have tests of their own, below.
-BESIDE = {"L09", "L10", "L18"}
+BESIDE = {"L10", "L18"}
 SECRET = "geheim-4711"
 
 
@@ -119,6 +120,34 @@ def test_tables_and_contracts_are_the_same(tmp_path: Path) -> None:
     (tmp_path / "contracts" / "mes" / "gone.yaml").unlink()
     write_contracts(tmp_path, contract("lines"))
     assert lint(tmp_path) == []
+
+
+def test_what_the_dictionary_reads_is_captured(tmp_path: Path) -> None:
+    write(tmp_path)
+    write_contracts(tmp_path, contract("orders"), contract("lines"))
+    reads = {"mes.orders": ["order"], "mes.stock": ["part", "order"], "wms.stock": ["part"]}
+    assert [(one.line, one.code, one.what) for one in lint(tmp_path, (), reads)] == [
+        (7, "L10", "part, order of the dictionary reads mes.stock, which does not stand here"),
+    ]
+
+
+def test_the_dictionary_of_the_settings_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(REPO / "connector-configs", tmp_path / "connector-configs")
+    (tmp_path / "cdc.yaml").write_text(f"""
+target: {{host: 127.0.0.1, port: 1, database: d, user: u, password: "${{env:PASSWORD}}"}}
+kafka: {{bootstrap: "127.0.0.1:1"}}
+connect: {{url: "http://127.0.0.1:1"}}
+folders: {{connector_configs: connector-configs, dictionary: {REPO / "compose" / "dictionary"}}}
+""")
+    file = tmp_path / "connector-configs" / "mes.yaml"
+    monkeypatch.setenv("CDC_CONFIG", str(tmp_path / "cdc.yaml"))
+    monkeypatch.setenv("PASSWORD", "x")
+    assert execute(["connectors", "lint", "mes"]) == 0
+    file.write_text(file.read_text().replace("public.mes_lot", "public.mes_lots"))
+    assert execute(["connectors", "lint", "mes"]) == 2
+    assert "of the dictionary reads mes.mes_lot, which does not stand here" in capsys.readouterr().out
 
 
 def test_a_contract_that_is_damaged(tmp_path: Path) -> None:
