@@ -70,20 +70,27 @@ class Lifecycle:
         """Tell whether a start would be spoilt: by what is recorded and no place, or by a slot that may be there."""
         return not self._connect.has_place(self._name) if self._has_slot else self._connect.is_unbegun(self._name)
 
-    def renew(self) -> bool:
+    def renew(self) -> str:
         """Have connector and tasks started again and wait until they run; references are resolved anew.
 
-        One whose snapshot has not come to its first row begins it again, and the answer is True. Raises CON-103 if it
-        fails, CON-104 if it takes too long, CON-116 if it is not there.
+        Returns what was done in words. One whose snapshot has not come to its first row begins it again. One that
+        somebody has paused stays so; of one that is stopped nothing is left to be started, and the answer is empty.
+        Raises CON-103 if it fails, CON-104 if it takes too long, CON-116 if it is not there.
         """
-        failed_before = self._connect.status(self._name).failure
+        now = self._connect.status(self._name)
+        if now.state == "STOPPED":
+            return ""
+        if now.state == "PAUSED":
+            self._connect.restart(self._name, only_failed=False)
+            self._connect.await_state(self._name, "paused", _SETTLE_S, now.failure)
+            return "restarted, and paused as before"
         is_begun_again = self.must_begin()
         if is_begun_again:
             self.begin()
         else:
             self._connect.restart(self._name, only_failed=False)
-        self._connect.await_state(self._name, "running", _SETTLE_S, failed_before)
-        return is_begun_again
+        self._connect.await_state(self._name, "running", _SETTLE_S, now.failure)
+        return "restarted, its snapshot begins again" if is_begun_again else "restarted"
 
     def begin(self, *, is_wanted: bool = True, between: Callable[[], None] = _nothing) -> None:
         """Have the connector forget where it was and take its snapshot, if it is to run; returns before it does.

@@ -23,7 +23,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 def restart(context: typer.Context, names: Names = None, as_json: AsJson = False) -> None:
     """Start connectors again, so that they read passwords, certificates and keys anew; wait until they run.
 
-    Nothing is lost. A snapshot that is under way is interrupted, and taken again.
+    Nothing is lost. A snapshot that is under way is interrupted, and taken again. What was paused by hand stays paused;
+    what was stopped reads them anew once it is resumed.
     """
     options = acting(context)
     with telling(as_json=as_json) as told, Connect(options.connect) as connect, on_record(options) as action:
@@ -32,9 +33,10 @@ def restart(context: typer.Context, names: Names = None, as_json: AsJson = False
                 told.tell(source.name, [], otherwise="does not run")
                 continue
             with action("connectors restart", source.name) as effect:
-                is_begun_again = Lifecycle(connect, options.kafka, source, source.name).renew()
-                effect["done"] = done = ["restarted, its snapshot begins again" if is_begun_again else "restarted"]
-            told.tell(source.name, done)
+                done = Lifecycle(connect, options.kafka, source, source.name).renew()
+                if done:
+                    effect["done"] = [done]
+            told.tell(source.name, [done] * bool(done), otherwise="is stopped; `cdc connectors resume` starts it")
 
 
 def reload(

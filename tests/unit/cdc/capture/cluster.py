@@ -63,6 +63,8 @@ class Cluster:
         return not self.has_place(name)
 
     def has_place(self, name: str) -> bool:
+        if name not in self.members:
+            raise FatalError("CON-116", name)
         return bool(self.members[name].offset)
 
     def is_unbegun(self, name: str) -> bool:
@@ -92,8 +94,9 @@ class Cluster:
 
     def restart(self, name: str, *, only_failed: bool) -> None:
         self.tell(f"restart {name}")
-        assert only_failed or self.members[name].task != "FAILED"
-        self.members[name].task = "RUNNING"
+        member = self.members[name]
+        assert only_failed or member.task != "FAILED"
+        member.task = member.state  # one that is paused stays so
 
     def stop(self, name: str) -> None:
         self.tell(f"stop {name}")

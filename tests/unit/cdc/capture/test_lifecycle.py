@@ -114,7 +114,20 @@ def test_a_start_that_would_be_spoilt_is_a_beginning(
         [step for step in BEGIN if kind == "postgresql" or step != "drop slot"] if begins else ["restart mes"]
     )
     member.offset = {"lsn": 5}
-    assert bench.of(kind).renew() is False
+    assert bench.of(kind).renew() == "restarted"
+
+
+@pytest.mark.parametrize("offset", [None, {}, {"lsn": 5}])
+@pytest.mark.parametrize(
+    ("state", "done", "told"),
+    [("PAUSED", "restarted, and paused as before", ["restart mes"]), ("STOPPED", "", [])],
+)
+def test_what_somebody_has_halted_is_restarted_as_it_is(
+    bench: Bench, state: str, done: str, told: list[str], offset: dict[str, object] | None
+) -> None:
+    bench.cluster.members["mes"] = Member({}, state, state, offset)
+    assert bench.of().renew() == done
+    assert (bench.cluster.told, bench.cluster.members["mes"].state) == (told, state)
 
 
 @pytest.mark.parametrize("step", ["create mes stopped", *BEGIN])

@@ -80,6 +80,19 @@ def test_a_reset_says_first_what_it_does(cluster: Cluster, capsys: pytest.Captur
     assert cluster.told == [*BEGIN, "record connectors offsets reset"]
 
 
+def test_a_restart_leaves_what_somebody_has_halted(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.members["mes"] = Member(state="PAUSED", task="PAUSED")
+    assert execute(["connectors", "restart", "mes"]) == 0
+    assert capsys.readouterr().out == "mes: restarted, and paused as before\n"
+    cluster.members["mes"] = Member(state="STOPPED")
+    assert execute(["connectors", "restart", "mes"]) == 0
+    assert capsys.readouterr().out == "mes: is stopped; `cdc connectors resume` starts it\n"
+    assert cluster.told == ["restart mes", "record connectors restart"]
+    del cluster.members["mes"]
+    assert execute(["connectors", "restart", "mes"]) == 1
+    assert "CON-116" in capsys.readouterr().err
+
+
 def test_a_reload_says_first_what_it_does(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["connectors", "reload", "mes", "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [{"source": "mes", "done": FORETOLD}]
