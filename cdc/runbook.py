@@ -44,6 +44,8 @@ STORIES: Final = MappingProxyType(
 )
 """The story of codes by how they begin, for those without a page of their own; runbooks/README.md has the same."""
 _OF_A_ROW: Final = "held-rows"
+_OF_A_FINDING: Final = "source-not-ready"
+_FOUND: Final = ("refuse", "warn")
 # Those of the folder that are about the pages.
 _INDEXES: Final = frozenset({"README", "codes"})
 
@@ -69,6 +71,8 @@ def page_name(code: str) -> str:
     if has_page(code):
         return code
     entry = catalogue().get(code)
+    if entry is not None and entry.kind in _FOUND:
+        return _OF_A_FINDING
     story = None if entry is None else STORIES[code[:3]]
     # Of a row that derivation refuses: in whichever catalogue, it is held.
     return _OF_A_ROW if story is None or (entry is not None and entry.kind == "row" and code[:3] == "DRV") else story

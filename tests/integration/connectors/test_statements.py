@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,6 +111,13 @@ def recorded(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> It
     secret.unlink()
 
 
+def taken_back(file: Path) -> None:
+    """Remove the files of a source."""
+    shutil.rmtree(file.parent / "contracts" / file.stem)
+    file.with_suffix(".dba.sql").unlink(missing_ok=True)
+    file.unlink()
+
+
 @pytest.mark.slow  # minutes each: every command that speaks to a source
 @pytest.mark.timeout(900)
 def test_no_command_changes_the_source(recorded: Recorded) -> None:
@@ -125,7 +133,8 @@ def test_no_command_changes_the_source(recorded: Recorded) -> None:
             recorded.shapes.deployment.exit_code("connectors", command, name)
         place = re.findall(r"^(host|port|database|user|password): (.*)$", file.read_text(), re.MULTILINE)
         options = [part for key, value in place for part in (f"--{key}", value)]
-        cdc("connectors", "init", f"{name}2", "--kind", side.kind, *options, "--dry-run")
+        cdc("connectors", "init", f"{name}2", "--kind", side.kind, *options)
+        taken_back(file.with_stem(f"{name}2"))
         cdc("source", "contract", name)
         cdc("target", "apply")
         cdc("connectors", "plan", name, exit_code=3)
@@ -138,7 +147,11 @@ def test_no_command_changes_the_source(recorded: Recorded) -> None:
             cdc("connectors", "snapshot", name, part, "--where", "id > 1", "--watch")
             for command in ("pause", "resume", "stop", "resume", "restart"):
                 cdc("connectors", command, name)
-            cdc("connectors", "offsets", "show", name)
+            cdc("connectors", "stop", name)
+            kept = file.parent.parent / "place.json"
+            kept.write_text(cdc("connectors", "offsets", "show", name, "--json"))
+            cdc("connectors", "offsets", "set", name, str(kept), "--reason", "a test", "--yes")
+            cdc("connectors", "resume", name)
             recorded.shapes.deployment.exit_code("connectors", "status")
             recorded.shapes.deployment.exit_code("check")
             recorded.shapes.check(f"{name}.part", f"{name}.lot")
@@ -146,8 +159,12 @@ def test_no_command_changes_the_source(recorded: Recorded) -> None:
             side.run("DELETE FROM lot WHERE id = 1")
             recorded.shapes.until(f"SELECT generations FROM cdc.position WHERE source = '{name}'", [(2,)])
             recorded.shapes.check(f"{name}.part", f"{name}.lot")
+            cdc("connectors", "reload", name, "--yes")
+            recorded.shapes.until(f"SELECT generations FROM cdc.position WHERE source = '{name}'", [(3,)])
             steps = ("--yes-stop", "--yes-offsets", "--yes-connector", "--yes-topics")
             recorded.shapes.deployment.exit_code("connectors", "remove", name, "--reason", "a test", *steps)
+        cdc("drift", "show", name)
+        recorded.shapes.deployment.exit_code("drift", "accept", name, "--reason", "a test")
         after = recorded.catalogue()
     assert {table: rows for table, rows in after.items() if rows != before[table]} == {}
     said = recorded.statements()
