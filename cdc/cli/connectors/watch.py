@@ -17,6 +17,8 @@ from cdc.observe.monitor import Monitor
 def watch(context: typer.Context) -> None:
     """Start failed and silent connectors again, until SIGTERM or Ctrl-C. `cdc run` does the same.
 
+    Watched is every source whose file says running at the time: the files are read again where they change.
+
     If the settings have `anchors`, the heads of the journal's chains are published meanwhile.
     """
     raise typer.Exit(work_noted("watch", _watch, settings(context)))

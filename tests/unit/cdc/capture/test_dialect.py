@@ -108,5 +108,8 @@ def test_the_connector_and_its_reader_are_two_replicas() -> None:
 def test_the_script_makes_an_account_that_reads_one_database() -> None:
     text = script(SHOP, {}, None)
     assert r"GRANT SELECT ON `my\_shop`.* TO `cdc_capture`@'%';" in text
-    assert "GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `cdc_capture`@'%';" in text
+    assert (
+        "GRANT RELOAD, PROCESS, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `cdc_capture`@'%';"
+        in text
+    )
     assert "EXECUTE IMMEDIATE" not in text  # MariaDB's
