@@ -58,7 +58,8 @@ class Edge:
 class Relation:
     """How rows of a table are edges: from the columns of the upper node to those of the lower one.
 
-    `where` narrows the rows; `at` is the column that says when it happened.
+    `where` narrows the rows, for which it may read another table: `beside` are its name and columns. `at` is the column
+    that says when it happened.
     """
 
     table: str
@@ -67,6 +68,7 @@ class Relation:
     down: tuple[str, tuple[str, ...]]
     at: str
     where: str = "true"
+    beside: tuple[str, tuple[str, ...]] = ("", ())
 
 
 _LOT: Final = ("lot", ("material_id", "lot_number"))
@@ -79,6 +81,10 @@ _MOVEMENT: Final = ("movement", ("movement_id",))
 _SHIPMENT: Final = ("shipment", ("shipment_id",))
 _EVENT: Final = ("event", ("event_id",))
 _NO_SERIAL: Final = "t.serial_number IS NULL"
+_UNIT: Final = ("serial_unit", ("serial_number", "material_id", "lot_number"))
+# What most rows of units say, too, and is told once: of which lot the unit is.
+_OTHER_LOT: Final = """NOT EXISTS (SELECT FROM SCHEMA.serial_unit u
+    WHERE (u.serial_number, u.material_id, u.lot_number) = (t.serial_number, t.material_id, t.lot_number))"""
 
 RELATIONS: Final = (
     Relation("stock_movement", "received", _PARTY, _LOT, "moved_at", "t.movement_type = 'PURCHASE_RECEIPT'"),
@@ -91,6 +97,7 @@ RELATIONS: Final = (
         "moved_at",
         "t.movement_type = 'MATERIAL_ISSUE'"
         " AND EXISTS (SELECT FROM SCHEMA.job_order j WHERE j.job_order_id = t.source_bill)",
+        ("job_order", ("job_order_id",)),
     ),
     Relation(
         "stock_movement",
@@ -105,14 +112,19 @@ RELATIONS: Final = (
     Relation("material_actual", "went into", _LOT, _SERIAL, "consumed_at"),
     Relation("test_result", "inspected", _SERIAL, _INSPECTION, "evaluated_at"),
     Relation("test_result", "inspected", _LOT, _INSPECTION, "evaluated_at", _NO_SERIAL),
+    Relation("test_result", "inspected as", _LOT, _SERIAL, "evaluated_at", _OTHER_LOT, _UNIT),
     Relation("nonconformance", "found", _INSPECTION, ("nonconformance", ("nonconformance_id",)), "recorded_at"),
     Relation("udi_label", "labelled", _SERIAL, ("label", ("udi_label_id",)), "printed_at"),
     Relation("shipment", "shipped", _SERIAL, _SHIPMENT, "shipped_at"),
     Relation("shipment", "shipped", _LOT, _SHIPMENT, "shipped_at", _NO_SERIAL),
+    Relation("shipment", "shipped as", _LOT, _SERIAL, "shipped_at", _OTHER_LOT, _UNIT),
     Relation("shipment", "to", _SHIPMENT, _PARTY, "shipped_at"),
     Relation("adverse_event", "reported", _SERIAL, _EVENT, "received_at"),
     Relation("adverse_event", "reported", _LOT, _EVENT, "received_at", _NO_SERIAL),
+    Relation("adverse_event", "reported as", _LOT, _SERIAL, "received_at", _OTHER_LOT, _UNIT),
 )
+_TABLES: Final = (*sorted({one.table for one in RELATIONS}), "material_lot")
+"""Where a lot or a unit may be named. A receipt or a shipment needs no row of its lot: that one may be held."""
 _END: Final = "party"
 """The kind that a walk does not go on from: a customer has other devices, a supplier other lots."""
 
@@ -125,23 +137,21 @@ class Genealogy:
         self._schema = schema
         self._columns = self._read_columns()
         self._keys = self._read_keys()
-        self._known = [one for one in RELATIONS if self._has(one)]
+        self._known = [one for one in RELATIONS if not self._lacking(one)]
 
     @property
     def unknown(self) -> list[str]:
         """The tables of relations that the target does not have: nothing can be said of these."""
-        return sorted({one.table for one in RELATIONS if one not in self._known})
+        return sorted({table for one in RELATIONS for table in self._lacking(one)})
 
     def lots(self, number: str, material: str | None = None) -> list[Node]:
-        """Return the lots with a number, of one material or of all."""
-        where = "t.lot_number = %(lot)s AND t.material_id = coalesce(%(material)s, t.material_id)"
-        tables = ("material_lot", "material_actual", "serial_unit")
-        return self._find(_LOT, where, {"lot": number, "material": material}, tables)
+        """Return the lots with a number, of one material or of all, whichever row names them."""
+        where = "t.lot_number = %(lot)s" + ("" if material is None else " AND t.material_id = %(material)s")
+        return self._find(_LOT, where, {"lot": number, "material": material})
 
     def serials(self, number: str) -> list[Node]:
         """Return the unit with a serial number, if any row has it."""
-        tables = ("serial_unit", "material_actual", "shipment", "adverse_event")
-        return self._find(_SERIAL, "t.serial_number = %(serial)s", {"serial": number}, tables)
+        return self._find(_SERIAL, "t.serial_number = %(serial)s", {"serial": number})
 
     def labelled(self, udi: str) -> list[Node]:
         """Return the units with a label of this text or device identifier, else lots of materials of that UDI-DI."""
@@ -151,7 +161,7 @@ class Genealogy:
         of_material = (
             f"t.material_id IN (SELECT m.material_id FROM {self._table('material')} m WHERE m.udi_di = %(udi)s)"
         )
-        return self._find(_LOT, of_material, {"udi": udi}, ("material_lot",))
+        return self._find(_LOT, of_material, {"udi": udi})
 
     def walk(self, start: Iterable[Node], direction: Direction) -> Iterator[Edge]:
         """Yield the edges that lead from some nodes up or down, those nearest first, each once."""
@@ -202,11 +212,16 @@ class Genealogy:
             )
 
     def _find(
-        self, kind: tuple[str, tuple[str, ...]], where: str, values: Mapping[str, Any], tables: Sequence[str]
+        self,
+        kind: tuple[str, tuple[str, ...]],
+        where: str,
+        values: Mapping[str, Any],
+        tables: Sequence[str] = _TABLES,
     ) -> list[Node]:
         name, columns = kind
+        whole = " AND ".join(f"t.{quoted(column)} IS NOT NULL" for column in columns)
         parts = [
-            f"SELECT DISTINCT {_texts(columns)} FROM {self._table(table)} t WHERE {where}"
+            f"SELECT DISTINCT {_texts(columns)} FROM {self._table(table)} t WHERE {where} AND {whole}"
             for table in tables
             if set(columns) <= set(self._columns.get(table, ()))
         ]
@@ -218,9 +233,9 @@ class Genealogy:
     def _table(self, table: str) -> str:
         return quoted(self._schema, table)
 
-    def _has(self, relation: Relation) -> bool:
-        wanted = {*relation.up[1], *relation.down[1], relation.at}
-        return wanted <= set(self._columns.get(relation.table, ()))
+    def _lacking(self, relation: Relation) -> list[str]:
+        wanted = ((relation.table, (*relation.up[1], *relation.down[1], relation.at)), relation.beside)
+        return [table for table, columns in wanted if not set(columns) <= set(self._columns.get(table, ()))]
 
     def _read_keys(self) -> dict[str, list[str]]:
         rows = self._connection.execute(

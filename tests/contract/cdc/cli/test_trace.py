@@ -14,7 +14,7 @@ import pytest
 from cdc.cli.main import execute
 from cdc.store.migrate import migrate
 from tests.contract.cdc.cli.conftest import Cdc
-from tests.contract.cdc.evidence.genealogy import TABLES
+from tests.contract.cdc.evidence.genealogy import STAMP, TABLES
 
 SOURCE = """
 INSERT INTO cdc.position (stream, source, generations, next_offset, source_ts)
@@ -81,18 +81,21 @@ def test_a_recall_lists_who_has_what(cdc: Cdc) -> None:
 
 def test_a_recall_lists_lots_that_others_went_into(cdc: Cdc, filled: psycopg.Connection) -> None:
     """Made in one job of the screws: a kit that was shipped without serial numbers, and one that is still there."""
-    stamp = "'erp.some', '{7}', 42, '2026-01-09+00', false"
     for lot, movement in (("K1", "M8"), ("K2", "M9")):
         filled.execute(
             f"INSERT INTO trace.stock_movement VALUES ('{movement}', 'PRODUCTION_RECEIPT', '2026-01-04+00', 'KIT',"
-            f" '{lot}', 'J1', NULL, {stamp})".encode()
+            f" '{lot}', 'J1', NULL, {STAMP})".encode()
         )
     filled.execute(
-        f"INSERT INTO trace.shipment VALUES ('D8', 'C-2', 'KIT', 'K1', NULL, '2026-01-07+00', {stamp})".encode()
+        f"INSERT INTO trace.shipment VALUES ('D8', 'C-2', 'KIT', 'K1', NULL, '2026-01-07+00', {STAMP})".encode()
     )
     done = cdc("recall", "L1", "--material", "SCREW", "--format", "json")
     held = {(one["lot"], one["shipment"], one["customer"]) for one in done.document["holdings"] if not one["serial"]}
     assert held == {("SCREW L1", "D2", "C-2"), ("KIT K1", "D8", "C-2"), ("KIT K2", None, None)}
+    # The kit has no row of its own: it is known by its receipt and its shipment.
+    done = cdc("recall", "K1", "--format", "json")
+    assert (done.code, [one["customer"] for one in done.document["holdings"]]) == (0, ["C-2"])
+    assert cdc("trace", "lot", "K1").code == 0
 
 
 def test_a_source_of_which_nothing_has_landed_is_not_complete(cdc: Cdc, filled: psycopg.Connection) -> None:

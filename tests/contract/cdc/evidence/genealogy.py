@@ -48,6 +48,7 @@ INSERT INTO trace.shipment VALUES ('D1', 'C-1', 'PUMP', 'P1', 'SN1', '2026-01-06
 INSERT INTO trace.adverse_event VALUES ('E1', 'SN1', NULL, NULL, '2026-02-01+00', STAMP);
 """
 _STAMPS = "_mapping text, _source_key text[], _source_offset bigint, _source_ts timestamptz, _deleted boolean"
-_STAMP = "'erp.some', '{7}', 42, '2026-01-09+00', false"
-TABLES = _TABLES.replace("STAMPS", _STAMPS).replace("STAMP", _STAMP)
+STAMP = "'erp.some', '{7}', 42, '2026-01-09+00', false"
+"""What each row says of itself."""
+TABLES = _TABLES.replace("STAMPS", _STAMPS).replace("STAMP", STAMP)
 """SQL that makes and fills them."""

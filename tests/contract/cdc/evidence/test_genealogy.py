@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from cdc.evidence.genealogy import Genealogy, Node
+from cdc.evidence.recall import read_holdings
 from cdc.store.migrate import migrate
-from tests.contract.cdc.evidence.genealogy import TABLES
+from tests.contract.cdc.evidence.genealogy import STAMP, TABLES
 
 
 @pytest.fixture
@@ -76,13 +77,49 @@ def test_labels_and_identifiers_name_units_or_lots(filled: psycopg.Connection) -
     genealogy = Genealogy(filled)
     assert genealogy.labelled("(01)06901234000177(21)SN1") == [Node("serial", ("SN1",))]
     filled.execute("DELETE FROM trace.udi_label")
-    assert genealogy.labelled("06901234000177") == [Node("lot", ("PUMP", "P1"))]
+    assert genealogy.labelled("06901234000177") == [Node("lot", ("PUMP", "P1")), Node("lot", ("PUMP", "P2"))]
     assert genealogy.labelled("nothing") == []
 
 
 def test_a_table_that_the_target_does_not_have_is_named(filled: psycopg.Connection) -> None:
     assert Genealogy(filled).unknown == ["nonconformance"]
     filled.execute("DROP TABLE trace.shipment")
+    filled.execute("DROP TABLE trace.job_order")
     genealogy = Genealogy(filled)
-    assert genealogy.unknown == ["nonconformance", "shipment"]
+    assert genealogy.unknown == ["job_order", "nonconformance", "shipment"]
     assert told(genealogy, genealogy.serials("SN1"), "down")
+    assert told(genealogy, genealogy.lots("L1"), "down")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "stock_movement VALUES ('M8', 'PRODUCTION_RECEIPT', '2026-01-04+00', 'KIT', 'K1', 'J1', NULL, STAMP)",
+        "shipment VALUES ('D8', 'C-2', 'KIT', 'K1', NULL, '2026-01-07+00', STAMP)",
+        "test_result VALUES ('T8', NULL, 'KIT', 'K1', '2026-01-05+00', STAMP)",
+        "adverse_event VALUES ('E8', NULL, 'KIT', 'K1', '2026-02-01+00', STAMP)",
+        "serial_unit VALUES ('SN8', 'KIT', 'K1', NULL, '2026-01-03+00', STAMP)",
+        "material_actual VALUES ('A8', 'SN1', 'KIT', 'K1', '2026-01-02+00', STAMP)",
+        "material_lot VALUES ('KIT', 'K1', STAMP)",
+    ],
+)
+def test_a_lot_is_known_by_any_row_that_names_it(filled: psycopg.Connection, row: str) -> None:
+    """Of stock from before, and of one whose own row is held, there is no row in `material_lot`."""
+    assert Genealogy(filled).lots("K1") == []
+    filled.execute(f"INSERT INTO trace.{row.replace('STAMP', STAMP)}".encode())
+    assert Genealogy(filled).lots("K1") == [Node("lot", ("KIT", "K1"))]
+    assert Genealogy(filled).lots("K1", "SCREW") == []
+
+
+def test_a_unit_is_of_the_lot_that_it_was_shipped_as(filled: psycopg.Connection) -> None:
+    """Its own row has no lot, or another one: who is told to look for a lot looks at both."""
+    filled.execute("UPDATE trace.serial_unit SET lot_number = NULL WHERE serial_number = 'SN3'")
+    genealogy = Genealogy(filled)
+    (lot,) = genealogy.lots("P2")
+    assert told(genealogy, [lot], "down") == {
+        ("lot PUMP P2", "shipped as", "serial SN3"),
+        ("serial SN3", "shipped", "shipment D3"),
+        ("shipment D3", "to", "party C-1"),
+    }
+    (holding,) = read_holdings(filled, genealogy, [lot])
+    assert (holding.serial, holding.customer, holding.lot) == ("SN3", "C-1", "PUMP P2")
