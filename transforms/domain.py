@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from transforms.mapping import Fold, Mapping
+from transforms.mapping import Fold, Mapping, MirrorRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,16 @@ class Domain:
     name: str
     mappings: tuple[Mapping, ...]
     folds: tuple[Fold, ...] = ()
+
+    @property
+    def made_of(self) -> dict[str, frozenset[MirrorRef]]:
+        """The mirrors of which rows are held, by what these are held by: the one that a mapping reads, by its name.
+
+        Of a fold, by its table, those of all that contribute to it. Versions of rows stand for their rows.
+        """
+        own = {mapping.name: frozenset({replace(mapping.source, versions=False)}) for mapping in self.mappings}
+        said = {fold: [one for one in self.mappings if fold in map(str, one.targets)] for fold in map(str, self.folds)}
+        return own | {fold: frozenset[MirrorRef]().union(*(own[one.name] for one in by)) for fold, by in said.items()}
 
 
 def group_mappings(mappings: tuple[Mapping, ...], folds: tuple[Fold, ...] = ()) -> tuple[Domain, ...]:

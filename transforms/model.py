@@ -11,7 +11,7 @@ from typing import Literal
 
 from transforms.domain import Domain, group_mappings
 from transforms.history import history_of
-from transforms.mapping import Fold, Mapping
+from transforms.mapping import Fold, Mapping, MirrorRef
 from transforms.value.token import TokenKeys
 
 Sensitivity = Literal["public", "internal", "confidential", "personal", "phi"]
@@ -177,6 +177,10 @@ class Dictionary:
     def domains(self) -> tuple[Domain, ...]:
         """Return the connected groups of mappings, each named after its alphabetically first canonical table."""
         return group_mappings(self.derived, self.folds)
+
+    def made_of(self) -> dict[str, frozenset[MirrorRef]]:
+        """Return the mirrors of which rows are held, as `Domain.made_of`, of all domains."""
+        return {name: mirrors for domain in self.domains() for name, mirrors in domain.made_of.items()}
 
     def fields_of_columns(self) -> dict[str, tuple[Field, ...]]:
         """Return the fields of each canonical column, by `schema.table.column`: how it is kept and protected.

@@ -76,6 +76,7 @@ class Seen:
     heard_s: float | None
     stream: StreamStatus | None
     tables: Sequence[TableStatus] | None
+    held: int | None
     behind_s: float | None
     log: Retained | None
     snapshot: Load | None
@@ -100,7 +101,7 @@ def standing_of(source: Source, seen: Seen) -> Standing:
         behind_s=seen.behind_s,
         refused=None if stream is None else stream.refused,
         stale=None if stream is None else stream.stale,
-        held=None if seen.tables is None else sum(table.held for table in seen.tables),
+        held=seen.held,
         log=seen.log,
         snapshot=seen.snapshot,
         reading=seen.reading,

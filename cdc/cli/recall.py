@@ -20,7 +20,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_line, write_table
 from cdc.cli.reveal import Reveal, RevealReason, masks
 from cdc.config import Settings
-from cdc.derive.active import active_digest
+from cdc.derive.active import active_digest, dictionary_for_reading
 from cdc.errors import CdcError
 from cdc.evidence.completeness import Completeness, read_completeness
 from cdc.evidence.genealogy import Genealogy
@@ -86,7 +86,8 @@ def recall(  # noqa: PLR0913, PLR0917 - options of a command
     streams = {name: one.stream for name, one in load_sources(read.folders.connector_configs).items()}
     ends = _ends(read, streams.values())
     with as_service_errors(), connect(read.target, "cdc recall") as connection, snapshot(connection):
-        found = _recall(connection, lot, material, read_completeness(connection, ends, streams))
+        dictionary = dictionary_for_reading(connection, read.folders.dictionary)
+        found = _recall(connection, lot, material, read_completeness(connection, ends, streams, dictionary))
         holdings = [
             replace(one, facts=shown.exported("trace.party", one.facts, pseudonyms))
             for one in (found.holdings if found else ())
@@ -121,7 +122,7 @@ def _recall(connection: Connection, lot: str, material: str | None, sources: lis
     lots = genealogy.lots(lot, material)
     if not lots:
         return None
-    complete = all(one.is_complete and one.lag is not None for one in sources) and not genealogy.unknown
+    complete = all(one.is_complete for one in sources) and not genealogy.unknown
     return Recall(
         lot,
         datetime.now(UTC),

@@ -15,7 +15,9 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from cdc.derive.bind import mirror_refs
 from cdc.land.gap import Gap, read_gaps
+from transforms.model import Dictionary
 
 Connection = psycopg.Connection[Any]
 
@@ -25,7 +27,8 @@ class Completeness:
     """One source. `lag`: records of the topic that have not landed, None if Kafka did not say.
 
     `landed_to` and `position` are those of the last commit that landed; `underived`: batches that have landed and are
-    not derived; `held` counts its held rows by code. `in_snapshot`: its first rows are still being read.
+    not derived; `held` counts held rows that its rows have a part in, by code. `in_snapshot`: its first rows are still
+    being read.
     """
 
     source: str
@@ -44,8 +47,8 @@ class Completeness:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is known to be missing but what the source has committed since `landed_to`."""
-        return not (self.lag or self.underived or self.in_snapshot or self.stale or self.held or self.gaps)
+        """Whether nothing is missing, as far as anybody knows, but what was committed since `landed_to`."""
+        return self.lag == 0 and not (self.underived or self.in_snapshot or self.stale or self.held or self.gaps)
 
 
 _SOURCES = """
@@ -53,26 +56,35 @@ SELECT p.source, p.stream, p.source_ts AS landed_to, p.source_position AS positi
        -- Behind the last record Kafka keeps its own commit marker.
        CASE WHEN %(ends)s::jsonb ? p.stream THEN greatest(
            0, (%(ends)s::jsonb ->> p.stream)::bigint - 1 - (greatest(p.next_offset, p.read_from) - p.shift)) END AS lag,
-       coalesce((SELECT max(p.batch - w.batch) FROM cdc.watermark w WHERE w.stream = p.stream), p.batch) AS underived,
+       coalesce((SELECT max(p.batch - coalesce(w.batch, 0)) FROM jsonb_each(%(reads)s) d (name, sources)
+                 LEFT JOIN cdc.watermark w ON w.domain = d.name AND w.stream = p.stream
+                 WHERE d.sources ? p.source), p.batch) AS underived,
        p.snapshot_position IS NOT NULL OR p.generations = 0 AS in_snapshot, p.refused,
        (SELECT count(*) FROM cdc.stale s WHERE s.stream = p.stream) AS stale,
        coalesce((SELECT jsonb_object_agg(code, n) FROM (
-           SELECT code, count(*) AS n FROM cdc.held h WHERE split_part(h.mapping, '.', 1) = p.source GROUP BY code) h),
-           '{}') AS held,
+           SELECT h.code, sum(h.rows)::bigint AS n FROM cdc.held_count h
+           WHERE h.rows > 0 AND %(made_of)s::jsonb -> h.mapping ? p.source GROUP BY h.code) h), '{}') AS held,
        '{}'::text[] AS gaps
 FROM cdc.position p ORDER BY p.source
 """
 
 
 def read_completeness(
-    connection: Connection, ends: Mapping[str, int], streams: Mapping[str, str]
+    connection: Connection,
+    ends: Mapping[str, int],
+    streams: Mapping[str, str],
+    dictionary: Dictionary,
 ) -> list[Completeness]:
     """Return each source as the transaction shows it; `ends` has the end offsets of topics, where they are known.
 
     `streams` are those of all sources that there are, by name: one of which nothing has landed is not complete.
+    `dictionary`, the one in force, knows whose rows are in a fold: one that is held is missing from each of them.
     """
+    parts = {name: sorted({mirror.schema for mirror in mirrors}) for name, mirrors in dictionary.made_of().items()}
+    reads = {domain.name: sorted({mirror.schema for mirror in mirror_refs(domain)}) for domain in dictionary.domains()}
     with connection.cursor(row_factory=class_row(Completeness)) as cursor:
-        found = cursor.execute(_SOURCES, {"ends": Jsonb(dict(ends))}).fetchall()
+        known = {"ends": Jsonb(dict(ends)), "made_of": Jsonb(parts), "reads": Jsonb(reads)}
+        found = cursor.execute(_SOURCES, known).fetchall()
     there = {one.source for one in found}
     unseen = [_unseen(name, stream, ends.get(stream)) for name, stream in streams.items() if name not in there]
     return [replace(one, gaps=read_gaps(connection, one.stream)) for one in found] + unseen

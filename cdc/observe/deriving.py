@@ -55,7 +55,7 @@ class DerivingMetrics(Collector):
         """Be about these domains from now on: those of the dictionary that is in force."""
         reads = sorted({(domain.name, mirror.schema) for domain in domains for mirror in mirror_refs(domain)})
         with self._lock:
-            self._mappings = {mapping.name: domain.name for domain in domains for mapping in domain.mappings}
+            self._mappings = {name: domain.name for domain in domains for name in domain.made_of}
             self._reads = ([domain for domain, _ in reads], [source for _, source in reads])
         self._conditions = {domain.name: Condition(domain.name, "is starting") for domain in domains}
 

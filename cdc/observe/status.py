@@ -122,12 +122,11 @@ def _stream(row: dict[str, Any], end: int | None) -> StreamStatus:
 
 
 def _domain(connection: psycopg.Connection, domain: Domain) -> DomainStatus:
-    mappings = [mapping.name for mapping in domain.mappings]
     targets = {str(target): target for mapping in domain.mappings for target in mapping.targets}
     held = connection.execute(
         "SELECT code, sum(rows)::bigint FROM cdc.held_count WHERE mapping = ANY(%s) AND rows > 0 GROUP BY code"
         " ORDER BY code",
-        (mappings,),
+        (list(domain.made_of),),
     ).fetchall()
     behind = connection.execute(_BEHIND, (domain.name,)).fetchone()
     leased = connection.execute(_LEASED, (domain.name,)).fetchone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,11 +10,14 @@ from typing import Final
 import psycopg
 from psycopg.rows import class_row
 
+from transforms.mapping import MirrorRef
+
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
     """One mirror: `refused` changes ever, `stale` rows now, `held` rows of mappings that read it first.
 
+    With the rows of folds that it contributes to: one that several mirrors contribute to is held at each of them.
     `changed_at` is when the last change of it landed, None if none has.
     """
 
@@ -33,7 +36,7 @@ held AS (SELECT mapping, sum(rows)::bigint AS rows FROM cdc.held_count WHERE map
          GROUP BY mapping)
 SELECT c.mirror, coalesce(r.rows, 0) AS refused, coalesce(s.rows, 0) AS stale,
        coalesce((SELECT sum(h.rows)::bigint FROM held h
-                 JOIN unnest(%(mappings)s::text[], %(sources)s::text[]) m (mapping, mirror) USING (mapping)
+                 JOIN unnest(%(mappings)s::text[], %(mirrors)s::text[]) m (mapping, mirror) USING (mapping)
                  WHERE m.mirror = c.mirror), 0) AS held,
        (SELECT b.landed_at FROM cdc.changed_mirror k
         CROSS JOIN LATERAL (SELECT max(batch) AS batch FROM cdc.changed_key WHERE mirror = k.id) l
@@ -45,14 +48,24 @@ WHERE c.source = %(source)s ORDER BY c.mirror
 
 
 def read_tables(
-    connection: psycopg.Connection, source: str, stream: str, reads: Mapping[str, str]
+    connection: psycopg.Connection, source: str, stream: str, made_of: Mapping[str, Collection[MirrorRef]]
 ) -> list[TableStatus]:
-    """Return the mirrors of a source; `reads` has the mirror that each mapping reads first, by the mapping's name."""
+    """Return the mirrors of a source; `made_of` is the dictionary's (`Domain.made_of`)."""
+    pairs = [(name, str(mirror)) for name, mirrors in made_of.items() for mirror in mirrors]
     parameters = {
         "stream": stream,
         "source": source,
-        "mappings": list(reads),
-        "sources": list(reads.values()),
+        "mappings": [name for name, _ in pairs],
+        "mirrors": [mirror for _, mirror in pairs],
     }
     with connection.cursor(row_factory=class_row(TableStatus)) as cursor:
         return cursor.execute(_TABLES, parameters).fetchall()
+
+
+def count_held(connection: psycopg.Connection, source: str, made_of: Mapping[str, Collection[MirrorRef]]) -> int:
+    """Return how many rows are held that rows of a source have a part in, each once."""
+    names = [name for name, mirrors in made_of.items() if any(mirror.schema == source for mirror in mirrors)]
+    row = connection.execute(
+        "SELECT coalesce(sum(rows), 0)::bigint FROM cdc.held_count WHERE mapping = ANY (%s)", (names,)
+    ).fetchone()
+    return int(row[0]) if row else 0

@@ -31,10 +31,11 @@ from cdc.derive.active import dictionary_for_reading
 from cdc.errors import CdcError
 from cdc.observe.load import Load, open_snapshots, read_loads
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
-from cdc.observe.tables import TableStatus, read_tables
+from cdc.observe.tables import TableStatus, count_held, read_tables
 from cdc.store.connection import connect as connect_target
 from cdc.stream.topic import end_offsets, newest
 from transforms.errors import DictionaryError
+from transforms.mapping import MirrorRef
 from transforms.model import Dictionary
 
 _Found = TypeVar("_Found")
@@ -132,6 +133,7 @@ class Surroundings:
             heard_s=heard_s,
             stream=self.streams.get(source.stream),
             tables=self._tables(source),
+            held=self._held(source),
             behind_s=self._behind(source),
             log=self.ask(source.name, lambda: read_retained(source, environment(), place, heard_s or 0.0)),
             snapshot=self._snapshot(source),
@@ -158,11 +160,18 @@ class Surroundings:
         return self._estimates[source.name]
 
     def _tables(self, source: Source) -> list[TableStatus] | None:
-        target, dictionary = self.target, self.dictionary
+        target = self.target
         if target is None:
             return None
-        reads = {} if dictionary is None else {one.name: str(one.source) for one in dictionary.mappings}
-        return self.ask("target", lambda: read_tables(target, source.name, source.stream, reads))
+        return self.ask("target", lambda: read_tables(target, source.name, source.stream, self._made_of))
+
+    def _held(self, source: Source) -> int | None:
+        target = self.target
+        return None if target is None else self.ask("target", lambda: count_held(target, source.name, self._made_of))
+
+    @cached_property
+    def _made_of(self) -> dict[str, frozenset[MirrorRef]]:
+        return {} if self.dictionary is None else self.dictionary.made_of()
 
     def _behind(self, source: Source) -> float | None:
         """Return how far behind the slowest domain is that reads a mirror of the source."""

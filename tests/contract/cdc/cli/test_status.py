@@ -22,6 +22,7 @@ from cdc.evidence.published import note_failure, note_published
 from cdc.land.position import COUNTED
 from cdc.observe.status import read_domains, read_streams
 from cdc.observe.stopping import forget_stop, note_stop
+from cdc.observe.tables import count_held, read_tables
 from cdc.store.connection import connect
 from cdc.stream.signal import Signal
 from transforms.load import load as load_dictionary
@@ -68,6 +69,27 @@ def test_counts_are_the_sums_of_the_ledger_and_lag_is_the_distance_to_the_end(co
         *(41, 20, 6, 4, 2, 1, 8),
     )
     assert (mes.captured, mes.control, mes.lag) == (5, 5, None)
+
+
+def test_a_row_of_a_fold_that_is_held_counts_wherever_it_comes_from(connection: psycopg.Connection) -> None:
+    dictionary = load_dictionary(None)
+    for mapping in ("trace.party", "trace.material_lot", "mes.mes_lot"):
+        connection.execute(
+            "INSERT INTO cdc.held (mapping, source_key, code, detail, dictionary)"
+            " VALUES (%s, '{1}', 'REF-301', '', '')",
+            (mapping,),
+        )
+    (domain,) = read_domains(connection, dictionary.domains())
+    assert domain.held == {"REF-301": 3}
+    of_tables = {
+        table.mirror: table.held
+        for source in ("erp", "mes")
+        for table in read_tables(connection, source, f"cdc.{source}", dictionary.made_of())
+        if table.held
+    }
+    assert of_tables == {"erp.ICStockBillEntry": 1, "erp.t_Organization": 1, "erp.t_Supplier": 1, "mes.mes_lot": 2}
+    # A party comes from two tables of the ERP, and is one row.
+    assert [count_held(connection, source, dictionary.made_of()) for source in ("erp", "mes")] == [2, 2]
 
 
 def test_the_reading_of_tables_beside_the_stream_is_what_landed_of_them_since(connection: psycopg.Connection) -> None:
