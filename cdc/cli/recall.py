@@ -73,10 +73,11 @@ def recall(  # noqa: PLR0913, PLR0917 - options of a command
 
     What is personal of customers is masked: a notice that is sent needs --reveal, which is on record.
     With a statement of how complete each source was at that moment: landed up to, lag, refused, stale and held rows,
-    gaps. The JSON form is lot, as_of, dictionary (digest), complete (bool), sources, unknown (tables that the target
-    does not have), holdings; a file gets it unless CSV is asked for. A signature is 64 bytes over the file's bytes:
+    gaps. The JSON form is lot, known (bool), as_of, dictionary (digest), complete (bool), sources, unknown (tables that
+    the target does not have), holdings; a file gets it unless CSV is asked for. A signature is 64 bytes over its bytes:
     `openssl pkeyutl -verify -pubin -inkey KEY.pub -rawin -in FILE -sigfile FILE.sig` verifies it. Exit code 4 if some
-    source was not complete, 3 if the lot is unknown.
+    source was not complete; 3 if all were, and the lot is unknown. Of a lot that is unknown the statement is the
+    extract: what has not arrived may name it.
     """
     if key is not None and output is None:
         raise typer.BadParameter("a signature stands beside a file: name one with --output")
@@ -88,13 +89,7 @@ def recall(  # noqa: PLR0913, PLR0917 - options of a command
     with as_service_errors(), connect(read.target, "cdc recall") as connection, snapshot(connection):
         dictionary = dictionary_for_reading(connection, read.folders.dictionary)
         found = _recall(connection, lot, material, read_completeness(connection, ends, streams, dictionary))
-        holdings = [
-            replace(one, facts=shown.exported("trace.party", one.facts, pseudonyms))
-            for one in (found.holdings if found else ())
-        ]
-    if found is None:
-        say(f"The target knows no lot {lot}.")
-        raise typer.Exit(Exit.DIFFERENT)
+        holdings = [replace(one, facts=shown.exported("trace.party", one.facts, pseudonyms)) for one in found.holdings]
     found = replace(found, holdings=holdings)
     text = _text(found, form)
     if output is None:
@@ -105,7 +100,16 @@ def recall(  # noqa: PLR0913, PLR0917 - options of a command
             say(f"signed: {sign_file(output, key)}")
     for line in _statement(found):
         say(line)
-    raise typer.Exit(Exit.OK if found.complete else Exit.ATTENTION)
+    if not found.known:
+        say(f"The target knows no lot {lot}.")
+    raise typer.Exit(_exit_code(found))
+
+
+def _exit_code(found: Recall) -> Exit:
+    """Return the code; that nobody knows the lot is an answer only if nothing is missing that may name it."""
+    if not found.complete:
+        return Exit.ATTENTION
+    return Exit.OK if found.known else Exit.DIFFERENT
 
 
 def _ends(read: Settings, streams: Iterable[str]) -> dict[str, int]:
@@ -117,14 +121,13 @@ def _ends(read: Settings, streams: Iterable[str]) -> dict[str, int]:
         return {}
 
 
-def _recall(connection: Connection, lot: str, material: str | None, sources: list[Completeness]) -> Recall | None:
+def _recall(connection: Connection, lot: str, material: str | None, sources: list[Completeness]) -> Recall:
     genealogy = Genealogy(connection)
     lots = genealogy.lots(lot, material)
-    if not lots:
-        return None
     complete = all(one.is_complete for one in sources) and not genealogy.unknown
     return Recall(
         lot,
+        bool(lots),
         datetime.now(UTC),
         active_digest(connection) or "",
         complete,

@@ -44,9 +44,12 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """The extract. `unknown` names tables that the target does not have: what they would say is missing."""
+    """The extract. `known`: any row names the lot. `unknown`: tables that the target does not have; what they would say
+    is missing.
+    """
 
     lot: str
+    known: bool
     as_of: datetime
     dictionary: str
     complete: bool

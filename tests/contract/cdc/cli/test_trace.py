@@ -57,9 +57,18 @@ def test_a_trace_goes_both_ways_with_the_evidence_of_each_edge(cdc: Cdc) -> None
 
 
 @pytest.mark.usefixtures("filled")
-def test_what_nobody_knows(cdc: Cdc) -> None:
-    assert (cdc("trace", "lot", "L9").code, cdc("recall", "L9").code) == (3, 3)
+def test_what_nobody_knows(cdc: Cdc, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cdc("trace", "lot", "L9").code == 3
+    done = cdc("recall", "L9", "--format", "json")
+    assert (done.code, done.document["known"], done.document["holdings"]) == (3, False, [])
+    assert (done.document["complete"], len(done.document["sources"])) == (True, 2)
     assert cdc("trace", "bill", "1").code == 2
+    # That it is unknown says little while nobody knows what has not landed.
+    monkeypatch.setattr("cdc.cli.recall.end_offsets", lambda _brokers, _names: {})
+    done = cdc("recall", "L9", "--format", "json")
+    assert (done.code, done.document["known"], done.document["complete"]) == (4, False, False)
+    assert "erp: NOT COMPLETE" in done.err
+    assert "knows no lot L9" in done.err
 
 
 @pytest.mark.usefixtures("filled")
