@@ -5,14 +5,21 @@ Data goes to stdout, words about it to stderr, so that a pipe gets nothing but d
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from cdc.cli.repeated import of_deployment
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_ENDLESS: Final = 1_000_000
+"""Columns of a terminal on which nothing is folded."""
 Cell = str | int | float | datetime | None
 
 
@@ -29,6 +36,20 @@ def write_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell
             print("\t".join(_plain(cell) for cell in row))
         return
     from rich.console import Console  # noqa: PLC0415 - workers are commands, too, and never draw
+
+    Console().print(_drawn(title, columns, rows))
+
+
+def drawn_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return the table that a person sees as text, its lines as long as they have to be."""
+    from rich.console import Console  # noqa: PLC0415
+
+    text = io.StringIO()
+    Console(file=text, width=_ENDLESS, force_terminal=False, color_system=None).print(_drawn(title, columns, rows))
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
+def _drawn(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -39,7 +60,7 @@ def write_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
         table.add_row(*(escape(_plain(cell)) for cell in row))
-    Console().print(table)
+    return table
 
 
 def write_line(text: str = "") -> None:

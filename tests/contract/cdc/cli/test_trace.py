@@ -126,29 +126,64 @@ def test_what_is_not_complete_is_said(cdc: Cdc, filled: psycopg.Connection) -> N
     assert (done.code, done.document["unknown"]) == (4, ["nonconformance"])
 
 
+def verifies(public: Path, file: Path) -> bool:
+    """Say whether a file's signature holds, by what everybody has."""
+    command = ("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(public), "-rawin", "-in", str(file))
+    return subprocess.run((*command, "-sigfile", f"{file}.sig"), check=False, capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """A private key; the public one is beside it, as `recall.pub`."""
+    assert execute(("dictionary", "keygen", str(tmp_path / "recall"))) == 0
+    return tmp_path / "recall"
+
+
 @pytest.mark.usefixtures("filled")
-def test_a_signed_extract_is_verified_without_this_software(cdc: Cdc, tmp_path: Path) -> None:
-    key, file = tmp_path / "recall.key", tmp_path / "recall.json"
-    assert execute(("dictionary", "keygen", str(key))) == 0
-    done = cdc("recall", "L1", "--output", str(file), "--key", str(key))
+def test_a_signed_extract_is_verified_without_this_software(cdc: Cdc, tmp_path: Path, key: Path) -> None:
+    file = tmp_path / "recall.json"
+    done = cdc("recall", "L1", "--format", "json", "--output", str(file), "--key", str(key))
     assert done.code == 0, done.err
     assert json.loads(file.read_text())["lot"] == "L1"
-    (public,) = [path for path in tmp_path.iterdir() if path.name.startswith("recall") and path.suffix == ".pub"]
-    command = [
-        "openssl",
-        "pkeyutl",
-        "-verify",
-        "-pubin",
-        "-inkey",
-        public,
-        "-rawin",
-        "-in",
-        file,
-        "-sigfile",
-        f"{file}.sig",
-    ]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    assert verifies(key.with_suffix(".pub"), file)
     file.write_text(file.read_text().replace("C-1", "C-9"))
-    assert subprocess.run(command, check=False, capture_output=True).returncode != 0
+    assert not verifies(key.with_suffix(".pub"), file)
     assert cdc("recall", "L1", "--key", str(key)).code == 2
     assert "EVD-116" in cdc("recall", "L1", "--output", str(file), "--key", str(file)).err
+
+
+@pytest.mark.usefixtures("filled")
+def test_the_signature_of_a_csv_covers_its_statement(
+    cdc: Cdc, tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdc.cli.recall.end_offsets", lambda _brokers, _names: {"cdc.erp": 58, "cdc.mes": 51})
+    file = tmp_path / "notice.csv"
+    words = ("recall", "L1", "--material", "SCREW", "--format", "csv", "--output", str(file), "--key", str(key))
+    assert cdc(*words).code == 4
+    statement, digests = tmp_path / "notice.csv.statement.csv", tmp_path / "notice.csv.sha256"
+    told = {(row["of"], row["what"]): row["value"] for row in csv.DictReader(statement.read_text().splitlines())}
+    assert (told["extract", "lot"], told["extract", "complete"], told["extract", "lines"]) == ("L1", "no", "3")
+    assert (told["erp", "complete"], told["erp", "lag"], told["mes", "complete"]) == ("no", "7", "yes")
+    assert {row["serial"] for row in csv.DictReader(file.read_text().splitlines())} == {"SN1", "SN2", ""}
+    assert verifies(key.with_suffix(".pub"), digests)
+
+    def are_whole() -> bool:
+        check = ("sha256sum", "--check", "--quiet", digests.name)
+        return subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 0
+
+    assert are_whole()
+    for forged in (file, statement):
+        honest = forged.read_text()
+        forged.write_text(honest.replace("C-1", "C-9").replace("erp,complete,no", "erp,complete,yes"))
+        assert not are_whole(), forged
+        forged.write_text(honest)
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_table_is_written_as_text(cdc: Cdc, tmp_path: Path) -> None:
+    file = tmp_path / "notice.txt"
+    assert cdc("recall", "L1", "--material", "SCREW", "--output", str(file)).code == 0
+    text = file.read_text()
+    assert [line.count("\u2502") for line in text.splitlines() if "SN1" in line] == [9]
+    assert "erp: complete; landed up to" in text
+    assert text.rstrip().splitlines()[-1].startswith("mes: ")
