@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cdc.cli.anchor import Files, Heads, Keys, Topic
+from cdc.cli.anchor import JSON_HELP, Files, Heads, Keys, Topic
 from cdc.cli.audit_mirrors import mirrors
 from cdc.cli.audit_rows import rows
 from cdc.cli.context import settings
-from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.progress import Shown
 from cdc.errors import FatalError
@@ -45,7 +43,8 @@ def verify(
         bool,
         typer.Option(
             "--json",
-            help="Print one object: `holds` (bool) and `streams`, a list of stream, batches, records, offset and head "
+            help=f"Print one object: `holds` (bool), {JSON_HELP} and `streams`, a list of "
+            "stream, batches, records, offset and head "
             "(where the walk ended), anchors (how many were met), archived (where it began: at the end of the archive; "
             "0 without one), shredded (how many of the records nobody can read any more), lost (where they are: "
             "first_offset, next_offset, records, why), fault (null, or batch, offset, what).",
@@ -63,9 +62,8 @@ def verify(
     and all behind them is folded from there.
     Exit code 3 with the first bad batch and offset; 4 if a stream has no head in the file or topic that was given.
     """
-    read = settings(context)
-    given = Heads(read, anchor, topic, key)
-    with given.in_target(read, "cdc audit verify") as (opener, anchors):
+    given = Heads(settings(context), anchor, topic, key)
+    with given.in_target("cdc audit verify") as (opener, anchors):
         heads = {head.stream: head for head in current_heads(opener.connection)}
         named = streams or sorted({*heads, *anchors})
         verdicts = []
@@ -74,19 +72,12 @@ def verify(
                 total = heads[stream].offset if stream in heads else 0
                 verdicts.append(walk(opener, stream, anchors.get(stream), _shown(shown, stream, total)))
                 shown.end()
+    holds = not any(one.fault for one in verdicts)
     if as_json:
-        write_json({"holds": not any(one.fault for one in verdicts), "streams": [_document(one) for one in verdicts]})
+        write_json({"holds": holds, **given.document(named), "streams": [_document(one) for one in verdicts]})
     else:
         _write(verdicts)
-        given.say_unheld()
-    bare = given.bare(one.stream for one in verdicts)
-    raise typer.Exit(_exit_code(verdicts, bare))
-
-
-def _exit_code(verdicts: Iterable[Verdict], bare: Sequence[str]) -> Exit:
-    if any(one.fault for one in verdicts):
-        return Exit.DIFFERENT
-    return Exit.ATTENTION if bare else Exit.OK
+    given.end(named, holds=holds)
 
 
 @app.command()

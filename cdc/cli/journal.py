@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cdc.cli.anchor import Files, Heads, Keys, Topic
+from cdc.cli.anchor import JSON_HELP, Files, Heads, Keys, Topic
 from cdc.cli.context import acting, settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
@@ -102,7 +102,8 @@ def verify(
         bool,
         typer.Option(
             "--json",
-            help="Print one object: `holds` (bool) and `files`, a list of stream, month, file, records, next_offset, "
+            help=f"Print one object: `holds` (bool), {JSON_HELP} and `files`, a list of "
+            "stream, month, file, records, next_offset, "
             "digest, anchors (how many were met), sealed (how many records are), shredded (how many of these nobody "
             "can read any more), fault (null, or what is wrong).",
         ),
@@ -117,11 +118,12 @@ def verify(
     read = settings(context)
     where = _folder(read, folder)
     given = Heads(read, anchor, topic, key)
-    with given.in_target(read, "cdc journal verify") as (opener, anchors), Shown() as shown:
+    with given.in_target("cdc journal verify") as (opener, anchors), Shown() as shown:
         connection = opener.connection
         connection.autocommit = True  # nothing waits for the files to be read
-        streams = connection.execute("SELECT DISTINCT stream FROM cdc.archive ORDER BY stream").fetchall()
-        parts = [(stream, part) for (stream,) in streams for part in read_parts(connection, stream)]
+        found = connection.execute("SELECT DISTINCT stream FROM cdc.archive ORDER BY stream").fetchall()
+        streams = [stream for (stream,) in found]
+        parts = [(stream, part) for stream in streams for part in read_parts(connection, stream)]
         outcomes, total, done = [], sum(part.records for _, part in parts), 0
         for stream, part in parts:
             outcomes.append((stream, part, _outcome(opener, stream, part, where, anchors.get(stream, {}))))
@@ -129,12 +131,10 @@ def verify(
             shown.show("verify archive", done, total)
     faults = [fault for *_, (_, fault) in outcomes if fault]
     if as_json:
-        write_json({"holds": not faults, "files": [_verified(*one) for one in outcomes]})
+        write_json({"holds": not faults, **given.document(streams), "files": [_verified(*one) for one in outcomes]})
     else:
         _write(outcomes, faults)
-        given.say_unheld()
-    bare = given.bare(stream for (stream,) in streams)
-    raise typer.Exit(Exit.DIFFERENT if faults else Exit.ATTENTION if bare else Exit.OK)
+    given.end(streams, holds=not faults)
 
 
 def _write(outcomes: list[tuple[str, Part, tuple[Verified, FatalError | None]]], faults: Iterable[FatalError]) -> None:

@@ -37,6 +37,7 @@ def test_what_landed_holds_and_meets_the_anchors_of_before(cdc: Cdc, landed: Sta
     file.write_text(printed.out)
     done = cdc("audit", "verify", "--anchor", str(file), "--json")
     assert (done.code, done.document["holds"]) == (0, True)
+    assert (done.document["signatures"], done.document["bare"]) == ("none", [])
     (stream,) = done.document["streams"]
     assert stream == {
         "stream": "cdc.src", "batches": 5, "records": 15, "offset": head["offset"], "head": head["head"], "anchors": 1,
@@ -111,6 +112,8 @@ def test_published_heads_hold_and_are_signed(cdc: Cdc, published: Published) -> 
     done = cdc("audit", "verify", *published.options)
     assert (done.code, "Every chain holds." in done.err, "signatures" in done.err) == (0, True, False)
     assert "signatures" in cdc("audit", "verify").err  # those on record in the target are signed, and nobody looked
+    said = {words: cdc("audit", "verify", *words, "--json").document for words in (published.options, ())}
+    assert [one["signatures"] for one in said.values()] == ["verified", "unverified"]
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
@@ -166,6 +169,8 @@ def test_a_file_whose_heads_are_gone_shows_nothing(cdc: Cdc, published: Publishe
     published.file.write_text("")
     done = cdc("audit", "verify", *published.options)
     assert (done.code, "No head of cdc.src is there" in done.err) == (4, True)
+    done = cdc("audit", "verify", *published.options, "--json")
+    assert (done.code, done.document["bare"]) == (4, ["cdc.src"])
 
 
 def test_a_line_on_record_that_was_changed_is_refused(cdc: Cdc, landed: Stage, published: Published) -> None:

@@ -92,8 +92,9 @@ def test_anchors_are_met_inside_the_archive(cdc: Cdc, months: Months, tmp_path: 
     lines = [{"stream": STREAM, "offset": offset, "head": bytes(head).hex(), "time": ""} for offset, head in heads]
     file.write_text("\n".join(map(json.dumps, lines)))
     cdc("journal", "archive")
-    found = cdc("journal", "verify", "--anchor", str(file), "--json").document["files"]
-    assert [one["anchors"] for one in found] == [2, 2]
+    found = cdc("journal", "verify", "--anchor", str(file), "--json").document
+    assert [one["anchors"] for one in found["files"]] == [2, 2]
+    assert (found["signatures"], found["bare"]) == ("none", [])
     file.write_text(json.dumps({**lines[0], "head": "00" * 32}))
     assert cdc("journal", "verify", "--anchor", str(file)).code == 3
     file.write_text(json.dumps({**lines[0], "stream": "cdc.other"}))
