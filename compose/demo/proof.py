@@ -21,6 +21,11 @@ _CHECKS = (
     ("audit", "rows", "trace.serial_unit", "trace.shipment"),
     ("protect", "keys"),
 )
+_STEPS = {
+    "up": (("party", "received", "lot"), ("lot", "went into", "serial"), ("job order", "made by", "serial")),
+    "down": (("serial", "inspected", "inspection"), ("serial", "shipped", "shipment"), ("shipment", "to", "party")),
+}
+"""What every unit's way has, as the edges say it: a supplier and a customer are both a party."""
 _LONGEST = 40
 """A unit may have more parts than anybody wants to see here."""
 
@@ -36,11 +41,15 @@ def prove(env: Mapping[str, str], screen: Screen, serial: str) -> list[str]:
             failures.append(str(error))
     traced = json.loads(process.run_cdc(env, "trace", "serial", serial, "--json"))
     screen.print(_table(serial, traced))
-    kinds = {node["kind"] for way in ("up", "down") for edge in traced[way] for node in (edge["up"], edge["down"])}
-    missing = sorted({"party", "lot", "job order", "inspection", "shipment"} - kinds)
-    if missing:
-        failures.append(f"the trace of {serial} has no {', '.join(missing)}")
+    if missing := missing_of(traced):
+        failures.append(f"the trace of {serial} does not have: {', '.join(missing)}")
     return failures
+
+
+def missing_of(traced: Mapping[str, Any]) -> list[str]:
+    """Return the steps between supplier and customer that a unit's trace (its JSON) does not have."""
+    told = {(way, edge["up"]["kind"], edge["what"], edge["down"]["kind"]) for way in _STEPS for edge in traced[way]}
+    return [" ".join(step) for way, steps in _STEPS.items() for step in steps if (way, *step) not in told]
 
 
 def _table(serial: str, traced: Mapping[str, Any]) -> Table:
