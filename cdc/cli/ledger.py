@@ -87,9 +87,9 @@ def check(
         bool,
         typer.Option(
             "--json",
-            help="Print one object: `holds` (bool); `streams`, a list of stream, fault (null, or batch, offset, what); "
-            "`mappings`, a list of mapping, rows, derived, held, filtered, waiting, fault (null, or the row); `gaps` "
-            "as `cdc ledger --json` has them.",
+            help="Print one object: `holds` (bool); `streams` as `cdc ledger --json` has them, with fault "
+            "(null, or batch, offset, what); `mappings`, a list of mapping, rows, derived, held, filtered, waiting, "
+            "fault (null, or the row); `gaps` as `cdc ledger --json` has them.",
         ),
     ] = False,
 ) -> None:
@@ -144,11 +144,15 @@ class _Findings:
             *(f"{one.mapping}: {one.fault}" for one in self.balances if one.fault),
         ]
 
+    def _fault(self, stream: str) -> dict[str, Any] | None:
+        fault = self.faults[stream]
+        return fault and fault._asdict()
+
     def document(self) -> dict[str, Any]:
         """Return what `--json` prints."""
         return {
             "holds": not self.wrong(),
-            "streams": [{"stream": name, "fault": fault and fault._asdict()} for name, fault in self.faults.items()],
+            "streams": [asdict(one) | {"fault": self._fault(one.stream)} for one in self.accounts],
             "mappings": [asdict(one) for one in self.balances],
             "gaps": [asdict(gap) for gap in self.gaps],
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import psycopg
 import typer
@@ -104,6 +104,14 @@ def shred(
     month: Month,
     reason: Why,
     yes: Annotated[bool, typer.Option("--yes", help="Shred without asking.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one object: `class`, `month`, `shredded` (how many keys; 0: they were before), `wiped` (false: "
+            "bytes of them are left in the table's file).",
+        ),
+    ] = False,
 ) -> None:
     """Destroy the key of a class and month: whatever it has sealed can never be read again, by anybody.
 
@@ -120,12 +128,21 @@ def shred(
         count = keys_of.shred(connection, name, month, why)
         connection.commit()
         say(f"{count} keys are shredded." if count else "They are shredded already. Nothing was done.")
-        connection.autocommit = True
-        try:
-            keys_of.wipe(connection)
-        except psycopg.errors.LockNotAvailable:
-            say("Somebody lands for long: bytes of the wrapped key are in the table's file still. Run this again.")
-            raise typer.Exit(Exit.ATTENTION) from None
+        wiped = _is_wiped(connection)
+    if as_json:
+        write_json({"class": name, "month": f"{month:%Y-%m}", "shredded": count, "wiped": wiped})
+    if not wiped:
+        say("Somebody lands for long: bytes of the wrapped key are in the table's file still. Run this again.")
+        raise typer.Exit(Exit.ATTENTION)
+
+
+def _is_wiped(connection: psycopg.Connection[Any]) -> bool:
+    connection.autocommit = True
+    try:
+        keys_of.wipe(connection)
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 @app.command()
@@ -138,10 +155,16 @@ def hold(
     month: Annotated[
         date | None, typer.Option("--month", metavar="MONTH", help="Only this month. Default: all.", parser=_month)
     ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one object: `hold` (its number), `class` and `month` (null: every one)."),
+    ] = False,
 ) -> None:
     """Forbid shredding, of one class and month or of all: for a legal hold. On record."""
     with as_service_errors(), connect(acting(context).target, "cdc protect hold") as connection:
         number = keys_of.hold(connection, name, month, _said(reason))
+    if as_json:
+        write_json({"hold": number, "class": name, "month": month and f"{month:%Y-%m}"})
     say(f"Hold {number} stands. `cdc protect release {number}` ends it.")
 
 
@@ -150,21 +173,36 @@ def release(
     context: typer.Context,
     number: Annotated[int, typer.Argument(metavar="HOLD", help="Its number, as `cdc protect keys` has it.")],
     reason: Why,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one object: `released` (the number of the hold).")
+    ] = False,
 ) -> None:
     """End a legal hold. On record."""
     with as_service_errors(), connect(acting(context).target, "cdc protect release") as connection:
         keys_of.release(connection, number, _said(reason))
+    if as_json:
+        write_json({"released": number})
     say(f"Hold {number} is released.")
 
 
 @app.command()
-def rewrap(context: typer.Context) -> None:
+def rewrap(
+    context: typer.Context,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print one object: `wrapped` (how many keys), `master` (the one that they are wrapped by)."
+        ),
+    ] = False,
+) -> None:
     """Wrap every data key by `protection.current`, so that an older master key can leave the settings. On record."""
     read = acting(context)
     if read.protection is None:
         raise FatalError("PRT-103", "protection")
     with as_service_errors(), connect(read.target, "cdc protect rewrap") as connection:
         count = keys_of.rewrap(connection, read.protection)
+    if as_json:
+        write_json({"wrapped": count, "master": read.protection.current})
     say(f"{count} keys are wrapped by {read.protection.current} now.")
 
 

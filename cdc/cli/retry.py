@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Annotated, Any
 
@@ -21,7 +23,7 @@ from cdc.cli.reveal import Reveal, masks_by, masks_or_look, require_reason
 from cdc.config import Settings
 from cdc.derive.active import dictionary_in_force
 from cdc.derive.bound import bound_domains
-from cdc.derive.held import Key, Selection, count_held, queue_retry, read_keys
+from cdc.derive.held import Selection, count_held, queue_retry, read_keys
 from cdc.derive.rehearsal import HELD, Difference, Rehearsal
 from cdc.errors import FatalError
 from cdc.store.connection import as_service_errors, connect
@@ -31,6 +33,8 @@ Connection = psycopg.Connection[Any]
 
 _PORTION = 500
 """Rows that are rehearsed at once: what their turn locks is free again soon."""
+_LIMIT = 1000
+"""Rows that would change, of which a person still reads what."""
 
 OfMapping = Annotated[
     str | None,
@@ -63,6 +67,12 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record of what operators did.")] = None,
     reveal: Reveal = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", min=1, help=f"With --dry-run: stop after so many rows that would change. Default: {_LIMIT}."
+        ),
+    ] = None,
     wait_s: Annotated[
         float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait until they have been derived.")
     ] = 30.0,
@@ -71,8 +81,8 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
         typer.Option(
             "--json",
             help="Print one object: `selected`, `queued`, `derived` (bool, or null with --dry-run), `held` (how many "
-            "of them still are), and with --dry-run `heals` (how many would be held no more) and `changes`, "
-            f"{JSON_HELP}.",
+            "of them still are), and with --dry-run `rehearsed` (how many were), `whole` (false: stopped at the "
+            f"limit), `heals` (how many would be held no more) and `changes`, {JSON_HELP}.",
         ),
     ] = False,
 ) -> None:
@@ -85,6 +95,8 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
     they are in the queue.
     """
     selection = _selection(mapping, code, key, everything)
+    if limit is not None and not dry_run:
+        raise typer.BadParameter("--limit is of what --dry-run prints")
     if dictionary is not None and not dry_run:
         # A table is of one version: no row alone is derived by another one.
         raise typer.BadParameter(
@@ -104,10 +116,9 @@ def retry(  # noqa: PLR0913, PLR0917 - options of a command
             look = ("held retry --dry-run", mapping or "*")
             shown = [masks_or_look(connection, used, look, reveal, reason)]
             shown += [masks_by(connection, one) for one in by if not reveal]  # what either version masks is masked
-            keys = read_keys(connection, selection)
-            rehearsed = _rehearsed(connection, read, keys, [used, *by][-1], another=bool(by))
-            changes = [reduce(lambda change, each: masked(each, change), shown, one) for one in rehearsed]
-            _finish(as_json, selected=selected, queued=0, derived=None, held=selected, changes=changes)
+            found = _rehearse(connection, read, selection, [used, *by][-1], limit or _LIMIT, another=bool(by))
+            found.changes = [reduce(lambda change, each: masked(each, change), shown, one) for one in found.changes]
+            _finish(as_json, selected=selected, queued=0, derived=None, held=selected, found=found)
             return
         queued, last = queue_retry(connection, selection, reason, _on_record(connection, read, selection))
         derived = is_derived_within(connection, last, wait_s, [mapping] if mapping else None)
@@ -132,23 +143,54 @@ def _on_record(connection: Connection, read: Settings, selection: Selection) -> 
     return replace(selection, key=shown.source_key(selection.mapping, selection.key))
 
 
-def _rehearsed(
-    connection: Connection, read: Settings, rows: list[tuple[str, Key]], used: Dictionary, *, another: bool
-) -> list[Difference]:
-    """Return what deriving the rows again would change, domain by domain, some at a time."""
+@dataclass(slots=True)
+class _Rehearsed:
+    """What would change if so many held rows were derived again: the first of it if there is more than the limit."""
+
+    rows: int
+    changes: list[Difference]
+    whole: bool
+
+    @property
+    def heals(self) -> int:
+        """How many rows would be held no more."""
+        return sum(change.table == HELD and change.after is None for change in self.changes)
+
+    def document(self) -> dict[str, object]:
+        """Return what `--json` says of it."""
+        listed = [change.document() for change in self.changes]
+        return {"rehearsed": self.rows, "whole": self.whole, "heals": self.heals, "changes": listed}
+
+
+def _rehearse(
+    connection: Connection, read: Settings, selection: Selection, used: Dictionary, limit: int, *, another: bool
+) -> _Rehearsed:
+    """Return what deriving the rows again would change; no more of it is kept than the limit and a portion."""
     found: dict[Difference, None] = {}
+    rows = 0
+    with closing(_portions(connection, read, selection, used, another=another)) as portions:
+        for count, differences in portions:
+            if len(found) >= limit:
+                return _Rehearsed(rows, list(found)[:limit], whole=False)
+            rows += count
+            found |= dict.fromkeys(differences)
+    return _Rehearsed(rows, list(found)[:limit], whole=len(found) <= limit)
+
+
+def _portions(
+    connection: Connection, read: Settings, selection: Selection, used: Dictionary, *, another: bool
+) -> Generator[tuple[int, list[Difference]]]:
+    """Yield portion by portion, domain by domain, how many rows were rehearsed and what would change."""
     with Shown() as shown:
         for plan in bound_domains(connection, used):
-            ours = [row for row in rows if row[0] in plan.names]
-            if not ours:
-                continue
             with connect(read.target, "cdc held retry --dry-run") as apart:
                 apart.autocommit = True
                 rehearsal = Rehearsal(apart, plan, read.protection, by_another=another)
-                for place in range(0, len(ours), _PORTION):
-                    found |= dict.fromkeys(rehearsal.differences(ours[place : place + _PORTION]))
-                    shown.show(f"rehearse {plan.name}", min(place + _PORTION, len(ours)), len(ours))
-    return list(found)
+                done = 0
+                for keys in read_keys(connection, selection, plan.names, _PORTION):
+                    done += len(keys)
+                    yield len(keys), rehearsal.differences(keys)
+                    shown.show(f"rehearse {plan.name}", done, done)
 
 
 def _another(connection: Connection, read: Settings, in_force: Dictionary, named: str) -> Dictionary:
@@ -170,25 +212,20 @@ def _finish(
     queued: int,
     derived: bool | None,
     held: int,
-    changes: list[Difference] | None = None,
+    found: _Rehearsed | None = None,
 ) -> None:
     if as_json:
-        shown: dict[str, object] = {}
-        if changes is not None:
-            shown = {"heals": _healing(changes), "changes": [change.document() for change in changes]}
+        shown = {} if found is None else found.document()
         write_json({"selected": selected, "queued": queued, "derived": derived, "held": held, **shown})
-    elif changes is not None:
-        write_differences("What would change", changes)
+    elif found is not None:
+        write_differences("What would change", found.changes)
+        rest = "" if found.whole else f" Of {selected} that are held: it ended at --limit."
         say(
-            f"{len(changes)} rows would change if {selected} held rows were derived again, {_healing(changes)} would be"
-            " held no more. Nothing was done."
+            f"{len(found.changes)} rows would change if {found.rows} held rows were derived again, {found.heals} would"
+            f" be held no more.{rest} Nothing was done."
         )
     elif derived:
         say(f"{selected} held rows were derived again; {held} are held.")
     else:
         already = f" ({selected - queued} were there before)" if selected > queued else ""
         say(f"{selected} rows are in the queue{already} and have not been derived yet: look at `cdc status`.")
-
-
-def _healing(changes: list[Difference]) -> int:
-    return sum(change.table == HELD and change.after is None for change in changes)

@@ -94,10 +94,20 @@ def read_groups(connection: Connection, selection: Selection) -> list[Group]:
         return cursor.execute(query, asdict(selection)).fetchall()
 
 
-def read_keys(connection: Connection, selection: Selection) -> list[tuple[str, Key]]:
-    """Return mapping and source key of each row of the selection."""
-    query = SQL("SELECT mapping, source_key FROM cdc.held") + _WHERE + SQL(" ORDER BY mapping, source_key")
-    return [(mapping, tuple(key)) for mapping, key in connection.execute(query, asdict(selection)).fetchall()]
+def read_keys(
+    connection: Connection, selection: Selection, names: Sequence[str], portion: int
+) -> Iterator[list[tuple[str, Key]]]:
+    """Yield mapping and source key of each row of the selection that is held by one of `names`, a portion at a time.
+
+    What comes to be held behind the last portion meanwhile is in a later one.
+    """
+    first = SQL("SELECT mapping, source_key FROM cdc.held") + _WHERE + SQL(" AND mapping = ANY (%(names)s)")
+    ordered = SQL(" ORDER BY mapping, source_key LIMIT %(portion)s")
+    query, values = first + ordered, {**asdict(selection), "names": list(names), "portion": portion}
+    while rows := connection.execute(query, values).fetchall():
+        yield [(mapping, tuple(key)) for mapping, key in rows]
+        query = first + SQL(" AND (mapping, source_key) > (%(last)s, %(last_key)s::text[])") + ordered
+        values |= dict(zip(("last", "last_key"), rows[-1], strict=True))
 
 
 def source_row(connection: Connection, mirror: Mirror, key: Sequence[str]) -> dict[str, str | None] | None:

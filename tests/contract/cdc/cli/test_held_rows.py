@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.cli.deployment import Deployment, held
 from tests.contract.cdc.test_derive_worker import Worker, wait_until
@@ -75,6 +77,23 @@ def test_another_version_is_rehearsed_before_it_is_in_force(cdc: Cdc, running: D
     done = cdc(*rehearse, "--dry-run")
     assert (done.code, "DRV-135" in done.err) == (1, True), done.err
     assert cdc("held", "retry", "--all", "--dry-run", "--dictionary", "0000").code == 1
+
+
+def test_a_dry_run_ends_at_its_limit(cdc: Cdc, running: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a million held rows no more is kept than is shown: neither their keys nor what would change."""
+    monkeypatch.setattr("cdc.cli.retry._PORTION", 1)
+    for number in (3, 4, 5):
+        running.land_of("法国", number)
+    wait_until(lambda: [key for key, _ in held(running)] == ["2", "3", "4", "5"])
+    running.sources.connection.execute(MENDED.replace("= 2", "IN (2, 4, 5)"))
+    dry_run = ("held", "retry", "--all", "--dry-run")
+    whole = cdc(*dry_run, "--json").document
+    assert [whole[name] for name in ("selected", "rehearsed", "whole", "heals")] == [4, 4, True, 3]
+    first = cdc(*dry_run, "--limit", "1", "--json").document
+    assert [first[name] for name in ("selected", "rehearsed", "whole")] == [4, 1, False]
+    assert first["changes"] == whole["changes"][:1]
+    assert "Of 4 that are held: it ended at --limit." in cdc(*dry_run, "--limit", "1").err
+    assert cdc("held", "retry", "--all", "--limit", "1").code == 2
 
 
 def test_what_is_in_the_queue_is_not_queued_twice(cdc: Cdc, running: Deployment) -> None:

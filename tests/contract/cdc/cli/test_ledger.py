@@ -68,7 +68,8 @@ def test_the_sums_are_shown_by_stream_and_by_mirror(cdc: Cdc, landed: Stage) -> 
 def test_a_ledger_that_holds(cdc: Cdc) -> None:
     done = cdc("ledger", "check", "cdc.src", "--json")
     assert (done.code, done.document["holds"]) == (0, True)
-    assert done.document["streams"] == [{"stream": "cdc.src", "fault": None}]
+    assert done.document["streams"] == [one | {"fault": None} for one in cdc("ledger", "--json").document["streams"]]
+    assert [one["captured"] for one in done.document["streams"]] == [15]
     assert "The ledger holds." in cdc("ledger", "check", "cdc.src").err
 
 

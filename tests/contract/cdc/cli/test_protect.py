@@ -112,8 +112,9 @@ def test_sealed_bytes_open_in_their_place_only(cdc: Cdc, sealed: Sealed) -> None
 
 def test_what_is_shredded_is_gone_and_on_record(cdc: Cdc, sealed: Sealed, month: Callable[[], str]) -> None:
     offset = sealed.refuse(1)
-    done = cdc("protect", "shred", "unclassed", month(), "--reason", "erasure 9", "--yes")
+    done = cdc("protect", "shred", "unclassed", month(), "--reason", "erasure 9", "--yes", "--json")
     assert done.code == 0, done.err
+    assert done.document == {"class": "unclassed", "month": month(), "shredded": 1, "wiped": True}
     shown = cdc("refused", "show", "cdc.src", str(offset), *LOOK)
     assert shown.code == 0
     assert "shredded on" in shown.err
@@ -164,8 +165,12 @@ def test_nothing_is_shredded_under_a_legal_hold(
 ) -> None:
     offset = sealed.refuse(1)
     for _ in range(2):  # the same hold: one release ends it
-        held = cdc("protect", "hold", *(word.replace("MONTH", month()) for word in what), "--reason", "case 12")
+        held = cdc(
+            "protect", "hold", *(word.replace("MONTH", month()) for word in what), "--reason", "case 12", "--json"
+        )
         assert (held.code, "Hold 1 stands" in held.err) == (0, True), held.err
+        of = {"class": "unclassed" if "--class" in what else None, "month": month() if "--month" in what else None}
+        assert held.document == {"hold": 1, **of}
     done = cdc("protect", "shred", "unclassed", month(), "--reason", "erasure 9", "--yes")
     assert (done.code, "PRT-102" in done.err) == (5, True)
     assert CANARY in cdc("refused", "show", "cdc.src", str(offset), *LOOK).out
@@ -176,7 +181,8 @@ def test_nothing_is_shredded_under_a_legal_hold(
             sealed.stage.do(statement)
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="released once"):
         sealed.stage.do("UPDATE cdc.legal_hold SET class = 'public'")
-    assert cdc("protect", "release", "1", "--reason", "case closed").code == 0
+    done = cdc("protect", "release", "1", "--reason", "case closed", "--json")
+    assert (done.code, done.document) == (0, {"released": 1})
     assert "PRT-106" in cdc("protect", "release", "1", "--reason", "again").err
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="released once"):
         sealed.stage.do("UPDATE cdc.legal_hold SET released_at = NULL, released_by = NULL")
@@ -190,7 +196,8 @@ def test_another_master_key_takes_over(cdc: Cdc, sealed: Sealed) -> None:
     text = sealed.config.read_text().partition("protection:")[0]
     both = 'protection: {keys: {m1: "${env:MASTER_OLD}", m2: "${env:MASTER_NEW}"}, current: m2}\n'
     sealed.config.write_text(text + both)
-    assert cdc("protect", "rewrap").code == 0
+    done = cdc("protect", "rewrap", "--json")
+    assert (done.code, done.document) == (0, {"wrapped": 1, "master": "m2"})
     sealed.config.write_text(text + 'protection: {keys: {m2: "${env:MASTER_NEW}"}, current: m2}\n')
     assert CANARY in cdc("refused", "show", "cdc.src", str(offset), *LOOK).out
     assert CANARY in cdc("refused", "show", "cdc.src", str(sealed.refuse(2)), *LOOK).out
