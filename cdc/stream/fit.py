@@ -73,7 +73,7 @@ def _real(value: Any) -> bool:
         (single,) = _SINGLE.unpack(_SINGLE.pack(number))
     except OverflowError:
         return False
-    written = Decimal(value)
+    written = Decimal(value).normalize()  # 9007199300000000.0 has eight digits, as 9.0071993E15 has
     digits = len(written.as_tuple().digits)
     last_digit = Decimal(1).scaleb(written.adjusted() - digits + 1)
     return number == single or (digits <= 9 and abs(written - Decimal(single)) < last_digit)

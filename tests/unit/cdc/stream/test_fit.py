@@ -42,6 +42,8 @@ from cdc.stream.fit import fit
         ("real", "1.4E-45", True),
         ("real", "0.10000000149011612", True),
         ("real", "8.4100005E21", True),
+        ("real", "9007199300000000.0", True),
+        ("real", "16777217.0", False),
         ("real", "NaN", True),
         ("real", "-0.0", True),
         ("real", "16777217", False),
