@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -31,6 +32,8 @@ REPLACEMENT = "\ufffd"
 _ZERO = 0
 # The year 0000 of MariaDB is not 1 BC: 0001-01-01 as days and as microseconds.
 _FIRST = {"date": -719_162, "timestamp_us": -62_135_596_800_000_000}
+# The digits behind the point that a DOUBLE of MariaDB or MySQL is declared with.
+_DIGITS = re.compile(r"double\(\d+,(\d+)\)")
 # A TIMESTAMP begins a second later, so this is one of zero.
 _ZERO_MOMENT = "1970-01-01T00:00:00"
 
@@ -91,9 +94,21 @@ def _of_binlog(decode: Decoder, column: ColumnContract) -> Decoder:
         if column.zero_date_is_null:
             return lambda value: None if _is_zero_moment(value) else decode(value)
         return _refusing(decode, _is_zero_moment, "VAL-102")
+    if column.decoder == "float" and (digits := _DIGITS.match(column.type)):
+        return _as_printed(decode, int(digits[1]))
     if is_mended(column):
         return lambda value: decode(value.replace("\\,", ",") if isinstance(value, str) else value)
     return decode
+
+
+def _as_printed(decode: Decoder, digits: int) -> Decoder:
+    """Give the number that the source prints of a DOUBLE(M,D).
+
+    The server rounds to D digits with an error in the last bit, and prints D digits: 1.52002767 is kept as
+    1.5200276700000002. A snapshot has what is printed, the log has the bits; one row has to have one value.
+    """
+
+    return lambda value: repr(float(f"{float(decode(value)):.{digits}f}"))
 
 
 def _is_zero_moment(value: Any) -> bool:

@@ -6,6 +6,7 @@ from tests.integration.types.case import Case, Refusal
 
 _HEX = "concat('\\\\x', lower(hex({})))"
 _DOUBLE = "cast({} as double)"
+_PRINTED = "cast(cast({} as char) as double)"
 # In the session's zone, which is UTC.
 _LOCAL = "{} at time zone 'UTC'"
 _NO_CHARACTER = "bytes that are no character of the set"
@@ -43,7 +44,13 @@ CASES = (
     ),
     Case("float(7,3)", "real", ("1.1", "1234.567"), read=_DOUBLE, kept="{}::float8"),
     Case("double", "double precision", ("0.1", "-0.0", "1.7976931348623157e308", "5e-324", "1e22"), read=_DOUBLE),
-    Case("double(10,3)", "double precision", ("1.1",), read=_DOUBLE),
+    Case(
+        "double(24,8)",
+        "double precision",
+        ("1.1", "1.52002767", "-49.56327894", "12345678.12345678", "1e22", "-0.0"),
+        read=_PRINTED,
+        remark="the number that the source prints, with so many digits: the one it keeps may be next to it",
+    ),
     Case("float unsigned", "real", ("0", "1.1", "3.402823466e38", "1e-45"), read=_DOUBLE, kept="{}::float8"),
     Case("double unsigned", "double precision", ("0", "0.1", "1.7976931348623157e308", "5e-324"), read=_DOUBLE),
     Case("bit(1)", "bit(1)", ("b'0'", "b'1'"), read="bin({})"),

@@ -1,7 +1,8 @@
-"""What single columns need beyond their decoder: MariaDB's zero dates and escaped members, the elements of arrays."""
+"""What single columns need beyond their decoder: what only MariaDB and MySQL do, the elements of arrays."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ TYPES = {
     "timestamptz_iso": "timestamp with time zone",
     "enum": "text",
     "set": "text",
+    "float": "double precision",
 }
 
 
@@ -57,6 +59,23 @@ def test_what_only_looks_like_one_is_taken(decoder: str, value: Any, nullable: b
 def test_postgresql_has_no_zero_dates() -> None:
     assert decoded("date", 0, "postgresql", nullable=False) == "1970-01-01"
     assert decoded("timestamptz_iso", "1970-01-01T00:00:00Z", "postgresql") == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("kept", "printed"),
+    [
+        ("1.5200276700000002", "1.52002767"),
+        ("1.52002767", "1.52002767"),
+        ("-49.563278940000004", "-49.56327894"),
+        ("12345678.12345678", "12345678.12345678"),
+        ("1E+22", "1e+22"),
+        ("-0.0", "-0.0"),
+    ],
+)
+def test_a_double_with_digits_is_what_the_source_prints(kept: str, printed: str) -> None:
+    assert decoded("float", Decimal(kept), source_type="double(24,8) unsigned") == printed
+    assert decoded("float", 3, source_type="double(24,8)") == "3.0"
+    assert decoded("float", Decimal(kept), source_type="double") == repr(float(kept))
 
 
 @pytest.mark.parametrize(("arrived", "member"), [(r"x\,y", "x,y"), ("x,y", "x,y"), ("it's", "it's")])
