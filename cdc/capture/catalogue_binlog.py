@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymysql.constants import CR, ER
 from pymysql.cursors import DictCursor
 
 from cdc.capture.cascade import Cascade, cascades_of
+from cdc.capture.charset import FULL_UNICODE
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.dialect import DIALECTS, Dialect
 from cdc.capture.finding import Fault, all_of, check_declared_key, check_names, check_without, for_each, raise_all
@@ -55,6 +56,9 @@ _STEPWISE = {"gtid_mode": ("OFF_PERMISSIVE", "ON_PERMISSIVE")}
 _VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN %s"
 
 _BASE = "BASE TABLE"
+# What information_schema prints of a character beyond the first 65,536, which it does not have.
+_LOST = "?"
+_BEYOND = FULL_UNICODE | {"gb18030"}
 _DATES = frozenset({"date", "timestamp_us", "timestamptz_iso"})
 _SHOWN = 3
 
@@ -65,7 +69,8 @@ _Cascades = Mapping[str, tuple[Cascade, ...]]
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the catalogue says of a database: rows of the queries above, and the statements that would create tables,
-    by name. `logs_cascades` says that the server's log has what foreign keys do to rows.
+    by name. `logs_cascades` says that the server's log has what foreign keys do to rows. `defaults` are the texts of
+    those defaults, by table and column, that information_schema may not print as they are.
     """
 
     dialect: Dialect
@@ -75,6 +80,7 @@ class Facts:
     keys: _Rows
     definitions: Mapping[str, str]
     logs_cascades: bool
+    defaults: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def cascades(self, table: str) -> tuple[Cascade, ...]:
         """Return the keys of a table by which InnoDB changes it without an event."""
@@ -122,7 +128,26 @@ def gather(
     wanted = [row["name"] for row in tables if row["type"] == _BASE] if names is None else names
     definitions = {name: _definition(connection, name) for name in wanted}
     logs_cascades = dialect.logs_cascades is not None and bool(_asked(connection, dialect.logs_cascades))
-    return Facts(dialect, database, tables, columns, keys, definitions, logs_cascades)
+    defaults = _true_defaults(connection, [row for row in columns if row["table"] in definitions])
+    return Facts(dialect, database, tables, columns, keys, definitions, logs_cascades, defaults)
+
+
+def _true_defaults(connection: pymysql.Connection[DictCursor], columns: _Rows) -> dict[tuple[str, str], str]:
+    """Ask the tables themselves for defaults in which information_schema may have lost a character.
+
+    A table without rows does not answer.
+    """
+    found = {}
+    for row in columns:
+        if _may_have_lost(row):
+            column, table = backquoted(row["name"]), backquoted(row["table"])
+            for answer in _asked(connection, f"SELECT DEFAULT({column}) AS text FROM {table} LIMIT 1"):
+                found[row["table"], row["name"]] = answer["text"]
+    return found
+
+
+def _may_have_lost(row: Mapping[str, Any]) -> bool:
+    return row["charset"] in _BEYOND and _LOST in (row["default"] or "")
 
 
 def contracts_of(source: Source, facts: Facts) -> tuple[Contract, ...]:
@@ -163,7 +188,7 @@ def contract_of(source: Source, facts: Facts, table: SourceTable) -> Contract:
     own = [row for row in columns if row["table"] == table.name]
     taken = [row for row in own if row["name"] not in table.without]
     check_names(mirror, table.name, (row["name"] for row in taken))
-    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(column_of, facts.dialect, mirror)))
+    kept = tuple(for_each((row for row in taken if not row["computed"]), partial(_column, facts, mirror)))
     primary = tuple(row["name"] for row in keys if row["table"] == table.name)
     key, origin = (table.key, "declared") if table.key else (primary, "primary")
     if table.is_keyless:
@@ -183,6 +208,14 @@ def contract_of(source: Source, facts: Facts, table: SourceTable) -> Contract:
         cascades=cascades,
     )
     return as_tokens(contract, policy_of(source))
+
+
+def _column(facts: Facts, mirror: str, row: Mapping[str, Any]) -> ColumnContract:
+    column = column_of(facts.dialect, mirror, row)
+    if column.computed_default or not _may_have_lost(row):
+        return column
+    default = facts.defaults.get((row["table"], row["name"]))
+    return replace(column, default=default, computed_default=default is None)
 
 
 def column_of(dialect: Dialect, mirror: str, row: Mapping[str, Any]) -> ColumnContract:

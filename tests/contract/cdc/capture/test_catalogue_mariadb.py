@@ -145,6 +145,21 @@ def test_defaults_are_what_older_rows_hold(mariadb: Run, mariadb_source: Describ
     assert found == MIRROR_DEFAULTS
 
 
+def test_a_default_is_whole_though_the_catalogue_prints_question_marks(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
+) -> None:
+    mariadb(
+        "CREATE TABLE t (id int PRIMARY KEY, a varchar(9) NOT NULL DEFAULT '无 😀', b varchar(9) DEFAULT '?',"
+        " c varchar(9) DEFAULT (concat('?', uuid()))) DEFAULT CHARACTER SET utf8mb4"
+    )
+    empty = _only(mariadb_source("t"), servers)
+    assert [(column.default, column.computed_default) for column in empty.columns[1:]] == [(None, True)] * 3
+    mariadb("INSERT INTO t (id) VALUES (1)")
+    contract = _only(mariadb_source("t"), servers)
+    found = [(column.default, column.computed_default) for column in contract.columns[1:]]
+    assert found == [("无 😀", False), ("?", False), (None, True)]
+
+
 def test_generated_columns_are_omitted(mariadb: Run, mariadb_source: Describe, servers: dict[str, str]) -> None:
     mariadb("CREATE TABLE t (id int PRIMARY KEY, a int, v int AS (a * 2) VIRTUAL, s int AS (a * 3) PERSISTENT)")
     contract = _only(mariadb_source("t"), servers)
