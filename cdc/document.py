@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 
+# The parser of libyaml where PyYAML has it: a source of 350 tables has 350 contracts, which every command reads.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 Entry = tuple[str | int, ...]
 """Path of an entry inside the file: keys and list indexes from the top."""
 
@@ -67,7 +70,7 @@ def read_document(path: Path) -> Document:
 def parse_document(name: str, text: str) -> Document:
     """Read the text of a file of that name; the same of what cannot be read."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
