@@ -31,7 +31,7 @@ from cdc.stream import fetch_wait, record_batch
 from cdc.stream.assignment import Assignment
 from cdc.stream.connection import Connection
 from cdc.stream.partition import Partition
-from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, Topic, describe_topic, kafka_admin
+from cdc.stream.topic import PATIENCE_OF_A_PERSON_MS, describe_topic, kafka_admin, require_stream
 
 _SETTINGS: Mapping[str, Any] = {
     "isolation_level": "read_committed",
@@ -115,15 +115,12 @@ class StreamConsumer:
         return new
 
     def topic_id(self, stream: str) -> str:
-        """Return the id of the stream's topic. Raises STR-118 if there is none, STR-108 for several partitions.
+        """Return the id of the stream's topic. Raises STR-118 if there is none, STR-108 if it cannot hold a stream.
 
-        Raises TransientError STR-109, STR-115, too.
+        Raises TransientError STR-109, STR-115, FatalError STR-110, too.
         """
-        topic = self._describe(stream)
-        if topic is None:
-            raise TransientError("STR-118", stream)
-        if topic.partitions != 1:
-            raise FatalError("STR-108", f"{stream} has {topic.partitions}")
+        with _asking():
+            topic = require_stream(self._brokers, stream)
         self._topic_ids[stream] = topic.id
         return topic.id
 
@@ -212,16 +209,10 @@ class StreamConsumer:
     def _require_known_topics(self) -> None:
         """Tell a topic that was made anew, and is shorter, from one that lost records; the client has not asked yet."""
         for stream in self._assignment.streams & self._topic_ids.keys():
-            topic = self._describe(stream)
+            with _asking():
+                topic = describe_topic(self._brokers, stream)
             if topic is not None and topic.id != self._topic_ids[stream]:
                 raise FatalError("STR-107", stream)
-
-    def _describe(self, stream: str) -> Topic | None:
-        """Ask through a connection of its own, which may be refused where the one that reads is still let in."""
-        try:
-            return describe_topic(self._brokers, stream)
-        except NotAdmitted as error:
-            raise _shut_out(error) from error
 
     def open(
         self, stream: str, offset: int, landed: Record | None = None, kept: Record | None = None, shift: int = 0
@@ -289,6 +280,15 @@ class StreamConsumer:
 def _shut_out(refusal: NotAdmitted) -> TransientError:
     """Return what a refusal is to a worker that runs: it waits, a password or a certificate may be being replaced."""
     return TransientError("STR-115", f"{refusal.code}, {refusal.detail}")
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Ask through a connection of its own, which may be refused where the one that reads is still let in."""
+    try:
+        yield
+    except NotAdmitted as error:
+        raise _shut_out(error) from error
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from tests.beside import beside
 from tests.integration.service import eventually
@@ -64,6 +64,12 @@ class Source:
         """Give the topic a second partition."""
         with self._admin() as admin:
             admin.create_partitions({self.stream: 2})
+
+    def compact(self) -> None:
+        """Have the broker keep the last record of each key only, whenever it cleans up."""
+        policy = ConfigResource(ConfigResourceType.TOPIC, self.stream, configs={"cleanup.policy": "compact"})
+        with self._admin() as admin:
+            admin.alter_configs([policy])
 
     def delete_records(self, before: int) -> None:
         """Remove the records below an offset, as retention would."""

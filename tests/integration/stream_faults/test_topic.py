@@ -107,6 +107,15 @@ def test_a_topic_of_two_partitions(deployment: Deployment, north: Source, target
     assert north.mirror(target) == []
 
 
+def test_a_topic_that_is_compacted(deployment: Deployment, north: Source, target: psycopg.Connection) -> None:
+    """Rows of a snapshot may be gone from it, of which nothing else would tell."""
+    north.compact()
+    north.send_commits(3)
+    with landing(deployment) as worker:
+        worker.must_fail("STR-108")
+    assert north.mirror(target) == []
+
+
 @pytest.mark.slow  # the client looks at its topics every ten seconds
 def test_a_partition_added_under_the_worker(deployment: Deployment, north: Source, target: psycopg.Connection) -> None:
     north.send_commits(3)
