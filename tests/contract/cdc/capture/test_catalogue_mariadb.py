@@ -322,6 +322,21 @@ def test_a_table_at_which_the_connector_would_stop_is_named_though_it_is_not_cap
     assert _refusal(mariadb_source("t"), servers) == ("SRC-126", detail)
 
 
+@pytest.mark.parametrize(("place", "is_seen"), [("*.*", True), ("quirks.*", False)])
+def test_only_who_may_read_everywhere_is_shown_such_a_table_elsewhere(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], place: str, *, is_seen: bool
+) -> None:
+    mariadb("CREATE TABLE t (id int PRIMARY KEY)")
+    mariadb("CREATE OR REPLACE DATABASE elsewhere; CREATE TABLE elsewhere.other (a text COMPRESSED)")
+    mariadb(f"CREATE OR REPLACE USER reader@'%' IDENTIFIED BY 'only-reads'; GRANT SELECT ON {place} TO reader@'%'")
+    source = mariadb_source("t", user="reader", password="only-reads")
+    if is_seen:
+        assert _refusal(source, servers) == ("SRC-126", "legacy: elsewhere.other.a is text /*M!100301 COMPRESSED*/")
+    else:
+        assert _only(source, servers).key == ("id",)
+    mariadb("DROP DATABASE elsewhere")
+
+
 def test_a_column_that_is_left_out_does_not_cost_its_table(
     mariadb: Run, mariadb_source: Describe, servers: dict[str, str]
 ) -> None:
