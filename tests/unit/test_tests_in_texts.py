@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cdc import runbook
+
 REPO = Path(__file__).parents[2]
 # How the text spells the folder: as it is, from tests/, or by the words that it introduces.
 SHORT = {"shapes/": "integration/shapes/", "land/": "contract/cdc/land/"}
@@ -37,3 +39,21 @@ def test_they_are_there(page: Path) -> None:
     assert [str(file) for file, _ in tests if not file.is_file()] == []
     missing = [(file.name, test) for file, test in tests if f"def {test}(" not in file.read_text() and test]
     assert missing == []
+
+
+_CODE = re.compile(r"([A-Z]{3}-)(\d{3})(?: to [A-Z]{3}-(\d{3}))?")
+
+
+def test_the_pages_that_are_followed_are_those_that_are_listed() -> None:
+    """A test that an operator takes part in follows the page of each code that it names."""
+    text = (REPO / "tests" / "README.md").read_text(encoding="utf-8")
+    rows = text.partition("## Runbooks, followed\n")[2].partition("\n## ")[0]
+    listed = {
+        f"{prefix}{number}"
+        for prefix, first, last in _CODE.findall(rows)
+        for number in range(int(first), int(last or first) + 1)
+    }
+    tests = [path.read_text(encoding="utf-8") for path in (REPO / "tests").rglob("test_*.py")]
+    following = [test for test in tests if "from tests.integration.runbook import Operator" in test]
+    named = {code for test in following for code in re.findall(r'"([A-Z]{3}-\d{3}) ?"', test)}
+    assert {code for code in named if runbook.has_page(code)} == listed

@@ -7,6 +7,7 @@ answer is lost.
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
@@ -42,17 +43,21 @@ SILENCE: Final = b"silence"
 class Gateway:
     """Listens on `url` while it is entered, and passes on to `upstream`, the address of Connect.
 
-    `changes` has what Connect was asked to change, in order: method and path.
+    `changes` has what Connect was asked to change, in order: method and path. `tls` has the certificate that it shows;
+    who has not the `login` (the header's value) is told 401.
     """
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, *, tls: ssl.SSLContext | None = None, login: str | None = None) -> None:
         self.changes: list[str] = []
         self._upstream = httpx.Client(base_url=upstream, timeout=_TIMEOUT_S, trust_env=False)
         # How many requests are not passed on; the answer to which change is lost.
         self._fault, self._left, self._lost = NOTHING, 0, -1
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gateway": self}))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._server.server_port}"
+        self.login = login
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -112,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = self.gateway.pass_on(self.command, self.path, body)
+        is_let_in = self.gateway.login in (None, self.headers.get("Authorization"))
+        answer = self.gateway.pass_on(self.command, self.path, body) if is_let_in else _said(401, "who are you?")
         if answer == SILENCE:
             self.gateway.be_silent()
         else:

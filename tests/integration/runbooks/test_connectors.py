@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
+import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +17,14 @@ from cdc import access
 from cdc.capture.connect import Connect
 from cdc.errors import FatalError
 from compose.local.stack import Stack
-from tests.integration.runbook import Operator
+from tests.authority import Authority
+from tests.integration.connectors.gateway import FAULT, PAGE, Gateway
+from tests.integration.runbook import Operator, commands
 from tests.integration.shapes.shapes import Shapes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # some ten seconds each on an idle machine
 
+_CONNECT = 'connect: {url: "${env:CDC_CONNECT_URL}"}'
 WHOLE = ("mill.item", "mill.lot")
 
 
@@ -34,8 +41,45 @@ def test_connect_is_away(mill: Shapes, stack: Stack, operator: Operator) -> None
     operator.verify("CON-101")
 
 
+@pytest.mark.parametrize("answer", [PAGE, FAULT], ids=["another", "fault"])
+def test_what_answers_is_not_connect(mill: Shapes, operator: Operator, answer: bytes) -> None:
+    with Gateway(mill.env["CDC_CONNECT_URL"]) as gateway, asking(mill, f"url: '{gateway.url}'"):
+        gateway.go_wrong(answer)
+        assert "CON-105" in mill.deployment.cdc("connectors", "status", exit_code=1)
+        gateway.go_well()
+        operator.verify("CON-105")
+
+
+def test_connect_is_not_trusted(mill: Shapes, operator: Operator, tmp_path: Path) -> None:
+    """Another authority has issued what it shows: it comes beside the old one."""
+    old, new = Authority(tmp_path / "old"), Authority(tmp_path / "new")
+    shown = new.issue("connect", ("127.0.0.1",))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(shown.certificate, shown.key)
+    with (
+        Gateway(mill.env["CDC_CONNECT_URL"], tls=tls) as gateway,
+        asking(mill, f"url: '{gateway.url}', ca: '{old.ca}'"),
+    ):
+        assert "CON-110" in mill.deployment.cdc("connectors", "status", exit_code=1)
+        old.ca.write_bytes(old.ca.read_bytes() + new.ca.read_bytes())
+        operator.verify("CON-110")
+
+
+def test_connect_refuses_the_login(mill: Shapes, operator: Operator, tmp_path: Path) -> None:
+    secret = tmp_path / "connect.properties"
+    secret.write_text("password=old\n")
+    login = f"Basic {base64.b64encode(b'cdc:new').decode()}"
+    with (
+        Gateway(mill.env["CDC_CONNECT_URL"], login=login) as gateway,
+        asking(mill, f"url: '{gateway.url}', user: cdc, password: '${{file:{secret}:password}}'"),
+    ):
+        assert "CON-111" in mill.deployment.cdc("connectors", "status", exit_code=1)
+        secret.write_text("password=new\n")
+        operator.verify("CON-111")
+
+
 def test_settings_that_connect_refuses(mill: Shapes, operator: Operator) -> None:
-    written(mill, "user: ${env:CDC_MES_DBA_USER}", "user: nobody")
+    mill.write_otherwise("mill", "user: ${env:CDC_MES_DBA_USER}", "user: nobody")
     assert "CON-102" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=1)
     mill.write(mill.sides["mill"])
     operator.act("CON-102", 4)
@@ -80,7 +124,7 @@ def test_another_slot(mill: Shapes, operator: Operator) -> None:
 
 def test_the_server_has_another_name(mill: Shapes, operator: Operator) -> None:
     before = generations(mill)
-    written(mill, "host: 127.0.0.1", "host: localhost")
+    mill.write_otherwise("mill", "host: 127.0.0.1", "host: localhost")
     assert "CON-180" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=5)
     operator.act("CON-180", 2)
     holds(mill)
@@ -128,12 +172,35 @@ def test_changes_that_are_passed_over(mill: Shapes, operator: Operator) -> None:
     operator.verify("CON-183")
 
 
+def test_a_file_that_is_no_place(mill: Shapes, operator: Operator) -> None:
+    file = mill.deployment.folder / "place.json"
+    file.write_text("{}")
+    go = ("connectors", "offsets", "set", "mill", str(file), "--reason", "a test", "--yes")
+    assert "CON-184" in mill.deployment.cdc(*go, exit_code=2)
+    mill.deployment.cdc("connectors", "stop", "mill")
+    file.write_text(mill.deployment.cdc(*commands("CON-184", "Confirm")[0].replace("SOURCE", "mill").split()[1:]))
+    operator.act("CON-184")
+    mill.deployment.cdc("connectors", "resume", "mill")
+    holds(mill)
+    operator.verify("CON-184")
+
+
 def test_a_condition_that_is_refused(mill: Shapes, operator: Operator) -> None:
     again = ("connectors", "snapshot", "mill", "public.lot", "--where", "pg_sleep(9) IS NULL")
     assert "CON-185" in mill.deployment.cdc(*again, exit_code=2)
     table(operator, "public.lot").act("CON-185", 2)
     holds(mill)
     operator.verify("CON-185")
+
+
+def test_a_reading_that_does_not_begin(mill: Shapes, operator: Operator) -> None:
+    """What it waits for is a lock on the catalogue; the need is on record, and nothing is lost."""
+    with mill.sides["mill"].connection(autocommit=False) as holder:
+        holder.execute("LOCK TABLE pg_catalog.pg_description IN ACCESS EXCLUSIVE MODE")
+        assert "CON-109" in mill.deployment.cdc("connectors", "snapshot", "mill", "public.lot", exit_code=6)
+    operator.act("CON-109", 3)
+    holds(mill)
+    operator.verify("CON-109")
 
 
 def test_a_table_that_has_not_been_read(mill: Shapes, operator: Operator) -> None:
@@ -210,11 +277,17 @@ def holds(mill: Shapes) -> None:
     mill.check(*WHOLE)
 
 
-def written(mill: Shapes, line: str, other: str) -> None:
-    """Write the connector file with another line."""
-    text = mill.sides["mill"].file
-    assert line in text
-    (mill.deployment.folder / "connector-configs" / "mill.yaml").write_text(text.replace(line, other))
+@contextmanager
+def asking(mill: Shapes, entries: str) -> Iterator[None]:
+    """Have commands ask for Kafka Connect by other settings."""
+    file = mill.deployment.folder / "cdc.yaml"
+    usual = file.read_text()
+    assert _CONNECT in usual
+    file.write_text(usual.replace(_CONNECT, f"connect: {{{entries}}}"))
+    try:
+        yield
+    finally:
+        file.write_text(usual)
 
 
 def differs(mill: Shapes, size: str) -> None:

@@ -120,6 +120,12 @@ class Shapes:
         """Write a source's connector file again."""
         (self.deployment.folder / "connector-configs" / f"{side.name}.yaml").write_text(side.file)
 
+    def write_otherwise(self, name: str, line: str, other: str) -> None:
+        """Write a source's connector file with another line."""
+        text = self.sides[name].file
+        assert line in text
+        (self.deployment.folder / "connector-configs" / f"{name}.yaml").write_text(text.replace(line, other))
+
     def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask the target; what is not there yet has no rows."""
         with (
