@@ -21,8 +21,8 @@ _SCRIPT = """\
 -- PROCESS     to see transactions that are open: the connector would wait, and the applications behind its lock.
 --             It also shows what other sessions run. Without it preflight says that it has not looked (SRC-323); it may
 --             be taken away once the source is captured
--- SELECT      on *.* because the connector stops at a row of any table with a COMPRESSED column, captured or not, and
---             who may read the captured database alone is not shown such a table elsewhere: nobody would be warned
+-- SELECT      on *.* because the connector stops at any table with a COMPRESSED column, captured or not: at its rows,
+--             at the statement that makes it. Who may read one database alone is not shown it: nobody would be warned
 
 EXECUTE IMMEDIATE CONCAT({create}, QUOTE(@capture_password));
 EXECUTE IMMEDIATE CONCAT({alter}, QUOTE(@capture_password));

@@ -15,7 +15,7 @@
 -- REPLICATION ...     to follow the log, and to ask where it is; global by nature
 -- SHOW DATABASES      the connector asks for them
 -- SELECT              on the captured database alone. No table elsewhere on the server may have a COMPRESSED column then:
---                     the connector stops at its rows, and only an account with SELECT on *.* is shown it (SRC-126)
+--                     the connector stops at it, and only an account with SELECT on *.* is shown it (SRC-126)
 
 EXECUTE IMMEDIATE CONCAT('CREATE USER IF NOT EXISTS cdc_capture@''%'' IDENTIFIED BY ', QUOTE(@capture_password));
 EXECUTE IMMEDIATE CONCAT('ALTER USER cdc_capture@''%'' IDENTIFIED BY ', QUOTE(@capture_password));

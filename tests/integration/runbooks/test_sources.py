@@ -57,7 +57,7 @@ def test_the_catalogue_is_another_one(
 def test_a_long_value_that_an_update_leaves_alone(mill: Shapes, operator: Operator) -> None:
     """The statement is the page's own; that of a column that is gone again takes the table's identity back."""
     side = mill.sides["mill"]
-    assert "SRC-205 " in stopped_by(mill, "ALTER TABLE lot ADD COLUMN readings int[]")
+    assert "SRC-205 " in stopped_by(mill, "ALTER TABLE lot ADD COLUMN readings numeric(9,2)[]")
     (statement,) = re.findall(r"```sql\n *(.*)\n", runbook.read("SRC-205").parts["Act"])
     side.run(statement.replace("orders", "lot"), "UPDATE lot SET readings = '{1,2}' WHERE id = 12")
     with operator.doing("SRC-205", 3):
