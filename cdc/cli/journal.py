@@ -13,7 +13,6 @@ import typer
 
 from cdc.cli.anchor import JSON_HELP, Files, Heads, Keys, Topic
 from cdc.cli.context import acting, settings
-from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_table
 from cdc.cli.progress import Shown
 from cdc.config import Anchors, Settings
