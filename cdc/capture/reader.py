@@ -191,7 +191,12 @@ class Reader:
         config = self._connect.config(self.name)
         if config is None or self.behind(state) is None:
             return []
-        done = Lifecycle(self._connect, self._kafka, self._source, self.name).apply(config, state)
+        try:
+            done = Lifecycle(self._connect, self._kafka, self._source, self.name).apply(config, state)
+        except TransientError:
+            if self._connect.config(self.name) is not None:
+                raise
+            done = [f"{state}, and gone by now"]  # it has read the rest, and `cdc run` has taken it away
         return [f"connector {self.name}: {action}" for action in done]
 
     @property

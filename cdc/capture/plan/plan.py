@@ -37,7 +37,6 @@ class Seen:
 
     config: Mapping[str, str] | None
     status: Status
-    has_place: bool
     topics: tuple[str, ...]
     unread: tuple[str, ...]
     is_unfinished: bool

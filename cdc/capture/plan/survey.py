@@ -27,7 +27,6 @@ def survey(source: Source, kafka: Kafka, connect: Connect, topics: Iterable[Topi
     return Seen(
         config,
         connect.status(source.name),
-        config is not None and connect.has_place(source.name),
         tuple(compare_topics(kafka, topics)),
         waiting,
         unfinished,

@@ -32,7 +32,7 @@ RUNNING = Status("RUNNING", (Task(0, "RUNNING"),))
 
 
 def seen(live: dict[str, str] | None = WANTED, status: Status = RUNNING, **more: object) -> Seen:
-    found = Seen(live, status, live is not None, (), (), False)
+    found = Seen(live, status, (), (), is_unfinished=False)
     return dataclasses.replace(found, **more)
 
 

@@ -191,6 +191,26 @@ def test_a_reader_whose_reading_is_paused_stays_stopped_and_one_that_has_read_go
     assert reader.follow("stopped", list) == ["reading is over: connector mes-read removed"]
 
 
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_reader_that_goes_as_soon_as_it_goes_on_has_read_its_tables(
+    topic: Callable[..., Topic], monkeypatch: pytest.MonkeyPatch, *, is_gone: bool
+) -> None:
+    connector = Connector(topic(*READING), LOT, CERT, state="STOPPED")
+
+    def gone(*_: object) -> None:
+        if is_gone:
+            del connector.members["mes-read"]
+        raise TransientError("CON-104", "mes-read is ABSENT, wanted running")
+
+    monkeypatch.setattr(connector, "await_state", gone)
+    reader = Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
+    if is_gone:
+        assert reader.follow("running", list) == ["connector mes-read: running, and gone by now"]
+    else:
+        with pytest.raises(TransientError, match="CON-104"):
+            reader.follow("running", list)
+
+
 def test_reading_that_is_paused_is_given_up(topic: Callable[..., Topic]) -> None:
     connector = Connector(topic(scanned(CERT, connector="mes"), *READING), LOT, CERT)
     reader = Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
