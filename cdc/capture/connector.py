@@ -293,6 +293,14 @@ def _selected(selects: Mapping[str, str]) -> dict[str, str]:
     return {_SELECTS: ",".join(named), **{f"{_SELECTS}.{name}": select for name, select in named.items()}}
 
 
+def with_selects(config: Mapping[str, str], source: Source, selects: Mapping[str, str]) -> dict[str, str]:
+    """Return a configuration with other selects; that of a table which the file does not name any more stays."""
+    own = table_names(source)
+    others = {name: select for name, select in selects_of(config).items() if name not in own}
+    kept = {key: value for key, value in config.items() if not key.startswith(_SELECTS)}
+    return kept | _selected({**others, **selects})
+
+
 def selects_of(config: Mapping[str, str]) -> dict[str, str]:
     """Return the selects of a configuration, by names as of `table_names`."""
     listed = (name for name in config.get(_SELECTS, "").split(",") if name)

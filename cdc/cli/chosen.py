@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cdc.capture import connector
+from cdc.capture import catalogue, connector
 from cdc.capture.contract import Contract, read_contracts
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.complete import complete_source
-from cdc.config import Settings
+from cdc.config import Settings, environment
 
 Names = Annotated[
     list[str] | None,
@@ -38,6 +38,17 @@ def named(options: Settings, name: str) -> Source:
 def contracts(source: Source, options: Settings) -> tuple[Contract, ...]:
     """Return the reviewed contracts of a source. Raises SRC-102."""
     return read_contracts(options.folders.connector_configs / "contracts" / source.name)
+
+
+def contracts_now(source: Source, options: Settings) -> tuple[Contract, ...]:
+    """Return the contracts by which a snapshot that begins now selects: the source's catalogue, not the files.
+
+    A column that came since the files were written is in none of them, landing follows it by itself, and a snapshot
+    without its select would bring other values (floats of six digits). Raises as `catalogue.read_contracts`, and
+    LND-102, SRC-102, SRC-105 where the files lack a table, or do not fit the connector file.
+    """
+    snapshot_selects(source, contracts(source, options))
+    return catalogue.read_contracts(source, environment())
 
 
 def rendered(source: Source, options: Settings) -> dict[str, str]:

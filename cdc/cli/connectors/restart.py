@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from cdc.capture.connect import Connect
-from cdc.capture.connector import slot_name
+from cdc.capture.connector import slot_name, with_selects
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.place import read_recorded
+from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
-from cdc.cli.chosen import Names, NamesGiven, chosen
+from cdc.cli.chosen import Names, NamesGiven, chosen, contracts_now
 from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
@@ -85,7 +86,17 @@ def foretold(source: Source, place: str) -> list[str]:
 
 
 def begin_anew(source: Source, options: Settings, connect: Connect) -> str:
-    """Have a connector forget its place and begin, if its file says running; return what was done, in words."""
+    """Have a connector forget its place and begin, if its file says running; return what was done, in words.
+
+    It selects what its tables are by now. Raises as `contracts_now` before anything is done.
+    """
     is_wanted = source.state == "running"
-    Lifecycle(connect, options.kafka, source, source.name).begin(is_wanted=is_wanted)
+    selects = snapshot_selects(source, contracts_now(source, options))
+
+    def select_anew() -> None:
+        current = connect.config(source.name) or {}
+        if (config := with_selects(current, source, selects)) != current:
+            connect.configure(source.name, config)
+
+    Lifecycle(connect, options.kafka, source, source.name).begin(is_wanted=is_wanted, between=select_anew)
     return "snapshot begun" if is_wanted else "takes its snapshot once its file says running"

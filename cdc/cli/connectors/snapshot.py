@@ -15,7 +15,7 @@ from cdc.capture.reader import Reader
 from cdc.capture.readings import PAUSED, Unread
 from cdc.capture.snapshot_select import select_where, snapshot_selects
 from cdc.capture.source import Source
-from cdc.cli.chosen import Name, contracts, named
+from cdc.cli.chosen import Name, contracts_now, named
 from cdc.cli.complete import complete_table
 from cdc.cli.connectors.follow import Following
 from cdc.cli.connectors.on_record import on_record
@@ -23,6 +23,7 @@ from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import write_advice, write_json, write_line
+from cdc.config import Settings
 from cdc.errors import FatalError
 
 _Tables = Annotated[
@@ -77,12 +78,12 @@ def snapshot(  # noqa: PLR0913 - the options of a command
     act.require_tables(tables or ())
     options = acting(context)
     source = named(options, name)
-    named_tables, known = captured(source, tables or ()), contracts(source, options)
+    named_tables = captured(source, tables or ())
     with Surroundings(options) as around, on_record(options, reason) as action:
         reader = Reader(source, options.kafka, around.connect)
         wanted = named_tables or [state.table for state in reader.record.unread()]
         with action("connectors snapshot", name) as effect:
-            done = act.do(reader, source, known, wanted)
+            done = act.do(reader, source, options, wanted)
             effect.update({"tables": wanted, **act.on_record(), "done": done})
         unread = reader.record.unread()
         if not as_json:
@@ -118,10 +119,11 @@ class _Act:
         if self.where is not None and len(tables) != 1:
             raise typer.BadParameter("it is said of one table", param_hint="--where")
 
-    def do(self, reader: Reader, source: Source, known: Sequence[Contract], tables: Sequence[str]) -> list[str]:
-        """Do it; return what was done, in words. Raises as `cdc.capture.reader`."""
+    def do(self, reader: Reader, source: Source, options: Settings, tables: Sequence[str]) -> list[str]:
+        """Do it; return what was done, in words. Raises as `cdc.capture.reader`, and as `contracts_now`."""
         if self.pause:
             return reader.pause()
+        known = contracts_now(source, options)
         selects = snapshot_selects(source, known)
         if self.resume:
             return reader.resume(selects)
