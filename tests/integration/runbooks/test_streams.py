@@ -11,9 +11,12 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from compose.local.stack import Stack
 from tests.integration.runbook import Operator
 from tests.integration.shapes.shapes import Shapes
 from tests.integration.shapes.test_way_out import accounts_hold, stopped
+from tests.integration.stream_faults.broker_log import broker_down, lose
+from tests.integration.stream_faults.worker import await_event, events
 
 pytestmark = [
     pytest.mark.slow,
@@ -58,10 +61,14 @@ def removed(mill: Shapes) -> None:
         client.delete_records({TopicPartition(TOPIC, 0): -1})
 
 
-def made_anew(mill: Shapes) -> None:
+def made(mill: Shapes) -> None:
     with admin(mill) as client:
-        client.delete_topics([TOPIC])
         client.create_topics({TOPIC: {"num_partitions": 1}}, wait_for_metadata=True)
+
+
+def made_anew(mill: Shapes) -> None:
+    deleted(mill)
+    made(mill)
 
 
 def compacted(mill: Shapes) -> None:
@@ -74,10 +81,11 @@ def in_two_partitions(mill: Shapes) -> None:
         client.create_partitions({TOPIC: 2})
 
 
-def shorter(mill: Shapes) -> None:
-    """As after a broker that came back with older data."""
-    with mill.deployment.target() as target:
-        target.execute("UPDATE cdc.position SET next_offset = next_offset + 1000000")
+def without_its_end(mill: Shapes) -> None:
+    """As after a broker that came back with older data; the connector goes on behind them."""
+    ((landed,),) = mill.query("SELECT next_offset - 1 - shift FROM cdc.position")
+    with broker_down(Stack(mill.env)) as broker:
+        lose(broker, TOPIC, landed)
 
 
 def deleted(mill: Shapes) -> None:
@@ -106,7 +114,7 @@ def deletion_policy(mill: Shapes) -> None:
         ("STR-107", made_anew, nothing, [3]),
         ("STR-108", in_two_partitions, deleted, [4]),
         ("STR-108", compacted, deletion_policy, [4]),
-        ("STR-117", shorter, nothing, [4]),
+        ("STR-117", without_its_end, nothing, [4]),
     ],
 )
 def test_its_page_is_followed(
@@ -136,9 +144,13 @@ def test_a_topic_that_is_gone(mill: Shapes, operator: Operator) -> None:
     """Workers wait for it, and the service does not end; a copy that lacks what landed is none (STR-122)."""
     before = generations(mill)
     with mill.running():
+        mill.check("mill.item")
+        log = mill.deployment.folder / "run.log"
+        known = len(events(log))
         deleted(mill)
         mill.sides["mill"].run("UPDATE item SET n = n + 100 WHERE id = 3")
-    made_anew(mill)
+        await_event(log, lambda event: event["event"] == "stream_revoked", since=known)
+    made(mill)
     assert "STR-122" in mill.deployment.cdc("stream", "rewind", "mill", "--reason", "a copy", exit_code=1)
     with operator.doing("STR-122", 2):
         mill.until("SELECT generations FROM cdc.position", [(before + 1,)])
@@ -197,11 +209,16 @@ def read(mill: Shapes) -> Iterator[tuple[bytes, Any]]:
 
 
 def produce(mill: Shapes, records: Records) -> None:
-    """Write to the topic as nobody should."""
-    with closing(KafkaProducer(bootstrap_servers=mill.env["CDC_KAFKA"])) as producer:
-        for key, value in records:
-            written = value if isinstance(value, bytes) else json.dumps(value).encode()
-            producer.send(TOPIC, key=key, value=written, partition=0).get(30)
+    """Write to the topic as nobody should: one batch, into which nothing of the connector's comes."""
+    with closing(KafkaProducer(bootstrap_servers=mill.env["CDC_KAFKA"], linger_ms=2000)) as producer:
+        sent = [
+            producer.send(
+                TOPIC, key=key, value=value if isinstance(value, bytes) else json.dumps(value).encode(), partition=0
+            )
+            for key, value in records
+        ]
+        offsets = [one.get(30).offset for one in sent]
+    assert offsets == list(range(offsets[0], offsets[0] + len(records)))
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import struct
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -20,11 +19,9 @@ from cdc.stream.consumer import StreamConsumer
 from compose.local.kafka import Broker
 from compose.local.stack import Stack
 from tests.integration.service import Deployment, eventually
+from tests.integration.stream_faults.broker_log import broker_down, lose
 from tests.integration.stream_faults.source import Source
 from tests.integration.stream_faults.worker import Worker, await_event, landing
-
-# https://kafka.apache.org/documentation/#recordbatch: base offset and length stand first in each batch.
-_HEAD = struct.Struct(">qi")
 
 
 @pytest.fixture(autouse=True)
@@ -34,37 +31,10 @@ def _the_broker_comes_back(stack: Stack, deployment: Deployment) -> Iterator[Non
     stack.start(["kafka"])
 
 
-@contextmanager
-def broker_down(stack: Stack) -> Iterator[Broker]:
-    broker = stack.services()["kafka"]
-    assert isinstance(broker, Broker)
-    stack.stop(["kafka"])
-    yield broker
-    stack.start(["kafka"])
-
-
-def lose_end(broker: Broker, source: Source, offset: int, *, remember: bool = False) -> None:
-    """Let the broker's log of the source's stream end at an offset, where a batch begins.
-
-    `remember`: the source does not commit anew, the end is to come back.
-    """
-    (log,) = (broker.folder / "log" / f"{source.stream}-0").glob("*.log")
-    with log.open("r+b") as file:
-        file.truncate(begin_of(log, offset))
-    for index in ("index", "timeindex"):
-        log.with_suffix(f".{index}").unlink()  # the broker makes them anew; what they say of the lost end is wrong
-    if not remember:
-        source.forget(offset)
-
-
-def begin_of(log: Path, offset: int) -> int:
-    data, place = log.read_bytes(), 0
-    while place < len(data):
-        base, length = _HEAD.unpack_from(data, place)
-        if base == offset:
-            return place
-        place += _HEAD.size + length
-    raise AssertionError(offset)
+def lose_end(broker: Broker, source: Source, offset: int) -> None:
+    """Let the log of the source's stream end at an offset, where a batch begins; what it commits next is new."""
+    assert lose(broker, source.stream, offset) == offset
+    source.forget(offset)
 
 
 @contextmanager
@@ -178,7 +148,7 @@ def test_what_was_read_and_has_not_landed_comes_back(
         with broker_down(stack) as broker:
             worker.process.send_signal(signal.SIGSTOP)
             shutil.copytree(broker.folder, tmp_path / "before")
-            lose_end(broker, north, 9, remember=True)
+            assert lose(broker, north.stream, 9) == 9
         worker.process.send_signal(signal.SIGCONT)
         worker.must_fail("STR-117")
     with landing(deployment) as another:
