@@ -58,8 +58,8 @@ class Edge:
 class Relation:
     """How rows of a table are edges: from the columns of the upper node to those of the lower one.
 
-    `where` narrows the rows, for which it may read another table: `beside` are its name and columns. `at` is the column
-    that says when it happened.
+    `where` narrows the rows, and `asks` has what it reads, as (table, columns). Where the table has the column `lacks`,
+    only rows without a value of it count. `at` is the column that says when it happened.
     """
 
     table: str
@@ -68,7 +68,8 @@ class Relation:
     down: tuple[str, tuple[str, ...]]
     at: str
     where: str = "true"
-    beside: tuple[str, tuple[str, ...]] = ("", ())
+    asks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    lacks: str | None = None
 
 
 _LOT: Final = ("lot", ("material_id", "lot_number"))
@@ -80,15 +81,19 @@ _INSPECTION: Final = ("inspection", ("test_result_id",))
 _MOVEMENT: Final = ("movement", ("movement_id",))
 _SHIPMENT: Final = ("shipment", ("shipment_id",))
 _EVENT: Final = ("event", ("event_id",))
-_NO_SERIAL: Final = "t.serial_number IS NULL"
+_TYPE: Final = ("stock_movement", ("movement_type",))
 _UNIT: Final = ("serial_unit", ("serial_number", "material_id", "lot_number"))
 # What most rows of units say, too, and is told once: of which lot the unit is.
 _OTHER_LOT: Final = """NOT EXISTS (SELECT FROM SCHEMA.serial_unit u
     WHERE (u.serial_number, u.material_id, u.lot_number) = (t.serial_number, t.material_id, t.lot_number))"""
 
 RELATIONS: Final = (
-    Relation("stock_movement", "received", _PARTY, _LOT, "moved_at", "t.movement_type = 'PURCHASE_RECEIPT'"),
-    Relation("stock_movement", "produced", _BILLED_JOB, _LOT, "moved_at", "t.movement_type = 'PRODUCTION_RECEIPT'"),
+    Relation("stock_movement", "received", _PARTY, _LOT, "moved_at", "t.movement_type = 'PURCHASE_RECEIPT'", (_TYPE,)),
+    Relation(
+        *("stock_movement", "produced", _BILLED_JOB, _LOT, "moved_at"),
+        "t.movement_type = 'PRODUCTION_RECEIPT'",
+        (_TYPE,),
+    ),
     Relation(
         "stock_movement",
         "issued to",
@@ -97,7 +102,7 @@ RELATIONS: Final = (
         "moved_at",
         "t.movement_type = 'MATERIAL_ISSUE'"
         " AND EXISTS (SELECT FROM SCHEMA.job_order j WHERE j.job_order_id = t.source_bill)",
-        ("job_order", ("job_order_id",)),
+        (_TYPE, ("job_order", ("job_order_id",))),
     ),
     Relation(
         "stock_movement",
@@ -106,22 +111,23 @@ RELATIONS: Final = (
         _MOVEMENT,
         "moved_at",
         "t.movement_type NOT IN ('PURCHASE_RECEIPT', 'PRODUCTION_RECEIPT')",
+        (_TYPE,),
     ),
     Relation("serial_unit", "made as", _LOT, _SERIAL, "produced_at"),
     Relation("serial_unit", "made by", _JOB, _SERIAL, "produced_at"),
     Relation("material_actual", "went into", _LOT, _SERIAL, "consumed_at"),
     Relation("test_result", "inspected", _SERIAL, _INSPECTION, "evaluated_at"),
-    Relation("test_result", "inspected", _LOT, _INSPECTION, "evaluated_at", _NO_SERIAL),
-    Relation("test_result", "inspected as", _LOT, _SERIAL, "evaluated_at", _OTHER_LOT, _UNIT),
+    Relation("test_result", "inspected", _LOT, _INSPECTION, "evaluated_at", lacks="serial_number"),
+    Relation("test_result", "inspected as", _LOT, _SERIAL, "evaluated_at", _OTHER_LOT, (_UNIT,)),
     Relation("nonconformance", "found", _INSPECTION, ("nonconformance", ("nonconformance_id",)), "recorded_at"),
     Relation("udi_label", "labelled", _SERIAL, ("label", ("udi_label_id",)), "printed_at"),
     Relation("shipment", "shipped", _SERIAL, _SHIPMENT, "shipped_at"),
-    Relation("shipment", "shipped", _LOT, _SHIPMENT, "shipped_at", _NO_SERIAL),
-    Relation("shipment", "shipped as", _LOT, _SERIAL, "shipped_at", _OTHER_LOT, _UNIT),
+    Relation("shipment", "shipped", _LOT, _SHIPMENT, "shipped_at", lacks="serial_number"),
+    Relation("shipment", "shipped as", _LOT, _SERIAL, "shipped_at", _OTHER_LOT, (_UNIT,)),
     Relation("shipment", "to", _SHIPMENT, _PARTY, "shipped_at"),
     Relation("adverse_event", "reported", _SERIAL, _EVENT, "received_at"),
-    Relation("adverse_event", "reported", _LOT, _EVENT, "received_at", _NO_SERIAL),
-    Relation("adverse_event", "reported as", _LOT, _SERIAL, "received_at", _OTHER_LOT, _UNIT),
+    Relation("adverse_event", "reported", _LOT, _EVENT, "received_at", lacks="serial_number"),
+    Relation("adverse_event", "reported as", _LOT, _SERIAL, "received_at", _OTHER_LOT, (_UNIT,)),
 )
 _TABLES: Final = (*sorted({one.table for one in RELATIONS}), "material_lot")
 """Where a lot or a unit may be named. A receipt or a shipment needs no row of its lot: that one may be held."""
@@ -141,8 +147,14 @@ class Genealogy:
 
     @property
     def unknown(self) -> list[str]:
-        """The tables of relations that the target does not have: nothing can be said of these."""
+        """The tables of relations that the target does not have, or not as the packaged dictionary has them: nothing,
+        or not all, can be said of these.
+        """
         return sorted({table for one in RELATIONS for table in self._lacking(one)})
+
+    def knows(self, table: str, *columns: str) -> bool:
+        """Return whether the target has a table with these columns: another dictionary may have it without them."""
+        return set(columns) <= set(self._columns.get(table, ()))
 
     def lots(self, number: str, material: str | None = None) -> list[Node]:
         """Return the lots with a number, of one material or of all, whichever row names them."""
@@ -155,8 +167,10 @@ class Genealogy:
 
     def labelled(self, udi: str) -> list[Node]:
         """Return the units with a label of this text or device identifier, else lots of materials of that UDI-DI."""
-        found = self._find(_SERIAL, "%(udi)s IN (t.udi_raw, t.device_identifier)", {"udi": udi}, ("udi_label",))
-        if found or "udi_di" not in self._columns.get("material", ()):
+        found: list[Node] = []
+        if self.knows("udi_label", "udi_raw", "device_identifier"):
+            found = self._find(_SERIAL, "%(udi)s IN (t.udi_raw, t.device_identifier)", {"udi": udi}, ("udi_label",))
+        if found or not self.knows("material", "material_id", "udi_di"):
             return found
         of_material = (
             f"t.material_id IN (SELECT m.material_id FROM {self._table('material')} m WHERE m.udi_di = %(udi)s)"
@@ -196,7 +210,7 @@ class Genealogy:
             f" t._source_key, t._source_offset, t._source_ts, t._deleted"
             f" FROM unnest({', '.join(['%s::text[]'] * len(here))}) AS k ({', '.join(names)})"
             f" JOIN {self._table(relation.table)} t ON {pairs}"
-            f" WHERE {present} AND {relation.where.replace('SCHEMA', quoted(self._schema))} ORDER BY 3, 4"
+            f" WHERE {present} AND {self._where(relation)} ORDER BY 3, 4"
         )
         columns = [list(values) for values in zip(*keys, strict=True)]
         table = f"{self._schema}.{relation.table}"
@@ -211,6 +225,12 @@ class Genealogy:
                 *(committed, deleted),
             )
 
+    def _where(self, relation: Relation) -> str:
+        narrowed = relation.where.replace("SCHEMA", quoted(self._schema))
+        if relation.lacks is None or not self.knows(relation.table, relation.lacks):
+            return narrowed
+        return f"{narrowed} AND t.{quoted(relation.lacks)} IS NULL"
+
     def _find(
         self,
         kind: tuple[str, tuple[str, ...]],
@@ -223,7 +243,7 @@ class Genealogy:
         parts = [
             f"SELECT DISTINCT {_texts(columns)} FROM {self._table(table)} t WHERE {where} AND {whole}"
             for table in tables
-            if set(columns) <= set(self._columns.get(table, ()))
+            if self.knows(table, *columns)
         ]
         if not parts:
             return []
@@ -234,8 +254,8 @@ class Genealogy:
         return quoted(self._schema, table)
 
     def _lacking(self, relation: Relation) -> list[str]:
-        wanted = ((relation.table, (*relation.up[1], *relation.down[1], relation.at)), relation.beside)
-        return [table for table, columns in wanted if not set(columns) <= set(self._columns.get(table, ()))]
+        wanted = ((relation.table, (*relation.up[1], *relation.down[1], relation.at)), *relation.asks)
+        return [table for table, columns in wanted if not self.knows(table, *columns)]
 
     def _read_keys(self) -> dict[str, list[str]]:
         rows = self._connection.execute(

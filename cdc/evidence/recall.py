@@ -71,7 +71,8 @@ def read_holdings(
             shipped.setdefault(edge.up, []).append(edge)
         elif edge.what == "to":
             customer[edge.up] = edge
-    facts = _facts(connection, schema, {edge.down.key[0] for edge in customer.values()})
+    parties = {edge.down.key[0] for edge in customer.values()}
+    facts = _facts(connection, schema, parties) if genealogy.knows("party", "party_id") else {}
     for edge in _carriers(edges):
         carrier = edge.up if edge.what == "shipped" else edge.down
         shipments: list[Edge | None] = [*shipped.get(carrier, ())]

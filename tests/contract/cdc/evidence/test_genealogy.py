@@ -123,3 +123,22 @@ def test_a_unit_is_of_the_lot_that_it_was_shipped_as(filled: psycopg.Connection)
     }
     (holding,) = read_holdings(filled, genealogy, [lot])
     assert (holding.serial, holding.customer, holding.lot) == ("SN3", "C-1", "PUMP P2")
+
+
+def test_a_table_of_another_dictionary_that_lacks_a_column_says_nothing(filled: psycopg.Connection) -> None:
+    filled.execute("ALTER TABLE trace.stock_movement DROP COLUMN movement_type")
+    filled.execute("ALTER TABLE trace.udi_label DROP COLUMN udi_raw")
+    filled.execute("ALTER TABLE trace.party RENAME party_id TO number")
+    genealogy = Genealogy(filled)
+    assert {"stock_movement", "nonconformance"} <= set(genealogy.unknown)
+    (start,) = genealogy.lots("L1", "SCREW")
+    assert told(genealogy, [start], "up") == set()
+    assert genealogy.labelled("06901234000177") == [Node("lot", ("PUMP", "P1"))]
+    assert {one.shipment for one in read_holdings(filled, genealogy, [start])} == {None, "D1", "D2"}
+
+
+def test_what_is_shipped_by_lot_alone_needs_no_column_for_serial_numbers(filled: psycopg.Connection) -> None:
+    filled.execute("ALTER TABLE trace.shipment DROP COLUMN serial_number")
+    genealogy = Genealogy(filled)
+    (start,) = genealogy.lots("P1", "PUMP")
+    assert ("lot PUMP P1", "shipped", "shipment D1") in told(genealogy, [start], "down")
