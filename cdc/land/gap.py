@@ -2,7 +2,7 @@
 
 Events are missing (STR-102, STR-106), or others stand in their place: the source (STR-105, STR-123), the topic
 (STR-107) or its end (STR-117) is not the one that was read before. The stream stops; how it was repaired shows in what
-landed after.
+landed after. A new snapshot of the whole source is one, too: what its connector had not sent before nobody has.
 """
 
 from __future__ import annotations
@@ -19,12 +19,18 @@ from psycopg.rows import class_row
 
 from cdc.access import Target
 from cdc.errors import CdcError, FatalError
+from cdc.land.position import Position
 from cdc.store.connection import as_service_errors, connect
 
 CODES: Final = frozenset({"STR-102", "STR-105", "STR-106", "STR-107", "STR-117", "STR-123"})
 """The faults of a stream by which events may be lost for the service."""
 PASSED_OVER: Final = "STR-121"
-"""The code of the gap that an operator makes."""
+"""The code of the gap that an operator makes, and a new snapshot of a source that had one."""
+_NEW_SNAPSHOT: Final = """
+INSERT INTO cdc.gap (stream, batch, "offset", code, detail)
+SELECT %(stream)s, %(batch)s, %(offset)s, %(code)s, %(detail)s
+WHERE NOT EXISTS (SELECT FROM cdc.gap g WHERE g.stream = %(stream)s AND g.code = %(code)s AND g."offset" > %(since)s)
+"""
 
 _logger = structlog.get_logger()
 
@@ -64,6 +70,29 @@ def note_gap(target: Target, stream: str, error: FatalError) -> None:
             )
     except CdcError as failure:
         _logger.warning("gap_not_kept", stream=stream, error=failure)
+
+
+def note_new_snapshot(connection: psycopg.Connection[Any], position: Position) -> None:
+    """Put on record, within the transaction that lands its first rows, that a whole source is read anew.
+
+    `position` is that of before. Nobody knows whether its connector had sent all that was committed until then: its log
+    may have lost the place. The first snapshot is none, nor one that begins again before it has ended; where an
+    operator passed something over for it, that is the gap.
+    """
+    if not position.generations or position.snapshot_position is not None:
+        return
+    place = position.source_position or "a place that nobody has"
+    connection.execute(
+        _NEW_SNAPSHOT,
+        {
+            "stream": position.stream,
+            "batch": position.batch,
+            "offset": position.next_offset,
+            "code": PASSED_OVER,
+            "detail": f"a new snapshot of the whole source; the log has landed up to {place}",
+            "since": position.generation_from or 0,
+        },
+    )
 
 
 def read_gaps(connection: psycopg.Connection[Any], stream: str | None = None) -> list[Gap]:

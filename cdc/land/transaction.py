@@ -18,6 +18,7 @@ from cdc.errors import FatalError
 from cdc.land import journal, ledger, replay
 from cdc.land.change.decode import Item
 from cdc.land.change.segment import perform, segments
+from cdc.land.gap import note_new_snapshot
 from cdc.land.mirror.generation import heal_missing
 from cdc.land.mirror.writer import COPY_FROM_ROWS, MISFITS, RowMissing
 from cdc.land.pipeline import sync
@@ -96,6 +97,8 @@ class _Landing:
             tables = self._write_tables(ground)
             # 3. What is counted beside them, and what a closed snapshot generation did not bring.
             self._count_repeated()
+            if self._batch.units[0].opens_generation:
+                note_new_snapshot(self._connection, self._position)
             position = self._advance()
             self._close_generation(position, ground)
             # 4. Evidence, ledger, position.

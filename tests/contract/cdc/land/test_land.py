@@ -573,6 +573,18 @@ def test_a_row_that_is_read_again_unchanged_moves_its_offset_only(stage: Stage, 
     assert after[1][1] > before[1][1]
 
 
+def test_each_later_snapshot_of_a_source_is_a_gap_on_record(stage: Stage, wire: PostgresWire) -> None:
+    snapshot(wire, (item(1), "first"), (item(2), "last"))
+    stage.land(wire.records)
+    assert stage.query("SELECT code FROM cdc.gap") == []
+    for expected in (1, 2):
+        snapshot(wire, (item(1), "first"), (item(2), "true"))
+        stage.land(wire.records)
+        snapshot(wire, (item(1), "first"), (item(2), "last"))  # the one before was interrupted
+        stage.land(wire.records)
+        assert stage.query("SELECT code FROM cdc.gap") == [("STR-121",)] * expected
+
+
 def test_a_row_whose_second_reading_was_refused_is_stale_and_no_ghost(stage: Stage, wire: PostgresWire) -> None:
     snapshot(wire, (item(1), "first"), (item(2), "last"))
     stage.land(wire.records)
