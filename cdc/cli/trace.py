@@ -122,4 +122,4 @@ def _write(start: list[Node], ways: dict[str, list[Edge]], unknown: list[str]) -
     if rows:
         write_table("Genealogy", columns, rows)
     if unknown:
-        say(f"The target has no table {', '.join(unknown)}: what it would say is missing.")
+        say(f"The target has no table {', '.join(unknown)}, or not all of its columns: what is missing says nothing.")
