@@ -99,7 +99,7 @@ def heads(
 
 
 def _shown(shown: Shown, stream: str, total: int) -> Any:
-    return lambda offset: shown.show(f"verify {stream}", offset, total)
+    return lambda offset: shown.show(f"verify {stream}", offset, total, "records")
 
 
 def _document(verdict: Verdict) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _audit(read: Settings, source: Source, found: _Findings, limit: int, shown: 
         connection.commit()
         connection.autocommit = True
         audit = MirrorAudit(Opener(connection, read.protection), source.stream, contracts, source.kind, read.tokens)
-        for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
+        for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}", of="batches")):
             found.faults.append(fault)
             if len(found.faults) >= limit:
                 found.whole = False

@@ -127,7 +127,7 @@ def verify(
         for stream, part in parts:
             outcomes.append((stream, part, _outcome(opener, stream, part, where, anchors.get(stream, {}))))
             done += part.records
-            shown.show("verify archive", done, total)
+            shown.show("verify archive", done, total, "records")
     faults = [fault for *_, (_, fault) in outcomes if fault]
     if as_json:
         write_json({"holds": not faults, **given.document(streams), "files": [_verified(*one) for one in outcomes]})
@@ -168,7 +168,9 @@ def _sign(anchors: Anchors | None) -> Sign | None:
 
 
 def _shown(shown: Shown, month: Month) -> Any:
-    return lambda stream, records: shown.show(f"archive {month.name} {stream}", records, month.records[stream])
+    return lambda stream, records: shown.show(
+        f"archive {month.name} {stream}", records, month.records[stream], "records"
+    )
 
 
 def _outcome(

@@ -165,10 +165,10 @@ def _find(connection: Connection, stream: str | None, plans: list[Plan], masks: 
     with Shown() as shown:
         for done, account in enumerate(accounts, start=1):
             faults[account.stream] = check_account(connection, account.stream)
-            shown.show("streams checked", done, len(accounts))
+            shown.show("check", done, len(accounts), "streams")
         for done, plan in enumerate(plans, start=1):
             balances += read_balances(connection, plan, masks.source_key)
-            shown.show("domains checked", done, len(plans))
+            shown.show("check", done, len(plans), "domains")
     return _Findings(accounts, faults, balances, read_gaps(connection, stream))
 
 

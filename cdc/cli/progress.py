@@ -16,7 +16,8 @@ _EVERY_S = 5.0
 
 
 class Shown:
-    """Shows rows done, of about so many, by phase: within `with`, so that whatever ends the work ends the bar.
+    """Shows rows (or what `of` says) done, of about so many, by phase: within `with`, so that whatever ends the work
+    ends the bar.
 
     `console`: instead of stderr.
     """
@@ -33,7 +34,7 @@ class Shown:
         """End the bar where it is."""
         self.end()
 
-    def show(self, phase: str, rows: int, total: int) -> None:
+    def show(self, phase: str, rows: int, total: int, of: str = "rows") -> None:
         """Say how far it is; a phase without rows ends what was shown of the one before."""
         if not rows:
             self.end()
@@ -41,7 +42,7 @@ class Shown:
         if self._view is None:
             drawn = self._console is not None or sys.stderr.isatty()
             self._view = _Bar(self._console, phase, rows) if drawn else _Lines(rows)
-        self._view.show(phase, rows, total)
+        self._view.show(phase, rows, total, of)
 
     def end(self) -> None:
         """Take the bar away; what is shown next begins anew."""
@@ -55,14 +56,14 @@ class _Lines:
         self._begun = self._said = time.monotonic()
         self._first = rows
 
-    def show(self, phase: str, rows: int, total: int) -> None:
+    def show(self, phase: str, rows: int, total: int, of: str) -> None:
         now = time.monotonic()
         if now - self._said < _EVERY_S:
             return
         self._said = now
         rate = (rows - self._first) / max(now - self._begun, 0.001)
         left = f", {max(total - rows, 0) / rate:.0f} s to go" if rate else ""
-        say(f"{phase}: {rows} of about {total} rows, {rate:.0f} rows/s{left}")
+        say(f"{phase}: {rows} of about {total} {of}, {rate:.0f} {of}/s{left}")
 
     def end(self) -> None:
         """Nothing has to be taken away."""
@@ -76,21 +77,20 @@ class _Bar:
         self._bar: Any = rich.Progress(
             rich.TextColumn("{task.description}"),
             rich.BarColumn(),
-            rich.TextColumn("{task.completed:,.0f} of about {task.total:,.0f} rows"),
+            rich.TextColumn("{task.completed:,.0f} of about {task.total:,.0f} {task.fields[of]}"),
             rich.TextColumn("{task.fields[rate]}"),
             rich.TimeRemainingColumn(),
             console=console or Console(stderr=True),
             transient=True,
         )
         self._begun, self._first = time.monotonic(), rows
-        self._task = self._bar.add_task(phase, total=rows, rate="")
+        self._task = self._bar.add_task(phase, total=rows, rate="", of="")
         self._bar.start()
 
-    def show(self, phase: str, rows: int, total: int) -> None:
+    def show(self, phase: str, rows: int, total: int, of: str) -> None:
         rate = (rows - self._first) / max(time.monotonic() - self._begun, 0.001)
-        self._bar.update(
-            self._task, description=phase, completed=rows, total=max(total, rows), rate=f"{rate:,.0f} rows/s"
-        )
+        shown = {"of": of, "rate": f"{rate:,.0f} {of}/s"}
+        self._bar.update(self._task, description=phase, completed=rows, total=max(total, rows), **shown)
 
     def end(self) -> None:
         self._bar.stop()

@@ -159,7 +159,7 @@ def _mended(
     with connect(options.target, "cdc stream repair") as writing:
         writing.autocommit = True
         mender = Mender(Opener(writing, options.protection), source.kind, mappings, options.tokens, reason)
-        for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}")):
+        for fault in audit.audit(partial(shown.show, f"audit mirrors of {source.stream}", of="batches")):
             done = None if dry_run else mender.mend(contracts[fault.mirror], fault)
             yield {"mirror": fault.mirror, "key": hidden.key(fault.mirror, fault.key), "what": fault.what, "done": done}
 
@@ -179,7 +179,7 @@ def _configure(options: Settings, source: Source, connected: Connect, config: di
 
 
 def _shown(shown: Shown, stream: str, topic: Extent) -> Callable[[int], None]:
-    return lambda offset: shown.show(stream, offset - topic.first, topic.end - topic.first)
+    return lambda offset: shown.show(stream, offset - topic.first, topic.end - topic.first, "records")
 
 
 def _tell(resumed: Resumed, *, as_json: bool) -> None:

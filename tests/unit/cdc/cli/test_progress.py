@@ -19,9 +19,13 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys:
             clock[0] = 100.0 + seconds
             shown.show("build", rows, 20_000)
         shown.show("catch up", 0, 0)
+        for seconds, batches in ((13, 10), (19, 40)):
+            clock[0] = 100.0 + seconds
+            shown.show("audit", batches, 60, "batches")
     assert capsys.readouterr().err.splitlines() == [
         "build: 7000 of about 20000 rows, 1000 rows/s, 13 s to go",
         "build: 13000 of about 20000 rows, 1000 rows/s, 7 s to go",
+        "audit: 40 of about 60 batches, 5 batches/s, 4 s to go",
     ]
 
 
