@@ -23,6 +23,7 @@ from cdc.capture.preflight.limits import ENOUGH_S, Limits
 from cdc.capture.preflight.query import Query
 from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_binlog import columns_of, sample
+from cdc.capture.preflight.uncaptured import uncaptured_findings
 from cdc.capture.quoting import backquoted
 from cdc.capture.source import Source
 from cdc.errors import FatalError, NotAdmitted
@@ -77,7 +78,10 @@ def preflight(
         found = [*grant_findings(granted, login.database, everywhere=everywhere)]
         found += time_out_findings(source.kind, float(server["time_out"]), granted)
         found += _server(source, server, query, limits, now)
-        engines = _engines(source, query, login.database)
+        engines = _engines(query, login.database)
+        found += uncaptured_findings(source, engines)
+        captured = {table.name for table in source.tables}
+        engines = {name: engine for name, engine in engines.items() if name in captured}
         columns = [column for column in columns_of(source, query, login.database) if column.table in engines]
         found += [*engine_findings(login.database, engines), *_zone(server["zone"], columns, query)]
         sampled = sample(source, columns, query, login.database, limits.rows)
@@ -130,10 +134,9 @@ def _zone(zone: str, columns: Sequence[Column], query: Query) -> Iterator[Findin
     return zone_findings(zone, has_summer_time=bool(summer["has_summer_time"]), columns=local)
 
 
-def _engines(source: Source, query: Query, database: str) -> dict[str, str]:
-    """Return the engine of each captured table that is there."""
-    captured = {table.name for table in source.tables}
-    return {row["name"]: row["engine"] for row in query(_ENGINES, (database,)) if row["name"] in captured}
+def _engines(query: Query, database: str) -> dict[str, str]:
+    """Return the engine of each table that is there, as far as the account may see it."""
+    return {row["name"]: row["engine"] for row in query(_ENGINES, (database,))}
 
 
 def engine_findings(database: str, engines: Mapping[str, str]) -> Iterator[Finding]:

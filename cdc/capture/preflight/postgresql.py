@@ -19,6 +19,7 @@ from cdc.capture.preflight.finding import Finding, Report, findings_of, sorted_f
 from cdc.capture.preflight.limits import ENOUGH_S, Limits
 from cdc.capture.preflight.sample import Column
 from cdc.capture.preflight.sample_postgresql import columns_of, sample
+from cdc.capture.preflight.uncaptured import uncaptured_findings
 from cdc.capture.preflight.wal import room_findings, wal_findings
 from cdc.capture.publication import has_partitioned, publish
 from cdc.capture.quoting import double_quoted, text
@@ -48,6 +49,14 @@ SELECT n.nspname AS schema, c.relname AS name, c.relpersistence <> 'p' AS is_unl
        pg_catalog.row_security_active(c.oid) AS hides_rows, c.relrowsecurity AS has_policies
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(%s::text[], %s::text[])) AND c.relkind IN ('r', 'p')"""
+# Partitions are rows of their parents, what an extension brings is its own.
+_BESIDE = """
+SELECT n.nspname || '.' || c.relname AS name
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE (d.classid, d.objid, d.deptype) = ('pg_catalog.pg_class'::regclass, c.oid, 'e'))
+ORDER BY 1"""
 _PUBLISHED = """
 SELECT t.schemaname AS schema, t.tablename AS name, p.puballtables AS is_all, (p.pubupdate OR p.pubdelete) AND (
            c.relreplident = 'n'
@@ -129,6 +138,8 @@ def _live(source: Source, connection: _Connection, version: int, *, is_applied: 
     tables = connection.execute(_TABLES, names).fetchall()
     yield from account_findings(source, connection, has_policies=any(row["has_policies"] for row in tables))
     yield from table_findings(tables, connection.info.user)
+    beside = connection.execute(_BESIDE, (sorted(set(names[0])),)).fetchall()
+    yield from uncaptured_findings(source, [row["name"] for row in beside])
     yield from _publication(source, connection, version)
     slots = connection.execute(_SLOTS).fetchall()
     own = source.settings.get("slot.name", slot_name(source))
