@@ -71,17 +71,17 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
             "landed_at, transaction, position, digest, cells: column, before, after; shredded: true of "
             "what nobody can read any more), `archived` (null, or up to which batch and offset the stream has left the "
             "journal); with --as-of `row` (null: not there); of a canonical "
-            "row `canonical`: table, mapping, and `changes` (offset, committed_at, outcome, rows), and with --as-of "
-            "`was`: outcome, row (null: not there).",
+            "row `canonical`: table, mapping, `looked_up` (mirrors that the mapping looks up, as they are now), and "
+            "`changes` (offset, committed_at, outcome, rows), and with --as-of `was`: outcome, row (null: not there).",
         ),
     ] = False,
 ) -> None:
     """Show what the source did to a row: each change with its commit time, transaction and place in the stream.
 
     Of a canonical row these are the changes of the source rows that it is made of, each replayed through its mapping:
-    by the dictionary in force, and by what its look-ups find now. Personal values are masked, and those of columns that
-    the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of it in the archive, or
-    in records of which the key was shredded.
+    by the dictionary in force, and by what its look-ups find now, also with --as-of. Personal values are masked, and
+    those of columns that the dictionary does not name. Exit code 3 if there is no such row, 4 if there may be more of
+    it in the archive, or in records of which the key was shredded.
     """
     require_reason(reveal, reason)
     read = settings(context)
@@ -101,6 +101,7 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
             _write(one, moment, shown)
         if then is not None:
             replayed.write_then(table, key, then, shown)
+    _say_looked_up(found)
     for archived in {one.archived for one in found if one.archived and moment is None}:
         say(FatalError("EVD-107", in_archive(archived)).advice())
     shredded = {entry.what for one in found for entry in one.entries if entry.shredded and moment is None}
@@ -111,6 +112,12 @@ def history(  # noqa: PLR0913, PLR0917 - options of a command
     if not any(one.entries for one in found):
         say(f"The journal has no change of {table} {', '.join(key)}.")
         raise typer.Exit(Exit.DIFFERENT)
+
+
+def _say_looked_up(found: list[_Told]) -> None:
+    mirrors = sorted({mirror for one in found for mirror in one.looked_up})
+    if mirrors:
+        say(f"What is looked up in {', '.join(mirrors)} is as it is now; `cdc history` of those rows has what it was.")
 
 
 class _Known(NamedTuple):
@@ -134,6 +141,11 @@ class _Told(NamedTuple):
     table: str = ""
     fold: Fold | None = None
     replayed: tuple[Replayed, ...] = ()
+
+    @property
+    def looked_up(self) -> list[str]:
+        """The mirrors that the mapping looks up: their rows are those of now, whatever the moment."""
+        return [] if self.step is None else sorted({str(one.mirror) for one in self.step.mapping.lookups})
 
 
 def _masked(shown: Masks, told: _Told) -> _Told:
@@ -196,7 +208,8 @@ def _document(told: _Told, moment: datetime | None, then: Then | None, shown: Ma
         document["row"] = as_of(told.entries, moment, told.archived)
     if told.step is not None:
         changes = replayed.documents(told.table, told.replayed, shown)
-        canonical: dict[str, Any] = {"table": told.table, "mapping": told.step.mapping.name, "changes": changes}
+        canonical: dict[str, Any] = {"table": told.table, "mapping": told.step.mapping.name}
+        canonical |= {"looked_up": told.looked_up, "changes": changes}
         if then is not None:
             row = None if then.row is None else replayed.values(told.table, then.row, shown)
             canonical["was"] = {"outcome": then.outcome, "row": row}

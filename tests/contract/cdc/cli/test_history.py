@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,19 @@ def test_a_canonical_row_as_it_was(cdc: Cdc) -> None:
     before = changes[0]["committed_at"][:19] + "Z"  # the commit was later in this second
     (then,) = cdc("history", "trace.thing", "T-1", "--as-of", before, "--json").document
     assert then["canonical"]["was"] == {"outcome": "not there", "row": None}
+
+
+@pytest.mark.usefixtures("thing")
+def test_what_is_looked_up_is_said_to_be_as_it_is_now(cdc: Cdc, tmp_path: Path) -> None:
+    assert cdc("history", "trace.thing", "T-1").err == ""
+    mapping = tmp_path / "dictionary" / "mappings" / "src.item.yaml"
+    lookup = "lookups:\n  other: {table: src.item, match: other.id = id, columns: {id: integer, name: text}}\ntarget:"
+    text = mapping.read_text().replace("target:", lookup).replace("remark: name", "remark: other.name")
+    mapping.write_text(text.replace("in: {id: 1, name: a}", "in: {id: 1}, lookups: {other: {id: 1, name: a}}"))
+    done = cdc("history", "trace.thing", "T-1", "--as-of", "2100-01-01")
+    assert "What is looked up in src.item is as it is now" in done.err
+    (then,) = cdc("history", "trace.thing", "T-1", "--json").document
+    assert then["canonical"]["looked_up"] == ["src.item"]
 
 
 @pytest.mark.usefixtures("small")
