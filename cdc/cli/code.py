@@ -91,6 +91,7 @@ _EFFECT = {
     "warning": "this row is taken as it stands, the code says what to look at",
     "refuse": "the source is not to be captured before it is ended",
     "warn": "capturing works, and somebody should look at it first",
+    "note": "nothing stands still, it is worth knowing",
     "fatal": "the work stops until a person has looked",
     "finding": "`cdc connectors lint` tells it of a connector file; nothing has happened yet",
 }

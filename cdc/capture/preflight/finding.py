@@ -9,8 +9,10 @@ from typing import Final, Literal
 from cdc.capture.finding import Fault, faults_of
 from cdc.errors import FatalError, catalogue
 
-Severity = Literal["refuse", "warning"]
-SEVERITIES: Final[tuple[Severity, ...]] = ("refuse", "warning")
+Severity = Literal["refuse", "warning", "note"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("refuse", "warning", "note")
+# What the catalogue calls those that do not stand in the way; every other code does.
+_BY_KIND: Final[dict[str, Severity]] = {"warn": "warning", "note": "note"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,8 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """Whether it keeps the source from being captured (refuse), or is only to be looked at."""
-        return "warning" if catalogue()[self.code].kind == "warn" else "refuse"
+        """Whether it keeps the source from being captured (refuse), is to be looked at, or only to be known."""
+        return _BY_KIND.get(catalogue()[self.code].kind, "refuse")
 
     @property
     def why(self) -> str:

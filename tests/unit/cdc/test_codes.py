@@ -53,7 +53,7 @@ def test_no_code_has_two_entries() -> None:
 def test_an_entry_says_what_why_and_what_to_do(entry: object) -> None:
     code, kind, title, cause, action = (getattr(entry, name) for name in ("code", "kind", "title", "cause", "action"))
     assert CODE.fullmatch(code)
-    assert kind in {"transient", "row", "fatal", "refuse", "warn"}
+    assert kind in {"transient", "row", "fatal", "refuse", "warn", "note"}
     assert title
     assert title[0].islower() or title.split()[0] in {"Kafka", "InnoDB", "SQL"}
     assert not title.endswith(".")

@@ -194,8 +194,8 @@ def test_the_clock_is_asked_in_the_middle_of_the_question() -> None:
 
 
 def test_the_worst_comes_first_and_nothing_twice() -> None:
-    warning, other, refusal = (Finding(code, "x") for code in ("SRC-321", "SRC-304", "SRC-121"))
-    assert sorted_findings([warning, other, refusal, warning]) == (refusal, warning, other)
+    note, warning, refusal = (Finding(code, "x") for code in ("SRC-324", "SRC-304", "SRC-121"))
+    assert sorted_findings([note, warning, refusal, warning]) == (refusal, warning, note)
 
 
 class _Connect:
