@@ -7,7 +7,6 @@ import dataclasses
 import json
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +42,15 @@ def test_connect_is_away(mill: Shapes, stack: Stack, operator: Operator) -> None
 
 @pytest.mark.parametrize("answer", [PAGE, FAULT], ids=["another", "fault"])
 def test_what_answers_is_not_connect(mill: Shapes, operator: Operator, answer: bytes) -> None:
-    with Gateway(mill.env["CDC_CONNECT_URL"]) as gateway, asking(mill, f"url: '{gateway.url}'"):
+    with Gateway(mill.env["CDC_CONNECT_URL"]) as gateway:
+        other = asking(mill, f"url: '{gateway.url}'")
         gateway.go_wrong(answer)
-        assert "CON-105" in mill.deployment.cdc("connectors", "status", exit_code=1)
-        gateway.go_well()
-        operator.verify("CON-105")
+        assert "CON-105" in other.deployment.cdc("connectors", "status", exit_code=1)
+        if answer == PAGE:  # the settings are corrected
+            operator.verify("CON-105")
+        else:  # the worker is mended
+            gateway.go_well()
+            dataclasses.replace(operator, shapes=other).verify("CON-105")
 
 
 def test_connect_is_not_trusted(mill: Shapes, operator: Operator, tmp_path: Path) -> None:
@@ -56,26 +59,22 @@ def test_connect_is_not_trusted(mill: Shapes, operator: Operator, tmp_path: Path
     shown = new.issue("connect", ("127.0.0.1",))
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(shown.certificate, shown.key)
-    with (
-        Gateway(mill.env["CDC_CONNECT_URL"], tls=tls) as gateway,
-        asking(mill, f"url: '{gateway.url}', ca: '{old.ca}'"),
-    ):
-        assert "CON-110" in mill.deployment.cdc("connectors", "status", exit_code=1)
+    with Gateway(mill.env["CDC_CONNECT_URL"], tls=tls) as gateway:
+        other = asking(mill, f"url: '{gateway.url}', ca: '{old.ca}'")
+        assert "CON-110" in other.deployment.cdc("connectors", "status", exit_code=1)
         old.ca.write_bytes(old.ca.read_bytes() + new.ca.read_bytes())
-        operator.verify("CON-110")
+        dataclasses.replace(operator, shapes=other).verify("CON-110")
 
 
 def test_connect_refuses_the_login(mill: Shapes, operator: Operator, tmp_path: Path) -> None:
     secret = tmp_path / "connect.properties"
     secret.write_text("password=old\n")
     login = f"Basic {base64.b64encode(b'cdc:new').decode()}"
-    with (
-        Gateway(mill.env["CDC_CONNECT_URL"], login=login) as gateway,
-        asking(mill, f"url: '{gateway.url}', user: cdc, password: '${{file:{secret}:password}}'"),
-    ):
-        assert "CON-111" in mill.deployment.cdc("connectors", "status", exit_code=1)
+    with Gateway(mill.env["CDC_CONNECT_URL"], login=login) as gateway:
+        other = asking(mill, f"url: '{gateway.url}', user: cdc, password: '${{file:{secret}:password}}'")
+        assert "CON-111" in other.deployment.cdc("connectors", "status", exit_code=1)
         secret.write_text("password=new\n")
-        operator.verify("CON-111")
+        dataclasses.replace(operator, shapes=other).verify("CON-111")
 
 
 def test_settings_that_connect_refuses(mill: Shapes, operator: Operator) -> None:
@@ -277,17 +276,14 @@ def holds(mill: Shapes) -> None:
     mill.check(*WHOLE)
 
 
-@contextmanager
-def asking(mill: Shapes, entries: str) -> Iterator[None]:
-    """Have commands ask for Kafka Connect by other settings."""
-    file = mill.deployment.folder / "cdc.yaml"
-    usual = file.read_text()
-    assert _CONNECT in usual
-    file.write_text(usual.replace(_CONNECT, f"connect: {{{entries}}}"))
-    try:
-        yield
-    finally:
-        file.write_text(usual)
+def asking(mill: Shapes, entries: str) -> Shapes:
+    """Return the deployment with other settings for Kafka Connect; the service goes on with its own."""
+    usual, other = (mill.deployment.folder / name for name in ("cdc.yaml", "other.yaml"))
+    text = usual.read_text()
+    assert _CONNECT in text
+    other.write_text(text.replace(_CONNECT, f"connect: {{{entries}}}"))
+    env = {**mill.deployment.env, "CDC_CONFIG": str(other)}
+    return dataclasses.replace(mill, deployment=dataclasses.replace(mill.deployment, env=env))
 
 
 def differs(mill: Shapes, size: str) -> None:
