@@ -61,10 +61,7 @@ def statement_of(found: Recall) -> list[str]:
     counts = ", ".join(f"{count} {what}" for what, count in _counts(found).items())
     lines = [f"As of {at}: {counts}."]
     lines += [_of_source(one) for one in found.sources]
-    lines += [
-        f"The target has no table {name}, or not all of its columns: what is missing says nothing."
-        for name in found.unknown
-    ]
+    lines += [f"The target does not have {name}: what it would say is missing." for name in found.unknown]
     return lines if found.known else [*lines, f"The target knows no lot {found.lot}."]
 
 

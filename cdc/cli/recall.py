@@ -57,7 +57,7 @@ def recall(  # noqa: PLR0913, PLR0917 - options of a command
     What is personal of customers is masked: a notice that is sent needs --reveal, which is on record.
     With a statement of how complete each source was at that moment: landed up to, lag, refused, stale and held rows,
     gaps; it goes to stderr. The JSON form is lot, known (bool: any row names it), as_of, dictionary (digest), complete
-    (bool), sources, unknown (tables that the target does not have), holdings.
+    (bool), sources, unknown (tables, and columns as TABLE.COLUMN, that the target does not have), holdings.
 
     A file has the statement: JSON as above, a table as text with the statement below it. CSV is three files: FILE has
     the holdings, FILE.statement.csv the statement, FILE.sha256 the digests of both (`sha256sum -c`); the last one is

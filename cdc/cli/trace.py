@@ -36,9 +36,9 @@ def trace(  # noqa: PLR0913, PLR0917 - options of a command
         bool,
         typer.Option(
             "--json",
-            help="Print one object: `start` (list of kind, key), `unknown` (tables that the target does not have), "
-            "`up` and `down`, lists of up, down (kind, key), what, at, table, key, mapping, source_key, stream, "
-            "offset, committed_at, deleted.",
+            help="Print one object: `start` (list of kind, key), `unknown` (tables, and columns as TABLE.COLUMN, that "
+            "the target does not have), `up` and `down`, lists of up, down (kind, key), what, at, table, key, mapping, "
+            "source_key, stream, offset, committed_at, deleted.",
         ),
     ] = False,
 ) -> None:
@@ -122,4 +122,4 @@ def _write(start: list[Node], ways: dict[str, list[Edge]], unknown: list[str]) -
     if rows:
         write_table("Genealogy", columns, rows)
     if unknown:
-        say(f"The target has no table {', '.join(unknown)}, or not all of its columns: what is missing says nothing.")
+        say(f"The target does not have {', '.join(unknown)}: what this would say is missing.")

@@ -4,7 +4,7 @@ Canonical rows are the edges: a row of `material_actual` says that a lot went in
 customer got it. Each edge keeps the row that says it, and the place of its event in the stream of its source.
 
 The tables and columns are those of the packaged dictionary (ISA-95 for lots, units and material actuals); where another
-one does not have a table, its edges are missing, and `unknown` says so.
+one does not have a table or a column, its edges are missing, and `unknown` says so.
 """
 
 from __future__ import annotations
@@ -143,14 +143,12 @@ class Genealogy:
         self._schema = schema
         self._columns = self._read_columns()
         self._keys = self._read_keys()
-        self._known = [one for one in RELATIONS if not self._lacking(one)]
+        self._known = [one for one in RELATIONS if not any(self._lacking(one))]
 
     @property
     def unknown(self) -> list[str]:
-        """The tables of relations that the target does not have, or not as the packaged dictionary has them: nothing,
-        or not all, can be said of these.
-        """
-        return sorted({table for one in RELATIONS for table in self._lacking(one)})
+        """What relations need and the target does not have, TABLE or TABLE.COLUMN: what it would say is missing."""
+        return sorted({name for one in RELATIONS for name in self._lacking(one)})
 
     def knows(self, table: str, *columns: str) -> bool:
         """Return whether the target has a table with these columns: another dictionary may have it without them."""
@@ -253,9 +251,12 @@ class Genealogy:
     def _table(self, table: str) -> str:
         return quoted(self._schema, table)
 
-    def _lacking(self, relation: Relation) -> list[str]:
-        wanted = ((relation.table, (*relation.up[1], *relation.down[1], relation.at)), *relation.asks)
-        return [table for table, columns in wanted if not self.knows(table, *columns)]
+    def _lacking(self, relation: Relation) -> Iterator[str]:
+        for table, columns in ((relation.table, (*relation.up[1], *relation.down[1], relation.at)), *relation.asks):
+            if table not in self._columns:
+                yield table
+            else:
+                yield from (f"{table}.{column}" for column in columns if not self.knows(table, column))
 
     def _read_keys(self) -> dict[str, list[str]]:
         rows = self._connection.execute(

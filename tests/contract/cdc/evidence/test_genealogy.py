@@ -130,7 +130,7 @@ def test_a_table_of_another_dictionary_that_lacks_a_column_says_nothing(filled: 
     filled.execute("ALTER TABLE trace.udi_label DROP COLUMN udi_raw")
     filled.execute("ALTER TABLE trace.party RENAME party_id TO number")
     genealogy = Genealogy(filled)
-    assert {"stock_movement", "nonconformance"} <= set(genealogy.unknown)
+    assert {"stock_movement.movement_type", "nonconformance"} <= set(genealogy.unknown)
     (start,) = genealogy.lots("L1", "SCREW")
     assert told(genealogy, [start], "up") == set()
     assert genealogy.labelled("06901234000177") == [Node("lot", ("PUMP", lot)) for lot in ("P1", "P2")]
@@ -142,3 +142,12 @@ def test_what_is_shipped_by_lot_alone_needs_no_column_for_serial_numbers(filled:
     genealogy = Genealogy(filled)
     (start,) = genealogy.lots("P1", "PUMP")
     assert ("lot PUMP P1", "shipped", "shipment D1") in told(genealogy, [start], "down")
+
+
+def test_a_column_and_a_table_beside_that_the_target_does_not_have_are_named(filled: psycopg.Connection) -> None:
+    filled.execute("ALTER TABLE trace.stock_movement DROP COLUMN party_id")
+    filled.execute("ALTER TABLE trace.test_result DROP COLUMN serial_number")
+    filled.execute("DROP TABLE trace.job_order CASCADE")
+    genealogy = Genealogy(filled)
+    assert genealogy.unknown == ["job_order", "nonconformance", "stock_movement.party_id", "test_result.serial_number"]
+    assert told(genealogy, genealogy.lots("P1"), "down")
