@@ -17,7 +17,7 @@ from cdc.capture.reader import Reader
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
-from cdc.cli.chosen import chosen, contracts
+from cdc.cli.chosen import chosen, contracts, contracts_now
 from cdc.cli.complete import complete_source
 from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
@@ -79,8 +79,11 @@ def apply_source(
         require_agreed(now)
     else:
         require_unmoved(agreed, now)
-    done = apply_topics(options.kafka, topic_plans(source))
     reader = Reader(source, options.kafka, connect)
+    if now.forgets or connect.config(source.name) is None or reader.record.unread():
+        selects = snapshot_selects(source, contracts_now(source, options))
+        config = connector.with_selects(config, source, selects)
+    done = apply_topics(options.kafka, topic_plans(source))
     done += reader.tidy()
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
     reader.record.note_changes(connect.config(source.name))
