@@ -45,7 +45,7 @@ _CODE = re.compile(r"([A-Z]{3}-)(\d{3})(?: to [A-Z]{3}-(\d{3}))?")
 
 
 def test_the_pages_that_are_followed_are_those_that_are_listed() -> None:
-    """A test that an operator takes part in follows the page of each code that it names."""
+    """By `act`, `doing` and `verify`; of a code that is a parameter, its string in the file of the test."""
     text = (REPO / "tests" / "README.md").read_text(encoding="utf-8")
     rows = text.partition("## Runbooks, followed\n")[2].partition("\n## ")[0]
     listed = {
@@ -55,5 +55,6 @@ def test_the_pages_that_are_followed_are_those_that_are_listed() -> None:
     }
     tests = [path.read_text(encoding="utf-8") for path in (REPO / "tests").rglob("test_*.py")]
     following = [test for test in tests if "from tests.integration.runbook import Operator" in test]
+    done = {code for test in following for code in re.findall(r'\b(?:act|doing|verify)\("([A-Z]{3}-\d{3})"', test)}
     named = {code for test in following for code in re.findall(r'"([A-Z]{3}-\d{3}) ?"', test)}
-    assert {code for code in named if runbook.has_page(code)} == listed
+    assert done <= listed <= {code for code in named if runbook.has_page(code)}

@@ -130,17 +130,16 @@ def guarded(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> Ite
 @pytest.mark.slow  # a minute each; every day: integration/tls/test_run.py
 def test_a_password_is_replaced_and_the_connector_is_told_later(guarded: Guarded) -> None:
     """Its task tries again by itself with what it was started with, and is shown as running: nothing is heard of it."""
-    operator = Operator(guarded.shapes, {"SOURCE": guarded.side.name})
+    name = guarded.side.name
     with landing(guarded.shapes.deployment):
         guarded.check()
         guarded.change_password("two")
         found = await_(guarded.status, lambda found: found["code"] in ("CON-103", "CON-106"))
-        page = found["code"]
-        assert (found["exit_code"], found["next"]) == (4, catalogue()[page].action)
+        action = catalogue()[found["code"]].action
+        assert (found["exit_code"], found["next"]) == (4, action)
         guarded.tell_password("two")
-        operator.act(page, 4 if page == "CON-106" else 3)
+        guarded.shapes.deployment.cdc("connectors", "restart", name)
         guarded.check()
-        operator.verify(page)
 
 
 @pytest.mark.slow  # a minute
@@ -156,25 +155,6 @@ def test_a_password_is_replaced_and_the_worker_is_told_later(guarded: Guarded) -
         operator.act("SRC-113", 2)
         guarded.check()
         operator.verify("SRC-113")
-
-
-@pytest.mark.slow  # half a minute
-@pytest.mark.parametrize("guarded", ["gate"], indirect=True)
-def test_a_table_that_the_account_may_not_read(guarded: Guarded) -> None:
-    """Its changes come, its rows do not; behind the grant the same command reads them."""
-    name, shapes = guarded.side.name, guarded.shapes
-    guarded.side.run("CREATE TABLE shut (id int PRIMARY KEY)", "INSERT INTO shut VALUES (1), (2)")
-    file = shapes.deployment.folder / "connector-configs" / f"{name}.yaml"
-    file.write_text(file.read_text() + "  - public.shut\n")
-    for command in (("source", "contract", name), ("target", "apply")):
-        shapes.deployment.cdc(*command)
-    with landing(shapes.deployment):
-        assert "CON-107" in shapes.deployment.cdc("connectors", "apply", name, exit_code=1)
-        guarded.side.run(f"GRANT SELECT ON shut TO {ACCOUNT}", "INSERT INTO shut VALUES (3)")
-        operator = Operator(shapes, {"SOURCE": name})
-        operator.act("CON-107", 2)
-        operator.verify("CON-107")
-        shapes.check(f"{name}.shut", f"{name}.part")
 
 
 WAITS_S = [0.5, 1.0, 2.0, *[4.0] * 7]
@@ -249,16 +229,15 @@ def test_a_reference_that_cannot_be_read_leaves_a_connector_between_its_states(g
         found = await_(guarded.status, lambda found: found["connector"] == "restarting")
         assert (found["exit_code"], found["needs_attention"]) == (4, True)
         assert f"`cdc connectors apply {name}`" in found["next"]
-        (tried,) = look_until(watch, lambda restarts: len(restarts) == 1)
-        assert tried["code"] == "CON-104"
+        if repair == "watch":
+            (tried,) = look_until(watch, lambda restarts: len(restarts) == 1)
+            assert tried["code"] == "CON-104"
         guarded.tell_password("one")
         if repair == "watch":
             recover(guarded, watch)
         else:
-            operator = Operator(guarded.shapes, {"SOURCE": name})
-            assert operator.act("CON-104", 5) == f"{name}: restarted\n"
+            assert guarded.shapes.deployment.cdc("connectors", "apply", name) == f"{name}: restarted\n"
             guarded.check()
-            operator.verify("CON-104")
 
 
 def recover(guarded: Guarded, watch: Watch) -> None:
