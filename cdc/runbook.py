@@ -45,7 +45,7 @@ STORIES: Final = MappingProxyType(
 """The story of codes by how they begin, for those without a page of their own; runbooks/README.md has the same."""
 _OF_A_ROW: Final = "held-rows"
 _OF_A_FINDING: Final = "source-not-ready"
-_FOUND: Final = ("refuse", "warn")
+_FOUND: Final = ("refuse", "warn", "note")
 # Those of the folder that are about the pages.
 _INDEXES: Final = frozenset({"README", "codes"})
 

@@ -42,12 +42,12 @@ def test_a_code_with_which_something_ends_or_waits_stops_something() -> None:
 
 def test_what_preflight_finds_stands_on_the_page_of_a_source_that_is_not_ready() -> None:
     """Nothing ends with such a code: the command has done what it is for, and there is no stream yet."""
-    found = [entry for entry in catalogue().values() if entry.kind in ("refuse", "warn")]
+    severities = {"refuse": "refuse", "warn": "warning", "note": "note"}
+    found = [entry for entry in catalogue().values() if entry.kind in severities]
     assert {entry.stops for entry in found} == {runbook.NOTHING}
     assert {runbook.page_name(entry.code) for entry in found} == {"source-not-ready"}
     page = runbook.read("source-not-ready").text
     shown = re.findall(r"^\| ([A-Z]{3}-\d{3} \| \w+ \| .*) \|$", page, re.MULTILINE)
-    severities = {"refuse": "refuse", "warn": "warning"}
     assert shown == [f"{entry.code} | {severities[entry.kind]} | {entry.title}" for entry in found]
 
 

@@ -34,7 +34,7 @@ def test_what_a_file_comes_to_say_is_read_and_nothing_else(files: Path) -> None:
 def test_a_file_with_faults_stays_what_it_was_and_is_told_once(files: Path) -> None:
     folder = SourceFolder(files)
     with capture_logs() as logs:
-        for wrong in ("kind: [", "kind: [[", ""):
+        for wrong in ("kind: ]", "kind: ]]", ""):
             (files / "mes.yaml").write_text(wrong)
             (files / "new.yaml").write_text(wrong)
             assert [source.state for source in folder.read().values()] == ["running"]
@@ -42,12 +42,12 @@ def test_a_file_with_faults_stays_what_it_was_and_is_told_once(files: Path) -> N
     (files / "mes.yaml").write_text(PAUSED)
     assert folder.read()["mes"].state == "paused"
     with capture_logs() as logs:
-        (files / "mes.yaml").write_text("kind: [")
+        (files / "mes.yaml").write_text("kind: ]")
         folder.read()
     assert len(logs) == 1
 
 
 def test_a_watch_does_not_begin_with_files_that_have_faults(files: Path) -> None:
-    (files / "new.yaml").write_text("kind: [")
+    (files / "new.yaml").write_text("kind: ]")
     with pytest.raises(FatalError, match="SRC-101"):
         SourceFolder(files)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cdc.capture import lifecycle, reading, turn
+from cdc.capture.contract import Contract
 from cdc.cli.connectors.on_record import recorded
 from cdc.cli.main import execute
 from tests.unit.cdc.capture.cluster import Cluster, Member
@@ -52,6 +53,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
         module = import_module(f"cdc.cli.connectors.{command}")  # of that name there is the command, too
         monkeypatch.setattr(module, "Connect", lambda _: nullcontext(made))
         monkeypatch.setattr(module, "on_record", on_record)
+    contracts = tuple(Contract(f"mes.{name}", f"public.{name}", (), "none", ()) for name in ("lot", "cert"))
+    monkeypatch.setattr(import_module("cdc.cli.connectors.restart"), "contracts_now", lambda *_: contracts)
     monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: made.tell("drop slot"))
     monkeypatch.setattr(reading, "read_signals", topic.read)
     for module in (reading, turn):
