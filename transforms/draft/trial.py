@@ -77,7 +77,8 @@ def _outcome(mapping: Mapping, row: tuple[object, ...]) -> str:
 def _compile(rule: str, field: Field, table: SourceTable, vocabulary: Vocabulary) -> tuple[Mapping | None, str]:
     # It is the key, so that a row without a value is told from one that passes (REQ-101).
     # Only columns that the rule can mean: a table has a hundred of them, and is tried a thousand times.
-    columns = {column.name: column.declared for column in table.columns if column.declared and column.name in rule}
+    meant = (column for column in table.columns if column.declared and column.name.replace('"', '""') in rule)
+    columns = {column.name: column.declared for column in meant}
     document = {
         "mapping": str(table),
         "version": "draft",
