@@ -16,7 +16,7 @@ from cdc.cli.context import settings
 from cdc.cli.extract import Form, keep, statement_of, write
 from cdc.cli.failure import Exit
 from cdc.cli.output import say
-from cdc.cli.reveal import Reveal, RevealReason, masks
+from cdc.cli.reveal import Reveal, RevealReason, masks_or_look, require_reason
 from cdc.config import Settings
 from cdc.derive.active import active_digest, dictionary_for_reading
 from cdc.errors import CdcError
@@ -69,14 +69,17 @@ def recall(  # noqa: PLR0913, PLR0917 - options of a command
     """
     if key is not None and output is None:
         raise typer.BadParameter("a signature stands beside a file: name one with --output")
+    require_reason(reveal, reason)
     read = settings(context)
-    shown = masks(read, "recall", f"lot {lot}", reveal, reason)
     pseudonyms = read.tokens["export"].reveal().encode() if "export" in read.tokens else None
     streams = {name: one.stream for name, one in load_sources(read.folders.connector_configs).items()}
-    ends = _ends(read, streams.values())
-    with as_service_errors(), connect(read.target, "cdc recall") as connection, snapshot(connection):
+    with as_service_errors(), connect(read.target, "cdc recall") as connection:
+        connection.autocommit = True  # who looks is on record before he sees anything
         dictionary = dictionary_for_reading(connection, read.folders.dictionary)
-        found = _recall(connection, lot, material, read_completeness(connection, ends, streams, dictionary))
+        shown = masks_or_look(connection, dictionary, ("recall", f"lot {lot}"), reveal, reason)
+        ends = _ends(read, streams.values())
+        with snapshot(connection):
+            found = _recall(connection, lot, material, read_completeness(connection, ends, streams, dictionary))
         holdings = [replace(one, facts=shown.exported("trace.party", one.facts, pseudonyms)) for one in found.holdings]
     found = replace(found, holdings=holdings)
     if output is None:
