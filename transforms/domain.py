@@ -27,6 +27,12 @@ class Domain:
         said = {fold: [one for one in self.mappings if fold in map(str, one.targets)] for fold in map(str, self.folds)}
         return own | {fold: frozenset[MirrorRef]().union(*(own[one.name] for one in by)) for fold, by in said.items()}
 
+    @property
+    def mirrors(self) -> frozenset[MirrorRef]:
+        """All mirrors that its rows are made with, those that are looked up too."""
+        looked_up = {lookup.mirror for mapping in self.mappings for lookup in mapping.lookups}
+        return frozenset(looked_up | {replace(mapping.source, versions=False) for mapping in self.mappings})
+
 
 def group_mappings(mappings: tuple[Mapping, ...], folds: tuple[Fold, ...] = ()) -> tuple[Domain, ...]:
     """Return the connected groups, sorted by name.

@@ -15,6 +15,7 @@ from cdc.capture.place import place_of
 from cdc.capture.readings import PAUSED, Readings, Unread
 from cdc.capture.retained import Retained
 from cdc.capture.source import Source
+from cdc.capture.table_standing import TablesSeen, TableStanding, tables_of
 from cdc.errors import catalogue
 from cdc.observe.load import Load
 from cdc.observe.status import StreamStatus
@@ -55,7 +56,7 @@ class Standing:
     reading: Load | None
     next: str | None
     needs_attention: bool
-    tables: list[TableStatus] = field(default_factory=list)
+    tables: list[TableStanding] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Seen:
     """What was told of a source, by whoever was asked; None is what nobody could tell.
 
     `live` and `wanted` are configurations of its connector, `reader` is the second one, `waits` says that nobody reads
-    what is unread.
+    what is unread, `behind` how many seconds the slowest canonical table is behind that is made with a mirror.
     """
 
     now: Status
@@ -77,7 +78,7 @@ class Seen:
     stream: StreamStatus | None
     tables: Sequence[TableStatus] | None
     held: int | None
-    behind_s: float | None
+    behind: Mapping[str, float | None]
     log: Retained | None
     snapshot: Load | None
     reading: Load | None
@@ -86,19 +87,20 @@ class Seen:
 def standing_of(source: Source, seen: Seen) -> Standing:
     """Return where a source stands."""
     stream = seen.stream
+    unread = seen.told.unread(table_names(source))
     found = Standing(
         *(source.name, source.state, seen.now.state.lower(), _task_state(seen.now)),
         reader=None if seen.reader.state == ABSENT else seen.reader.state.lower(),
         settings="absent" if seen.live is None else "as applied" if seen.live == seen.wanted else "differ",
         failure=seen.now.failure,
         code=None,
-        unread=seen.told.unread(table_names(source)),
+        unread=unread,
         waits=seen.waits,
         place=place_of(seen.offsets),
         heard_s=seen.heard_s,
         landed_s=None if stream is None else stream.freshness_s,
         lag=None if stream is None else stream.lag,
-        behind_s=seen.behind_s,
+        behind_s=max((seconds for seconds in seen.behind.values() if seconds is not None), default=None),
         refused=None if stream is None else stream.refused,
         stale=None if stream is None else stream.stale,
         held=seen.held,
@@ -107,10 +109,15 @@ def standing_of(source: Source, seen: Seen) -> Standing:
         reading=seen.reading,
         next=None,
         needs_attention=False,
-        tables=list(seen.tables or ()),
+        tables=tables_of(source, _tables_seen(seen, unread)),
     )
     is_unfinished = seen.told.beginning(source.name) is not None
     return replace(found, **_verdict(found, seen.now, is_unfinished=is_unfinished))
+
+
+def _tables_seen(seen: Seen, unread: Sequence[Unread]) -> TablesSeen:
+    loads = [load for load in (seen.snapshot, seen.reading) if load is not None]
+    return TablesSeen(seen.now, seen.live, unread, loads, seen.tables or (), seen.behind)
 
 
 def _verdict(found: Standing, now: Status, *, is_unfinished: bool) -> dict[str, Any]:

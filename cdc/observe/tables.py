@@ -18,13 +18,15 @@ class TableStatus:
     """One mirror: `refused` changes ever, `stale` rows now, `held` rows of mappings that read it first.
 
     With the rows of folds that it contributes to: one that several mirrors contribute to is held at each of them.
-    `changed_at` is when the last change of it landed, None if none has.
+    `changed_at` is when the last change of it landed, `committed_at` the last commit of that batch by the source's
+    clock; None if none has, or where the batch has rows of a snapshot alone.
     """
 
     mirror: str
     refused: int
     stale: int
     held: int
+    committed_at: datetime | None
     changed_at: datetime | None
 
 
@@ -38,11 +40,12 @@ SELECT c.mirror, coalesce(r.rows, 0) AS refused, coalesce(s.rows, 0) AS stale,
        coalesce((SELECT sum(h.rows)::bigint FROM held h
                  JOIN unnest(%(mappings)s::text[], %(mirrors)s::text[]) m (mapping, mirror) USING (mapping)
                  WHERE m.mirror = c.mirror), 0) AS held,
-       (SELECT b.landed_at FROM cdc.changed_mirror k
-        CROSS JOIN LATERAL (SELECT max(batch) AS batch FROM cdc.changed_key WHERE mirror = k.id) l
-        JOIN cdc.batch b ON b.stream = k.stream AND b.batch = l.batch
-        WHERE k.stream = %(stream)s AND k.name = c.mirror) AS changed_at
+       l.committed_at, l.changed_at
 FROM cdc.contract c LEFT JOIN refused r USING (mirror) LEFT JOIN stale s USING (mirror)
+LEFT JOIN LATERAL (SELECT b.source_ts_last AS committed_at, b.landed_at AS changed_at FROM cdc.changed_mirror k
+                   CROSS JOIN LATERAL (SELECT max(batch) AS batch FROM cdc.changed_key WHERE mirror = k.id) n
+                   JOIN cdc.batch b ON b.stream = k.stream AND b.batch = n.batch
+                   WHERE k.stream = %(stream)s AND k.name = c.mirror) l ON true
 WHERE c.source = %(source)s ORDER BY c.mirror
 """
 

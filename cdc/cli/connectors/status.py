@@ -14,11 +14,12 @@ import typer
 
 from cdc.capture.source import Source
 from cdc.capture.standing import Standing, standing_of
+from cdc.capture.table_standing import TableStanding
 from cdc.cli.chosen import Names, chosen
 from cdc.cli.connectors.surroundings import Surroundings
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
-from cdc.cli.output import duration, write_json, write_line, write_table
+from cdc.cli.output import Cell, duration, write_json, write_line, write_table
 from cdc.cli.repeated import of_deployment
 from cdc.observe.load import Load
 
@@ -31,7 +32,10 @@ _JSON_HELP = (
     "have not landed), behind_s (of the canonical tables), refused, stale, held, log (bytes that the source keeps for"
     " the connector, left_s until its place is gone, limit), snapshot (percent, eta_s, rows_per_s, tables) or null, "
     "reading (the same, of tables that are read beside the stream) or null, next (what to do, or null), "
-    "needs_attention, tables (a list of mirror, refused, stale, held, changed_at). Null is what nobody could tell."
+    "needs_attention, tables (a list of table, mirror, wanted (streaming, paused, stopped, not captured), state "
+    "(streaming; waiting, loading, loaded in a first snapshot; needed, starting, reading, failed, paused beside the "
+    "stream; not captured; or the connector's), rows of estimated_rows of what is being read, committed_at, "
+    "changed_at, behind_s, refused, stale, held). Null is what nobody could tell."
 )
 
 
@@ -64,6 +68,10 @@ def _standing(source: Source, surroundings: Surroundings) -> Standing:
 
 
 _COLUMNS = ("source", "wanted", "connector", "task", "settings", "heard s", "landed s", "lag", "behind s", "log left")
+_OF_TABLES = (
+    *("source", "table", "wanted", "state", "rows read", "of about"),
+    *("last commit", "landed", "behind s", "refused", "stale", "held"),
+)
 _MORE = ("source", "refused", "stale", "held", "unread", "snapshot", "reading", "reader", "failure")
 
 
@@ -91,11 +99,17 @@ def _write(found: Sequence[Standing], *, tables: bool) -> None:
         ],
     )
     if tables:
-        rows = [(t.mirror, t.refused, t.stale, t.held, t.changed_at) for one in found for t in one.tables]
-        write_table("Tables", ("mirror", "refused", "stale", "held", "last change"), rows)
+        write_table("Tables", _OF_TABLES, [(one.source, *_row(table)) for one in found for table in one.tables])
     for one in found:
         if one.next:
             write_line(f"{one.source}: {f'{one.code}: ' if one.code else ''}{one.next}")
+
+
+def _row(table: TableStanding) -> tuple[Cell, ...]:
+    return (
+        *(table.table, table.wanted, table.state, table.rows, table.estimated_rows),
+        *(table.committed_at, table.changed_at, table.behind_s, table.refused, table.stale, table.held),
+    )
 
 
 def how_far(load: Load | None) -> str | None:

@@ -134,7 +134,7 @@ class Surroundings:
             stream=self.streams.get(source.stream),
             tables=self._tables(source),
             held=self._held(source),
-            behind_s=self._behind(source),
+            behind=self._behind(source),
             log=self.ask(source.name, lambda: read_retained(source, environment(), place, heard_s or 0.0)),
             snapshot=self._snapshot(source),
             reading=self.reading(source, unread, reader),
@@ -173,17 +173,17 @@ class Surroundings:
     def _made_of(self) -> dict[str, frozenset[MirrorRef]]:
         return {} if self.dictionary is None else self.dictionary.made_of()
 
-    def _behind(self, source: Source) -> float | None:
-        """Return how far behind the slowest domain is that reads a mirror of the source."""
-        if self.dictionary is None:
-            return None
-        of_source = [
-            domain.name
-            for domain in self.dictionary.domains()
-            if any(str(mapping.source).startswith(f"{source.name}.") for mapping in domain.mappings)
-        ]
-        behind = [self.domains[name].behind_s for name in of_source if name in self.domains]
-        return max((seconds for seconds in behind if seconds is not None), default=None)
+    def _behind(self, source: Source) -> dict[str, float | None]:
+        """Return how far behind the slowest domain is that reads a mirror, of all mirrors of the source that are read.
+
+        None of a mirror that a domain reads which was never derived.
+        """
+        found: dict[str, float | None] = {}
+        for domain in () if self.dictionary is None else self.dictionary.domains():
+            known = self.domains.get(domain.name)
+            for mirror in (str(one) for one in domain.mirrors if one.schema == source.name):
+                found[mirror] = _slowest(None if known is None else known.behind_s, found.get(mirror, 0.0))
+        return found
 
     def _snapshot(self, source: Source) -> Load | None:
         target = self.target
@@ -197,3 +197,7 @@ class Surroundings:
     @property
     def _streams(self) -> list[str]:
         return [source.stream for source in load_sources(self.options.folders.connector_configs).values()]
+
+
+def _slowest(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,18 @@ def test_the_new_table_flows_from_snapshot_to_delete(deployment: Deployment, mes
         mes.execute("UPDATE mes_ster SET status = 'Q' WHERE ster_no = 'ST-3'")
         eventually(target, CANONICAL, [("ST-2", "26A0413", "RELEASED"), ("ST-3", "26A0414", "QUARANTINE")])
         eventually(target, held, [])
+
+
+def test_the_state_of_each_table_is_told(deployment: Deployment) -> None:
+    with deployment.running():
+        told, *_ = json.loads(deployment.cdc("connectors", "status", "mes", "--json"))
+    states = {(one["wanted"], one["state"]) for one in told["tables"]}
+    ster = told["tables"][-1]
+    assert (states, ster["table"]) == ({("streaming", "streaming")}, "public.mes_ster")
+    # The two changes of ST-3 were committed before they landed, and their domain is derived.
+    assert ster["committed_at"] < ster["changed_at"]
+    assert (ster["refused"], ster["held"]) == (0, 0)
+    assert ster["behind_s"] >= 0
 
 
 def test_a_column_added_while_running_reaches_the_mirror(deployment: Deployment, mes: psycopg.Connection) -> None:

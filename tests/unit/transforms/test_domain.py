@@ -29,6 +29,11 @@ def test_mappings_that_share_nothing_stand_alone():
     assert names(mapping("b", "two"), mapping("a", "one")) == [("one", ["erp.a"]), ("two", ["erp.b"])]
 
 
+def test_a_domain_knows_all_mirrors_that_its_rows_are_made_with():
+    (domain,) = group_mappings((mapping("a", "one", ("x",)), mapping("b", "one")))
+    assert domain.mirrors == {MirrorRef("erp", name) for name in ("a", "b", "x")}
+
+
 def test_a_mirror_that_both_look_up_connects():
     assert names(mapping("a", "one", ("x",)), mapping("b", "two", ("x",))) == [("one", ["erp.a", "erp.b"])]
 

@@ -41,7 +41,7 @@ WELL = Seen(
     stream=LANDED,
     tables=(),
     held=0,
-    behind_s=0.1,
+    behind={"mes.cert": 0.1},
     log=Retained(10, None, ""),
     snapshot=None,
     reading=None,
@@ -58,7 +58,7 @@ def test_nothing_is_to_be_done_of_a_source_that_is_well() -> None:
 
 
 def test_what_nobody_could_tell_is_none_and_no_reason_for_alarm() -> None:
-    away = replace(WELL, heard_s=None, stream=None, tables=None, held=None, behind_s=None, log=None)
+    away = replace(WELL, heard_s=None, stream=None, tables=None, held=None, behind={}, log=None)
     found = standing_of(source("cert"), away)
     assert (found.landed_s, found.lag, found.refused, found.held) == (None, None, None, None)
     assert not found.needs_attention

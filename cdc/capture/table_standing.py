@@ -1,0 +1,121 @@
+"""Where each table of a source stands: what its file asks for, what is made of it, and how old that is.
+
+A source has one stream for all of its tables, so what waits in the topic is told of the source, not of a table. What is
+a table's own: its capture, the reading of its rows, its last change, how far the canonical tables are behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cdc.capture.answer import Status
+from cdc.capture.connector import table_names
+from cdc.capture.reading import captured
+from cdc.capture.readings import Unread
+from cdc.capture.source import Source
+from cdc.observe.load import Load
+from cdc.observe.tables import TableStatus
+
+STREAMING: Final = "streaming"
+NOT_CAPTURED: Final = "not captured"
+# What a source's `state` asks of each of its tables.
+_WANTED: Final = {"running": STREAMING, "paused": "paused", "stopped": "stopped"}
+
+
+@dataclass(frozen=True, slots=True)
+class TableStanding:
+    """What `connectors status` says of one table; None is what nobody could tell, or what does not apply.
+
+    `table` is its name as the connector writes it. `wanted`: streaming, paused, stopped, or not captured (it has left
+    the file). `state`: streaming; waiting, loading or loaded in a first snapshot; needed, starting, reading, failed or
+    paused beside the stream; not captured (the connector does not have it yet); or the connector's state. `rows` of
+    `estimated_rows` have landed of what is being read. `committed_at` (by the source's clock) and `changed_at` are of
+    the batch with its last change; `behind_s` is of the slowest canonical table that is made with it.
+    """
+
+    table: str
+    mirror: str | None
+    wanted: str
+    state: str
+    rows: int | None = None
+    estimated_rows: int | None = None
+    committed_at: datetime | None = None
+    changed_at: datetime | None = None
+    behind_s: float | None = None
+    refused: int | None = None
+    stale: int | None = None
+    held: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TablesSeen:
+    """What was told of all tables of a source: see `cdc.capture.standing.Seen`; `behind` has seconds by mirror."""
+
+    now: Status
+    live: Mapping[str, str] | None
+    unread: Collection[Unread]
+    loads: Collection[Load]
+    known: Iterable[TableStatus]
+    behind: Mapping[str, float | None]
+
+
+def tables_of(source: Source, seen: TablesSeen) -> list[TableStanding]:
+    """Return the tables of a source in the order of its file, and behind them those that only its connector has."""
+    names = table_names(source)
+    mirrors = dict(zip(names, (f"{source.name}.{table.name}" for table in source.tables), strict=True))
+    strays = sorted(_captured(seen.live) - set(names))
+    known = {status.mirror: status for status in seen.known}
+    states = _States(seen)
+    wanted = _WANTED[source.state]
+    listed = [_standing(table, mirrors[table], wanted, states, known) for table in names]
+    return listed + [TableStanding(table, None, NOT_CAPTURED, states.of(table, "")) for table in strays]
+
+
+def _standing(table: str, mirror: str, wanted: str, states: _States, known: Mapping[str, TableStatus]) -> TableStanding:
+    load, status = states.loads.get(mirror), known.get(mirror)
+    return TableStanding(
+        *(table, mirror, wanted, states.of(table, mirror)),
+        rows=None if load is None else load.rows,
+        estimated_rows=None if load is None else load.estimated_rows,
+        committed_at=None if status is None else status.committed_at,
+        changed_at=None if status is None else status.changed_at,
+        behind_s=states.seen.behind.get(mirror),
+        refused=None if status is None else status.refused,
+        stale=None if status is None else status.stale,
+        held=None if status is None else status.held,
+    )
+
+
+class _States:
+    """What is made of a table: the first that applies."""
+
+    def __init__(self, seen: TablesSeen) -> None:
+        self.seen = seen
+        self.loads = {table.mirror: table for load in seen.loads for table in load.tables}
+        self._captured = _captured(seen.live)
+        self._unread = {state.table: state.state for state in seen.unread}
+
+    def of(self, table: str, mirror: str) -> str:
+        """Return the state of a table."""
+        if table in self._unread:
+            return self._unread[table]
+        if self.seen.live is None or table not in self._captured:
+            return NOT_CAPTURED
+        if not self.seen.now.is_in("running"):
+            return self._halted
+        return self.loads[mirror].state if mirror in self.loads else STREAMING
+
+    @property
+    def _halted(self) -> str:
+        now = self.seen.now
+        if now.failure:
+            return "failed"
+        tasks = (task.state for task in now.tasks if task.state != "RUNNING")
+        return (now.state if now.state != "RUNNING" else next(tasks, "unassigned")).lower()
+
+
+def _captured(live: Mapping[str, str] | None) -> set[str]:
+    return set() if live is None else captured(live)
