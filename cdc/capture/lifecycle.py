@@ -8,7 +8,8 @@ Who begins from nothing takes a snapshot. Two things that are left of an earlier
   comes behind rows that were read after it: a table without a key would count it twice.
 
 So whichever way a connector comes to its first snapshot, it forgets its place and loses its slot before. Whoever does
-that has a turn of his own (`cdc.capture.turn`), and leaves a record if he dies.
+that has a turn of his own (`cdc.capture.turn`), and leaves a record if he dies. And whichever way, the snapshot selects
+what the source's tables are by then (`cdc.capture.selects_now`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cdc.access import Kafka
 from cdc.capture.answer import ABSENT
 from cdc.capture.connect import Connect
 from cdc.capture.readings import Attempt
+from cdc.capture.selects_now import Into, selects_now
 from cdc.capture.slot import drop_slot
 from cdc.capture.source import Source
 from cdc.capture.turn import Turns
@@ -43,14 +45,25 @@ def _nothing() -> None:
 
 
 class Lifecycle:
-    """One of a source's connectors: `name` is the source's, or its reader's (which has no slot)."""
+    """One of a source's connectors: `name` is the source's, or its reader's (which has no slot).
 
-    def __init__(self, connect: Connect, kafka: Kafka, source: Source, name: str) -> None:
+    `selects` is asked before each snapshot what it has to select; what it raises, whatever begins one raises, too.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        kafka: Kafka,
+        source: Source,
+        name: str,
+        selects: Callable[[Source], Into] = selects_now,
+    ) -> None:
         self.turns = Turns(kafka, source, name)
         self._connect = connect
         self._kafka = kafka
         self._source = source
         self._name = name
+        self._selects = selects
 
     def apply(self, config: Mapping[str, str], state: str) -> list[str]:
         """Bring the connector to the configuration and to `state` (running, paused, stopped), and wait until it is.
@@ -96,11 +109,14 @@ class Lifecycle:
         """Have the connector forget where it was and take its snapshot, if it is to run; returns before it does.
 
         `between` is done while it stands still and knows of nothing. Waits for whoever is at it already. Raises as
-        `begin_again`; the record says then that it is unfinished.
+        `begin_again`: CON-116, and what `selects` raises, before anything is done; else the record says then that it is
+        unfinished.
         """
         self._require_connector()
-        with self._turn(self.turns.await_end()) as attempt:
-            self.begin_again(attempt, lambda: is_wanted, between)
+        unfinished = self.turns.await_end()
+        into = self._selects(self._source)
+        with self._turn(unfinished) as attempt:
+            self._begin(attempt, into, lambda: is_wanted, between)
 
     def begin_as(self, config: Mapping[str, str], state: str) -> list[str]:
         """Give the connector a configuration to which its place means nothing: it forgets that, and begins.
@@ -114,26 +130,34 @@ class Lifecycle:
             self._connect.await_state(self._name, state, _SETTLE_S)
         return ["place forgotten", "settings changed", *(["snapshot begun"] if is_wanted else [])]
 
-    def begin_again(
-        self, attempt: str, is_wanted: Callable[[], bool] = lambda: True, between: Callable[[], None] = _nothing
-    ) -> None:
+    def begin_again(self, attempt: str, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Do the same within a turn. It stays stopped if it is not wanted by then.
 
         Raises CON-104 if it does not stop in time, CON-115 if somebody else has taken the turn, CON-116 if the
-        connector is not there; of the slot, as `cdc.capture.slot.drop_slot`: the connector is stopped then.
+        connector is not there; what `selects` raises, before anything is done; of the slot, as
+        `cdc.capture.slot.drop_slot`: the connector is stopped then.
         """
         self._require_connector()
+        self._begin(attempt, self._selects(self._source), is_wanted, _nothing)
+
+    def _begin(self, attempt: str, into: Into, is_wanted: Callable[[], bool], between: Callable[[], None]) -> None:
         # In this order: a connector that went on from its place with a new slot would miss what is between them.
         self.turns.require(attempt)
         self._connect.forget(self._name)
         self.turns.require(attempt)
         self._drop_slot()
         between()
+        self._select(into)
         self.turns.note_forgotten(attempt)
         self.turns.require(attempt)
         if is_wanted():
             self._connect.move(self._name, "running")
         self.turns.end(attempt)
+
+    def _select(self, into: Into) -> None:
+        current = self._connect.config(self._name) or {}
+        if (wanted := into(current)) != current:
+            self._connect.configure(self._name, wanted)
 
     @contextmanager
     def _turn(self, instead_of: Attempt | None) -> Iterator[str]:

@@ -16,7 +16,8 @@ from cdc.capture.connector import reader_name, render_reader, selects_of, table_
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reading import Reading, captured
 from cdc.capture.readings import FAILED, NEEDED, PAUSED, READING, STARTING, Unread
-from cdc.capture.snapshot_select import WHERE
+from cdc.capture.selects_now import Into, selects_now
+from cdc.capture.snapshot_select import condition_of
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
 from cdc.stream.topic import apply_topics, history_plan
@@ -27,14 +28,26 @@ _POLL_S: Final = 0.5
 
 
 class Reader:
-    """A source's second connector. All methods raise STR-109 or STR-110 if Kafka does not do its part."""
+    """A source's second connector. All methods raise STR-109 or STR-110 if Kafka does not do its part.
 
-    def __init__(self, source: Source, kafka: Kafka, connect: Connect, *, begin_s: float = _BEGIN_S) -> None:
+    `selects` as of `cdc.capture.lifecycle.Lifecycle`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        kafka: Kafka,
+        connect: Connect,
+        selects: Callable[[Source], Into] = selects_now,
+        *,
+        begin_s: float = _BEGIN_S,
+    ) -> None:
         self.name = reader_name(source)
         self.record = Reading(source, kafka)
         self._source = source
         self._kafka = kafka
         self._connect = connect
+        self._selects = selects
         self._begin_s = begin_s
 
     def tidy(self) -> list[str]:
@@ -59,22 +72,23 @@ class Reader:
     def begin(self, selects: Mapping[str, str]) -> list[str]:
         """Have what is unread read, and wait until that has begun; return what was done, in words.
 
-        `selects` as of `cdc.capture.connector.render`; of a table that was being read, some rows of it by a condition,
-        it is these again. Where the connector itself skipped its snapshot, it takes it.
+        `selects` as of `cdc.capture.connector.render`, and renewed by the catalogue; of a table that was being read,
+        some rows of it by a condition, it is these again. Where the connector itself skipped its snapshot, it takes it.
 
-        Nothing is done while the connector does not run, or takes its first snapshot: that one reads all; nor while
-        reading is paused, for any of the tables: it is one connector that reads them all, or none. Raises
-        FatalError CON-107 if a table could not be read, CON-108 if it was captured before, CON-113 if it has no key;
-        TransientError CON-109 if nothing is heard of the reading; CON-102 to CON-104 if the reader does not run.
+        Nothing is done while the connector does not run, whoever has halted it, or takes its first snapshot: that one
+        reads all; nor while reading is paused, for any of the tables: it is one connector that reads them all, or none.
+        Raises what reading the catalogue does (`cdc.capture.selects_now`); FatalError CON-107 if a table could not be
+        read, CON-108 if it was captured before, CON-113 if it has no key; TransientError CON-109 if nothing is heard of
+        the reading; CON-102 to CON-104 if the reader does not run.
         """
         own = self._source.name
-        if self._source.state != "running" or not self.record.unread() or self._connect.in_snapshot(own):
+        if not self.record.unread() or self._is_of_no_use:
             return []
         # Asked again, and last: what was on before may have ended.
         told = self.record.fold()
         names = table_names(self._source)
         if told.is_skipped(names):
-            Lifecycle(self._connect, self._kafka, self._source, own).begin()
+            self._lifecycle(own).begin()
             return ["snapshot that was skipped is begun again"]
         unread = told.unread(names)
         again = [state.table for state in unread if state.again]
@@ -117,7 +131,7 @@ class Reader:
 
     def require_beginnable(self) -> None:
         """Raise FatalError CON-190 if nothing would be begun now: what is noted for later has no condition."""
-        if self._is_paused or self._source.state != "running" or self._connect.in_snapshot(self._source.name):
+        if self._is_paused or self._is_of_no_use:
             raise FatalError("CON-190", self._source.name)
 
     def cancel(self, tables: Sequence[str]) -> list[str]:
@@ -154,7 +168,7 @@ class Reader:
         paused, while the connector does not run or takes its first snapshot.
         """
         paused = [state.table for state in self.record.unread() if state.state == PAUSED]
-        if not paused or self._source.state != "running" or self._connect.in_snapshot(self._source.name):
+        if not paused or self._is_of_no_use:
             return []
         # Before it is replaced; a table that was asked for meanwhile is read whole.
         conditions = {table: select for table, select in self.conditions().items() if table in paused}
@@ -164,10 +178,13 @@ class Reader:
     def conditions(self) -> dict[str, str]:
         """Return the selects of those of the reader's tables of which it reads only some rows."""
         selects = selects_of(self._connect.config(self.name) or {})
-        return {table: select for table, select in selects.items() if WHERE in select}
+        return {table: select for table, select in selects.items() if condition_of(select) is not None}
 
     def waiting(self, unread: Iterable[Unread]) -> list[Unread]:
-        """Return the unread tables if nobody reads them and somebody should: `begin` is due, or would refuse them."""
+        """Return the unread tables if nobody reads them and somebody should: `begin` is due, or would refuse them.
+
+        It is due, too, where the connector was halted by hand: an `apply` has it run before.
+        """
         due = list(unread)
         if self._source.state != "running" or not due or any(state.state == PAUSED for state in due):
             return []
@@ -192,12 +209,22 @@ class Reader:
         if config is None or self.behind(state) is None:
             return []
         try:
-            done = Lifecycle(self._connect, self._kafka, self._source, self.name).apply(config, state)
+            done = self._lifecycle(self.name).apply(config, state)
         except TransientError:
             if self._connect.config(self.name) is not None:
                 raise
             done = [f"{state}, and gone by now"]  # it has read the rest, and `cdc run` has taken it away
         return [f"connector {self.name}: {action}" for action in done]
+
+    def _lifecycle(self, name: str) -> Lifecycle:
+        return Lifecycle(self._connect, self._kafka, self._source, name, self._selects)
+
+    @property
+    def _is_of_no_use(self) -> bool:
+        """Whether nothing is to be read beside the connector: it is halted, or reads all tables itself."""
+        name = self._source.name
+        is_halted = self._source.state != "running" or self._connect.status(name).state in ("STOPPED", "PAUSED")
+        return is_halted or self._connect.in_snapshot(name)
 
     @property
     def _is_paused(self) -> bool:
@@ -212,7 +239,7 @@ class Reader:
         config = render_reader(self._source, tables, self._kafka.for_connectors, selects)
         if self._source.has_binlog:
             apply_topics(self._kafka, [history_plan(config["schema.history.internal.kafka.topic"])])
-        Lifecycle(self._connect, self._kafka, self._source, self.name).apply(config, "running")
+        self._lifecycle(self.name).apply(config, "running")
 
     def _await(self, due: Sequence[str]) -> None:
         deadline = time.monotonic() + self._begin_s

@@ -15,6 +15,7 @@ it is kept for ever, it has one order, and what matters stands in it.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
 - `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
   (`cdc.capture.lifecycle`), has been, or was left in the middle of it (`cdc.capture.turn`).
+- `SOURCE/removed`: a connector is deleted, and Kafka Connect has forgotten its place before.
 - `SOURCE/forgotten`: on the way there it has lost its place and its replication slot; the next snapshot makes another.
 - the connectors' own notifications, in the order of the rows, but for one: that a table's scan succeeded is said before
   its last row, which Debezium (3.6) holds back until it has the next one, of whatever table, or comes to the end. So
@@ -41,6 +42,7 @@ from cdc.capture.readings import (
     KEPT,
     NEEDED,
     PAUSED,
+    REMOVED,
     RESTARTING,
     SKIPPED,
     STARTING,
@@ -128,6 +130,11 @@ class Reading:
         """Note that a connector is about to be started again, under an id."""
         value = msgspec.json.encode({"connector": connector, "id": restart})
         send_signal(self._kafka, self._topic, f"{self._source.name}/{RESTARTING}".encode(), value)
+
+    def note_removed(self, connector: str) -> None:
+        """Note that a connector is about to be deleted whose place is forgotten."""
+        value = msgspec.json.encode({"connector": connector})
+        send_signal(self._kafka, self._topic, f"{self._source.name}/{REMOVED}".encode(), value)
 
     def note_starting(self, tables: Sequence[str]) -> None:
         """Note that the reader is given these tables."""

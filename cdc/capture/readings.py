@@ -28,6 +28,7 @@ GIVEN_UP: Final = "given_up"
 KEPT: Final = "kept"
 DROPPED: Final = "dropped"
 RESTARTING: Final = "restarting"
+REMOVED: Final = "removed"
 SKIPPED: Final = "SKIPPED"
 """Why a table has failed that the reader passed over."""
 
@@ -138,6 +139,8 @@ class Readings:
     _snapshot: _Snapshot = field(default_factory=_Snapshot)
     _attempts: defaultdict[str, _Attempts] = field(default_factory=lambda: defaultdict(_Attempts))
     _restarts: list[tuple[str, str]] = field(default_factory=list)
+    # Connectors that were removed with their places, and have not been heard of since.
+    _removed: set[str] = field(default_factory=set)
 
     def restarts(self, connector: str) -> list[str]:
         """Return the ids of the restarts of a connector that are on record, in their order."""
@@ -165,6 +168,10 @@ class Readings:
         """Return the attempt to make the connector begin from nothing that has not come to its end."""
         return self._attempts[connector].current
 
+    def is_removed(self, connector: str) -> bool:
+        """Tell whether the connector was removed after its place was forgotten, and was not there again since."""
+        return connector in self._removed
+
     def take(self, signal: Signal) -> None:
         """Take the next record of the topic; what nobody here has written is passed over."""
         key = (signal.key or b"").decode(errors="replace")
@@ -175,8 +182,8 @@ class Readings:
             self._states.update({table: Unread(table, DROPPED) for table in _tables(value)})
         elif key in [f"{self.source}/{step}" for step in _STEPS]:
             self._begin(key.rpartition("/")[2], value)
-        elif key == f"{self.source}/{RESTARTING}":
-            self._restarts.append((str(value.get("connector")), str(value.get("id"))))
+        elif key in (f"{self.source}/{REMOVED}", f"{self.source}/{RESTARTING}"):
+            self._note_connector(key.rpartition("/")[2], str(value.get("connector")), value)
         elif key == f"{self.source}/{KEPT}":
             self._states.update({table: Unread(table, _READ) for table in _tables(value) if self._is_whole(table)})
         elif key == f"{self.source}/{STARTING}":
@@ -187,8 +194,15 @@ class Readings:
         else:
             self._notified(value)
 
+    def _note_connector(self, what: str, connector: str, value: Mapping[str, Any]) -> None:
+        if what == REMOVED:
+            self._removed.add(connector)
+        else:
+            self._restarts.append((connector, str(value.get("id"))))
+
     def _begin(self, step: str, value: Mapping[str, Any]) -> None:
         connector = str(value.get("connector"))
+        self._removed.discard(connector)
         self._attempts[connector].take(step, value)
         if step == FORGOTTEN and connector == self.source:
             self._snapshot.forget()
@@ -207,6 +221,7 @@ class Readings:
         more, step = value.get("additional_data"), str(value.get("type"))
         if not isinstance(more, dict) or more.get("connector_name") not in (self.source, self.source + READER_SUFFIX):
             return
+        self._removed.discard(more["connector_name"])
         if step == "STARTED":
             self._attempts[more["connector_name"]].take_start()
         if more["connector_name"] == self.source:

@@ -1,8 +1,12 @@
 """A source taken off, step by step in the one order that leaves nothing behind.
 
-The connector stands still before its place is forgotten, its place is forgotten while it is there (nobody can do that
-later), its slot is free once it has gone, and its topics may go once everything in them has landed. Each step asks the
-world whether it is done, so whoever was interrupted goes on where he was.
+The connector stands still before its place is forgotten, its place is forgotten while it is there, its slot is free
+once it has gone, and its topics may go once everything in them has landed. Each step asks the world whether it is done,
+so whoever was interrupted goes on where he was.
+
+Kafka Connect keeps the place of a connector that somebody has deleted otherwise, and tells nobody of it. As long as its
+stream is there, one of that name would go on from it: it is made again, stopped, to have it forgotten. What this
+service has deleted itself it has noted (`cdc.capture.reading`).
 
 The service writes nothing into a source: slot, publication and account are the DBA's, who gets the statements.
 """
@@ -20,7 +24,8 @@ import psycopg
 from cdc.access import Kafka
 from cdc.capture.answer import ABSENT
 from cdc.capture.connect import Connect
-from cdc.capture.connector import history_topic, publication, reader_name, signal_topic, table_names
+from cdc.capture.connector import history_topic, publication, reader_name, render, signal_topic, table_names
+from cdc.capture.reading import Reading
 from cdc.capture.slot import drop_statement, has_slot
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
@@ -36,19 +41,22 @@ WAITS: Final = "waits"
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step: `name` is that of its option, `question` says what is lost by it. `what` are the things that are there
-    to be removed; nothing: it is done. `is_needed` says that later steps cannot be done without it.
+    to be removed; nothing: it is done. `do` returns what is left, and why, if it could not be done and later steps can.
+    `is_needed` says that later steps cannot be done without it.
     """
 
     name: str
     question: str
     what: Callable[[], list[str]]
-    do: Callable[[], None]
+    do: Callable[[], str | None]
     is_needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a step: done, nothing to do, left (nobody said yes), waits (for an earlier step, or the DBA)."""
+    """What came of a step: done, nothing to do, left (nobody said yes, or it could not be done), waits (for an earlier
+    step, or the DBA).
+    """
 
     step: str
     outcome: str
@@ -74,8 +82,8 @@ def take(
             done.append(Outcome(step.name, NOTHING))
         elif agrees(step, what):
             record(step, what)
-            step.do()
-            done.append(Outcome(step.name, DONE, ", ".join(what)))
+            left = step.do()
+            done.append(Outcome(step.name, DONE, ", ".join(what)) if left is None else Outcome(step.name, LEFT, left))
         else:
             done.append(Outcome(step.name, LEFT, f"{', '.join(what)}; --yes-{step.name} does it"))
             is_stopped = step.is_needed
@@ -88,12 +96,25 @@ def is_over(done: Iterable[Outcome], step: str) -> bool:
 
 
 class ConnectorRemoval:
-    """The steps that take connectors away with their places; `name` is what is asked for. They raise CON-1xx."""
+    """The steps that take connectors away with their places; `name` is what is asked for. They raise CON-1xx.
 
-    def __init__(self, name: str, connectors: Iterable[str], connect: Connect) -> None:
+    `lost` returns the configuration by which that one is made again if it is gone, and Kafka Connect may have kept its
+    place. `note` is told of each that is about to be deleted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        connectors: Iterable[str],
+        connect: Connect,
+        lost: Callable[[], Mapping[str, str] | None] = lambda: None,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._name = name
         self._connectors = tuple(connectors)
         self._connect = connect
+        self._lost = lost
+        self._note = note
 
     def steps(self) -> list[Step]:
         """Return the steps in order."""
@@ -105,7 +126,7 @@ class ConnectorRemoval:
                 f"Have Kafka Connect forget how far connector {name} has read? One that is made anew reads all tables.",
                 self._placed,
                 self._forget,
-                is_needed=True,  # of a connector that is not there nobody can have it forgotten
+                is_needed=True,  # of a connector that is not there only by making it again
             ),
             Step("connector", f"Delete connector {name}?", self._existing, self._remove, is_needed=True),
         ]
@@ -121,14 +142,40 @@ class ConnectorRemoval:
             self._connect.stop(name)
 
     def _placed(self) -> list[str]:
+        may_be_kept = f"{self._name}, which is gone: what Kafka Connect may have kept"
+        return [*self._placed_there(), *[may_be_kept] * (self._lost_config() is not None)]
+
+    def _placed_there(self) -> list[str]:
         return [name for name in self._existing() if self._connect.has_place(name) or self._connect.is_unbegun(name)]
 
-    def _forget(self) -> None:
-        for name in self._placed():
+    def _lost_config(self) -> Mapping[str, str] | None:
+        return None if self._connect.config(self._name) is not None else self._lost()
+
+    def _forget(self) -> str | None:
+        for name in self._placed_there():
             self._connect.forget(name)
+        config = self._lost_config()
+        return None if config is None else self._forget_lost(config)
+
+    def _forget_lost(self, config: Mapping[str, str]) -> str | None:
+        """Make the connector again to have its place forgotten; return why it could not be made, or None."""
+        try:
+            self._connect.create(self._name, config, "stopped")
+        except FatalError as error:
+            if error.code != "CON-102":
+                raise
+            # Its source may be gone for good; then only the topics are left, and no place leads into new ones.
+            return (
+                f"what Kafka Connect may have kept of {self._name}: it forgets only of a connector that is there, and"
+                f" does not make this one again ({error.code} {error.detail.strip()}); once its topics are deleted,"
+                " none of that name goes on from it"
+            )
+        self._connect.forget(self._name)
+        return None
 
     def _remove(self) -> None:
         for name in self._existing():
+            self._note(name)
             self._connect.delete(name)
             status = self._connect.until(name, lambda now: now.state == ABSENT, 0.0)
             if status.state != ABSENT:
@@ -143,7 +190,8 @@ class Removal:
         self._kafka = kafka
         self._folder = folder
         # The reader of added tables goes with the connector.
-        self._of_connectors = ConnectorRemoval(source.name, (reader_name(source), source.name), connect)
+        connectors = (reader_name(source), source.name)
+        self._of_connectors = ConnectorRemoval(source.name, connectors, connect, self._lost, self._note)
         self._topics = [source.stream, signal_topic(source)]
         if source.has_binlog:
             self._topics += [history_topic(source), f"cdc-history.{reader_name(source)}"]
@@ -189,6 +237,19 @@ class Removal:
         gone = [_quoted(table) for table in table_names(source) if table not in kept]
         named = ", ".join(one.name for one in shared)
         return [f'ALTER PUBLICATION "{own}" DROP TABLE {", ".join(gone)};  -- {named} reads the others'] if gone else []
+
+    def _lost(self) -> Mapping[str, str] | None:
+        there = existing_topics(self._kafka, [self._source.stream, signal_topic(self._source)])
+        if self._source.stream not in there:  # into a new one no place is gone on from
+            return None
+        record = Reading(self._source, self._kafka)
+        if signal_topic(self._source) in there and record.fold().is_removed(self._source.name):
+            return None
+        return render(self._source, self._kafka.for_connectors, {})
+
+    def _note(self, connector: str) -> None:
+        if existing_topics(self._kafka, [signal_topic(self._source)]):
+            Reading(self._source, self._kafka).note_removed(connector)
 
     def _delete(self, landed: Callable[[], int | None]) -> None:
         """Delete the topics. Raises CON-170 if the stream has records that have not landed."""

@@ -69,6 +69,16 @@ def select_where(source: Source, contract: Contract, where: str) -> str:
     return f"{select}{WHERE}{where}"
 
 
+def condition_of(select: str) -> str | None:
+    """Return the condition of a select of some rows only; None of any other."""
+    return select.partition(WHERE)[2] or None
+
+
+def only_adds(select: str, to: str | None) -> bool:
+    """Tell whether a select has all that another one of its table has; None: the connector's own, which has no more."""
+    return to is None or _items(to) <= _items(select)
+
+
 def lists_columns(contract: Contract) -> bool:
     """Tell whether the table's select, if it needs one, names its columns, and so has to be made anew with each."""
     return bool(contract.without)
@@ -112,6 +122,15 @@ def _form(kind: str, column: ColumnContract) -> str | None:
     if column.decoder == "year" and kind == "mysql":
         return _YEAR
     return _TEXT if column.decoder == "text" and column.charset not in _EXACT_CHARSETS else None
+
+
+# What stands between two commas; a name in quotes may have some, too.
+_ITEM = re.compile(r"""(?:"[^"]*"|`[^`]*`|'[^']*'|[^,"`'])+""")
+
+
+def _items(select: str) -> set[str]:
+    columns, _, table = select.rpartition(" FROM ")
+    return {table, *(item.strip() for item in _ITEM.findall(columns.removeprefix("SELECT ")))}
 
 
 # MariaDB's `t.*` passes over them.

@@ -9,10 +9,13 @@ import typer
 
 from cdc.capture import catalogue, connector
 from cdc.capture.contract import Contract, read_contracts
+from cdc.capture.selects_now import Into, selects_now
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.complete import complete_source
+from cdc.cli.output import say
 from cdc.config import Settings, environment
+from cdc.errors import CdcError
 
 Names = Annotated[
     list[str] | None,
@@ -43,12 +46,29 @@ def contracts(source: Source, options: Settings) -> tuple[Contract, ...]:
 def contracts_now(source: Source, options: Settings) -> tuple[Contract, ...]:
     """Return the contracts by which a snapshot that begins now selects: the source's catalogue, not the files.
 
-    A column that came since the files were written is in none of them, landing follows it by itself, and a snapshot
-    without its select would bring other values (floats of six digits). Raises as `catalogue.read_contracts`, and
-    LND-102, SRC-102, SRC-105 where the files lack a table, or do not fit the connector file.
+    Raises as `catalogue.read_contracts`, and as `require_contracts`.
     """
-    snapshot_selects(source, contracts(source, options))
+    require_contracts(source, options)
     return catalogue.read_contracts(source, environment())
+
+
+def require_contracts(source: Source, options: Settings) -> None:
+    """Raise LND-102, SRC-102, SRC-105 where contract files lack a table, or do not fit the connector file."""
+    snapshot_selects(source, contracts(source, options))
+
+
+def selects_or_told(source: Source) -> Into:
+    """Return the same as `selects_now`; what leaves the settings as they are, if the catalogue cannot be read.
+
+    That is told. Kafka Connect may reach a source that this machine does not, and says itself what else is wrong.
+    """
+    try:
+        return selects_now(source)
+    except CdcError as error:
+        say(
+            f"{source.name}: the snapshot selects as the settings have it, the source's catalogue was not read: {error}"
+        )
+        return dict
 
 
 def rendered(source: Source, options: Settings) -> dict[str, str]:

@@ -12,13 +12,11 @@ import psycopg
 import typer
 
 from cdc.capture.connect import Connect
-from cdc.capture.connector import with_selects
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reading import Reading
-from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
-from cdc.cli.chosen import Name, contracts_now, named, rendered
+from cdc.cli.chosen import Name, named, rendered
 from cdc.cli.context import acting
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
@@ -70,7 +68,7 @@ def resnapshot(
     with as_service_errors(), connect(options.target, "cdc stream resnapshot") as connection:
         require_unowned(connection, source.stream)
     resumed: list[Resumed] = []
-    config = with_selects(rendered(source, options), source, snapshot_selects(source, contracts_now(source, options)))
+    config = rendered(source, options)
     with Connect(options.connect) as connected:
         lifecycle = Lifecycle(connected, options.kafka, source, source.name)
         is_wanted = source.state == "running"
@@ -170,7 +168,7 @@ def _pass_over(options: Settings, source: Source, reason: str) -> Resumed:
 
 
 def _configure(options: Settings, source: Source, connected: Connect, config: dict[str, str]) -> None:
-    """Give the connector what its file and the catalogue say by now: how it reads a table depends on the types."""
+    """Give the connector what its file says by now."""
     current = connected.config(source.name)
     if current != config:
         Reading(source, options.kafka).note_changes(current)

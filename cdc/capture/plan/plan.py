@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from cdc.capture.answer import ABSENT, Status
-from cdc.capture.connector import table_names
+from cdc.capture.connector import SELECTS, keeping_selects, table_names
 from cdc.capture.plan.change import Change, changes_of, shown
 from cdc.capture.plan.impact import WHY, Impact
 from cdc.capture.reading import captured
@@ -84,8 +84,13 @@ class PlanFile:
 
 
 def make_plan(source: Source, seen: Seen, wanted: Mapping[str, str], *, same_server: bool = False) -> Plan:
-    """Return what is to be done so that a source is as its file says; no steps if it is."""
-    changes = [] if seen.config is None else changes_of(seen.config, wanted, same_server=same_server)
+    """Return what is to be done so that a source is as its file says; no steps if it is.
+
+    Selects that the last snapshot had of the catalogue, for columns that no contract file knows yet, are no difference.
+    """
+    live = seen.config
+    kept = wanted if live is None else keeping_selects(source, wanted, live)
+    changes = [] if live is None else changes_of(live, kept, same_server=same_server)
     impacts = [Impact.of(change.impact) for change in changes]
     steps = [*(Step(text) for text in seen.topics), *_steps(source, seen, changes)]
     heaviest = max([*impacts, *(Impact.of(step.impact) for step in steps)], default=Impact.NONE)
@@ -96,7 +101,7 @@ def make_plan(source: Source, seen: Seen, wanted: Mapping[str, str], *, same_ser
         heaviest.word,
         changes,
         steps,
-        list(_hints(changes)),
+        list(_hints(source, changes)),
     )
 
 
@@ -225,13 +230,15 @@ def _read(table: str) -> Step:
     return Step(f"read the rows of {table} beside the stream", Impact.READ.word)
 
 
-def _hints(changes: Iterable[Change]) -> Iterable[str]:
+def _hints(source: Source, changes: Sequence[Change]) -> Iterable[str]:
     for change in changes:
         if change.key == "slot.name" and change.before is not None:
             drop = f"SELECT pg_drop_replication_slot('{change.before}')"
             yield f"when the new slot is in use, a DBA drops the old one: {drop}"
         elif change.key == "publication.name":
             yield f"publication {change.after} has to be there, with all tables, before this is applied"
+    if any(change.key.startswith(SELECTS) for change in changes):
+        yield f"selects follow the contract files: `cdc source contract {source.name}` writes what the catalogue has"
 
 
 def _shown(config: Mapping[str, str]) -> list[str]:

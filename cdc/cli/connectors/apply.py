@@ -17,16 +17,14 @@ from cdc.capture.reader import Reader
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
-from cdc.cli.chosen import chosen, contracts, contracts_now
+from cdc.cli.chosen import chosen, contracts, selects_or_told
 from cdc.cli.complete import complete_source
 from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.plan import SameServer, is_file, plan_source
 from cdc.cli.context import acting
 from cdc.cli.left_out import check_left_out
-from cdc.cli.output import say
 from cdc.config import Settings
-from cdc.errors import CdcError
 from cdc.stream.topic import apply_topics
 
 _What = Annotated[
@@ -81,32 +79,17 @@ def apply_source(
         require_agreed(now)
     else:
         require_unmoved(agreed, now)
-    reader = Reader(source, options.kafka, connect)
-    if now.forgets or connect.config(source.name) is None or reader.record.unread():
-        selects = _selects_now(source, options) or selects
-        config = connector.with_selects(config, source, selects)
+    live = connect.config(source.name)
+    config = config if live is None else connector.keeping_selects(source, config, live)
+    reader = Reader(source, options.kafka, connect, selects_or_told)
     done = apply_topics(options.kafka, topic_plans(source))
     done += reader.tidy()
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
-    reader.record.note_changes(connect.config(source.name))
-    own = Lifecycle(connect, options.kafka, source, source.name)
+    reader.record.note_changes(live)
+    own = Lifecycle(connect, options.kafka, source, source.name, selects_or_told)
     configure = own.begin_as if now.forgets else own.apply
     done += reader.follow(source.state, partial(configure, config, source.state))
     return done + reader.begin(selects)
-
-
-def _selects_now(source: Source, options: Settings) -> dict[str, str] | None:
-    """Return what a snapshot is to select by the source's catalogue; None, which is told, if it cannot be read.
-
-    Kafka Connect may reach a source that this machine does not, and says itself what else is wrong with one.
-    """
-    try:
-        return snapshot_selects(source, contracts_now(source, options))
-    except CdcError as error:
-        say(
-            f"{source.name}: tables are selected as the contract files have them, their catalogue was not read: {error}"
-        )
-        return None
 
 
 def _agreed(what: Sequence[str] | None) -> PlanFile | None:

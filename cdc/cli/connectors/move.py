@@ -13,7 +13,7 @@ import typer
 from cdc.capture.connect import Connect
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reader import Reader
-from cdc.cli.chosen import NamesGiven, chosen
+from cdc.cli.chosen import NamesGiven, chosen, selects_or_told
 from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
@@ -57,8 +57,9 @@ def _move(context: typer.Context, names: list[str], state: str, reason: str | No
             if config is None:
                 raise FatalError("CON-116", source.name)
             with action(f"connectors {state}", source.name) as effect:
-                own = Lifecycle(connect, options.kafka, source, source.name)
-                done = Reader(source, options.kafka, connect).follow(state, partial(own.apply, config, state))
+                own = Lifecycle(connect, options.kafka, source, source.name, selects_or_told)
+                reader = Reader(source, options.kafka, connect, selects_or_told)
+                done = reader.follow(state, partial(own.apply, config, state))
                 if done:
                     effect["done"] = done
             told.tell(source.name, done)

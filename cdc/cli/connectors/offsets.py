@@ -13,7 +13,7 @@ from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.place import go_on_from, passes_over, read_file, read_recorded
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source
-from cdc.cli.chosen import Name, named
+from cdc.cli.chosen import Name, named, selects_or_told
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.connectors.restart import DryRun, begin_anew, foretold
 from cdc.cli.context import acting, settings
@@ -127,4 +127,4 @@ def _go_on(connect: Connect, source: Source, options: Settings, *, ran: bool) ->
         say(f"{source.name} was not running and stands still; `cdc connectors apply {source.name}` moves it.")
         return
     config = connect.config(source.name) or {}
-    Lifecycle(connect, options.kafka, source, source.name).apply(config, "running")
+    Lifecycle(connect, options.kafka, source, source.name, selects_or_told).apply(config, "running")

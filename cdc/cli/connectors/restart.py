@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from cdc.capture.connect import Connect
-from cdc.capture.connector import slot_name, with_selects
+from cdc.capture.connector import slot_name
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.place import read_recorded
-from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source
-from cdc.cli.chosen import Names, NamesGiven, chosen, contracts_now
+from cdc.cli.chosen import Names, NamesGiven, chosen, require_contracts, selects_or_told
 from cdc.cli.connectors.done import AsJson, telling
 from cdc.cli.connectors.on_record import on_record
 from cdc.cli.context import acting
@@ -34,7 +33,7 @@ def restart(context: typer.Context, names: Names = None, as_json: AsJson = False
                 told.tell(source.name, [], otherwise="does not run")
                 continue
             with action("connectors restart", source.name) as effect:
-                done = Lifecycle(connect, options.kafka, source, source.name).renew()
+                done = Lifecycle(connect, options.kafka, source, source.name, selects_or_told).renew()
                 if done:
                     effect["done"] = [done]
             told.tell(source.name, [done] * bool(done), otherwise="is stopped; `cdc connectors resume` starts it")
@@ -88,15 +87,9 @@ def foretold(source: Source, place: str) -> list[str]:
 def begin_anew(source: Source, options: Settings, connect: Connect) -> str:
     """Have a connector forget its place and begin, if its file says running; return what was done, in words.
 
-    It selects what its tables are by now. Raises as `contracts_now` before anything is done.
+    Raises as `require_contracts`, and as `cdc.capture.selects_now`, before anything is done.
     """
     is_wanted = source.state == "running"
-    selects = snapshot_selects(source, contracts_now(source, options))
-
-    def select_anew() -> None:
-        current = connect.config(source.name) or {}
-        if (config := with_selects(current, source, selects)) != current:
-            connect.configure(source.name, config)
-
-    Lifecycle(connect, options.kafka, source, source.name).begin(is_wanted=is_wanted, between=select_anew)
+    require_contracts(source, options)
+    Lifecycle(connect, options.kafka, source, source.name).begin(is_wanted=is_wanted)
     return "snapshot begun" if is_wanted else "takes its snapshot once its file says running"

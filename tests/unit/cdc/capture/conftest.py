@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture import reading, turn
+from cdc.capture import catalogue, reading, turn
 from cdc.stream.signal import Signal
-from tests.unit.cdc.capture.signals import Topic
+from tests.unit.cdc.capture.signals import Topic, plain_contracts
 
 
 @pytest.fixture
@@ -19,3 +19,9 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Topic]:
         return made
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def plain_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources whose tables need no select: whoever begins a snapshot asks them."""
+    monkeypatch.setattr(catalogue, "read_contracts", lambda source, _: plain_contracts(source))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from cdc.access import Kafka
+from cdc.capture.connector import table_names
+from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.source import Source, SourceTable
 from cdc.stream.signal import Signal
 
@@ -16,6 +19,19 @@ LOT, CERT = "public.lot", "public.cert"
 def source(*names: str, state: str = "running", kind: str = "postgresql") -> Source:
     tables = tuple(SourceTable("public", name) for name in names)
     return Source("mes", kind, "h", "1", "mes", "u", "p", state, tables)
+
+
+def plain_contracts(file: Source) -> tuple[Contract, ...]:
+    """Return contracts of its tables, of no column that a snapshot has to select otherwise."""
+    return tuple(Contract(f"mes.{name}", name, (), "none", ()) for name in table_names(file))
+
+
+WEIGHT = ColumnContract("w", "float", "real", "float", nullable=True)
+
+
+def weighed_contracts(file: Source) -> tuple[Contract, ...]:
+    """Return the same with a column that MariaDB's snapshot brings with six digits, unless it selects it otherwise."""
+    return tuple(replace(contract, columns=(WEIGHT,)) for contract in plain_contracts(file))
 
 
 def signal(key: str | None, value: Any) -> Signal:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc.capture import lifecycle, turn
+from cdc.capture import catalogue, lifecycle, turn
+from cdc.capture.connector import render, selects_of
 from cdc.capture.lifecycle import Lifecycle
 from cdc.errors import FatalError, TransientError
 from tests.unit.cdc.capture.cluster import PLACE, Cluster, DiedError, Member
-from tests.unit.cdc.capture.signals import BROKERS, Topic, source
+from tests.unit.cdc.capture.signals import BROKERS, LOT, Topic, source, weighed_contracts
 
 BEGIN = ["stop mes", "forget mes", "drop slot", "running mes"]
 
@@ -191,3 +192,61 @@ def test_a_connector_that_is_not_there_is_told(bench: Bench) -> None:
     with pytest.raises(FatalError, match=r"CON-116 .*mes"):
         bench.of().begin()
     assert bench.records() == []
+
+
+# The configuration of the last apply, before the float came.
+APPLIED = render(source("lot", kind="mariadb"), BROKERS, {})
+WEIGHED = {LOT: "SELECT t.*, CAST(t.`w` AS DOUBLE) AS `w` FROM `public`.`lot` t"}
+
+
+def give_up(own: Lifecycle) -> None:
+    own.turns.give_up(own.turns.take())
+    own.apply(APPLIED, "running")
+
+
+@pytest.mark.parametrize(
+    ("member", "begin"),
+    [
+        (None, lambda own: own.apply(APPLIED, "running")),
+        (Member(), lambda own: own.begin()),
+        (Member(), lambda own: own.begin_again(own.turns.take())),
+        (Member(), lambda own: own.begin_as(APPLIED, "running")),
+        (Member(), give_up),
+        (Member(offset={}), lambda own: own.renew()),
+        (Member(task="FAILED", offset={}), lambda own: own.apply(APPLIED, "running")),
+        (Member(state="STOPPED", offset=None), lambda own: own.apply(APPLIED, "running")),
+    ],
+)
+def test_whichever_way_a_snapshot_begins_it_selects_what_the_tables_are_by_then(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, member: Member | None, begin: Callable[[Lifecycle], None]
+) -> None:
+    monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: weighed_contracts(file))
+    if member is not None:
+        bench.cluster.members["mes"] = Member(dict(APPLIED), member.state, member.task, member.offset)
+    begin(bench.of("mariadb"))
+    assert selects_of(bench.cluster.members["mes"].config) == WEIGHED
+    assert bench.cluster.told[-2:] == ["configure mes", "running mes"]
+    assert "forget mes" in bench.cluster.told
+
+
+def test_a_catalogue_that_cannot_be_read_is_told_before_anything_is_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise TransientError("SRC-110", "mes at h:1")
+
+    monkeypatch.setattr(catalogue, "read_contracts", refuse)
+    bench.cluster.members["mes"] = Member()
+    with pytest.raises(TransientError, match="SRC-110"):
+        bench.of().begin()
+    assert (bench.cluster.told, bench.records()) == ([], [])
+    attempt = bench.of().turns.take()
+    with pytest.raises(TransientError, match="SRC-110"):
+        bench.of().begin_again(attempt)
+    assert bench.cluster.told == []
+
+
+def test_who_says_so_himself_may_leave_the_selects_as_they_are(bench: Bench) -> None:
+    bench.cluster.members["mes"] = Member(dict(APPLIED))
+    Lifecycle(bench.cluster, BROKERS, source("lot"), "mes", lambda _: dict).begin()  # type: ignore[arg-type]
+    assert bench.cluster.told == BEGIN

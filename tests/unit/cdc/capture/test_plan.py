@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cdc.capture.answer import ABSENT, Status, Task
-from cdc.capture.connector import render
+from cdc.capture.connector import render, selects_of
 from cdc.capture.plan.change import changes_of
 from cdc.capture.plan.impact import Impact, impact_of
 from cdc.capture.plan.plan import (
@@ -70,6 +70,28 @@ def test_a_difference_says_what_it_leads_to(key: str, before: str, impact: str) 
     assert [(change.key, change.before, change.impact) for change in found.changes] == [(key, before, impact)]
     assert found.impact == impact
     assert found.steps
+
+
+DAYS = 'SELECT t.*, CAST(t."d" AS int) AS "d" FROM "public"."lot" t'
+MORE = 'SELECT t.*, CAST(t."a, b" AS int) AS "a, b", CAST(t."d" AS int) AS "d" FROM "public"."lot" t'
+
+
+@pytest.mark.parametrize("file", [{}, {"public.lot": DAYS}, {"public.lot": MORE}])
+def test_selects_of_columns_that_no_file_knows_yet_are_no_difference(file: dict[str, str]) -> None:
+    live = render(MES, BROKERS, {"public.lot": MORE})
+    found = make_plan(MES, seen(live), render(MES, BROKERS, file))
+    assert (found.changes, found.steps, found.hints) == ([], [], [])
+    # It is the same plan, whatever an apply that was interrupted has left of selects.
+    assert found.wanted == make_plan(MES, seen(render(MES, BROKERS, file)), render(MES, BROKERS, file)).wanted
+
+
+@pytest.mark.parametrize("live", [{}, {"public.lot": DAYS}, {"public.lot": f"{DAYS}2"}])
+def test_other_selects_are_a_difference_and_say_where_they_come_from(live: dict[str, str]) -> None:
+    wanted = render(MES, BROKERS, {"public.lot": MORE})
+    found = make_plan(MES, seen(render(MES, BROKERS, live)), wanted)
+    assert {change.after for change in found.changes} >= {MORE}
+    assert selects_of(wanted) == {"public.lot": MORE}
+    assert found.hints == ["selects follow the contract files: `cdc source contract mes` writes what the catalogue has"]
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "postgresql"])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cdc.capture import lifecycle
-from cdc.capture.connector import render, render_reader
+from cdc.capture import catalogue, lifecycle
+from cdc.capture.connector import _selected, render, render_reader, selects_of
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reader import Reader
 from cdc.capture.reading import Reading
@@ -34,8 +34,11 @@ from tests.unit.cdc.capture.signals import (
     scanned,
     source,
     starting,
+    weighed_contracts,
 )
 
+# As some rows of a table are selected of which nothing arrives altered.
+WHOLE = {LOT: 'SELECT t.* FROM "public"."lot" t', CERT: 'SELECT t.* FROM "public"."cert" t'}
 BEGUN_READER = ["create mes-read stopped", "stop mes-read", "forget mes-read", "running mes-read"]
 
 
@@ -141,7 +144,7 @@ def test_reading_is_paused_and_goes_on_with_what_is_left(topic: Callable[..., To
     assert connector.told == ["stop mes-read"]
     assert reader.resume({CERT: "S", LOT: "S"}) == [f"reading of {CERT} begun"]
     assert connector.tables == (CERT,)
-    assert connector.members["mes-read"].config[f"snapshot.select.statement.overrides.{CERT}"] == "S WHERE a"
+    assert selects_of(connector.members["mes-read"].config) == {CERT: f"{WHOLE[CERT]} WHERE a"}
     assert reader.resume({}) == []
 
 
@@ -153,7 +156,7 @@ def test_a_table_that_is_asked_for_whole_while_reading_is_paused_is_read_whole(t
     reader.pause()
     reader.record.need([LOT])
     reader.resume({CERT: "S", LOT: "S"})
-    assert connector.members["mes-read"].config[f"snapshot.select.statement.overrides.{LOT}"] == "S"
+    assert selects_of(connector.members["mes-read"].config) == {}  # nothing of it arrives altered
 
 
 @pytest.mark.parametrize("state", ["paused", "stopped"])
@@ -227,8 +230,41 @@ def test_a_condition_is_kept_when_another_table_is_read_too(topic: Callable[...,
     connector.members["mes-read"].config |= {names[0]: names[1], **selects}
     Reader(source("lot", "cert"), BROKERS, connector).begin({LOT: "S", CERT: "S"})  # type: ignore[arg-type]
     # The first one was asked for again, and whole.
-    config = connector.members["mes-read"].config
-    assert [config[f"{names[0]}.{table}"] for table in (LOT, CERT)] == ["S", "S WHERE a"]
+    assert selects_of(connector.members["mes-read"].config) == {CERT: f"{WHOLE[CERT]} WHERE a"}
+
+
+def test_some_rows_are_selected_by_what_the_table_is_by_then(
+    topic: Callable[..., Topic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: weighed_contracts(file))
+    connector = Connector(topic(*READING), LOT, CERT)
+    applied = {CERT: "SELECT t.* FROM `public`.`cert` t WHERE a > 'x WHERE y'"}
+    file = source("lot", "cert", kind="mariadb")
+    connector.members["mes-read"].config |= _selected(applied)
+    Lifecycle(connector, BROKERS, file, "mes-read").begin()  # type: ignore[arg-type]
+    weighed = "SELECT t.*, CAST(t.`w` AS DOUBLE) AS `w` FROM `public`"
+    assert selects_of(connector.members["mes-read"].config) == {
+        LOT: f"{weighed}.`lot` t",
+        CERT: f"{weighed}.`cert` t WHERE a > 'x WHERE y'",
+    }
+
+
+@pytest.mark.parametrize("state", ["STOPPED", "PAUSED"])
+def test_nothing_is_read_beside_a_connector_that_was_halted_by_hand(topic: Callable[..., Topic], state: str) -> None:
+    connector = Connector(topic(needed(CERT)))
+    own, file = connector.members["mes"], source("lot", "cert")
+    own.state = own.task = state
+    reader = Reader(file, BROKERS, connector)  # type: ignore[arg-type]
+    assert (connector.begin(file), connector.told) == ([], [])
+    with pytest.raises(FatalError, match="CON-190"):
+        reader.require_beginnable()
+    # The plan of an apply has it: that has the connector run before.
+    assert [one.table for one in reader.waiting(reader.record.unread())] == [CERT]
+    reader.pause()
+    assert reader.resume({}) == []
+    assert {one.state for one in reader.record.unread()} == {"paused"}
+    own.state = own.task = "RUNNING"
+    assert reader.resume({}) == [f"reading of {CERT} begun"]
 
 
 @pytest.mark.parametrize("what", ["paused", "stopped", "first snapshot"])

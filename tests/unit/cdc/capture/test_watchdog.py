@@ -9,13 +9,24 @@ from types import SimpleNamespace
 
 import pytest
 
-from cdc.capture import lifecycle, reading, turn, watchdog
+from cdc.capture import catalogue, lifecycle, reading, turn, watchdog
+from cdc.capture.connector import render, selects_of
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.watchdog import Watch
 from cdc.errors import FatalError, TransientError
 from cdc.observe.monitor import Monitor
 from tests.unit.cdc.capture.cluster import PLACE, Cluster, DiedError, Member
-from tests.unit.cdc.capture.signals import BROKERS, CERT, Topic, needed, notified, source, starting
+from tests.unit.cdc.capture.signals import (
+    BROKERS,
+    CERT,
+    LOT,
+    Topic,
+    needed,
+    notified,
+    source,
+    starting,
+    weighed_contracts,
+)
 from tests.unit.cdc.capture.test_source import GOOD
 
 BEGIN_AGAIN = ["stop mes", "forget mes", "drop slot", "running mes"]
@@ -65,6 +76,26 @@ def test_a_snapshot_that_is_skipped_is_begun_again_once(world: World) -> None:
     assert world.cluster.told == BEGIN_AGAIN
     world.say("STARTED", "SKIPPED")
     assert world.watch.look() == "CON-112"
+
+
+def test_a_snapshot_that_is_begun_again_selects_what_the_tables_are_by_then(
+    monkeypatch: pytest.MonkeyPatch, topic: Callable[..., Topic]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise TransientError("SRC-110", "mes at h:1")
+
+    world = World(monkeypatch, topic(), "mariadb")
+    world.connector.config = render(world.watch.source, BROKERS, {})
+    world.say("SKIPPED")
+    monkeypatch.setattr(catalogue, "read_contracts", refuse)
+    for _ in range(2):
+        with pytest.raises(TransientError, match="SRC-110"):
+            world.watch.look()
+    assert world.cluster.told == []
+    monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: weighed_contracts(file))
+    assert world.watch.look() == "CON-115"
+    assert world.cluster.told == ["stop mes", "forget mes", "configure mes", "running mes"]
+    assert selects_of(world.connector.config).keys() == {LOT}
 
 
 @pytest.mark.parametrize("state", ["STOPPED", "PAUSED"])

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from cdc.capture import lifecycle, reading, turn
-from cdc.capture.contract import Contract
+from cdc.capture import catalogue, lifecycle, reading, turn
 from cdc.cli.connectors.on_record import recorded
 from cdc.cli.main import execute
 from tests.unit.cdc.capture.cluster import Cluster, Member
-from tests.unit.cdc.capture.signals import Topic
+from tests.unit.cdc.capture.signals import Topic, plain_contracts
 
 SETTINGS = """\
 target: {host: 127.0.0.1, port: 1, database: d, user: u, password: "${env:PASSWORD}"}
@@ -53,8 +52,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
         module = import_module(f"cdc.cli.connectors.{command}")  # of that name there is the command, too
         monkeypatch.setattr(module, "Connect", lambda _: nullcontext(made))
         monkeypatch.setattr(module, "on_record", on_record)
-    contracts = tuple(Contract(f"mes.{name}", f"public.{name}", (), "none", ()) for name in ("lot", "cert"))
-    monkeypatch.setattr(import_module("cdc.cli.connectors.restart"), "contracts_now", lambda *_: contracts)
+    monkeypatch.setattr(import_module("cdc.cli.connectors.restart"), "require_contracts", lambda *_: None)
+    monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: plain_contracts(file))
     monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: made.tell("drop slot"))
     monkeypatch.setattr(reading, "read_signals", topic.read)
     for module in (reading, turn):
