@@ -50,6 +50,23 @@ def test_reading_again_is_given_up(sources: Sources) -> None:
     assert unread(sources) == []
 
 
+def test_reading_waits_for_a_connector_that_was_halted_by_hand(sources: Sources) -> None:
+    sources.cdc("connectors", "apply", "plant")
+    sources.await_records("plant", lambda records: [kind_of(record) for record in records].count("r") == 2)
+    sources.cdc("connectors", "stop", "plant")
+    again = ("connectors", "snapshot", "plant", "public.child")
+    assert "begins it once the connector runs" in sources.cdc(*again)
+    assert "CON-190" in sources.cdc(*again, "--where", "id = 10", exit_code=5)
+    assert (read_again(sources, "plant"), sessions(sources)) == ([], 0)
+    assert "read the rows of public.child" in sources.cdc("connectors", "plan", "plant", exit_code=3)
+    assert sources.cdc("connectors", "apply", "plant").splitlines() == [
+        "plant: running",
+        "plant: reading of public.child begun",
+    ]
+    wait_until(lambda: unread(sources) == [])
+    assert read_again(sources, "plant") == [10]
+
+
 def test_reading_is_paused_and_goes_on_with_the_tables_that_are_left(sources: Sources) -> None:
     sources.plant.execute("CREATE TABLE extra (id int PRIMARY KEY); INSERT INTO extra VALUES (100), (101)")
     sources.plant.execute("INSERT INTO child VALUES (11); ALTER PUBLICATION cdc ADD TABLE extra")
