@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cdc.capture.answer import ABSENT, Status
-from cdc.capture.connector import table_names
+from cdc.capture.connector import keeping_selects, table_names
 from cdc.capture.place import place_of
 from cdc.capture.readings import PAUSED, Readings, Unread
 from cdc.capture.retained import Retained
@@ -91,7 +91,7 @@ def standing_of(source: Source, seen: Seen) -> Standing:
     found = Standing(
         *(source.name, source.state, seen.now.state.lower(), _task_state(seen.now)),
         reader=None if seen.reader.state == ABSENT else seen.reader.state.lower(),
-        settings="absent" if seen.live is None else "as applied" if seen.live == seen.wanted else "differ",
+        settings=_settings(source, seen),
         failure=seen.now.failure,
         code=None,
         unread=unread,
@@ -113,6 +113,13 @@ def standing_of(source: Source, seen: Seen) -> Standing:
     )
     is_unfinished = seen.told.beginning(source.name) is not None
     return replace(found, **_verdict(found, seen.now, is_unfinished=is_unfinished))
+
+
+def _settings(source: Source, seen: Seen) -> str:
+    if seen.live is None:
+        return "absent"
+    # What its snapshot selects may know columns that the contract files do not know yet.
+    return "as applied" if keeping_selects(source, seen.wanted, seen.live) == seen.live else "differ"
 
 
 def _tables_seen(seen: Seen, unread: Sequence[Unread]) -> TablesSeen:

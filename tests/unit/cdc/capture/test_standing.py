@@ -57,6 +57,13 @@ def test_nothing_is_to_be_done_of_a_source_that_is_well() -> None:
     )
 
 
+def test_selects_that_know_columns_which_the_contract_files_do_not_are_as_applied() -> None:
+    key = "snapshot.select.statement.overrides"
+    selects = {key: CERT, f"{key}.{CERT}": 'SELECT t.*, f(t."d") AS "d" FROM "public"."cert" t'}
+    assert standing_of(source("cert"), replace(WELL, live={"a": "1", **selects})).settings == "as applied"
+    assert standing_of(source("cert"), replace(WELL, wanted={"a": "1", **selects})).settings == "differ"
+
+
 def test_what_nobody_could_tell_is_none_and_no_reason_for_alarm() -> None:
     away = replace(WELL, heard_s=None, stream=None, tables=None, held=None, behind={}, log=None)
     found = standing_of(source("cert"), away)
