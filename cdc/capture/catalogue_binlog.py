@@ -439,6 +439,9 @@ def _classified(error: pymysql.Error, login: Login) -> CdcError:
     if distrust is not None:
         return NotAdmitted("SRC-112", f"{place}: {distrust}")
     place = f"{place}, error {number}"
+    if number == ER.ACCESS_DENIED_ERROR and login.tls.mode == "disable":
+        # To an account that has to encrypt the server says no more than that.
+        place = f"{place}; the session was not encrypted, and an account made with REQUIRE SSL takes no other (tls)"
     if number in _AWAY:
         return TransientError("SRC-110", place)
     return (NotAdmitted if number in _NO_LOGIN else FatalError)("SRC-111", place)

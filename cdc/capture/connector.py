@@ -135,6 +135,12 @@ _FILTERED_DDL = (
     rf"{_SET_STATEMENT}(CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+)?(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(USER|ROLE)\b.*",
     rf"{_SET_STATEMENT}(CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*[^\s]+\s+)?"
     r"(?:DEFINER\s*=\s*[^\s]+\s+)?(?:SQL\s+SECURITY\s+[^\s]+\s+)?(VIEW|FUNCTION|PROCEDURE|TRIGGER)\s+.*",
+    # Nor do these change one; of MySQL's libraries and newer views the parser knows nothing.
+    rf"{_SET_STATEMENT}(CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+)?(?:DEFINER\s*=\s*[^\s]+\s+)?"
+    r"(EVENT|LIBRARY|SERVER|SPATIAL\s+REFERENCE\s+SYSTEM|RESOURCE\s+GROUP|(UNDO\s+)?TABLESPACE)\s+.*",
+    rf"{_SET_STATEMENT}(CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*[^\s]+\s+)?"
+    r"(?:MATERIALIZED\s+(?:/\*.*?\*/\s+)?)?(?:DEFINER\s*=\s*[^\s]+\s+)?(?:SQL\s+SECURITY\s+[^\s]+\s+)?"
+    r"(?:JSON\s+(?:RELATIONAL\s+)?DUALITY\s+)?VIEW\s+.*",
 )
 
 _PINNED_POSTGRESQL = {
@@ -206,7 +212,7 @@ def render(source: Source, brokers: Brokers, selects: Mapping[str, str]) -> dict
     config = {**_PINNED, **_common(source, brokers), **_selected(selects), **own, **source.settings}
     # What the producer holds back has to have room for the largest record, or it refuses it.
     config["producer.override.buffer.memory"] = str(2 * max_record_bytes(source))
-    if source.kind == "mariadb":
+    if source.has_binlog:
         config[DDL_FILTER] = ",".join((*_FILTERED_DDL, *filter(None, [source.settings.get(DDL_FILTER)])))
     if source.kind in PRODUCTS:
         config = {key: value for key, value in config.items() if plugin_of(source.kind).knows(key)}

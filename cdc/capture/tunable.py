@@ -46,10 +46,11 @@ _BINLOG = frozenset(
         "binlog.net.write.timeout",
         "min.row.count.to.stream.results",
         "use.nongraceful.disconnect",
+        "internal.schema.history.internal.ddl.filter",
     }
 )
 _OF_KIND = {
-    "mariadb": _BINLOG | {"internal.schema.history.internal.ddl.filter"},
+    "mariadb": _BINLOG,
     "mysql": _BINLOG,
     "postgresql": frozenset(
         {

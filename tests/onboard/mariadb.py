@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 ROWS = 20
 
 # Type, and an expression of n that gives a value of it.
-_TYPES = (
+TYPES = (
     ("tinyint", "n"),
     ("tinyint(1)", "n % 2"),
     ("smallint unsigned", "n * 1000"),
@@ -22,8 +23,8 @@ _TYPES = (
     ("varchar(40)", "IF(n % 4, CONCAT('批 ', n, '\"'), NULL)"),
     ("char(8) CHARACTER SET gbk", "CONCAT('A', n)"),
     ("longtext", "REPEAT('导管', n)"),
-    ("varbinary(16)", "UNHEX(MD5(n))"),
-    ("longblob", "UNHEX(MD5(n))"),
+    ("varbinary(16)", "UNHEX(LEFT(SHA2(n, 256), 32))"),
+    ("longblob", "UNHEX(LEFT(SHA2(n, 256), 32))"),
     ("date", "'2020-02-28' + INTERVAL n DAY"),
     ("datetime(3)", "'2020-02-28 01:02:03.456' + INTERVAL n DAY"),
     ("timestamp NULL", "'2020-02-28 01:02:03' + INTERVAL n DAY"),
@@ -35,7 +36,7 @@ _TYPES = (
     ("json", "JSON_OBJECT('n', n)"),
 )
 # Types that cannot travel, with the code.
-_REFUSED = (
+REFUSED = (
     ("uuid", "SRC-202"),
     ("varchar(20) CHARACTER SET big5", "SRC-203"),
     (r"enum('a\\b','c')", "SRC-202"),
@@ -51,7 +52,7 @@ LEFT_OUT = {
     "keyless child": "LND-107",
     "bits": "SRC-202",
 }
-_OTHERS = """
+OTHERS = """
 CREATE TABLE `a,b` (id int PRIMARY KEY);
 CREATE VIEW shown AS SELECT 1 AS one;
 CREATE SEQUENCE counter;
@@ -62,8 +63,12 @@ CREATE TABLE `folded child` (id int PRIMARY KEY, parent int,
 CREATE TABLE `keyless child` (parent int, FOREIGN KEY (parent) REFERENCES folded (id) ON DELETE SET NULL);
 CREATE TABLE bits (id bit(20) PRIMARY KEY)
 """
-# Of the others, this one is captured.
-_OF_OTHERS = ("root",)
+
+
+# `n` of each row; both products read it.
+_NUMBERS = f"WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s"
+
+Typed = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +82,38 @@ class Table:
     key: str = "id"
 
 
-def world(count: int, seed: int = 7) -> list[Table]:
-    """Return `count` tables, in an order in which they can be made; three of them refer to each other in a circle."""
+# Of the others, this one is captured.
+CAPTURED = (Table("root", (), key="code"),)
+
+
+def world(
+    count: int,
+    seed: int = 7,
+    types: Sequence[Typed] = TYPES,
+    refused: Sequence[Typed] = REFUSED,
+    captured: Sequence[Table] = CAPTURED,
+) -> list[Table]:
+    """Return `count` tables, in an order in which they can be made; three of them refer to each other in a circle.
+
+    `types` and `refused` are those of the product, `captured` those of the other tables that are captured there.
+    """
     draw = random.Random(seed)
-    tables = [Table(name, (), key="code") for name in _OF_OTHERS]
+    tables = list(captured)
     parents: list[Table] = []
     while len(tables) < count:
-        table = _table(len(tables), draw, parents)
+        table = _table(len(tables), draw, parents, types, refused)
         tables.append(table)
         if table.key == "id":
             parents.append(table)
     return tables
 
 
-def script(tables: list[Table]) -> list[str]:
+def script(tables: list[Table], others: str = OTHERS) -> list[str]:
     """Return the statements that make the whole database, in it."""
     circle = [table for table in tables if table.key == "id"][:3]
     statements = [
         *(statement for table in tables for statement in table.statements),
-        *filter(str.strip, _OTHERS.split(";")),
+        *filter(str.strip, others.split(";")),
         *(
             statement
             for one, other in zip(circle, [*circle[1:], circle[0]], strict=True)
@@ -108,12 +126,14 @@ def script(tables: list[Table]) -> list[str]:
     return [*statements, f"ANALYZE TABLE {', '.join(f'`{table.name}`' for table in tables)}"]
 
 
-def _table(number: int, draw: random.Random, parents: list[Table]) -> Table:
+def _table(
+    number: int, draw: random.Random, parents: list[Table], types: Sequence[Typed], refusals: Sequence[Typed]
+) -> Table:
     name = _NAMES[number % len(_NAMES)].format(number)
-    columns = [(f"Column {index}", *draw.choice(_TYPES)) for index in range(draw.randint(2, 6))]
+    columns = [(f"Column {index}", *draw.choice(types)) for index in range(draw.randint(2, 6))]
     refused: tuple[tuple[str, str], ...] = ()
     if number % 9 == 0:
-        kind, code = _REFUSED[number // 9 % len(_REFUSED)]
+        kind, code = refusals[number // 9 % len(refusals)]
         columns.append(("lost", kind, "NULL"))
         refused = (("lost", code),)
     own, key, keys = _key(number)
@@ -127,8 +147,7 @@ def _table(number: int, draw: random.Random, parents: list[Table]) -> Table:
     charset = "gbk" if number % 2 else "utf8mb4"
     statements = (
         f"CREATE TABLE `{name}` ({definition}) CHARACTER SET {charset}",
-        f"INSERT INTO `{name}` SELECT {', '.join(value for _, _, value in listed)}"
-        f" FROM (SELECT seq AS n FROM seq_1_to_{ROWS}) s",
+        f"INSERT INTO `{name}` SELECT {', '.join(value for _, _, value in listed)} FROM ({_NUMBERS}) s",
     )
     return Table(name, statements, refused, parent.name if parent else "", key)
 

@@ -102,12 +102,14 @@ def checks_of(kind: str, column: Column, max_bytes: int) -> Iterator[Check]:
 def _asked(quoted: str, checks: Sequence[Check], key: Sequence[str], limit: int, query: Query) -> str:
     """Return the query. The ends of the key do not overlap: as many rows are asked of the second as are left."""
     order = ", ".join(backquoted(name) for name in key)
+    # By their names: `*` passes over those that are invisible.
+    columns = ", ".join(dict.fromkeys(backquoted(check.column.name) for check in checks)) or "1"
     (row,) = query(f"SELECT COUNT(*) AS n FROM (SELECT 1 FROM {quoted} LIMIT {limit + 1}) t", ())
-    rows = f"SELECT * FROM {quoted} LIMIT {limit}"
+    rows = f"SELECT {columns} FROM {quoted} LIMIT {limit}"
     if order and int(row["n"]) > limit:
         last = ", ".join(f"{backquoted(name)} DESC" for name in key)
         rows = (
-            f"(SELECT * FROM {quoted} ORDER BY {order} LIMIT {limit - limit // 2})"
-            f" UNION ALL (SELECT * FROM {quoted} ORDER BY {last} LIMIT {limit // 2})"
+            f"(SELECT {columns} FROM {quoted} ORDER BY {order} LIMIT {limit - limit // 2})"
+            f" UNION ALL (SELECT {columns} FROM {quoted} ORDER BY {last} LIMIT {limit // 2})"
         )
     return f"SELECT {counted(checks)} FROM ({rows}) t"

@@ -52,10 +52,8 @@ def make_tables(side: Side) -> None:
         side.run(
             "ALTER TABLE lot ALTER note SET STORAGE EXTERNAL",
             f"CREATE PUBLICATION cdc FOR TABLE {', '.join(TABLES[side.name])}",
-            f"INSERT INTO tx SELECT -n FROM generate_series(1, {BALLAST}) n",
         )
-    else:
-        side.run(f"INSERT INTO tx SELECT -seq FROM seq_1_to_{BALLAST}")
+    side.run(f"INSERT INTO tx SELECT -n FROM {side.numbers(BALLAST)}")
 
 
 def lose_ballast(side: Side, rest: int) -> None:

@@ -27,11 +27,14 @@ from tests.faults.capture.deployment import BOTH, Captured
 from tests.faults.capture.test_capture import LOADED_S, kill, landed, moved
 from tests.integration.runbook import Operator
 from tests.integration.service import CDC, start
+from tests.integration.shapes.side import Side
 
 # A minute each, on an idle machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SHOWN = {"north": "public.", "south": ""}
+# Rows of a table that is added.
+PALLETS = 5000
 CAPTURED_AGAIN = "SELECT generations > 1 AND snapshot_position IS NULL FROM cdc.position WHERE source = '{}'"
 # A row in ten that the mirror lacks; none of them is one that `lose_ballast` takes away.
 LOST = "DELETE FROM {name}.tx WHERE id < 0 AND id % 10 = 0"
@@ -101,11 +104,10 @@ def test_connect_is_killed_when_an_added_table_is_handed_over(
     """The reader has read the last row of it, and is there still; the connector has its changes already."""
     side, added = captured.sides[name], ("connectors", "add-table", name, f"{SHOWN[name]}pallet", "--apply")
     with loaded(captured):
-        filled = "generate_series(1, 5000) n" if name == "north" else "(SELECT seq AS n FROM seq_1_to_5000) s"
-        side.run("CREATE TABLE pallet (id int PRIMARY KEY, n int)", f"INSERT INTO pallet SELECT n, 0 FROM {filled}")
+        add_pallet(side)
         if name == "north":
             side.run("ALTER PUBLICATION cdc ADD TABLE pallet")
-        with at_work(*captured.sides.values()), beside(partial(moving, captured, name)):
+        with at_work(*captured.sides.values()), beside(partial(moving, side)):
             with commanded(captured, *added) as command:
                 captured.until(lambda: was_read(captured, name, "pallet"), "read", LOADED_S)
                 kill(whole_stack, "connect")
@@ -211,15 +213,23 @@ def losing(captured: Captured, name: str, enough: Event) -> None:
             return
 
 
-def moving(captured: Captured, name: str, enough: Event) -> None:
+def add_pallet(side: Side) -> None:
+    """Make one more table, with rows."""
+    side.run(
+        "CREATE TABLE pallet (id int PRIMARY KEY, n int)",
+        f"INSERT INTO pallet SELECT n, 0 FROM {side.numbers(PALLETS)}",
+    )
+
+
+def moving(side: Side, enough: Event) -> None:
     """Change rows of the added table, delete some and bring others."""
     number = 0
     while not enough.wait(0.02):
         number += 1
-        captured.sides[name].commit(
+        side.commit(
             f"UPDATE pallet SET n = n + 1 WHERE id % 500 = {number % 500}",
             f"DELETE FROM pallet WHERE id = {number}",
-            f"INSERT INTO pallet VALUES ({5000 + number}, {number})",
+            f"INSERT INTO pallet VALUES ({PALLETS + number}, {number})",
         )
 
 

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from cdc import access
 from cdc.access import Kafka
 from cdc.capture.connect import Connect
-from cdc.capture.source import load_sources
+from cdc.capture.source import BINLOG, load_sources
 from cdc.capture.watchdog import Watch
 from cdc.errors import catalogue
 from cdc.stream.topic import TopicEnds
@@ -32,7 +32,7 @@ from tests.integration.shapes.shapes import Shapes, clear, make_deployment
 from tests.integration.shapes.side import Side
 from tests.integration.stream_faults.worker import await_event, events, landing
 
-KINDS = {"gate": "postgresql", "hatch": "mariadb"}
+KINDS = {"gate": "postgresql", "hatch": "mariadb", "wicket": "mysql"}
 TABLES = {"mark": "id int PRIMARY KEY, text varchar(99)", "part": "id int PRIMARY KEY, name varchar(40)"}
 ACCOUNT = "guarded"
 # The account's rights, and its sessions' end.
@@ -42,18 +42,22 @@ GRANTED = {
         f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {ACCOUNT}",
         "CREATE PUBLICATION cdc FOR ALL TABLES",
     ),
-    "mariadb": (
-        f"CREATE USER {ACCOUNT}@'%'",
-        f"GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {ACCOUNT}@'%'",
+    **dict.fromkeys(
+        BINLOG,
+        (
+            f"CREATE USER {ACCOUNT}@'%'",
+            f"GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {ACCOUNT}@'%'",
+        ),
     ),
 }
 CHANGED = {
     "postgresql": f"ALTER ROLE {ACCOUNT} PASSWORD '{{}}'",
-    "mariadb": f"ALTER USER {ACCOUNT}@'%' IDENTIFIED BY '{{}}'",
+    **dict.fromkeys(BINLOG, f"ALTER USER {ACCOUNT}@'%' IDENTIFIED BY '{{}}'"),
 }
 ENDED = {
     "postgresql": f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{ACCOUNT}'",
-    "mariadb": f"KILL USER {ACCOUNT}",
+    # What it prints are the statements.
+    **dict.fromkeys(BINLOG, f"SELECT CONCAT('KILL ', id) FROM information_schema.PROCESSLIST WHERE user = '{ACCOUNT}'"),
 }
 
 
@@ -67,7 +71,12 @@ class Guarded:
 
     def change_password(self, password: str) -> None:
         """Give the account another password on its server, and end its sessions."""
-        self.side.run(CHANGED[self.side.kind].format(password), ENDED[self.side.kind])
+        kind = self.side.kind
+        self.side.run(CHANGED[kind].format(password))
+        with self.side.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(ENDED[kind])
+            for (statement,) in cursor.fetchall() if kind in BINLOG else ():
+                cursor.execute(statement)
 
     def tell_password(self, password: str) -> None:
         """Write it where the service and Connect look for it, in one step."""
@@ -100,10 +109,16 @@ class Guarded:
         self.shapes.check(f"{self.side.name}.part")
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["gate", "hatch"])
 def guarded(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> Iterator[Guarded]:
     """The source, captured."""
-    name = str(request.param)
+    with guard(str(request.param), stack, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def guard(name: str, stack: Stack, tmp_path: Path) -> Iterator[Guarded]:
+    """Make a source, and have it captured."""
     side = Side(name, KINDS[name], tuple(TABLES), stack.env)
     secret = Path(stack.env["CDC_LOCAL"]) / "secrets" / "guarded.properties"  # where the stack's Connect may read
     secret.write_text("password=one\n")  # without it Connect forgets no place of a connector

@@ -28,3 +28,9 @@ def env(stack: Stack) -> Iterator[dict[str, str]]:
         yield own
     finally:
         server.daemon().stop()
+
+
+@pytest.fixture
+def mysql_stack(env: dict[str, str]) -> Stack:
+    """The stack as those variables have it. Connect is killed and started by the other one: it goes on for others."""
+    return Stack(env)

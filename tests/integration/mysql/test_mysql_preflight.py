@@ -61,7 +61,8 @@ def run(env: dict[str, str]) -> Iterator[Run]:
                     cursor.execute(statement)
 
         run("DROP DATABASE IF EXISTS looked; CREATE DATABASE looked; DROP USER IF EXISTS " + ACCOUNT)
-        run("CREATE TABLE looked.item (id int PRIMARY KEY, d datetime, y year)")
+        unseen = "unseen datetime NOT NULL DEFAULT '2020-01-01' INVISIBLE"
+        run(f"CREATE TABLE looked.item (id int PRIMARY KEY, d datetime, y year, {unseen})")
         run("INSERT INTO looked.item VALUES (1, 0, 0)")
         run(f"CREATE USER {ACCOUNT} IDENTIFIED BY '{PASSWORD.replace(chr(39), chr(39) * 2)}'")
         run(f"GRANT RELOAD, PROCESS, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {ACCOUNT}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import psycopg
 import pytest
 
 from cdc.capture.contract import read_contracts
-from cdc.capture.source import load_sources
+from cdc.capture.source import BINLOG, load_sources
 from compose.local.stack import Stack
 from tests.integration.onboard.same import mirror_rows, source_rows
 from tests.integration.service import connect, eventually
 from tests.integration.shapes.shapes import Shapes, clear, make_deployment
 from tests.integration.shapes.side import Side
-from tests.onboard import mariadb, postgresql
+from tests.onboard import mariadb, mysql, postgresql
 
 COUNT = 300
 ADDED = {
@@ -26,30 +27,39 @@ ADDED = {
         CREATE TABLE public.added (id int PRIMARY KEY, text text);
         INSERT INTO public.added SELECT n, '批' || n FROM generate_series(1, 100) n;
         GRANT SELECT ON public.added TO onboard_capture; ALTER PUBLICATION cdc ADD TABLE public.added""",
-    "mariadb": """
+    **dict.fromkeys(
+        BINLOG,
+        """
         CREATE TABLE added (id int PRIMARY KEY, text longtext);
-        INSERT INTO added SELECT seq, CONCAT('批', seq) FROM seq_1_to_100""",
+        INSERT INTO added SELECT n, CONCAT('批', n) FROM {}""",
+    ),
 }
-# Connect resolves references by its own environment, which has those of the stack.
+DBA = ("--user", "${env:CDC_ERP_DBA_USER}", "--password", "${env:CDC_ERP_DBA_PASSWORD}")
+# Connect resolves references by its own environment, which has those of the stack, and no port of MySQL.
 LOGIN = {
     "postgresql": (
         *("--port", "${env:CDC_MES_PORT}", "--user", "onboard_capture", "--password", "${env:CDC_MES_PASSWORD}"),
     ),
-    "mariadb": (
-        *("--port", "${env:CDC_ERP_PORT}", "--user", "${env:CDC_ERP_DBA_USER}"),
-        *("--password", "${env:CDC_ERP_DBA_PASSWORD}"),
-    ),
+    "mariadb": ("--port", "${env:CDC_ERP_PORT}", *DBA),
+    "mysql": DBA,
 }
 SOURCES = {"plant3": "postgresql", "books3": "mariadb"}
+SCRIPTS = {"mariadb": mariadb.script(mariadb.world(COUNT)), "mysql": mysql.script(mysql.world(COUNT))}
 
 
 @pytest.fixture(params=SOURCES)
 def shapes(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> Iterator[Shapes]:
     """A database of 300 tables, and a deployment without a connector file."""
     name = str(request.param)
-    side = Side(name, SOURCES[name], ("none",), stack.env)
+    with made_of(Side(name, SOURCES[name], ("none",), stack.env), stack, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def made_of(side: Side, stack: Stack, tmp_path: Path) -> Iterator[Shapes]:
+    """Make the same on a side's server."""
     made = make_deployment(tmp_path, stack, "onboard", side)
-    (tmp_path / "connector-configs" / f"{name}.yaml").unlink()
+    (tmp_path / "connector-configs" / f"{side.name}.yaml").unlink()
     if side.kind == "postgresql":
         _role(stack, "DROP ROLE IF EXISTS onboard_capture")
         _role(stack, f"CREATE ROLE onboard_capture LOGIN PASSWORD '{stack.env['CDC_MES_PASSWORD']}'")
@@ -57,7 +67,7 @@ def shapes(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> Iter
             connection.execute("SET client_min_messages = error")
             connection.execute(postgresql.script(postgresql.world(COUNT)).encode())
     else:
-        side.run(*mariadb.script(mariadb.world(COUNT)))
+        side.run(*SCRIPTS[side.kind])
     yield made
     clear(made)
     if side.kind == "postgresql":
@@ -81,7 +91,7 @@ def test_init_ends_in_mirrors_that_are_the_source(shapes: Shapes) -> None:
         position = f"SELECT generations FROM cdc.position WHERE stream = 'cdc.{side.name}'"
         eventually(target, position, [(1,)], timeout_s=300)
         _compare(target, side, folder, COUNT)
-        _run(side, ADDED[side.kind])
+        _run(side, ADDED[side.kind].format(side.numbers(100)))
         added = "public.added" if side.kind == "postgresql" else "added"
         shapes.deployment.cdc("connectors", "add-table", side.name, added, "--apply")
         eventually(target, f"SELECT count(*) FROM {side.name}.added", [(100,)])
@@ -95,6 +105,8 @@ def test_init_ends_in_mirrors_that_are_the_source(shapes: Shapes) -> None:
 
 def _init(shapes: Shapes, side: Side) -> Any:
     place = ("--kind", side.kind, "--host", "127.0.0.1", "--database", side.name, *LOGIN[side.kind])
+    if side.kind == "mysql":
+        place = (*place, "--port", side.env["CDC_ERP_PORT"])
     return _document(shapes.deployment.cdc("connectors", "init", side.name, *place, "--json"))
 
 

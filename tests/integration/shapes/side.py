@@ -18,7 +18,7 @@ _marks = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A source by its name. `kind` is postgresql or mariadb, `more` are lines of its connector file.
+    """A source by its name. `kind` is postgresql, mariadb or mysql, `more` are lines of its connector file.
 
     Tables without a key are `keyless`; they are captured first.
     """
@@ -33,7 +33,9 @@ class Side:
     @property
     def file(self) -> str:
         """The text of the connector file."""
-        server, port = ("MES", "CDC_MES_PORT") if self.kind == "postgresql" else ("ERP", "CDC_ERP_PORT")
+        server = "MES" if self.kind == "postgresql" else "ERP"
+        # Connect was started with the ports of the stack, to which MySQL does not belong.
+        port = self.env["CDC_ERP_PORT"] if self.kind == "mysql" else f"${{env:CDC_{server}_PORT}}"
         prefix = "public." if self.kind == "postgresql" else ""
         entries = [f"{{table: {prefix}{table}, key: none}}" for table in self.keyless]
         entries += [prefix + table for table in self.tables]
@@ -41,7 +43,7 @@ class Side:
             (
                 f"kind: {self.kind}",
                 "host: 127.0.0.1",
-                f"port: ${{env:{port}}}",
+                f"port: {port}",
                 f"database: {self.name}",
                 f"user: ${{env:CDC_{server}_DBA_USER}}",
                 f"password: ${{env:CDC_{server}_DBA_PASSWORD}}",
@@ -51,6 +53,16 @@ class Side:
                 "",
             )
         )
+
+    def numbers(self, count: int) -> str:
+        """Return what stands behind FROM for a table of so many numbers, `n`, from 1 on."""
+        match self.kind:
+            case "postgresql":
+                return f"generate_series(1, {count}) s (n)"
+            case "mariadb":
+                return f"(SELECT seq AS n FROM seq_1_to_{count}) s"
+            case _:
+                return f"JSON_TABLE(CONCAT('[1', REPEAT(',1', {count - 1}), ']'), '$[*]' COLUMNS (n FOR ORDINALITY)) s"
 
     @contextmanager
     def connection(self, *, autocommit: bool = True) -> Iterator[Any]:

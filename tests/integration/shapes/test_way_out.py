@@ -24,7 +24,7 @@ WHY = ("--reason", "the source was altered")
 
 def begun(fresh: Shapes) -> None:
     """Bring connectors and target up to the first snapshot."""
-    for name in NAMES:
+    for name in fresh.sides:
         fresh.sides[name].run("INSERT INTO one VALUES (1, 1)", "INSERT INTO dated VALUES (1, '2024-02-29')")
         fresh.deployment.cdc("source", "contract", name)
     fresh.deployment.cdc("connectors", "apply")
