@@ -409,6 +409,8 @@ def session(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
             password=login.password.reveal().encode(),  # the library's own choice would be Latin-1
             database=login.database,
             charset="utf8mb4",
+            # The server's may have it print definitions in another way: foreign keys would not be seen in them.
+            sql_mode="",
             program_name=APPLICATION,
             cursorclass=DictCursor,
             connect_timeout=CONNECT_TIMEOUT_S,

@@ -110,7 +110,7 @@ def world(
 
 def script(tables: list[Table], others: str = OTHERS) -> list[str]:
     """Return the statements that make the whole database, in it."""
-    circle = [table for table in tables if table.key == "id"][:3]
+    circle = [table for table in tables if table.key == "id" and table.statements][:3]
     statements = [
         *(statement for table in tables for statement in table.statements),
         *filter(str.strip, others.split(";")),

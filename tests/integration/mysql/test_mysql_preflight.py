@@ -14,6 +14,7 @@ from cdc.capture.preflight import binlog
 from cdc.capture.preflight.finding import Finding
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.source import Source, SourceTable
+from cdc.errors import NotAdmitted
 
 pytestmark = pytest.mark.slow
 
@@ -93,3 +94,12 @@ def test_a_fault_is_found_and_its_statement_ends_it(
     assert [says in one.what for one in found] == [True], found
     run(found[0].statement)
     assert findings(env) == []
+
+
+def test_an_account_that_has_to_encrypt_is_not_taken_for_a_wrong_password(run: Run, env: dict[str, str]) -> None:
+    run(f"ALTER USER {ACCOUNT} REQUIRE SSL")
+    try:
+        with pytest.raises(NotAdmitted, match=r"SRC-111 .*REQUIRE SSL"):
+            findings(env)
+    finally:
+        run(f"ALTER USER {ACCOUNT} REQUIRE NONE")

@@ -233,6 +233,23 @@ def test_a_cascading_key_is_seen_by_an_account_that_may_only_read(
     assert from_document(to_document(child), "here") == child
 
 
+@pytest.mark.parametrize("mode", ["ANSI_QUOTES", "ORACLE"])
+def test_a_cascading_key_is_seen_however_the_server_prints_names(
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], mode: str
+) -> None:
+    mariadb("CREATE TABLE parent (id int PRIMARY KEY)")
+    mariadb("""CREATE TABLE child (id int PRIMARY KEY, parent int,
+               CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES parent (id) ON DELETE CASCADE)""")
+    source = mariadb_source("parent", "child")
+    usual = read_contracts(source, servers)
+    mariadb(f"SET @usual = @@GLOBAL.sql_mode; SET GLOBAL sql_mode = '{mode}'")
+    try:
+        assert read_contracts(source, servers) == usual
+    finally:
+        mariadb("SET GLOBAL sql_mode = @usual")
+    assert usual[1].cascades
+
+
 @pytest.mark.parametrize(("collation", "is_exact"), [("utf8mb4_bin", True), ("utf8mb4_general_ci", False)])
 def test_texts_of_a_cascading_key_have_to_be_compared_byte_by_byte(
     mariadb: Run, mariadb_source: Describe, servers: dict[str, str], collation: str, is_exact: bool
