@@ -42,8 +42,9 @@ _NO_CHARACTER = (
     "CHAR_LENGTH(REPLACE(CONVERT({0} USING utf8mb4), '?', '')) < CHAR_LENGTH(REPLACE({0}, '?', ''))",
     "bytes that are no character of {charset} (VAL-111)",
 )
+# No regular expression: of a long text MySQL's fails, and MariaDB's finds nothing.
 _LATIN1 = (
-    "HEX(CAST({0} AS BINARY)) REGEXP '^(..)*(81|8D|8F|90|9D)'",
+    " OR ".join(f"LOCATE(x'{byte}', CAST({{0}} AS BINARY)) > 0" for byte in ("81", "8D", "8F", "90", "9D")),
     "bytes that are refused out of the log (VAL-111)",
 )
 _EXACT = UNICODE | {None, "gbk", "latin1"}

@@ -62,9 +62,10 @@ def run(env: dict[str, str]) -> Iterator[Run]:
                     cursor.execute(statement)
 
         run("DROP DATABASE IF EXISTS looked; CREATE DATABASE looked; DROP USER IF EXISTS " + ACCOUNT)
+        text = "t longtext CHARACTER SET latin1"
         unseen = "unseen datetime NOT NULL DEFAULT '2020-01-01' INVISIBLE"
-        run(f"CREATE TABLE looked.item (id int PRIMARY KEY, d datetime, y year, {unseen})")
-        run("INSERT INTO looked.item VALUES (1, 0, 0)")
+        run(f"CREATE TABLE looked.item (id int PRIMARY KEY, d datetime, y year, {text}, {unseen})")
+        run("INSERT INTO looked.item VALUES (1, 0, 0, REPEAT('A', 500000))")
         run(f"CREATE USER {ACCOUNT} IDENTIFIED BY '{PASSWORD.replace(chr(39), chr(39) * 2)}'")
         run(f"GRANT RELOAD, PROCESS, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO {ACCOUNT}")
         run(f"GRANT SELECT ON `looked`.* TO {ACCOUNT}")
@@ -93,6 +94,13 @@ def test_a_fault_is_found_and_its_statement_ends_it(
     found = [one for one in findings(env) if one.code == code]
     assert [says in one.what for one in found] == [True], found
     run(found[0].statement)
+    assert findings(env) == []
+
+
+def test_bytes_that_the_log_reader_replaces_are_found_in_a_long_text(run: Run, env: dict[str, str]) -> None:
+    run("UPDATE looked.item SET t = CONCAT(t, CAST(x'8D' AS CHAR CHARACTER SET latin1))")
+    assert [(one.code, "item.t: 1 of 1 rows" in one.what) for one in findings(env)] == [("SRC-318", True)]
+    run("UPDATE looked.item SET t = 'A'")
     assert findings(env) == []
 
 
