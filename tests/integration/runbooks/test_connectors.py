@@ -19,7 +19,9 @@ from compose.local.stack import Stack
 from tests.authority import Authority
 from tests.integration.connectors.gateway import FAULT, PAGE, Gateway
 from tests.integration.runbook import Operator, commands
+from tests.integration.shapes.connect import restart_tasks
 from tests.integration.shapes.shapes import Shapes
+from tests.integration.stream_faults.worker import await_event, events
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # some ten seconds each on an idle machine
 
@@ -75,6 +77,25 @@ def test_connect_refuses_the_login(mill: Shapes, operator: Operator, tmp_path: P
         assert "CON-111" in other.deployment.cdc("connectors", "status", exit_code=1)
         secret.write_text("password=new\n")
         dataclasses.replace(operator, shapes=other).verify("CON-111")
+
+
+def test_a_reference_that_leads_to_no_file(mill: Shapes, stack: Stack, operator: Operator) -> None:
+    """The worker cannot start the connector again, and says why in its log alone."""
+    secret = Path(stack.env["CDC_LOCAL"]) / "secrets" / "mill.properties"  # where the stack's Connect may read
+    hidden = secret.with_suffix(".hidden")
+    secret.write_text(f"password={stack.env['CDC_MES_DBA_PASSWORD']}\n")
+    mill.write_otherwise("mill", "${env:CDC_MES_DBA_PASSWORD}", f"${{file:{secret}:password}}")
+    mill.deployment.cdc("connectors", "apply", "mill")
+    secret.rename(hidden)
+    restart_tasks(mill, "mill")
+    assert "CON-104" in mill.deployment.cdc("connectors", "apply", "mill", exit_code=6)
+    hidden.rename(secret)
+    operator.act("CON-104", 5)
+    holds(mill)
+    operator.verify("CON-104")
+    mill.write(mill.sides["mill"])
+    mill.deployment.cdc("connectors", "apply", "mill")
+    secret.unlink()
 
 
 def test_settings_that_connect_refuses(mill: Shapes, operator: Operator) -> None:
@@ -202,6 +223,41 @@ def test_a_reading_that_does_not_begin(mill: Shapes, operator: Operator) -> None
     operator.verify("CON-109")
 
 
+def test_rows_that_cannot_be_read(mill: Shapes, operator: Operator) -> None:
+    """Somebody holds the table, and the source's sessions wait for nobody."""
+    side = mill.sides["mill"]
+    side.run("ALTER DATABASE mill SET lock_timeout = '1s'")
+    with side.connection(autocommit=False) as holder:
+        holder.execute("LOCK TABLE lot IN ACCESS EXCLUSIVE MODE")
+        assert "CON-107" in mill.deployment.cdc("connectors", "snapshot", "mill", "public.lot", "--watch", exit_code=1)
+    side.run("ALTER DATABASE mill RESET lock_timeout")
+    operator.act("CON-107", 2)
+    holds(mill)
+    operator.verify("CON-107")
+
+
+def test_a_condition_that_the_source_refuses(mill: Shapes, operator: Operator) -> None:
+    again = ("connectors", "snapshot", "mill", "public.lot", "--where", "n > 'many'", "--watch")
+    assert "CON-107" in mill.deployment.cdc(*again, exit_code=1)
+    table(operator, "public.lot").act("CON-107", 3)
+    holds(mill)
+    operator.verify("CON-107")
+
+
+def test_some_rows_of_a_table_whose_reading_is_paused(mill: Shapes, operator: Operator) -> None:
+    again = ("connectors", "snapshot", "mill")
+    with mill.sides["mill"].connection(autocommit=False) as holder:
+        holder.execute("LOCK TABLE lot IN ACCESS EXCLUSIVE MODE")
+        mill.deployment.cdc(*again, "public.lot")
+        mill.deployment.cdc(*again, "--pause")
+    assert "CON-190" in mill.deployment.cdc(*again, "public.lot", "--where", "id = 1", exit_code=5)
+    operator.act("CON-190", 3)
+    holds(mill)
+    words = {**operator.words, "TABLE": "public.lot", "CONDITION": "id = 1"}
+    dataclasses.replace(operator, words=words).verify("CON-190")
+    holds(mill)
+
+
 def test_a_table_that_has_not_been_read(mill: Shapes, operator: Operator) -> None:
     """It is in the file of a connector that stands still: nothing of it is read yet, and nothing is given up."""
     side = mill.sides["mill"]
@@ -268,6 +324,20 @@ def test_a_second_connector_on_the_slot_is_taken_away_as_the_plan_says(mill: Sha
     mill.deployment.cdc("connectors", "plan")
     assert "SRC-103" in mill.deployment.cdc(*way.split(), exit_code=2)
     holds(mill)
+
+
+def test_a_snapshot_that_finds_the_slot_of_the_one_before(mill: Shapes, operator: Operator) -> None:
+    """Somebody has Kafka Connect forget the place, by hand; `cdc run` begins again, and nobody has to act."""
+    side, before, log = mill.sides["mill"], generations(mill), mill.deployment.folder / "run.log"
+    known = len(events(log))
+    with client(mill) as connect:
+        connect.forget("mill")
+        side.run("DELETE FROM lot WHERE id = (SELECT min(id) FROM lot)")
+        connect.move("mill", "running")
+    await_event(log, lambda event: event.get("code") == "CON-114", since=known)
+    mill.until(f"SELECT generations > {before} FROM cdc.position", [(True,)])
+    holds(mill)
+    operator.verify("CON-114")
 
 
 def holds(mill: Shapes) -> None:
