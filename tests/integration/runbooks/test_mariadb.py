@@ -12,6 +12,7 @@ from tests.integration.runbook import Operator
 from tests.integration.runbooks.test_sources import stopped_by
 from tests.integration.shapes.shapes import Shapes, clear, make_deployment
 from tests.integration.shapes.side import Side
+from tests.integration.stream_faults.worker import await_event, events
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # some twenty seconds each on an idle machine
 
@@ -87,6 +88,21 @@ def test_the_server_or_a_table_is_another_one(
     with operator.doing(code, *steps):
         forge.check("forge.item", "forge.lot")
         operator.verify(code)
+
+
+def test_a_connector_that_runs_and_says_nothing(forge: Shapes, stack: Stack, operator: Operator) -> None:
+    """It lost its server without noticing: `cdc run` starts it again, and nothing is lost."""
+    log = forge.deployment.folder / "run.log"
+    with forge.running():
+        forge.check("forge.item")
+        known = len(events(log))
+        stack.stop(["erp"])
+        stack.start(["erp"])
+        forge.sides["forge"].run("UPDATE item SET n = n + 1 WHERE id = 2", "DELETE FROM lot ORDER BY id LIMIT 1")
+        found = await_event(log, lambda event: event["event"] == "connector_restarted", since=known)
+        assert found["code"] == "CON-106"
+        forge.check("forge.item", "forge.lot")
+        operator.verify("CON-106")
 
 
 def test_zero_dates_that_mean_no_date(forge: Shapes, operator: Operator) -> None:

@@ -158,6 +158,20 @@ def test_a_topic_that_is_gone(mill: Shapes, operator: Operator) -> None:
         operator.verify("STR-122")
 
 
+def test_a_topic_that_is_gone_and_of_which_nobody_has_a_copy(mill: Shapes, operator: Operator) -> None:
+    before, log = generations(mill), mill.deployment.folder / "run.log"
+    with mill.running():
+        mill.check("mill.item")
+        known = len(events(log))
+        deleted(mill)
+        mill.sides["mill"].run("UPDATE item SET n = n + 100 WHERE id = 4", "DELETE FROM lot WHERE id = 20")
+        await_event(log, lambda event: event["event"] == "stream_revoked", since=known)
+    with operator.doing("STR-118", 2):
+        mill.until("SELECT generations FROM cdc.position", [(before + 1,)])
+        mill.check("mill.item", "mill.lot")
+        operator.verify("STR-118")
+
+
 def test_a_stream_that_somebody_lands_is_not_passed_over(mill: Shapes, operator: Operator) -> None:
     again = ("stream", "resnapshot", "mill", "--reason", "a test", "--yes")
     with mill.running():
