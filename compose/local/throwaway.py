@@ -18,14 +18,17 @@ from compose.local.postgres import PostgresServer
 from compose.local.proc_table import find_process
 from compose.local.service import bring_up
 
-_ROOT = REPO / ".local" / "throwaway"
+DISK = REPO / ".local" / "throwaway"
 
 
 @contextmanager
-def throwaway_target() -> Iterator[PostgresServer]:
-    """Start an empty target server and yield it: role and database `cdc`, like the stack's own."""
-    _sweep()
-    local = _ROOT / str(os.getpid())
+def throwaway_target(root: Path = DISK) -> Iterator[PostgresServer]:
+    """Start an empty target server and yield it: role and database `cdc`, like the stack's own.
+
+    Its folder is in `root`, which has those of other sessions as well, and nothing else.
+    """
+    _sweep(root)
+    local = root / str(os.getpid())
     server = target_server(environment({"CDC_LOCAL": str(local), "CDC_PORT_TARGET": str(_free_port())}))
     # Tests kill sessions by hundreds, and the server notices when it comes to it.
     server = dataclasses.replace(server, settings={**server.settings, "max_connections": "400"})
@@ -36,9 +39,9 @@ def throwaway_target() -> Iterator[PostgresServer]:
         _stop_at_once(local)
 
 
-def _sweep() -> None:
+def _sweep(root: Path) -> None:
     """Remove what sessions left behind that were killed."""
-    for folder in _ROOT.glob("*"):
+    for folder in root.glob("*"):
         if find_process(int(folder.name)) is None:
             _stop_at_once(folder)
 

@@ -2,52 +2,88 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import conninfo, sql
+from psycopg import conninfo
 
 from cdc.config import Target
 from cdc.reference import Secret
 from compose.local.postgres import PostgresServer
-from compose.local.throwaway import throwaway_target
+from compose.local.throwaway import DISK, throwaway_target
+from tests.contract.databases import Databases
+
+MEMORY = Path("/dev/shm")
+ROOMY = 4 << 30  # two servers may be up, each with some hundred MiB of data and up to a GiB of log
 
 
 @pytest.fixture(scope="session")
 def target_server() -> Iterator[PostgresServer]:
-    """The server of this session."""
-    with throwaway_target() as server:
+    """The server of this session, in memory where there is plenty: it makes and drops databases by hundreds."""
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOMY
+    with throwaway_target(MEMORY / f"cdc-throwaway-{os.getuid()}" if roomy else DISK) as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def databases(target_server: PostgresServer) -> Iterator[Databases]:
+    """The databases of that server."""
+    with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as administrator:
+        yield Databases(target_server, administrator)
+
+
 @pytest.fixture(scope="module")
-def target_dsn(target_server: PostgresServer, request: pytest.FixtureRequest) -> str:
-    """Connection string of the owner of an empty database; it is this module's own, so that order does not matter."""
-    name = request.module.__name__.removeprefix("tests.contract.").replace(".", "_")
-    server = dataclasses.replace(target_server, database=name)
-    statement = sql.SQL("CREATE DATABASE {} OWNER {}")
-    with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as connection:
-        connection.execute(statement.format(sql.Identifier(server.database), sql.Identifier(server.owner.user)))
-    return server.dsn(server.owner)
+def module_dsn(databases: Databases, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Connection string of the owner of a database that was empty before the tests of this module, which share it."""
+    name = f"{_name(request)}_shared"
+    yield databases.empty(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def target_dsn(databases: Databases, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Connection string of the owner of a database with all migrations applied, which is this test's own."""
+    name = _name(request)
+    yield databases.migrated(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def make_target_anew(databases: Databases, target_dsn: str) -> Callable[[], None]:
+    """Make the database of `target_dsn` once more, for a test that begins again. Its sessions are cut off."""
+
+    def make() -> None:
+        databases.migrated(_parts(target_dsn)["dbname"])
+
+    return make
+
+
+@pytest.fixture
+def empty_target(databases: Databases, target_dsn: str) -> None:
+    """Nothing is in the database of `target_dsn`: for a test that makes a target, or that has to miss one."""
+    databases.empty(_parts(target_dsn)["dbname"])
 
 
 @pytest.fixture
 def target(target_dsn: str) -> Target:
-    """The same database as settings describe it, emptied: no schema but `public`, no table in it."""
-    with psycopg.connect(target_dsn) as connection:
-        rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$'")
-        for (name,) in rows.fetchall():
-            if name != "public":
-                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
-        for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
-            connection.execute(sql.SQL("DROP TABLE public.{} CASCADE").format(sql.Identifier(name)))
-    parts = conninfo.conninfo_to_dict(target_dsn)
+    """The database of `target_dsn` as settings describe it."""
+    parts = _parts(target_dsn)
     return Target(
-        host=str(parts["host"]),
-        port=int(str(parts["port"])),
-        database=str(parts["dbname"]),
-        user=str(parts["user"]),
-        password=Secret(str(parts["password"])),
+        host=parts["host"],
+        port=int(parts["port"]),
+        database=parts["dbname"],
+        user=parts["user"],
+        password=Secret(parts["password"]),
     )
+
+
+def _name(request: pytest.FixtureRequest) -> str:
+    return request.module.__name__.removeprefix("tests.contract.").replace(".", "_")
+
+
+def _parts(dsn: str) -> dict[str, str]:
+    return {name: str(value) for name, value in conninfo.conninfo_to_dict(dsn).items()}

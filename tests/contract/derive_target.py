@@ -14,7 +14,6 @@ from cdc.derive.lease import open_session, take_lease
 from cdc.derive.mirror import read_mirrors
 from cdc.derive.names import columns, quoted
 from cdc.derive.turn import Version, run_turn
-from cdc.store.migrate import migrate
 from transforms.domain import group_mappings
 from transforms.errors import Refused
 from transforms.mapping import Column, Fold, Input, Lookup, Mapping, MirrorRef, Reference, Target
@@ -62,8 +61,6 @@ class SmallWorld:
     ) -> None:
         self.dsn, self.batch = dsn, dict.fromkeys((ref.schema for ref in ddl), 0)
         self.land = psycopg.connect(dsn, autocommit=True)
-        with psycopg.connect(dsn) as connection:
-            migrate(connection)
         for ref, text in ddl.items():
             self._create(ref, text)
         self.land.cursor().executemany(

@@ -15,10 +15,10 @@ from tests.contract.activation_world import Played
 
 
 @pytest.fixture(scope="module")
-def dsn(target_dsn: str) -> str:
-    with psycopg.connect(target_dsn) as connection:
+def dsn(module_dsn: str) -> str:
+    with psycopg.connect(module_dsn) as connection:
         migrate(connection)
-    return target_dsn
+    return module_dsn
 
 
 # Random domains: of one table for a mapping, of several, with folds, with rows that are valid for a time.

@@ -20,11 +20,11 @@ PATIENCE_S = 0.5
 
 
 @pytest.fixture
-def connect(target_dsn: str) -> Iterator[Callable[[], psycopg.Connection]]:
+def connect(module_dsn: str) -> Iterator[Callable[[], psycopg.Connection]]:
     made: list[psycopg.Connection] = []
 
     def connect() -> psycopg.Connection:
-        made.append(psycopg.connect(target_dsn, autocommit=True))
+        made.append(psycopg.connect(module_dsn, autocommit=True))
         return made[-1]
 
     yield connect

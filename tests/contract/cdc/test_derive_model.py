@@ -282,15 +282,15 @@ def opened(dsn: str, seed: int) -> Iterator[Bench]:
 
 
 @pytest.fixture(scope="module")
-def benches(target_dsn: str) -> Iterator[Callable[[int], Bench]]:
+def benches(module_dsn: str) -> Iterator[Callable[[int], Bench]]:
     """Benches by seed, each made once."""
     made: dict[int, Bench] = {}
-    with psycopg.connect(target_dsn) as connection:
+    with psycopg.connect(module_dsn) as connection:
         migrate(connection)
 
     def bench(seed: int) -> Bench:
         if seed not in made:
-            made[seed] = Bench(target_dsn, seed)
+            made[seed] = Bench(module_dsn, seed)
         return made[seed]
 
     yield bench

@@ -22,7 +22,6 @@ from cdc.derive.session import Work
 from cdc.derive.turn import Version, run_turn
 from cdc.errors import FatalError, TransientError
 from cdc.evidence.rows import queue_rows
-from cdc.store.migrate import migrate
 from transforms.domain import Domain
 from transforms.errors import Refused
 from transforms.mapping import Column, Input, Lookup, Mapping, Match, MirrorRef, Reference, Target
@@ -150,9 +149,7 @@ DOMAIN = Domain("out", MAPPINGS)
 
 
 @pytest.fixture
-def made(target, target_dsn: str) -> Iterator[Bench]:
-    with psycopg.connect(target_dsn) as connection:
-        migrate(connection)
+def made(target_dsn: str) -> Iterator[Bench]:
     made = Bench(target_dsn)
     yield made
     made.land.close()

@@ -36,8 +36,8 @@ ALIKE = (Rule("first"), Rule("last"), Rule("max"), Rule("owner", "mes"))
 
 
 @pytest.fixture(scope="module")
-def connection(target_dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(target_dsn, options="-c TimeZone=UTC") as connection:
+def connection(module_dsn: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(module_dsn, options="-c TimeZone=UTC") as connection:
         for plan in PLANS:
             for schema in {table.schema for table in tables_of(plan)}:
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))

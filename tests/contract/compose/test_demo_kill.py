@@ -35,9 +35,9 @@ with psycopg.connect(sys.argv[1], application_name="cdc land", autocommit=True):
 
 
 @pytest.fixture
-def parent(target_dsn: str, request: pytest.FixtureRequest) -> Iterator[Process]:
+def parent(module_dsn: str, request: pytest.FixtureRequest) -> Iterator[Process]:
     process = subprocess.Popen(
-        [sys.executable, "-c", _PARENT, request.param, target_dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", _PARENT, request.param, module_dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     process.stdout.readline()
@@ -52,9 +52,9 @@ def parent(target_dsn: str, request: pytest.FixtureRequest) -> Iterator[Process]
 
 
 @pytest.mark.parametrize("parent", [_WRITES], indirect=True)
-def test_a_worker_is_killed_inside_its_open_transaction(target_dsn: str, parent: Process) -> None:
+def test_a_worker_is_killed_inside_its_open_transaction(module_dsn: str, parent: Process) -> None:
     child = workers(parent)["land"]
-    with psycopg.connect(target_dsn, autocommit=True) as connection:
+    with psycopg.connect(module_dsn, autocommit=True) as connection:
         kill = kill_worker(PlannedKill(0, "land"), parent, connection, time.monotonic())
     assert kill is not None
     assert (kill.pid, kill.hit) == (child.pid, True)
@@ -62,9 +62,9 @@ def test_a_worker_is_killed_inside_its_open_transaction(target_dsn: str, parent:
 
 
 @pytest.mark.parametrize("parent", [_IDLES], indirect=True)
-def test_a_kill_that_hits_no_transaction_says_so(target_dsn: str, parent: Process) -> None:
+def test_a_kill_that_hits_no_transaction_says_so(module_dsn: str, parent: Process) -> None:
     child = workers(parent)["land"]
-    with psycopg.connect(target_dsn, autocommit=True) as connection:
+    with psycopg.connect(module_dsn, autocommit=True) as connection:
         kill = kill_worker(PlannedKill(0, "land"), parent, connection, time.monotonic())
     assert kill is not None
     assert not kill.hit
@@ -72,8 +72,8 @@ def test_a_kill_that_hits_no_transaction_says_so(target_dsn: str, parent: Proces
 
 
 @pytest.mark.parametrize("parent", [_IDLES], indirect=True)
-def test_a_worker_that_does_not_run_is_not_killed(target_dsn: str, parent: Process) -> None:
-    with psycopg.connect(target_dsn, autocommit=True) as connection:
+def test_a_worker_that_does_not_run_is_not_killed(module_dsn: str, parent: Process) -> None:
+    with psycopg.connect(module_dsn, autocommit=True) as connection:
         assert kill_worker(PlannedKill(0, "derive"), parent, connection, time.monotonic()) is None
         kill_worker(PlannedKill(0, "land"), parent, connection, time.monotonic())
 

@@ -13,8 +13,8 @@ from compose.demo.probe import Probe
 
 
 @pytest.fixture
-def connection(target_dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    with psycopg.connect(target_dsn, autocommit=True) as connection:
+def connection(module_dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    with psycopg.connect(module_dsn, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA probed")
         connection.execute("CREATE TABLE probed.lot (lot text, material text, PRIMARY KEY (material, lot))")
         connection.execute("CREATE TABLE probed.unit (serial text PRIMARY KEY)")

@@ -15,8 +15,8 @@ from transforms.load import load
 
 
 @pytest.fixture(scope="module")
-def connection(target_dsn: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(target_dsn, autocommit=True, options="-c TimeZone=UTC") as connection:
+def connection(module_dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(module_dsn, autocommit=True, options="-c TimeZone=UTC") as connection:
         yield connection
 
 

@@ -26,8 +26,8 @@ FEW, MANY = (
 
 
 @pytest.fixture(scope="module")
-def subject(target_dsn: str) -> Iterator[Subject]:
-    with psycopg.connect(target_dsn, autocommit=True) as connection:
+def subject(module_dsn: str) -> Iterator[Subject]:
+    with psycopg.connect(module_dsn, autocommit=True) as connection:
         yield Subject(connection)
 
 

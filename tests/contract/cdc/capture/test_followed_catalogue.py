@@ -14,7 +14,6 @@ from cdc.config import Target
 from cdc.errors import FatalError
 from cdc.land.contract.in_force import Announcement, follow_source, put_in_force
 from cdc.store.connection import connect
-from cdc.store.migrate import migrate
 
 Run = Callable[[str], None]
 Describe = Callable[..., Source]
@@ -31,7 +30,6 @@ class Followed:
     def __init__(self, run: Run, source: Source, variables: dict[str, str], target: psycopg.Connection) -> None:
         self.run, self.source, self.variables, self.target = run, source, variables, target
         with target.transaction():
-            migrate(target)
             put_in_force(target, "legacy", self.read())
             target.execute(
                 "INSERT INTO legacy.t (id, name, day, at, qty, _offset)"
@@ -127,7 +125,6 @@ def altered(
     mariadb(MARIADB)
     with connect(target, "test") as connection:
         with connection.transaction():
-            migrate(connection)
             put_in_force(connection, "legacy", read_contracts(source, servers))
 
         def alter(statement: str) -> list[str]:
@@ -197,7 +194,6 @@ def test_a_cascading_key_that_is_another_one_is_refused(
     mariadb(f"CREATE TABLE piece (id int PRIMARY KEY, whole int, CONSTRAINT of_whole {KEY} ON DELETE CASCADE)")
     with connect(target, "test") as connection:
         with connection.transaction():
-            migrate(connection)
             put_in_force(connection, "legacy", read_contracts(source, servers))
         mariadb(f"ALTER TABLE piece ADD CONSTRAINT idle {KEY}")
         with connection.transaction():

@@ -43,6 +43,7 @@ def tables(target: Target) -> int:
     return int(row[0])
 
 
+@pytest.mark.usefixtures("empty_target")
 def test_an_unapproved_version_prepares_no_target(plant: Path, cdc: Cdc, target: Target) -> None:
     refused = cdc("target", "apply")
     assert (refused.code, refused.out) == (5, "")

@@ -14,6 +14,8 @@ from cdc.store.connection import connect
 
 Cdc = Callable[..., Any]
 
+pytestmark = pytest.mark.usefixtures("empty_target")
+
 
 def by_place(document: Any) -> dict[tuple[str, str], Any]:
     return {(finding["area"], finding["object"]): finding for finding in document["findings"]}

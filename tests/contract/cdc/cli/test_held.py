@@ -7,7 +7,6 @@ import pytest
 
 from cdc.config import Target
 from cdc.store.connection import connect
-from cdc.store.migrate import migrate
 
 Cdc = Callable[..., Any]
 
@@ -23,7 +22,6 @@ INSERT INTO cdc.held (mapping, source_key, code, field, detail, waits_for, waits
 @pytest.fixture
 def held(cdc: Cdc, target: Target) -> Cdc:
     with connect(target, "test") as connection:
-        migrate(connection)
         connection.execute(HELD)
     return cdc
 
@@ -77,6 +75,7 @@ def test_no_held_row_is_said_in_words(held: Cdc) -> None:
     assert held("held", "list", "--mapping", "nothing").err == "No row is held.\n"
 
 
+@pytest.mark.usefixtures("empty_target")
 def test_a_target_without_tables_is_one_coded_message(cdc: Cdc) -> None:
     listed = cdc("held", "list")
     assert listed.code == 1

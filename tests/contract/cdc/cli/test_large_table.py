@@ -58,6 +58,7 @@ def test_the_plan_says_what_locks_what_for_how_much_and_how_it_is_done_without(
     assert indexes(large) == []
 
 
+@pytest.mark.usefixtures("empty_target")
 def test_an_empty_target_is_planned_without_locks(cdc: Cdc) -> None:
     steps = cdc("target", "plan", "--json").document["steps"]
     assert len(steps) > 20

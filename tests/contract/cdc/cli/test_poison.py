@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cdc.cli.target import apply_target
 from cdc.config import Settings, Target, load
 from cdc.observe import log
-from compose.local.postgres import PostgresServer
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.test_derive_worker import Sources, Worker, wait_until
+from tests.contract.databases import Databases
 from transforms.load import PACKAGED
 
 LOTS, UNITS_OF_A_LOT, POISONED = 8, 50, 3
@@ -100,20 +99,18 @@ def factory(settings: Settings, dsn: str, status: str) -> Iterator[Factory]:
 
 
 @pytest.fixture(scope="module")
-def clean(target_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], dict]:
+def clean(databases: Databases) -> Callable[[Settings], dict]:
     """What the tables are where nothing was ever wrong."""
     known: list[dict] = []
 
     def tables(like: Settings) -> dict:
         if not known:
-            server = dataclasses.replace(target_server, database="poison_clean")
-            with psycopg.connect(target_server.dsn(target_server.superuser), autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE poison_clean OWNER {server.owner.user}".encode())
+            dsn = databases.migrated("poison_clean")
             folders = dataclasses.replace(like.folders, dictionary=PACKAGED)
             settings = dataclasses.replace(
                 like, target=dataclasses.replace(like.target, database="poison_clean"), folders=folders
             )
-            with factory(settings, server.dsn(server.owner), RIGHT) as found:
+            with factory(settings, dsn, RIGHT) as found:
                 wait_until(found.is_whole)
                 known.append(found.tables())
         return known[0]

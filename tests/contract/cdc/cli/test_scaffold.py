@@ -13,7 +13,6 @@ from cdc.capture.contract import ColumnContract, Contract, read_contracts, to_ya
 from cdc.config import Target
 from cdc.land.mirror.ddl import apply_mirrors
 from cdc.store.connection import connect
-from cdc.store.migrate import migrate
 from compose.local.env import REPO
 from tests.contract.cdc.cli.conftest import Cdc
 from transforms.load import read
@@ -49,7 +48,6 @@ def mirrors(cdc: Cdc, config: Path, target: Target) -> Cdc:
     text = config.read_text(encoding="utf-8")
     config.write_text(text.replace("folders: {", f"folders: {{dictionary: {REPO / 'tests' / 'scaffold'}, "))
     with connect(target, "test") as connection:
-        migrate(connection)
         for source in ("erp", "mes"):
             apply_mirrors(connection, read_contracts(REPO / "connector-configs" / "contracts" / source))
         connection.execute(ROWS.encode())
@@ -182,7 +180,6 @@ def test_names_that_are_meant_to_hurt_are_sampled_as_they_are(
     text = config.read_text(encoding="utf-8").replace(str(REPO / "connector-configs"), str(folder))
     config.write_text(text.replace("folders: {", f"folders: {{dictionary: {REPO / 'tests' / 'scaffold'}, "))
     with connect(target, "test") as connection:
-        migrate(connection)
         apply_mirrors(connection, (odd,))
         rows = "SELECT n::text, '26A' || n, n, n, n FROM generate_series(1, 50) AS n"
         connection.execute(f'INSERT INTO plm."odd table" {rows}'.encode())

@@ -255,6 +255,7 @@ def test_files_that_are_not_usable_do_not_hide_the_streams(
     assert shown.document["domains"] == []
 
 
+@pytest.mark.usefixtures("empty_target")
 def test_status_of_a_target_that_was_not_prepared_says_what_to_do(cdc: Cdc) -> None:
     shown = cdc("status")
     assert (shown.code, shown.out) == (1, "")

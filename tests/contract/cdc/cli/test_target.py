@@ -16,6 +16,8 @@ from transforms.load import PACKAGED
 
 Cdc = Callable[..., Any]
 
+pytestmark = pytest.mark.usefixtures("empty_target")
+
 
 def names(target: Target, query: str) -> set[str]:
     with connect(target, "test") as connection, connection.cursor(row_factory=scalar_row) as cursor:

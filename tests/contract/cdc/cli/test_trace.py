@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from cdc.cli.main import execute
-from cdc.store.migrate import migrate
 from tests.contract.cdc.cli.conftest import Cdc
 from tests.contract.cdc.evidence.genealogy import STAMP, TABLES
 
@@ -31,7 +30,6 @@ CREATE TABLE IF NOT EXISTS trace.nonconformance (nonconformance_id text PRIMARY 
 def filled(target_dsn: str, config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection]:
     monkeypatch.setattr("cdc.cli.recall.end_offsets", lambda _brokers, _names: {"cdc.erp": 51, "cdc.mes": 51})
     with psycopg.connect(target_dsn, autocommit=True) as connection:
-        migrate(connection)
         connection.execute(
             f"DROP SCHEMA IF EXISTS trace CASCADE; DELETE FROM cdc.position; DELETE FROM cdc.stale;{TABLES}".encode()
         )

@@ -9,7 +9,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -260,8 +260,9 @@ def killed(target_dsn: str, folder: Path, where: str = "never", point: str | Non
 
 
 def test_whoever_is_killed_at_any_point_or_line_leaves_what_the_next_run_finishes(
-    target_dsn: str, folder: Path, whole: dict[str, Any], tmp_path: Path
+    target_dsn: str, make_target_anew: Callable[[], None], folder: Path, whole: dict[str, Any], tmp_path: Path
 ) -> None:
+    make_target_anew()
     with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
         Months(stage)
         for point in POINTS:
@@ -271,12 +272,14 @@ def test_whoever_is_killed_at_any_point_or_line_leaves_what_the_next_run_finishe
         assert state(stage, folder) == whole
     counting = tmp_path / "counting"
     counting.mkdir()
+    make_target_anew()
     with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
         Months(stage)
         total = int(killed(target_dsn, counting))
     places = random.Random("archive")
     again = tmp_path / "again"
     again.mkdir()
+    make_target_anew()
     with closing(Stage(target_dsn, "src", CONTRACTS)) as stage:
         Months(stage)
         for line in sorted(places.randint(1, total // 2) for _ in range(RANDOM_KILLS)):

@@ -16,8 +16,8 @@ CASES = 3
 
 
 @pytest.fixture(scope="module", params=range(0, 106, 25))
-def bench(target_dsn: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with opened(target_dsn, request.param) as made:
+def bench(module_dsn: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    with opened(module_dsn, request.param) as made:
         yield made
 
 

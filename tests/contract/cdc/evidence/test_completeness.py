@@ -29,9 +29,9 @@ def dictionary() -> Dictionary:
 
 
 @pytest.fixture
-def landed(target_dsn: str, dictionary: Dictionary) -> Iterator[psycopg.Connection]:
+def landed(module_dsn: str, dictionary: Dictionary) -> Iterator[psycopg.Connection]:
     """Two sources of which all has landed and is derived."""
-    with psycopg.connect(target_dsn, cursor_factory=psycopg.ClientCursor) as connection:
+    with psycopg.connect(module_dsn, cursor_factory=psycopg.ClientCursor) as connection:
         migrate(connection)
         connection.execute(LANDED.encode(), {"domains": [domain.name for domain in dictionary.domains()]})
         yield connection

@@ -14,8 +14,8 @@ from tests.contract.cdc.evidence.genealogy import STAMP, TABLES
 
 
 @pytest.fixture
-def filled(target_dsn: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(target_dsn) as connection:
+def filled(module_dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(module_dsn) as connection:
         migrate(connection)
         connection.execute(TABLES.encode())
         yield connection

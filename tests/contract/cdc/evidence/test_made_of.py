@@ -16,8 +16,8 @@ TARGET = Target("trace", "thing", COLUMNS, ("number", "day"), (), "keep")
 FILL = cast("Fill", SimpleNamespace(target=TARGET, key=TARGET.key, canonical="pg_temp.thing"))
 
 
-def test_a_key_is_compared_as_what_it_is_by_its_index(target_dsn: str) -> None:
-    with psycopg.connect(target_dsn) as connection:
+def test_a_key_is_compared_as_what_it_is_by_its_index(module_dsn: str) -> None:
+    with psycopg.connect(module_dsn) as connection:
         connection.execute(
             "CREATE TEMP TABLE thing (number bigint, day date, _mapping text, _source_key text[],"
             " PRIMARY KEY (number, day))"

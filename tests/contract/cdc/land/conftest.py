@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,17 +10,20 @@ from tests.contract.cdc.land.tables import CONTRACTS
 
 
 @pytest.fixture
-def new_stage(target_dsn: str) -> Iterator[Callable[..., Stage]]:
-    """Make stages one after the other; each starts from an empty target."""
-    with ExitStack() as stack:
+def new_stage(target_dsn: str, make_target_anew: Callable[[], None]) -> Iterator[Callable[..., Stage]]:
+    """Make stages one after the other; each starts from a target in which nothing has landed."""
+    made: list[Stage] = []
 
-        def make(source: str = "src", contracts: Any = CONTRACTS, database: str = "postgresql", **more: Any) -> Stage:
-            stack.close()
-            stage = Stage(target_dsn, source, contracts, database, **more)
-            stack.callback(stage.connection.close)
-            return stage
+    def make(source: str = "src", contracts: Any = CONTRACTS, database: str = "postgresql", **more: Any) -> Stage:
+        if made:
+            made.pop().close()
+            make_target_anew()
+        made.append(Stage(target_dsn, source, contracts, database, **more))
+        return made[-1]
 
-        yield make
+    yield make
+    for stage in made:
+        stage.close()
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from cdc.land.position import Position, take_over
 from cdc.land.replay import find_landed
 from cdc.land.session import Session
 from cdc.land.stream import StreamLanding, StreamSource
-from cdc.store.migrate import migrate
 from cdc.stream.unit import Landed
 
 REPO = Path(__file__).resolve().parents[4]
@@ -95,7 +94,7 @@ class DirectLanding(StreamLanding):
 
 
 class Stage:
-    """One source's mirrors in an empty target, and its landing."""
+    """One source's mirrors in a target that has been migrated, and its landing."""
 
     def __init__(
         self,
@@ -114,9 +113,7 @@ class Stage:
         self.connection = psycopg.connect(
             dsn, options="-c TimeZone=UTC -c DateStyle=ISO -c client_min_messages=warning"
         )
-        reset(self.connection)
         with self.connection.transaction():
-            migrate(self.connection)
             for mirror in changes:
                 self.connection.execute("INSERT INTO cdc.change_mirror (mirror) VALUES (%s)", (mirror,))
             put_in_force(self.connection, source, contracts)
@@ -205,13 +202,3 @@ class Stage:
             "units": units,
             "ledger": captured,
         }
-
-
-def reset(connection: psycopg.Connection) -> None:
-    """Drop every schema that is not PostgreSQL's own."""
-    with connection.transaction():
-        names = connection.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|public$)'"
-        ).fetchall()
-        for (name,) in names:
-            connection.execute(psycopg.sql.SQL("DROP SCHEMA {} CASCADE").format(psycopg.sql.Identifier(name)))

@@ -12,7 +12,6 @@ from cdc.land.contract.in_force import put_in_force
 from cdc.land.stream import StreamSource
 from cdc.land.worker import LandWorker
 from cdc.store.connection import connect
-from cdc.store.migrate import migrate
 from cdc.stream.consumer import StreamConsumer
 from tests.contract.cdc.land.tables import CONTRACTS, ITEM, PAIR, item
 from tests.contract.cdc.land.test_worker_watch import STREAM, IdleKafka
@@ -47,7 +46,6 @@ class Backlog(IdleKafka):
 
 def test_no_more_of_a_backlog_is_read_than_a_few_batches(target: Target) -> None:
     with connect(target, "test") as connection, connection.transaction():
-        migrate(connection)
         put_in_force(connection, "src", CONTRACTS)
     wire = PostgresWire()
     for _ in range(TRANSACTIONS):

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import pytest
 
 from cdc.errors import CdcError
+from cdc.store.migrate import migrate
 from tests.contract.cdc.land.stage import Stage
 from tests.corpus.corpus import Case, Stream, cases, contract
 
@@ -37,8 +39,10 @@ class Target:
 
 
 @pytest.fixture(scope="module")
-def target(target_dsn: str) -> Iterator[Target]:
-    stage = Stage(target_dsn, "src", (contract(),), origin="src")
+def target(module_dsn: str) -> Iterator[Target]:
+    with psycopg.connect(module_dsn) as connection:
+        migrate(connection)
+    stage = Stage(module_dsn, "src", (contract(),), origin="src")
     yield Target(stage)
     stage.connection.close()
 

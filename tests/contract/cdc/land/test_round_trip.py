@@ -117,9 +117,9 @@ KINDS = [
 
 
 @pytest.fixture(scope="module")
-def target(target_dsn: str) -> Iterator[psycopg.Connection]:
+def target(module_dsn: str) -> Iterator[psycopg.Connection]:
     options = "-c TimeZone=UTC -c DateStyle=ISO -c extra_float_digits=1"
-    with psycopg.connect(target_dsn, options=options, autocommit=True) as connection:
+    with psycopg.connect(module_dsn, options=options, autocommit=True) as connection:
         yield connection
 
 

@@ -17,7 +17,6 @@ from cdc.land.contract.in_force import put_in_force
 from cdc.land.stream import StreamSource
 from cdc.land.worker import LandWorker
 from cdc.store.connection import connect
-from cdc.store.migrate import migrate
 from cdc.stream.consumer import StreamConsumer
 from tests.contract.cdc.land.stage import DirectLanding, Stage
 from tests.contract.cdc.land.tables import ITEM, item
@@ -79,7 +78,6 @@ def large() -> list[Record]:
 
 def test_both_land_whole_one_after_the_other(target: Target, large: list[Record]) -> None:
     with connect(target, "test") as connection, connection.transaction():
-        migrate(connection)
         for source in SOURCES:
             put_in_force(connection, source, (contract_of(source),))
     sources = {

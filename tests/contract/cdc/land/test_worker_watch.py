@@ -17,7 +17,6 @@ from cdc.land.contract.in_force import put_in_force
 from cdc.land.stream import StreamSource
 from cdc.land.worker import LandWorker
 from cdc.store.connection import connect
-from cdc.store.migrate import migrate
 from cdc.stream.consumer import StreamConsumer
 from tests.contract.cdc.land.tables import CONTRACTS, ITEM, PAIR
 
@@ -63,7 +62,6 @@ class IdleKafka:
 @pytest.mark.parametrize(("database", "stops"), [("postgresql", True), ("mariadb", False)])
 def test_a_changed_type_stops_an_idle_stream(target: Target, database: str, stops: bool) -> None:
     with connect(target, "test") as connection, connection.transaction():
-        migrate(connection)
         put_in_force(connection, "src", CONTRACTS)
     dates = tuple(dataclasses.replace(c, mirror_type="date") if c.name == "seen" else c for c in ITEM.columns)
     catalogue: tuple[Contract, ...] = (dataclasses.replace(ITEM, columns=dates), PAIR)

@@ -13,8 +13,6 @@ from cdc.observe.deriving import DerivingMetrics
 from cdc.observe.landing import LandingMetrics
 from cdc.observe.monitor import Monitor
 from cdc.observe.watching import WatchMetrics
-from cdc.store.connection import connect
-from cdc.store.migrate import migrate
 from compose.local.env import REPO
 from transforms.load import load
 
@@ -23,8 +21,6 @@ UNITS = ("_seconds", "_bytes", "_rows", "_batches", "_records", "_offset", "_inf
 
 
 def families(target: Target) -> Iterator[Metric]:
-    with connect(target, "test") as connection:
-        migrate(connection)
     monitors = {worker: Monitor(worker) for worker in ("land", "derive", "watch")}
     LandingMetrics(monitors["land"], target, list)
     DerivingMetrics(monitors["derive"], target, load().domains())

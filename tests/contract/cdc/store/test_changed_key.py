@@ -13,6 +13,7 @@ from cdc.land.mirror.changed_keys import note
 from cdc.store.connection import connect
 from cdc.store.migrate import migrate, migrations
 
+pytestmark = pytest.mark.usefixtures("empty_target")
 ROWS = [
     ("cdc.a", 1, "a.item", ["1"], "u", None),
     ("cdc.a", 1, "a.item", ["1", "x", ""], "d", {"name": "before"}),

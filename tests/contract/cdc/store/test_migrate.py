@@ -11,6 +11,8 @@ from cdc.errors import FatalError
 from cdc.store.connection import connect
 from cdc.store.migrate import Migration, migrate, migrations, pending
 
+pytestmark = pytest.mark.usefixtures("empty_target")
+
 
 @pytest.fixture
 def connection(target: Target) -> Iterator[psycopg.Connection]:

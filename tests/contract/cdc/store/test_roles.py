@@ -56,9 +56,9 @@ class Ready:
 
 
 @pytest.fixture(scope="module")
-def ready(target_server: PostgresServer, target_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
+def ready(target_server: PostgresServer, module_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
     folder = tmp_path_factory.mktemp("roles")
-    parts = conninfo.conninfo_to_dict(target_dsn)
+    parts = conninfo.conninfo_to_dict(module_dsn)
     named = {"host": parts["host"], "port": parts["port"], "database": parts["dbname"], "user": parts["user"]}
     (folder / "cdc.yaml").write_text(SETTINGS.format(**named, connector_configs=REPO / "connector-configs"))
     with pytest.MonkeyPatch.context() as patch:
