@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,12 +14,11 @@ import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
-from cdc.capture.connector import DDL_FILTER
 from cdc.capture.log_end import read_log_end
 from cdc.capture.source import load_sources
 from cdc.land.restored import require_not_restored
 from compose.local.env import REPO
-from tests.integration.service import CDC, NO_ENDPOINTS, Deployment, eventually, settings
+from tests.integration.service import NO_ENDPOINTS, Deployment, eventually, settings
 from tests.integration.types.conftest import administer
 
 pytestmark = pytest.mark.slow
@@ -139,7 +136,6 @@ def test_a_database_is_taken_on_and_mirrored(shop: Shop, env: dict[str, str]) ->
         assert [one["source"] for one in json.loads(cdc("connectors", "status", "shop", "--json"))] == ["shop"]
         assert target.execute("SELECT count(*) FROM cdc.refused").fetchone() == (0,)
         _look_at_the_end_of_the_log(shop)
-        _pass_over(shop, target)
 
 
 def _change(shop: Shop) -> None:
@@ -178,27 +174,6 @@ def _read_again(shop: Shop, target: psycopg.Connection) -> None:
     assert "read: shop.orders" in told
     shop.run("UPDATE orders SET note = 'last' WHERE id = 60")
     shop.await_equality(target)
-
-
-def _pass_over(shop: Shop, target: psycopg.Connection) -> None:
-    """Bring the connector past a statement about another table that its parser does not know, as the page says."""
-    shop.run("CREATE TABLE pages (id int PRIMARY KEY, url int); INSERT INTO orders (id, customer) VALUES (70, 5)")
-    deadline = time.monotonic() + 90
-    while (found := _status(shop))["task"] != "failed":
-        assert time.monotonic() < deadline, found
-        time.sleep(0.5)
-    assert "ParsingException" in found["failure"] or "NoViableAltException" in found["failure"]
-    with (shop.deployment.folder / "connector-configs" / "shop.yaml").open("a") as file:
-        file.write(f"settings:\n  {DDL_FILTER}: CREATE TABLE pages .*  # not captured\n")
-    shop.deployment.cdc("connectors", "apply", "shop")
-    shop.await_equality(target)
-
-
-def _status(shop: Shop) -> dict[str, Any]:
-    command = (CDC, "connectors", "status", "shop", "--json")
-    done = subprocess.run(command, env=shop.deployment.env, capture_output=True, text=True, check=False, timeout=180)
-    found: dict[str, Any] = json.loads(done.stdout)[0]
-    return found
 
 
 def _look_at_the_end_of_the_log(shop: Shop) -> None:

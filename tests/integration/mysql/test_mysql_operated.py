@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from cdc.access import Kafka
+from cdc.capture.connector import DDL_FILTER
 from cdc.capture.reading import Reading
 from cdc.capture.source import load_sources
 from compose.local.env import process_environment
@@ -139,6 +140,30 @@ def test_a_column_is_dropped_and_one_renamed_while_the_table_is_written_to(works
         works.check(*WHOLE)
     works.deployment.cdc("audit", "verify")
     works.deployment.cdc("ledger", "check")
+
+
+def test_a_statement_that_the_connector_does_not_know_is_passed_over_or_read_past(works: Shapes) -> None:
+    """Of a table that is not captured the file names it; of a captured one a new snapshot reads what came of it."""
+    side = works.sides[NAME]
+    with loaded(works):
+        side.run("CREATE TABLE pages (id int PRIMARY KEY, url int)")
+        await_(lambda: is_stopped_by_parser(works))
+        works.write(dataclasses.replace(side, more=(f"settings: {{{DDL_FILTER}: CREATE TABLE pages .*}}",)))
+        works.deployment.cdc("connectors", "apply", NAME)
+        works.check(*WHOLE)
+        side.run("ALTER TABLE shelf ADD url int", "UPDATE shelf SET url = 7", "DELETE FROM cart WHERE id = 1")
+        await_(lambda: is_stopped_by_parser(works))
+        works.deployment.cdc("connectors", "reload", NAME, "--yes")
+        works.until(f"SELECT DISTINCT url FROM {NAME}.shelf", [(7,)])
+        works.check(*WHOLE)
+        assert works.query("SELECT generations FROM cdc.position") == [(2,)]
+
+
+def is_stopped_by_parser(works: Shapes) -> bool:
+    """Whether the task has failed of it."""
+    (found,) = json.loads(works.status())
+    failure = found["failure"]
+    return found["task"] == "failed" and ("ParsingException" in failure or "org.antlr" in failure)
 
 
 def test_the_log_is_purged_while_the_connector_is_stopped(fresh: Shapes) -> None:
