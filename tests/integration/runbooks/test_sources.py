@@ -32,6 +32,7 @@ ODD = f"with_{LONG[:58]}"
             ["DROP DOMAIN graded"],
             [2, 3],
         ),
+        ("SRC-201", ["ALTER TABLE lot ADD COLUMN place regclass"], ["ALTER TABLE lot DROP COLUMN place"], [3]),
         ("SRC-202", ["ALTER TABLE lot ADD COLUMN shift timetz"], ["ALTER TABLE lot DROP COLUMN shift"], [3]),
         ("SRC-129", ["CREATE TABLE part () INHERITS (lot)"], ["ALTER TABLE part NO INHERIT lot"], [3]),
         (
