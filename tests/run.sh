@@ -22,6 +22,8 @@ done
 
 bash compose/local/setup.sh dev || exit 1
 export PATH="$PWD/.venv/bin:$PATH"
+# Where nothing compiled is kept, each of hundreds of `cdc` processes compiles the program first: a third of its start.
+unset PYTHONDONTWRITEBYTECODE
 
 # Integration runs beside a demo that may be up: a stack of its own, on ports of its own.
 test_stack() {
