@@ -35,6 +35,9 @@ _PASSING: Final = frozenset(
     }
 )
 
+# What Connect's providers say, with status 500, of a reference that leads to no file that the worker can read.
+_UNREADABLE: Final = re.compile("Could not (?:read properties from|read|list) (?:file|directory)")
+
 # What connectors say when the log no longer has their place: PostgreSQL's slot is gone, another one, or was passed over
 # (`offset.mismatch.strategy`); MariaDB has purged its files, with and without GTIDs. Then no restart helps.
 _LOST = re.compile(
@@ -156,7 +159,10 @@ def formless(method: str, path: str) -> FatalError:
 
 
 def refusal(response: httpx.Response) -> TransientError | FatalError:
-    """Return the error that a status other than 2xx amounts to: CON-101 if it passes, CON-102, CON-105, CON-111."""
+    """Return the error that a status other than 2xx amounts to.
+
+    CON-101 if it passes, CON-102, CON-111, CON-118, or CON-105 if it is none that is known.
+    """
     status, message = response.status_code, _message(response)
     if status in _PASSING or (status == httpx.codes.INTERNAL_SERVER_ERROR and _PASSES.search(message or "")):
         return TransientError("CON-101", f"status {status}{_told(message)}")
@@ -166,7 +172,8 @@ def refusal(response: httpx.Response) -> TransientError | FatalError:
         return NotAdmitted("CON-111", f"status {status}")
     if status == httpx.codes.BAD_REQUEST and message is not None:
         return FatalError("CON-102", message)
-    return FatalError("CON-105", f"status {status}{_told(message)}")
+    is_unreadable = status == httpx.codes.INTERNAL_SERVER_ERROR and _UNREADABLE.search(message or "")
+    return FatalError("CON-118" if is_unreadable else "CON-105", f"status {status}{_told(message)}")
 
 
 def _message(response: httpx.Response) -> str | None:

@@ -259,6 +259,23 @@ UNEXPECTED = [
 ]
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Could not read properties from file /etc/cdc/mes.properties",
+        "Could not read file /etc/cdc/mes/password for property password",
+        "Could not list directory /etc/cdc/mes",
+    ],
+)
+def test_a_reference_that_connect_cannot_read_is_told_by_its_file(message: str) -> None:
+    with (
+        _Server((500, json.dumps({"error_code": 500, "message": message}))) as server,
+        Connect(access.Connect(server.url)) as connect,
+        pytest.raises(FatalError, match=f"CON-118 .*status 500: {message}"),
+    ):
+        connect.status("mes")
+
+
 def test_a_status_that_nobody_expects_is_told() -> None:
     with (
         _Server(*((status, body) for status, body, _ in UNEXPECTED)) as server,
