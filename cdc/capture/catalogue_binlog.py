@@ -411,6 +411,7 @@ def session(login: Login) -> Iterator[pymysql.Connection[DictCursor]]:
             charset="utf8mb4",
             # The server's may have it print definitions in another way: foreign keys would not be seen in them.
             sql_mode="",
+            init_command="SET SESSION sql_quote_show_create = 1",
             program_name=APPLICATION,
             cursorclass=DictCursor,
             connect_timeout=CONNECT_TIMEOUT_S,
@@ -443,7 +444,7 @@ def _classified(error: pymysql.Error, login: Login) -> CdcError:
     place = f"{place}, error {number}"
     if number == ER.ACCESS_DENIED_ERROR and login.tls.mode == "disable":
         # To an account that has to encrypt the server says no more than that.
-        place = f"{place}; the session was not encrypted, and an account made with REQUIRE SSL takes no other (tls)"
+        place = f"{place}; the session was not encrypted, and the account may be one with REQUIRE SSL (tls)"
     if number in _AWAY:
         return TransientError("SRC-110", place)
     return (NotAdmitted if number in _NO_LOGIN else FatalError)("SRC-111", place)

@@ -130,8 +130,7 @@ class Connect:
 
         What it records before the first row, with the notification that it begins, has no place in the log.
         """
-        recorded = self._recorded(name)
-        return not _has_place(recorded) or any("snapshot" in offset for offset in recorded)
+        return in_snapshot(self._recorded(name))
 
     def has_place(self, name: str) -> bool:
         """Tell whether a place in the log is recorded: a connector without one takes its first snapshot."""
@@ -289,6 +288,11 @@ class Connect:
             return httpx.BasicAuth(self._settings.user, self._settings.password.reveal())
         except UnresolvedError as error:
             raise NotAdmitted("CON-111", str(error)) from error
+
+
+def in_snapshot(recorded: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether recorded offsets are those of a connector in its first snapshot, or before it."""
+    return not _has_place(recorded) or any("snapshot" in offset for offset in recorded)
 
 
 def _has_place(recorded: Sequence[Mapping[str, Any]]) -> bool:

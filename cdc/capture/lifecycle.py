@@ -24,7 +24,7 @@ from cdc.access import Kafka
 from cdc.capture.answer import ABSENT
 from cdc.capture.connect import Connect
 from cdc.capture.readings import Attempt
-from cdc.capture.selects_now import Into, selects_now
+from cdc.capture.selects_now import Reselect, selects_now
 from cdc.capture.slot import drop_slot
 from cdc.capture.source import Source
 from cdc.capture.turn import Turns
@@ -41,7 +41,7 @@ _GOES_ON: Final = "goes on at the place that Kafka Connect has kept"
 
 
 def _nothing() -> None:
-    """Do nothing."""
+    """Do nothing, and give no configuration."""
 
 
 class Lifecycle:
@@ -56,7 +56,7 @@ class Lifecycle:
         kafka: Kafka,
         source: Source,
         name: str,
-        selects: Callable[[Source], Into] = selects_now,
+        selects: Callable[[Source], Reselect] = selects_now,
     ) -> None:
         self.turns = Turns(kafka, source, name)
         self._connect = connect
@@ -94,29 +94,38 @@ class Lifecycle:
         if now.state == "STOPPED":
             return ""
         if now.state == "PAUSED":
-            self._connect.restart(self._name, only_failed=False)
+            self.restart(only_failed=False)
             self._connect.await_state(self._name, "paused", _SETTLE_S, now.failure)
             return "restarted, and paused as before"
         is_begun_again = self.must_begin()
         if is_begun_again:
             self.begin()
         else:
-            self._connect.restart(self._name, only_failed=False)
+            self.restart(only_failed=False)
         self._connect.await_state(self._name, "running", _SETTLE_S, now.failure)
         return "restarted, its snapshot begins again" if is_begun_again else "restarted"
 
-    def begin(self, *, is_wanted: bool = True, between: Callable[[], None] = _nothing) -> None:
+    def restart(self, *, only_failed: bool) -> None:
+        """Have its tasks started again. Of a snapshot that is under way they begin anew, and select anew.
+
+        What `selects` raises, it raises before anything is done.
+        """
+        self._select_now()
+        self._connect.restart(self._name, only_failed=only_failed)
+
+    def begin(self, *, is_wanted: bool = True, between: Callable[[], Mapping[str, str] | None] = _nothing) -> None:
         """Have the connector forget where it was and take its snapshot, if it is to run; returns before it does.
 
-        `between` is done while it stands still and knows of nothing. Waits for whoever is at it already. Raises as
+        `between` is done while it stands still and knows of nothing, and returns the configuration that it has given,
+        None if it has given none. Waits for whoever is at it already. Raises as
         `begin_again`: CON-116, and what `selects` raises, before anything is done; else the record says then that it is
         unfinished.
         """
         self._require_connector()
         unfinished = self.turns.await_end()
-        into = self._selects(self._source)
+        reselect = self.reselect()
         with self._turn(unfinished) as attempt:
-            self._begin(attempt, into, lambda: is_wanted, between)
+            self._begin(attempt, reselect, lambda: is_wanted, between)
 
     def begin_as(self, config: Mapping[str, str], state: str) -> list[str]:
         """Give the connector a configuration to which its place means nothing: it forgets that, and begins.
@@ -125,39 +134,61 @@ class Lifecycle:
         """
         self._connect.validate(config)
         is_wanted = state == "running"
-        self.begin(is_wanted=is_wanted, between=lambda: self._connect.configure(self._name, config))
+
+        def configure() -> Mapping[str, str]:
+            self._connect.configure(self._name, config)
+            return config
+
+        self.begin(is_wanted=is_wanted, between=configure)
         if is_wanted:
             self._connect.await_state(self._name, state, _SETTLE_S)
         return ["place forgotten", "settings changed", *(["snapshot begun"] if is_wanted else [])]
 
-    def begin_again(self, attempt: str, is_wanted: Callable[[], bool] = lambda: True) -> None:
+    def reselect(self) -> Reselect:
+        """Return what a snapshot that begins now selects, asked before a turn is taken. Raises what `selects` does."""
+        return self._selects(self._source)
+
+    def begin_again(self, attempt: str, reselect: Reselect, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Do the same within a turn. It stays stopped if it is not wanted by then.
 
         Raises CON-104 if it does not stop in time, CON-115 if somebody else has taken the turn, CON-116 if the
-        connector is not there; what `selects` raises, before anything is done; of the slot, as
-        `cdc.capture.slot.drop_slot`: the connector is stopped then.
+        connector is not there; of the slot, as `cdc.capture.slot.drop_slot`: the connector is stopped then.
         """
         self._require_connector()
-        self._begin(attempt, self._selects(self._source), is_wanted, _nothing)
+        self._begin(attempt, reselect, is_wanted, _nothing)
 
-    def _begin(self, attempt: str, into: Into, is_wanted: Callable[[], bool], between: Callable[[], None]) -> None:
+    def _begin(
+        self,
+        attempt: str,
+        reselect: Reselect,
+        is_wanted: Callable[[], bool],
+        between: Callable[[], Mapping[str, str] | None],
+    ) -> None:
         # In this order: a connector that went on from its place with a new slot would miss what is between them.
         self.turns.require(attempt)
         self._connect.forget(self._name)
         self.turns.require(attempt)
         self._drop_slot()
-        between()
-        self._select(into)
+        given = between()  # of several workers one may not have read it yet
+        self._configure_selects(reselect, given or self._connect.config(self._name) or {})
         self.turns.note_forgotten(attempt)
         self.turns.require(attempt)
         if is_wanted():
             self._connect.move(self._name, "running")
         self.turns.end(attempt)
 
-    def _select(self, into: Into) -> None:
-        current = self._connect.config(self._name) or {}
-        if (wanted := into(current)) != current:
+    def _configure_selects(self, reselect: Reselect, current: Mapping[str, str]) -> None:
+        if (wanted := reselect(current)) != current:
             self._connect.configure(self._name, wanted)
+
+    def _select_now(self) -> None:
+        """Before a task starts: of a snapshot that is under way it begins anew."""
+        if self._connect.in_snapshot(self._name):
+            self._configure_selects(self.reselect(), self._connect.config(self._name) or {})
+
+    def _selecting_now(self, config: Mapping[str, str]) -> Mapping[str, str]:
+        """Return a configuration as a task is to start with it, which begins a snapshot that is under way anew."""
+        return self.reselect()(config) if self._connect.in_snapshot(self._name) else config
 
     @contextmanager
     def _turn(self, instead_of: Attempt | None) -> Iterator[str]:
@@ -178,7 +209,7 @@ class Lifecycle:
             return
         self._connect.validate(config)
         if current is not None:
-            self._connect.configure(self._name, config)
+            self._connect.configure(self._name, self._selecting_now(config))
             yield f"settings changed: {', '.join(_differing(current, config))}"
         elif state == "running":
             yield from self._create(config)
@@ -186,16 +217,19 @@ class Lifecycle:
             yield from self._create_halted(config)
 
     def _create(self, config: Mapping[str, str]) -> Iterator[str]:
-        with self._turn(self.turns.await_end()) as attempt:
+        unfinished = self.turns.await_end()
+        reselect = self.reselect()
+        with self._turn(unfinished) as attempt:
             # Not started yet: of one that was there before, Connect still has the place.
             self._connect.create(self._name, config, "stopped")
             yield "connector created"
             if self._goes_on():
                 yield _GOES_ON
+                self._select_now()
                 self._connect.move(self._name, "running")
                 self.turns.end(attempt)
             else:
-                self.begin_again(attempt)
+                self.begin_again(attempt, reselect)
                 yield "snapshot begun"
 
     def _create_halted(self, config: Mapping[str, str]) -> Iterator[str]:
@@ -221,19 +255,22 @@ class Lifecycle:
         status = self._connect.until(self._name, lambda now: not (now.state in passing or now.is_restarting), 0.0)
         stands = status.state in ("STOPPED", "PAUSED")
         if state == "running" and (unfinished := self.turns.await_end()) is not None:
+            reselect = self.reselect()
             with self._turn(unfinished) as attempt:
-                self.begin_again(attempt)
+                self.begin_again(attempt, reselect)
             yield "snapshot that was asked for is begun"
         elif state == "running" and stands and not self._connect.has_place(self._name):
             self.begin()
             yield "snapshot begun"
         elif state == "running" and status.is_restarting:
-            self._connect.restart(self._name, only_failed=False)
+            self.restart(only_failed=False)
             yield "restarted"
         elif state == "stopped" and status.is_restarting:
             self._connect.stop(self._name)
             yield state
         elif status.state != state.upper() and status.state != "FAILED":
+            if state == "running":
+                self._select_now()
             self._connect.move(self._name, state)
             yield state
         elif status.failure and state == "running":
@@ -243,7 +280,7 @@ class Lifecycle:
         if self.must_begin():
             self.begin()
             return "snapshot that had not begun is begun again"
-        self._connect.restart(self._name, only_failed=True)
+        self.restart(only_failed=True)
         return "failed task restarted"
 
     @property

@@ -16,7 +16,7 @@ from cdc.capture.connector import reader_name, render_reader, selects_of, table_
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reading import Reading, captured
 from cdc.capture.readings import FAILED, NEEDED, PAUSED, READING, STARTING, Unread
-from cdc.capture.selects_now import Into, selects_now
+from cdc.capture.selects_now import Reselect, selects_now
 from cdc.capture.snapshot_select import condition_of
 from cdc.capture.source import Source
 from cdc.errors import FatalError, TransientError
@@ -38,7 +38,7 @@ class Reader:
         source: Source,
         kafka: Kafka,
         connect: Connect,
-        selects: Callable[[Source], Into] = selects_now,
+        selects: Callable[[Source], Reselect] = selects_now,
         *,
         begin_s: float = _BEGIN_S,
     ) -> None:
@@ -82,7 +82,7 @@ class Reader:
         the reading; CON-102 to CON-104 if the reader does not run.
         """
         own = self._source.name
-        if not self.record.unread() or self._is_of_no_use:
+        if not self.record.unread() or self._reads_nothing_now:
             return []
         # Asked again, and last: what was on before may have ended.
         told = self.record.fold()
@@ -131,7 +131,7 @@ class Reader:
 
     def require_beginnable(self) -> None:
         """Raise FatalError CON-190 if nothing would be begun now: what is noted for later has no condition."""
-        if self._is_paused or self._is_of_no_use:
+        if self._is_paused or self._reads_nothing_now:
             raise FatalError("CON-190", self._source.name)
 
     def cancel(self, tables: Sequence[str]) -> list[str]:
@@ -168,7 +168,7 @@ class Reader:
         paused, while the connector does not run or takes its first snapshot.
         """
         paused = [state.table for state in self.record.unread() if state.state == PAUSED]
-        if not paused or self._is_of_no_use:
+        if not paused or self._reads_nothing_now:
             return []
         # Before it is replaced; a table that was asked for meanwhile is read whole.
         conditions = {table: select for table, select in self.conditions().items() if table in paused}
@@ -220,7 +220,7 @@ class Reader:
         return Lifecycle(self._connect, self._kafka, self._source, name, self._selects)
 
     @property
-    def _is_of_no_use(self) -> bool:
+    def _reads_nothing_now(self) -> bool:
         """Whether nothing is to be read beside the connector: it is halted, or reads all tables itself."""
         name = self._source.name
         is_halted = self._source.state != "running" or self._connect.status(name).state in ("STOPPED", "PAUSED")

@@ -183,7 +183,7 @@ class Readings:
         elif key in [f"{self.source}/{step}" for step in _STEPS]:
             self._begin(key.rpartition("/")[2], value)
         elif key in (f"{self.source}/{REMOVED}", f"{self.source}/{RESTARTING}"):
-            self._note_connector(key.rpartition("/")[2], str(value.get("connector")), value)
+            self._take_of_connector(key.rpartition("/")[2], str(value.get("connector")), value)
         elif key == f"{self.source}/{KEPT}":
             self._states.update({table: Unread(table, _READ) for table in _tables(value) if self._is_whole(table)})
         elif key == f"{self.source}/{STARTING}":
@@ -194,7 +194,7 @@ class Readings:
         else:
             self._notified(value)
 
-    def _note_connector(self, what: str, connector: str, value: Mapping[str, Any]) -> None:
+    def _take_of_connector(self, what: str, connector: str, value: Mapping[str, Any]) -> None:
         if what == REMOVED:
             self._removed.add(connector)
         else:

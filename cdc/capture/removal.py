@@ -123,7 +123,8 @@ class ConnectorRemoval:
             Step("stop", f"Stop connector {name}?", self._running, self._stop, is_needed=True),
             Step(
                 "offsets",
-                f"Have Kafka Connect forget how far connector {name} has read? One that is made anew reads all tables.",
+                f"Have Kafka Connect forget how far connector {name} has read? One that is made anew reads all tables."
+                " One that is gone is made again for that, stopped, and deleted.",
                 self._placed,
                 self._forget,
                 is_needed=True,  # of a connector that is not there only by making it again
@@ -162,7 +163,7 @@ class ConnectorRemoval:
         try:
             self._connect.create(self._name, config, "stopped")
         except FatalError as error:
-            if error.code != "CON-102":
+            if error.code not in ("CON-102", "CON-118"):
                 raise
             # Its source may be gone for good; then only the topics are left, and no place leads into new ones.
             return (
@@ -171,6 +172,9 @@ class ConnectorRemoval:
                 " none of that name goes on from it"
             )
         self._connect.forget(self._name)
+        # At once: who watches connectors would find one that its file wants running.
+        self._note(self._name)
+        self._connect.delete(self._name)
         return None
 
     def _remove(self) -> None:

@@ -17,19 +17,19 @@ from cdc.capture.snapshot_select import condition_of, select_where, snapshot_sel
 from cdc.capture.source import Source
 from cdc.config import environment
 
-Into = Callable[[Mapping[str, str]], dict[str, str]]
+Reselect = Callable[[Mapping[str, str]], dict[str, str]]
 """Returns a configuration of a source's connector, or of its reader, with the selects that a snapshot is to have."""
 
 
-def selects_now(source: Source) -> Into:
+def selects_now(source: Source) -> Reselect:
     """Read the source's catalogue, and return what puts its selects into a configuration.
 
     Raises as `cdc.capture.catalogue.read_contracts`.
     """
-    return partial(with_contracts, source, catalogue.read_contracts(source, environment()))
+    return partial(selecting_by, source, catalogue.read_contracts(source, environment()))
 
 
-def with_contracts(source: Source, contracts: Iterable[Contract], config: Mapping[str, str]) -> dict[str, str]:
+def selecting_by(source: Source, contracts: Iterable[Contract], config: Mapping[str, str]) -> dict[str, str]:
     """Return a configuration with the selects of its tables by these contracts; of some rows only it is these again."""
     known = {contract.source_table: contract for contract in contracts}
     conditions = {table: condition_of(select) for table, select in selects_of(config).items()}

@@ -75,8 +75,9 @@ def condition_of(select: str) -> str | None:
 
 
 def only_adds(select: str, to: str | None) -> bool:
-    """Tell whether a select has all that another one of its table has; None: the connector's own, which has no more."""
-    return to is None or _items(to) <= _items(select)
+    """Tell whether a select of all rows has all that another one has; None: the connector's own, of all columns."""
+    items = _items(select)
+    return condition_of(select) is None and ("t.*" in items if to is None else _items(to) <= items)
 
 
 def lists_columns(contract: Contract) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cdc.capture.answer import ABSENT, Status
+from cdc.capture.connect import in_snapshot
 from cdc.capture.connector import keeping_selects, table_names
 from cdc.capture.place import place_of
 from cdc.capture.readings import PAUSED, Readings, Unread
@@ -73,7 +74,7 @@ class Seen:
     wanted: Mapping[str, str]
     told: Readings
     waits: bool
-    offsets: Sequence[Mapping[str, Any]]
+    offsets: Sequence[Mapping[str, Any]] | None
     heard_s: float | None
     stream: StreamStatus | None
     tables: Sequence[TableStatus] | None
@@ -96,7 +97,7 @@ def standing_of(source: Source, seen: Seen) -> Standing:
         code=None,
         unread=unread,
         waits=seen.waits,
-        place=place_of(seen.offsets),
+        place=place_of(seen.offsets or ()),
         heard_s=seen.heard_s,
         landed_s=None if stream is None else stream.freshness_s,
         lag=None if stream is None else stream.lag,
@@ -124,7 +125,9 @@ def _settings(source: Source, seen: Seen) -> str:
 
 def _tables_seen(seen: Seen, unread: Sequence[Unread]) -> TablesSeen:
     loads = [load for load in (seen.snapshot, seen.reading) if load is not None]
-    return TablesSeen(seen.now, seen.live, unread, loads, seen.tables or (), seen.behind)
+    is_on = seen.offsets is not None and in_snapshot([one.get("offset") or {} for one in seen.offsets])
+    is_silent = not is_on and (seen.heard_s or 0.0) > SILENT_S
+    return TablesSeen(seen.now, seen.live, unread, loads, seen.tables or (), seen.behind, is_on, is_silent)
 
 
 def _verdict(found: Standing, now: Status, *, is_unfinished: bool) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from cdc.capture.connector import table_names
 from cdc.capture.reading import captured
 from cdc.capture.readings import Unread
 from cdc.capture.source import Source
-from cdc.observe.load import Load
+from cdc.observe.load import WAITING, Load
 from cdc.observe.tables import TableStatus
 
 STREAMING: Final = "streaming"
+SILENT: Final = "silent"
 NOT_CAPTURED: Final = "not captured"
 # What a source's `state` asks of each of its tables.
 _WANTED: Final = {"running": STREAMING, "paused": "paused", "stopped": "stopped"}
@@ -30,10 +31,11 @@ class TableStanding:
     """What `connectors status` says of one table; None is what nobody could tell, or what does not apply.
 
     `table` is its name as the connector writes it. `wanted`: streaming, paused, stopped, or not captured (it has left
-    the file). `state`: streaming; waiting, loading or loaded in a first snapshot; needed, starting, reading, failed or
-    paused beside the stream; not captured (the connector does not have it yet); or the connector's state. `rows` of
-    `estimated_rows` have landed of what is being read. `committed_at` (by the source's clock) and `changed_at` are of
-    the batch with its last change; `behind_s` is of the slowest canonical table that is made with it.
+    the file). `state`: streaming; silent (its connector runs, and is not heard of); waiting, loading or loaded in a
+    first snapshot; needed, starting, reading, failed or paused beside the stream; not captured (the connector does
+    not have it yet); or the connector's state. `rows` of `estimated_rows` have landed of what is being read.
+    `committed_at` (by the source's clock) and `changed_at` are of the batch with its last change; `behind_s` is of the
+    slowest canonical table that is made with it.
     """
 
     table: str
@@ -52,7 +54,10 @@ class TableStanding:
 
 @dataclass(frozen=True, slots=True)
 class TablesSeen:
-    """What was told of all tables of a source: see `cdc.capture.standing.Seen`; `behind` has seconds by mirror."""
+    """What was told of all tables of a source: see `cdc.capture.standing.Seen`; `behind` has seconds by mirror.
+
+    `in_snapshot`: the connector takes its first snapshot, or has not come to it. `is_silent`: nothing is heard of it.
+    """
 
     now: Status
     live: Mapping[str, str] | None
@@ -60,6 +65,8 @@ class TablesSeen:
     loads: Collection[Load]
     known: Iterable[TableStatus]
     behind: Mapping[str, float | None]
+    in_snapshot: bool = False
+    is_silent: bool = False
 
 
 def tables_of(source: Source, seen: TablesSeen) -> list[TableStanding]:
@@ -106,7 +113,11 @@ class _States:
             return NOT_CAPTURED
         if not self.seen.now.is_in("running"):
             return self._halted
-        return self.loads[mirror].state if mirror in self.loads else STREAMING
+        if mirror in self.loads:
+            return self.loads[mirror].state
+        if self.seen.in_snapshot:
+            return WAITING
+        return SILENT if self.seen.is_silent else STREAMING
 
     @property
     def _halted(self) -> str:

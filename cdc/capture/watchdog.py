@@ -174,7 +174,7 @@ class Watch:
             self._begin_again(self.source.name)
             self._signals = signals
         elif is_ours:
-            self.connect.restart(self.source.name, only_failed=code == "CON-103")
+            self._lifecycle(self.source.name).restart(only_failed=code == "CON-103")
         # Whoever has started it again: it gets its time.
         self._wait, self._not_before, self._since, self._restarted = wait, now + wait, now, now
         return code if is_ours else None
@@ -214,7 +214,7 @@ class Watch:
         if code in _SNAPSHOT:
             self._begin_again(name)
         else:
-            self.connect.restart(name, only_failed=True)
+            self._lifecycle(name).restart(only_failed=True)
         return code
 
     def _reader_fault(self, now: float) -> tuple[str | None, str]:
@@ -246,9 +246,10 @@ class Watch:
         if name in self._attempts and not lifecycle.turns.has(self._attempts[name]):
             del self._attempts[name]  # somebody else has finished it, or is at it
             return
+        reselect = lifecycle.reselect()  # asked first: who cannot has no turn, for which others would wait
         if name not in self._attempts:
             self._attempts[name] = lifecycle.turns.take(lifecycle.turns.current())
-        lifecycle.begin_again(self._attempts[name], lambda: self.is_wanted(self.source.name))
+        lifecycle.begin_again(self._attempts[name], reselect, lambda: self.is_wanted(self.source.name))
         del self._attempts[name]
 
     def _is_unfinished(self, name: str, told: Readings, now: float) -> bool:

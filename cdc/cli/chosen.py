@@ -9,7 +9,7 @@ import typer
 
 from cdc.capture import catalogue, connector
 from cdc.capture.contract import Contract, read_contracts
-from cdc.capture.selects_now import Into, selects_now
+from cdc.capture.selects_now import Reselect, selects_now
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, find_source, load_sources
 from cdc.cli.complete import complete_source
@@ -57,7 +57,7 @@ def require_contracts(source: Source, options: Settings) -> None:
     snapshot_selects(source, contracts(source, options))
 
 
-def selects_or_told(source: Source) -> Into:
+def selects_or_told(source: Source) -> Reselect:
     """Return the same as `selects_now`; what leaves the settings as they are, if the catalogue cannot be read.
 
     That is told. Kafka Connect may reach a source that this machine does not, and says itself what else is wrong.
@@ -65,9 +65,7 @@ def selects_or_told(source: Source) -> Into:
     try:
         return selects_now(source)
     except CdcError as error:
-        say(
-            f"{source.name}: the snapshot selects as the settings have it, the source's catalogue was not read: {error}"
-        )
+        say(f"{source.name}: a snapshot selects as the settings have it, the source's catalogue tells nothing: {error}")
         return dict
 
 

@@ -73,10 +73,11 @@ def resnapshot(
         lifecycle = Lifecycle(connected, options.kafka, source, source.name)
         is_wanted = source.state == "running"
 
-        def prepare() -> None:
+        def prepare() -> dict[str, str]:
             apply_topics(options.kafka, topic_plans(source))
             resumed.append(_pass_over(options, source, reason))
             _configure(options, source, connected, config)
+            return config
 
         lifecycle.begin(is_wanted=is_wanted, between=prepare)
     _tell(resumed[0], as_json=as_json)

@@ -18,8 +18,8 @@ class TableStatus:
     """One mirror: `refused` changes ever, `stale` rows now, `held` rows of mappings that read it first.
 
     With the rows of folds that it contributes to: one that several mirrors contribute to is held at each of them.
-    `changed_at` is when the last change of it landed, `committed_at` the last commit of that batch by the source's
-    clock; None if none has, or where the batch has rows of a snapshot alone.
+    `changed_at` is when the batch with its last change landed, `committed_at` the last commit in that batch, by the
+    source's clock, of whatever table; None if none has, or where the batch has rows of a snapshot alone.
     """
 
     mirror: str

@@ -21,6 +21,7 @@ from cdc.capture.connector import SELECTS, keeping_selects, table_names
 from cdc.capture.plan.change import Change, changes_of, shown
 from cdc.capture.plan.impact import WHY, Impact
 from cdc.capture.reading import captured
+from cdc.capture.snapshot_select import only_adds
 from cdc.capture.source import Source
 from cdc.errors import FatalError
 
@@ -165,7 +166,7 @@ def _steps(source: Source, seen: Seen, changes: list[Change]) -> Iterable[Step]:
     if seen.config is None:
         yield Step("create the connector" + ("" if runs else f", {source.state}"))  # `_CREATE` knows it again
         if runs:
-            # Connect tells the place of no connector that is not there. Into a new topic none is gone on from.
+            # Connect tells the place of no connector that is not there. Reselect a new topic none is gone on from.
             kept = "" if f"create topic {source.stream}" in seen.topics else f"; {_KEPT}"
             yield Step(f"{_FIRST}: {len(source.tables)} tables{kept}", Impact.READ.word)
         return
@@ -237,8 +238,15 @@ def _hints(source: Source, changes: Sequence[Change]) -> Iterable[str]:
             yield f"when the new slot is in use, a DBA drops the old one: {drop}"
         elif change.key == "publication.name":
             yield f"publication {change.after} has to be there, with all tables, before this is applied"
-    if any(change.key.startswith(SELECTS) for change in changes):
+    if any(_knows_more(change) for change in changes):
         yield f"selects follow the contract files: `cdc source contract {source.name}` writes what the catalogue has"
+
+
+def _knows_more(change: Change) -> bool:
+    """Tell whether the live select of a table has what that of its contract file lacks."""
+    if not change.key.startswith(f"{SELECTS}.") or change.before is None:
+        return False
+    return change.after is None or not only_adds(change.after, change.before)
 
 
 def _shown(config: Mapping[str, str]) -> list[str]:

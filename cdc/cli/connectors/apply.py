@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -79,16 +78,20 @@ def apply_source(
         require_agreed(now)
     else:
         require_unmoved(agreed, now)
-    live = connect.config(source.name)
-    config = config if live is None else connector.keeping_selects(source, config, live)
     reader = Reader(source, options.kafka, connect, selects_or_told)
     done = apply_topics(options.kafka, topic_plans(source))
     done += reader.tidy()
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
-    reader.record.note_changes(live)
+    reader.record.note_changes(connect.config(source.name))
     own = Lifecycle(connect, options.kafka, source, source.name, selects_or_told)
     configure = own.begin_as if now.forgets else own.apply
-    done += reader.follow(source.state, partial(configure, config, source.state))
+
+    def bring() -> list[str]:
+        # Asked last: `cdc run` may have begun a snapshot meanwhile, which selects by the catalogue.
+        live = connect.config(source.name)
+        return configure(config if live is None else connector.keeping_selects(source, config, live), source.state)
+
+    done += reader.follow(source.state, bring)
     return done + reader.begin(selects)
 
 

@@ -33,8 +33,8 @@ _JSON_HELP = (
     " the connector, left_s until its place is gone, limit), snapshot (percent, eta_s, rows_per_s, tables) or null, "
     "reading (the same, of tables that are read beside the stream) or null, next (what to do, or null), "
     "needs_attention, tables (a list of table, mirror, wanted (streaming, paused, stopped, not captured), state "
-    "(streaming; waiting, loading, loaded in a first snapshot; needed, starting, reading, failed, paused beside the "
-    "stream; not captured; or the connector's), rows of estimated_rows of what is being read, committed_at, "
+    "(streaming; silent; waiting, loading, loaded in a first snapshot; needed, starting, reading, failed, paused "
+    "beside the stream; not captured; or the connector's), rows of estimated_rows of what is being read, committed_at, "
     "changed_at, behind_s, refused, stale, held). Null is what nobody could tell."
 )
 

@@ -119,7 +119,7 @@ class Surroundings:
         told = (self.ask("kafka", reader.record.fold) if live is not None else None) or Readings(source.name)
         unread = told.unread(table_names(source))
         offsets = self._offsets(source) if live is not None else []
-        place: dict[str, Any] = next((entry["offset"] for entry in offsets if entry.get("offset")), {})
+        place: dict[str, Any] = next((entry["offset"] for entry in offsets or () if entry.get("offset")), {})
         sent = self.newest.get(source.stream)
         heard_s = None if sent is None else max(0.0, (datetime.now(UTC) - sent).total_seconds())
         return Seen(
@@ -128,7 +128,7 @@ class Surroundings:
             live=live,
             wanted=rendered(source, self.options),
             told=told,
-            waits=live is not None and bool(reader.waiting(unread)),
+            waits=live is not None and bool(self.ask(f"reader of {source.name}", lambda: reader.waiting(unread))),
             offsets=offsets,
             heard_s=heard_s,
             stream=self.streams.get(source.stream),
@@ -140,9 +140,9 @@ class Surroundings:
             reading=self.reading(source, unread, reader),
         )
 
-    def _offsets(self, source: Source) -> list[dict[str, Any]]:
+    def _offsets(self, source: Source) -> list[dict[str, Any]] | None:
         # Connect does not tell it of a connector whose references it cannot read: one such must not hide the others.
-        return self.ask(f"place of {source.name}", lambda: self.connect.offsets(source.name)) or []
+        return self.ask(f"place of {source.name}", lambda: self.connect.offsets(source.name))
 
     def reading(self, source: Source, unread: Sequence[Unread], reader: Reader) -> Load | None:
         """Return how far the tables are that are read beside the stream."""
@@ -176,13 +176,13 @@ class Surroundings:
     def _behind(self, source: Source) -> dict[str, float | None]:
         """Return how far behind the slowest domain is that reads a mirror, of all mirrors of the source that are read.
 
-        None of a mirror that a domain reads which was never derived.
+        None of a mirror that is read only by domains which were never derived.
         """
         found: dict[str, float | None] = {}
         for domain in () if self.dictionary is None else self.dictionary.domains():
             known = self.domains.get(domain.name)
             for mirror in (str(one) for one in domain.mirrors if one.schema == source.name):
-                found[mirror] = _slowest(None if known is None else known.behind_s, found.get(mirror, 0.0))
+                found[mirror] = _slowest(None if known is None else known.behind_s, found.get(mirror))
         return found
 
     def _snapshot(self, source: Source) -> Load | None:
@@ -200,4 +200,4 @@ class Surroundings:
 
 
 def _slowest(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else max(one, other)
+    return max((seconds for seconds in (one, other) if seconds is not None), default=None)

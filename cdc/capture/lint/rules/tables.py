@@ -15,6 +15,11 @@ _LIST = re.compile(
 )
 # A dot that stands for any character, or what stands for several names.
 _LOOSE = re.compile(r"(?<!\\)[.*+?|(\[{]")
+# The first name behind TABLE in an expression without its backslashes, and what follows it.
+_BEHIND_TABLE = re.compile(
+    r"(?<!temporary )\btable\b(?:[\s`\"]|if\b|not\b|exists\b)*(?:[\w$]+[`\"]?\.[`\"]?(?=[\w$]))?([\w$-]*)(.?)"
+)
+_OPEN = frozenset(".([*+?")
 _STATEMENTS = (
     "ALTER TABLE {0} ADD COLUMN c INT",
     "ALTER TABLE `{0}` DROP COLUMN c",
@@ -59,7 +64,18 @@ def _swallowed(file: ConnectorFile) -> str:
             for statement in _STATEMENTS:
                 if expression.fullmatch(statement.format(table.name)):
                     return f"{statement.partition(' ')[0]} TABLE of {table.name}"
+            if _names(pattern, table.name):
+                return f"a statement that changes {table.name}"
     return ""
+
+
+def _names(pattern: str, table: str) -> bool:
+    """Tell whether an expression for statements with TABLE names the table, any table, or how its name begins."""
+    plain = re.sub(r"\\s[*+]?", " ", pattern).replace("\\", "").lower()
+    return any(
+        name == table.lower() or (then in _OPEN and table.lower().startswith(name))
+        for name, then in _BEHIND_TABLE.findall(plain)
+    )
 
 
 RULES = (

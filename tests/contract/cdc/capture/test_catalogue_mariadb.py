@@ -233,20 +233,23 @@ def test_a_cascading_key_is_seen_by_an_account_that_may_only_read(
     assert from_document(to_document(child), "here") == child
 
 
-@pytest.mark.parametrize("mode", ["ANSI_QUOTES", "ORACLE"])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("sql_mode", "'ANSI_QUOTES'"), ("sql_mode", "'ORACLE'"), ("sql_quote_show_create", "0")],
+)
 def test_a_cascading_key_is_seen_however_the_server_prints_names(
-    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], mode: str
+    mariadb: Run, mariadb_source: Describe, servers: dict[str, str], variable: str, value: str
 ) -> None:
     mariadb("CREATE TABLE parent (id int PRIMARY KEY)")
     mariadb("""CREATE TABLE child (id int PRIMARY KEY, parent int,
                CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES parent (id) ON DELETE CASCADE)""")
     source = mariadb_source("parent", "child")
     usual = read_contracts(source, servers)
-    mariadb(f"SET @usual = @@GLOBAL.sql_mode; SET GLOBAL sql_mode = '{mode}'")
+    mariadb(f"SET @usual = @@GLOBAL.{variable}; SET GLOBAL {variable} = {value}")
     try:
         assert read_contracts(source, servers) == usual
     finally:
-        mariadb("SET GLOBAL sql_mode = @usual")
+        mariadb(f"SET GLOBAL {variable} = @usual")
     assert usual[1].cascades
 
 

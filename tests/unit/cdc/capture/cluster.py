@@ -60,7 +60,7 @@ class Cluster:
             raise FatalError("CON-103", name)
 
     def in_snapshot(self, name: str) -> bool:
-        return not self.has_place(name)
+        return not self.has_place(name) or "snapshot" in (self.members[name].offset or {})
 
     def has_place(self, name: str) -> bool:
         if name not in self.members:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdc.access import Kafka
-from cdc.capture.connector import DDL_FILTER, render
+from cdc.capture.connector import DDL_FILTER, SELECTS, keeping_selects, render, selects_of, table_names, with_selects
 from cdc.capture.source import Source, SourceTable, load_sources
 from cdc.capture.tunable import MAX_REQUEST, is_secret, may_differ
 
@@ -123,6 +123,9 @@ def test_settings_of_the_file_win_over_what_may_differ(sources: dict[str, Source
         ("ALTER TABLE t DISCARD TABLESPACE", False),
         ("CREATE TABLE view AS SELECT 1", False),
         ("DROP TABLE event, view", False),
+        # What is behind FOR counts, and not what another FOR has behind it.
+        ("SET STATEMENT max_statement_time=60 FOR ALTER TABLE t ADD c INT COMMENT 'wait for drop event x'", False),
+        ("SET STATEMENT max_statement_time=60 FOR ALTER TABLE tank ADD n INT COMMENT 'for flush water'", False),
     ],
 )
 @pytest.mark.parametrize("kind", ["mariadb", "mysql"])
@@ -158,3 +161,19 @@ def test_no_setting_that_decides_what_arrives_may_differ(sources: dict[str, Sour
 )
 def test_secrets_are_known_by_their_names(key: str, secret: bool) -> None:
     assert is_secret(key) == secret
+
+
+def test_selects_that_somebody_wrote_by_hand_are_read_as_far_as_they_go() -> None:
+    assert selects_of({SELECTS: "a.b, a.c", f"{SELECTS}.a.c": "SELECT t.* FROM a.c t"}) == {
+        "a.c": "SELECT t.* FROM a.c t"
+    }
+
+
+def test_selects_that_list_columns_are_not_kept_where_others_are_left_out(sources: dict[str, Source]) -> None:
+    config = render(sources["erp"], BROKERS, {})
+    name = table_names(sources["erp"])[0]
+    select = "SELECT t.*, CAST(t.`f` AS DOUBLE) AS `f` FROM `db`.`t` t"
+    live = with_selects(config, sources["erp"], {name: select})
+    assert selects_of(keeping_selects(sources["erp"], config, live)) == {name: select}
+    assert keeping_selects(sources["erp"], {**config, "column.exclude.list": "x"}, live)["column.exclude.list"] == "x"
+    assert not selects_of(keeping_selects(sources["erp"], {**config, "column.exclude.list": "x"}, live))

@@ -169,7 +169,7 @@ def test_who_has_lost_his_turn_takes_no_further_step(bench: Bench) -> None:
     slow = bench.of().turns.take()
     bench.of().turns.take(bench.of().turns.current())
     with pytest.raises(TransientError, match="CON-115"):
-        bench.of().begin_again(slow)
+        bench.of().begin_again(slow, dict)
     assert bench.cluster.told == []
 
 
@@ -209,7 +209,7 @@ def give_up(own: Lifecycle) -> None:
     [
         (None, lambda own: own.apply(APPLIED, "running")),
         (Member(), lambda own: own.begin()),
-        (Member(), lambda own: own.begin_again(own.turns.take())),
+        (Member(), lambda own: own.begin_again(own.turns.take(), own.reselect())),
         (Member(), lambda own: own.begin_as(APPLIED, "running")),
         (Member(), give_up),
         (Member(offset={}), lambda own: own.renew()),
@@ -229,6 +229,52 @@ def test_whichever_way_a_snapshot_begins_it_selects_what_the_tables_are_by_then(
     assert "forget mes" in bench.cluster.told
 
 
+UNDER_WAY = {"file": "b", "pos": 4, "snapshot": "INITIAL"}
+
+
+@pytest.mark.parametrize(
+    ("state", "task", "begin"),
+    [
+        ("RUNNING", "RUNNING", lambda own: own.renew()),
+        ("PAUSED", "PAUSED", lambda own: own.renew()),
+        ("RUNNING", "RUNNING", lambda own: own.restart(only_failed=False)),
+        ("RUNNING", "FAILED", lambda own: own.apply(APPLIED, "running")),
+        ("STOPPED", "STOPPED", lambda own: own.apply(APPLIED, "running")),
+        ("PAUSED", "PAUSED", lambda own: own.apply(APPLIED, "running")),
+        ("RUNNING", "RUNNING", lambda own: own.apply({**APPLIED, "max.batch.size": "9"}, "running")),
+    ],
+)
+def test_whatever_starts_a_task_in_the_middle_of_a_snapshot_has_it_select_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, state: str, task: str, begin: Callable[[Lifecycle], None]
+) -> None:
+    monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: weighed_contracts(file))
+    bench.cluster.members["mes"] = Member(dict(APPLIED), state, task, dict(UNDER_WAY))
+    begin(bench.of("mariadb"))
+    assert selects_of(bench.cluster.members["mes"].config) == WEIGHED
+    assert bench.cluster.told[0] == "configure mes"
+    assert "forget mes" not in bench.cluster.told
+
+
+def test_the_place_of_a_deleted_one_in_the_middle_of_its_snapshot_is_gone_on_from_with_selects_of_now(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: weighed_contracts(file))
+    bench.sent, bench.cluster.kept["mes"] = 9, dict(UNDER_WAY)
+    bench.of("mariadb").apply(APPLIED, "running")
+    assert bench.cluster.told == ["create mes stopped", "configure mes", "running mes"]
+    assert selects_of(bench.cluster.members["mes"].config) == WEIGHED
+
+
+def test_what_is_past_its_snapshot_starts_without_a_look_at_the_catalogue(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "read_contracts", lambda *_: pytest.fail("the catalogue was read"))
+    bench.cluster.members["mes"] = Member(dict(APPLIED))
+    assert bench.of("mariadb").renew() == "restarted"
+    assert bench.of("mariadb").apply({**APPLIED, "max.batch.size": "9"}, "running")
+    assert bench.cluster.told == ["restart mes", "configure mes"]
+
+
 def test_a_catalogue_that_cannot_be_read_is_told_before_anything_is_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,9 +286,11 @@ def test_a_catalogue_that_cannot_be_read_is_told_before_anything_is_done(
     with pytest.raises(TransientError, match="SRC-110"):
         bench.of().begin()
     assert (bench.cluster.told, bench.records()) == ([], [])
-    attempt = bench.of().turns.take()
     with pytest.raises(TransientError, match="SRC-110"):
-        bench.of().begin_again(attempt)
+        bench.of().reselect()
+    bench.cluster.members["mes"].offset = dict(UNDER_WAY)
+    with pytest.raises(TransientError, match="SRC-110"):
+        bench.of().restart(only_failed=False)
     assert bench.cluster.told == []
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cdc.capture.contract import ColumnContract, Contract
 from cdc.capture.keyless import as_keyless
-from cdc.capture.snapshot_select import snapshot_selects
+from cdc.capture.snapshot_select import only_adds, snapshot_selects
 from cdc.capture.source import Source, SourceTable
 from cdc.errors import FatalError
 
@@ -81,3 +81,27 @@ def test_a_table_without_contract_and_a_contract_of_another_file_are_refused() -
         snapshot_selects(source("postgresql", SourceTable("public", "u")), [contract("public")])
     with pytest.raises(FatalError, match=r"SRC-105.*s\.t"):
         snapshot_selects(source("postgresql", SourceTable("public", "t", without=("w",))), [contract("public")])
+
+
+FLOAT = "SELECT t.*, CAST(t.`f` AS DOUBLE) AS `f` FROM `db`.`t` t"
+
+
+@pytest.mark.parametrize(
+    ("select", "to", "is_more"),
+    [
+        (FLOAT, None, True),
+        (FLOAT, "SELECT t.* FROM `db`.`t` t", True),
+        (FLOAT, FLOAT, True),
+        ("SELECT t.* FROM `db`.`t` t", FLOAT, False),
+        (FLOAT, FLOAT.replace("AS DOUBLE", "AS DECIMAL(9, 2)"), False),
+        (FLOAT, FLOAT.replace("`t` t", "`u` t"), False),
+        # Of some rows only, or of some columns: the connector's own has all.
+        (f"{FLOAT} WHERE id = 1", None, False),
+        (f"{FLOAT} WHERE id = 1", FLOAT, False),
+        ("SELECT t.`id`, CAST(t.`f` AS DOUBLE) AS `f` FROM `db`.`t` t", None, False),
+        ("SELECT id FROM `db`.`t` t", None, False),
+        ("SELECT t.`id`, t.`a,b` FROM `db`.`t` t", "SELECT t.`a,b` FROM `db`.`t` t", True),
+    ],
+)
+def test_a_select_has_all_that_another_one_has(select: str, to: str | None, *, is_more: bool) -> None:
+    assert only_adds(select, to) is is_more

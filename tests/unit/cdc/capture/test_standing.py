@@ -64,6 +64,27 @@ def test_selects_that_know_columns_which_the_contract_files_do_not_are_as_applie
     assert standing_of(source("cert"), replace(WELL, wanted={"a": "1", **selects})).settings == "differ"
 
 
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({}, "streaming"),
+        ({"heard_s": 31.0}, "silent"),
+        ({"offsets": []}, "waiting"),
+        ({"offsets": [{"partition": {}, "offset": {"lsn": 5, "snapshot": True}}], "heard_s": 31.0}, "waiting"),
+        ({"offsets": None}, "streaming"),
+    ],
+)
+def test_what_is_made_of_a_table_goes_by_what_is_heard_of_its_connector(changes: dict[str, Any], state: str) -> None:
+    live = {"table.include.list": r"public\.cert"}
+    (table,) = standing_of(source("cert"), replace(WELL, live=live, **changes)).tables
+    assert table.state == state
+
+
+def test_the_slowest_of_what_is_derived_of_its_mirrors_is_how_far_a_source_is_behind() -> None:
+    behind = {"mes.cert": 0.1, "mes.lot": 7.0, "mes.item": None}
+    assert standing_of(source("cert"), replace(WELL, behind=behind)).behind_s == 7.0
+
+
 def test_what_nobody_could_tell_is_none_and_no_reason_for_alarm() -> None:
     away = replace(WELL, heard_s=None, stream=None, tables=None, held=None, behind={}, log=None)
     found = standing_of(source("cert"), away)

@@ -56,7 +56,7 @@ def test_a_catalogue_that_cannot_be_read_is_told_and_the_settings_stay(
     monkeypatch.setattr(catalogue, "read_contracts", refuse)
     assert selects_or_told(SOURCE)({"a": "1"}) == {"a": "1"}
     told = capsys.readouterr().err
-    assert told.startswith("mes: the snapshot selects as the settings have it")
+    assert told.startswith("mes: a snapshot selects as the settings have it")
     assert "SRC-110" in told
 
 
