@@ -173,17 +173,19 @@ class ConnectorRemoval:
             )
         self._connect.forget(self._name)
         # At once: who watches connectors would find one that its file wants running.
-        self._note(self._name)
-        self._connect.delete(self._name)
+        self._delete(self._name)
         return None
 
     def _remove(self) -> None:
         for name in self._existing():
-            self._note(name)
-            self._connect.delete(name)
-            status = self._connect.until(name, lambda now: now.state == ABSENT, 0.0)
-            if status.state != ABSENT:
-                raise TransientError("CON-104", f"{name} is {status.state}, wanted gone")
+            self._delete(name)
+
+    def _delete(self, name: str) -> None:
+        self._note(name)
+        self._connect.delete(name)
+        status = self._connect.until(name, lambda now: now.state == ABSENT, 0.0)
+        if status.state != ABSENT:
+            raise TransientError("CON-104", f"{name} is {status.state}, wanted gone")
 
 
 class Removal:

@@ -46,7 +46,7 @@ def is_kept(sources: Sources, connect: Connect, name: str) -> bool:
 @pytest.mark.parametrize("name", ["books", "plant"])
 def test_the_place_that_was_kept_is_forgotten(sources: Sources, connect: Connect, name: str) -> None:
     delete_behind_our_back(sources, connect, name)
-    assert [one.outcome for one in remove_connector(sources, connect, name)] == [NOTHING, DONE, DONE]
+    assert [one.outcome for one in remove_connector(sources, connect, name)] == [NOTHING, DONE, NOTHING]
     assert connect.config(name) is None
     assert [one.outcome for one in remove_connector(sources, connect, name)] == [NOTHING] * 3
     assert not is_kept(sources, connect, name)
