@@ -166,7 +166,7 @@ def _steps(source: Source, seen: Seen, changes: list[Change]) -> Iterable[Step]:
     if seen.config is None:
         yield Step("create the connector" + ("" if runs else f", {source.state}"))  # `_CREATE` knows it again
         if runs:
-            # Connect tells the place of no connector that is not there. Reselect a new topic none is gone on from.
+            # Connect tells the place of no connector that is not there. Into a new topic none is gone on from.
             kept = "" if f"create topic {source.stream}" in seen.topics else f"; {_KEPT}"
             yield Step(f"{_FIRST}: {len(source.tables)} tables{kept}", Impact.READ.word)
         return
