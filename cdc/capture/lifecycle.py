@@ -183,12 +183,11 @@ class Lifecycle:
 
     def _select_now(self) -> None:
         """Before a task starts: of a snapshot that is under way it begins anew."""
-        if self._connect.in_snapshot(self._name):
-            self._configure_selects(self.reselect(), self._connect.config(self._name) or {})
+        self._configure_selects(self._selecting_now, self._connect.config(self._name) or {})
 
-    def _selecting_now(self, config: Mapping[str, str]) -> Mapping[str, str]:
+    def _selecting_now(self, config: Mapping[str, str]) -> dict[str, str]:
         """Return a configuration as a task is to start with it, which begins a snapshot that is under way anew."""
-        return self.reselect()(config) if self._connect.in_snapshot(self._name) else config
+        return self.reselect()(config) if self._connect.in_snapshot(self._name) else dict(config)
 
     @contextmanager
     def _turn(self, instead_of: Attempt | None) -> Iterator[str]:

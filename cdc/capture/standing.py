@@ -79,7 +79,7 @@ class Seen:
     stream: StreamStatus | None
     tables: Sequence[TableStatus] | None
     held: int | None
-    behind: Mapping[str, float | None]
+    behind: Mapping[str, float]
     log: Retained | None
     snapshot: Load | None
     reading: Load | None
@@ -101,7 +101,7 @@ def standing_of(source: Source, seen: Seen) -> Standing:
         heard_s=seen.heard_s,
         landed_s=None if stream is None else stream.freshness_s,
         lag=None if stream is None else stream.lag,
-        behind_s=max((seconds for seconds in seen.behind.values() if seconds is not None), default=None),
+        behind_s=max(seen.behind.values(), default=None),
         refused=None if stream is None else stream.refused,
         stale=None if stream is None else stream.stale,
         held=seen.held,

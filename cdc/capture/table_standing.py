@@ -64,7 +64,7 @@ class TablesSeen:
     unread: Collection[Unread]
     loads: Collection[Load]
     known: Iterable[TableStatus]
-    behind: Mapping[str, float | None]
+    behind: Mapping[str, float]
     in_snapshot: bool = False
     is_silent: bool = False
 

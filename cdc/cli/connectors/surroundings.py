@@ -173,16 +173,18 @@ class Surroundings:
     def _made_of(self) -> dict[str, frozenset[MirrorRef]]:
         return {} if self.dictionary is None else self.dictionary.made_of()
 
-    def _behind(self, source: Source) -> dict[str, float | None]:
+    def _behind(self, source: Source) -> dict[str, float]:
         """Return how far behind the slowest domain is that reads a mirror, of all mirrors of the source that are read.
 
-        None of a mirror that is read only by domains which were never derived.
+        A mirror that is read only by domains which were never derived is not among them.
         """
-        found: dict[str, float | None] = {}
+        found: dict[str, float] = {}
         for domain in () if self.dictionary is None else self.dictionary.domains():
             known = self.domains.get(domain.name)
+            if known is None or known.behind_s is None:
+                continue
             for mirror in (str(one) for one in domain.mirrors if one.schema == source.name):
-                found[mirror] = _slowest(None if known is None else known.behind_s, found.get(mirror))
+                found[mirror] = max(known.behind_s, found.get(mirror, 0.0))
         return found
 
     def _snapshot(self, source: Source) -> Load | None:
@@ -197,7 +199,3 @@ class Surroundings:
     @property
     def _streams(self) -> list[str]:
         return [source.stream for source in load_sources(self.options.folders.connector_configs).values()]
-
-
-def _slowest(one: float | None, other: float | None) -> float | None:
-    return max((seconds for seconds in (one, other) if seconds is not None), default=None)

@@ -81,7 +81,7 @@ def test_what_is_made_of_a_table_goes_by_what_is_heard_of_its_connector(changes:
 
 
 def test_the_slowest_of_what_is_derived_of_its_mirrors_is_how_far_a_source_is_behind() -> None:
-    behind = {"mes.cert": 0.1, "mes.lot": 7.0, "mes.item": None}
+    behind = {"mes.cert": 0.1, "mes.lot": 7.0}
     assert standing_of(source("cert"), replace(WELL, behind=behind)).behind_s == 7.0
 
 
