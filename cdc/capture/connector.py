@@ -200,6 +200,11 @@ def table_names(source: Source) -> list[str]:
     return [".".join(_parts(source, table)) for table in source.tables]
 
 
+def mirrors_of(source: Source) -> dict[str, str]:
+    """Return the mirror of each captured table, by the table's name as of `table_names`, in their order."""
+    return {".".join(_parts(source, table)): f"{source.name}.{table.name}" for table in source.tables}
+
+
 def max_record_bytes(source: Source) -> int:
     """Return how large a record of the source's stream may be."""
     return int(source.settings.get(MAX_REQUEST, MAX_RECORD_BYTES))

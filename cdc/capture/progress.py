@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 
 import psycopg
 
-from cdc.capture.connector import table_names
+from cdc.capture.connector import mirrors_of
 from cdc.capture.readings import READING, STARTING, Unread
 from cdc.capture.source import Source
 from cdc.observe.load import Load, read_reading
@@ -24,7 +24,7 @@ def progress(
     Rows are all that landed of a table since, changes that came meanwhile among them: about as many as were read.
     `estimates` are rows by mirror. Of a table in `partial` only some rows are read, and nobody knows how many.
     """
-    mirrors = dict(zip(table_names(source), (f"{source.name}.{table.name}" for table in source.tables), strict=True))
+    mirrors = mirrors_of(source)
     left = [state for state in unread if state.state in (STARTING, READING)]
     if not left:
         return None

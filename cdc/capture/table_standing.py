@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from cdc.capture.answer import Status
-from cdc.capture.connector import table_names
+from cdc.capture.connector import mirrors_of
 from cdc.capture.reading import captured
 from cdc.capture.readings import Unread
 from cdc.capture.source import Source
@@ -71,13 +71,12 @@ class TablesSeen:
 
 def tables_of(source: Source, seen: TablesSeen) -> list[TableStanding]:
     """Return the tables of a source in the order of its file, and behind them those that only its connector has."""
-    names = table_names(source)
-    mirrors = dict(zip(names, (f"{source.name}.{table.name}" for table in source.tables), strict=True))
-    strays = sorted(_captured(seen.live) - set(names))
+    mirrors = mirrors_of(source)
+    strays = sorted(_captured(seen.live) - mirrors.keys())
     known = {status.mirror: status for status in seen.known}
     states = _States(seen)
     wanted = _WANTED[source.state]
-    listed = [_standing(table, mirrors[table], wanted, states, known) for table in names]
+    listed = [_standing(table, mirror, wanted, states, known) for table, mirror in mirrors.items()]
     return listed + [TableStanding(table, None, NOT_CAPTURED, states.of(table, "")) for table in strays]
 
 

@@ -16,7 +16,7 @@ import psycopg
 
 from cdc.capture.catalogue import estimate_rows
 from cdc.capture.connect import Connect
-from cdc.capture.connector import table_names
+from cdc.capture.connector import mirrors_of, table_names
 from cdc.capture.progress import progress
 from cdc.capture.reader import Reader
 from cdc.capture.readings import Readings, Unread
@@ -192,7 +192,7 @@ class Surroundings:
         if target is None or source.stream not in (self.ask("target", lambda: open_snapshots(target)) or ()):
             return None
         estimates = self.estimates(source)
-        mirrors = [f"{source.name}.{table.name}" for table in source.tables]
+        mirrors = list(mirrors_of(source).values())
         loads = self.ask("target", lambda: read_loads(target, {source.stream: mirrors}, estimates)) or []
         return next((load for load in loads if load.stream == source.stream), None)
 

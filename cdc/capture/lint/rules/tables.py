@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from cdc.capture.connector import DDL_FILTER, table_names
+from cdc.capture.connector import DDL_FILTER, mirrors_of, table_names
 from cdc.capture.lint.file import ConnectorFile
 from cdc.capture.lint.rule import Remark, Rule
 
@@ -38,7 +38,7 @@ def _contracts(file: ConnectorFile, _: Sequence[ConnectorFile]) -> Iterator[Rema
             yield ("tables", index), f"table {name} has no contract"
     for name in sorted(file.by_table.keys() - set(names)):
         yield ("tables",), f"there is a contract of {name}, which does not stand here"
-    mirrors = {f"{file.source.name}.{table.name}" for table in file.source.tables}
+    mirrors = set(mirrors_of(file.source).values())
     for mirror, mappings in sorted(file.reads.items()):
         if mirror.startswith(f"{file.source.name}.") and mirror not in mirrors:
             yield ("tables",), f"{', '.join(mappings)} of the dictionary reads {mirror}, which does not stand here"
