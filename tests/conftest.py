@@ -1,9 +1,13 @@
-"""What holds for all tests: none of them is about time, and a dictionary's file is parsed once by a process."""
+"""What holds for all tests: none of them is about time, a dictionary's file is parsed once by a process, and which
+failed is noted for whoever named a file for it.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,6 +19,22 @@ from transforms.yaml.document import Node, parse_document
 # On a busy machine an example takes as long as it takes.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Each failed test and why, in a line, into the file that CDC_FAILED_TESTS names, if it does."""
+    file = os.environ.get("CDC_FAILED_TESTS")
+    if not file or hasattr(config, "workerinput"):  # what a worker found is reported by the process that started it
+        return
+    with Path(file).open("a", encoding="utf-8") as noted:
+        for report in (*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")):
+            noted.write(f"{report.nodeid}: {_why(report)}\n")
+
+
+def _why(report: pytest.TestReport | pytest.CollectReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    why = str(crash.message) if crash else report.longreprtext
+    return " ".join(why.split())[:500]
 
 
 @pytest.fixture(scope="session", autouse=True)
