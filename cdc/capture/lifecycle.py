@@ -38,6 +38,7 @@ _SETTLE_S = 2.0
 _SLOT_PATIENCE_S = 10.0
 _SLOT_POLL_S = 0.5
 _GOES_ON: Final = "goes on at the place that Kafka Connect has kept"
+_BEGUN: Final = "snapshot begun"
 
 
 def _nothing() -> None:
@@ -142,20 +143,34 @@ class Lifecycle:
         self.begin(is_wanted=is_wanted, between=configure)
         if is_wanted:
             self._connect.await_state(self._name, state, _SETTLE_S)
-        return ["place forgotten", "settings changed", *(["snapshot begun"] if is_wanted else [])]
+        return ["place forgotten", "settings changed", *([_BEGUN] if is_wanted else [])]
 
     def reselect(self) -> Reselect:
         """Return what a snapshot that begins now selects, asked before a turn is taken. Raises what `selects` does."""
         return self._selects(self._source)
 
-    def begin_again(self, attempt: str, reselect: Reselect, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        """Do the same within a turn. It stays stopped if it is not wanted by then.
+    def begin_again(self, attempt: str, reselect: Reselect, is_wanted: Callable[[], bool] = lambda: True) -> str:
+        """Do the same within a turn; return what was done, in words. It stays stopped if it is not wanted by then.
 
-        Raises CON-104 if it does not stop in time, CON-115 if somebody else has taken the turn, CON-116 if the
-        connector is not there; of the slot, as `cdc.capture.slot.drop_slot`: the connector is stopped then.
+        A connector that was made in this turn, or in the one that it is taken over from, goes on where Kafka Connect
+        has kept a place of its stream. Raises CON-104 if it does not stop in time, CON-115 if somebody else has taken
+        the turn, CON-116 if the connector is not there; of the slot, as `cdc.capture.slot.drop_slot`: the connector is
+        stopped then.
         """
         self._require_connector()
+        current = self.turns.current()
+        if current is not None and current.creates and self._goes_on():
+            self._go_on(attempt, is_wanted)
+            return _GOES_ON
         self._begin(attempt, reselect, is_wanted, _nothing)
+        return _BEGUN
+
+    def _go_on(self, attempt: str, is_wanted: Callable[[], bool]) -> None:
+        self._select_now()
+        self.turns.require(attempt)
+        if is_wanted():
+            self._connect.move(self._name, "running")
+        self.turns.end(attempt)
 
     def _begin(
         self,
@@ -190,8 +205,8 @@ class Lifecycle:
         return self.reselect()(config) if self._connect.in_snapshot(self._name) else dict(config)
 
     @contextmanager
-    def _turn(self, instead_of: Attempt | None) -> Iterator[str]:
-        attempt = self.turns.take(instead_of)
+    def _turn(self, instead_of: Attempt | None, *, creates: bool = False) -> Iterator[str]:
+        attempt = self.turns.take(instead_of, creates=creates)
         try:
             yield attempt
         except BaseException:
@@ -218,26 +233,22 @@ class Lifecycle:
     def _create(self, config: Mapping[str, str]) -> Iterator[str]:
         unfinished = self.turns.await_end()
         reselect = self.reselect()
-        with self._turn(unfinished) as attempt:
+        with self._turn(unfinished, creates=True) as attempt:
             # Not started yet: of one that was there before, Connect still has the place.
+            self._connect.create(self._name, config, "stopped")
+            yield "connector created"
+            yield self.begin_again(attempt, reselect)
+
+    def _create_halted(self, config: Mapping[str, str]) -> Iterator[str]:
+        # Whoever is interrupted in between leaves a turn: the first start has to look at the place.
+        with self._turn(self.turns.await_end(), creates=True) as attempt:
             self._connect.create(self._name, config, "stopped")
             yield "connector created"
             if self._goes_on():
                 yield _GOES_ON
-                self._select_now()
-                self._connect.move(self._name, "running")
-                self.turns.end(attempt)
-            else:
-                self.begin_again(attempt, reselect)
-                yield "snapshot begun"
-
-    def _create_halted(self, config: Mapping[str, str]) -> Iterator[str]:
-        self._connect.create(self._name, config, "stopped")
-        yield "connector created"
-        if self._goes_on():
-            yield _GOES_ON
-        elif self._connect.has_place(self._name):
-            self._connect.forget(self._name)
+            elif self._connect.has_place(self._name):
+                self._connect.forget(self._name)
+            self.turns.end(attempt)
 
     def _goes_on(self) -> bool:
         """Tell whether the place that Connect has kept under the name of a new connector is one to go on from.
@@ -255,12 +266,12 @@ class Lifecycle:
         stands = status.state in ("STOPPED", "PAUSED")
         if state == "running" and (unfinished := self.turns.await_end()) is not None:
             reselect = self.reselect()
-            with self._turn(unfinished) as attempt:
-                self.begin_again(attempt, reselect)
-            yield "snapshot that was asked for is begun"
+            with self._turn(unfinished, creates=unfinished.creates) as attempt:
+                done = self.begin_again(attempt, reselect)
+            yield "snapshot that was asked for is begun" if done == _BEGUN else done
         elif state == "running" and stands and not self._connect.has_place(self._name):
             self.begin()
-            yield "snapshot begun"
+            yield _BEGUN
         elif state == "running" and status.is_restarting:
             self.restart(only_failed=False)
             yield "restarted"

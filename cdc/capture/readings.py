@@ -88,9 +88,13 @@ class _Snapshot:
 
 @dataclass(slots=True)
 class Attempt:
-    """Somebody makes a connector begin from nothing; whether it has forgotten by then, and whether it was given up."""
+    """Somebody makes a connector begin from nothing; whether it has forgotten by then, and whether it was given up.
+
+    `creates`: he makes the connector, too. Kafka Connect may have kept a place under its name, which is not forgotten.
+    """
 
     id: str
+    creates: bool = False
     has_forgotten: bool = False
     is_given_up: bool = False
 
@@ -109,7 +113,7 @@ class _Attempts:
         attempt = str(value.get("attempt"))
         if step == BEGINNING:
             self._end(str(value.get("instead_of")))
-            self._open.append(Attempt(attempt))
+            self._open.append(Attempt(attempt, creates=value.get("creates") is True))
         elif step == BEGUN:
             self._end(attempt)
         for found in self._open:

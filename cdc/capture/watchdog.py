@@ -248,7 +248,7 @@ class Watch:
             return
         reselect = lifecycle.reselect()  # asked first: who cannot has no turn, for which others would wait
         if name not in self._attempts:
-            self._attempts[name] = lifecycle.turns.take(lifecycle.turns.current())
+            self._attempts[name] = lifecycle.turns.take_over(lifecycle.turns.current())
         lifecycle.begin_again(self._attempts[name], reselect, lambda: self.is_wanted(self.source.name))
         del self._attempts[name]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
@@ -142,6 +143,39 @@ def test_what_was_interrupted_is_finished_by_the_next_call(bench: Bench, step: s
     assert bench.cluster.told[-4:] == BEGIN
     assert bench.of().turns.current() is None
     assert bench.of().apply({}, "running") == []
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+@pytest.mark.parametrize(("sent", "goes_on"), [(9, True), (0, False)])
+@pytest.mark.parametrize("step", ["create mes stopped", "ask for the end", "running mes"])
+def test_who_was_interrupted_in_making_it_again_loses_no_place(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str, sent: int, state: str, *, goes_on: bool
+) -> None:
+    def ends(*_: object) -> dict[str, int]:
+        bench.cluster.tell("ask for the end")
+        return {"cdc.mes": sent}
+
+    monkeypatch.setattr(lifecycle, "end_offsets", ends)
+    bench.cluster.kept["mes"] = dict(PLACE)
+    bench.cluster.dies_at = step
+    with pytest.raises(DiedError) if (state, step) != ("stopped", "running mes") else nullcontext():
+        bench.of().apply({}, state)
+    bench.cluster.dies_at = ""
+    bench.of().apply({}, "running")
+    assert ("forget mes" in bench.cluster.told) is not goes_on
+    assert bench.cluster.told[-1] == "running mes"
+    assert bench.of().turns.current() is None
+
+
+def test_a_reload_of_one_whose_making_was_interrupted_is_a_reload(bench: Bench) -> None:
+    bench.sent = 9
+    bench.cluster.kept["mes"] = dict(PLACE)
+    bench.cluster.dies_at = "running mes"
+    with pytest.raises(DiedError):
+        bench.of().apply({}, "running")
+    bench.cluster.dies_at = ""
+    bench.of().begin()
+    assert bench.cluster.told[-4:] == BEGIN
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "FAILED", "STOPPED"])
