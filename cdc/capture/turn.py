@@ -39,6 +39,10 @@ class Turns:
         """Return the attempt whose turn it is."""
         return Reading(self.source, self.kafka).fold().beginning(self.connector)
 
+    def has_begun(self) -> bool:
+        """Tell whether the connector has begun before, or was about to, so that it may have a slot."""
+        return Reading(self.source, self.kafka).fold().has_begun(self.connector)
+
     def take(self, instead_of: Attempt | None = None, *, creates: bool = False) -> str:
         """Begin an attempt, in the place of one that nobody goes on with; return its id. `creates` as of `Attempt`.
 

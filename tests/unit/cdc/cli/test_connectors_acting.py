@@ -54,7 +54,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
         monkeypatch.setattr(module, "on_record", on_record)
     monkeypatch.setattr(import_module("cdc.cli.connectors.restart"), "require_contracts", lambda *_: None)
     monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: plain_contracts(file))
-    monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: made.tell("drop slot"))
+    for slot in ("drop_slot", "require_no_slot"):
+        monkeypatch.setattr(lifecycle, slot, lambda *_: made.tell("drop slot"))
     monkeypatch.setattr(reading, "read_signals", topic.read)
     for module in (reading, turn):
         monkeypatch.setattr(module, "send_signal", topic.send)
