@@ -74,7 +74,7 @@ def test_a_slot_that_is_somebody_elses_is_left_alone(fresh: Shapes) -> None:
         assert side.rows("(SELECT FROM pg_replication_slots WHERE slot_name = 'cdc_yard' AND NOT active) t") == [()]
         operator = Operator(fresh, {"SOURCE": "yard"})
         side.run("SELECT pg_drop_replication_slot('cdc_yard')")
-        operator.act("CON-194", 3)
+        operator.act("CON-194", 4)
         operator.verify("CON-194")
         fresh.check("yard.one")
 
