@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -208,24 +208,33 @@ def test_a_task_fails_ten_times_and_then_its_cause_is_mended(guarded: Guarded) -
             recover(guarded, watch)
 
 
-@pytest.mark.slow  # a minute
+@pytest.mark.slow  # a minute each
 @pytest.mark.parametrize("guarded", ["gate"], indirect=True)
-def test_the_command_tries_again_until_it_helps(guarded: Guarded) -> None:
-    """`cdc connectors watch`, alone, at its own pace."""
-    log = guarded.shapes.deployment.folder / "watch.log"
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_command_tries_again_until_it_helps(guarded: Guarded, number: int) -> None:
+    """`cdc connectors watch`, at its own pace; two of them restart it no more often than one."""
+    logs = [guarded.shapes.deployment.folder / f"watch-{each}.log" for each in range(number)]
     with landing(guarded.shapes.deployment):
         guarded.check()
-    watch = start(guarded.shapes.env, log, "connectors", "watch")
-    try:
+    with ExitStack() as watches:
+        started = [watches.enter_context(command(guarded, log)) for log in logs]
         guarded.hide_publication()
-        restarts = await_(lambda: restarted(log), lambda found: len(found) == 3)
+        restarts = await_(lambda: restarted(*logs), lambda found: len(found) >= 3)
         waits = [(line["code"], line["next_after_s"]) for line in restarts]
         assert waits == [("CON-103", 5.0), ("CON-103", 10.0), ("CON-103", 20.0)]
         guarded.show_publication()
         with landing(guarded.shapes.deployment):
             guarded.check()
-        watch.terminate()
-        assert watch.wait(30) == 0
+        for watch in started:
+            watch.terminate()
+            assert watch.wait(30) == 0
+
+
+@contextmanager
+def command(guarded: Guarded, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    watch = start(guarded.shapes.env, log, "connectors", "watch")
+    try:
+        yield watch
     finally:
         watch.kill()
         watch.wait()
@@ -287,8 +296,10 @@ def look_until(watch: Watch, holds: Callable[[list[dict[str, Any]]], bool]) -> l
     return restarts
 
 
-def restarted(log: Path) -> list[dict[str, Any]]:
-    return [event for event in events(log) if event["event"] == "connector_restarted"]
+def restarted(*logs: Path) -> list[dict[str, Any]]:
+    """Return what several watches restarted, in its order."""
+    found = [event for log in logs for event in events(log) if event["event"] == "connector_restarted"]
+    return sorted(found, key=lambda event: str(event["timestamp"]))
 
 
 def await_(look: Callable[[], Any], holds: Callable[[Any], bool], timeout_s: float = 90) -> Any:
