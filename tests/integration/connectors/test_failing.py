@@ -299,7 +299,7 @@ def look_until(watch: Watch, holds: Callable[[list[dict[str, Any]]], bool]) -> l
 def restarted(*logs: Path) -> list[dict[str, Any]]:
     """Return what several watches restarted, in its order."""
     found = [event for log in logs for event in events(log) if event["event"] == "connector_restarted"]
-    return sorted(found, key=lambda event: str(event["timestamp"]))
+    return sorted(found, key=lambda event: str(event["at"]))
 
 
 def await_(look: Callable[[], Any], holds: Callable[[Any], bool], timeout_s: float = 90) -> Any:
