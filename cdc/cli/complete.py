@@ -1,23 +1,24 @@
 """Names for the shell's completion: offline, from the files as they are, and none where these cannot be read.
 
 A function here is the `autocompletion` of an argument; the arguments before it are known by their names in the command.
+Every command loads this file: what reads a dictionary, half a second on a slow machine, is loaded by who completes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from cdc.capture.contract import read_contracts
-from cdc.capture.lint.rules import RULES
 from cdc.capture.source import KINDS, Source, SourceTable, read_source
 from cdc.cli.context import settings
 from cdc.errors import CdcError, catalogue
-from transforms.errors import DictionaryError
-from transforms.load import load as load_dictionary
-from transforms.model import Dictionary
+
+if TYPE_CHECKING:
+    from transforms.model import Dictionary
 
 
 def complete_source(context: typer.Context, incomplete: str) -> list[str]:
@@ -62,6 +63,8 @@ def complete_kind(incomplete: str) -> list[str]:
 
 def complete_code(context: typer.Context, incomplete: str) -> list[str]:
     """Return the codes of service, rules and dictionary, in the case in which one was begun."""
+    from cdc.capture.lint.rules import RULES  # noqa: PLC0415 - see above
+
     known = {*catalogue(), *(rule.code for rule in RULES), *complete_held_code(context, "")}
     spelled = (code.lower() if incomplete[:1].islower() else code for code in sorted(known))
     return _begun(spelled, incomplete)
@@ -107,7 +110,10 @@ def _tables_of(context: typer.Context) -> Iterable[SourceTable]:
 
 
 def _dictionary(context: typer.Context) -> Dictionary | None:
+    from transforms.errors import DictionaryError  # noqa: PLC0415 - see above
+    from transforms.load import load  # noqa: PLC0415
+
     try:
-        return load_dictionary(settings(context).folders.dictionary)
+        return load(settings(context).folders.dictionary)
     except (CdcError, DictionaryError):
         return None
