@@ -49,8 +49,8 @@ def status(
 
     How old is what it sent, what has landed of it, and what is derived; what was refused or is held; how long the
     source keeps the log for it. Exit code 4 if something needs a person: it has failed, is in another state, is not
-    heard of, its log runs out within a day, or tables are unread and nothing reads them; 3 if only settings differ from
-    the file.
+    heard of, its log runs out within a day, tables are unread and nothing reads them, or what it sends does not land,
+    or nobody can tell; 3 if only settings differ from the file.
     """
     options = settings(context)
     with Surroundings(options) as surroundings:

@@ -145,7 +145,7 @@ def test_what_lasts_ends_each_command_before_anything_is_changed(rest: Rest, how
     assert rest.gateway.changes == []
     rest.gateway.go_well()
     assert place.startswith("plant: ")
-    assert json.loads(rest.sources.cdc("connectors", "status", "--json"))[0]["unread"] == []
+    assert rest.sources.status()[0]["unread"] == []
     assert "nothing to do" in rest.cdc(APPLY)
 
 
