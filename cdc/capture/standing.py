@@ -18,7 +18,7 @@ from cdc.capture.readings import PAUSED, Readings, Unread
 from cdc.capture.retained import Retained
 from cdc.capture.source import Source
 from cdc.capture.table_standing import TablesSeen, TableStanding, tables_of
-from cdc.errors import catalogue
+from cdc.errors import CdcError, catalogue
 from cdc.observe.load import Load
 from cdc.observe.status import StreamStatus
 from cdc.observe.tables import TableStatus
@@ -67,14 +67,19 @@ class Standing:
 class Seen:
     """What was told of a source, by whoever was asked; None is what nobody could tell.
 
-    `live` and `wanted` are configurations of its connector, `reader` is the second one, `waits` says that nobody reads
-    what is unread, `behind` how many seconds the slowest canonical table is behind that is made with a mirror.
+    `live` and `wanted` are configurations of its connector, `wanted` an error if its files are not finished; `reader`
+    is the second connector, `waits` says that nobody reads what is unread, `behind` how many seconds the slowest
+    canonical table is behind that is made with a mirror.
+
+    `heard_s` and `first_s` are the ages of the newest and of the oldest record of its stream, `noted_s` that of what
+    was noted last of its tables: that it was made to begin, or has read one. `unanswered` are kafka and target,
+    whichever could not tell.
     """
 
     now: Status
     reader: Status
     live: Mapping[str, str] | None
-    wanted: Mapping[str, str]
+    wanted: Mapping[str, str] | CdcError
     told: Readings
     waits: bool
     offsets: Sequence[Mapping[str, Any]] | None
@@ -124,6 +129,8 @@ def standing_of(source: Source, seen: Seen) -> Standing:
 def _settings(source: Source, seen: Seen) -> str:
     if seen.live is None:
         return "absent"
+    if isinstance(seen.wanted, CdcError):
+        return "unknown"
     # What its snapshot selects may know columns that the contract files do not know yet.
     return "as applied" if keeping_selects(source, seen.wanted, seen.live) == seen.live else "differ"
 
@@ -142,9 +149,14 @@ def _takes_snapshot(seen: Seen) -> bool:
 
 def _verdict(found: Standing, seen: Seen) -> dict[str, Any]:
     """Return code, next and needs_attention: of what is wrong, the first that is."""
+    unfinished = _unfinished(seen)
+    if unfinished and found.connector == "absent":
+        return {**unfinished, "needs_attention": True}  # an `apply` comes no further
     for is_so, code, advice in _wrong(found, seen):
         if is_so:
             return {"code": code, "next": advice or catalogue()[code or ""].action, "needs_attention": True}
+    if unfinished:
+        return unfinished
     if found.settings != "as applied":
         return {"next": f"`cdc connectors plan {found.source}` says what differs and what applying the file leads to."}
     if found.stale:
@@ -191,6 +203,12 @@ def _wrong(found: Standing, seen: Seen) -> list[tuple[bool, str | None, str]]:
         ),
         (_is_stuck(seen), None, "What was sent does not land: `cdc status` says why."),
     ]
+
+
+def _unfinished(seen: Seen) -> dict[str, Any]:
+    """Return code and next where the source's files are not finished."""
+    fault = seen.wanted
+    return {"code": fault.code, "next": f"{fault.detail}: {fault.entry.action}"} if isinstance(fault, CdcError) else {}
 
 
 def _is_reading(seen: Seen) -> bool:

@@ -119,7 +119,7 @@ class Surroundings:
         return {domain.domain: domain for domain in found or ()}
 
     def see(self, source: Source) -> Seen:
-        """Return what is told of a source. Raises as `cdc.capture.connect`, and for its own files."""
+        """Return what is told of a source. Raises as `cdc.capture.connect`."""
         live = self.connect.config(source.name)
         reader = Reader(source, self.options.kafka, self.connect)
         told = (self.ask("kafka", reader.record.fold) if live is not None else None) or Readings(source.name)
@@ -131,7 +131,7 @@ class Surroundings:
             now=self.connect.status(source.name),
             reader=self.connect.status(reader.name),
             live=live,
-            wanted=rendered(source, self.options),
+            wanted=self._wanted(source),
             told=told,
             waits=live is not None and bool(self.ask(f"reader of {source.name}", lambda: reader.waiting(unread))),
             offsets=offsets,
@@ -148,6 +148,12 @@ class Surroundings:
             # At last: whoever fails has been asked by now.
             unanswered=[whom for whom in ("kafka", "target") if whom in self._failed],
         )
+
+    def _wanted(self, source: Source) -> dict[str, str] | CdcError:
+        try:
+            return rendered(source, self.options)
+        except CdcError as error:
+            return error
 
     def _offsets(self, source: Source) -> list[dict[str, Any]] | None:
         # Connect does not tell it of a connector whose references it cannot read: one such must not hide the others.

@@ -11,6 +11,7 @@ from cdc.capture.answer import ABSENT, Status, Task
 from cdc.capture.readings import Readings
 from cdc.capture.retained import Retained
 from cdc.capture.standing import Seen, standing_of
+from cdc.errors import FatalError
 from cdc.observe.load import Load
 from cdc.observe.status import StreamStatus
 from cdc.stream.signal import Signal
@@ -29,6 +30,7 @@ def told(*signals: Signal) -> Readings:
     return readings
 
 
+UNFINISHED = FatalError("LND-102", "public.lot")
 WELL = Seen(
     now=RUNNING,
     reader=Status(ABSENT),
@@ -65,6 +67,16 @@ def test_selects_that_know_columns_which_the_contract_files_do_not_are_as_applie
     selects = {key: CERT, f"{key}.{CERT}": 'SELECT t.*, f(t."d") AS "d" FROM "public"."cert" t'}
     assert standing_of(source("cert"), replace(WELL, live={"a": "1", **selects})).settings == "as applied"
     assert standing_of(source("cert"), replace(WELL, wanted={"a": "1", **selects})).settings == "differ"
+
+
+def test_the_settings_of_files_that_are_not_finished_are_unknown_and_their_code_is_told() -> None:
+    found = standing_of(source("cert"), replace(WELL, wanted=UNFINISHED))
+    assert (found.settings, found.code, found.needs_attention) == ("unknown", "LND-102", False)
+    assert found.next == f"public.lot: {UNFINISHED.entry.action}"
+    # What is wrong with what runs is worse; but to create a connector of it does not help.
+    assert standing_of(source("cert"), replace(WELL, wanted=UNFINISHED, heard_s=31.0)).code == "CON-106"
+    absent = standing_of(source("cert"), replace(WELL, wanted=UNFINISHED, live=None, now=Status(ABSENT)))
+    assert (absent.settings, absent.code, absent.needs_attention) == ("absent", "LND-102", True)
 
 
 @pytest.mark.parametrize(
