@@ -51,6 +51,9 @@ def plan(
     """
     options = acting(context)
     configs = [(source, _config(source, options)) for source in chosen(options, names)]
+    faults = {source.name: config for source, config in configs if isinstance(config, CdcError)}
+    if configs and len(faults) == len(configs):
+        raise typer.Exit(_tell(faults, out))
     with Connect(options.connect) as connect:
         plans = [
             plan_source(source, options, connect, config, same_server=same_server)
@@ -60,7 +63,6 @@ def plan(
         cluster = connect.cluster()
         left = [] if names else strays(connect, load_sources(options.folders.connector_configs).keys())
     found = PlanFile(FORMAT, cluster, plans, left, same_server)
-    faults = {source.name: config for source, config in configs if isinstance(config, CdcError)}
     if out is not None and not faults:
         with writing(out, "--out"):
             write_plans(out, found)
