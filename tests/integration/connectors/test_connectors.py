@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from cdc.access import Kafka
 from cdc.capture.connect import Connect
 from cdc.capture.connector import render, table_names
 from cdc.capture.watchdog import Watch
-from cdc.stream.topic import TopicEnds, describe_topic
+from cdc.stream.topic import TopicEnds, describe_topic, newest, oldest
 from compose.local.stack import Stack
 from tests.integration.connectors.deployment import FILES, SOURCES, Sources, kind_of
 
@@ -138,6 +139,22 @@ def test_the_stream_tells_snapshot_and_transactions_in_order(sources: Sources, n
 def test_an_idle_source_is_heard_of(sources: Sources, name: str) -> None:
     sources.cdc("connectors", "apply", name)
     sources.await_records(name, lambda records: len([r for r in records if kind_of(r) == "heartbeat"]) >= 3, 20)
+    kafka, stream = Kafka(sources.env["CDC_KAFKA"]), f"cdc.{name}"
+    first, last = (ask(kafka, [stream, "cdc.none"]) for ask in (oldest, newest))
+    assert first.keys() == last.keys() == {stream}
+    assert timedelta(seconds=1) < last[stream] - first[stream] < timedelta(minutes=5)
+
+
+@pytest.mark.slow  # a minute; every day: unit/cdc/capture/test_standing.py
+def test_a_source_that_nobody_lands_needs_a_person(sources: Sources) -> None:
+    """It runs, and is heard of every second."""
+    sources.cdc("connectors", "apply", "plant")
+    deadline = time.monotonic() + 120
+    while not (found := sources.status("plant")[0])["needs_attention"]:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+    assert (found["connector"], found["code"], found["heard_s"] < 30) == ("running", None, True)
+    assert "`cdc run`" in found["next"]
 
 
 def test_a_connector_is_brought_to_each_state(sources: Sources) -> None:
