@@ -196,11 +196,7 @@ def _wrong(found: Standing, seen: Seen) -> list[tuple[bool, str | None, str]]:
         (found.waits, None, f"Nothing reads {unread}: {apply}."),
         (bool(paused), None, f"Reading of {paused} is paused; {goes_on} goes on with it."),
         (is_wanted and bool(away), None, unknown),
-        (
-            is_wanted and _lands_nothing(seen),
-            None,
-            "Nothing of it has ever landed: `cdc run` does that, `cdc status` says what keeps it.",
-        ),
+        (is_wanted and _lands_nothing(seen), None, _NEVER),
         (_is_stuck(seen), None, "What was sent does not land: `cdc status` says why."),
     ]
 
