@@ -16,6 +16,8 @@ from cdc.capture.pace import bytes_per_s
 from cdc.capture.source import Source
 
 _DAY_S: Final = 86_400.0
+# What is left of something that may be over at any moment, and is not yet.
+_AT_ANY_MOMENT_S: Final = 1.0
 _MIB: Final = 1024 * 1024
 
 
@@ -40,7 +42,7 @@ def read_retained(source: Source, variables: Mapping[str, str], place: Mapping[s
     if source.kind == "postgresql":
         with catalogue_postgresql.session(login) as slots:
             row = slots.execute(_SLOT, (slot_name(source),)).fetchone()
-        return of_slot(row)
+        return of_slot(row, has_place="lsn" in place)
     with catalogue_binlog.session(login) as files:
         return of_files(_select(files, "SHOW BINARY LOGS"), _expiry(files), place, age_s)
 
@@ -56,10 +58,13 @@ WHERE s.slot_name = %s AND s.database = pg_catalog.current_database()
 """
 
 
-def of_slot(row: Mapping[str, Any] | None) -> Retained:
-    """Return what a row of the slot says: at the pace at which the server has written so far."""
+def of_slot(row: Mapping[str, Any] | None, *, has_place: bool) -> Retained:
+    """Return what a row of the slot says: at the pace at which the server has written so far.
+
+    A connector has its slot before it has a place, and loses its place first.
+    """
     if row is None:
-        return Retained(None, None, "there is no slot yet")
+        return Retained(None, 0.0, "the slot is gone") if has_place else Retained(None, None, "there is no slot yet")
     if row["wal_status"] == "lost":
         return Retained(row["kept"], 0.0, "the slot has lost its place (max_slot_wal_keep_size)")
     if row["safe_wal_size"] is None:
@@ -72,17 +77,28 @@ def of_slot(row: Mapping[str, Any] | None) -> Retained:
 def of_files(
     files: list[Mapping[str, Any]], expiry_s: float | None, place: Mapping[str, Any], age_s: float
 ) -> Retained:
-    """Return what the server's binary logs say; `expiry_s` is how old one may get, None: as old as it likes."""
+    """Return what the server's binary logs say; `expiry_s` is how old one may get, None: as old as it likes.
+
+    A server purges what is too old when it begins another file, and never the one that it writes to. How old a file is
+    it does not tell: by its end, which is no older than the place.
+    """
     names = [str(one["Log_name"]) for one in files]
     if "file" not in place:
         return Retained(None, None, "the connector has no place yet")
-    if str(place["file"]) not in names:
-        return Retained(None, 0.0, f"{place['file']} is purged")
-    kept = files[names.index(str(place["file"])) :]
+    file = str(place["file"])
+    if file not in names:
+        return Retained(None, 0.0, f"{file} is purged")
+    kept = files[names.index(file) :]
     size = sum(int(one["File_size"]) for one in kept) - int(place.get("pos", 0))
     if expiry_s is None:
         return Retained(size, None, "binary logs do not expire: until the disk is full")
-    return Retained(size, max(0.0, expiry_s - age_s), f"binary logs are kept for {expiry_s / _DAY_S:g} days")
+    if file == names[-1]:
+        return Retained(size, None, f"{file} is being written to: it is not purged")
+    days = f"{expiry_s / _DAY_S:g} days"
+    if age_s < expiry_s:
+        return Retained(size, expiry_s - age_s, f"binary logs are kept for {days}")
+    may_go = f"{file} may be older than {days}: then it is purged when the server begins another file"
+    return Retained(size, _AT_ANY_MOMENT_S, may_go)
 
 
 def _expiry(connection: pymysql.Connection[DictCursor]) -> float | None:

@@ -14,7 +14,7 @@ from typing import Final
 from cdc.capture.answer import Status
 from cdc.capture.connector import mirrors_of
 from cdc.capture.reading import captured
-from cdc.capture.readings import Unread
+from cdc.capture.readings import NEEDED, Unread
 from cdc.capture.source import Source
 from cdc.observe.load import WAITING, Load
 from cdc.observe.tables import TableStatus
@@ -106,8 +106,10 @@ class _States:
 
     def of(self, table: str, mirror: str) -> str:
         """Return the state of a table."""
-        if table in self._unread:
-            return self._unread[table]
+        unread = self._unread.get(table)
+        # A first snapshot reads all tables, of which each is needed until it has been scanned.
+        if unread is not None and not (unread == NEEDED and self.seen.in_snapshot):
+            return unread
         if self.seen.live is None or table not in self._captured:
             return NOT_CAPTURED
         if not self.seen.now.is_in("running"):

@@ -13,6 +13,7 @@ from cdc import approval
 from cdc.approval import signature_folder
 from cdc.cli.context import Folder, folder_of, settings
 from cdc.cli.output import say, write_json
+from cdc.cli.written import writing
 from cdc.errors import FatalError
 from transforms.load import load
 from transforms.model import Dictionary
@@ -64,10 +65,8 @@ def doc(
     page = (
         msgspec.json.format(msgspec.json.encode(asdict(document)), indent=2) if as_json else render(document).encode()
     )
-    try:
+    with writing(path, "--output"):
         path.write_bytes(page)
-    except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be written: {error.strerror}", param_hint="--output") from None
     say(f"{path}: {dictionary.name} {dictionary.version} ({dictionary.status}), {len(page) // 1000} kB.")
 
 

@@ -101,9 +101,18 @@ def end_offsets(brokers: Brokers, names: Iterable[str]) -> dict[str, int]:
 
 def newest(brokers: Brokers, names: Iterable[str]) -> dict[str, datetime]:
     """Return when the newest record of several topics was sent, without those that have none. Raises STR-109, soon."""
+    return _sent(brokers, names, OffsetSpec.MAX_TIMESTAMP)
+
+
+def oldest(brokers: Brokers, names: Iterable[str]) -> dict[str, datetime]:
+    """Return the same of the oldest record."""
+    return _sent(brokers, names, 0)  # the first one that was sent at any time
+
+
+def _sent(brokers: Brokers, names: Iterable[str], which: OffsetSpec | int) -> dict[str, datetime]:
     with kafka_admin(brokers, PATIENCE_OF_A_PERSON_MS) as admin:
         existing = set(admin.list_topics())
-        wanted = {TopicPartition(name, 0): OffsetSpec.MAX_TIMESTAMP for name in names if name in existing}
+        wanted = {TopicPartition(name, 0): which for name in names if name in existing}
         found = admin.list_partition_offsets(wanted) if wanted else {}
     sent = {partition.topic: place.timestamp for partition, place in found.items()}
     return {name: datetime.fromtimestamp(ms / 1000, UTC) for name, ms in sent.items() if ms is not None and ms >= 0}

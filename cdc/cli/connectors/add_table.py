@@ -24,6 +24,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line
 from cdc.cli.repeated import of_deployment
 from cdc.cli.target import apply_target
+from cdc.cli.written import writing
 from cdc.config import Settings, environment
 
 
@@ -94,10 +95,11 @@ def _name(source: Source, table: str) -> Name:
 
 def _write(contracts: Path, file: Path, added: Addition) -> None:
     """Write contracts first: a worker that meets a table without one stops."""
-    contracts.mkdir(parents=True, exist_ok=True)
-    for contract in added.contracts:
-        (contracts / f"{contract.table}.yaml").write_text(to_yaml(contract), encoding="utf-8")
-    file.write_text(added.text, encoding="utf-8")
+    with writing(file):
+        contracts.mkdir(parents=True, exist_ok=True)
+        for contract in added.contracts:
+            (contracts / f"{contract.table}.yaml").write_text(to_yaml(contract), encoding="utf-8")
+        file.write_text(added.text, encoding="utf-8")
 
 
 def _apply(options: Settings, name: str) -> list[str]:

@@ -21,6 +21,7 @@ from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_json, write_line, write_table
 from cdc.cli.repeated import of_deployment
 from cdc.cli.source import write_files
+from cdc.cli.written import writing
 from cdc.config import environment
 from cdc.errors import FatalError
 
@@ -96,7 +97,8 @@ def init(  # noqa: PLR0913 - the options of a command
     if product in KINDS:
         parse_source(name, text)  # what cannot be read again is not written
     if not dry_run:
-        files.write(made, text)
+        with writing(folder):
+            files.write(made, text)
     _tell(made, load, files, dry_run=dry_run, as_json=as_json)
     if product not in KINDS:
         say(f"No connector of this service reads {product} yet: {files.connector.name} is read by nobody.")

@@ -17,9 +17,11 @@ from cdc.capture.source import Source, load_sources
 from cdc.capture.topics import topic_plans
 from cdc.cli.chosen import Names, chosen, rendered
 from cdc.cli.context import acting
-from cdc.cli.failure import Exit
+from cdc.cli.failure import Exit, exit_of
 from cdc.cli.output import say, write_advice, write_json, write_table
+from cdc.cli.written import writing
 from cdc.config import Settings
+from cdc.errors import CdcError
 
 SameServer = Annotated[
     bool,
@@ -44,24 +46,49 @@ def plan(
     """Show what `apply` would do: differences by setting with what they lead to, and the steps in order.
 
     Nothing is changed. Secrets are shown as the references that they are, or not at all. Exit code 3 if there is
-    something to do, or a connector of which no file says anything.
+    something to do, or a connector of which no file says anything. A source whose files are not finished is named with
+    its code, which the exit code is then of; the others are shown, but no file is written.
     """
     options = acting(context)
+    configs = [(source, _config(source, options)) for source in chosen(options, names)]
+    faults = {source.name: config for source, config in configs if isinstance(config, CdcError)}
+    if configs and len(faults) == len(configs):
+        raise typer.Exit(_tell(faults, out))
     with Connect(options.connect) as connect:
         plans = [
-            plan_source(source, options, connect, rendered(source, options), same_server=same_server)
-            for source in chosen(options, names)
+            plan_source(source, options, connect, config, same_server=same_server)
+            for source, config in configs
+            if not isinstance(config, CdcError)
         ]
         cluster = connect.cluster()
         left = [] if names else strays(connect, load_sources(options.folders.connector_configs).keys())
     found = PlanFile(FORMAT, cluster, plans, left, same_server)
-    if out is not None:
-        write_plans(out, found)
+    if out is not None and not faults:
+        with writing(out, "--out"):
+            write_plans(out, found)
     if as_json:
         write_json(found)
     else:
-        _write(found, out)
+        _write(found, out, is_whole=not faults)
+    if faults:
+        raise typer.Exit(_tell(faults, out))
     raise typer.Exit(Exit.DIFFERENT if left or any(one.steps for one in plans) else Exit.OK)
+
+
+def _config(source: Source, options: Settings) -> dict[str, str] | CdcError:
+    """Return what the connector is to be sent, or why nobody can tell yet: that must not hide the other sources."""
+    try:
+        return rendered(source, options)
+    except CdcError as error:
+        return error
+
+
+def _tell(faults: Mapping[str, CdcError], out: Path | None) -> Exit:
+    for name, fault in faults.items():
+        say(f"{name}: {fault.advice()}")
+    if out is not None:
+        say(f"{out} is not written: it would lack {', '.join(faults)}")
+    return max(map(exit_of, faults.values()))
 
 
 def is_file(argument: str) -> bool:
@@ -82,7 +109,7 @@ def plan_source(
     return make_plan(source, seen, config, same_server=same_server)
 
 
-def _write(found: PlanFile, out: Path | None) -> None:
+def _write(found: PlanFile, out: Path | None, *, is_whole: bool) -> None:
     changes = [
         (one.source, change.key, *change.apart(), change.impact) for one in found.plans for change in one.changes
     ]
@@ -97,7 +124,7 @@ def _write(found: PlanFile, out: Path | None) -> None:
         write_table("Steps", ("source", "step", "what", "leads to"), steps)
     for line in _words(found.plans, found.strays):
         write_advice(line)
-    if steps:
+    if steps and (is_whole or out is None):
         say(f"next: cdc connectors apply {_names(found.plans) if out is None else argument_of(out)}")
 
 

@@ -26,7 +26,8 @@ from cdc.observe.load import Load
 _JSON_HELP = (
     "Print a list of objects, one per source: source, wanted (running, paused, stopped), connector and task (as Kafka"
     " Connect has them), reader (the state of what reads added tables, null if there is none), settings (as applied, "
-    "differ, absent), failure, code (of what is wrong, or null), unread (a list of table, state, reason, again, "
+    "differ, absent; unknown if the source's files are not finished), failure, code (of what is wrong, or null), "
+    "unread (a list of table, state, reason, again, "
     "whole, begun_at), waits (bool: nothing reads them), place (in the source's log), heard_s (since the connector "
     "sent something), landed_s (since what landed last was committed in the source), lag (records in the topic that "
     "have not landed), behind_s (of the canonical tables), refused, stale, held, log (bytes that the source keeps for"
@@ -49,8 +50,8 @@ def status(
 
     How old is what it sent, what has landed of it, and what is derived; what was refused or is held; how long the
     source keeps the log for it. Exit code 4 if something needs a person: it has failed, is in another state, is not
-    heard of, its log runs out within a day, or tables are unread and nothing reads them; 3 if only settings differ from
-    the file.
+    heard of, its log runs out within a day, tables are unread and nothing reads them, or what it sends does not land,
+    or nobody can tell; 3 if only settings differ from the file, or the source's files are not finished.
     """
     options = settings(context)
     with Surroundings(options) as surroundings:

@@ -16,7 +16,7 @@ import psycopg
 
 from cdc.capture.catalogue import estimate_rows
 from cdc.capture.connect import Connect
-from cdc.capture.connector import mirrors_of, table_names
+from cdc.capture.connector import mirrors_of, signal_topic, table_names
 from cdc.capture.progress import progress
 from cdc.capture.reader import Reader
 from cdc.capture.readings import Readings, Unread
@@ -33,7 +33,7 @@ from cdc.observe.load import Load, open_snapshots, read_loads
 from cdc.observe.status import DomainStatus, StreamStatus, read_domains, read_streams
 from cdc.observe.tables import TableStatus, count_held, read_tables
 from cdc.store.connection import connect as connect_target
-from cdc.stream.topic import end_offsets, newest
+from cdc.stream.topic import end_offsets, newest, oldest
 from transforms.errors import DictionaryError
 from transforms.mapping import MirrorRef
 from transforms.model import Dictionary
@@ -87,8 +87,14 @@ class Surroundings:
 
     @cached_property
     def newest(self) -> dict[str, datetime]:
-        """When the newest record of each stream was sent."""
-        return self.ask("kafka", lambda: newest(self.options.kafka, self._streams)) or {}
+        """When the newest record of each stream was sent, and that of each signal topic."""
+        topics = [topic for source in self._sources for topic in (source.stream, signal_topic(source))]
+        return self.ask("kafka", lambda: newest(self.options.kafka, topics)) or {}
+
+    @cached_property
+    def oldest(self) -> dict[str, datetime]:
+        """When the oldest record of each stream was sent."""
+        return self.ask("kafka", lambda: oldest(self.options.kafka, self._streams)) or {}
 
     @cached_property
     def streams(self) -> dict[str, StreamStatus]:
@@ -113,24 +119,25 @@ class Surroundings:
         return {domain.domain: domain for domain in found or ()}
 
     def see(self, source: Source) -> Seen:
-        """Return what is told of a source. Raises as `cdc.capture.connect`, and for its own files."""
+        """Return what is told of a source. Raises as `cdc.capture.connect`."""
         live = self.connect.config(source.name)
         reader = Reader(source, self.options.kafka, self.connect)
         told = (self.ask("kafka", reader.record.fold) if live is not None else None) or Readings(source.name)
         unread = told.unread(table_names(source))
         offsets = self._offsets(source) if live is not None else []
         place: dict[str, Any] = next((entry["offset"] for entry in offsets or () if entry.get("offset")), {})
-        sent = self.newest.get(source.stream)
-        heard_s = None if sent is None else max(0.0, (datetime.now(UTC) - sent).total_seconds())
+        heard_s = _age_s(self.newest.get(source.stream))
         return Seen(
             now=self.connect.status(source.name),
             reader=self.connect.status(reader.name),
             live=live,
-            wanted=rendered(source, self.options),
+            wanted=self._wanted(source),
             told=told,
             waits=live is not None and bool(self.ask(f"reader of {source.name}", lambda: reader.waiting(unread))),
             offsets=offsets,
             heard_s=heard_s,
+            noted_s=_age_s(self.newest.get(signal_topic(source))),
+            first_s=_age_s(self.oldest.get(source.stream)),
             stream=self.streams.get(source.stream),
             tables=self._tables(source),
             held=self._held(source),
@@ -138,7 +145,15 @@ class Surroundings:
             log=self.ask(source.name, lambda: read_retained(source, environment(), place, heard_s or 0.0)),
             snapshot=self._snapshot(source),
             reading=self.reading(source, unread, reader),
+            # At last: whoever fails has been asked by now.
+            unanswered=[whom for whom in ("kafka", "target") if whom in self._failed],
         )
+
+    def _wanted(self, source: Source) -> dict[str, str] | CdcError:
+        try:
+            return rendered(source, self.options)
+        except CdcError as error:
+            return error
 
     def _offsets(self, source: Source) -> list[dict[str, Any]] | None:
         # Connect does not tell it of a connector whose references it cannot read: one such must not hide the others.
@@ -198,4 +213,12 @@ class Surroundings:
 
     @property
     def _streams(self) -> list[str]:
-        return [source.stream for source in load_sources(self.options.folders.connector_configs).values()]
+        return [source.stream for source in self._sources]
+
+    @property
+    def _sources(self) -> list[Source]:
+        return list(load_sources(self.options.folders.connector_configs).values())
+
+
+def _age_s(sent: datetime | None) -> float | None:
+    return None if sent is None else max(0.0, (datetime.now(UTC) - sent).total_seconds())

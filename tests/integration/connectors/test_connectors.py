@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from cdc.access import Kafka
 from cdc.capture.connect import Connect
 from cdc.capture.connector import render, table_names
 from cdc.capture.watchdog import Watch
-from cdc.stream.topic import TopicEnds, describe_topic
+from cdc.stream.topic import TopicEnds, describe_topic, newest, oldest
 from compose.local.stack import Stack
 from tests.integration.connectors.deployment import FILES, SOURCES, Sources, kind_of
 
@@ -85,9 +86,8 @@ def test_a_second_apply_changes_nothing_and_says_so(sources: Sources) -> None:
             "unread": [],
             "waits": False,
             # Nobody lands here, and the target has no tables.
-            **dict.fromkeys(("landed_s", "lag", "behind_s", "refused", "stale", "held", "snapshot", "reading", "next")),
+            **dict.fromkeys(("landed_s", "lag", "behind_s", "refused", "stale", "held", "snapshot", "reading")),
             "reader": None,
-            "needs_attention": False,
             "tables": [
                 {"table": table, "mirror": f"{name}.{table.rpartition('.')[2]}"}
                 | {"wanted": "streaming", "state": "streaming"}
@@ -100,8 +100,10 @@ def test_a_second_apply_changes_nothing_and_says_so(sources: Sources) -> None:
     ]
     deadline = time.monotonic() + 60
     while True:
-        found = json.loads(sources.cdc("connectors", "status", "--json"))
+        found = sources.status()
         told = [(one.pop("place"), one.pop("heard_s"), one.pop("log")) for one in found]
+        ends = {(one.pop("needs_attention"), (one.pop("next") or "").partition(":")[0]) for one in found}
+        assert ends <= {(False, ""), (True, "Nothing of it has ever landed")}  # the latter after a minute
         # The first snapshot reads all tables, and says so of each, also of the empty one.
         if found == wanted and all(
             place != "none" and heard < 30 and log["bytes"] is not None for place, heard, log in told
@@ -137,6 +139,22 @@ def test_the_stream_tells_snapshot_and_transactions_in_order(sources: Sources, n
 def test_an_idle_source_is_heard_of(sources: Sources, name: str) -> None:
     sources.cdc("connectors", "apply", name)
     sources.await_records(name, lambda records: len([r for r in records if kind_of(r) == "heartbeat"]) >= 3, 20)
+    kafka, stream = Kafka(sources.env["CDC_KAFKA"]), f"cdc.{name}"
+    first, last = (ask(kafka, [stream, "cdc.none"]) for ask in (oldest, newest))
+    assert first.keys() == last.keys() == {stream}
+    assert timedelta(seconds=1) < last[stream] - first[stream] < timedelta(minutes=5)
+
+
+@pytest.mark.slow  # a minute; every day: unit/cdc/capture/test_standing.py
+def test_a_source_that_nobody_lands_needs_a_person(sources: Sources) -> None:
+    """It runs, and is heard of every second."""
+    sources.cdc("connectors", "apply", "plant")
+    deadline = time.monotonic() + 120
+    while not (found := sources.status("plant")[0])["needs_attention"]:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+    assert (found["connector"], found["code"], found["heard_s"] < 30) == ("running", None, True)
+    assert "`cdc run`" in found["next"]
 
 
 def test_a_connector_is_brought_to_each_state(sources: Sources) -> None:
@@ -159,13 +177,12 @@ def test_a_connector_may_be_created_stopped(sources: Sources) -> None:
 def test_changed_settings_are_seen_and_applied(sources: Sources) -> None:
     sources.cdc("connectors", "apply")
     sources.write("plant", FILES["plant"] + "settings: {max.batch.size: 4096}\n")
-    found = json.loads(sources.cdc("connectors", "status", "--json", exit_code=3))
-    assert [finding["settings"] for finding in found] == ["as applied", "differ"]
+    assert [finding["settings"] for finding in sources.status()] == ["as applied", "differ"]
     assert sources.cdc("connectors", "apply").splitlines() == [
         "books: nothing to do",
         "plant: settings changed: max.batch.size",
     ]
-    sources.cdc("connectors", "status")
+    assert [finding["settings"] for finding in sources.status()] == ["as applied", "as applied"]
 
 
 @pytest.mark.parametrize("name", SOURCES)

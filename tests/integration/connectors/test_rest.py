@@ -145,7 +145,7 @@ def test_what_lasts_ends_each_command_before_anything_is_changed(rest: Rest, how
     assert rest.gateway.changes == []
     rest.gateway.go_well()
     assert place.startswith("plant: ")
-    assert json.loads(rest.sources.cdc("connectors", "status", "--json"))[0]["unread"] == []
+    assert rest.sources.status()[0]["unread"] == []
     assert "nothing to do" in rest.cdc(APPLY)
 
 
@@ -153,9 +153,9 @@ def test_what_lasts_ends_each_command_before_anything_is_changed(rest: Rest, how
 def test_what_passes_is_waited_for(rest: Rest) -> None:
     rest.begin()
     for fault, command, told in (
+        (NOT_READY, STATUS, "running"),  # first: after a minute it says that nobody lands here
         (REBALANCE, PAUSE, "plant: paused"),
         (NOTHING, RESUME, "plant: running"),
-        (NOT_READY, STATUS, "running"),
         (NOTHING, PLAN, "plant: nothing to do"),
         (GARBAGE, SHOW, "plant: "),
     ):

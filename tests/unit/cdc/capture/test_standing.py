@@ -11,6 +11,7 @@ from cdc.capture.answer import ABSENT, Status, Task
 from cdc.capture.readings import Readings
 from cdc.capture.retained import Retained
 from cdc.capture.standing import Seen, standing_of
+from cdc.errors import FatalError
 from cdc.observe.load import Load
 from cdc.observe.status import StreamStatus
 from cdc.stream.signal import Signal
@@ -29,6 +30,7 @@ def told(*signals: Signal) -> Readings:
     return readings
 
 
+UNFINISHED = FatalError("LND-102", "public.lot")
 WELL = Seen(
     now=RUNNING,
     reader=Status(ABSENT),
@@ -38,6 +40,9 @@ WELL = Seen(
     waits=False,
     offsets=OFFSETS,
     heard_s=1.0,
+    noted_s=90.0,
+    first_s=100.0,
+    unanswered=(),
     stream=LANDED,
     tables=(),
     held=0,
@@ -64,6 +69,16 @@ def test_selects_that_know_columns_which_the_contract_files_do_not_are_as_applie
     assert standing_of(source("cert"), replace(WELL, wanted={"a": "1", **selects})).settings == "differ"
 
 
+def test_the_settings_of_files_that_are_not_finished_are_unknown_and_their_code_is_told() -> None:
+    found = standing_of(source("cert"), replace(WELL, wanted=UNFINISHED))
+    assert (found.settings, found.code, found.needs_attention) == ("unknown", "LND-102", False)
+    assert found.next == f"public.lot: {UNFINISHED.entry.action}"
+    # What is wrong with what runs is worse; but to create a connector of it does not help.
+    assert standing_of(source("cert"), replace(WELL, wanted=UNFINISHED, heard_s=31.0)).code == "CON-106"
+    absent = standing_of(source("cert"), replace(WELL, wanted=UNFINISHED, live=None, now=Status(ABSENT)))
+    assert (absent.settings, absent.code, absent.needs_attention) == ("absent", "LND-102", True)
+
+
 @pytest.mark.parametrize(
     ("changes", "state"),
     [
@@ -85,11 +100,81 @@ def test_the_slowest_of_what_is_derived_of_its_mirrors_is_how_far_a_source_is_be
     assert standing_of(source("cert"), replace(WELL, behind=behind)).behind_s == 7.0
 
 
-def test_what_nobody_could_tell_is_none_and_no_reason_for_alarm() -> None:
-    away = replace(WELL, heard_s=None, stream=None, tables=None, held=None, behind={}, log=None)
-    found = standing_of(source("cert"), away)
+AWAY = {"stream": None, "tables": None, "held": None, "behind": {}}
+UNHEARD = {"heard_s": None, "noted_s": None, "first_s": None}
+
+
+def test_what_nobody_could_tell_is_none() -> None:
+    found = standing_of(source("cert"), replace(WELL, **AWAY, log=None, unanswered=("target",)))
     assert (found.landed_s, found.lag, found.refused, found.held) == (None, None, None, None)
-    assert not found.needs_attention
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({**AWAY, "unanswered": ("target",)}, "whether anything lands: target could not be asked"),
+        (
+            {**UNHEARD, "stream": replace(LANDED, lag=None), "unanswered": ("kafka",)},
+            "whether anything lands: kafka could not be asked",
+        ),
+        # No `cdc run` lands it, or its target has no tables; what lands it has not come to its first batch.
+        ({"stream": None, "first_s": 61.0}, "Nothing of it has ever landed"),
+        ({"stream": replace(LANDED, batch=0, freshness_s=None), "first_s": 61.0}, "Nothing of it has ever landed"),
+        ({"snapshot": replace(LOAD, rows_per_s=0.0, seconds=61.0), "stream": replace(LANDED, lag=4)}, "does not land"),
+    ],
+)
+def test_a_source_that_is_to_run_and_of_which_nothing_is_known_to_land_needs_a_person(
+    changes: dict[str, Any], said: str
+) -> None:
+    found = standing_of(source("cert"), replace(WELL, **changes))
+    assert (found.code, found.needs_attention) == (None, True)
+    assert said in str(found.next)
+    still = replace(WELL, **changes, now=Status("STOPPED"))
+    if not still.snapshot:
+        assert not standing_of(source("cert", state="stopped"), still).needs_attention
+
+
+FIRST = ({"partition": {}, "offset": {"lsn": 5, "snapshot": "INITIAL"}},)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # It waits for its slot, or for a lock, and has not sent anything yet.
+        {"offsets": (), "stream": None, "heard_s": None, "first_s": None, "noted_s": 301.0},
+        {"offsets": (), "stream": None, **UNHEARD},
+        # It was read before, and hangs in another snapshot; or the topic was deleted.
+        {"offsets": (), "heard_s": 9000.0, "noted_s": 301.0},
+        {"offsets": FIRST, "heard_s": 301.0, "noted_s": 900.0},
+        {"snapshot": LOAD, "heard_s": 301.0, "noted_s": 301.0},
+        {"heard_s": None, "noted_s": 301.0},
+    ],
+)
+def test_a_connector_that_hangs_in_its_first_snapshot_or_before_it_needs_a_person(changes: dict[str, Any]) -> None:
+    found = standing_of(source("cert"), replace(WELL, **changes))
+    assert (found.code, found.needs_attention) == ("CON-106", True)
+    assert "open transaction" in str(found.next)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # Just begun: for the first time, and over again.
+        {"offsets": (), "stream": None, "heard_s": None, "first_s": None, "noted_s": 3.0},
+        {"offsets": (), "stream": None, "heard_s": 3.0, "first_s": 3.0, "noted_s": 3.0},
+        {"offsets": (), "heard_s": 9000.0, "first_s": 9900.0, "noted_s": 3.0},
+        # Small tables are noted as read, one after the other; a long select sends rows alone.
+        {"offsets": FIRST, "snapshot": LOAD, "heard_s": 301.0, "noted_s": 3.0},
+        {"offsets": FIRST, "snapshot": LOAD, "heard_s": 3.0, "noted_s": 900.0},
+        # It waits for rows: nothing has come that could land.
+        {"offsets": FIRST, "snapshot": replace(LOAD, rows_per_s=0.0, seconds=61.0), "heard_s": 90.0},
+        # Its first batch is on the way.
+        {"stream": replace(LANDED, batch=0, freshness_s=None, lag=4), "first_s": 59.0},
+    ],
+)
+def test_what_has_begun_or_is_being_read_is_well(changes: dict[str, Any]) -> None:
+    found = standing_of(source("cert"), replace(WELL, **changes))
+    assert (found.code, found.next, found.needs_attention) == (None, None, False)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,13 @@ def test_tables_whose_changes_come_stand_in_the_order_of_the_file() -> None:
         ({"unread": (Unread(CERT, "paused"),), "now": Status("STOPPED")}, "paused"),
         ({"loads": (LOAD,)}, "loading"),
         ({"in_snapshot": True}, "waiting"),
+        # All tables of a connector that is created are noted as needed first, until its snapshot has scanned them.
+        ({"in_snapshot": True, "unread": (Unread(CERT, "needed"),)}, "waiting"),
+        ({"in_snapshot": True, "unread": (Unread(CERT, "needed"),), "loads": (LOAD,)}, "loading"),
+        ({"in_snapshot": True, "unread": (Unread(CERT, "needed"),), "now": Status("STOPPED")}, "stopped"),
+        # One that joins later is read beside the stream, whatever of others is being read there.
+        ({"unread": (Unread(CERT, "needed"),)}, "needed"),
+        ({"unread": (Unread(CERT, "needed"),), "loads": (LOAD,)}, "needed"),
         ({"is_silent": True}, "silent"),
         ({"is_silent": True, "loads": (LOAD,)}, "loading"),
         ({"loads": (LOAD,), "now": Status("STOPPED")}, "stopped"),

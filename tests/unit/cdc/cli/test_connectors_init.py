@@ -58,6 +58,22 @@ def test_what_is_there_is_replaced_only_if_somebody_says_so(folder: Path, capsys
     assert (folder / "erp2.yaml.draft").read_text() != "by hand"
 
 
+@pytest.mark.parametrize("in_the_way", ["contracts", "contracts/erp2", "erp2.yaml.draft"])
+def test_what_cannot_be_written_is_named_as_a_matter_of_usage(
+    folder: Path, in_the_way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / in_the_way
+    if path.suffix:
+        path.mkdir()
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("a file where a folder has to be")
+    assert execute([*INIT, "--from", "erp.catalogue", "--force"]) == 2
+    shown = "".join(capsys.readouterr().err.replace("│", "").split())
+    assert str(path) in shown
+    assert "cannotbewritten" in shown
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
