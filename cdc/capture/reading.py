@@ -13,6 +13,7 @@ it is kept for ever, it has one order, and what matters stands in it.
 - `SOURCE/paused`: these tables are not to be read until somebody needs them again; the reader is stopped.
 - `SOURCE/kept`: these tables were being read again, and are not any more: what their mirrors have is what they had.
 - `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
+- `SOURCE/void`: what was noted under this id is not so, because what it was noted for has been refused.
 - `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
   (`cdc.capture.lifecycle`), has been, or was left in the middle of it (`cdc.capture.turn`).
 - `SOURCE/removed`: a connector is deleted, and Kafka Connect has forgotten its place before.
@@ -31,6 +32,7 @@ sends chunks inside transactions under the offset of the event that follows, so 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -51,7 +53,9 @@ from cdc.capture.readings import (
 )
 from cdc.capture.source import Source
 from cdc.errors import FatalError
-from cdc.stream.signal import read_signals, send_signal
+from cdc.stream.signal import Signal, read_signals, send_signal
+
+_VOID: Final = "void"
 
 
 class Reading:
@@ -121,10 +125,19 @@ class Reading:
         if partial := [table for table in tables if table in unread]:
             raise FatalError("CON-186", f"{self._source.name}: {', '.join(partial)}")
 
-    def note_gap(self, tables: Sequence[str]) -> None:
-        """Note that captured tables were not captured for a while: a new snapshot of the whole source has to come."""
-        self._note(DROPPED, tables)
-        self._note(NEEDED, tables)
+    def note_gap(self, tables: Sequence[str], note: str = "") -> None:
+        """Note that captured tables were not captured for a while: a new snapshot of the whole source has to come.
+
+        `note` is an id by which it may be taken back (`void`).
+        """
+        self._note(DROPPED, tables, note)
+        self._note(NEEDED, tables, note)
+
+    def void(self, note: str) -> None:
+        """Take back what was noted under an id: all is as if it had not been."""
+        send_signal(
+            self._kafka, self._topic, f"{self._source.name}/{_VOID}".encode(), msgspec.json.encode({"id": note})
+        )
 
     def note_restart(self, connector: str, restart: str) -> None:
         """Note that a connector is about to be started again, under an id."""
@@ -144,18 +157,32 @@ class Reading:
         """Note that these tables are not read for the time being."""
         self._note(PAUSED, tables)
 
-    def _note(self, what: str, tables: Iterable[str]) -> None:
+    def _note(self, what: str, tables: Iterable[str], note: str = "") -> None:
         listed = list(tables)
         if listed:
-            key, value = f"{self._source.name}/{what}", msgspec.json.encode({"tables": listed})
-            send_signal(self._kafka, self._topic, key.encode(), value)
+            value = {"tables": listed} | ({"note": note} if note else {})
+            send_signal(self._kafka, self._topic, f"{self._source.name}/{what}".encode(), msgspec.json.encode(value))
 
     def fold(self) -> Readings:
         """Return what the record tells by now."""
         readings = Readings(self._source.name)
-        for signal in read_signals(self._kafka, self._topic):
-            readings.take(signal)
+        signals = read_signals(self._kafka, self._topic)
+        key = f"{self._source.name}/{_VOID}".encode()
+        void = {_text(signal, "id") for signal in signals if signal.key == key} - {None}
+        for signal in signals:
+            if not void or _text(signal, "note") not in void:
+                readings.take(signal)
         return readings
+
+
+def _text(signal: Signal, name: str) -> str | None:
+    """Return the text that a record has under a name; None where it has none."""
+    try:
+        found = msgspec.json.decode(signal.value or b"{}")
+    except msgspec.DecodeError:
+        return None
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def captured(live: Mapping[str, str]) -> set[str]:

@@ -11,6 +11,7 @@ import pytest
 from cdc.capture.connector import render
 from cdc.capture.reading import Reading
 from cdc.errors import FatalError
+from cdc.stream.signal import Signal
 from tests.unit.cdc.capture.signals import (
     BROKERS,
     CERT,
@@ -62,3 +63,18 @@ def test_a_table_without_a_key_joins_no_connector_that_runs(state: str, topic: C
     with pytest.raises(FatalError, match="CON-113"):
         Reading(file, BROKERS).need([CERT])
     assert made.written() == []
+
+
+def test_what_is_void_was_never_noted(topic: Callable[..., Topic]) -> None:
+    made = topic(scanned(LOT, connector="mes"), needed(CERT))
+    record = Reading(source("lot", "cert"), BROKERS)
+    before = record.fold().unread((LOT, CERT))
+    record.note_gap([LOT, CERT], "one")
+    record.note_gap([LOT], "two")
+    assert [one.table for one in record.unread() if one.again] == [LOT, CERT]
+    record.void("one")
+    assert [one.table for one in record.unread() if one.again] == [LOT]
+    record.void("two")
+    assert record.unread() == before
+    made.signals.append(Signal(b"mes/void", b"no JSON"))
+    assert record.unread() == before

@@ -14,8 +14,9 @@ import pytest
 from cdc.capture import catalogue, lifecycle, reading, turn
 from cdc.cli.connectors.on_record import recorded
 from cdc.cli.main import execute
+from cdc.errors import CdcError, FatalError, TransientError
 from tests.unit.cdc.capture.cluster import Cluster, Member
-from tests.unit.cdc.capture.signals import Topic, plain_contracts
+from tests.unit.cdc.capture.signals import BROKERS, Topic, plain_contracts, source
 
 SETTINGS = """\
 target: {host: 127.0.0.1, port: 1, database: d, user: u, password: "${env:PASSWORD}"}
@@ -80,6 +81,33 @@ def test_a_reset_says_first_what_it_does(cluster: Cluster, capsys: pytest.Captur
     assert execute([*reset, "--yes"]) == 0
     assert json.loads(capsys.readouterr().out)["done"] == "snapshot begun"
     assert cluster.told == [*BEGIN, "record connectors offsets reset"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "again"),
+    [
+        (FatalError("CON-102", "no such offset"), []),
+        (FatalError("CON-105", "status 500"), ["public.lot", "public.cert"]),
+        (TransientError("CON-101", "ReadTimeout"), ["public.lot", "public.cert"]),
+    ],
+)
+def test_a_place_that_is_refused_leaves_no_gap(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: CdcError, again: list[str]
+) -> None:
+    place = {"format": "cdc connectors offsets 1", "source": "mes", "place": "0/9", "offsets": [{"offset": {"lsn": 9}}]}
+    (tmp_path / "place.json").write_text(json.dumps(place))
+
+    def put_offsets(*_: object) -> None:
+        cluster.tell("put offsets")
+        raise refused
+
+    monkeypatch.setattr(cluster, "put_offsets", put_offsets, raising=False)
+    given = ["mes", str(tmp_path / "place.json"), "--pass-over", "--yes", "--reason", "why"]
+    assert execute(["connectors", "offsets", "set", *given]) == 1
+    goes_on = ["running mes"] * (refused.code == "CON-102")  # from its old place
+    assert cluster.told == ["stop mes", "put offsets", *goes_on, "record connectors offsets set"]
+    unread = reading.Reading(source("lot", "cert"), BROKERS).unread()
+    assert [one.table for one in unread if one.again] == again
 
 
 def test_a_restart_leaves_what_somebody_has_halted(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
