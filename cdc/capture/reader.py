@@ -138,6 +138,20 @@ class Reader:
         if self._is_paused or self._reads_nothing_now:
             raise FatalError("CON-190", self._source.name)
 
+    def require_keys(self) -> None:
+        """Raise FatalError CON-113 if `begin` would once the connector runs: it is asked before anything is changed."""
+        told, names = self.record.fold(), table_names(self._source)
+        unread = told.unread(names)
+        is_left = any(state.again or state.state == PAUSED for state in unread)
+        if self._source.state != "running" or not unread or is_left:
+            return
+        # A snapshot that is still to be taken reads those, too.
+        own = self._source.name
+        if told.is_skipped(names) or told.beginning(own) is not None or self._connect.config(own) is None:
+            return
+        if not self._connect.in_snapshot(own):
+            self.record.require_keys(state.table for state in unread)
+
     def cancel(self, tables: Sequence[str], selects: Callable[[], Mapping[str, str]]) -> list[str]:
         """Give up reading tables again, and the reader with it: what else is unread is begun anew.
 

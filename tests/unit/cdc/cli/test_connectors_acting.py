@@ -3,68 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cdc.capture import catalogue, lifecycle, reading, turn
-from cdc.cli.connectors.on_record import recorded
+from cdc.capture import reading
 from cdc.cli.main import execute
 from cdc.errors import CdcError, FatalError, TransientError
 from tests.unit.cdc.capture.cluster import Cluster, Member
-from tests.unit.cdc.capture.signals import BROKERS, Topic, plain_contracts, source
+from tests.unit.cdc.capture.signals import BROKERS, source
 
-SETTINGS = """\
-target: {host: 127.0.0.1, port: 1, database: d, user: u, password: "${env:PASSWORD}"}
-kafka: {bootstrap: "127.0.0.1:1"}
-connect: {url: "http://127.0.0.1:1"}
-folders: {connector_configs: connector-configs}
-"""
-FILE = """\
-kind: postgresql
-host: 127.0.0.1
-port: 5432
-database: mes
-user: ${env:USER}
-password: ${env:PASSWORD}
-tables: [public.lot, public.cert]
-"""
 FORETOLD = [
     "place 0/5 is forgotten; what was not sent by then is in no journal",
     "replication slot cdc_mes is dropped",
     "all rows of 2 tables are read again",
 ]
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
-    """The commands' Connect, with connector `mes`; what is put on record stands in its `told`."""
-    made, topic = Cluster(mes=Member()), Topic()
-
-    @contextmanager
-    def on_record(*_: object) -> Iterator[Any]:
-        yield lambda action, name: recorded(lambda *what: made.told.append(f"record {what[0]}"), action, name)
-
-    for command in ("offsets", "restart"):
-        module = import_module(f"cdc.cli.connectors.{command}")  # of that name there is the command, too
-        monkeypatch.setattr(module, "Connect", lambda _: nullcontext(made))
-        monkeypatch.setattr(module, "on_record", on_record)
-    monkeypatch.setattr(import_module("cdc.cli.connectors.restart"), "require_contracts", lambda *_: None)
-    monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: plain_contracts(file))
-    monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: made.tell("drop slot"))
-    monkeypatch.setattr(reading, "read_signals", topic.read)
-    for module in (reading, turn):
-        monkeypatch.setattr(module, "send_signal", topic.send)
-    (tmp_path / "connector-configs").mkdir()
-    (tmp_path / "cdc.yaml").write_text(SETTINGS)
-    (tmp_path / "connector-configs" / "mes.yaml").write_text(FILE)
-    monkeypatch.setenv("CDC_CONFIG", str(tmp_path / "cdc.yaml"))
-    monkeypatch.setenv("PASSWORD", "x")
-    return made
 
 
 BEGIN = ["stop mes", "forget mes", "drop slot", "running mes"]

@@ -1,0 +1,94 @@
+"""`cdc connectors apply` without a Kafka Connect: what it does, what it refuses, and what is on record then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdc.access import Kafka
+from cdc.capture.connector import render
+from cdc.capture.reading import Reading
+from cdc.capture.readings import Unread
+from cdc.capture.source import Source, load_sources
+from cdc.cli.main import execute
+from tests.unit.cdc.capture.cluster import Cluster
+from tests.unit.cdc.capture.signals import BROKERS, CERT, LOT, Topic, dropped, in_progress, needed, scanned
+
+READ = (scanned(LOT, connector="mes"), scanned(CERT, connector="mes"))
+KAFKA = Kafka("127.0.0.1:1")
+KEYLESS = "{table: public.cert, key: none}"
+
+
+class Deployment:
+    """The file of source `mes`, its connector, and its record."""
+
+    def __init__(self, folder: Path, cluster: Cluster, signals: Topic) -> None:
+        self.folder, self.cluster, self.signals = folder, cluster, signals
+        signals.signals += READ
+        # As the reader says it, as soon as it runs.
+        cluster.started = lambda name: signals.signals.append(in_progress(*self.read_beside()))
+
+    def read_beside(self) -> list[str]:
+        """Return the tables that the reader has."""
+        return self.captured("mes-read") if "mes-read" in self.cluster.members else []
+
+    def captured(self, name: str = "mes") -> list[str]:
+        return self.cluster.members[name].config["table.include.list"].replace("\\", "").split(",")
+
+    def write(self, *tables: str, more: str = "") -> Source:
+        file = self.folder / "connector-configs" / "mes.yaml"
+        kept = [line for line in file.read_text().splitlines() if not line.startswith(("tables:", "state:"))]
+        file.write_text("\n".join([*kept, f"tables: [{', '.join(tables)}]", more]))
+        return load_sources(self.folder / "connector-configs")["mes"]
+
+    def runs(self, *tables: str) -> None:
+        """The connector has these tables, and the file says so."""
+        self.cluster.members["mes"].config = render(self.write(*tables), KAFKA, {})
+
+    def apply(self, *arguments: str) -> int:
+        return execute(["connectors", "apply", *arguments])
+
+    @property
+    def unread(self) -> list[Unread]:
+        return Reading(load_sources(self.folder / "connector-configs")["mes"], BROKERS).unread()
+
+
+@pytest.fixture
+def mes(tmp_path: Path, cluster: Cluster, signals: Topic) -> Deployment:
+    made = Deployment(tmp_path, cluster, signals)
+    made.runs(LOT, CERT)
+    return made
+
+
+def test_what_is_as_its_file_says_stays_so(mes: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    assert mes.apply() == 0
+    assert (mes.cluster.told, capsys.readouterr().out) == ([], "mes: nothing to do\n")
+
+
+def test_what_was_done_before_the_rest_was_refused_is_told_and_on_record(
+    mes: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mes.signals.signals += [dropped(CERT)]
+    mes.runs(LOT)
+    mes.write(LOT, CERT)
+    # It is captured from now on: that is what a new snapshot of the whole source begins with.
+    assert mes.apply() == 5
+    said = capsys.readouterr()
+    assert "CON-108" in said.err
+    assert said.out == "mes: settings changed: table.include.list\n"
+    done = ["settings changed: table.include.list"]
+    assert mes.cluster.recorded == [{"done": done, "planned": False, "failed": "CON-108"}]
+    assert mes.captured() == [LOT, CERT]
+
+
+def test_a_table_without_a_key_is_refused_before_anything_is_done(
+    mes: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was added while the connector was to stand still, for a new snapshot that nobody has taken."""
+    mes.signals.signals += [needed(CERT)]
+    mes.cluster.members["mes"].state = "STOPPED"
+    mes.write(LOT, KEYLESS)
+    assert mes.apply() == 5
+    assert "CON-113" in capsys.readouterr().err
+    assert (mes.cluster.told, mes.cluster.recorded) == ([], [])
