@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -23,9 +24,11 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from cdc.access import Kafka
 from cdc.capture.answer import ABSENT
 from cdc.capture.connect import Connect
+from cdc.capture.connector import render
+from cdc.capture.plan.impact import impact_of
 from cdc.capture.readings import Attempt
 from cdc.capture.selects_now import Reselect, selects_now
-from cdc.capture.slot import drop_slot
+from cdc.capture.slot import drop_slot, require_no_slot
 from cdc.capture.source import Source
 from cdc.capture.turn import Turns
 from cdc.config import environment
@@ -38,10 +41,7 @@ _SETTLE_S = 2.0
 _SLOT_PATIENCE_S = 10.0
 _SLOT_POLL_S = 0.5
 _GOES_ON: Final = "goes on at the place that Kafka Connect has kept"
-
-
-def _nothing() -> None:
-    """Do nothing, and give no configuration."""
+_BEGUN: Final = "snapshot begun"
 
 
 class Lifecycle:
@@ -105,23 +105,31 @@ class Lifecycle:
         self._connect.await_state(self._name, "running", _SETTLE_S, now.failure)
         return "restarted, its snapshot begins again" if is_begun_again else "restarted"
 
-    def restart(self, *, only_failed: bool) -> None:
-        """Have its tasks started again. Of a snapshot that is under way they begin anew, and select anew.
-
-        What `selects` raises, it raises before anything is done.
-        """
-        self._select_now()
+    def restart(self, *, only_failed: bool, reselect: Reselect | None = None) -> None:
+        """Have its tasks started again; `reselect` as of `at_start`, asked now if it was not before. Raises as that."""
+        self._configure_selects(reselect or self.at_start(), self._connect.config(self._name) or {})
         self._connect.restart(self._name, only_failed=only_failed)
 
-    def begin(self, *, is_wanted: bool = True, between: Callable[[], Mapping[str, str] | None] = _nothing) -> None:
+    def at_start(self) -> Reselect:
+        """Return what tasks that start now are to select: in the middle of a snapshot they begin it anew.
+
+        Raises CON-180 if the file has another place by now, and what `selects` does.
+        """
+        if not self._connect.in_snapshot(self._name):
+            return dict
+        self._require_same_source()
+        return self.reselect()
+
+    def begin(self, *, is_wanted: bool = True, between: Callable[[], Mapping[str, str]] | None = None) -> None:
         """Have the connector forget where it was and take its snapshot, if it is to run; returns before it does.
 
-        `between` is done while it stands still and knows of nothing, and returns the configuration that it has given,
-        None if it has given none. Waits for whoever is at it already. Raises as
-        `begin_again`: CON-116, and what `selects` raises, before anything is done; else the record says then that it is
-        unfinished.
+        `between` is done while it stands still and knows of nothing, and returns the configuration that it has given.
+        Waits for whoever is at it already. Raises as `begin_again`: CON-116, CON-180 and what `selects` raises, before
+        anything is done; else the record says then that it is unfinished.
         """
         self._require_connector()
+        if between is None:
+            self._require_same_source()
         unfinished = self.turns.await_end()
         reselect = self.reselect()
         with self._turn(unfinished) as attempt:
@@ -142,35 +150,51 @@ class Lifecycle:
         self.begin(is_wanted=is_wanted, between=configure)
         if is_wanted:
             self._connect.await_state(self._name, state, _SETTLE_S)
-        return ["place forgotten", "settings changed", *(["snapshot begun"] if is_wanted else [])]
+        return ["place forgotten", "settings changed", *([_BEGUN] if is_wanted else [])]
 
     def reselect(self) -> Reselect:
         """Return what a snapshot that begins now selects, asked before a turn is taken. Raises what `selects` does."""
         return self._selects(self._source)
 
-    def begin_again(self, attempt: str, reselect: Reselect, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        """Do the same within a turn. It stays stopped if it is not wanted by then.
+    def begin_again(self, attempt: str, reselect: Reselect, is_wanted: Callable[[], bool] = lambda: True) -> str:
+        """Do the same within a turn; return what was done, in words. It stays stopped if it is not wanted by then.
 
-        Raises CON-104 if it does not stop in time, CON-115 if somebody else has taken the turn, CON-116 if the
-        connector is not there; of the slot, as `cdc.capture.slot.drop_slot`: the connector is stopped then.
+        A connector that was made in this turn, or in the one that it is taken over from, goes on where Kafka Connect
+        has kept a place of its stream. Raises CON-104 if it does not stop in time, CON-115 if somebody else has taken
+        the turn, CON-116 if the connector is not there, CON-180 if its file has another place by now; of the slot, as
+        `cdc.capture.slot.drop_slot`, and CON-194 if a connector that never began finds one: it is stopped then.
         """
         self._require_connector()
-        self._begin(attempt, reselect, is_wanted, _nothing)
+        self._require_same_source()
+        current = self.turns.current()
+        if current is not None and current.creates and self._goes_on():
+            self._go_on(attempt, is_wanted)
+            return _GOES_ON
+        self._begin(attempt, reselect, is_wanted, None)
+        return _BEGUN
+
+    def _go_on(self, attempt: str, is_wanted: Callable[[], bool]) -> None:
+        self.turns.require(attempt)
+        if is_wanted():
+            self._start()
+        self.turns.end(attempt)
 
     def _begin(
         self,
         attempt: str,
         reselect: Reselect,
         is_wanted: Callable[[], bool],
-        between: Callable[[], Mapping[str, str] | None],
+        between: Callable[[], Mapping[str, str]] | None,
     ) -> None:
         # In this order: a connector that went on from its place with a new slot would miss what is between them.
         self.turns.require(attempt)
+        drop = self._slot_dropper()
         self._connect.forget(self._name)
         self.turns.require(attempt)
-        self._drop_slot()
-        given = between()  # of several workers one may not have read it yet
-        self._configure_selects(reselect, given or self._connect.config(self._name) or {})
+        drop()
+        # What was given is not asked for again: of several workers one may not have read it yet.
+        current = between() if between is not None else self._connect.config(self._name) or {}
+        self._configure_selects(reselect, current)
         self.turns.note_forgotten(attempt)
         self.turns.require(attempt)
         if is_wanted():
@@ -181,17 +205,13 @@ class Lifecycle:
         if (wanted := reselect(current)) != current:
             self._connect.configure(self._name, wanted)
 
-    def _select_now(self) -> None:
-        """Before a task starts: of a snapshot that is under way it begins anew."""
-        self._configure_selects(self._selecting_now, self._connect.config(self._name) or {})
-
-    def _selecting_now(self, config: Mapping[str, str]) -> dict[str, str]:
-        """Return a configuration as a task is to start with it, which begins a snapshot that is under way anew."""
-        return self.reselect()(config) if self._connect.in_snapshot(self._name) else dict(config)
+    def _start(self) -> None:
+        self._configure_selects(self.at_start(), self._connect.config(self._name) or {})
+        self._connect.move(self._name, "running")
 
     @contextmanager
-    def _turn(self, instead_of: Attempt | None) -> Iterator[str]:
-        attempt = self.turns.take(instead_of)
+    def _turn(self, instead_of: Attempt | None, *, creates: bool = False) -> Iterator[str]:
+        attempt = self.turns.take(instead_of, creates=creates)
         try:
             yield attempt
         except BaseException:
@@ -202,13 +222,28 @@ class Lifecycle:
         if self._connect.config(self._name) is None:
             raise FatalError("CON-116", self._name)
 
+    def _require_same_source(self) -> None:
+        """Raise CON-180 if the file names another server, database or slot than the connector runs with.
+
+        The slot to be dropped, and the selects, are of the file: it would begin on another one that is there.
+        """
+        if self._name != self._source.name:
+            return
+        live = self._connect.config(self._name) or {}
+        wanted = render(self._source, self._kafka.for_connectors, {})
+        common = sorted(live.keys() & wanted.keys())
+        moved = [key for key in common if live[key] != wanted[key] and impact_of(key).forgets]
+        if moved:
+            raise FatalError("CON-180", f"{self._name}: {', '.join(moved)} (its file says otherwise than it runs)")
+
     def _configure(self, config: Mapping[str, str], state: str) -> Iterator[str]:
         current = self._connect.config(self._name)
         if current == config:
             return
         self._connect.validate(config)
         if current is not None:
-            self._connect.configure(self._name, self._selecting_now(config))
+            reselect = self.reselect() if self._connect.in_snapshot(self._name) else dict
+            self._connect.configure(self._name, reselect(config))
             yield f"settings changed: {', '.join(_differing(current, config))}"
         elif state == "running":
             yield from self._create(config)
@@ -218,26 +253,22 @@ class Lifecycle:
     def _create(self, config: Mapping[str, str]) -> Iterator[str]:
         unfinished = self.turns.await_end()
         reselect = self.reselect()
-        with self._turn(unfinished) as attempt:
+        with self._turn(unfinished, creates=True) as attempt:
             # Not started yet: of one that was there before, Connect still has the place.
+            self._connect.create(self._name, config, "stopped")
+            yield "connector created"
+            yield self.begin_again(attempt, reselect)
+
+    def _create_halted(self, config: Mapping[str, str]) -> Iterator[str]:
+        # Whoever is interrupted in between leaves a turn: the first start has to look at the place.
+        with self._turn(self.turns.await_end(), creates=True) as attempt:
             self._connect.create(self._name, config, "stopped")
             yield "connector created"
             if self._goes_on():
                 yield _GOES_ON
-                self._select_now()
-                self._connect.move(self._name, "running")
-                self.turns.end(attempt)
-            else:
-                self.begin_again(attempt, reselect)
-                yield "snapshot begun"
-
-    def _create_halted(self, config: Mapping[str, str]) -> Iterator[str]:
-        self._connect.create(self._name, config, "stopped")
-        yield "connector created"
-        if self._goes_on():
-            yield _GOES_ON
-        elif self._connect.has_place(self._name):
-            self._connect.forget(self._name)
+            elif self._connect.has_place(self._name):
+                self._connect.forget(self._name)
+            self.turns.end(attempt)
 
     def _goes_on(self) -> bool:
         """Tell whether the place that Connect has kept under the name of a new connector is one to go on from.
@@ -255,12 +286,12 @@ class Lifecycle:
         stands = status.state in ("STOPPED", "PAUSED")
         if state == "running" and (unfinished := self.turns.await_end()) is not None:
             reselect = self.reselect()
-            with self._turn(unfinished) as attempt:
-                self.begin_again(attempt, reselect)
-            yield "snapshot that was asked for is begun"
+            with self._turn(unfinished, creates=unfinished.creates) as attempt:
+                done = self.begin_again(attempt, reselect)
+            yield "snapshot that was asked for is begun" if done == _BEGUN else done
         elif state == "running" and stands and not self._connect.has_place(self._name):
             self.begin()
-            yield "snapshot begun"
+            yield _BEGUN
         elif state == "running" and status.is_restarting:
             self.restart(only_failed=False)
             yield "restarted"
@@ -269,8 +300,9 @@ class Lifecycle:
             yield state
         elif status.state != state.upper() and status.state != "FAILED":
             if state == "running":
-                self._select_now()
-            self._connect.move(self._name, state)
+                self._start()
+            else:
+                self._connect.move(self._name, state)
             yield state
         elif status.failure and state == "running":
             yield self._mend()
@@ -286,16 +318,21 @@ class Lifecycle:
     def _has_slot(self) -> bool:
         return self._source.kind == "postgresql" and self._name == self._source.name
 
-    def _drop_slot(self) -> None:
+    def _slot_dropper(self) -> Callable[[], None]:
+        """Return what drops its slot, asked before it forgets.
+
+        Of one that has no place and never began no slot is its own: it would be another connector's place that is lost.
+        """
         if not self._has_slot:
-            return
+            return lambda: None
+        is_own = self._connect.has_place(self._name) or self.turns.has_begun()
         again = Retrying(
             retry=retry_if_exception_type(TransientError),
             stop=stop_after_delay(_SLOT_PATIENCE_S),
             wait=wait_fixed(_SLOT_POLL_S),
             reraise=True,
         )
-        again(drop_slot, self._source, environment())
+        return partial(again, drop_slot if is_own else require_no_slot, self._source, environment())
 
 
 def _differing(current: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

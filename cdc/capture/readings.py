@@ -88,9 +88,13 @@ class _Snapshot:
 
 @dataclass(slots=True)
 class Attempt:
-    """Somebody makes a connector begin from nothing; whether it has forgotten by then, and whether it was given up."""
+    """Somebody makes a connector begin from nothing; whether it has forgotten by then, and whether it was given up.
+
+    `creates`: he makes the connector, too. Kafka Connect may have kept a place under its name, which is not forgotten.
+    """
 
     id: str
+    creates: bool = False
     has_forgotten: bool = False
     is_given_up: bool = False
 
@@ -109,7 +113,7 @@ class _Attempts:
         attempt = str(value.get("attempt"))
         if step == BEGINNING:
             self._end(str(value.get("instead_of")))
-            self._open.append(Attempt(attempt))
+            self._open.append(Attempt(attempt, creates=value.get("creates") is True))
         elif step == BEGUN:
             self._end(attempt)
         for found in self._open:
@@ -141,6 +145,8 @@ class Readings:
     _restarts: list[tuple[str, str]] = field(default_factory=list)
     # Connectors that were removed with their places, and have not been heard of since.
     _removed: set[str] = field(default_factory=set)
+    # Connectors that have begun a snapshot, or had their slot dropped to begin one.
+    _begun: set[str] = field(default_factory=set)
 
     def restarts(self, connector: str) -> list[str]:
         """Return the ids of the restarts of a connector that are on record, in their order."""
@@ -167,6 +173,10 @@ class Readings:
     def beginning(self, connector: str) -> Attempt | None:
         """Return the attempt to make the connector begin from nothing that has not come to its end."""
         return self._attempts[connector].current
+
+    def has_begun(self, connector: str) -> bool:
+        """Tell whether a slot of the connector's name can be its own: it has begun before, or was about to."""
+        return connector in self._begun
 
     def is_removed(self, connector: str) -> bool:
         """Tell whether the connector was removed after its place was forgotten, and was not there again since."""
@@ -204,6 +214,8 @@ class Readings:
         connector = str(value.get("connector"))
         self._removed.discard(connector)
         self._attempts[connector].take(step, value)
+        if step == FORGOTTEN:
+            self._begun.add(connector)
         if step == FORGOTTEN and connector == self.source:
             self._snapshot.forget()
 
@@ -223,6 +235,7 @@ class Readings:
             return
         self._removed.discard(more["connector_name"])
         if step == "STARTED":
+            self._begun.add(more["connector_name"])
             self._attempts[more["connector_name"]].take_start()
         if more["connector_name"] == self.source:
             self._told_by_connector(step, more, value)

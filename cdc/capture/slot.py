@@ -12,6 +12,7 @@ from cdc.capture.catalogue_postgresql import session
 from cdc.capture.connector import slot_name
 from cdc.capture.login import login_of
 from cdc.capture.source import Source
+from cdc.errors import FatalError
 
 
 def drop_statement(source: Source) -> str:
@@ -29,6 +30,12 @@ def has_slot(source: Source, variables: Mapping[str, str]) -> bool:
     with session(login_of(source, variables)) as connection:
         query = "SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = %s"
         return connection.execute(query, (slot_name(source),)).fetchone() is not None
+
+
+def require_no_slot(source: Source, variables: Mapping[str, str]) -> None:
+    """Raise FatalError CON-194 if a slot of the connector's name is there; else as `has_slot`."""
+    if has_slot(source, variables):
+        raise FatalError("CON-194", f"{source.name}: slot {slot_name(source)}")
 
 
 def drop_slot(source: Source, variables: Mapping[str, str]) -> None:

@@ -39,19 +39,27 @@ class Turns:
         """Return the attempt whose turn it is."""
         return Reading(self.source, self.kafka).fold().beginning(self.connector)
 
-    def take(self, instead_of: Attempt | None = None) -> str:
-        """Begin an attempt, in the place of one that nobody goes on with; return its id.
+    def has_begun(self) -> bool:
+        """Tell whether the connector has begun before, or was about to, so that it may have a slot."""
+        return Reading(self.source, self.kafka).fold().has_begun(self.connector)
+
+    def take(self, instead_of: Attempt | None = None, *, creates: bool = False) -> str:
+        """Begin an attempt, in the place of one that nobody goes on with; return its id. `creates` as of `Attempt`.
 
         Raises TransientError CON-115 if somebody else was there first.
         """
         attempt = uuid4().hex
-        self._note(BEGINNING, attempt, instead_of.id if instead_of else None)
+        self._note(BEGINNING, attempt, instead_of=instead_of.id if instead_of else None, creates=creates)
         try:
             self.require(attempt)
         except TransientError:
             self._note(BEGUN, attempt)
             raise
         return attempt
+
+    def take_over(self, unfinished: Attempt | None) -> str:
+        """Take the turn for what another attempt was to do, and has not done; else as `take`."""
+        return self.take(unfinished, creates=unfinished is not None and unfinished.creates)
 
     def require(self, attempt: str) -> None:
         """Raise TransientError CON-115 unless it is still the turn of this attempt."""
@@ -86,7 +94,7 @@ class Turns:
         """Note that somebody else has to finish it."""
         self._note(GIVEN_UP, attempt)
 
-    def _note(self, what: str, attempt: str, instead_of: str | None = None) -> None:
-        value = {"connector": self.connector, "attempt": attempt, "instead_of": instead_of}
+    def _note(self, what: str, attempt: str, **more: object) -> None:
+        value = {"connector": self.connector, "attempt": attempt, **more}
         key = f"{self.source.name}/{what}".encode()
         send_signal(self.kafka, signal_topic(self.source), key, msgspec.json.encode(value))

@@ -166,15 +166,17 @@ class Watch:
         self._given_up = ""
         if code is None or now < self._not_before:
             return None
-        is_ours = code in _SNAPSHOT or self._is_first(self.source.name)
+        # Asked first: what cannot be started is not put on record as started again, at each look.
+        reselect = None if code in _SNAPSHOT else self._lifecycle(self.source.name).at_start()
+        is_ours = reselect is None or self._is_first(self.source.name)
         wait = min(max(self._wait * 2, self.first_wait_s), self.longest_wait_s)
         if is_ours:
             _logger.warning("connector_restarted", source=self.source.name, code=code, detail=detail, next_after_s=wait)
-        if code in _SNAPSHOT:
+        if reselect is None:
             self._begin_again(self.source.name)
             self._signals = signals
         elif is_ours:
-            self._lifecycle(self.source.name).restart(only_failed=code == "CON-103")
+            self._lifecycle(self.source.name).restart(only_failed=code == "CON-103", reselect=reselect)
         # Whoever has started it again: it gets its time.
         self._wait, self._not_before, self._since, self._restarted = wait, now + wait, now, now
         return code if is_ours else None
@@ -208,13 +210,14 @@ class Watch:
         if code is None or now < self._reader_not_before:
             return None
         self._reader_not_before = now + self.longest_wait_s
-        if code not in _SNAPSHOT and not self._is_first(name):
+        reselect = None if code in _SNAPSHOT else self._lifecycle(name).at_start()
+        if reselect is not None and not self._is_first(name):
             return None
         _logger.warning("connector_restarted", source=name, code=code, detail=detail)
-        if code in _SNAPSHOT:
+        if reselect is None:
             self._begin_again(name)
         else:
-            self._lifecycle(name).restart(only_failed=True)
+            self._lifecycle(name).restart(only_failed=True, reselect=reselect)
         return code
 
     def _reader_fault(self, now: float) -> tuple[str | None, str]:
@@ -248,7 +251,7 @@ class Watch:
             return
         reselect = lifecycle.reselect()  # asked first: who cannot has no turn, for which others would wait
         if name not in self._attempts:
-            self._attempts[name] = lifecycle.turns.take(lifecycle.turns.current())
+            self._attempts[name] = lifecycle.turns.take_over(lifecycle.turns.current())
         lifecycle.begin_again(self._attempts[name], reselect, lambda: self.is_wanted(self.source.name))
         del self._attempts[name]
 

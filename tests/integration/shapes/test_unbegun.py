@@ -58,6 +58,27 @@ def test_it_is_begun_again(fresh: Shapes, stack: Stack, how: str) -> None:
     assert {event["source"] for event in events if event.get("code") == "CON-112"} == set(NAMES)
 
 
+@pytest.mark.slow  # its rules: unit/cdc/capture/test_lifecycle.py
+def test_a_slot_that_is_somebody_elses_is_left_alone(fresh: Shapes) -> None:
+    """CON-194, its page followed: the other one's reader may be stopped just now."""
+    side = fresh.sides["yard"]
+    del fresh.sides["shed"]
+    (fresh.deployment.folder / "connector-configs" / "shed.yaml").unlink()
+    side.run("INSERT INTO one VALUES (1, 1)", "SELECT pg_create_logical_replication_slot('cdc_yard', 'pgoutput')")
+    fresh.deployment.cdc("source", "contract", "yard")
+    fresh.deployment.cdc("target", "apply")
+    for _ in range(2):
+        assert "CON-194 " in fresh.deployment.cdc("connectors", "apply", exit_code=1)
+    with fresh.running():
+        await_(lambda: "CON-194" in (fresh.deployment.folder / "run.log").read_text())
+        assert side.rows("(SELECT FROM pg_replication_slots WHERE slot_name = 'cdc_yard' AND NOT active) t") == [()]
+        operator = Operator(fresh, {"SOURCE": "yard"})
+        side.run("SELECT pg_drop_replication_slot('cdc_yard')")
+        operator.act("CON-194", 3)
+        operator.verify("CON-194")
+        fresh.check("yard.one")
+
+
 @pytest.mark.slow  # a snapshot, and another one beside the stream
 def test_a_table_that_is_added_is_read_although_its_reading_ended_before_it_began(fresh: Shapes) -> None:
     side = fresh.sides["yard"]

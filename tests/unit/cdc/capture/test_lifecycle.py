@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +24,8 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, topic: Topic) -> None:
         self.cluster, self.topic = Cluster(), topic
         monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: self.cluster.tell("drop slot"))
+        self.has_slot = False
+        monkeypatch.setattr(lifecycle, "require_no_slot", self._require_no_slot)
         self.sent = 0
         monkeypatch.setattr(lifecycle, "end_offsets", lambda *_: {"cdc.mes": self.sent})
         monkeypatch.setattr(lifecycle, "_SLOT_POLL_S", 0.0)
@@ -30,6 +34,11 @@ class Bench:
 
     def of(self, kind: str = "postgresql", name: str = "mes") -> Lifecycle:
         return Lifecycle(self.cluster, BROKERS, source("lot", kind=kind), name)  # type: ignore[arg-type]
+
+    def _require_no_slot(self, *_: object) -> None:
+        if self.has_slot:
+            raise FatalError("CON-194", "mes: slot cdc_mes")
+        self.cluster.tell("drop slot")
 
     def records(self) -> list[bytes | None]:
         return [signal.key for signal in self.topic.signals]
@@ -40,7 +49,22 @@ def bench(monkeypatch: pytest.MonkeyPatch, topic: Callable[..., Topic]) -> Bench
     return Bench(monkeypatch, topic())
 
 
-def test_a_new_connector_begins_without_a_slot_that_is_there(bench: Bench) -> None:
+def test_a_slot_that_cannot_be_its_own_is_left_alone(bench: Bench) -> None:
+    bench.has_slot = True
+    for steps in (["create mes stopped", "stop mes", "forget mes"], ["stop mes", "forget mes"]):
+        bench.cluster.told.clear()
+        with pytest.raises(FatalError, match="CON-194"):
+            bench.of().apply({}, "running")
+        assert bench.cluster.told == steps
+    bench.has_slot = False
+    bench.of().apply({}, "running")
+    assert bench.cluster.told[-1] == "running mes"
+    # From here on what is there is of its own beginning, whatever came of that.
+    bench.has_slot = True
+    bench.of().begin()
+
+
+def test_a_new_connector_forgets_and_begins(bench: Bench) -> None:
     assert bench.of().apply({"a": "1"}, "running") == ["connector created", "snapshot begun"]
     assert bench.cluster.told == ["create mes stopped", *BEGIN]
     assert bench.records() == [b"mes/beginning", b"mes/forgotten", b"mes/begun"]
@@ -142,6 +166,39 @@ def test_what_was_interrupted_is_finished_by_the_next_call(bench: Bench, step: s
     assert bench.cluster.told[-4:] == BEGIN
     assert bench.of().turns.current() is None
     assert bench.of().apply({}, "running") == []
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+@pytest.mark.parametrize(("sent", "goes_on"), [(9, True), (0, False)])
+@pytest.mark.parametrize("step", ["create mes stopped", "ask for the end", "running mes"])
+def test_who_was_interrupted_in_making_it_again_loses_no_place(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str, sent: int, state: str, *, goes_on: bool
+) -> None:
+    def ends(*_: object) -> dict[str, int]:
+        bench.cluster.tell("ask for the end")
+        return {"cdc.mes": sent}
+
+    monkeypatch.setattr(lifecycle, "end_offsets", ends)
+    bench.cluster.kept["mes"] = dict(PLACE)
+    bench.cluster.dies_at = step
+    with pytest.raises(DiedError) if (state, step) != ("stopped", "running mes") else nullcontext():
+        bench.of().apply({}, state)
+    bench.cluster.dies_at = ""
+    bench.of().apply({}, "running")
+    assert ("forget mes" in bench.cluster.told) is not goes_on
+    assert bench.cluster.told[-1] == "running mes"
+    assert bench.of().turns.current() is None
+
+
+def test_a_reload_of_one_whose_making_was_interrupted_is_a_reload(bench: Bench) -> None:
+    bench.sent = 9
+    bench.cluster.kept["mes"] = dict(PLACE)
+    bench.cluster.dies_at = "running mes"
+    with pytest.raises(DiedError):
+        bench.of().apply({}, "running")
+    bench.cluster.dies_at = ""
+    bench.of().begin()
+    assert bench.cluster.told[-4:] == BEGIN
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "FAILED", "STOPPED"])
@@ -296,5 +353,45 @@ def test_a_catalogue_that_cannot_be_read_is_told_before_anything_is_done(
 
 def test_who_says_so_himself_may_leave_the_selects_as_they_are(bench: Bench) -> None:
     bench.cluster.members["mes"] = Member(dict(APPLIED))
-    Lifecycle(bench.cluster, BROKERS, source("lot"), "mes", lambda _: dict).begin()  # type: ignore[arg-type]
-    assert bench.cluster.told == BEGIN
+    Lifecycle(bench.cluster, BROKERS, source("lot", kind="mariadb"), "mes", lambda _: dict).begin()  # type: ignore[arg-type]
+    assert bench.cluster.told == [step for step in BEGIN if step != "drop slot"]
+
+
+MOVED = {"slot": {"settings": {"slot.name": "other"}}, "server": {"host": "elsewhere"}, "database": {"database": "d"}}
+
+
+@pytest.mark.parametrize("moved", MOVED)
+@pytest.mark.parametrize("offset", [None, {"lsn": 5}, {"lsn": 5, "snapshot": "INITIAL"}])
+def test_nothing_begins_by_a_file_that_has_another_place(
+    bench: Bench, moved: str, offset: dict[str, object] | None
+) -> None:
+    """The slot that it drops, and the selects, would be of another server than the connector reads."""
+    live = render(source("lot"), BROKERS, {})
+    edited = replace(source("lot"), **MOVED[moved])  # type: ignore[arg-type]
+    bench.cluster.members["mes"] = Member(dict(live), "STOPPED", "STOPPED", offset)
+    of_file = Lifecycle(bench.cluster, BROKERS, edited, "mes", lambda _: dict)  # type: ignore[arg-type]
+    for begin in (of_file.begin, lambda: of_file.begin_again(of_file.turns.take(), dict)):
+        with pytest.raises(FatalError, match=r"CON-180 .*: mes: "):
+            begin()
+    of_file.turns.end(of_file.turns.take(of_file.turns.current()))
+    with pytest.raises(FatalError, match="CON-180") if offset != PLACE else nullcontext():
+        of_file.apply(live, "running")
+    assert bench.cluster.told == ["running mes"] * (offset == PLACE)
+
+
+def test_what_a_plan_has_given_up_is_not_begun_by_the_settings_of_before(bench: Bench) -> None:
+    live = render(source("lot"), BROKERS, {})
+    edited = replace(source("lot"), settings={"slot.name": "other"})
+    bench.cluster.members["mes"] = Member(dict(live))
+    bench.cluster.dies_at = "configure mes"
+    by_plan = Lifecycle(bench.cluster, BROKERS, edited, "mes", lambda _: dict)  # type: ignore[arg-type]
+    with pytest.raises(DiedError):
+        by_plan.begin_as(render(edited, BROKERS, {}), "running")
+    bench.cluster.dies_at = ""
+    taken_over = by_plan.turns.take_over(by_plan.turns.current())
+    with pytest.raises(FatalError, match="CON-180"):
+        by_plan.begin_again(taken_over, dict)
+    by_plan.turns.give_up(taken_over)
+    by_plan.begin_as(render(edited, BROKERS, {}), "running")
+    assert bench.cluster.told[-5:] == ["stop mes", "forget mes", "drop slot", "configure mes", "running mes"]
+    assert by_plan.turns.current() is None

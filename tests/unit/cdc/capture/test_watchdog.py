@@ -169,6 +169,22 @@ def test_what_somebody_gave_up_is_finished_at_once(world: World) -> None:
     assert world.cluster.told[2:] == BEGIN_AGAIN
 
 
+@pytest.mark.parametrize("sent", [9, 0])
+def test_one_whose_making_was_given_up_goes_on_where_it_has_a_place(
+    world: World, monkeypatch: pytest.MonkeyPatch, sent: int
+) -> None:
+    monkeypatch.setattr(lifecycle, "end_offsets", lambda *_: {"cdc.mes": sent})
+    world.cluster.kept["mes"] = dict(PLACE)
+    del world.cluster.members["mes"]
+    world.cluster.dies_at = "running mes"
+    with pytest.raises(DiedError):
+        Lifecycle(world.cluster, BROKERS, world.watch.source, "mes").apply({}, "running")  # type: ignore[arg-type]
+    world.cluster.dies_at = ""
+    world.cluster.told.clear()
+    assert world.watch.look() == "CON-115"
+    assert world.cluster.told == (["running mes"] if sent else BEGIN_AGAIN)
+
+
 def test_what_somebody_else_has_finished_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.say("STARTED")
     world.cluster.dies_at = "drop slot"  # the watch may not log in at the source

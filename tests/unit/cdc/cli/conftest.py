@@ -68,7 +68,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, signals: Topic) -> 
     monkeypatch.setattr(survey, "compare_topics", lambda *_: [])
     monkeypatch.setattr(survey, "describe_topic", lambda *_: True)
     monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: plain_contracts(file))
-    monkeypatch.setattr(lifecycle, "drop_slot", lambda *_: made.tell("drop slot"))
+    for slot in ("drop_slot", "require_no_slot"):
+        monkeypatch.setattr(lifecycle, slot, lambda *_: made.tell("drop slot"))
     configs.mkdir()
     (tmp_path / "cdc.yaml").write_text(SETTINGS)
     (configs / "mes.yaml").write_text(FILE)
