@@ -12,7 +12,8 @@ it is kept for ever, it has one order, and what matters stands in it.
 - `SOURCE/restarting`: somebody starts a connector again; of several who watch, the one that is first on record does.
 - `SOURCE/paused`: these tables are not to be read until somebody needs them again; the reader is stopped.
 - `SOURCE/kept`: these tables were being read again, and are not any more: what their mirrors have is what they had.
-- `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
+- `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen. Written before the connector
+  loses them, too, and void if it does not.
 - `SOURCE/void`: what was noted under this id is not so, because what it was noted for has been refused.
 - `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
   (`cdc.capture.lifecycle`), has been, or was left in the middle of it (`cdc.capture.turn`).
@@ -31,8 +32,10 @@ sends chunks inside transactions under the offset of the event that follows, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 
@@ -84,20 +87,44 @@ class Reading:
         """Tell whether the reader, which has these tables, has passed over its snapshot, which had not begun."""
         return any(state.state == FAILED and state.reason == SKIPPED for state in self.fold().unread(tables))
 
-    def note_changes(self, live: Mapping[str, str] | None) -> None:
-        """Note which tables the connector is about to get and to lose; `live` is the configuration that it has.
+    def note_new(self, live: Mapping[str, str] | None) -> None:
+        """Note which tables the connector is about to get; `live` is the configuration that it has.
+
+        A table that has been read and is not captured by now left without a note (somebody else took it out, or removed
+        the connector): it comes back with a gap.
 
         Raises FatalError CON-113 if a table without a key is to join a connector that runs.
         """
         readings = self.fold()
-        before = readings.known() if live is None else captured(live)
+        known = readings.known()
+        before = known if live is None else captured(live)
         unread = {state.table for state in readings.unread(self._tables)}
         needed = [table for table in self._tables if table not in before | unread]
         if live is not None and self._source.state == "running":
             self.require_keys(needed)
-        self._note(NEEDED, needed)
-        if live is not None:
-            self._note(DROPPED, [table for table in before if table not in self._tables])
+        self.note_gap([table for table in needed if table in known])
+        self._note(NEEDED, [table for table in needed if table not in known])
+
+    def leaving(self, live: Mapping[str, str] | None) -> list[str]:
+        """Return the tables that a connector with this configuration is about to lose."""
+        return [] if live is None else sorted(captured(live).difference(self._tables))
+
+    @contextmanager
+    def dropping(self, tables: Collection[str], live: Callable[[], Mapping[str, str] | None]) -> Iterator[None]:
+        """Note that the connector loses tables, which the block does; `live` asks for the configuration that it has.
+
+        In this order: who dies in the block, or hears no answer, leaves the note, and a table that comes back counts as
+        one that was not captured for a while. A block that was refused, and left the connector its tables, leaves none:
+        they were captured all the time.
+        """
+        note = uuid4().hex
+        self._note(DROPPED, tables, note)
+        try:
+            yield
+        except FatalError:
+            if tables and captured(live() or {}).issuperset(tables):
+                self.void(note)
+            raise
 
     def need(self, tables: Iterable[str]) -> None:
         """Note that captured tables have to be read (again). Raises FatalError CON-113 if one of them has no key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -112,14 +113,19 @@ def apply_source(
     done += apply_topics(options.kafka, topic_plans(source))
     done += reader.tidy()
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
-    reader.record.note_changes(connect.config(source.name))
+    reader.record.note_new(connect.config(source.name))
     own = Lifecycle(connect, options.kafka, source, source.name, selects_or_told)
     configure = own.begin_as if now.forgets else own.apply
 
     def bring() -> list[str]:
         # Asked last: `cdc run` may have begun a snapshot meanwhile, which selects by the catalogue.
         live = connect.config(source.name)
-        return configure(config if live is None else connector.keeping_selects(source, config, live), source.state)
+        wanted = config if live is None else connector.keeping_selects(source, config, live)
+        leaving = reader.record.leaving(live)
+        if leaving:
+            connect.validate(wanted)  # whatever may be refused or unreachable is so before anything is noted
+        with reader.record.dropping(leaving, partial(connect.config, source.name)):
+            return configure(wanted, source.state)
 
     done += reader.follow(source.state, bring)
     done += reader.begin(selects)

@@ -76,9 +76,9 @@ def test_the_need_outlives_an_apply_that_was_interrupted(topic: Callable[..., To
     made = topic()
     connector = Connector(made)
     file = source("lot", "cert")
-    Reading(file, BROKERS).note_changes(render(source("lot"), BROKERS, {}))
+    Reading(file, BROKERS).note_new(render(source("lot"), BROKERS, {}))
     # Here the first call died, after it gave the connector its new list: the second one sees no difference any more.
-    Reading(file, BROKERS).note_changes(render(file, BROKERS, {}))
+    Reading(file, BROKERS).note_new(render(file, BROKERS, {}))
     assert connector.begin(file) == [f"reading of {CERT} begun"]
     assert (connector.told, connector.tables) == (BEGUN_READER, (CERT,))
     assert connector.begin(file) == []
