@@ -58,6 +58,8 @@ from cdc.capture.source import Source
 from cdc.errors import FatalError
 from cdc.stream.signal import Signal, read_signals, send_signal
 
+TABLES: Final = "table.include.list"
+"""The setting in which a connector has the list of its tables."""
 _VOID: Final = "void"
 
 
@@ -214,7 +216,7 @@ def _text(signal: Signal, name: str) -> str | None:
 
 def captured(live: Mapping[str, str]) -> set[str]:
     """Return the names that stand, escaped, in a connector's list of tables."""
-    return {_unescaped(expression) for expression in live.get("table.include.list", "").split(",") if expression}
+    return {_unescaped(expression) for expression in live.get(TABLES, "").split(",") if expression}
 
 
 def _unescaped(expression: str) -> str:

@@ -47,7 +47,7 @@ def apply(context: typer.Context, what: _What = None, same_server: SameServer = 
     says when they have been.
 
     With the file of a plan exactly that is done, or nothing if things are not as they were then (exit code 5). What
-    makes a connector forget its place, and read all rows anew, takes a plan.
+    makes a connector forget its place, and read all rows anew, takes a plan; so does the end of a table's capture.
     """
     options = acting(context)
     agreed = _agreed(what)
@@ -95,8 +95,8 @@ def apply_source(
 ) -> None:
     """Bring the topics and the connector of one source to its file; add to `done` what was done, in words.
 
-    Raises FatalError CON-180 if it would forget its place and no plan was agreed on, CON-181 if the plan is another one
-    by now, CON-113 if a table without a key is to be read; nothing was done then.
+    Raises FatalError CON-180 if it would forget its place or lose a table and no plan was agreed on, CON-181 if the
+    plan is another one by now, CON-113 if a table without a key is to be read; nothing was done then.
     """
     known = contracts(source, options)
     selects = snapshot_selects(source, known)

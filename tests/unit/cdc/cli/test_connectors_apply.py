@@ -12,6 +12,7 @@ from cdc.capture.reading import Reading
 from cdc.capture.readings import Unread
 from cdc.capture.source import Source, load_sources
 from cdc.cli.main import execute
+from cdc.errors import FatalError
 from tests.unit.cdc.capture.cluster import Cluster
 from tests.unit.cdc.capture.signals import BROKERS, CERT, LOT, Topic, dropped, in_progress, needed, scanned
 
@@ -64,6 +65,52 @@ def mes(tmp_path: Path, cluster: Cluster, signals: Topic) -> Deployment:
 def test_what_is_as_its_file_says_stays_so(mes: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     assert mes.apply() == 0
     assert (mes.cluster.told, capsys.readouterr().out) == ([], "mes: nothing to do\n")
+
+
+def test_a_line_that_is_missing_by_mistake_ends_no_capture(mes: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    mes.write(LOT)
+    assert mes.apply() == 5
+    assert f"CON-180 connector would forget its place, or lose a table: mes: capture {CERT} no more" in (
+        capsys.readouterr().err
+    )
+    assert execute(["connectors", "plan"]) == 3
+    assert f"capture {CERT} no more: back only by a snapshot" in capsys.readouterr().out.replace("\n", " ")
+    mes.write(LOT, CERT)
+    assert mes.apply() == 0
+    assert (mes.cluster.told, mes.cluster.recorded, mes.unread) == ([], [], [])
+
+
+def planned(mes: Deployment) -> str:
+    """Return the file of a plan."""
+    file = str(mes.folder / "plan.json")
+    assert execute(["connectors", "plan", "--out", file]) == 3
+    return file
+
+
+def test_a_plan_ends_the_capture_of_a_table(mes: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    mes.write(LOT)
+    assert mes.apply(planned(mes)) == 0
+    assert (mes.captured(), mes.unread) == ([LOT], [])
+    mes.write(LOT, CERT)
+    assert mes.apply() == 5
+    assert "CON-108" in capsys.readouterr().err
+
+
+def test_a_table_that_could_not_be_taken_out_was_captured_all_the_time(
+    mes: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mes.write(LOT)
+    file = planned(mes)
+
+    def refuse(_: object) -> None:
+        raise FatalError("CON-102", "the source is away")
+
+    monkeypatch.setattr(mes.cluster, "validate", refuse)
+    assert mes.apply(file) == 1
+    assert "CON-102" in capsys.readouterr().err
+    record = Reading(mes.write(LOT, CERT), KAFKA)
+    record.need([CERT])
+    assert [(one.table, one.again, one.whole) for one in mes.unread] == [(CERT, False, True)]
 
 
 def test_what_was_done_before_the_rest_was_refused_is_told_and_on_record(
