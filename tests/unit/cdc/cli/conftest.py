@@ -56,7 +56,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, signals: Topic) -> 
     def on_record(*_: object) -> Iterator[Any]:
         yield lambda action, name: recorded(made.record, action, name)
 
-    for command in ("apply", "offsets", "plan", "restart"):
+    for command in ("apply", "move", "offsets", "plan", "restart"):
         module = import_module(f"cdc.cli.connectors.{command}")  # of that name there is the command, too
         monkeypatch.setattr(module, "Connect", lambda _: nullcontext(made))
         if command != "plan":

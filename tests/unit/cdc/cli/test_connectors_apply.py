@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdc.access import Kafka
+from cdc.capture import catalogue
 from cdc.capture.connector import render
 from cdc.capture.reading import Reading
 from cdc.capture.readings import Unread
@@ -139,3 +140,21 @@ def test_a_table_without_a_key_is_refused_before_anything_is_done(
     assert mes.apply() == 5
     assert "CON-113" in capsys.readouterr().err
     assert (mes.cluster.told, mes.cluster.recorded) == ([], [])
+
+
+@pytest.mark.parametrize("command", [("apply",), ("resume", "mes"), ("restart", "mes")])
+def test_no_snapshot_goes_on_by_a_catalogue_that_is_not_fit(
+    mes: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    own = mes.cluster.members["mes"]
+    own.offset = {"lsn": 5, "snapshot": "true"}
+    if command[0] != "restart":
+        own.state = own.task = "PAUSED"
+
+    def refuse(*_: object) -> None:
+        raise FatalError("SRC-201", "mes.cert: xml")
+
+    monkeypatch.setattr(catalogue, "read_contracts", refuse)
+    assert execute(["connectors", *command]) == 1
+    assert "SRC-201" in capsys.readouterr().err
+    assert mes.cluster.told == [f"record connectors {'running' if command[0] == 'resume' else command[0]}"]
