@@ -12,7 +12,7 @@ from typing import Final
 from cdc.access import Kafka
 from cdc.capture.answer import ABSENT
 from cdc.capture.connect import Connect
-from cdc.capture.connector import reader_name, render_reader, selects_of, table_names
+from cdc.capture.connector import SELECTS, reader_name, render_reader, selects_of, table_names
 from cdc.capture.lifecycle import Lifecycle
 from cdc.capture.reading import Reading, captured
 from cdc.capture.readings import FAILED, NEEDED, PAUSED, READING, STARTING, Unread
@@ -120,16 +120,40 @@ class Reader:
     def follow(self, state: str, own: Callable[[], list[str]]) -> list[str]:
         """Bring the source's connector to a state, by `own`, and the reader, too; return what was done, in words.
 
-        The reader stands still first, and goes on last. One that has read its tables goes, and one whose reading is
-        paused stays stopped. A snapshot that was stopped begins again. Raises CON-103 if the reader fails, CON-104 if
-        it takes too long.
+        The reader stands still first, and goes on last. One that has read its tables goes. One whose reading is paused
+        stays stopped, and so does one that is outdated, until `begin` replaces it. A snapshot that was stopped begins
+        again. Raises CON-103 if the reader fails, CON-104 if it takes too long.
         """
         return [*own(), *self._move(state)] if state == "running" else [*self._move(state), *own()]
+
+    def is_outdated(self) -> bool:
+        """Tell whether there is a reader that reads otherwise than the connector file says by now.
+
+        What it selects of each table is not compared: the catalogue says that, and whoever asked for some rows of it.
+        """
+        live = self._connect.config(self.name)
+        if live is None:
+            return False
+        wanted = render_reader(self._source, captured(live), self._kafka.for_connectors, {})
+        return _but_selects(live) != _but_selects(wanted)
+
+    def halt_outdated(self) -> list[str]:
+        """Stop a reader that is outdated; return what was done, in words. Raises CON-104 if it does not stop in time.
+
+        Before its connector becomes another one: it would bring columns that are to be left out, or rows of another
+        server. It is not removed, because it knows of which tables only some rows were asked for; `begin` replaces it.
+        """
+        if not self.is_outdated() or self._connect.status(self.name).state in (ABSENT, "STOPPED"):
+            return []
+        self._connect.stop(self.name)
+        return [f"connector {self.name} stopped, its file says something else by now"]
 
     def behind(self, state: str) -> str | None:
         """Return the state in which the reader is, if `follow` would bring it to this one; else None."""
         now = self._connect.status(self.name)
         if now.state == ABSENT or now.is_in(state) or self._is_paused or self.is_over():
+            return None
+        if state == "running" and self.is_outdated():
             return None
         return None if state == "running" and now.state not in ("STOPPED", "PAUSED") else now.state
 
@@ -229,14 +253,14 @@ class Reader:
         return due if any(state.again for state in due) or not self.is_under_way(due) else []
 
     def is_under_way(self, unread: Iterable[Unread]) -> bool:
-        """Tell whether the reader is reading all of these tables, or is about to.
+        """Tell whether the reader is reading all of these tables, as the connector file has them, or is about to.
 
         What was noted as needed since the reader began it does not read: it may have been at this table before.
         """
         tables = self._tables()
         if any(state.table not in tables or state.state not in (STARTING, READING) for state in unread):
             return False
-        return self._connect.status(self.name).is_in("running")
+        return self._connect.status(self.name).is_in("running") and not self.is_outdated()
 
     def _move(self, state: str) -> list[str]:
         if gone := self.tidy():
@@ -285,3 +309,7 @@ class Reader:
             if time.monotonic() > deadline:
                 raise TransientError("CON-109", f"{self._source.name}: {', '.join(map(str, waiting))}")
             time.sleep(_POLL_S)
+
+
+def _but_selects(config: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in config.items() if not key.startswith(SELECTS)}

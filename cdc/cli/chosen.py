@@ -72,9 +72,9 @@ def selects_or_told(source: Source) -> Reselect:
         if error.code not in _OUT_OF_REACH:
             raise
         say(
-            f"{source.name}: the source's catalogue cannot be read, so a snapshot selects as the settings have it. Values "
-            "of columns that came since the last apply may arrive altered (a FLOAT with six digits): where there are any, "
-            f"run `cdc connectors reload {source.name}` from where the source can be reached. {error}"
+            f"{source.name}: the source's catalogue cannot be read, so a snapshot selects as the settings have it. "
+            "Values of columns that came since the last apply may arrive altered (a FLOAT with six digits): where "
+            f"there are any, run `cdc connectors reload {source.name}` from where the source can be reached. {error}"
         )
         return dict
 

@@ -127,6 +127,7 @@ def apply_source(
         with reader.record.dropping(leaving, partial(connect.config, source.name)):
             return configure(wanted, source.state)
 
+    done += reader.halt_outdated()
     done += reader.follow(source.state, bring)
     done += reader.begin(selects)
 

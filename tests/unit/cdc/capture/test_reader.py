@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ class Connector(Cluster):
     ) -> None:
         super().__init__(mes=Member(offset=None) if in_snapshot else Member())
         if tables:
-            config = {"table.include.list": ",".join(tables).replace(".", r"\.")}
+            config = render_reader(source("lot", "cert"), tables, BROKERS, {})
             self.members["mes-read"] = Member(config, state, state)
         self.topic, self.answer, self.started = topic, answer, self._say
 
@@ -281,6 +282,28 @@ def test_a_table_is_given_up_beside_a_connector_that_is_halted(
     paused, gone = [f"reading of {CERT} paused"], ["connector mes-read removed"]
     assert reader.cancel([LOT], unasked) == (paused if has_condition else gone)
     assert [one.state for one in reader.record.unread()] == ["paused" if has_condition else "reading"]
+
+
+def test_a_reader_that_is_outdated_stands_still_until_another_one_takes_its_place(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*BOTH_AGAIN), LOT, CERT)
+    with_condition(connector, CERT)
+    file = replace(source("lot", "cert"), settings={"max.batch.size": "512"})
+    reader = Reader(file, BROKERS, connector)  # type: ignore[arg-type]
+    assert reader.waiting(reader.record.unread()) == reader.record.unread()  # a plan has it
+    assert reader.halt_outdated() == ["connector mes-read stopped, its file says something else by now"]
+    assert (reader.halt_outdated(), reader.follow("running", list)) == ([], [])
+    assert connector.told == ["stop mes-read"]
+    assert reader.begin({LOT: "S", CERT: "S"}) == [f"reading of {LOT} begun", f"reading of {CERT} begun"]
+    config = connector.members["mes-read"].config
+    assert (config["max.batch.size"], selects_of(config)) == ("512", {CERT: f"{WHOLE[CERT]} WHERE a"})
+    assert (reader.is_outdated(), reader.halt_outdated(), reader.begin({})) == (False, [], [])
+
+
+def test_a_reader_of_a_table_that_is_not_captured_any_more_is_outdated(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*BOTH_AGAIN), LOT, CERT)
+    assert not Reader(source("lot", "cert", "unit"), BROKERS, connector).is_outdated()  # type: ignore[arg-type]
+    assert Reader(source("lot"), BROKERS, connector).is_outdated()  # type: ignore[arg-type]
+    assert not Reader(source("lot"), BROKERS, Connector(topic())).is_outdated()  # type: ignore[arg-type]
 
 
 def test_a_reader_that_connect_would_refuse_replaces_none(

@@ -8,14 +8,14 @@ import pytest
 
 from cdc.access import Kafka
 from cdc.capture import catalogue
-from cdc.capture.connector import render
+from cdc.capture.connector import render, render_reader
 from cdc.capture.reading import Reading
 from cdc.capture.readings import Unread
 from cdc.capture.source import Source, load_sources
 from cdc.cli.main import execute
 from cdc.errors import FatalError
-from tests.unit.cdc.capture.cluster import Cluster
-from tests.unit.cdc.capture.signals import BROKERS, CERT, LOT, Topic, dropped, in_progress, needed, scanned
+from tests.unit.cdc.capture.cluster import Cluster, Member
+from tests.unit.cdc.capture.signals import BROKERS, CERT, LOT, Topic, dropped, in_progress, needed, scanned, starting
 
 READ = (scanned(LOT, connector="mes"), scanned(CERT, connector="mes"))
 KAFKA = Kafka("127.0.0.1:1")
@@ -40,7 +40,7 @@ class Deployment:
 
     def write(self, *tables: str, more: str = "") -> Source:
         file = self.folder / "connector-configs" / "mes.yaml"
-        kept = [line for line in file.read_text().splitlines() if not line.startswith(("tables:", "state:"))]
+        kept = [line for line in file.read_text().splitlines() if not line.startswith(("tables:", "settings:"))]
         file.write_text("\n".join([*kept, f"tables: [{', '.join(tables)}]", more]))
         return load_sources(self.folder / "connector-configs")["mes"]
 
@@ -140,6 +140,35 @@ def test_a_table_without_a_key_is_refused_before_anything_is_done(
     assert mes.apply() == 5
     assert "CON-113" in capsys.readouterr().err
     assert (mes.cluster.told, mes.cluster.recorded) == ([], [])
+
+
+def reads_beside(mes: Deployment) -> None:
+    """The reader is at one of the tables."""
+    mes.signals.signals += [needed(CERT), starting(CERT), in_progress(CERT)]
+    file = load_sources(mes.folder / "connector-configs")["mes"]
+    mes.cluster.members["mes-read"] = Member(render_reader(file, [CERT], KAFKA, {}))
+
+
+def test_what_is_read_beside_the_stream_is_read_as_the_file_says(mes: Deployment) -> None:
+    reads_beside(mes)
+    assert mes.apply() == 0
+    assert mes.cluster.told == []
+    mes.write(LOT, CERT, more="settings: {max.batch.size: 512}")
+    assert mes.apply() == 0
+    told = mes.cluster.told
+    assert told[:3] == ["stop mes-read", "configure mes", "remove mes-read"]
+    assert mes.cluster.members["mes-read"].config["max.batch.size"] == "512"
+    assert mes.cluster.members["mes-read"].state == "RUNNING"
+
+
+def test_nothing_is_read_of_a_server_that_is_not_the_connectors_any_more(mes: Deployment) -> None:
+    reads_beside(mes)
+    file = mes.folder / "connector-configs" / "mes.yaml"
+    file.write_text(file.read_text().replace("host: 127.0.0.1", "host: localhost"))
+    assert mes.apply(planned(mes)) == 0
+    assert mes.cluster.told[:2] == ["stop mes-read", "stop mes"]
+    # The new snapshot reads that table, too.
+    assert mes.cluster.members["mes-read"].state == "STOPPED"
 
 
 @pytest.mark.parametrize("command", [("apply",), ("resume", "mes"), ("restart", "mes")])
