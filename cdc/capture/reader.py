@@ -163,7 +163,7 @@ class Reader:
             raise FatalError("CON-190", self._source.name)
 
     def require_keys(self) -> None:
-        """Raise FatalError CON-113 if `begin` would once the connector runs: it is asked before anything is changed."""
+        """Raise FatalError CON-113 if `begin` would once the connector runs, which is asked before that is changed."""
         told, names = self.record.fold(), table_names(self._source)
         unread = told.unread(names)
         is_left = any(state.again or state.state == PAUSED for state in unread)

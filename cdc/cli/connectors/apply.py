@@ -96,7 +96,8 @@ def apply_source(
     """Bring the topics and the connector of one source to its file; add to `done` what was done, in words.
 
     Raises FatalError CON-180 if it would forget its place or lose a table and no plan was agreed on, CON-181 if the
-    plan is another one by now, CON-113 if a table without a key is to be read; nothing was done then.
+    plan is another one by now; nothing was done then. CON-113 if a table without a key is to be read: only topics were
+    made.
     """
     known = contracts(source, options)
     selects = snapshot_selects(source, known)
@@ -108,9 +109,9 @@ def apply_source(
     else:
         require_unmoved(agreed, now)
     reader = Reader(source, options.kafka, connect, selects_or_told)
+    done += apply_topics(options.kafka, topic_plans(source))
     if not now.forgets:
         reader.require_keys()
-    done += apply_topics(options.kafka, topic_plans(source))
     done += reader.tidy()
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
     reader.record.note_new(connect.config(source.name))

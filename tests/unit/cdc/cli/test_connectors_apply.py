@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from cdc.access import Kafka
-from cdc.capture import catalogue
+from cdc.capture import catalogue, reading
 from cdc.capture.connector import render, render_reader
+from cdc.capture.plan import survey
 from cdc.capture.reading import Reading
 from cdc.capture.readings import Unread
 from cdc.capture.source import Source, load_sources
 from cdc.cli.main import execute
 from cdc.errors import FatalError
+from cdc.stream.signal import Signal
 from tests.unit.cdc.capture.cluster import Cluster, Member
 from tests.unit.cdc.capture.signals import BROKERS, CERT, LOT, Topic, dropped, in_progress, needed, scanned, starting
 
@@ -66,6 +69,22 @@ def mes(tmp_path: Path, cluster: Cluster, signals: Topic) -> Deployment:
 def test_what_is_as_its_file_says_stays_so(mes: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     assert mes.apply() == 0
     assert (mes.cluster.told, capsys.readouterr().out) == ([], "mes: nothing to do\n")
+
+
+def test_a_first_apply_asks_no_topic_that_is_not_there(mes: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def read(*_: object) -> list[Signal]:
+        assert made
+        return list(mes.signals.signals)
+
+    monkeypatch.setattr(reading, "read_signals", read)
+    monkeypatch.setattr(survey, "describe_topic", lambda *_: None)
+    monkeypatch.setattr(import_module("cdc.cli.connectors.apply"), "apply_topics", lambda *_: made.append("t") or [])
+    del mes.cluster.members["mes"]
+    mes.signals.signals.clear()
+    assert mes.apply() == 0
+    assert "create mes stopped" in mes.cluster.told
 
 
 def test_a_line_that_is_missing_by_mistake_ends_no_capture(mes: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
