@@ -31,12 +31,12 @@ class Deployment:
     def __init__(self, folder: Path, cluster: Cluster, signals: Topic) -> None:
         self.folder, self.cluster, self.signals = folder, cluster, signals
         signals.signals += READ
-        # As the reader says it, as soon as it runs.
-        cluster.started = lambda name: signals.signals.append(in_progress(*self.read_beside()))
+        cluster.started = self._say
 
-    def read_beside(self) -> list[str]:
-        """Return the tables that the reader has."""
-        return self.captured("mes-read") if "mes-read" in self.cluster.members else []
+    def _say(self, name: str) -> None:
+        """As the reader says it, as soon as it runs."""
+        if name == "mes-read":
+            self.signals.signals.append(in_progress(*self.captured(name)))
 
     def captured(self, name: str = "mes") -> list[str]:
         return self.cluster.members[name].config["table.include.list"].replace("\\", "").split(",")
