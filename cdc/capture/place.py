@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 
@@ -19,6 +20,8 @@ from cdc.capture.source import Source
 from cdc.errors import FatalError
 
 FORMAT: Final = "cdc connectors offsets 1"
+REFUSALS: Final = frozenset({"CON-102", "CON-118"})
+"""What Kafka Connect answers about a place that it has not recorded; after any other failure it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,19 @@ def passes_over(before: Recorded, after: Recorded) -> bool:
 def go_on_from(connect: Connect, source: Source, reading: Reading, recorded: Recorded, tables: Sequence[str]) -> None:
     """Stop the connector and record another place for it; `tables` have to be read anew then, because of a gap.
 
-    The connector stays stopped. In this order: who dies in between leaves the need on record.
+    The connector stays stopped. In this order: who dies in between, or hears no answer, leaves the need on record; what
+    was refused (`REFUSALS`) was not done, and leaves none.
     """
     connect.stop(source.name)
+    note = uuid4().hex
     if tables:
-        reading.note_gap(tables)
-    connect.put_offsets(source.name, recorded.offsets)
+        reading.note_gap(tables, note)
+    try:
+        connect.put_offsets(source.name, recorded.offsets)
+    except FatalError as error:
+        if tables and error.code in REFUSALS:
+            reading.void(note)
+        raise
 
 
 def _places(offsets: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -12,7 +12,9 @@ it is kept for ever, it has one order, and what matters stands in it.
 - `SOURCE/restarting`: somebody starts a connector again; of several who watch, the one that is first on record does.
 - `SOURCE/paused`: these tables are not to be read until somebody needs them again; the reader is stopped.
 - `SOURCE/kept`: these tables were being read again, and are not any more: what their mirrors have is what they had.
-- `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen.
+- `SOURCE/dropped`: these tables are not captured any more, so rows may come and go unseen. Written before the connector
+  loses them, too, and void if it does not.
+- `SOURCE/void`: what was noted under this id is not so, because what it was noted for has been refused.
 - `SOURCE/beginning`, `SOURCE/begun`, `SOURCE/given_up`: a connector is made to begin from nothing
   (`cdc.capture.lifecycle`), has been, or was left in the middle of it (`cdc.capture.turn`).
 - `SOURCE/removed`: a connector is deleted, and Kafka Connect has forgotten its place before.
@@ -30,7 +32,10 @@ sends chunks inside transactions under the offset of the event that follows, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+from uuid import uuid4
 
 import msgspec
 
@@ -51,7 +56,11 @@ from cdc.capture.readings import (
 )
 from cdc.capture.source import Source
 from cdc.errors import FatalError
-from cdc.stream.signal import read_signals, send_signal
+from cdc.stream.signal import Signal, read_signals, send_signal
+
+TABLES: Final = "table.include.list"
+"""The setting in which a connector has the list of its tables."""
+_VOID: Final = "void"
 
 
 class Reading:
@@ -80,20 +89,44 @@ class Reading:
         """Tell whether the reader, which has these tables, has passed over its snapshot, which had not begun."""
         return any(state.state == FAILED and state.reason == SKIPPED for state in self.fold().unread(tables))
 
-    def note_changes(self, live: Mapping[str, str] | None) -> None:
-        """Note which tables the connector is about to get and to lose; `live` is the configuration that it has.
+    def note_new(self, live: Mapping[str, str] | None) -> None:
+        """Note which tables the connector is about to get; `live` is the configuration that it has.
+
+        A table that has been read and is not captured by now left without a note (somebody else took it out, or removed
+        the connector): it comes back with a gap.
 
         Raises FatalError CON-113 if a table without a key is to join a connector that runs.
         """
         readings = self.fold()
-        before = readings.known() if live is None else captured(live)
+        known = readings.known()
+        before = known if live is None else captured(live)
         unread = {state.table for state in readings.unread(self._tables)}
         needed = [table for table in self._tables if table not in before | unread]
         if live is not None and self._source.state == "running":
             self.require_keys(needed)
-        self._note(NEEDED, needed)
-        if live is not None:
-            self._note(DROPPED, [table for table in before if table not in self._tables])
+        self.note_gap([table for table in needed if table in known])
+        self._note(NEEDED, [table for table in needed if table not in known])
+
+    def leaving(self, live: Mapping[str, str] | None) -> list[str]:
+        """Return the tables that a connector with this configuration is about to lose."""
+        return [] if live is None else sorted(captured(live).difference(self._tables))
+
+    @contextmanager
+    def dropping(self, tables: Collection[str], live: Callable[[], Mapping[str, str] | None]) -> Iterator[None]:
+        """Note that the connector loses tables, which the block does; `live` asks for the configuration that it has.
+
+        In this order: who dies in the block, or hears no answer, leaves the note, and a table that comes back counts as
+        one that was not captured for a while. A block that was refused, and left the connector its tables, leaves none:
+        they were captured all the time.
+        """
+        note = uuid4().hex
+        self._note(DROPPED, tables, note)
+        try:
+            yield
+        except FatalError:
+            if tables and captured(live() or {}).issuperset(tables):
+                self.void(note)
+            raise
 
     def need(self, tables: Iterable[str]) -> None:
         """Note that captured tables have to be read (again). Raises FatalError CON-113 if one of them has no key."""
@@ -121,10 +154,19 @@ class Reading:
         if partial := [table for table in tables if table in unread]:
             raise FatalError("CON-186", f"{self._source.name}: {', '.join(partial)}")
 
-    def note_gap(self, tables: Sequence[str]) -> None:
-        """Note that captured tables were not captured for a while: a new snapshot of the whole source has to come."""
-        self._note(DROPPED, tables)
-        self._note(NEEDED, tables)
+    def note_gap(self, tables: Sequence[str], note: str = "") -> None:
+        """Note that captured tables were not captured for a while: a new snapshot of the whole source has to come.
+
+        `note` is an id by which it may be taken back (`void`).
+        """
+        self._note(DROPPED, tables, note)
+        self._note(NEEDED, tables, note)
+
+    def void(self, note: str) -> None:
+        """Take back what was noted under an id: all is as if it had not been."""
+        send_signal(
+            self._kafka, self._topic, f"{self._source.name}/{_VOID}".encode(), msgspec.json.encode({"id": note})
+        )
 
     def note_restart(self, connector: str, restart: str) -> None:
         """Note that a connector is about to be started again, under an id."""
@@ -144,23 +186,37 @@ class Reading:
         """Note that these tables are not read for the time being."""
         self._note(PAUSED, tables)
 
-    def _note(self, what: str, tables: Iterable[str]) -> None:
+    def _note(self, what: str, tables: Iterable[str], note: str = "") -> None:
         listed = list(tables)
         if listed:
-            key, value = f"{self._source.name}/{what}", msgspec.json.encode({"tables": listed})
-            send_signal(self._kafka, self._topic, key.encode(), value)
+            value = {"tables": listed} | ({"note": note} if note else {})
+            send_signal(self._kafka, self._topic, f"{self._source.name}/{what}".encode(), msgspec.json.encode(value))
 
     def fold(self) -> Readings:
         """Return what the record tells by now."""
         readings = Readings(self._source.name)
-        for signal in read_signals(self._kafka, self._topic):
-            readings.take(signal)
+        signals = read_signals(self._kafka, self._topic)
+        key = f"{self._source.name}/{_VOID}".encode()
+        void = {_text(signal, "id") for signal in signals if signal.key == key} - {None}
+        for signal in signals:
+            if not void or _text(signal, "note") not in void:
+                readings.take(signal)
         return readings
+
+
+def _text(signal: Signal, name: str) -> str | None:
+    """Return the text that a record has under a name; None where it has none."""
+    try:
+        found = msgspec.json.decode(signal.value or b"{}")
+    except msgspec.DecodeError:
+        return None
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def captured(live: Mapping[str, str]) -> set[str]:
     """Return the names that stand, escaped, in a connector's list of tables."""
-    return {_unescaped(expression) for expression in live.get("table.include.list", "").split(",") if expression}
+    return {_unescaped(expression) for expression in live.get(TABLES, "").split(",") if expression}
 
 
 def _unescaped(expression: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,6 +16,9 @@ from cdc.cli.complete import complete_source
 from cdc.cli.output import say
 from cdc.config import Settings, environment
 from cdc.errors import CdcError
+
+# References that lead nowhere on this machine, no answer, no login or right, no trust.
+_OUT_OF_REACH: Final = frozenset({"SRC-101", "SRC-110", "SRC-111", "SRC-112"})
 
 Names = Annotated[
     list[str] | None,
@@ -58,14 +61,21 @@ def require_contracts(source: Source, options: Settings) -> None:
 
 
 def selects_or_told(source: Source) -> Reselect:
-    """Return the same as `selects_now`; what leaves the settings as they are, if the catalogue cannot be read.
+    """Return the same as `selects_now`; what leaves the settings as they are, if nobody here can read the catalogue.
 
-    That is told. Kafka Connect may reach a source that this machine does not, and says itself what else is wrong.
+    That is told. Kafka Connect may reach a source that this machine does not, and says itself what else is wrong. A
+    catalogue that was read, and cannot become exact mirrors, is none to begin a snapshot by: raises as `selects_now`.
     """
     try:
         return selects_now(source)
     except CdcError as error:
-        say(f"{source.name}: a snapshot selects as the settings have it, the source's catalogue tells nothing: {error}")
+        if error.code not in _OUT_OF_REACH:
+            raise
+        say(
+            f"{source.name}: the source's catalogue cannot be read, so a snapshot selects as the settings have it. "
+            "Values of columns that came since the last apply may arrive altered (a FLOAT with six digits): where "
+            f"there are any, run `cdc connectors reload {source.name}` from where the source can be reached. {error}"
+        )
         return dict
 
 

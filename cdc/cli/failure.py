@@ -5,7 +5,8 @@
 2    usage, settings, connector files, contracts or dictionary are wrong; nothing was started
 3    differences were found
 4    something needs attention
-5    refused: a rule, or the rights of the login, are against it; nothing was done, and the same again is refused again
+5    refused: a rule, or the rights of the login, are against it, and the same again is refused again; nothing was done,
+     or what was done before is told, and on record
 6    the time that was given has ended; what was asked for may still come, the code or the words say how to find out
 130  interrupted
 

@@ -172,9 +172,11 @@ def _configure(options: Settings, source: Source, connected: Connect, config: di
     """Give the connector what its file says by now."""
     current = connected.config(source.name)
     if current != config:
-        Reading(source, options.kafka).note_changes(current)
+        record = Reading(source, options.kafka)
+        record.note_new(current)
         connected.validate(config)
-        connected.configure(source.name, config)
+        with record.dropping(record.leaving(current), partial(connected.config, source.name)):
+            connected.configure(source.name, config)
 
 
 def _shown(shown: Shown, stream: str, topic: Extent) -> Callable[[int], None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cdc.capture.plan.impact import WHY, Impact, impact_of
+from cdc.capture.reading import TABLES, captured
 from cdc.capture.tunable import is_secret
 from cdc.reference import is_reference
 
@@ -54,4 +55,6 @@ def _less(one: list[str], other: list[str]) -> str:
 
 def _change(key: str, before: str | None, after: str | None, *, same_server: bool) -> Change:
     impact = Impact.RESTART if same_server and key in SERVER else impact_of(key)
+    if key == TABLES and captured({TABLES: before or ""}) - captured({TABLES: after or ""}):
+        impact = Impact.END
     return Change(key, shown(key, before), shown(key, after), impact.word, WHY[impact])

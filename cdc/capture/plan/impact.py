@@ -5,10 +5,12 @@
     read       tables that are new in the connector are read beside the stream
     types      values arrive in another form from then on
     order      events of one row, or of one transaction, may arrive in another order or in another topic
+    end        the capture of a table ends: what happens to its rows is unseen from then on, for good
     snapshot   the recorded place is worth nothing there: the source is captured anew
     slot       as snapshot, and an older replication slot keeps PostgreSQL's log until a DBA drops it
 
-The last two forget where the connector was. Nobody does that by the way: a plan has to say it first.
+The last two forget where the connector was, and what has come to an end comes back by a snapshot of the whole source
+only. Nobody does that by the way: a plan has to say it first.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ class Impact(IntEnum):
     READ = 2
     TYPES = 3
     ORDER = 4
-    SNAPSHOT = 5
-    SLOT = 6
+    END = 5
+    SNAPSHOT = 6
+    SLOT = 7
 
     @classmethod
     def of(cls, word: str) -> Impact:
@@ -41,16 +44,22 @@ class Impact(IntEnum):
 
     @property
     def forgets(self) -> bool:
-        """Whether the connector forgets its place, so that a plan has to say it."""
+        """Whether the connector forgets its place."""
         return self >= Impact.SNAPSHOT
+
+    @property
+    def takes_plan(self) -> bool:
+        """Whether a plan has to say it: only a snapshot of the whole source makes up for it."""
+        return self >= Impact.END
 
 
 WHY: Final = {
     Impact.NONE: "nothing of the stream changes",
     Impact.RESTART: "the task starts again at its place",
-    Impact.READ: "new tables are read beside the stream; a table that is taken out and comes back takes a new snapshot",
+    Impact.READ: "new tables are read beside the stream",
     Impact.TYPES: "values arrive in another form from here on",
     Impact.ORDER: "events may arrive in another order, or elsewhere",
+    Impact.END: "the capture of a table ends: it comes back only with a snapshot of the whole source",
     Impact.SNAPSHOT: "its place means nothing there: all tables are read anew",
     Impact.SLOT: "its place belongs to another slot: all tables are read anew, and a DBA drops the old slot",
 }

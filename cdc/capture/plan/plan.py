@@ -69,6 +69,11 @@ class Plan:
         """Whether the connector forgets its place on the way."""
         return Impact.of(self.impact).forgets
 
+    @property
+    def takes_plan(self) -> bool:
+        """Whether it is done by the file of a plan only."""
+        return Impact.of(self.impact).takes_plan
+
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
@@ -139,10 +144,13 @@ def _left(agreed: Plan) -> Iterable[Step]:
 
 
 def require_agreed(plan: Plan) -> None:
-    """Raise FatalError CON-180 if the connector would forget its place, which only a plan may say."""
-    if plan.forgets:
-        causes = [change.key for change in plan.changes if Impact.of(change.impact).forgets]
-        raise FatalError("CON-180", f"{plan.source}: {', '.join(causes)} ({WHY[Impact.of(plan.impact)]})")
+    """Raise FatalError CON-180 if the connector would forget its place, or lose a table: only a plan may say that."""
+    if not plan.takes_plan:
+        return
+    causes = [change.key for change in plan.changes if Impact.of(change.impact).forgets]
+    lost = [f"{', '.join(causes)} ({WHY[Impact.of(plan.impact)]})"] if causes else []
+    lost += [step.what for step in plan.steps if Impact.of(step.impact) == Impact.END]
+    raise FatalError("CON-180", f"{plan.source}: {'; '.join(lost)}")
 
 
 def write_plans(path: Path, file: PlanFile) -> None:
@@ -173,9 +181,12 @@ def _steps(source: Source, seen: Seen, changes: list[Change]) -> Iterable[Step]:
     impacts = {Impact.of(change.impact) for change in changes}
     if any(impact.forgets for impact in impacts):
         yield from _begin_again(source, max(impacts))
+        yield from _ends(source, seen)
         return
     if changes:
-        yield Step(f"change {len(changes)} settings; the task starts again", max(impacts).word)
+        # That a table is lost is a step of its own.
+        restart = max((impact for impact in impacts if impact != Impact.END), default=Impact.RESTART)
+        yield Step(f"change {len(changes)} settings; the task starts again", restart.word)
     yield from _moves(source, seen)
     yield from _reads(source, seen)
 
@@ -206,6 +217,7 @@ def _move(wanted: str, state: str) -> Step:
 
 
 _FIRST: Final = "take the first snapshot"
+_BACK: Final = "back only by a snapshot of the whole source"
 _KEPT: Final = "or go on, if Kafka Connect has kept its place"
 _NEW: Final = "take a new snapshot"
 _FINISH: Final = Step("finish what was begun: a new snapshot", Impact.READ.word)
@@ -223,8 +235,12 @@ def _reads(source: Source, seen: Seen) -> Iterable[Step]:
             yield Step(f"capture {table}, and read its rows beside the stream", Impact.READ.word)
         elif table in seen.unread:
             yield _read(table)
-    for table in sorted(before - set(names)):
-        yield Step(f"capture {table} no more; its mirror stays as it is", Impact.READ.word)
+    yield from _ends(source, seen)
+
+
+def _ends(source: Source, seen: Seen) -> Iterable[Step]:
+    for table in sorted(captured(seen.config or {}).difference(table_names(source))):
+        yield Step(f"capture {table} no more: {_BACK}; its mirror stays as it is", Impact.END.word)
 
 
 def _read(table: str) -> Step:

@@ -110,8 +110,8 @@ def _apply(options: Settings, name: str) -> list[str]:
         on_record(options) as action,
         action("connectors add-table", name) as effect,
     ):
-        done += apply_source(source, options, connect)
-        effect["done"] = done
+        effect["done"] = done  # also what was done before the rest failed
+        apply_source(source, options, connect, done)
     return done
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +20,13 @@ from cdc.capture.source import Source
 from cdc.capture.topics import topic_plans
 from cdc.cli.chosen import chosen, contracts, selects_or_told
 from cdc.cli.complete import complete_source
-from cdc.cli.connectors.done import AsJson, telling
-from cdc.cli.connectors.on_record import on_record
+from cdc.cli.connectors.done import AsJson, Done, telling
+from cdc.cli.connectors.on_record import Effect, on_record
 from cdc.cli.connectors.plan import SameServer, is_file, plan_source
 from cdc.cli.context import acting
 from cdc.cli.left_out import check_left_out
 from cdc.config import Settings
+from cdc.errors import CdcError
 from cdc.stream.topic import apply_topics
 
 _What = Annotated[
@@ -44,7 +47,7 @@ def apply(context: typer.Context, what: _What = None, same_server: SameServer = 
     says when they have been.
 
     With the file of a plan exactly that is done, or nothing if things are not as they were then (exit code 5). What
-    makes a connector forget its place, and read all rows anew, takes a plan.
+    makes a connector forget its place, and read all rows anew, takes a plan; so does the end of a table's capture.
     """
     options = acting(context)
     agreed = _agreed(what)
@@ -54,20 +57,47 @@ def apply(context: typer.Context, what: _What = None, same_server: SameServer = 
             require_same_cluster(agreed, connect.cluster())
         for source, known in _matched(chosen(options, names), agreed):
             same = same_server if agreed is None else agreed.same_server
-            with action("connectors apply", source.name) as effect:
-                done = apply_source(source, options, connect, known, same_server=same)
-                if done:
-                    effect.update(done=done, planned=known is not None)
-            told.tell(source.name, done)
+            with action("connectors apply", source.name) as effect, _noted(effect, told, source.name) as done:
+                effect["planned"] = known is not None
+                apply_source(source, options, connect, done, known, same_server=same)
+
+
+@contextmanager
+def _noted(effect: Effect, told: Done, name: str) -> Iterator[list[str]]:
+    """Yield the list of what is done to a source; what stands in it is told, and on record, whatever comes behind it.
+
+    A table that comes back is refused (CON-108) when the connector has it: a new snapshot begins with that.
+    """
+    done: list[str] = []
+    try:
+        yield done
+    except CdcError:
+        if done:
+            told.tell(name, done)
+        raise
+    else:
+        told.tell(name, done)
+    finally:
+        if done:
+            effect["done"] = done
+        else:
+            effect.clear()
 
 
 def apply_source(
-    source: Source, options: Settings, connect: Connect, agreed: Plan | None = None, *, same_server: bool = False
-) -> list[str]:
-    """Bring the topics and the connector of one source to its file; return what was done, in words.
+    source: Source,
+    options: Settings,
+    connect: Connect,
+    done: list[str],
+    agreed: Plan | None = None,
+    *,
+    same_server: bool = False,
+) -> None:
+    """Bring the topics and the connector of one source to its file; add to `done` what was done, in words.
 
-    Raises FatalError CON-180 if it would forget its place and no plan was agreed on, CON-181 if the plan is another one
-    by now; nothing was done then.
+    Raises FatalError CON-180 if it would forget its place or lose a table and no plan was agreed on, CON-181 if the
+    plan is another one by now; nothing was done then. CON-113 if a table without a key is to be read: only topics were
+    made.
     """
     known = contracts(source, options)
     selects = snapshot_selects(source, known)
@@ -79,20 +109,28 @@ def apply_source(
     else:
         require_unmoved(agreed, now)
     reader = Reader(source, options.kafka, connect, selects_or_told)
-    done = apply_topics(options.kafka, topic_plans(source))
+    done += apply_topics(options.kafka, topic_plans(source))
+    if not now.forgets:
+        reader.require_keys()
     done += reader.tidy()
     # In this order: what is interrupted in between leaves the need on record, and the next call meets it.
-    reader.record.note_changes(connect.config(source.name))
+    reader.record.note_new(connect.config(source.name))
     own = Lifecycle(connect, options.kafka, source, source.name, selects_or_told)
     configure = own.begin_as if now.forgets else own.apply
 
     def bring() -> list[str]:
         # Asked last: `cdc run` may have begun a snapshot meanwhile, which selects by the catalogue.
         live = connect.config(source.name)
-        return configure(config if live is None else connector.keeping_selects(source, config, live), source.state)
+        wanted = config if live is None else connector.keeping_selects(source, config, live)
+        leaving = reader.record.leaving(live)
+        if leaving:
+            connect.validate(wanted)  # whatever may be refused or unreachable is so before anything is noted
+        with reader.record.dropping(leaving, partial(connect.config, source.name)):
+            return configure(wanted, source.state)
 
+    done += reader.halt_outdated()
     done += reader.follow(source.state, bring)
-    return done + reader.begin(selects)
+    done += reader.begin(selects)
 
 
 def _agreed(what: Sequence[str] | None) -> PlanFile | None:

@@ -10,7 +10,7 @@ import typer
 from cdc.capture.connect import Connect
 from cdc.capture.connector import table_names
 from cdc.capture.lifecycle import Lifecycle
-from cdc.capture.place import go_on_from, passes_over, read_file, read_recorded
+from cdc.capture.place import REFUSALS, Recorded, go_on_from, passes_over, read_file, read_recorded
 from cdc.capture.reading import Reading
 from cdc.capture.source import Source
 from cdc.cli.chosen import Name, named, selects_or_told
@@ -80,7 +80,7 @@ def set_(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
             if not yes:
                 typer.confirm(f"{words}. Record it?", abort=True, err=True)
             with action("connectors offsets set", name) as recorded:
-                go_on_from(connect, source, Reading(source, options.kafka), wanted, table_names(source) if lost else ())
+                _record(connect, source, options, wanted, lost=lost, ran=ran)
                 recorded.update(effect)
         if not as_json:
             write_line(words)  # it is done, whatever comes of going on
@@ -120,6 +120,16 @@ def reset(
         write_json({"source": name, "before": before.place, "done": done, "dry_run": dry_run})
     else:
         write_line(f"{name}: {done}")
+
+
+def _record(connect: Connect, source: Source, options: Settings, wanted: Recorded, *, lost: bool, ran: bool) -> None:
+    """Record the place; a connector that ran goes on from where it was if it is refused."""
+    try:
+        go_on_from(connect, source, Reading(source, options.kafka), wanted, table_names(source) if lost else ())
+    except FatalError as error:
+        if ran and error.code in REFUSALS:
+            _go_on(connect, source, options, ran=ran)
+        raise
 
 
 def _go_on(connect: Connect, source: Source, options: Settings, *, ran: bool) -> None:

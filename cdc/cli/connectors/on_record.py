@@ -46,15 +46,15 @@ def on_record(options: Settings, reason: str | None = None) -> Iterator[Acting]:
 def recorded(record: Callable[[str, str, Effect], None], action: str, object_name: str) -> Iterator[Effect]:
     """Yield the effect of an action; at the end of the block put it on record, unless it is empty: nothing was done.
 
-    What fails is put on record with its code; not what was refused: nothing was done then.
+    What fails is put on record with its code, and with what was done before; not what was refused before anything was.
     """
     effect: Effect = {}
     try:
         yield effect
     except CdcError as error:
-        if exit_of(error) not in (Exit.REFUSED, Exit.USAGE):
+        if effect or exit_of(error) not in (Exit.REFUSED, Exit.USAGE):
             try:
-                record(action, object_name, {"failed": error.code})
+                record(action, object_name, {**effect, "failed": error.code})
             except psycopg.Error as lost:  # the first of the two is what has to be told
                 say(f"That it failed is not on record: {classify(lost)}")
         raise

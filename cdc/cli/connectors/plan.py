@@ -140,5 +140,6 @@ def _words(plans: Sequence[Plan], left: Iterable[str]) -> Iterable[str]:
 
 
 def _names(plans: Iterable[Plan]) -> str:
-    forgetting = any(one.forgets for one in plans)
-    return "FILE (of --out: it forgets its place)" if forgetting else " ".join(one.source for one in plans if one.steps)
+    if any(one.takes_plan for one in plans):
+        return "FILE (of --out: a place is forgotten, or a table is lost)"
+    return " ".join(one.source for one in plans if one.steps)

@@ -123,12 +123,12 @@ class _Act:
         """Do it; return what was done, in words. Raises as `cdc.capture.reader`, and as `contracts_now`."""
         if self.pause:
             return reader.pause()
+        if self.cancel:
+            return reader.cancel(tables, lambda: snapshot_selects(source, contracts_now(source, options)))
         known = contracts_now(source, options)
         selects = snapshot_selects(source, known)
         if self.resume:
             return reader.resume(selects)
-        if self.cancel:
-            return reader.cancel(tables) + reader.begin(selects)
         if self.where is not None:
             selects[tables[0]] = _select(source, known, tables[0], self.where, reader)
         done = reader.tidy()

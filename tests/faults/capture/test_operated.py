@@ -214,7 +214,10 @@ def uncaptured(captured: Captured, name: str) -> Iterator[None]:
         side.run("ALTER PUBLICATION cdc ADD TABLE lot")
         return
     captured.service.write(dataclasses.replace(side, tables=tuple(one for one in side.tables if one != "claim")))
-    captured.deployment.cdc("connectors", "apply", name)
+    assert "CON-180" in captured.deployment.cdc("connectors", "apply", name, exit_code=5)
+    file = str(captured.deployment.folder / "lost.json")
+    captured.deployment.cdc("connectors", "plan", name, "--out", file, exit_code=3)
+    captured.deployment.cdc("connectors", "apply", file)
     yield
     captured.service.write(side)
     assert "CON-108" in captured.deployment.cdc("connectors", "apply", name, exit_code=5)

@@ -35,6 +35,7 @@ class Cluster:
     def __init__(self, **members: Member) -> None:
         self.members = {name.replace("_", "-"): member for name, member in members.items()}
         self.told: list[str] = []
+        self.recorded: list[dict[str, object]] = []
         self.away = False
         # The places of connectors that were deleted.
         self.kept: dict[str, dict[str, object]] = {}
@@ -114,6 +115,17 @@ class Cluster:
     def delete(self, name: str) -> None:
         self.tell(f"delete {name}")
         del self.members[name]
+
+    def cluster(self) -> str:
+        return "in memory"
+
+    def names(self) -> list[str]:
+        return list(self.members)
+
+    def record(self, action: str, _name: str, effect: dict[str, object]) -> None:
+        """Put an action on record, as `cdc.cli.connectors.on_record` does in the target."""
+        self.told.append(f"record {action}")
+        self.recorded.append(effect)
 
     def tell(self, step: str) -> None:
         """Note a step, if the cluster is there and the caller lives to take it."""

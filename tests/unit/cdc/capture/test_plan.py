@@ -146,8 +146,9 @@ def test_tables_that_come_and_go() -> None:
     assert words(plan_for(live)) == [
         "change 1 settings; the task starts again",
         "capture public.unit, and read its rows beside the stream",
-        "capture public.gone no more; its mirror stays as it is",
+        "capture public.gone no more: back only by a snapshot of the whole source; its mirror stays as it is",
     ]
+    assert [step.impact for step in plan_for(live).steps] == ["restart", "read", "end"]
     assert words(plan_for(WANTED, unread=("public.lot",))) == ["read the rows of public.lot beside the stream"]
 
 
@@ -189,6 +190,25 @@ def test_who_would_forget_its_place_needs_a_plan() -> None:
     require_agreed(plan_for({**WANTED, "max.batch.size": "1"}))
     with pytest.raises(FatalError, match=r"CON-180.*slot\.name"):
         require_agreed(plan_for({**WANTED, "slot.name": "other"}))
+
+
+ONE_MORE = {**WANTED, "table.include.list": r"public\.lot,public\.unit,public\.a\$1"}
+
+
+def test_who_would_lose_a_table_needs_a_plan() -> None:
+    lost = plan_for(ONE_MORE)
+    assert (lost.impact, lost.forgets, lost.changes[0].impact) == ("end", False, "end")
+    with pytest.raises(FatalError, match=r"CON-180.*capture public\.a\$1 no more") as raised:
+        require_agreed(lost)
+    assert "place means nothing" not in raised.value.detail
+    # A table that comes, and one whose name is only written otherwise, is none that goes.
+    require_agreed(plan_for({**WANTED, "table.include.list": r"public\.lot"}))
+    require_agreed(plan_for({**WANTED, "table.include.list": "public.lot,public.unit"}))
+    # Where all is read anew, what is lost is named, too.
+    both = plan_for({**ONE_MORE, "slot.name": "other"})
+    assert both.steps[-1].impact == "end"
+    with pytest.raises(FatalError, match=r"slot\.name \(.*; capture public\.a\$1 no more"):
+        require_agreed(both)
 
 
 def test_an_old_slot_is_named_with_the_statement_that_drops_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ class Connector(Cluster):
     ) -> None:
         super().__init__(mes=Member(offset=None) if in_snapshot else Member())
         if tables:
-            config = {"table.include.list": ",".join(tables).replace(".", r"\.")}
+            config = render_reader(source("lot", "cert"), tables, BROKERS, {})
             self.members["mes-read"] = Member(config, state, state)
         self.topic, self.answer, self.started = topic, answer, self._say
 
@@ -76,9 +77,9 @@ def test_the_need_outlives_an_apply_that_was_interrupted(topic: Callable[..., To
     made = topic()
     connector = Connector(made)
     file = source("lot", "cert")
-    Reading(file, BROKERS).note_changes(render(source("lot"), BROKERS, {}))
+    Reading(file, BROKERS).note_new(render(source("lot"), BROKERS, {}))
     # Here the first call died, after it gave the connector its new list: the second one sees no difference any more.
-    Reading(file, BROKERS).note_changes(render(file, BROKERS, {}))
+    Reading(file, BROKERS).note_new(render(file, BROKERS, {}))
     assert connector.begin(file) == [f"reading of {CERT} begun"]
     assert (connector.told, connector.tables) == (BEGUN_READER, (CERT,))
     assert connector.begin(file) == []
@@ -218,9 +219,106 @@ def test_reading_that_is_paused_is_given_up(topic: Callable[..., Topic]) -> None
     connector = Connector(topic(scanned(CERT, connector="mes"), *READING), LOT, CERT)
     reader = Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
     reader.pause()
-    assert reader.cancel([LOT]) == []  # it knows of the other table what was asked for
-    assert reader.cancel([CERT]) == ["connector mes-read removed"]
+    assert reader.cancel([LOT], unasked) == []  # it knows of the other table what was asked for
+    assert reader.cancel([CERT], unasked) == ["connector mes-read removed"]
     assert reader.record.unread() == []
+
+
+def unasked() -> dict[str, str]:
+    raise AssertionError
+
+
+def unreachable() -> dict[str, str]:
+    raise TransientError("SRC-110", "mes at h:1")
+
+
+def with_condition(connector: Connector, table: str) -> Reader:
+    """The reader of both tables, some rows only of one."""
+    names = "snapshot.select.statement.overrides"
+    connector.members["mes-read"].config |= {names: table, f"{names}.{table}": "S WHERE a"}
+    return Reader(source("lot", "cert"), BROKERS, connector)  # type: ignore[arg-type]
+
+
+READ_BEFORE = (scanned(LOT, connector="mes"), scanned(CERT, connector="mes"))
+BOTH_AGAIN = (*READ_BEFORE, needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT))
+
+
+def test_what_else_was_asked_for_by_a_condition_is_so_when_a_table_is_given_up(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*BOTH_AGAIN), LOT, CERT)
+    reader = with_condition(connector, CERT)
+    assert reader.cancel([LOT], lambda: {CERT: "S", LOT: "S"}) == [f"reading of {CERT} begun"]
+    assert connector.tables == (CERT,)
+    assert selects_of(connector.members["mes-read"].config) == {CERT: f"{WHOLE[CERT]} WHERE a"}
+
+
+def test_the_last_table_is_given_up_while_the_source_is_away(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(scanned(LOT, connector="mes"), needed(LOT), starting(LOT), in_progress(LOT)), LOT)
+    reader = with_condition(connector, LOT)
+    assert reader.cancel([LOT], unasked) == ["connector mes-read removed"]
+    assert (connector.told, reader.record.unread()) == (["remove mes-read"], [])
+
+
+def test_what_else_is_read_waits_if_a_table_is_given_up_while_the_source_is_away(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*BOTH_AGAIN), LOT, CERT)
+    reader = with_condition(connector, CERT)
+    assert reader.cancel([LOT], unreachable) == [
+        f"reading of {CERT} paused",
+        "connector mes-read stopped",
+        "nothing is begun anew (SRC-110): `--resume` goes on with the rest",
+    ]
+    assert connector.told == ["stop mes-read"]
+    # It has kept what was asked for.
+    assert reader.resume({CERT: "S", LOT: "S"}) == [f"reading of {CERT} begun"]
+    assert selects_of(connector.members["mes-read"].config) == {CERT: f"{WHOLE[CERT]} WHERE a"}
+
+
+@pytest.mark.parametrize("has_condition", [True, False])
+def test_a_table_is_given_up_beside_a_connector_that_is_halted(
+    topic: Callable[..., Topic], *, has_condition: bool
+) -> None:
+    connector = Connector(topic(*BOTH_AGAIN), LOT, CERT, state="STOPPED")
+    connector.members["mes"].state = "STOPPED"
+    reader = with_condition(connector, CERT if has_condition else LOT)
+    paused, gone = [f"reading of {CERT} paused"], ["connector mes-read removed"]
+    assert reader.cancel([LOT], unasked) == (paused if has_condition else gone)
+    assert [one.state for one in reader.record.unread()] == ["paused" if has_condition else "reading"]
+
+
+def test_a_reader_that_is_outdated_stands_still_until_another_one_takes_its_place(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*BOTH_AGAIN), LOT, CERT)
+    with_condition(connector, CERT)
+    file = replace(source("lot", "cert"), settings={"max.batch.size": "512"})
+    reader = Reader(file, BROKERS, connector)  # type: ignore[arg-type]
+    assert reader.waiting(reader.record.unread()) == reader.record.unread()  # a plan has it
+    assert reader.halt_outdated() == ["connector mes-read stopped, its file says something else by now"]
+    assert (reader.halt_outdated(), reader.follow("running", list)) == ([], [])
+    assert connector.told == ["stop mes-read"]
+    assert reader.begin({LOT: "S", CERT: "S"}) == [f"reading of {LOT} begun", f"reading of {CERT} begun"]
+    config = connector.members["mes-read"].config
+    assert (config["max.batch.size"], selects_of(config)) == ("512", {CERT: f"{WHOLE[CERT]} WHERE a"})
+    assert (reader.is_outdated(), reader.halt_outdated(), reader.begin({})) == (False, [], [])
+
+
+def test_a_reader_of_a_table_that_is_not_captured_any_more_is_outdated(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(*BOTH_AGAIN), LOT, CERT)
+    assert not Reader(source("lot", "cert", "unit"), BROKERS, connector).is_outdated()  # type: ignore[arg-type]
+    assert Reader(source("lot"), BROKERS, connector).is_outdated()  # type: ignore[arg-type]
+    assert not Reader(source("lot"), BROKERS, Connector(topic())).is_outdated()  # type: ignore[arg-type]
+
+
+def test_a_reader_that_connect_would_refuse_replaces_none(
+    topic: Callable[..., Topic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = Connector(topic(*BOTH_AGAIN, needed(LOT)), LOT, CERT)
+    with_condition(connector, CERT)
+
+    def refuse(_: object) -> None:
+        raise FatalError("CON-102", "the source is away")
+
+    monkeypatch.setattr(connector, "validate", refuse)
+    with pytest.raises(FatalError, match="CON-102"):
+        connector.begin(source("lot", "cert"))
+    assert connector.told == []  # it knows which rows were asked for
 
 
 def test_a_condition_is_kept_when_another_table_is_read_too(topic: Callable[..., Topic]) -> None:

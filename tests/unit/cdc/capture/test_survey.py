@@ -20,6 +20,6 @@ def test_tables_that_were_noted_for_a_connector_that_was_refused_do_not_wait(
     monkeypatch.setattr(survey, "describe_topic", lambda *_: object())
     monkeypatch.setattr(survey, "compare_topics", lambda *_: [])
     file = source("lot")
-    Reading(file, BROKERS).note_changes(None)
+    Reading(file, BROKERS).note_new(None)
     seen = survey.survey(file, BROKERS, Cluster(), [], "cdc-signal.mes")  # type: ignore[arg-type]
     assert (seen.config, seen.unread) == (None, ())

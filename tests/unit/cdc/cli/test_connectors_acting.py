@@ -3,68 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cdc.capture import catalogue, lifecycle, reading, turn
-from cdc.cli.connectors.on_record import recorded
+from cdc.capture import reading
 from cdc.cli.main import execute
+from cdc.errors import CdcError, FatalError, TransientError
 from tests.unit.cdc.capture.cluster import Cluster, Member
-from tests.unit.cdc.capture.signals import Topic, plain_contracts
+from tests.unit.cdc.capture.signals import BROKERS, source
 
-SETTINGS = """\
-target: {host: 127.0.0.1, port: 1, database: d, user: u, password: "${env:PASSWORD}"}
-kafka: {bootstrap: "127.0.0.1:1"}
-connect: {url: "http://127.0.0.1:1"}
-folders: {connector_configs: connector-configs}
-"""
-FILE = """\
-kind: postgresql
-host: 127.0.0.1
-port: 5432
-database: mes
-user: ${env:USER}
-password: ${env:PASSWORD}
-tables: [public.lot, public.cert]
-"""
 FORETOLD = [
     "place 0/5 is forgotten; what was not sent by then is in no journal",
     "replication slot cdc_mes is dropped",
     "all rows of 2 tables are read again",
 ]
-
-
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
-    """The commands' Connect, with connector `mes`; what is put on record stands in its `told`."""
-    made, topic = Cluster(mes=Member()), Topic()
-
-    @contextmanager
-    def on_record(*_: object) -> Iterator[Any]:
-        yield lambda action, name: recorded(lambda *what: made.told.append(f"record {what[0]}"), action, name)
-
-    for command in ("offsets", "restart"):
-        module = import_module(f"cdc.cli.connectors.{command}")  # of that name there is the command, too
-        monkeypatch.setattr(module, "Connect", lambda _: nullcontext(made))
-        monkeypatch.setattr(module, "on_record", on_record)
-    monkeypatch.setattr(import_module("cdc.cli.connectors.restart"), "require_contracts", lambda *_: None)
-    monkeypatch.setattr(catalogue, "read_contracts", lambda file, _: plain_contracts(file))
-    for slot in ("drop_slot", "require_no_slot"):
-        monkeypatch.setattr(lifecycle, slot, lambda *_: made.tell("drop slot"))
-    monkeypatch.setattr(reading, "read_signals", topic.read)
-    for module in (reading, turn):
-        monkeypatch.setattr(module, "send_signal", topic.send)
-    (tmp_path / "connector-configs").mkdir()
-    (tmp_path / "cdc.yaml").write_text(SETTINGS)
-    (tmp_path / "connector-configs" / "mes.yaml").write_text(FILE)
-    monkeypatch.setenv("CDC_CONFIG", str(tmp_path / "cdc.yaml"))
-    monkeypatch.setenv("PASSWORD", "x")
-    return made
 
 
 BEGIN = ["stop mes", "forget mes", "drop slot", "running mes"]
@@ -81,6 +34,33 @@ def test_a_reset_says_first_what_it_does(cluster: Cluster, capsys: pytest.Captur
     assert execute([*reset, "--yes"]) == 0
     assert json.loads(capsys.readouterr().out)["done"] == "snapshot begun"
     assert cluster.told == [*BEGIN, "record connectors offsets reset"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "again"),
+    [
+        (FatalError("CON-102", "no such offset"), []),
+        (FatalError("CON-105", "status 500"), ["public.lot", "public.cert"]),
+        (TransientError("CON-101", "ReadTimeout"), ["public.lot", "public.cert"]),
+    ],
+)
+def test_a_place_that_is_refused_leaves_no_gap(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: CdcError, again: list[str]
+) -> None:
+    place = {"format": "cdc connectors offsets 1", "source": "mes", "place": "0/9", "offsets": [{"offset": {"lsn": 9}}]}
+    (tmp_path / "place.json").write_text(json.dumps(place))
+
+    def put_offsets(*_: object) -> None:
+        cluster.tell("put offsets")
+        raise refused
+
+    monkeypatch.setattr(cluster, "put_offsets", put_offsets, raising=False)
+    given = ["mes", str(tmp_path / "place.json"), "--pass-over", "--yes", "--reason", "why"]
+    assert execute(["connectors", "offsets", "set", *given]) == 1
+    goes_on = ["running mes"] * (refused.code == "CON-102")  # from its old place
+    assert cluster.told == ["stop mes", "put offsets", *goes_on, "record connectors offsets set"]
+    unread = reading.Reading(source("lot", "cert"), BROKERS).unread()
+    assert [one.table for one in unread if one.again] == again
 
 
 def test_a_restart_leaves_what_somebody_has_halted(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

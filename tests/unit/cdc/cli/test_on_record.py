@@ -39,3 +39,16 @@ def test_what_was_done_is_put_on_record_when_it_is_done(done: list[str]) -> None
             effect["done"] = done
         assert not noted
     assert noted == [("connectors paused", "mes", {"done": done}) for _ in done]
+
+
+def test_what_was_done_before_the_rest_was_refused_is_put_on_record() -> None:
+    noted: list[tuple[str, str, object]] = []
+
+    def apply() -> None:
+        with recorded(lambda *what: noted.append(what), "connectors apply", "mes") as effect:
+            effect["done"] = ["settings changed"]
+            raise FatalError("CON-108", "mes")
+
+    with pytest.raises(FatalError, match="CON-108"):
+        apply()
+    assert noted == [("connectors apply", "mes", {"done": ["settings changed"], "failed": "CON-108"})]

@@ -15,7 +15,7 @@ from cdc.capture.contract import ColumnContract, Contract, to_yaml
 from cdc.capture.source import SourceTable
 from cdc.cli.chosen import selects_or_told
 from cdc.cli.connectors.restart import begin_anew
-from cdc.errors import TransientError
+from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
 from tests.unit.cdc.capture.cluster import Cluster, Member
 from tests.unit.cdc.capture.conftest import topic
 from tests.unit.cdc.capture.signals import BROKERS, Topic, source
@@ -47,17 +47,40 @@ def test_a_float_that_came_since_the_contract_was_written_is_read_whole(
     assert with_selects(config, SOURCE, {}) == applied
 
 
-def test_a_catalogue_that_cannot_be_read_is_told_and_the_settings_stay(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransientError("SRC-110", "mes at h:1"),
+        NotAdmitted("SRC-101", "mes.yaml: password"),
+        NotAdmitted("SRC-111", "mes"),
+        FatalError("SRC-111", "mes"),
+        NotAdmitted("SRC-112", "mes"),
+    ],
+)
+def test_a_catalogue_that_cannot_be_reached_is_told_and_the_settings_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: CdcError
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise TransientError("SRC-110", "mes at h:1")
-
-    monkeypatch.setattr(catalogue, "read_contracts", refuse)
+    monkeypatch.setattr(catalogue, "read_contracts", raising(error))
     assert selects_or_told(SOURCE)({"a": "1"}) == {"a": "1"}
     told = capsys.readouterr().err
-    assert told.startswith("mes: a snapshot selects as the settings have it")
-    assert "SRC-110" in told
+    assert told.startswith("mes: the source's catalogue cannot be read, so a snapshot selects as the settings have it")
+    assert "connectors reload mes" in told
+    assert error.code in told
+
+
+@pytest.mark.parametrize("code", ["SRC-120", "SRC-201", "LND-107", "SRC-360"])
+def test_a_catalogue_that_is_not_fit_begins_no_snapshot(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Another table of it may have a column that arrives altered by the settings that there are."""
+    monkeypatch.setattr(catalogue, "read_contracts", raising(FatalError(code, "mes.t")))
+    with pytest.raises(FatalError, match=code):
+        selects_or_told(SOURCE)
+
+
+def raising(error: CdcError) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise error
+
+    return refuse
 
 
 def test_the_select_of_a_table_that_left_the_file_stays() -> None:
