@@ -83,6 +83,20 @@ class Lifecycle:
         """Tell whether a start would be spoilt: by what is recorded and no place, or by a slot that may be there."""
         return not self._connect.has_place(self._name) if self._has_slot else self._connect.is_unbegun(self._name)
 
+    def require_same_source(self) -> None:
+        """Raise CON-180 if the file names another server, database or slot than the connector runs with.
+
+        The slot to be dropped, and the selects, are of the file: it would begin on another one that is there.
+        """
+        if self._name != self._source.name:
+            return
+        live = self._connect.config(self._name) or {}
+        wanted = render(self._source, self._kafka.for_connectors, {})
+        common = sorted(live.keys() & wanted.keys())
+        moved = [key for key in common if live[key] != wanted[key] and impact_of(key).forgets]
+        if moved:
+            raise FatalError("CON-180", f"{self._name}: {', '.join(moved)} (its file says otherwise than it runs)")
+
     def renew(self) -> str:
         """Have connector and tasks started again and wait until they run; references are resolved anew.
 
@@ -117,7 +131,7 @@ class Lifecycle:
         """
         if not self._connect.in_snapshot(self._name):
             return dict
-        self._require_same_source()
+        self.require_same_source()
         return self.reselect()
 
     def begin(self, *, is_wanted: bool = True, between: Callable[[], Mapping[str, str]] | None = None) -> None:
@@ -129,7 +143,7 @@ class Lifecycle:
         """
         self._require_connector()
         if between is None:
-            self._require_same_source()
+            self.require_same_source()
         unfinished = self.turns.await_end()
         reselect = self.reselect()
         with self._turn(unfinished) as attempt:
@@ -165,7 +179,7 @@ class Lifecycle:
         `cdc.capture.slot.drop_slot`, and CON-194 if a connector that never began finds one: it is stopped then.
         """
         self._require_connector()
-        self._require_same_source()
+        self.require_same_source()
         current = self.turns.current()
         if current is not None and current.creates and self._goes_on():
             self._go_on(attempt, is_wanted)
@@ -221,20 +235,6 @@ class Lifecycle:
     def _require_connector(self) -> None:
         if self._connect.config(self._name) is None:
             raise FatalError("CON-116", self._name)
-
-    def _require_same_source(self) -> None:
-        """Raise CON-180 if the file names another server, database or slot than the connector runs with.
-
-        The slot to be dropped, and the selects, are of the file: it would begin on another one that is there.
-        """
-        if self._name != self._source.name:
-            return
-        live = self._connect.config(self._name) or {}
-        wanted = render(self._source, self._kafka.for_connectors, {})
-        common = sorted(live.keys() & wanted.keys())
-        moved = [key for key in common if live[key] != wanted[key] and impact_of(key).forgets]
-        if moved:
-            raise FatalError("CON-180", f"{self._name}: {', '.join(moved)} (its file says otherwise than it runs)")
 
     def _configure(self, config: Mapping[str, str], state: str) -> Iterator[str]:
         current = self._connect.config(self._name)

@@ -79,8 +79,8 @@ class Reader:
         Nothing is done while the connector does not run, whoever has halted it, or takes its first snapshot: that one
         reads all; nor while reading is paused, for any of the tables: it is one connector that reads them all, or none.
         Raises what reading the catalogue does (`cdc.capture.selects_now`); FatalError CON-107 if a table could not be
-        read, CON-108 if it was captured before, CON-113 if it has no key; TransientError CON-109 if nothing is heard of
-        the reading; CON-102 to CON-104 if the reader does not run.
+        read, CON-108 if it was captured before, CON-113 if it has no key, CON-180 if the file has another server by
+        now; TransientError CON-109 if nothing is heard of the reading; CON-102 to CON-104 if the reader does not run.
         """
         own = self._source.name
         if not self.record.unread() or self._reads_nothing_now:
@@ -100,6 +100,7 @@ class Reader:
             return []
         due = [state.table for state in unread]
         self.record.require_keys(due)
+        self._lifecycle(own).require_same_source()
         selects = {**selects, **self._conditions(unread)}
         config = render_reader(self._source, due, self._kafka.for_connectors, selects)
         # First of all: of a scan that ended now it would be said that these tables have been read.

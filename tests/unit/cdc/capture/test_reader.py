@@ -91,6 +91,15 @@ def test_a_reader_that_lacks_a_table_starts_over(topic: Callable[..., Topic]) ->
     assert (connector.told, connector.tables) == (["remove mes-read", *BEGUN_READER], (LOT, CERT))
 
 
+def test_nothing_is_read_of_another_server_than_the_connector_reads(topic: Callable[..., Topic]) -> None:
+    connector = Connector(topic(needed(LOT)))
+    connector.members["mes"].config = render(source("lot"), BROKERS, {})
+    with pytest.raises(FatalError, match="CON-180"):
+        connector.begin(replace(source("lot"), host="elsewhere"))
+    assert connector.told == []
+    assert connector.begin(source("lot")) == [f"reading of {LOT} begun"]
+
+
 def test_a_table_that_is_needed_again_while_the_reader_is_at_another_is_read_again(topic: Callable[..., Topic]) -> None:
     story = (needed(LOT, CERT), starting(LOT, CERT), in_progress(LOT, CERT), *read(LOT), needed(LOT))
     connector = Connector(topic(*story), LOT, CERT)
