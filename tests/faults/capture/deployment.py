@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -135,8 +136,11 @@ class Captured:
         for side in self.sides.values():
             with self.deployment.target() as target:
                 for table in side.tables:
-                    found, wanted = side.mirror(target, table), side.rows(table)
-                    assert list(map(repr, found)) == list(map(repr, wanted)), f"{side.name}.{table}"
+                    found, wanted = (
+                        Counter(map(repr, rows)) for rows in (side.mirror(target, table), side.rows(table))
+                    )
+                    lost, more = sorted((wanted - found).elements()), sorted((found - wanted).elements())
+                    assert not lost + more, f"{side.name}.{table}: {len(lost)} lost {lost[:5]}, {len(more)} {more[:5]}"
         with self.deployment.target() as target:
             faults = list(self._judge.derived(look(target, BOTH), BOTH))
         assert not faults, "\n".join(faults[:20])

@@ -14,7 +14,7 @@ from cdc.cli.connectors import surroundings
 from cdc.cli.main import execute
 from cdc.errors import FatalError
 from tests.unit.cdc.capture.cluster import Cluster, Member
-from tests.unit.cdc.cli.test_connectors_acting import FILE, SETTINGS
+from tests.unit.cdc.cli.conftest import FILE, SETTINGS
 
 
 @pytest.fixture
