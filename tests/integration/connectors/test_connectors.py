@@ -199,16 +199,24 @@ def test_a_wrong_password_is_refused_before_anything_runs(sources: Sources, name
         assert connect.config(name) is None
 
 
-def test_a_task_that_fails_is_told_and_started_again_once_its_cause_is_gone(sources: Sources) -> None:
+def test_no_connector_is_made_that_would_miss_a_table(sources: Sources) -> None:
     sources.plant.execute("DROP PUBLICATION cdc")
-    told = sources.cdc("connectors", "apply", "plant", exit_code=1)
+    assert "SRC-123" in sources.cdc("connectors", "apply", "plant", exit_code=1)
+    assert sources.status("plant")[0]["connector"] == "absent"
+    sources.plant.execute("CREATE PUBLICATION cdc FOR TABLE parent, child")
+    assert "plant: snapshot begun" in sources.cdc("connectors", "apply", "plant").splitlines()
+
+
+def test_a_task_that_fails_is_told_and_started_again_once_its_cause_is_gone(sources: Sources) -> None:
+    sources.cdc("connectors", "apply", "plant")
+    sources.await_records("plant", lambda records: [kind_of(record) for record in records].count("r") == 2)
+    sources.plant.execute("ALTER PUBLICATION cdc RENAME TO hidden")
+    told = sources.cdc("connectors", "restart", "plant", exit_code=1)
     assert "CON-103" in told
     assert "Publication autocreation is disabled" in told
-    found = json.loads(sources.cdc("connectors", "status", "--json", exit_code=4))
-    assert found[1]["task"] == "failed"
-    sources.plant.execute("CREATE PUBLICATION cdc FOR TABLE parent, child")
-    begun_again = ["plant: snapshot that had not begun is begun again"]
-    assert sources.cdc("connectors", "apply", "plant").splitlines() == begun_again
+    assert sources.status("plant")[0]["task"] == "failed"
+    sources.plant.execute("ALTER PUBLICATION hidden RENAME TO cdc")
+    assert sources.cdc("connectors", "apply", "plant").splitlines() == ["plant: failed task restarted"]
 
 
 def test_a_topic_with_two_partitions_is_refused(sources: Sources, admin: KafkaAdminClient) -> None:
