@@ -35,6 +35,7 @@ _NOT_LISTED = {
         "signal.kafka.topic",
     },
     "plant": {
+        "event.converting.failure.handling.mode",
         "offset.mismatch.strategy",
         "read.only",
         "signal.kafka.bootstrap.servers",
