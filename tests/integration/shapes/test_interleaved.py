@@ -23,6 +23,7 @@ HEARTBEATS_S = 2.5
 _PAUSE_S = 0.01
 
 
+@pytest.mark.slow  # until another version is pinned: by chance it may pass with this one
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="Debezium 3.6.3 loses rows here: cdc/limits.md")
 @pytest.mark.timeout(300)
 def test_what_was_written_before_the_stop_arrives_too(fresh: Shapes) -> None:
