@@ -53,10 +53,11 @@ from cdc.capture.readings import (
     STARTING,
     Readings,
     Unread,
+    document,
 )
 from cdc.capture.source import Source
 from cdc.errors import FatalError
-from cdc.stream.signal import Signal, read_signals, send_signal
+from cdc.stream.signal import read_signals, send_signal
 
 TABLES: Final = "table.include.list"
 """The setting in which a connector has the list of its tables."""
@@ -197,21 +198,11 @@ class Reading:
         readings = Readings(self._source.name)
         signals = read_signals(self._kafka, self._topic)
         key = f"{self._source.name}/{_VOID}".encode()
-        void = {_text(signal, "id") for signal in signals if signal.key == key} - {None}
+        void = {str(document(signal.value).get("id", "")) for signal in signals if signal.key == key}
         for signal in signals:
-            if not void or _text(signal, "note") not in void:
+            if not void or str(document(signal.value).get("note")) not in void:
                 readings.take(signal)
         return readings
-
-
-def _text(signal: Signal, name: str) -> str | None:
-    """Return the text that a record has under a name; None where it has none."""
-    try:
-        found = msgspec.json.decode(signal.value or b"{}")
-    except msgspec.DecodeError:
-        return None
-    value = found.get(name) if isinstance(found, dict) else None
-    return value if isinstance(value, str) else None
 
 
 def captured(live: Mapping[str, str]) -> set[str]:

@@ -185,7 +185,7 @@ class Readings:
     def take(self, signal: Signal) -> None:
         """Take the next record of the topic; what nobody here has written is passed over."""
         key = (signal.key or b"").decode(errors="replace")
-        value = _document(signal.value)
+        value = document(signal.value)
         if key == f"{self.source}/{NEEDED}":
             self._need(value)
         elif key == f"{self.source}/{DROPPED}":
@@ -299,7 +299,8 @@ def _tables(value: Mapping[str, Any]) -> list[str]:
     return [table for table in tables if isinstance(table, str)] if isinstance(tables, list) else []
 
 
-def _document(value: bytes | None) -> dict[str, Any]:
+def document(value: bytes | None) -> dict[str, Any]:
+    """Return what a record of the topic says; nothing for what nobody here has written."""
     try:
         document = msgspec.json.decode(value or b"{}")
     except msgspec.DecodeError:
