@@ -116,6 +116,13 @@ class Shapes:
             self.deployment.cdc("connectors", "apply", name)
             self.write(self.sides[name])
 
+    def keep_only(self, name: str) -> Side:
+        """Have one source alone, before anything was made of the others; return it."""
+        for other in self.sides.keys() - {name}:
+            del self.sides[other]
+            (self.deployment.folder / "connector-configs" / f"{other}.yaml").unlink()
+        return self.sides[name]
+
     def write(self, side: Side) -> None:
         """Write a source's connector file again."""
         (self.deployment.folder / "connector-configs" / f"{side.name}.yaml").write_text(side.file)

@@ -23,9 +23,7 @@ _SENT = 2000
 @pytest.mark.slow  # half a minute
 @pytest.mark.timeout(600)
 def test_a_copy_that_is_interrupted_arrives_whole_and_once(fresh: Shapes) -> None:
-    side = fresh.sides["yard"]
-    del fresh.sides["shed"]
-    (fresh.deployment.folder / "connector-configs" / "shed.yaml").unlink()
+    fresh.keep_only("yard")
     add_keyless(fresh, "yard")
     side = fresh.sides["yard"]
     fresh.deployment.cdc("source", "contract", "yard")

@@ -18,9 +18,7 @@ GENERATIONS = "SELECT generations FROM cdc.position WHERE source = 'shed'"
 @pytest.mark.slow  # three snapshots; every day: unit/cdc/capture/test_lifecycle.py
 @pytest.mark.timeout(900)
 def test_a_float_that_came_since_the_last_apply_is_read_whole(fresh: Shapes) -> None:
-    side = fresh.sides["shed"]
-    del fresh.sides["yard"]
-    (fresh.deployment.folder / "connector-configs" / "yard.yaml").unlink()
+    side = fresh.keep_only("shed")
     fresh.deployment.cdc("source", "contract", "shed")
     fresh.deployment.cdc("connectors", "apply")
     fresh.deployment.cdc("target", "apply")

@@ -61,9 +61,7 @@ def test_it_is_begun_again(fresh: Shapes, stack: Stack, how: str) -> None:
 @pytest.mark.slow  # its rules: unit/cdc/capture/test_lifecycle.py
 def test_a_slot_that_is_somebody_elses_is_left_alone(fresh: Shapes) -> None:
     """CON-194, its page followed: the other one's reader may be stopped just now."""
-    side = fresh.sides["yard"]
-    del fresh.sides["shed"]
-    (fresh.deployment.folder / "connector-configs" / "shed.yaml").unlink()
+    side = fresh.keep_only("yard")
     side.run("INSERT INTO one VALUES (1, 1)", "SELECT pg_create_logical_replication_slot('cdc_yard', 'pgoutput')")
     fresh.deployment.cdc("source", "contract", "yard")
     fresh.deployment.cdc("target", "apply")
@@ -81,9 +79,7 @@ def test_a_slot_that_is_somebody_elses_is_left_alone(fresh: Shapes) -> None:
 
 @pytest.mark.slow  # a snapshot, and another one beside the stream
 def test_a_table_that_is_added_is_read_although_its_reading_ended_before_it_began(fresh: Shapes) -> None:
-    side = fresh.sides["yard"]
-    del fresh.sides["shed"]
-    (fresh.deployment.folder / "connector-configs" / "shed.yaml").unlink()
+    side = fresh.keep_only("yard")
     side.run("INSERT INTO one VALUES (1, 1)", "INSERT INTO dated VALUES (1, '2024-02-29'), (2, '2024-03-01')")
     fresh.write(dataclasses.replace(side, tables=tuple(table for table in side.tables if table != "dated")))
     fresh.deployment.cdc("source", "contract", "yard")

@@ -18,22 +18,7 @@ from cdc.cli.connectors.apply import _agreed
 from cdc.cli.connectors.plan import argument_of
 from cdc.cli.main import execute
 from cdc.errors import FatalError
-
-SETTINGS = """\
-target: {host: 127.0.0.1, port: 1, database: d, user: u, password: "${env:HOME}"}
-kafka: {bootstrap: "127.0.0.1:1"}
-connect: {url: "http://127.0.0.1:1"}
-folders: {connector_configs: connector-configs}
-"""
-FILE = """\
-kind: postgresql
-host: 127.0.0.1
-port: 5432
-database: mes
-user: ${env:USER}
-password: ${env:PASSWORD}
-tables: [public.lot]
-"""
+from tests.unit.cdc.cli.conftest import FILE, SETTINGS
 
 
 @pytest.fixture
@@ -62,6 +47,7 @@ def unfinished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     for name in ("erp", "mes"):
         (tmp_path / "connector-configs" / f"{name}.yaml").write_text(FILE)
     monkeypatch.setenv("CDC_CONFIG", str(tmp_path / "cdc.yaml"))
+    monkeypatch.setenv("PASSWORD", "secret")
     return lacking
 
 
