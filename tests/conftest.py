@@ -22,8 +22,8 @@ settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Each failed test and why, in a line, into the file that CDC_FAILED_TESTS names, if it does."""
-    file = os.environ.get("CDC_FAILED_TESTS")
+    """Each failed test and why, in a line, into the file that FAILED_TESTS names, if it does."""
+    file = os.environ.get("FAILED_TESTS")
     if not file or hasattr(config, "workerinput"):  # what a worker found is reported by the process that started it
         return
     with Path(file).open("a", encoding="utf-8") as noted:

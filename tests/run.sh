@@ -50,9 +50,10 @@ lane() {
 }
 
 # Hundreds of lines of a later lane stand between a failed test and the end of a run: the end names it again.
-CDC_FAILED_TESTS="$(mktemp)"
-export CDC_FAILED_TESTS
-trap 'rm -f "$CDC_FAILED_TESTS"' EXIT
+# (Not CDC_...: a stack gets none of those that it does not know.)
+FAILED_TESTS="$(mktemp)"
+export FAILED_TESTS
+trap 'rm -f "$FAILED_TESTS"' EXIT
 failed=()
 summary=()
 for name in "${lanes[@]}"; do
@@ -64,6 +65,6 @@ for name in "${lanes[@]}"; do
 done
 printf '\n'
 printf '%s\n' "${summary[@]}"
-head -n 50 "$CDC_FAILED_TESTS"
+head -n 50 "$FAILED_TESTS"
 [ ${#failed[@]} -eq 0 ] || { echo "FAILED: ${failed[*]}"; exit 1; }
 echo "all lanes passed"
