@@ -122,6 +122,10 @@ class _Place(TypedDict):
     offset: dict[str, Any]
 
 
+PluginAnswer = TypedDict("PluginAnswer", {"class": str, "version": NotRequired[str | None]})
+"""A plugin that is installed."""
+
+
 class PlacesAnswer(TypedDict):
     """What is recorded of a connector's place."""
 

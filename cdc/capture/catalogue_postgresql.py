@@ -23,7 +23,7 @@ from cdc.capture.policy import as_tokens, policy_of
 from cdc.capture.publication import check_publication, published_by
 from cdc.capture.quoting import double_quoted
 from cdc.capture.source import Source, SourceTable
-from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
+from cdc.capture.types_postgresql import SourceType, needs_full, of_postgresql
 from cdc.errors import CdcError, FatalError, NotAdmitted, TransientError
 from cdc.key import is_loose
 from cdc.postgresql import distrust_of, encryption, reason_of
@@ -256,7 +256,7 @@ def column_of(mirror: str, row: Mapping[str, Any], *, logs_all: bool) -> ColumnC
         raise FatalError("SRC-202", f"{place} is {row['type']}: arrays of several dimensions arrive empty")
     source = SourceType(row["base"], row["type"], row["kind"], row["type_schema"], row["type_name"])
     kind = of_postgresql(source, place)
-    if row["is_toastable"] and not logs_all and stops_at_unchanged(source, kind.decoder):
+    if row["is_toastable"] and not logs_all and needs_full(source, kind.decoder):
         whole = f"ALTER TABLE {row['relation']} REPLICA IDENTITY FULL"
         raise Fault("SRC-205", f"{place} is {row['type']}", whole)
     default, computed = mirror_default(row)

@@ -20,6 +20,7 @@ from cdc import access
 from cdc.capture.answer import (
     ABSENT,
     PlacesAnswer,
+    PluginAnswer,
     RootAnswer,
     Status,
     StatusAnswer,
@@ -29,6 +30,7 @@ from cdc.capture.answer import (
     refusal,
     status_of,
 )
+from cdc.capture.plugin import LEAST, is_too_old
 from cdc.errors import FatalError, NotAdmitted, TransientError
 from cdc.reference import UnresolvedError
 from cdc.tls import UnusableError, fault_of, reread_context
@@ -181,8 +183,26 @@ class Connect:
         """
         self._send("DELETE", f"/connectors/{name}", missing_ok=True)
 
+    def require_version(self, connector_class: str) -> None:
+        """Raise FatalError CON-191 if the plugin that is installed is of a version that is known to lose rows.
+
+        One that is not installed is not told here: `validate` does.
+        """
+        if connector_class not in LEAST:
+            return
+        installed = self._send("GET", "/connector-plugins", form=list[PluginAnswer])
+        versions = [plugin.get("version") or "" for plugin in installed if plugin["class"] == connector_class]
+        old = [version or "of no version" for version in versions if is_too_old(connector_class, version)]
+        if old:
+            least = ".".join(map(str, LEAST[connector_class]))
+            raise FatalError("CON-191", f"{connector_class} {', '.join(old)}, not {least} or newer")
+
     def validate(self, config: Mapping[str, str]) -> None:
-        """Have Connect check a configuration, source login included. Raises CON-102 with every error."""
+        """Have Connect check a configuration, source login included.
+
+        Raises CON-102 with every error, CON-191 as `require_version`.
+        """
+        self.require_version(config["connector.class"])
         plugin = config["connector.class"].rpartition(".")[2]
         path = f"/connector-plugins/{plugin}/config/validate"
         answer = self._send(

@@ -26,6 +26,12 @@ CLASSES: Final = {
     "ibmi": "io.debezium.connector.db2as400.As400RpcConnector",
 }
 """The connector of each product."""
+LEAST: Final = {CLASSES["postgresql"]: (3, 7)}
+"""The first version of a connector that loses nothing, where an older one is known to.
+
+PostgreSQL's left out, after a restart, what a transaction had written that was open by then and committed behind it
+(debezium/dbz#76), and what a COPY had still to send (debezium/dbz#1554). Nothing said so.
+"""
 FOLDER: Final = Path(__file__).with_name("plugins")
 
 # What stands behind these is read by the connector's own Kafka clients.
@@ -81,6 +87,13 @@ class Plugin:
             if match:
                 return match.groups()[-1], group
         return key, ""
+
+
+def is_too_old(connector_class: str, version: str) -> bool:
+    """Tell whether a connector of this version (`3.7.0.Final`) is known to lose rows; so does one that says none."""
+    least = LEAST.get(connector_class)
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return least is not None and (found is None or (int(found[1]), int(found[2])) < least)
 
 
 @cache

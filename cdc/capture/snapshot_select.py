@@ -33,7 +33,7 @@ WHERE: Final = " WHERE "
 
 # What the connector's log reader sends for infinite dates (`cdc.stream.moment`).
 _DATE = (
-    "CASE WHEN isfinite({0}) THEN {0} - DATE '1970-01-01' WHEN {0} > '1970-01-01' THEN -2147472692"
+    "CASE WHEN isfinite({0}) THEN {0} - DATE '1970-01-01' WHEN {0} > '1970-01-01' THEN 2146033979"
     " WHEN {0} IS NOT NULL THEN -2147472691 END"
 )
 _FLOAT = "CAST({0} AS DOUBLE)"

@@ -23,14 +23,16 @@ interval=string, bigint.unsigned=precise with decimal.format=NUMERIC). NULL is J
 | text_hex        | string: hex of the UTF-8 text form (types that Debezium does not     | as the source, or text  |
 |                 | know, sent because of include.unknown.datatypes)                     |                         |
 | bit:N           | N = 1: true / false; else base64, LITTLE-endian, N bits              | bit(N)                  |
-| point           | object: numbers x and y, beside wkb and srid                         | point                   |
+| point, line,    | object: numbers, or wkb in base64 and what wkb cannot say            | as the source           |
+| lseg, box, path,| (`cdc.stream.geometric`)                                             |                         |
+| circle          |                                                                      |                         |
 | geometry        | object: wkb in base64, srid or null                                  | bytea: srid in 4 bytes, |
 |                 |                                                                      | little-endian, then wkb |
 | date            | integer, days since 1970-01-01                                       | date                    |
 | time_us         | integer, microseconds since midnight, 86400000000 = 24:00            | time without time zone  |
 | duration_us     | integer, signed microseconds (MariaDB TIME to 838:59:59)             | interval                |
 | timestamp_us    | integer, microseconds since 1970-01-01 00:00 without zone;           | timestamp without       |
-|                 | 9223372036825200000 / -9223372036832400000 = +-infinity              | time zone               |
+|                 | the largest and smallest of 64 bits = +-infinity                     | time zone               |
 | timestamptz_iso | string "2024-02-29T10:34:56.123456Z"; "infinity", "-infinity"        | timestamp with time zone|
 | interval        | string "P1Y2M3DT4H5M6.789S"                                          | interval                |
 | year            | integer                                                              | smallint                |
@@ -58,13 +60,13 @@ PLACEHOLDER = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 
 _MIRROR_TYPE = re.compile(
     r"(smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|jsonb?|xml|inet|cidr|macaddr8?"
-    r"|tsvector|interval|(int[48]|num|ts|tstz|date)(multi)?range|point|line|lseg|box|path|polygon|circle|pg_lsn|tsquery"
+    r"|tsvector|interval|(int[48]|num|ts|tstz|date)(multi)?range|point|line|lseg|box|path|circle|pg_lsn|tsquery"
     r"|numeric(\(\d{1,4},-?\d{1,4}\))?|character( varying)?(\(\d{1,8}\))?|bit\(\d{1,8}\)"
     r"|time(\([0-6]\))? without time zone|timestamp(\([0-6]\))? with(out)? time zone)(\[\])?"
 )
 _DECODER = re.compile(
-    r"(array:)?(int|tinyint1|boolean|decimal|float|text|enum|set|json|hstore|uuid|bytes_hex|text_hex|bit:\d{1,8}|point"
-    r"|geometry|date|time_us|duration_us|timestamp_us|timestamptz_iso|interval|year|number"
+    r"(array:)?(int|tinyint1|boolean|decimal|float|text|enum|set|json|hstore|uuid|bytes_hex|text_hex|bit:\d{1,8}"
+    r"|point|line|lseg|box|path|circle|geometry|date|time_us|duration_us|timestamp_us|timestamptz_iso|interval|year|number"
     r"|date_iso|time_iso|timestamp_iso|timestamptz_offset|datetimeoffset)"
 )
 

@@ -31,9 +31,9 @@ _SAME = {
     "time_us": ("time without time zone",),
     "timestamp_us": ("timestamp without time zone",),
     "timestamptz_iso": ("timestamp with time zone",),
-    "point": ("point",),
+    **{name: (name,) for name in ("point", "line", "lseg", "box", "path", "circle")},
     "text_hex": (
-        *("line", "lseg", "box", "path", "polygon", "circle", "pg_lsn", "tsquery"),
+        *("pg_lsn", "tsquery"),
         *("int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"),
     ),
 }
@@ -60,6 +60,7 @@ _UNKNOWN_FORM = frozenset({"geometry", "geography", "vector", "halfvec", "sparse
 _INEXACT = {
     "time with time zone": "the offset is lost",
     "bit varying": "the length is lost",
+    "polygon": "one that ends with its first point loses it",
 }
 
 # Arrays arrive by other ways than single values; the rest of them arrives wrong, empty or not at all.
@@ -147,8 +148,13 @@ def _of_array(source: SourceType, place: str) -> MirrorType:
     return MirrorType(f"{element.mirror_type}[]", f"array:{element.decoder}")
 
 
-def stops_at_unchanged(source: SourceType, decoder: str) -> bool:
-    """Tell whether the log reader fails at an update that leaves a long value of this type alone."""
+def needs_full(source: SourceType, decoder: str) -> bool:
+    """Tell whether a long value of this type that an update leaves alone has to be in the log all the same.
+
+    The log reader fails at its absence, or, at a path, sends NULL.
+    """
+    if decoder == "path":
+        return True
     if decoder.startswith("bit:"):
         return int(decoder.removeprefix("bit:")) > _BITS_IN_THE_ROW
     if not decoder.startswith("array:"):

@@ -12,6 +12,7 @@ import typer
 from cdc.approval import require_approved
 from cdc.capture.connect import Connect
 from cdc.capture.contract import left_out, read_contracts
+from cdc.capture.plugin import CLASSES
 from cdc.capture.snapshot_select import snapshot_selects
 from cdc.capture.source import Source, load_sources
 from cdc.cli.context import settings, without_approval
@@ -176,6 +177,8 @@ def _check_source(source: Source) -> None:
 def _check_connect(read: Settings) -> None:
     with Connect(read.connect, patience_s=1.0) as connect_worker:
         connect_worker.config("cdc-check")
+        for kind in sorted({source.kind for source in _sources(read)}):
+            connect_worker.require_version(CLASSES[kind])
 
 
 def _attempt(area: str, name: str, action: Callable[[], _Result]) -> tuple[Finding, _Result | None]:

@@ -5,7 +5,7 @@ type, without a detour through Python types that cannot hold it (24:00, infinity
 have the form of its decoder raises `Misfit`; nothing is rounded, cut or guessed. The forms stand in
 `cdc.capture.types`.
 
-Dates and times: `cdc.stream.moment`; arrays: `cdc.stream.array`.
+Dates and times: `cdc.stream.moment`; arrays: `cdc.stream.array`; geometric types: `cdc.stream.geometric`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import base64
 import re
 from binascii import unhexlify
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
-from math import isinf
 from typing import Any
 from uuid import UUID
 
@@ -24,16 +22,16 @@ from cdc.capture.types import PLACEHOLDER
 from cdc.change import UNCHANGED
 from cdc.stream import iso, moment
 from cdc.stream.array import array_of
+from cdc.stream.double import double_of
+from cdc.stream.geometric import GEOMETRIC
 from cdc.stream.misfit import Misfit
 
 Decoder = Callable[[Any], Any]
 
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,4})?", re.ASCII)
-_EXACT_INT = 2**53
 _UUID_LENGTH = 36
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DECIMAL_NAMES = {"NAN": "NaN", "POSITIVE_INFINITY": "Infinity", "NEGATIVE_INFINITY": "-Infinity"}
-_FLOAT_NAMES = frozenset({"NaN", "Infinity", "-Infinity"})
 
 _PLACEHOLDER_HEX = PLACEHOLDER.encode().hex()
 _PLACEHOLDER_HSTORE = f'{{"{PLACEHOLDER}":"{PLACEHOLDER}"}}'
@@ -86,21 +84,6 @@ def _number(value: Any) -> Any:
     return str(value) if type(value) is int else _decimal(value)
 
 
-def _float(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        number = float(value)
-        if isinf(number) or (value and not number):
-            raise Misfit  # too large, or too small, to be one
-        return repr(number)
-    if type(value) is float:
-        return repr(value)
-    if isinstance(value, str) and value in _FLOAT_NAMES:
-        return value
-    if abs(_int(value)) > _EXACT_INT:
-        raise Misfit
-    return str(value)
-
-
 def _text(value: Any) -> Any:
     if not isinstance(value, str):
         raise Misfit
@@ -141,12 +124,6 @@ def _hstore(value: Any) -> Any:
     return UNCHANGED if value == _PLACEHOLDER_HSTORE else _text(value)
 
 
-def _point(value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise Misfit
-    return f"({_float(value.get('x'))},{_float(value.get('y'))})"
-
-
 def _geometry(value: Any) -> Any:
     """Return the bytes as MariaDB itself keeps them: SRID, then WKB."""
     if not isinstance(value, dict) or not isinstance(value.get("wkb"), str):
@@ -179,7 +156,7 @@ _DECODERS: dict[str, Decoder] = {
     "tinyint1": _tinyint1,
     "boolean": _boolean,
     "decimal": _decimal,
-    "float": _float,
+    "float": double_of,
     "text": _text,
     "enum": _text,
     "set": _text,
@@ -188,7 +165,6 @@ _DECODERS: dict[str, Decoder] = {
     "uuid": _uuid,
     "bytes_hex": _bytes_hex,
     "text_hex": _text_hex,
-    "point": _point,
     "geometry": _geometry,
     "date": moment.date_of,
     "time_us": moment.time_of,
@@ -203,6 +179,7 @@ _DECODERS: dict[str, Decoder] = {
     "timestamp_iso": iso.timestamp_of,
     "timestamptz_offset": iso.zoned_of,
     "datetimeoffset": iso.datetimeoffset_of,
+    **GEOMETRIC,
 }
 _IN_ARRAYS: dict[str, Decoder] = {
     "date": moment.date_in_array,

@@ -19,6 +19,9 @@ class Configs(Protocol):
     def config(self, name: str) -> dict[str, str] | None:
         """Return the configuration of a connector, or None."""
 
+    def require_version(self, connector_class: str) -> None:
+        """Raise CON-191 if the plugin is of a version that is known to lose rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connectors:
@@ -33,7 +36,10 @@ def ask_connect(connect: Configs, wanted: Mapping[str, str]) -> Connectors:
     name = wanted["name"]
     try:
         current = connect.config(name)
+        connect.require_version(wanted["connector.class"])
     except CdcError as error:
+        if error.code == "CON-191":
+            return Connectors((Finding("SRC-325", error.detail),))
         return Connectors((Finding("SRC-321", f"{error.code} {error.detail}"),))
     if current is None:
         return Connectors()

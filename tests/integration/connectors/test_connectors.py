@@ -35,7 +35,6 @@ _NOT_LISTED = {
         "signal.kafka.topic",
     },
     "plant": {
-        "event.converting.failure.handling.mode",
         "offset.mismatch.strategy",
         "read.only",
         "signal.kafka.bootstrap.servers",

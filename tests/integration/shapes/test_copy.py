@@ -19,7 +19,6 @@ INTERRUPTIONS = 3
 _SENT = 2000
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="Debezium 3.6.3 loses rows here: cdc/limits.md")
 @pytest.mark.slow  # half a minute
 @pytest.mark.timeout(600)
 def test_a_copy_that_is_interrupted_arrives_whole_and_once(fresh: Shapes) -> None:

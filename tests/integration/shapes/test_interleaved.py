@@ -2,8 +2,7 @@
 
 PostgreSQL sends a transaction when it commits, whole, also what it wrote before the connector's place. Debezium before
 3.7 took the first change behind the last commit that it had sent for that commit, if nothing stood between them in the
-log, and left out what the transaction had written before; nothing said so (debezium/dbz#76). Such a version is pinned:
-this test fails until another one is (cdc/limits.md), and has to pass then.
+log, and left out what the transaction had written before; nothing said so (debezium/dbz#76).
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ HEARTBEATS_S = 2.5
 _PAUSE_S = 0.01
 
 
-@pytest.mark.slow  # until another version is pinned: by chance it may pass with this one
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="Debezium 3.6.3 loses rows here: cdc/limits.md")
 @pytest.mark.timeout(300)
 def test_what_was_written_before_the_stop_arrives_too(fresh: Shapes) -> None:
     side = fresh.keep_only("yard")

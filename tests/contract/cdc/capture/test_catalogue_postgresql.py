@@ -77,7 +77,7 @@ MIRRORS = {
     "nm": ("name", "text", "text"),
     "oi": ("oid", "bigint", "int"),
     "po": ("point", "point", "point"),
-    "pa": ("path", "path", "text_hex"),
+    "pa": ("path", "path", "path"),
     "mr": ("datemultirange", "datemultirange", "text_hex"),
     "ad": ("quirks.address", "text", "text_hex"),
     "fr": ("quirks.floats", "text", "text_hex"),

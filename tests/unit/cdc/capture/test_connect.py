@@ -213,6 +213,34 @@ def test_a_setting_of_which_a_plugin_says_nothing_has_no_error() -> None:
             connect.validate(config)
 
 
+POSTGRESQL = "io.debezium.connector.postgresql.PostgresConnector"
+
+
+@pytest.mark.parametrize(
+    ("version", "is_fit"),
+    [
+        ('"3.7.0.Final"', True),
+        ('"3.10.1.Final"', True),
+        ('"4.0.0.CR1"', True),
+        ('"3.6.3.Final"', False),
+        ('"2.7.0.Final"', False),
+        ('"unknown"', False),
+        ("null", False),
+    ],
+)
+def test_no_connector_is_made_with_a_plugin_that_loses_rows(version: str, *, is_fit: bool) -> None:
+    installed = (
+        f'[{{"class": "a.b", "type": "sink", "version": "1"}}, {{"class": "{POSTGRESQL}", "version": {version}}}]'
+    )
+    with (
+        _Server((200, installed), (200, '{"configs": []}')) as server,
+        Connect(access.Connect(server.url)) as connect,
+        nullcontext() if is_fit else pytest.raises(FatalError, match=r"CON-191 .*not 3\.7 or newer"),
+    ):
+        connect.validate({"connector.class": POSTGRESQL})
+    assert len(server.requests) == 1 + is_fit
+
+
 def test_an_absent_connector_is_no_error() -> None:
     with (
         _Server((404, '{"error_code": 404, "message": "not found"}')) as server,

@@ -6,7 +6,7 @@ import pytest
 
 from cdc.capture.types import is_decoder, is_mirror_type
 from cdc.capture.types_mariadb import of_mariadb
-from cdc.capture.types_postgresql import SourceType, of_postgresql, stops_at_unchanged
+from cdc.capture.types_postgresql import SourceType, needs_full, of_postgresql
 from cdc.errors import FatalError
 
 
@@ -92,12 +92,13 @@ def test_arrays_of_what_somebody_made_are_refused_but_for_enums() -> None:
         ("integer[]", "public.numbers", "array:int", True),
         ("bit(128)", "", "bit:128", False),
         ("bit(129)", "", "bit:129", True),
+        ("path", "", "path", True),
     ],
 )
 def test_where_an_unchanged_long_value_stops_the_log_reader(
     text: str, declared: str, decoder: str, stops: bool
 ) -> None:
-    assert stops_at_unchanged(of_catalogue(text, declared), decoder) is stops
+    assert needs_full(of_catalogue(text, declared), decoder) is stops
 
 
 @pytest.mark.parametrize(

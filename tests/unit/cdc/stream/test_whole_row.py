@@ -29,7 +29,7 @@ TYPES = {
     "array:date": ("date[]",),
     "array:uuid": ("uuid[]",),
     "hstore": ("jsonb",),
-    "text_hex": ("text", "path"),
+    "text_hex": ("text", "tsquery"),
     "enum": ("text",),
 }
 # Of a column that is an enum, the members: one has a comma, which MariaDB's log reader escapes.

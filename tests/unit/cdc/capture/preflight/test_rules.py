@@ -18,7 +18,7 @@ from cdc.capture.preflight.finding import Finding, sorted_findings
 from cdc.capture.preflight.limits import Limits
 from cdc.capture.preflight.wal import kept_findings, taken_findings
 from cdc.capture.source import SourceTable
-from cdc.errors import TransientError
+from cdc.errors import FatalError, TransientError
 from tests.contract.cdc.capture.preflight.fault import read_faults
 
 _MIB = 1024 * 1024
@@ -151,6 +151,13 @@ def test_its_own_connector_is_no_fault_whatever_else_differs() -> None:
     assert ask_connect(_Connect(None), wanted).findings == ()
 
 
+def test_a_plugin_that_loses_rows_is_refused() -> None:
+    wanted = {"name": "mes", "connector.class": "io.debezium.X"}
+    (finding,) = ask_connect(_Connect(None, is_old=True), wanted).findings
+    assert (finding.code, finding.severity) == ("SRC-325", "refuse")
+    assert "3.6.3.Final" in finding.what
+
+
 def test_that_connect_does_not_answer_is_to_be_looked_at() -> None:
     (finding,) = ask_connect(_Connect(None, is_away=True), {"name": "mes"}).findings
     assert (finding.code, finding.severity) == ("SRC-321", "warning")
@@ -199,8 +206,12 @@ def test_the_worst_comes_first_and_nothing_twice() -> None:
 
 
 class _Connect:
-    def __init__(self, config: dict[str, str] | None, *, is_away: bool = False) -> None:
-        self._config, self._is_away = config, is_away
+    def __init__(self, config: dict[str, str] | None, *, is_away: bool = False, is_old: bool = False) -> None:
+        self._config, self._is_away, self._is_old = config, is_away, is_old
+
+    def require_version(self, connector_class: str) -> None:
+        if self._is_old:
+            raise FatalError("CON-191", f"{connector_class} 3.6.3.Final, not 3.7 or newer")
 
     def config(self, _name: str) -> dict[str, str] | None:
         if self._is_away:
