@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from cdc.cli.output import say, write_json, write_table
+from cdc.cli.written import writing
 from transforms.review.schema import KINDS, schema_of
 
 
@@ -58,10 +59,11 @@ def schema(
 
 
 def _write_all(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for kind in KINDS:
-        document = msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2)
-        (folder / _file(kind)).write_bytes(document + b"\n")
+    with writing(folder, "--output"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind in KINDS:
+            document = msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2)
+            (folder / _file(kind)).write_bytes(document + b"\n")
     write_table("Schemas", ("schema", "of"), [(_file(kind), what.files) for kind, what in KINDS.items()])
     say(f"{len(KINDS)} schemas written to {folder}.")
 

@@ -15,6 +15,7 @@ from cdc.cli.chosen import Name, named
 from cdc.cli.context import settings
 from cdc.cli.failure import Exit
 from cdc.cli.output import say, write_line
+from cdc.cli.written import writing
 from cdc.config import environment
 from cdc.errors import FatalError
 
@@ -65,18 +66,20 @@ def compare_files(folder: Path, contracts: tuple[Contract, ...]) -> dict[str, st
 
 def write_files(folder: Path, contracts: tuple[Contract, ...]) -> None:
     """Make the folder hold exactly these contracts."""
-    folder.mkdir(parents=True, exist_ok=True)
     wanted = {f"{contract.table}.yaml" for contract in contracts}
-    for path in folder.glob("*.yaml"):
-        if path.name not in wanted:
-            path.unlink()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*.yaml"):
+            if path.name not in wanted:
+                path.unlink()
     write_some(folder, contracts)
 
 
 def write_some(folder: Path, contracts: Iterable[Contract]) -> None:
     """Write these contracts into the folder, beside what it holds."""
-    for contract in contracts:
-        (folder / f"{contract.table}.yaml").write_text(to_yaml(contract), encoding="utf-8")
+    with writing(folder):
+        for contract in contracts:
+            (folder / f"{contract.table}.yaml").write_text(to_yaml(contract), encoding="utf-8")
 
 
 def _difference(file: str, present: Mapping[str, str], wanted: Mapping[str, str]) -> str:

@@ -183,3 +183,10 @@ def test_schema_of_one_kind_and_of_all(tmp_path: Path, capsys: pytest.CaptureFix
 def test_schema_of_nothing_in_particular_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["dictionary", "schema", *arguments]) == 2
     assert "Usage: cdc dictionary schema" in capsys.readouterr().err
+
+
+def test_where_the_schemas_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s").write_text("a file where a folder has to be")
+    assert execute(["dictionary", "schema", "--output", str(tmp_path / "s" / "t")]) == 2
+    said = "".join(capsys.readouterr().err.split())
+    assert "cannotbewritten" in said.replace("│", "")
