@@ -94,12 +94,15 @@ def _places(offsets: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]
     return (offset for offset in found if isinstance(offset, Mapping) and PLACES & offset.keys())
 
 
-def _order(offsets: Sequence[Mapping[str, Any]]) -> tuple[str, int, int] | None:
-    """Return what places of one log are ordered by behind its name: file number and position, or the log's sequence."""
+def _order(offsets: Sequence[Mapping[str, Any]]) -> tuple[str, int, int, int] | None:
+    """Return what places of one log are ordered by behind its name: file number and position, or the log's sequence.
+
+    Of several rows at one place of PostgreSQL's log (a COPY) it is how many were sent.
+    """
     place = next(_places(offsets), None)
     if place is None:
         return None
     if "lsn" in place:
-        return "", 0, int(place["lsn"])
+        return "", 0, int(place["lsn"]), int(place.get("lsn_events_processed", 0))
     name, _, number = str(place["file"]).rpartition(".")
-    return (name, int(number), int(place.get("pos", 0))) if number.isdecimal() else (number, 0, 0)
+    return (name, int(number), int(place.get("pos", 0)), 0) if number.isdecimal() else (number, 0, 0, 0)

@@ -27,7 +27,7 @@ CLASSES: Final = {
 }
 """The connector of each product."""
 LEAST: Final = {CLASSES["postgresql"]: (3, 7)}
-"""The first version of a connector that loses nothing, where an older one is known to.
+"""The first version of a connector that does not lose rows whenever it is started again, where an older one does.
 
 PostgreSQL's left out, after a restart, what a transaction had written that was open by then and committed behind it
 (debezium/dbz#76), and what a COPY had still to send (debezium/dbz#1554). Nothing said so.
@@ -90,10 +90,16 @@ class Plugin:
 
 
 def is_too_old(connector_class: str, version: str) -> bool:
-    """Tell whether a connector of this version (`3.7.0.Final`) is known to lose rows; so does one that says none."""
+    """Tell whether a connector of this version (`3.7.0.Final`) is known to lose rows.
+
+    So is one that says none, and one that came before the first version was ready (`3.7.0.Alpha1`).
+    """
     least = LEAST.get(connector_class)
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return least is not None and (found is None or (int(found[1]), int(found[2])) < least)
+    found = re.match(r"(\d+)\.(\d+)(?:\.0\.(Alpha|Beta|CR))?", version)
+    if least is None or found is None:
+        return least is not None
+    number = int(found[1]), int(found[2])
+    return number < least or (number == least and found[3] is not None)
 
 
 @cache

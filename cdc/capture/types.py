@@ -47,7 +47,8 @@ interval=string, bigint.unsigned=precise with decimal.format=NUMERIC). NULL is J
 
 An unchanged TOAST value of PostgreSQL arrives as PLACEHOLDER (text, enum, json, decimal, text_hex), as its hex
 (bytes_hex), as an object of it (hstore), as a list of the one string (array:text, array:json), as the list of its byte
-values (array:int, array:date), or as a list of one name-based uuid (array:uuid). Other types have no form for it.
+values (array:int, array:date), or as a list of one name-based uuid (array:uuid). Other types have no form for it: a
+path arrives as NULL, at the rest the connector fails.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ PLACEHOLDER = "__cdc_unchanged_27a7e750f592ad6f9ec68dcf536b11c4"
 
 _MIRROR_TYPE = re.compile(
     r"(smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|jsonb?|xml|inet|cidr|macaddr8?"
-    r"|tsvector|interval|(int[48]|num|ts|tstz|date)(multi)?range|point|line|lseg|box|path|circle|pg_lsn|tsquery"
+    r"|tsvector|interval|(int[48]|num|ts|tstz|date)(multi)?range|point|line|lseg|box|path|polygon|circle|pg_lsn|tsquery"
     r"|numeric(\(\d{1,4},-?\d{1,4}\))?|character( varying)?(\(\d{1,8}\))?|bit\(\d{1,8}\)"
     r"|time(\([0-6]\))? without time zone|timestamp(\([0-6]\))? with(out)? time zone)(\[\])?"
 )

@@ -33,7 +33,8 @@ _SAME = {
     "timestamptz_iso": ("timestamp with time zone",),
     **{name: (name,) for name in ("point", "line", "lseg", "box", "path", "circle")},
     "text_hex": (
-        *("pg_lsn", "tsquery"),
+        "pg_lsn",
+        "tsquery",
         *("int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"),
     ),
 }

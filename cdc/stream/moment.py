@@ -14,8 +14,9 @@ range that its values have and those of other types mostly have not (VAL-102):
 | duration_us     | -838:59:59.999999 to 838:59:59.999999                                                        |
 | year            | 1901 to 2155, and 1900: what MariaDB's year 0000 arrives as                                  |
 
-What passes all the same (a small number for a date) is found when the source's catalogue is read. One value does not
-arrive: Java's microseconds end in January 294247, and Debezium sends what is later as one of the two infinities.
+What passes all the same (a small number for a date) is found when the source's catalogue is read. What is later
+than Java's microseconds, which end in January 294247, does not arrive: Debezium sends whole seconds of it as infinity,
+and one microsecond more as -infinity.
 
 Elements of an array come through Java's old calendar: it has Julian days before 1582-10-15, and its dates lose their
 era. So in arrays nothing before 1582-10-25 is taken (the ten days that the new calendar left out arrive as the ten
@@ -43,9 +44,10 @@ _FRACTION = r"(\.\d{1,6}0{0,3})?"
 _ZONED = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d(:\d\d{_FRACTION})?Z", re.ASCII)
 _INTERVAL = re.compile(rf"P(-?\d+Y)?(-?\d+M)?(-?\d+D)?(T(-?\d+H)?(-?\d+M)?(-?\d+{_FRACTION}S)?)?", re.ASCII)
 
-# How the log reader writes infinity. Of dates, the select of a snapshot says the same (`cdc.capture.snapshot_select`);
-# in arrays they are what Java makes of its largest and smallest moment, a day more or less by its own time zone.
-_INFINITE_DAYS = {2146033979: "infinity", -2147472691: "-infinity"}
+# How the log reader writes infinity; before Debezium 3.7 it wrote -2147472692. Of dates, the select of a snapshot says
+# the same (`cdc.capture.snapshot_select`); in arrays they are what Java makes of its largest and smallest moment, a day
+# more or less by its own time zone.
+_INFINITE_DAYS = {2146033979: "infinity", -2147472692: "infinity", -2147472691: "-infinity"}
 _INFINITE_DAYS_IN_ARRAYS = {
     **dict.fromkeys((-622191235, -622191234, -622191233), "infinity"),
     **dict.fromkeys((-625821273, -625821272, -625821271), "-infinity"),

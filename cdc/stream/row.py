@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -59,6 +60,13 @@ class RowDecoder:
         }
         self._defaults = dict(_defaults(contract))
         self._skipped = frozenset(contract.skipped)
+        # PostgreSQL's log has no generated columns. Debezium (3.7), once it has met a value that was added to an
+        # enumerated type, takes the columns of a table as they are in the database, these among them, and reads what
+        # the log sends by their places: each value behind one of them comes as that of another column.
+        self._not_logged = frozenset(contract.omitted if database == "postgresql" else ())
+        self._spelled_not_logged = tuple(
+            json.dumps(name, ensure_ascii=is_ascii).encode() for name in self._not_logged for is_ascii in (False, True)
+        )
         # The connector itself splits the update of a primary key into a delete and an insert; of no other key.
         self._splits_key_changes = contract.key_origin == "primary"
         spellings = {name: spelling(contract.column(name).mirror_type) for name in contract.key}
@@ -74,6 +82,8 @@ class RowDecoder:
             return None
         if event.before is not None and not self._splits_key_changes:
             return None
+        if self._not_logged and self._may_be_shifted(event):
+            return None
         values = self._read_whole(event.after)
         if values is None:
             return None
@@ -88,8 +98,9 @@ class RowDecoder:
         """Return the change that a c, u, d or r event makes.
 
         Raises RowError VAL-1xx (the row is refused), NewColumn and Outgrown (the stream waits), FatalError LND-103 (no
-        key).
+        key), LND-112 (values are those of other columns).
         """
+        self._require_in_place(event)
         key = self.key(event)
         if event.op == "d":
             return Change(event.record.offset, "d", key, {}, event.source_ts)
@@ -102,11 +113,13 @@ class RowDecoder:
         """Yield what a row event of a table without a key does: rows that go (d), rows that come (c or r).
 
         Raises NewColumn, Outgrown, FatalError LND-103: a row that cannot be read is one that nobody can find again,
-        and LND-108 for a row that was read beside the stream: it may be one that the stream has told of.
+        LND-108 for a row that was read beside the stream: it may be one that the stream has told of, and LND-112 where
+        values are those of other columns.
         """
         if event.snapshot == "incremental":
             raise FatalError("LND-108", f"{self.contract.mirror}, offset {event.record.offset}")
         try:
+            self._require_in_place(event)
             before = {} if event.op not in "ud" else self._whole_row(event, event.before)
             if before:
                 yield Change(event.record.offset, "d", (), before, event.source_ts)
@@ -181,6 +194,17 @@ class RowDecoder:
                 self._doubt(misfit, name)
                 raise RowError(misfit.code, f"{self.contract.mirror}.{name}") from misfit
         return values
+
+    def _may_be_shifted(self, event: Event) -> bool:
+        """Tell whether a column that is not in the log seems to be in a change from it; a text may look alike."""
+        images = (event.before or b"", event.after or b"")
+        return event.op != "r" and any(name in image for name in self._spelled_not_logged for image in images)
+
+    def _require_in_place(self, event: Event) -> None:
+        if self._not_logged and self._may_be_shifted(event):
+            for image in (event.before, event.after):
+                if image is not None and self._not_logged & _document(image, event).keys():
+                    raise FatalError("LND-112", self._place(event))
 
     def _key_of(self, image: bytes | None, event: Event) -> Key:
         try:

@@ -222,6 +222,8 @@ POSTGRESQL = "io.debezium.connector.postgresql.PostgresConnector"
         ('"3.7.0.Final"', True),
         ('"3.10.1.Final"', True),
         ('"4.0.0.CR1"', True),
+        ('"3.7.0.Alpha1"', False),
+        ('"3.7.1.Beta1"', True),
         ('"3.6.3.Final"', False),
         ('"2.7.0.Final"', False),
         ('"unknown"', False),

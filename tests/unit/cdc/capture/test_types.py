@@ -79,7 +79,7 @@ def test_arrays_of_what_somebody_made_are_refused_but_for_enums() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "declared", "decoder", "stops"),
+    ("text", "declared", "decoder", "needs"),
     [
         ("text", "", "text", False),
         ("integer[]", "", "array:int", False),
@@ -95,10 +95,10 @@ def test_arrays_of_what_somebody_made_are_refused_but_for_enums() -> None:
         ("path", "", "path", True),
     ],
 )
-def test_where_an_unchanged_long_value_stops_the_log_reader(
-    text: str, declared: str, decoder: str, stops: bool
+def test_where_a_long_value_that_an_update_leaves_alone_has_to_be_in_the_log(
+    text: str, declared: str, decoder: str, needs: bool
 ) -> None:
-    assert needs_full(of_catalogue(text, declared), decoder) is stops
+    assert needs_full(of_catalogue(text, declared), decoder) is needs
 
 
 @pytest.mark.parametrize(

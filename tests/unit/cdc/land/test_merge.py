@@ -123,6 +123,8 @@ def test_a_file_does_not_narrow_what_the_source_has_widened() -> None:
         (("smallint", "int"), ("smallint", "tinyint1"), "tinyint1"),
         (("text", "text"), ("text", "enum"), None),
         (("text", "text_hex"), ("text", "text"), None),
+        (("lseg", "text_hex"), ("lseg", "lseg"), "lseg"),
+        (("lseg", "lseg"), ("lseg", "text_hex"), None),
     ],
 )
 def test_events_from_before_and_after_a_change_need_one_decoder(

@@ -84,7 +84,50 @@ def test_a_column_that_is_not_in_the_contract_makes_the_stream_wait() -> None:
 
 
 def test_an_omitted_column_is_skipped() -> None:
-    assert "total" not in inserted({**item(1), "total": 5}, dataclasses.replace(ITEM, omitted=("total",))).values
+    contract = dataclasses.replace(ITEM, omitted=("total",))
+    assert "total" not in inserted({**item(1), "total": 5}, contract, MariaWire()).values
+
+
+GENERATED = dataclasses.replace(ITEM, omitted=("总计",))
+
+
+@pytest.mark.parametrize(
+    ("op", "before", "after"),
+    [
+        ("insert", None, {**item(1), "总计": None}),
+        ("update", None, {**item(1), "总计": 5}),
+        ("update", {**item(1), "总计": None}, item(1)),
+        ("delete", {"id": 1, "name": None, "note": None, "qty": None, "seen": None, "总计": None}, None),
+    ],
+)
+def test_a_generated_column_in_a_change_from_the_log_says_that_values_are_those_of_others(
+    op: str, before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> None:
+    wire = PostgresWire()
+    if op == "insert":
+        wire.insert("t", "id", after or {})
+    elif op == "update":
+        wire.update("t", "id", after or {}, before=before)
+    else:
+        wire.delete("t", "id", before or {})
+    decoder, event = RowDecoder(GENERATED, wire.database), read_event(wire.records[-1], wire.database)
+    assert decoder.whole_change(event) is None
+    with pytest.raises(FatalError, match=r"LND-112 .*src\.item, offset"):
+        decoder.change(event)
+
+
+def test_a_generated_column_that_a_snapshot_brings_is_skipped() -> None:
+    wire = PostgresWire()
+    wire.start_snapshot()
+    wire.snapshot("t", "id", {**item(1), "总计": 5}, "last")
+    decoder, event = RowDecoder(GENERATED, wire.database), read_event(wire.records[-1], wire.database)
+    assert decoder.change(event).values == (decoder.whole_change(event) or decoder.change(event)).values
+    assert "总计" not in decoder.change(event).values
+
+
+def test_a_text_that_looks_like_a_generated_column_is_none() -> None:
+    assert inserted(item(1, note='"总计":5'), GENERATED).values["note"] == '"总计":5'
+    assert inserted(item(1, note='"总计"'), GENERATED).values["note"] == '"总计"'
 
 
 @pytest.mark.parametrize("qty", ["1.234", "123456789.00", 1.5])
