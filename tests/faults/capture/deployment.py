@@ -86,6 +86,11 @@ class Captured:
         self._snapshots.append(Snapshot(self.deployment.env["CDC_KAFKA"], name))
         return self._snapshots[-1]
 
+    def in_snapshot(self, name: str) -> bool:
+        """Whether the connector of a source reads its tables."""
+        with Connect(access.Connect(self.deployment.env["CDC_CONNECT_URL"])) as client:
+            return client.in_snapshot(name)
+
     @contextmanager
     def replicating(self, *uneven: str) -> Iterator[None]:
         """`cdc run`; whoever looks at the target meanwhile sees no half of a transaction.
