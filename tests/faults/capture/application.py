@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pymysql
+from pymysql.constants import ER
 
 from tests.faults.history import STOCK
 from tests.integration.shapes.side import Side
@@ -57,8 +58,15 @@ def make_tables(side: Side) -> None:
 
 
 def lose_ballast(side: Side, rest: int) -> None:
-    """Delete some of the rows that a snapshot may have read."""
-    side.run(f"DELETE FROM tx WHERE id < 0 AND id % 50 = {-rest}")
+    """Delete some of the rows that a snapshot may have read; again where MariaDB takes it back for a deadlock."""
+    while True:
+        try:
+            side.run(f"DELETE FROM tx WHERE id < 0 AND id % 50 = {-rest}")
+        except pymysql.OperationalError as error:
+            if error.args[0] != ER.LOCK_DEADLOCK:
+                raise
+        else:
+            return
 
 
 @contextmanager
