@@ -34,16 +34,17 @@ class Connectors:
 def ask_connect(connect: Configs, wanted: Mapping[str, str]) -> Connectors:
     """Compare the connector of that name with the configuration that the file comes to."""
     name = wanted["name"]
+    old: tuple[Finding, ...] = ()
     try:
         current = connect.config(name)
         connect.require_version(wanted["connector.class"])
     except CdcError as error:
-        if error.code == "CON-191":
-            return Connectors((Finding("SRC-325", error.detail),))
-        return Connectors((Finding("SRC-321", f"{error.code} {error.detail}"),))
+        if error.code != "CON-191":
+            return Connectors((Finding("SRC-321", f"{error.code} {error.detail}"),))
+        old = (Finding("SRC-325", error.detail),)
     if current is None:
-        return Connectors()
+        return Connectors(old)
     differ = [key for key in _PLACE if current.get(key) != wanted.get(key)]
     if differ:
-        return Connectors((Finding("SRC-315", f"{name}: {', '.join(differ)}"),))
-    return Connectors(is_applied=True)
+        return Connectors((*old, Finding("SRC-315", f"{name}: {', '.join(differ)}")))
+    return Connectors(old, is_applied=True)

@@ -158,6 +158,14 @@ def test_a_plugin_that_loses_rows_is_refused() -> None:
     assert "3.6.3.Final" in finding.what
 
 
+def test_the_slot_of_a_connector_whose_plugin_is_old_is_its_own() -> None:
+    wanted = {"name": "mes", "connector.class": "io.debezium.X"}
+    asked = ask_connect(_Connect(wanted, is_old=True), wanted)
+    assert ([finding.code for finding in asked.findings], asked.is_applied) == (["SRC-325"], True)
+    moved = ask_connect(_Connect(wanted | {"database.hostname": "elsewhere"}, is_old=True), wanted)
+    assert [finding.code for finding in moved.findings] == ["SRC-325", "SRC-315"]
+
+
 def test_that_connect_does_not_answer_is_to_be_looked_at() -> None:
     (finding,) = ask_connect(_Connect(None, is_away=True), {"name": "mes"}).findings
     assert (finding.code, finding.severity) == ("SRC-321", "warning")
