@@ -14,10 +14,9 @@ from cdc.capture.policy import NOT_IN_FORCE, is_token
 from cdc.errors import FatalError
 from cdc.land.contract.narrowing import is_narrowing
 from cdc.land.contract.widening import is_widening
+from cdc.stream.geometric import GEOMETRIC
 
 _NAMED = ("enum", "set")
-# Debezium sends them as structures since 3.7; before, as the hex of their text.
-_STRUCTURED = ("line", "lseg", "box", "path", "circle")
 
 
 def merge(in_force: Contract | None, wanted: Contract, *, live: bool = False) -> Contract:
@@ -135,7 +134,8 @@ def _decoder(place: str, old: ColumnContract, new: ColumnContract) -> str:
     same = old.mirror_type == new.mirror_type or is_widening(old.mirror_type, new.mirror_type)
     if not same or old.decoder == new.decoder or (old.decoder in _NAMED and new.decoder == "text"):
         return new.decoder
-    if old.decoder == "text_hex" and new.decoder in _STRUCTURED:
+    # Debezium sends these as structures since 3.7; before, all but points as the hex of their text.
+    if old.decoder == "text_hex" and new.decoder in GEOMETRIC:
         return new.decoder
     if {old.decoder, new.decoder} == {"int", "tinyint1"}:
         return "tinyint1"
