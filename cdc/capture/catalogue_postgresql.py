@@ -198,6 +198,7 @@ def contract_of(source: Source, table: SourceTable, row: Mapping[str, Any], colu
     else:
         key, origin = _key(mirror, table, row, indexes)
     check_without(mirror, table.without, key, (column["name"] for column in columns))
+    _check_generated(mirror, table.without, columns)
     _check_key(mirror, key, columns)
     check_declared_key(mirror, key, kept)
     loose = [column.name for column in kept if column.name in key and is_loose(column.mirror_type)]
@@ -213,6 +214,15 @@ def _check_key(mirror: str, key: Sequence[str], columns: _Rows) -> None:
     computed = [column["name"] for column in columns if column["computed"] and column["name"] in key]
     if computed:
         raise FatalError("SRC-122", f"{mirror}: {', '.join(computed)} is generated, and is not in the log")
+
+
+def _check_generated(mirror: str, without: Sequence[str], columns: _Rows) -> None:
+    """Raise SRC-127 if a generated column is left out beside an enumerated type: it tells of a shift (LND-112)."""
+    hidden = [column["name"] for column in columns if column["computed"] and column["name"] in without]
+    enumerated = [column["name"] for column in columns if column["kind"] == "e"]
+    if hidden and enumerated:
+        beside = f"beside the enumerated type of {', '.join(enumerated)}"
+        raise FatalError("SRC-127", f"{mirror}: {', '.join(hidden)} is generated, which is needed {beside}")
 
 
 def identify(table: SourceTable, row: Mapping[str, Any]) -> str:

@@ -444,6 +444,17 @@ def test_a_column_that_is_left_out_does_not_cost_its_table(
     assert _refusal(postgresql_source(("t", (), ("u", "z"))), servers) == ("SRC-127", "legacy.t has no column z")
 
 
+def test_a_generated_column_beside_an_enumerated_type_is_not_left_out(
+    postgresql: Run, postgresql_source: Describe, servers: dict[str, str]
+) -> None:
+    postgresql("""CREATE TYPE mood AS ENUM ('sad');
+                  CREATE TABLE t (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id) STORED);
+                  CREATE TABLE u (LIKE t INCLUDING ALL, m mood[]); CREATE PUBLICATION cdc FOR TABLE t, u""")
+    assert _only(postgresql_source(("t", (), ("g",))), servers).without == ("g",)
+    detail = "legacy.u: g is generated, which is needed beside the enumerated type of m"
+    assert _refusal(postgresql_source(("u", (), ("g",))), servers) == ("SRC-127", detail)
+
+
 def test_a_column_of_tokens_is_a_text(postgresql: Run, postgresql_source: Describe, servers: dict[str, str]) -> None:
     postgresql("CREATE TABLE t (id int PRIMARY KEY, name varchar(20))")
     postgresql("CREATE PUBLICATION cdc FOR TABLE t")
