@@ -22,12 +22,21 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 class Record(NamedTuple):
-    """One Kafka record of a stream, byte for byte. `old_key` is the header on the insert half of a key change."""
+    """One Kafka record of a stream, byte for byte. `old_key` is the header on the insert half of a key change.
+
+    `resumes`: its producer was started again before it, or nobody knows whether; no part of what is kept of it.
+    """
 
     offset: int
     key: bytes | None
     value: bytes | None
     old_key: bytes | None = None
+    resumes: bool = False
+
+    @property
+    def content(self) -> tuple[bytes | None, bytes | None, bytes | None]:
+        """All that the topic keeps of it."""
+        return self.key, self.value, self.old_key
 
     @property
     def size(self) -> int:

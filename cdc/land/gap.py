@@ -1,6 +1,6 @@
 """Gaps: where a stream was found not to go on as it should. What is on record of one is never removed.
 
-Events are missing (STR-102, STR-106), or others stand in their place: the source (STR-105, STR-123), the topic
+Events are missing (STR-102, STR-106, STR-124), or others stand in their place: the source (STR-105, STR-123), the topic
 (STR-107) or its end (STR-117) is not the one that was read before. The stream stops; how it was repaired shows in what
 landed after. A new snapshot of the whole source is one, too: what its connector had not sent before nobody has.
 """
@@ -22,7 +22,7 @@ from cdc.errors import CdcError, FatalError
 from cdc.land.position import Position
 from cdc.store.connection import as_service_errors, connect
 
-CODES: Final = frozenset({"STR-102", "STR-105", "STR-106", "STR-107", "STR-117", "STR-123"})
+CODES: Final = frozenset({"STR-102", "STR-105", "STR-106", "STR-107", "STR-117", "STR-123", "STR-124"})
 """The faults of a stream by which events may be lost for the service."""
 PASSED_OVER: Final = "STR-121"
 """The code of the gap that an operator makes, and a new snapshot of a source that had one."""

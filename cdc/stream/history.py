@@ -90,5 +90,5 @@ class History:
 
     def _require(self, wanted: Record | None, records: list[Record]) -> None:
         """See that the first record is the wanted one, from whose offset on they were asked for."""
-        if wanted is not None and records[0] != wanted:
+        if wanted is not None and (records[0].offset, records[0].content) != (wanted.offset, wanted.content):
             raise FatalError("STR-117", f"{self._stream} offset {wanted.offset} is not what was read there before")

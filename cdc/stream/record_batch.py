@@ -2,22 +2,26 @@
 
 The client makes three objects of each record and reads every number with a call of its own, which was most of the
 reader's time. Here a batch (message format 2, https://kafka.apache.org/documentation/#recordbatch) becomes a list of
-`Record` at once; what no stage needs (timestamps, headers but one) is passed over. What the client does around it
-stays: checksums, aborted transactions, control batches, positions.
+`Record` at once; what no stage needs (timestamps, headers but one) is passed over. The first one that a producer wrote
+since it was started again says so, which the client does not tell. What the client does around it stays: checksums,
+aborted transactions, control batches, positions.
 
 This hooks a private class of the client, whose version is therefore pinned exactly; a test holds both ways together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError, KafkaError
+from kafka.structs import TopicPartition
 
 from cdc.change import Record
 from cdc.errors import FatalError
+from cdc.stream.producer import Producers
 
 _OLD_KEY = b"__debezium.oldkey"
 _FORMAT = 2
@@ -25,7 +29,9 @@ _FORMAT = 2
 
 def install(consumer: Any) -> None:
     """Make a consumer's polls return `Record`s."""
-    consumer._fetcher.PartitionRecords = _PartitionRecords
+
+    producers: Mapping[TopicPartition, Producers] = defaultdict(Producers)  # they outlast a fetched answer
+    consumer._fetcher.PartitionRecords = type("PartitionRecords", (_PartitionRecords,), {"producers": producers})
 
 
 def read_records(data: bytes, base_offset: int, count: int) -> list[Record]:
@@ -93,6 +99,8 @@ def _old_key(data: bytes, position: int, headers: int) -> tuple[bytes | None, in
 class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client is untyped
     """One fetched answer of a partition."""
 
+    producers: Mapping[TopicPartition, Producers]
+
     def _unpack_records(self, _tp: Any, records: Any, *_deserializers: Any) -> Iterator[Record]:
         """Yield what was fetched. Raises FatalError STR-116.
 
@@ -129,6 +137,8 @@ class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the 
             return []
         batch._maybe_uncompress()
         found = read_records(bytes(batch._buffer[batch._pos :]), batch.base_offset, batch.records_count)
+        if found and self.producers[self.topic_partition].begins(batch):
+            found[0] = found[0]._replace(resumes=True)
         self.records_read += len(found)
         self.bytes_read += batch.size_in_bytes
         return found
@@ -137,7 +147,10 @@ class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the 
         """Tell whether a batch has no records for a reader: it is of an aborted transaction, or the marker of one."""
         if batch.has_producer_id():
             self._consume_aborted_transactions_up_to(batch.last_offset)
-            if self._contains_abort_marker(batch):
+            aborts = self._contains_abort_marker(batch)
+            if batch.is_control_batch:
+                self.producers[self.topic_partition].end(batch, aborts=aborts)
+            if aborts:
                 self.aborted_producer_ids.discard(batch.producer_id)
             elif self._is_batch_aborted(batch):
                 return True

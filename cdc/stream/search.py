@@ -31,7 +31,7 @@ def find_records(
     found: list[int | None] = [None] * len(wanted)
     for record in _records(brokers, name, topic):
         for place, one in enumerate(wanted):
-            if record[1:] == one[1:]:
+            if record.content == one.content:
                 found[place] = record.offset
         report(record.offset)
     return found

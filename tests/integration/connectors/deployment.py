@@ -68,10 +68,12 @@ class Sources:
     plant: psycopg.Connection
 
     def make(self) -> None:
-        """Create databases, connector files, settings and contracts."""
+        """Create databases, connector files, a dictionary that derives nothing, settings and contracts."""
         for statement in _BOOKS.split(";"):
             self.books(statement)
         self.plant.execute(_PLANT)
+        (self.folder / "dictionary").mkdir()
+        (self.folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
         (self.folder / "connector-configs").mkdir()
         for name, text in FILES.items():
             self.write(name, text)

@@ -49,8 +49,6 @@ LEDGER = "captured - (landed + superseded + filtered + replayed + refused + cont
 def test_a_table_that_is_added_while_it_is_written_to_arrives_whole(sources: Sources, name: str) -> None:
     other = "books" if name == "plant" else "plant"
     (sources.folder / "connector-configs" / f"{other}.yaml").unlink()
-    (sources.folder / "dictionary").mkdir()
-    (sources.folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
     sources.cdc("source", "contract", name)
     sources.cdc("connectors", "apply")
     sources.cdc("target", "apply")

@@ -38,6 +38,19 @@ def resume(shapes: Shapes, name: str) -> None:
         client.put(f"/connectors/{name}/resume").raise_for_status()
 
 
+def stop(shapes: Shapes, name: str) -> None:
+    """Stop a connector, and wait until its place is kept."""
+    with httpx.Client(base_url=shapes.env["CDC_CONNECT_URL"], timeout=60, trust_env=False) as client:
+        client.put(f"/connectors/{name}/stop").raise_for_status()
+        deadline = time.monotonic() + START_S
+        while True:
+            now = client.get(f"/connectors/{name}/status").json()
+            if now["connector"]["state"] == "STOPPED" and not now["tasks"]:
+                return
+            assert time.monotonic() < deadline, now
+            time.sleep(0.05)
+
+
 def kill(stack: Stack) -> None:
     """SIGKILL the worker, and start it again."""
     stack.services()["connect"].daemon().kill()

@@ -36,9 +36,10 @@ def batch(
     codec: int = 0,
     producer: int = -1,
     attributes: int = 0,
+    epoch: int = 0,
 ) -> bytes:
     """Build a batch as the broker keeps it."""
-    builder = DefaultRecordBatchBuilder(2, codec, producer >= 0, producer, 0 if producer >= 0 else -1, 0, 1 << 30)
+    builder = DefaultRecordBatchBuilder(2, codec, producer >= 0, producer, epoch if producer >= 0 else -1, 0, 1 << 30)
     for offset, (timestamp, key, value, names) in enumerate(rows):
         builder.append(offset, timestamp, key, value, names)
     data = bytearray(builder.build())
@@ -48,10 +49,42 @@ def batch(
     return bytes(data)
 
 
-def marker(base_offset: int, producer: int, kind: int) -> bytes:
+def marker(base_offset: int, producer: int, kind: int, epoch: int = 0) -> bytes:
     """Build the control batch that ends a Kafka transaction: kind 0 aborts, 1 commits."""
     key = struct.pack(">hh", 0, kind)
-    return batch(base_offset, [(0, key, b"\x00" * 6, [])], producer=producer, attributes=_CONTROL)
+    return batch(base_offset, [(0, key, b"\x00" * 6, [])], producer=producer, attributes=_CONTROL, epoch=epoch)
+
+
+ROWS: list[Any] = [(0, b"k", b"v", []), (0, b"k", None, [])]
+
+
+@pytest.mark.parametrize("grows", [0, 1])
+def test_a_producer_that_was_started_again_is_told(grows: int) -> None:
+    """By the epoch, which may grow with each of its transactions, and by an end that it did not bring about itself."""
+    data = b"".join(
+        [
+            batch(0, ROWS, producer=1),
+            batch(2, ROWS, producer=2),
+            batch(4, ROWS, producer=1),
+            marker(6, 1, 1, epoch=grows),
+            batch(7, ROWS, producer=1, epoch=grows),
+            batch(9, ROWS, producer=1, epoch=3),
+            marker(11, 1, 0, epoch=4),
+            batch(12, ROWS, producer=1, epoch=4),
+        ]
+    )
+    assert [record.offset for record in both(data) if record.resumes] == [0, 2, 9, 12]
+
+
+def test_of_what_is_read_once_more_nobody_knows_who_wrote_it_before() -> None:
+    consumer: Any = SimpleNamespace(_fetcher=SimpleNamespace())
+    install(consumer)
+    data = [batch(0, ROWS, producer=1), batch(2, ROWS, producer=1)]
+    taken = [
+        consumer._fetcher.PartitionRecords(part[0], TopicPartition("t", 0), MemoryRecords(part[1])).take(2)
+        for part in [(0, data[0]), (2, data[1]), (2, data[1])]
+    ]
+    assert [[record.resumes for record in records] for records in taken] == [[True, False], [False] * 2, [True, False]]
 
 
 def fetched(data: bytes, fetch_offset: int = 0) -> Any:
@@ -100,7 +133,7 @@ def test_any_batch_is_read_as_the_client_reads_it(codec: int, rows: Any, start: 
 @pytest.mark.parametrize("size", [63, 64, 8191, 8192, 1 << 20, (1 << 20) + 1])
 def test_sizes_at_the_bounds_of_their_encoding(size: int) -> None:
     found = both(batch(2**40, [(2**40, b"k" * size, b"v" * size, [(OLD_KEY, b"o" * size)])]))
-    assert found == [Record(2**40, b"k" * size, b"v" * size, b"o" * size)]
+    assert found == [Record(2**40, b"k" * size, b"v" * size, b"o" * size, resumes=True)]
 
 
 def test_aborted_transactions_and_markers_are_passed_over() -> None:

@@ -27,13 +27,15 @@ class Wire:
         self.id: str | None = None
         self.order = 0
         self.attempt = 1
+        self.resumes = False
         self.log_from = 1000  # where the source's log is when the stream begins
 
     def _put(self, key: Any, value: Any, old_key: Row | None = None) -> int:
         offset = self.next_offset
         self.next_offset += 1
         parts = (None if part is None else json.dumps(part).encode() for part in (key, value, old_key))
-        self.records.append(Record(offset, *parts))
+        self.records.append(Record(offset, *parts, resumes=self.resumes))
+        self.resumes = False
         return offset
 
     def gap(self) -> None:
@@ -132,6 +134,17 @@ class PostgresWire(Wire):
 
     def _marker(self) -> str:
         return f"{self.id}:{1000 + self.next_offset}"
+
+    def block(self, table: str, key: str, *rows: Row) -> None:
+        """Insert rows that a COPY has put into one block: they have one place in the log."""
+        for after in rows:
+            self.insert(table, key, after)
+            self.log_from -= 1
+        self.log_from += len(rows)
+
+    def resume(self) -> None:
+        """Go on as a connector that was started again: its producer's next record is the first of another epoch."""
+        self.resumes = True
 
     def message(self) -> int:
         self.order += 1
@@ -244,5 +257,6 @@ class MySqlWire(MariaWire):
         return self._put(None, value)
 
 
-def _key(columns: str, row: Row) -> Row:
-    return {name: row[name] for name in columns.split(",")}
+def _key(columns: str, row: Row) -> Row | None:
+    """Return the key of a record; that of a table without one is none."""
+    return {name: row[name] for name in columns.split(",")} if columns else None
