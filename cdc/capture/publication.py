@@ -13,9 +13,10 @@ from cdc.capture.finding import Fault, raise_all
 from cdc.capture.quoting import double_quoted
 from cdc.capture.source import Source
 
-# Column lists and row filters came with version 15: as JSON they are simply not there before.
+# Column lists and row filters came with version 15, generated columns with 18: as JSON they are not there before.
 _PUBLICATION = """
 SELECT p.puballtables, p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AS whole,
+       coalesce(to_jsonb(p) ->> 'pubgencols', 'n') <> 'n' AS generated,
        ARRAY(SELECT format('%%s.%%s', t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t
              WHERE t.pubname = p.pubname) AS tables,
        ARRAY(SELECT r.prrelid FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid
@@ -63,6 +64,9 @@ def check_publication(source: Source, published: Mapping[str, Any] | None, table
         operations = "insert, update, delete, truncate"
         what = f"{name} does not publish insert, update, delete and truncate"
         faults.append(Fault("SRC-123", what, f"{change} SET (publish = '{operations}')"))
+    if published["generated"]:
+        what = f"{name} publishes generated columns, which mirrors do not have"
+        faults.append(Fault("SRC-123", what, f"{change} SET (publish_generated_columns = none)"))
     for (schema, table), row in tables.items():
         place, quoted = f"{schema}.{table}", double_quoted(schema, table)
         if row["kind"] == "p" and not published["pubviaroot"]:

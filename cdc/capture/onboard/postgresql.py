@@ -113,8 +113,10 @@ class Survey:
             name = (table.schema, table.name)
             rows[name], indexes[rows[name]["oid"]] = _Table(source, name, self).behind()
         names = [written(name) for name in rows]
-        whole = {"whole": True, "pubviaroot": True, "tables": names, "partial": [], "entries": None}
-        return contracts_of(source, replace(self.facts, tables=rows, indexes=indexes, published=whole))
+        whole = {"whole": True, "generated": False, "pubviaroot": True, "tables": names, "partial": []}
+        return contracts_of(
+            source, replace(self.facts, tables=rows, indexes=indexes, published={**whole, "entries": None})
+        )
 
     def grants(self, source: Source) -> tuple[str, ...]:
         """Return what the DBA has to run so that the account may read the tables, and follow the log."""
@@ -142,7 +144,9 @@ class Survey:
         partial = [table for table in names if self.facts.tables[table]["oid"] in known["partial"]]
         lacking = [table for table in names if written(table) not in known["tables"] or table in partial]
         statements = []
-        if not known["whole"] or (parted and not known["pubviaroot"]):
+        if known["generated"]:
+            options.append("publish_generated_columns = none")
+        if known["generated"] or not known["whole"] or (parted and not known["pubviaroot"]):
             text = f"ALTER PUBLICATION {{}} SET ({', '.join(options)});"
             statements.append(sql.SQL(text).format(own))
         if partial:
