@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from compose.local.stack import Stack
 from tests.authority import Authority
 from tests.integration.connectors.gateway import FAULT, PAGE, Gateway
 from tests.integration.runbook import Operator, commands
-from tests.integration.shapes.connect import restart_tasks
+from tests.integration.service import start
+from tests.integration.shapes.connect import exists, restart_tasks
 from tests.integration.shapes.shapes import Shapes
 from tests.integration.stream_faults.worker import await_event, events
 
@@ -215,10 +217,16 @@ def test_a_condition_that_is_refused(mill: Shapes, operator: Operator) -> None:
 
 
 def test_a_reading_that_does_not_begin(mill: Shapes, operator: Operator) -> None:
-    """What it waits for is a lock on the catalogue; the need is on record, and nothing is lost."""
+    """It waits for a lock on the catalogue, which the command has read by then; the need is on record."""
+    log = mill.deployment.folder / "snapshot.log"
+    asked = start(mill.env, log, "connectors", "snapshot", "mill", "public.lot")
     with mill.sides["mill"].connection(autocommit=False) as holder:
+        deadline = time.monotonic() + 60
+        while not exists(mill, "mill-read"):
+            assert time.monotonic() < deadline, log.read_text()
         holder.execute("LOCK TABLE pg_catalog.pg_description IN ACCESS EXCLUSIVE MODE")
-        assert "CON-109" in mill.deployment.cdc("connectors", "snapshot", "mill", "public.lot", exit_code=6)
+        assert asked.wait(180) == 6
+    assert "CON-109" in log.read_text()
     operator.act("CON-109", 3)
     holds(mill)
     operator.verify("CON-109")
