@@ -24,7 +24,8 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 class Record(NamedTuple):
     """One Kafka record of a stream, byte for byte. `old_key` is the header on the insert half of a key change.
 
-    `resumes`: its producer was started again before it, or nobody knows whether; no part of what is kept of it.
+    What its `content` does not have is told by the topic alone. `resumes`: its producer was started again before it, or
+    nobody knows whether. `moves`: it is the delete half of a key change.
     """
 
     offset: int
@@ -32,10 +33,11 @@ class Record(NamedTuple):
     value: bytes | None
     old_key: bytes | None = None
     resumes: bool = False
+    moves: bool = False
 
     @property
     def content(self) -> tuple[bytes | None, bytes | None, bytes | None]:
-        """All that the topic keeps of it."""
+        """All that is kept of it, but for its offset."""
         return self.key, self.value, self.old_key
 
     @property

@@ -212,7 +212,7 @@ def record_digest(record: Record) -> bytes:
 
 def record_bytes(record: Record) -> bytes:
     """Return offset, key, value and old key as one; a missing part differs from an empty one."""
-    offset, key, value, old_key, _ = record
+    offset, (key, value, old_key) = record.offset, record.content
     if key is not None and value is not None and old_key is None:  # nearly all of them
         return _pack_head(offset, len(key), len(value), -1) + key + value
     sizes = (-1 if part is None else len(part) for part in (key, value, old_key))

@@ -8,8 +8,8 @@ Each rule here was needed on the real connectors:
 - MySQL sends neither for DDL and TRUNCATE: a TRUNCATE is a unit of its own.
 - Heartbeats also fall inside transactions, so rows may go on under the id of the unit that a heartbeat closed.
 - A BEGIN with the same id continues the unit (task restart in mid-transaction); END then counts only the tail.
-- PostgreSQL goes on without one, and with its count. Rows of a COPY may be missing there, or come twice, with no gap in
-  their order (`cdc.stream.block`).
+- PostgreSQL goes on without one, and with its count. Events may be missing there, or come twice, with no gap in their
+  order (`cdc.stream.shared_place`).
 - Repetitions inside a unit are recognised by their place, which grows from event to event.
 - A transaction that goes on without a BEGIN was landed before (its tail is sent again): every event of it must lie
   within what was recorded, and counts as replayed. Of one that brought messages only (PostgreSQL's heartbeats)
@@ -34,8 +34,8 @@ from dataclasses import dataclass, replace
 
 from cdc.change import Event, Kind, Place, Record
 from cdc.errors import FatalError
-from cdc.stream.block import Blocks
 from cdc.stream.envelope import position_text
+from cdc.stream.shared_place import SharedPlaces
 from cdc.stream.unit import Counted, Landed, State, Unit, event_digest, resumable_id
 
 
@@ -75,13 +75,13 @@ class Assembler:
         self._state_before = state  # the open unit
         self._section_events = 0  # distinct events since the last BEGIN, which END must count
         self._section_place: Place = ()
-        self._blocks = Blocks()
+        self._places = SharedPlaces()
 
     def feed(self, event: Event) -> Iterable[Unit]:
         """Take the next event; return the units that it closes. Raises FatalError STR-1xx when the rules are broken."""
         unit = self._open
         if event.record.resumes and self._contiguous and event.snapshot is None:
-            self._blocks.resume()
+            self._places.start()
         # Both halves of a key change stay together: the second may leave out values that only the first one's row has.
         relieves = unit is not None and event.transaction == unit.id and event.record.old_key is None
         parts = self._relieve() if relieves else ()
@@ -205,7 +205,7 @@ class Assembler:
         if not unit.replay and event.event_count != self._section_events:
             counts = f"END counts {event.event_count}, seen {self._section_events}"
             raise FatalError("STR-102", f"{counts}, offset {event.record.offset}")
-        self._blocks.end()
+        self._places.end()
         self._add_control(unit, event)
         return self._close()
 
@@ -226,6 +226,7 @@ class Assembler:
             self._add_control(unit, event)
         elif unit.replay or not new:
             unit.has_rows = True
+            self._places.repeat()
             if unit.counted is None:
                 unit.repeated.append(event)
             self._add_record(unit, event)
@@ -285,7 +286,7 @@ class Assembler:
         self._state_before = replace(self._state)
         self._section_events = 0
         self._section_place = ()
-        self._blocks = Blocks()
+        self._places = SharedPlaces()
         return self._open
 
     def _add_control(self, unit: Unit, event: Event) -> None:
@@ -302,7 +303,7 @@ class Assembler:
         unit.position = event.position or unit.position
         if unit.id is not None:
             unit.fold.update(event_digest(event))
-            self._blocks.add(event)
+            self._places.add(event)
 
     def _add_reread(self, unit: Unit, event: Event) -> None:
         """Take a re-read row into a transaction, whose position and time it does not change."""

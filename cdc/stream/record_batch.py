@@ -23,13 +23,12 @@ from cdc.change import Record
 from cdc.errors import FatalError
 from cdc.stream.producer import Producers
 
-_OLD_KEY = b"__debezium.oldkey"
+_OLD_KEY, _NEW_KEY = b"__debezium.oldkey", b"__debezium.newkey"
 _FORMAT = 2
 
 
 def install(consumer: Any) -> None:
     """Make a consumer's polls return `Record`s."""
-
     producers: Mapping[TopicPartition, Producers] = defaultdict(Producers)  # they outlast a fetched answer
     consumer._fetcher.PartitionRecords = type("PartitionRecords", (_PartitionRecords,), {"producers": producers})
 
@@ -52,10 +51,12 @@ def read_records(data: bytes, base_offset: int, count: int) -> list[Record]:
             key, position = _part(data, position)
             value, position = _part(data, position)
             headers, position = _number(data, position)
-            old_key, position = _old_key(data, position, headers) if headers else (None, position)
+            old_key, moves = None, False
+            if headers:
+                old_key, moves, position = _halves(data, position, headers)
             if position != end:
                 raise CorruptRecordError(f"record at offset {base_offset + delta} has not the length that it says")
-            records.append(Record(base_offset + delta, key, value, old_key))
+            records.append(Record(base_offset + delta, key, value, old_key, moves=moves))
     except IndexError as error:
         raise CorruptRecordError(f"batch at offset {base_offset} ends inside a record") from error
     if position != len(data):
@@ -85,15 +86,16 @@ def _part(data: bytes, position: int) -> tuple[bytes | None, int]:
     return (data[position:end], end) if size >= 0 else (None, position)
 
 
-def _old_key(data: bytes, position: int, headers: int) -> tuple[bytes | None, int]:
-    """Read a record's headers; return the key that the row had before, if one of them says it."""
-    old_key = None
+def _halves(data: bytes, position: int, headers: int) -> tuple[bytes | None, bool, int]:
+    """Read a record's headers; return the key that the row had before, if they say it, and whether it gets another."""
+    old_key, moves = None, False
     for _ in range(headers):
         name, position = _part(data, position)
         value, position = _part(data, position)
         if name == _OLD_KEY:
             old_key = value
-    return old_key, position
+        moves |= name == _NEW_KEY
+    return old_key, moves, position
 
 
 class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client is untyped

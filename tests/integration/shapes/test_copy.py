@@ -8,6 +8,7 @@ of neither.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -28,15 +29,16 @@ _STOPS = 40
 _PATIENCE_S = 120
 
 
-@pytest.mark.slow  # a minute
+@pytest.mark.slow  # a minute each
 @pytest.mark.timeout(600)
-def test_a_copy_that_is_interrupted_arrives_whole_and_once(fresh: Shapes) -> None:
-    capture(fresh)
+@pytest.mark.parametrize("how", ["started again", "disconnected"])
+def test_a_copy_that_is_interrupted_arrives_whole_and_once_or_stops(fresh: Shapes, how: str) -> None:
+    capture(fresh, *((_WIDE,) if how == "disconnected" else ()))
     copy(fresh)
     for _ in range(INTERRUPTIONS):
         await_sent(fresh, _SENT)
-        restart_tasks(fresh, "yard")
-    if stops(fresh):  # one of a hundred times
+        INTERRUPT[how](fresh)
+    if stops(fresh):
         follow_page(fresh)
     else:
         held, found = counts(fresh, "yard")
@@ -55,6 +57,17 @@ def test_a_copy_that_is_interrupted_behind_the_first_row_of_a_block_is_read_anew
     ((landed,),) = fresh.query("SELECT coalesce(sum(_count), 0) FROM yard.log WHERE starts_with(note, 'copied')")
     assert landed % ROWS == 0
     follow_page(fresh)
+
+
+def disconnect(fresh: Shapes) -> None:
+    """Have the server close the connector's connection: Debezium opens another one, by itself."""
+    fresh.sides["yard"].run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid > 0")
+
+
+INTERRUPT: Mapping[str, Callable[[Shapes], None]] = {
+    "started again": lambda fresh: restart_tasks(fresh, "yard"),
+    "disconnected": disconnect,
+}
 
 
 def capture(fresh: Shapes, *statements: str) -> None:

@@ -1,6 +1,6 @@
 """A type of PostgreSQL that is changed while the connector stands still: it reads what came before by the new type.
 
-Of an integer that has become a numeric, Debezium 3.7 sends NULL then, which no decoder refuses.
+Of an integer that has become a numeric, Debezium 3.7 sends NULL then.
 """
 
 from __future__ import annotations

@@ -76,6 +76,19 @@ def test_a_producer_that_was_started_again_is_told(grows: int) -> None:
     assert [record.offset for record in both(data) if record.resumes] == [0, 2, 9, 12]
 
 
+def test_a_producer_goes_on_under_another_id_behind_its_last_epoch() -> None:
+    last = 2**15 - 1
+    data = [
+        batch(0, ROWS, producer=1, epoch=last - 1),
+        marker(2, 1, 1, epoch=last),
+        batch(3, ROWS, producer=2),
+        batch(5, ROWS, producer=3),
+    ]
+    assert [record.offset for record in both(b"".join(data)) if record.resumes] == [0, 5]
+    data[2] = batch(3, ROWS, producer=2, epoch=1)  # it was started again, too
+    assert [record.offset for record in both(b"".join(data)) if record.resumes] == [0, 3, 5]
+
+
 def test_of_what_is_read_once_more_nobody_knows_who_wrote_it_before() -> None:
     consumer: Any = SimpleNamespace(_fetcher=SimpleNamespace())
     install(consumer)
@@ -115,6 +128,7 @@ def both(data: bytes, fetch_offset: int = 0, aborted: list[Any] | None = None, t
         theirs, ours = ([] if not each else each.take(take) for each in made)
         assert [(r.offset, r.key, r.value) for r in theirs] == [(r.offset, r.key, r.value) for r in ours]
         assert [dict(r.headers).get(OLD_KEY) for r in theirs] == [r.old_key for r in ours]
+        assert ["__debezium.newkey" in dict(r.headers) for r in theirs] == [r.moves for r in ours]
         assert made[0].next_fetch_offset == made[1].next_fetch_offset
         assert made[0].leader_epoch == made[1].leader_epoch
         assert bool(made[0]) == bool(made[1])

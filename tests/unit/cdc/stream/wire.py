@@ -69,6 +69,7 @@ class Wire:
 
     def change_key(self, table: str, key: str, before: Row, after: Row) -> int:
         self.delete(table, key, before)
+        self.records[-1] = self.records[-1]._replace(moves=True)
         return self.insert(table, key, after, old_key=_key(key, before))
 
     def truncate(self, table: str) -> int:
@@ -142,7 +143,7 @@ class PostgresWire(Wire):
             self.log_from -= 1
         self.log_from += len(rows)
 
-    def resume(self) -> None:
+    def start(self) -> None:
         """Go on as a connector that was started again: its producer's next record is the first of another epoch."""
         self.resumes = True
 

@@ -1,4 +1,4 @@
-"""What a connector that is started again inside a COPY loses or doubles, as far as the stream shows it."""
+"""What a connector that is started again among rows of one place loses or doubles, as far as the stream shows it."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def test_a_copy_that_nobody_interrupts(wire: PostgresWire) -> None:
 def test_the_rest_of_a_block_is_missing_behind_its_first_row(wire: PostgresWire) -> None:
     wire.block(*KEYED, *rows(1, 2))
     wire.block(*KEYED, *rows(3))
-    wire.resume()
+    wire.start()
     wire.block(*KEYED, *rows(5, 6))
     assert refused(wire) == "rows of public.item may be missing behind offset 3"
 
 
 def test_it_is_missing_from_the_first_block_as_the_next_one_shows(wire: PostgresWire) -> None:
     wire.block(*KEYED, *rows(1))
-    wire.resume()
+    wire.start()
     wire.block(*KEYED, *rows(3))
     wire.block(*KEYED, *rows(4, 5))
     assert refused(wire) == "rows of public.item may be missing behind offset 1"
@@ -66,7 +66,7 @@ def test_it_is_missing_from_the_first_block_as_the_next_one_shows(wire: Postgres
 def test_it_is_missing_from_the_last_block(wire: PostgresWire) -> None:
     wire.block(*KEYED, *rows(1, 2))
     wire.block(*KEYED, *rows(3))
-    wire.resume()
+    wire.start()
     wire.end()
     assert refused(wire) == "rows of public.item may be missing behind offset 3"
 
@@ -74,7 +74,7 @@ def test_it_is_missing_from_the_last_block(wire: PostgresWire) -> None:
 def test_nothing_is_missing_behind_several_rows_of_a_block(wire: PostgresWire) -> None:
     wire.block(*KEYED, *rows(1, 2))
     wire.block(*KEYED, *rows(3, 4))
-    wire.resume()
+    wire.start()
     wire.block(*KEYED, *rows(6, 7))
     wire.end()
     assert arrived(wire) == 6
@@ -83,7 +83,7 @@ def test_nothing_is_missing_behind_several_rows_of_a_block(wire: PostgresWire) -
 def test_nothing_is_missing_where_the_block_goes_on(wire: PostgresWire) -> None:
     wire.block(*KEYED, *rows(1, 2))
     wire.block(*KEYED, *rows(3))
-    wire.resume()
+    wire.start()
     wire.log_from -= 1  # the place of the row before
     wire.block(*KEYED, *rows(4))
     wire.log_from += 1
@@ -95,7 +95,7 @@ def test_nothing_is_missing_where_the_block_goes_on(wire: PostgresWire) -> None:
 def test_rows_of_an_insert_have_their_own_places(wire: PostgresWire) -> None:
     for number in range(4):
         wire.insert(*KEYED, {"id": number})
-        wire.resume()
+        wire.start()
     wire.change_key(*KEYED, {"id": 3}, {"id": 9})
     wire.end()
     assert arrived(wire) == 6
@@ -104,7 +104,7 @@ def test_rows_of_an_insert_have_their_own_places(wire: PostgresWire) -> None:
 def test_a_copy_into_another_table_shows_nothing(wire: PostgresWire) -> None:
     wire.block("lot", "id", *rows(1, 2))
     wire.insert(*KEYED, {"id": 1})
-    wire.resume()
+    wire.start()
     wire.insert(*KEYED, {"id": 2})
     wire.end()
     assert arrived(wire) == 4
@@ -113,7 +113,7 @@ def test_a_copy_into_another_table_shows_nothing(wire: PostgresWire) -> None:
 def test_an_update_is_the_only_one_at_its_place(wire: PostgresWire) -> None:
     wire.block(*KEYED, *rows(1, 2))
     wire.update(*KEYED, {"id": 1})
-    wire.resume()
+    wire.start()
     wire.block(*KEYED, *rows(3, 4))
     wire.end()
     assert arrived(wire) == 5
@@ -124,7 +124,7 @@ def test_a_start_before_the_first_row_loses_nothing(again: int) -> None:
     wire = PostgresWire()
     wire.begin()
     for _ in range(again):
-        wire.resume()
+        wire.start()
     wire.block(*KEYED, *rows(1))
     wire.block(*KEYED, *rows(2, 3))
     wire.end()
@@ -134,7 +134,7 @@ def test_a_start_before_the_first_row_loses_nothing(again: int) -> None:
 def sent_again(wire: PostgresWire, table: tuple[str, str], number: int) -> None:
     """Interrupt a block of three behind its second row; `number` is the row with which it goes on."""
     wire.block(*table, *rows(1, 2))
-    wire.resume()
+    wire.start()
     wire.log_from -= 2
     wire.block(*table, *rows(number))
     wire.log_from += 2
@@ -156,3 +156,60 @@ def test_it_comes_once_in_other_blocks(wire: PostgresWire) -> None:
 def test_a_row_that_can_be_told_apart_is_taken(wire: PostgresWire, table: tuple[str, str], number: int) -> None:
     sent_again(wire, table, number)
     assert arrived(wire) == 3
+
+
+def test_equal_rows_behind_one_another_are_taken_for_one(wire: PostgresWire) -> None:
+    wire.block(*KEYLESS, *rows(7, 7))
+    wire.start()
+    wire.log_from -= 2
+    wire.block(*KEYLESS, *rows(7))
+    assert refused(wire) == "public.log: offset 3 may be the row of offset 2 again"
+
+
+def test_what_came_before_shows_that_nothing_was_left_out(wire: PostgresWire) -> None:
+    wire.block(*KEYED, *rows(1, 2))
+    wire.block(*KEYED, *rows(3))
+    wire.start()
+    wire.heartbeat()
+    wire.repeat(1, 3)
+    wire.block(*KEYED, *rows(5, 6))
+    wire.end()
+    assert arrived(wire) == 5
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_row_that_does_not_come_back_under_its_new_key(wire: PostgresWire, is_last: bool) -> None:
+    wire.change_key(*KEYED, {"id": 1}, {"id": 2})
+    wire.records.pop()
+    wire.order -= 1
+    wire.start()
+    if is_last:
+        wire.end()
+    else:
+        wire.insert(*KEYED, {"id": 3})
+    assert refused(wire) == "what belongs to the event of public.item at offset 1 may be missing"
+
+
+def test_a_row_that_comes_back_under_its_new_key(wire: PostgresWire) -> None:
+    wire.change_key(*KEYED, {"id": 1}, {"id": 2})
+    wire.start()
+    wire.delete(*KEYED, {"id": 2})
+    wire.start()
+    wire.end()
+    assert arrived(wire) == 3
+
+
+def test_a_truncate_of_which_tables_may_be_missing(wire: PostgresWire) -> None:
+    wire.truncate("item")
+    wire.start()
+    wire.insert(*KEYED, {"id": 3})
+    assert refused(wire) == "what belongs to the event of public.item at offset 1 may be missing"
+
+
+def test_a_truncate_that_goes_on(wire: PostgresWire) -> None:
+    wire.truncate("item")
+    wire.start()
+    wire.log_from -= 1
+    wire.truncate("lot")
+    wire.end()
+    assert arrived(wire) == 2
