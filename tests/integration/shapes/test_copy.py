@@ -61,7 +61,9 @@ def test_a_copy_that_is_interrupted_behind_the_first_row_of_a_block_is_read_anew
 
 def disconnect(fresh: Shapes) -> None:
     """Have the server close the connector's connection: Debezium opens another one, by itself."""
-    fresh.sides["yard"].run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid > 0")
+    fresh.sides["yard"].run(
+        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()"
+    )
 
 
 INTERRUPT: Mapping[str, Callable[[Shapes], None]] = {
