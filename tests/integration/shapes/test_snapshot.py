@@ -27,6 +27,7 @@ FILL = {
 # first attempt has still sent.
 ALIKE = 12_000
 INTERRUPTIONS = (3000, 2 * ALIKE + 20_000)
+_PATIENCE_S = 300
 FILL_ALIKE = {
     "yard": f"INSERT INTO log SELECT n % {ALIKE // 100}, 'x' FROM generate_series(1, {ALIKE}) n",
     "shed": f"INSERT INTO log SELECT seq % {ALIKE // 100}, 'x' FROM seq_1_to_{ALIKE}",
@@ -68,6 +69,7 @@ def interrupt_twice(fresh: Shapes, name: str) -> None:
 
 
 @pytest.mark.slow  # CI has `tests/faults/capture`: Connect is killed during the snapshot
+@pytest.mark.timeout(600)
 def test_a_first_snapshot_that_is_interrupted_twice(fresh: Shapes) -> None:
     for name in NAMES:
         add_keyless(fresh, name)
@@ -78,7 +80,7 @@ def test_a_first_snapshot_that_is_interrupted_twice(fresh: Shapes) -> None:
     with fresh.running():
         with ThreadPoolExecutor(2) as both:
             list(both.map(lambda name: interrupt_twice(fresh, name), NAMES))
-        fresh.until("SELECT count(*) FROM cdc.position WHERE generations = 1", [(2,)])
+        fresh.until("SELECT count(*) FROM cdc.position WHERE generations = 1", [(2,)], _PATIENCE_S)
         fresh.check(*(f"{name}.{table}" for name in NAMES for table in ("big", "one", "none")))
         for name in NAMES:
             held, found = counts(fresh, name)
