@@ -1,8 +1,9 @@
-"""Rows that share their place in PostgreSQL's log, and a connector that may have been started again among them.
+"""Rows that share their place in the log, and a connector that may have been started again among them.
 
-One record of the log may be several events: the rows of a COPY that fit into one block of their table, the tables of a
-TRUNCATE, the two halves of an update that changes a key. A connector that is started again inside a transaction goes
-on behind its stored place. Debezium 3.7.0 (`WalPositionLocator`) has counted the changes of that place that it sent:
+One record of the log may be several events: the two halves of an update that changes a key; of PostgreSQL also the rows
+of a COPY that fit into one block of their table, and the tables of a TRUNCATE. A connector that is started again inside
+a transaction goes on behind its stored place, so that the second half of a key change may be missing. PostgreSQL's
+(Debezium 3.7.0, `WalPositionLocator`) has counted the changes of that place that it sent:
 
 - if it was one, it takes the place for done, and leaves out what else stands there;
 - if the place is that of the first published change of the transaction, it counts BEGIN, too, and sends the last row of
@@ -37,6 +38,7 @@ class SharedPlaces:
         if last is None:
             self._first = event
             return
+        _require_half(last, event)
         if self._started:
             self._judge(last, event)
         self._shares = _share_block(last, event)
@@ -54,7 +56,10 @@ class SharedPlaces:
 
     def end(self) -> None:
         """Take the end of the transaction. Raises FatalError STR-124 if events may be missing before it."""
-        if self._started and self._last is not None:
+        if self._last is None:
+            return
+        _require_half(self._last, None)
+        if self._started:
             self._judge(self._last, None)
 
     def _judge(self, last: Event, event: Event | None) -> None:
@@ -62,8 +67,8 @@ class SharedPlaces:
         self._started = False
         if event is not None and event.position == last.position:
             self._require_once(last, event)
-        elif last.op == "t" or last.record.moves:
-            raise FatalError("STR-124", f"what belongs to the event of {last.table} at {_offset(last)} may be missing")
+        elif last.op == "t":
+            raise FatalError("STR-124", f"a TRUNCATE may be missing behind that of {last.table}, {_offset(last)}")
         elif last.op == "c" and not self._shares:
             self._doubtful.setdefault(last.table, last.record.offset)
             self._require_whole(last.table)
@@ -78,6 +83,11 @@ class SharedPlaces:
         is_same = event.op == last.op == "c" and event.after == last.after
         if is_first and is_same and event.record.key is None:
             raise FatalError("STR-124", f"{event.table}: {_offset(event)} may be the row of {_offset(last)} again")
+
+
+def _require_half(last: Event, event: Event | None) -> None:
+    if last.record.moves and (event is None or event.record.old_key is None):
+        raise FatalError("STR-124", f"{last.table}: the row of {_offset(last)} is missing under its new key")
 
 
 def _share_block(last: Event, event: Event) -> bool:
