@@ -12,11 +12,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from cdc.access import Kafka
-from cdc.stream.topic import end_offsets
 from tests.integration.runbook import Operator
 from tests.integration.service import start
-from tests.integration.shapes.connect import recorded, restart_tasks, resume, stop
+from tests.integration.shapes.connect import await_rows, recorded, restart_tasks, resume, stop
 from tests.integration.shapes.shapes import Shapes
 from tests.integration.shapes.test_snapshot import add_keyless, counts
 
@@ -36,7 +34,7 @@ def test_a_copy_that_is_interrupted_arrives_whole_and_once_or_stops(fresh: Shape
     capture(fresh, *((_WIDE,) if how == "disconnected" else ()))
     copy(fresh)
     for _ in range(INTERRUPTIONS):
-        await_sent(fresh, _SENT)
+        await_rows(fresh, _SENT, "yard")
         INTERRUPT[how](fresh)
     if stops(fresh):
         follow_page(fresh)
@@ -96,7 +94,7 @@ def copy(fresh: Shapes) -> None:
 def stop_behind_a_first_row(fresh: Shapes) -> None:
     """Stop the connector where it has sent just the first of several rows; copy as often as that takes."""
     for _ in range(_STOPS):
-        await_sent(fresh, 100)
+        await_rows(fresh, 100, "yard")
         stop(fresh, "yard")
         (place,) = recorded(fresh, "yard")
         if place.get("lsn_events_processed") == 1 and place["lsn"] != place["lsn_commit"]:
@@ -133,13 +131,3 @@ def follow_page(fresh: Shapes) -> None:
         held, found = counts(fresh, "yard")
         assert found == held
         operator.verify("STR-124")
-
-
-def await_sent(fresh: Shapes, more: int) -> None:
-    """Wait until the stream has grown by so many records."""
-    kafka, stream = Kafka(fresh.env["CDC_KAFKA"]), "cdc.yard"
-    before = end_offsets(kafka, [stream])[stream]
-    deadline = time.monotonic() + _PATIENCE_S
-    while end_offsets(kafka, [stream])[stream] < before + more:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
