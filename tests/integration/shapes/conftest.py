@@ -25,10 +25,7 @@ def shapes(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         side.run(*(f"CREATE TABLE {name} ({columns})" for name, columns in tables.items()), *SNAPSHOT)
     hall.run(*(f"ALTER TABLE {table} ALTER text SET STORAGE EXTERNAL" for table in APART))
     hall.run(f"CREATE PUBLICATION cdc FOR TABLE {', '.join(HALL)}")
-    for side in (hall, depot):
-        made.deployment.cdc("source", "contract", side.name)
-    made.deployment.cdc("connectors", "apply")
-    made.deployment.cdc("target", "apply")
+    made.apply(hall.name, depot.name)
     made.keep_versions(VERSIONED)
     with made.running():
         made.until("SELECT count(*) FROM cdc.position WHERE generations > 0", [(2,)])

@@ -109,6 +109,13 @@ class Shapes:
         database = self.env["CDC_TARGET_DATABASE"]
         _administer(self.env, "TARGET", "ADMIN_", f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
+    def apply(self, *names: str) -> None:
+        """Have contracts, connectors and mirrors made as the files of these sources are."""
+        for name in names:
+            self.deployment.cdc("source", "contract", name)
+        self.deployment.cdc("connectors", "apply")
+        self.deployment.cdc("target", "apply")
+
     def apply_stopped(self, *names: str) -> None:
         """Have connectors created that do not run; their files say that they do."""
         for name in names:

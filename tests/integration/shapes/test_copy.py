@@ -75,9 +75,7 @@ def capture(fresh: Shapes, *statements: str) -> None:
     fresh.keep_only("yard")
     add_keyless(fresh, "yard")
     fresh.sides["yard"].run(*statements)
-    fresh.deployment.cdc("source", "contract", "yard")
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply("yard")
     with fresh.running():
         fresh.check("yard.one")
 

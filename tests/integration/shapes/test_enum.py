@@ -59,6 +59,4 @@ def capture(fresh: Shapes, generated: str) -> None:
     side.run(*(statement.format(generated) for statement in TABLE))
     fresh.sides["yard"] = side = dataclasses.replace(side, tables=(*side.tables, "felt"))
     fresh.write(side)
-    fresh.deployment.cdc("source", "contract", "yard")
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply("yard")

@@ -48,9 +48,7 @@ def capture(fresh: Shapes, name: str) -> Side:
     fresh.sides[name] = side
     fresh.write(side)
     side.run(f"INSERT INTO big SELECT n, 0, 'x' FROM {side.numbers(ROWS)}")
-    fresh.deployment.cdc("source", "contract", name)
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply(name)
     with fresh.running():
         fresh.check(f"{name}.big")
     return side

@@ -25,9 +25,7 @@ _PAUSE_S = 0.01
 @pytest.mark.timeout(300)
 def test_what_was_written_before_the_stop_arrives_too(fresh: Shapes) -> None:
     side = fresh.keep_only("yard")
-    fresh.deployment.cdc("source", "contract", "yard")
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply("yard")
     with fresh.running():
         side.run("INSERT INTO one VALUES (0, 0)")
         fresh.check("yard.one")

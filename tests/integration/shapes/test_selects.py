@@ -19,9 +19,7 @@ GENERATIONS = "SELECT generations FROM cdc.position WHERE source = 'shed'"
 @pytest.mark.timeout(900)
 def test_a_float_that_came_since_the_last_apply_is_read_whole(fresh: Shapes) -> None:
     side = fresh.keep_only("shed")
-    fresh.deployment.cdc("source", "contract", "shed")
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply("shed")
     with fresh.running():
         fresh.check("shed.one")
         side.run("ALTER TABLE one ADD COLUMN w float", "INSERT INTO one VALUES (7, 7, 1.52002767)")

@@ -42,9 +42,7 @@ def change_behind(fresh: Shapes, new: str) -> None:
     )
     fresh.sides["yard"] = side = dataclasses.replace(side, tables=(*side.tables, "counted"))
     fresh.write(side)
-    fresh.deployment.cdc("source", "contract", "yard")
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply("yard")
     with fresh.running():
         fresh.check("yard.counted")
     stop(fresh, "yard")

@@ -82,9 +82,7 @@ def test_a_table_that_is_added_is_read_although_its_reading_ended_before_it_bega
     side = fresh.keep_only("yard")
     side.run("INSERT INTO one VALUES (1, 1)", "INSERT INTO dated VALUES (1, '2024-02-29'), (2, '2024-03-01')")
     fresh.write(dataclasses.replace(side, tables=tuple(table for table in side.tables if table != "dated")))
-    fresh.deployment.cdc("source", "contract", "yard")
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply("yard")
     with fresh.running():
         fresh.check("yard.one")
     fresh.write(side)

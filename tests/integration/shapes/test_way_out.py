@@ -26,9 +26,7 @@ def begun(fresh: Shapes) -> None:
     """Bring connectors and target up to the first snapshot."""
     for name in fresh.sides:
         fresh.sides[name].run("INSERT INTO one VALUES (1, 1)", "INSERT INTO dated VALUES (1, '2024-02-29')")
-        fresh.deployment.cdc("source", "contract", name)
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply(*fresh.sides)
 
 
 def stopped(fresh: Shapes) -> str:
@@ -52,9 +50,7 @@ def start_over(fresh: Shapes, *names: str) -> None:
     fresh.empty_target()
     for name in fresh.sides:
         fresh.write(dataclasses.replace(fresh.sides[name], more=("state: running",)))
-        fresh.deployment.cdc("source", "contract", name)
-    fresh.deployment.cdc("connectors", "apply")
-    fresh.deployment.cdc("target", "apply")
+    fresh.apply(*fresh.sides)
 
 
 @contextmanager
