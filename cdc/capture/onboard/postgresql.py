@@ -113,10 +113,9 @@ class Survey:
             name = (table.schema, table.name)
             rows[name], indexes[rows[name]["oid"]] = _Table(source, name, self).behind()
         names = [written(name) for name in rows]
-        whole = {"whole": True, "generated": False, "pubviaroot": True, "tables": names, "partial": []}
-        return contracts_of(
-            source, replace(self.facts, tables=rows, indexes=indexes, published={**whole, "entries": None})
-        )
+        carries = {"whole": True, "generated": False, "pubviaroot": True}
+        whole = {**carries, "tables": names, "partial": [], "entries": None}
+        return contracts_of(source, replace(self.facts, tables=rows, indexes=indexes, published=whole))
 
     def grants(self, source: Source) -> tuple[str, ...]:
         """Return what the DBA has to run so that the account may read the tables, and follow the log."""

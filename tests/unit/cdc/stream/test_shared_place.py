@@ -131,9 +131,9 @@ def test_a_start_before_the_first_row_loses_nothing(again: int) -> None:
     assert arrived(wire) == 3
 
 
-def sent_again(wire: PostgresWire, table: tuple[str, str], number: int) -> None:
-    """Interrupt a block of three behind its second row; `number` is the row with which it goes on."""
-    wire.block(*table, *rows(1, 2))
+def sent_again(wire: PostgresWire, table: tuple[str, str], number: int, first: int = 1) -> None:
+    """Interrupt a block of three behind its second row, 2; `number` is the row with which it goes on."""
+    wire.block(*table, *rows(first, 2))
     wire.start()
     wire.log_from -= 2
     wire.block(*table, *rows(number))
@@ -159,10 +159,7 @@ def test_a_row_that_can_be_told_apart_is_taken(wire: PostgresWire, table: tuple[
 
 
 def test_equal_rows_behind_one_another_are_taken_for_one(wire: PostgresWire) -> None:
-    wire.block(*KEYLESS, *rows(7, 7))
-    wire.start()
-    wire.log_from -= 2
-    wire.block(*KEYLESS, *rows(7))
+    sent_again(wire, KEYLESS, 2, first=2)
     assert refused(wire) == "public.log: offset 3 may be the row of offset 2 again"
 
 
