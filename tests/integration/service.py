@@ -91,6 +91,12 @@ def settings(*more: str, connector_configs: str = "connector-configs") -> str:
     return "".join((_SETTINGS.format(connector_configs=connector_configs), *more))
 
 
+def write_no_dictionary(folder: Path) -> None:
+    """Write, into a folder of a deployment, a dictionary that derives nothing."""
+    (folder / "dictionary").mkdir()
+    (folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
+
+
 def start(env: Mapping[str, str], log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start a command of the service in the background; what it prints goes to `log`.
 

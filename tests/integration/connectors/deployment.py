@@ -21,7 +21,7 @@ from cdc.capture.source import Source, load_sources
 from cdc.cli.connectors.on_record import NOT_ON_RECORD
 from cdc.cli.main import execute
 from compose.local.env import REPO
-from tests.integration.service import without_anchors
+from tests.integration.service import without_anchors, write_no_dictionary
 
 SOURCES = ("books", "plant")
 FILES = {
@@ -72,8 +72,7 @@ class Sources:
         for statement in _BOOKS.split(";"):
             self.books(statement)
         self.plant.execute(_PLANT)
-        (self.folder / "dictionary").mkdir()
-        (self.folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
+        write_no_dictionary(self.folder)
         (self.folder / "connector-configs").mkdir()
         for name, text in FILES.items():
             self.write(name, text)

@@ -18,7 +18,7 @@ from cdc.capture.log_end import read_log_end
 from cdc.capture.source import load_sources
 from cdc.land.restored import require_not_restored
 from compose.local.env import REPO
-from tests.integration.service import NO_ENDPOINTS, Deployment, eventually, settings
+from tests.integration.service import NO_ENDPOINTS, Deployment, eventually, settings, write_no_dictionary
 from tests.integration.types.conftest import administer
 
 pytestmark = pytest.mark.slow
@@ -77,8 +77,7 @@ def shop(env: dict[str, str], tmp_path: Path) -> Iterator[Shop]:
     own = {**env, "CDC_CONFIG": str(tmp_path / "cdc.yaml"), "CDC_TARGET_DATABASE": "shop"}
     administer(own, "TARGET", "DROP DATABASE IF EXISTS shop WITH (FORCE)", "CREATE DATABASE shop OWNER cdc")
     (tmp_path / "cdc.yaml").write_text(settings("land: {group: shop}\n", NO_ENDPOINTS))
-    (tmp_path / "dictionary").mkdir()
-    (tmp_path / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
+    write_no_dictionary(tmp_path)
     (tmp_path / "connector-configs").mkdir()
     with closing(_administrator(env)) as connection:
         made = Shop(Deployment(tmp_path, own), connection)

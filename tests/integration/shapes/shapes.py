@@ -22,7 +22,7 @@ from cdc.capture.connect import Connect
 from cdc.stream.envelope import READER_SUFFIX
 from compose.local.env import process_environment
 from compose.local.stack import Stack
-from tests.integration.service import NO_ENDPOINTS, Deployment, connect, settings
+from tests.integration.service import NO_ENDPOINTS, Deployment, connect, settings, write_no_dictionary
 from tests.integration.shapes.side import Side
 from transforms.load import PACKAGED
 
@@ -186,8 +186,7 @@ def make_deployment(folder: Path, stack: Stack, database: str, *sides: Side, wit
         shutil.copytree(HERE / "dictionary", folder / "dictionary")
         shutil.copy(PACKAGED / "errors.yaml", folder / "dictionary")
     else:
-        (folder / "dictionary").mkdir()
-        (folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
+        write_no_dictionary(folder)
     (folder / "cdc.yaml").write_text(_SETTINGS)
     own = {"CDC_CONFIG": str(folder / "cdc.yaml"), "CDC_TARGET_DATABASE": database, "CDC_GROUP": database}
     shapes = Shapes(Deployment(folder, process_environment(stack.env | own)), {side.name: side for side in sides})

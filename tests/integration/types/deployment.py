@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.integration.service import Deployment, settings
+from tests.integration.service import Deployment, settings, write_no_dictionary
 
 SETTINGS = settings("land: {group: types}\n")
 FILE = """\
@@ -29,8 +29,7 @@ _KINDS = {
 def make(folder: Path, env: Mapping[str, str], sources: Mapping[str, Sequence[str]]) -> Deployment:
     """Make the deployment; `sources` are entries of tables by the source's name."""
     (folder / "cdc.yaml").write_text(SETTINGS)
-    (folder / "dictionary").mkdir()
-    (folder / "dictionary" / "dictionary.yaml").write_text('dictionary: none\nversion: "1"\nstatus: draft\n')
+    write_no_dictionary(folder)
     (folder / "connector-configs").mkdir()
     deployment = Deployment(folder, dict(env))
     for name, entries in sources.items():
